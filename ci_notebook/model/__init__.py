@@ -1,0 +1,1 @@
+"""What can be said: every node of the API, declared once. Standard library only."""

@@ -1,0 +1,237 @@
+"""The rules across nodes: what may stand together, what must, and what wins (§3.2, §4, §5).
+
+`problems(request)` lists everything that is wrong with a tree, leaf by leaf and then rule by
+rule; `check` raises the first. A panel shows the list, the client checks before it sends, the
+engine checks what it gets: one table serves all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.jobs import Operation, Request
+from ci_notebook.model.node import Node, parts
+from ci_notebook.model.templates import TemplateRequest
+from ci_notebook.model.transcode import Transcode
+from ci_notebook.model.watermark import Watermark
+
+N = TypeVar("N", bound=Node)
+Found = Iterator[ParameterError]
+
+
+def check(node: N) -> N:
+    """Return `node` if nothing is wrong with it, else raise the first `ParameterError`."""
+    for problem in problems(node):
+        raise problem
+    return node
+
+
+def problems(node: Node, path: str = "") -> list[ParameterError]:
+    """Return everything that is wrong with a tree of nodes. Empty when it can be sent."""
+    return list(_leaf_problems(node, path)) + list(_rule_problems(node, path))
+
+
+def in_force(operation: Operation) -> Operation:
+    """Return the operation without what something else in it beats (§3.2).
+
+    A TemplateId beats an inline VideoEnhance, WatermarkTemplateId beats inline Watermark.
+    """
+    import dataclasses  # the only use here
+
+    changes: dict[str, object] = {}
+    if operation.template_id:
+        changes["video_enhance"] = None
+    if operation.watermark_template_id:
+        changes["watermark"] = ()
+    return dataclasses.replace(operation, **changes) if changes else operation  # type: ignore[arg-type]
+
+
+def _leaf_problems(node: Node, path: str) -> Found:
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        where = _join(path, part.tag)
+        if part.param.reply and value not in (None, ()):
+            yield ParameterError(where, value, "nothing: only the service sends it", "Leave it out.")
+        elif part.param.required and value in (None, ()):
+            yield ParameterError(where, value, part.allowed() or "a node", "It is required.")
+        elif part.node is not None and (not part.many or not part.complaint(value)):
+            for number, child in enumerate(value if part.many else () if value is None else (value,), 1):
+                yield from _leaf_problems(child, f"{where}.{number}" if part.many else where)
+        elif refusal := part.complaint(value):
+            yield ParameterError(where, value, refusal, part.param.remedy)
+    known = {part.tag for part in parts(type(node))}
+    for one in node.unknown:
+        if one.tag in known:
+            yield ParameterError(_join(path, one.tag), one.text or one.children, "one plain value, given once")
+
+
+def _rule_problems(node: Node, path: str) -> Found:
+    for rule in RULES.get(type(node), ()):
+        yield from rule(node, path)
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        if part.node is not None and value is not None:
+            for number, child in enumerate(value if part.many else (value,), 1):
+                if isinstance(child, Node):
+                    yield from _rule_problems(child, _join(path, f"{part.tag}.{number}" if part.many else part.tag))
+
+
+def _join(path: str, tag: str) -> str:
+    return f"{path}.{tag}" if path else tag
+
+
+def _request(request: Request, path: str) -> Found:
+    operation = request.operation or Operation()
+    where = _join(path, "Operation")
+    if request.tag == "VideoEnhance":
+        if not operation.template_id and operation.video_enhance is None:
+            yield ParameterError(where, None, "TemplateId or VideoEnhance", "Say what to enhance, or name a template.")
+        if operation.output is None:
+            yield ParameterError(_join(where, "Output"), None, "Region, Bucket and Object", "Say where the result goes.")
+    if request.tag == "DigitalWatermark" and operation.digital_watermark is None:
+        yield ParameterError(_join(where, "DigitalWatermark"), None, "Message, Type and Version", "Say what to hide.")
+    if request.tag == "ExtractDigitalWatermark" and operation.extract_digital_watermark is None:
+        yield ParameterError(_join(where, "ExtractDigitalWatermark"), None, "Type and Version", "Say what to read.")
+    if request.call_back_type == "TDMQ" and request.call_back_mq_config is None:
+        yield ParameterError(
+            _join(path, "CallBackMqConfig"), None, "MqRegion, MqMode and MqName", "CallBackType TDMQ needs it."
+        )
+    if request.queue_type is not None:
+        yield ParameterError(
+            _join(path, "QueueType"), request.queue_type, "nothing for VideoEnhance", "It belongs to Tag Transcode."
+        )
+
+
+def _transcode(transcode: Transcode, path: str) -> Found:
+    container = transcode.container.format if transcode.container else None
+    video, audio = transcode.video, transcode.audio
+    if container in FORMATS:
+        videos, audios = FORMATS[container]
+        if video and video.codec and not video.remove and video.codec not in videos:
+            yield _not_in(path, "Video.Codec", video.codec, videos, container)
+        if audio and audio.codec and not audio.remove and audio.codec not in audios:
+            yield _not_in(path, "Audio.Codec", audio.codec, audios, container)
+    if video:
+        for leaf, codecs in ONLY_FOR.items():
+            value = getattr(video, leaf.lower())
+            codec = video.codec or ("VP8" if container == "WebM" else "H.264")
+            if value is not None and codec not in codecs:
+                yield ParameterError(
+                    _join(path, f"Video.{leaf}"), value, f"nothing with Codec {codec}", f"It goes with {', '.join(codecs)}."
+                )
+        yield from _preset(transcode, path)
+    if audio and audio.codec and audio.channels and audio.codec in CHANNELS and audio.channels not in CHANNELS[audio.codec]:
+        taken = ", ".join(map(str, CHANNELS[audio.codec]))
+        yield ParameterError(_join(path, "Audio.Channels"), audio.channels, f"{taken} with Codec {audio.codec}")
+
+
+def _preset(transcode: Transcode, path: str) -> Found:
+    video = transcode.video
+    if video is None or video.preset is None:
+        return
+    container = transcode.container.format if transcode.container else None
+    codec = video.codec or ("VP8" if container == "WebM" else "H.264")
+    taken = PRESETS.get(codec, ())
+    if video.preset not in taken:
+        allowed = f"{', '.join(taken)} with Codec {codec}" if taken else f"nothing with Codec {codec}"
+        yield ParameterError(_join(path, "Video.Preset"), video.preset, allowed)
+
+
+def _not_in(path: str, leaf: str, value: str, taken: tuple[str, ...], container: str) -> ParameterError:
+    allowed = f"{', '.join(taken)} in {container}" if taken else f"nothing in {container}"
+    return ParameterError(_join(path, leaf), value, allowed, "Change the codec, or Container.Format.")
+
+
+def _watermark(mark: Watermark, path: str) -> Found:
+    for kind, child in (("Text", mark.text), ("Image", mark.image)):
+        if mark.type == kind and child is None:
+            yield ParameterError(_join(path, kind), None, f"a node {kind} for Type {kind}")
+    background = bool(mark.image and mark.image.background)
+    limit = (300 if background else 100) if mark.loc_mode == "Relativity" else 4096
+    low, high = (-limit, 0) if background else (0, limit)
+    unit = "%" if mark.loc_mode == "Relativity" else "px"
+    for tag, value in (("Dx", mark.dx), ("Dy", mark.dy)):
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            kind = "a background picture" if background else f"LocMode {mark.loc_mode}"
+            yield ParameterError(_join(path, tag), value, f"{low} to {high} {unit} with {kind}")
+    if mark.start_time is not None and mark.end_time is not None and mark.end_time <= mark.start_time:
+        yield ParameterError(_join(path, "EndTime"), mark.end_time, f"a time after StartTime {mark.start_time:g} s")
+    if mark.image is not None:
+        yield from _image_size(mark, path)
+
+
+def _image_size(mark: Watermark, path: str) -> Found:
+    image = mark.image
+    if image is None or image.mode is None:
+        return
+    low, high, unit = {"Original": (0, 0, ""), "Fixed": (8, 4096, "px")}.get(
+        image.mode, (100, 300, "%") if image.background else (1, 100, "%")
+    )
+    for tag, value in (("Width", image.width), ("Height", image.height)):
+        where = _join(path, f"Image.{tag}")
+        if value is not None and image.mode == "Original":
+            yield ParameterError(where, value, "nothing with Mode Original", "Leave it out, or use Proportion or Fixed.")
+        elif isinstance(value, int) and not low <= value <= high:
+            yield ParameterError(where, value, f"{low} to {high} {unit} with Mode {image.mode}")
+
+
+def _setting_with_marks(operation: Operation, path: str) -> Found:
+    setting = operation.video_enhance
+    transcode = setting.transcode if setting and not operation.template_id else None
+    if transcode and transcode.video and transcode.video.codec == "H.265" and not operation.watermark_template_id:
+        for number, mark in enumerate(operation.watermark, 1):
+            if isinstance(mark, Watermark) and mark.slide_config and mark.slide_config.slide_mode == "ScrollFromLeft":
+                yield ParameterError(
+                    _join(path, f"Watermark.{number}.SlideConfig"), "ScrollFromLeft", "nothing with Codec H.265"
+                )
+
+
+def _template(request: TemplateRequest, path: str) -> Found:
+    needed = {"VideoEnhance": request.video_enhance, "Watermark": request.watermark, "Transcode": request.container}
+    if request.tag in needed and needed[request.tag] is None:
+        tag = "Container" if request.tag == "Transcode" else str(request.tag)
+        yield ParameterError(_join(path, tag), None, f"a node {tag} for Tag {request.tag}")
+    if request.tag == "Transcode" and request.container is not None:
+        yield from _transcode(Transcode(container=request.container, video=request.video, audio=request.audio), path)
+
+
+RULES: dict[type[Node], tuple[Callable[..., Found], ...]] = {
+    Request: (_request,),
+    Operation: (_setting_with_marks,),
+    Transcode: (_transcode,),
+    Watermark: (_watermark,),
+    TemplateRequest: (_template,),
+    VideoEnhance: (),
+}
+
+_H = ("H.264", "H.265", "AV1")
+_AAC_MP3 = ("aac", "mp3")
+# Container → video and audio codecs (§4.4). The rows on AV1 in hls and mkv contradict each
+# other; the narrower one is taken, because a refusal costs less than a broken file. mov, flv, ts
+# and avi are documented with H.264 only.
+FORMATS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "mp4": (_H, _AAC_MP3), "hls": (_H[:2], _AAC_MP3), "mkv": (_H[:2], _AAC_MP3),
+    "ts": (_H[:1], _AAC_MP3), "flv": (_H[:1], _AAC_MP3), "avi": (_H[:1], _AAC_MP3), "mov": (_H[:1], _AAC_MP3),
+    "dash": (_H[:1], ("aac",)), "WebM": (("VP8", "VP9", "AV1"), ("Vorbis", "opus")),
+    "aac": ((), ("aac",)), "mp3": ((), ("mp3",)), "flac": ((), ("flac",)), "amr": ((), ("amr",)),
+    "adts": ((), ("aac",)), "m4a": ((), ("aac",)), "wav": ((), ("pcm_s16le",)),
+}  # fmt: skip
+
+# Leaves of Video that only some codecs take (§4.5).
+_NOT_VP = ("H.264", "H.265", "AV1")
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "Bufsize": _NOT_VP, "Maxrate": _NOT_VP, "Pixfmt": ("H.264", "H.265"), "Profile": ("H.264",),
+    "Crop": ("H.264", "VP8", "VP9"), "Interlaced": ("H.264", "VP8", "VP9"), "Roi": _NOT_VP,
+}  # fmt: skip
+
+PRESETS: dict[str, tuple[str, ...]] = {
+    "H.264": ("veryfast", "fast", "medium", "slow", "slower"), "VP8": ("good", "realtime"), "AV1": ("5", "4"),
+}  # fmt: skip
+
+CHANNELS: dict[str, tuple[int, ...]] = {
+    "aac": (1, 2, 4, 5, 6, 8), "flac": (1, 2, 4, 5, 6, 8), "mp3": (1, 2), "opus": (1, 2), "Vorbis": (2,), "amr": (1,),
+    "pcm_s16le": (1, 2),
+}  # fmt: skip

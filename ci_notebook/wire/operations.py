@@ -1,0 +1,131 @@
+"""The table of calls: each is data, the client builds from it and the engine routes by it.
+
+A call is told from its neighbours by method, kind of host, path, and the query flags that it
+must carry (`?cancel`, `?uploads`, `?ci-process=snapshot`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import quote
+
+from ci_notebook.model.jobs import Request, Response
+from ci_notebook.model.media_info import MediaInfoReply
+from ci_notebook.model.node import Node
+from ci_notebook.model.queues import MediaBucketResponse, QueueRequest, QueueResponse
+from ci_notebook.model.snapshots import MediaInfoRequest, SnapshotRequest, SnapshotResponse
+from ci_notebook.model.templates import TemplateRequest, TemplateResponse
+
+HostKind = Literal["ci", "cos", "region"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the API.
+
+    `path` holds names in braces; `{key}` takes slashes, the others do not. `flags` select the call
+    (a None value: the parameter is there, whatever it says); `query` are the parameters it may
+    carry. `body` is sent with the root `Request`, `answer` comes with the root `Response`; None
+    means bytes, or nothing. `action` is what CAM must grant.
+    """
+
+    name: str
+    method: str
+    host: HostKind
+    path: str
+    action: str = ""
+    flags: tuple[tuple[str, str | None], ...] = ()
+    query: tuple[str, ...] = ()
+    body: type[Node] | None = None
+    answer: type[Node] | None = None
+
+    def path_for(self, **names: str) -> str:
+        """Return the decoded path with the names filled in: what is signed."""
+        return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], self.path)
+
+
+def url_encode(text: str) -> str:
+    """Percent-encode as the signature wants it (§2.1): all but `A-Za-z0-9-_.~`, `/` too."""
+    return quote(text, safe="-_.~")
+
+
+def url_path(path: str) -> str:
+    """Return the path as it goes over the wire; slashes stay."""
+    return quote(path, safe="/-_.~")
+
+
+def url_query(query: Mapping[str, str]) -> str:
+    """Return the query as it goes over the wire; a value of "" is written `key=`."""
+    return "&".join(f"{url_encode(key)}={url_encode(value)}" for key, value in query.items())
+
+
+_LIST_JOBS = (
+    "tag", "queueId", "orderByTime", "nextToken", "size", "states", "startCreationTime", "endCreationTime",
+    "workflowId", "inventoryTriggerJobId", "inputObject",
+)  # fmt: skip
+
+CALLS: Final[tuple[Call, ...]] = (
+    # Jobs (§3, §7)
+    Call("create_job", "POST", "ci", "/jobs", "CreateMediaJobs", body=Request, answer=Response),
+    Call("list_jobs", "GET", "ci", "/jobs", "DescribeMediaJobs", query=_LIST_JOBS, answer=Response),
+    Call("get_jobs", "GET", "ci", "/jobs/{ids}", "DescribeMediaJob", answer=Response),
+    Call("cancel_job", "PUT", "ci", "/jobs/{id}", "CancelMediaJob", flags=(("cancel", None),)),
+    # Templates (§6)
+    Call("create_template", "POST", "ci", "/template", "CreateMediaTemplate", body=TemplateRequest, answer=TemplateResponse),
+    Call("update_template", "PUT", "ci", "/template/{id}", "UpdateMediaTemplate", body=TemplateRequest, answer=TemplateResponse),
+    Call("list_templates", "GET", "ci", "/template", "DescribeMediaTemplates",
+         query=("tag", "category", "ids", "name", "pageNumber", "pageSize"), answer=TemplateResponse),
+    Call("delete_template", "DELETE", "ci", "/template/{id}", "DeleteMediaTemplate", answer=TemplateResponse),
+    # Queues and activation (§8)
+    Call("list_queues", "GET", "ci", "/queue", "DescribeMediaQueues",
+         query=("queueIds", "state", "category", "pageNumber", "pageSize"), answer=QueueResponse),
+    Call("update_queue", "PUT", "ci", "/queue/{id}", "UpdateMediaQueue", body=QueueRequest, answer=QueueResponse),
+    Call("activate_bucket", "POST", "ci", "/mediabucket", "CreateMediaBucket", answer=MediaBucketResponse),
+    Call("deactivate_bucket", "DELETE", "ci", "/mediabucket", "DeleteMediaBucket", answer=MediaBucketResponse),
+    Call("list_buckets", "GET", "region", "/mediabucket", "DescribeMediaBuckets",
+         query=("regions", "bucketNames", "bucketName", "pageNumber", "pageSize"), answer=MediaBucketResponse),
+    # Looking (§11)
+    Call("media_info", "POST", "ci", "/mediainfo", "GenerateMediaInfo", body=MediaInfoRequest, answer=MediaInfoReply),
+    Call("store_snapshot", "POST", "ci", "/snapshot", "GenerateSnapshot", body=SnapshotRequest, answer=SnapshotResponse),
+    Call("video_info", "GET", "cos", "/{key}", "GenerateMediaInfo", flags=(("ci-process", "videoinfo"),), answer=MediaInfoReply),
+    Call("snapshot", "GET", "cos", "/{key}", "GenerateSnapshot", flags=(("ci-process", "snapshot"),),
+         query=("time", "width", "height", "format", "rotate", "mode")),
+    # Objects (§12); their XML is COS's own and stands in client/objects and engine/store
+    Call("start_multipart", "POST", "cos", "/{key}", flags=(("uploads", None),)),
+    Call("complete_multipart", "POST", "cos", "/{key}", flags=(("uploadId", None),)),
+    Call("put_part", "PUT", "cos", "/{key}", flags=(("partNumber", None), ("uploadId", None))),
+    Call("list_parts", "GET", "cos", "/{key}", flags=(("uploadId", None),), query=("max-parts", "part-number-marker", "encoding-type")),
+    Call("abort_multipart", "DELETE", "cos", "/{key}", flags=(("uploadId", None),)),
+    Call("list_objects", "GET", "cos", "/", query=("prefix", "delimiter", "marker", "max-keys", "encoding-type")),
+    Call("put_object", "PUT", "cos", "/{key}"),
+    Call("get_object", "GET", "cos", "/{key}"),
+    Call("head_object", "HEAD", "cos", "/{key}"),
+    Call("delete_object", "DELETE", "cos", "/{key}"),
+    Call("head_bucket", "HEAD", "cos", "/"),
+)  # fmt: skip
+
+CALL: Final[dict[str, Call]] = {call.name: call for call in CALLS}
+
+_PATTERNS: Final = tuple(
+    (call, re.compile(re.sub(r"\\\{(\w+)\\\}", lambda f: f"(?P<{f[1]}>.+)" if f[1] == "key" else f"(?P<{f[1]}>[^/]+)", re.escape(call.path)), re.S))
+    for call in CALLS
+)  # fmt: skip
+
+
+def match(method: str, host: HostKind, path: str, query: Mapping[str, str]) -> tuple[Call, dict[str, str]] | None:
+    """Return the call that a request means and the names in its path; None when there is none.
+
+    `path` is decoded. Of several that fit, the one with the most flags is meant.
+    """
+    best: tuple[Call, dict[str, str]] | None = None
+    for call, pattern in _PATTERNS:
+        if call.method != method or call.host != host or not (found := pattern.fullmatch(path)):
+            continue
+        if all(flag in query and value in (None, query[flag]) for flag, value in call.flags) and (
+            best is None or len(call.flags) > len(best[0].flags)
+        ):
+            best = call, found.groupdict()
+    return best
