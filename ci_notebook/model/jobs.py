@@ -94,9 +94,7 @@ class Operation(Node):
     template_name: Annotated[str | None, Param("The template's name.", reply=True)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting, inline.")] = None
     transcode_template_id: Annotated[str | None, Param("A Transcode template.")] = None
-    watermark_template_id: Annotated[
-        tuple[str, ...], Param("Watermark templates; beat Watermark.", at_most=3)
-    ] = ()
+    watermark_template_id: Annotated[tuple[str, ...], Param("Watermark templates; beat Watermark.", at_most=3)] = ()
     watermark: Annotated[tuple[Watermark, ...], Param("Visible marks, inline.", at_most=3)] = ()
     digital_watermark: Annotated[DigitalWatermark | None, Param("A hidden text.")] = None
     extract_digital_watermark: Annotated[ExtractDigitalWatermark | None, Param("Read a hidden text.")] = None

@@ -9,177 +9,21 @@ leaf does not take; a reader (`wire.xml`) goes around it, keeps what it finds, a
 
 from __future__ import annotations
 
-import enum
 import functools
-import math
-import numbers
-import re
+import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, dataclass_transform
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.param import AUTO, Auto, Param, Part
+from ci_notebook.model.show import html_table
 
+__all__ = ["AUTO", "Auto", "Node", "Param", "Part", "Unknown", "once_a_class", "part_by_tag", "parts", "tag_of", "walk"]
 
-class Auto(enum.Enum):
-    """The type of `AUTO`, the empty leaf: "analyse the video and choose"."""
-
-    AUTO = "AUTO"
-
-    def __repr__(self) -> str:
-        return "AUTO"
-
-    __str__ = __repr__
-
-
-AUTO: Final = Auto.AUTO
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """What is known of one leaf or child node beyond its type.
-
-    `low` and `high` are inclusive unless `above` (exclusive lower bound) or `below` (exclusive
-    upper bound) is used; for text they are not used. `default` is what the *service* does when
-    the node is absent: it is documented and never sent. `reply` marks what only the service
-    sends. `also` are other tags under which the service has been seen to send the same thing.
-    """
-
-    help: str
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    above: float | None = None
-    below: float | None = None
-    even: bool = False
-    default: str = ""
-    required: bool = False
-    reply: bool = False
-    common: bool = False
-    tag: str = ""
-    also: tuple[str, ...] = ()
-    pattern: str = ""
-    allowed: str = ""
-    max_chars: int | None = None
-    at_most: int | None = None
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One declared part of a node: a leaf (`node is None`) or a child node.
-
-    `kind` is `int`, `float`, `bool`, `str`, or `None` when only `choices` are taken.
-    """
-
-    name: str
-    tag: str
-    param: Param
-    kind: type | None
-    choices: tuple[str | int, ...]
-    auto: bool
-    many: bool
-    node: type[Node] | None
-
-    def allowed(self) -> str:
-        """Say in words what the leaf takes: `0 to 10 or AUTO`, `one of sdtohd, hdto4k`."""
-        param, ways = self.param, []
-        if param.allowed:
-            ways.append(param.allowed)
-        elif self.kind in (int, float):
-            ways.append(_range(param, whole=self.kind is int))
-        elif self.kind is bool:
-            ways.append("True or False")
-        elif self.kind is str:
-            ways.append(f"text of at most {param.max_chars} characters" if param.max_chars else "text")
-        if self.choices:
-            listed = ", ".join(map(str, self.choices))
-            ways.append(listed if self.kind else f"one of {listed}")
-        if self.auto:
-            ways.append("AUTO")
-        return " or ".join(ways)
-
-    def complaint(self, value: object) -> str:
-        """Return what the part takes if it does not take `value`, else an empty text."""
-        if self.many:
-            return self._complaint_about_many(value)
-        if self.node is not None:
-            return "" if value is None or isinstance(value, self.node) else f"a {self.node.__name__}"
-        return "" if value is None or self._takes(value) else self.allowed()
-
-    def _complaint_about_many(self, values: object) -> str:
-        most = self.param.at_most
-        each = self.node.__name__ if self.node else self.allowed()
-        if not isinstance(values, tuple) or not all(isinstance(v, self.node) if self.node else self._takes(v) for v in values):
-            return f"a tuple of {each}"
-        return f"at most {most} of {each}" if most is not None and len(values) > most else ""
-
-    def _takes(self, value: object) -> bool:
-        if isinstance(value, Auto):
-            return self.auto
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and value in self.choices:
-            return True
-        if self.kind is bool:
-            return isinstance(value, bool)
-        if self.kind in (int, float):
-            return isinstance(value, (int, float)) and not isinstance(value, bool) and self._in_range(value)
-        if self.kind is str:
-            return isinstance(value, str) and self._is_good_text(value)
-        return False
-
-    def _in_range(self, value: float) -> bool:
-        p = self.param
-        if not math.isfinite(value) or (self.kind is int and not isinstance(value, int)):
-            return False
-        if (p.low is not None and value < p.low) or (p.high is not None and value > p.high):
-            return False
-        if (p.above is not None and value <= p.above) or (p.below is not None and value >= p.below):
-            return False
-        return not (p.even and value % 2)
-
-    def _is_good_text(self, value: str) -> bool:
-        p = self.param
-        if _NOT_XML.search(value) or (p.max_chars is not None and len(value) > p.max_chars):
-            return False
-        return not p.pattern or re.fullmatch(p.pattern, value) is not None
-
-    def parse(self, text: str) -> Any:
-        """Return the value that `text` stands for; text that does not fit stays text.
-
-        An empty leaf is AUTO where the leaf takes it, empty text where it takes text, and
-        otherwise says nothing (`None`), as the page's "leave one empty to keep aspect" does.
-        """
-        if not text:
-            return AUTO if self.auto else "" if self.kind is str or "" in self.choices else None
-        for choice in self.choices:
-            if text == str(choice):
-                return choice
-        try:
-            return _READERS[self.kind](text)
-        except (ValueError, KeyError):
-            return text
-
-    def text(self, value: object) -> str:
-        """Return the text that stands for `value` on the wire."""
-        if value is AUTO:
-            return ""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, float):
-            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-        return str(value)
-
-    def settle(self, value: object) -> object:
-        """Return `value` in the leaf's own type (numpy's numbers, an int for a float leaf)."""
-        if self.many and isinstance(value, list):
-            return tuple(value)
-        if isinstance(value, bool) or not isinstance(value, numbers.Number):
-            return value
-        if self.kind is float and isinstance(value, numbers.Real):
-            return float(value)
-        return int(value) if isinstance(value, numbers.Integral) else value
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +45,7 @@ class Node:
     unknown: tuple[Unknown, ...] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.__annotations__ = {**cls.__dict__.get("__annotations__", {}), "unknown": tuple[Unknown, ...]}
+        cls.__annotations__ = {**inspect.get_annotations(cls), "unknown": tuple[Unknown, ...]}
         dataclass(frozen=True, kw_only=True, repr=False)(cls)
 
     def __post_init__(self) -> None:
@@ -213,25 +57,36 @@ class Node:
                 raise ParameterError(f"{tag_of(type(self))}.{part.tag}", value, refusal, part.param.remedy)
 
     def __repr__(self) -> str:
-        shown = (f"{name}={value!r}" for name, value in self.__dict__.items() if name[0] != "_" and value not in (None, ()))
+        is_set = {name: value for name, value in self.__dict__.items() if name[0] != "_" and value not in (None, ())}
+        shown = (f"{name}={value!r}" for name, value in is_set.items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
-        from ci_notebook.model.show import html_table  # not above: a table needs paths, and paths need nodes
-
-        return html_table(self)
+        return html_table(tag_of(type(self)), ((path, value, part.param.unit) for path, part, value in walk(self)))
 
 
-@functools.cache
+def once_a_class(make: Callable[[type[Node]], T]) -> Callable[[type[Node]], T]:
+    """Remember what a function of a node class gave. `functools.cache` asks for Hashable, which mypy denies a class."""
+    made: dict[type[Node], T] = {}
+
+    @functools.wraps(make)
+    def remembered(cls: type[Node]) -> T:
+        if cls not in made:
+            made[cls] = make(cls)
+        return made[cls]
+
+    return remembered
+
+
+@once_a_class
 def parts(cls: type[Node]) -> tuple[Part, ...]:
     """Return the declared parts of a node class in the order of the wire."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    return tuple(
-        _part(name, *typing.get_args(hints[name])) for name in cls.__annotations__ if typing.get_origin(hints[name]) is typing.Annotated
-    )
+    declared = [name for name in cls.__annotations__ if typing.get_origin(hints[name]) is typing.Annotated]
+    return tuple(_part(name, *typing.get_args(hints[name])) for name in declared)
 
 
-@functools.cache
+@once_a_class
 def part_by_tag(cls: type[Node]) -> dict[str, Part]:
     """Return the parts of a node class by tag, other spellings of the tag included."""
     return {tag: part for part in parts(cls) for tag in (part.tag, *part.param.also)}
@@ -242,8 +97,25 @@ def tag_of(cls: type) -> str:
     return cls.__name__
 
 
+def walk(node: Node, prefix: str = "") -> Iterator[tuple[str, Part, Any]]:
+    """Yield path, declaration and value of every leaf that is set, in the order of the wire.
+
+    The leaves of repeated nodes are numbered: `Watermark.1.Pos`.
+    """
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        for number, one in enumerate(value if part.many else (value,), 1):
+            path = f"{prefix}{part.tag}.{number}" if part.many else f"{prefix}{part.tag}"
+            if isinstance(one, Node):
+                yield from walk(one, path + ".")
+            elif one is not None:
+                yield path, part, one
+
+
 def _part(name: str, declared: Any, param: Param) -> Part:
-    kinds, choices, auto, many = [], [], False, False
+    kinds: list[type] = []
+    choices: list[str | int] = []
+    auto = many = False
     todo = [declared]
     while todo:
         hint = todo.pop(0)
@@ -263,41 +135,3 @@ def _part(name: str, declared: Any, param: Param) -> Part:
     child = kind if kind is not None and issubclass(kind, Node) else None
     tag = param.tag or "".join(word[:1].upper() + word[1:] for word in name.split("_"))
     return Part(name, tag, param, None if child else kind, tuple(choices), auto, many, child)
-
-
-def _range(param: Param, *, whole: bool) -> str:
-    noun = ("even number" if param.even else "whole number") if whole else "number"
-    low = param.low if param.above is None else param.above
-    high = param.high if param.below is None else param.below
-    unit = f" {param.unit}" if param.unit else ""
-    if low is None or high is None:
-        floor = "" if low is None else f" {'over' if param.above is not None else 'of at least'} {low:g}"
-        return f"a {noun}{floor}{unit}".replace("a even", "an even")
-    span = f"{low:g} to {high:g}{unit}"
-    if param.above is not None:
-        span = f"over {low:g} and at most {high:g}{unit}"
-    if param.below is not None:
-        span = f"{low:g} to under {high:g}{unit}"
-    return f"even numbers, {span}" if param.even else span
-
-
-def _whole(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise ValueError(text)
-    return int(text)
-
-
-def _decimal(text: str) -> float:
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
-        raise ValueError(text)
-    return float(text)
-
-
-_READERS: dict[type | None, Callable[[str], object]] = {
-    int: _whole,
-    float: _decimal,
-    bool: {"true": True, "false": False}.__getitem__,
-    str: str,
-}
-# What XML 1.0 cannot carry, whatever the escape.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

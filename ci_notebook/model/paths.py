@@ -7,13 +7,13 @@ any ending of it that is unambiguous (`SharpenLevel`).
 from __future__ import annotations
 
 import dataclasses
-import functools
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import Node, Part, parts, tag_of
+from ci_notebook.model.node import Node, Part, once_a_class, parts, tag_of, walk
 
 N = TypeVar("N", bound=Node)
 
@@ -44,13 +44,13 @@ class Leaf:
         return self.path
 
 
-@functools.cache
+@once_a_class
 def leaves(root: type[Node]) -> tuple[Leaf, ...]:
     """Return every leaf below a node class, in the order of the wire."""
     return tuple(_leaves_below(root, ()))
 
 
-@functools.cache
+@once_a_class
 def _by_ending(root: type[Node]) -> dict[str, tuple[Leaf, ...]]:
     found: dict[str, tuple[Leaf, ...]] = {}
     for leaf in leaves(root):
@@ -77,8 +77,6 @@ def resolve(root: type[Node], name: str) -> Leaf:
             return leaf
     if found:
         raise ParameterError("the name of a parameter", name, "one of " + ", ".join(leaf.path for leaf in found))
-    import difflib  # only needed to word the refusal
-
     near = difflib.get_close_matches(name, _by_ending(root), n=3, cutoff=0.5)
     remedy = f"Did you mean {' or '.join(near)}?" if near else ""
     raise ParameterError("the name of a parameter", name, f"a leaf below {tag_of(root)}", remedy)
@@ -104,7 +102,7 @@ def with_value(node: N, leaf: Leaf, value: object) -> N:
 
 
 def is_empty(node: Node) -> bool:
-    """True when nothing below the node is set."""
+    """Say whether nothing in the node is set."""
     return all(value in (None, ()) for name, value in node.__dict__.items() if name[0] != "_")
 
 
@@ -113,19 +111,7 @@ def values(node: Node) -> dict[str, Any]:
 
     The leaves of repeated nodes are numbered: `Watermark.1.Pos`.
     """
-    return dict(_values(node, ""))
-
-
-def _values(node: Node, prefix: str) -> Iterator[tuple[str, Any]]:
-    for part in parts(type(node)):
-        value = getattr(node, part.name)
-        numbered = enumerate(value, 1) if part.many else [(0, value)]
-        for number, one in numbered:
-            path = f"{prefix}{part.tag}.{number}" if part.many else f"{prefix}{part.tag}"
-            if isinstance(one, Node):
-                yield from _values(one, path + ".")
-            elif one is not None:
-                yield path, one
+    return {path: value for path, _, value in walk(node)}
 
 
 def _leaves_below(node: type[Node], above: tuple[Part, ...]) -> Iterator[Leaf]:

@@ -7,6 +7,7 @@ engine checks what it gets: one table serves all three.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -39,8 +40,6 @@ def in_force(operation: Operation) -> Operation:
 
     A TemplateId beats an inline VideoEnhance, WatermarkTemplateId beats inline Watermark.
     """
-    import dataclasses  # the only use here
-
     changes: dict[str, object] = {}
     if operation.template_id:
         changes["video_enhance"] = None
@@ -90,7 +89,9 @@ def _request(request: Request, path: str) -> Found:
         if not operation.template_id and operation.video_enhance is None:
             yield ParameterError(where, None, "TemplateId or VideoEnhance", "Say what to enhance, or name a template.")
         if operation.output is None:
-            yield ParameterError(_join(where, "Output"), None, "Region, Bucket and Object", "Say where the result goes.")
+            yield ParameterError(
+                _join(where, "Output"), None, "Region, Bucket and Object", "Say where the result goes."
+            )
     if request.tag == "DigitalWatermark" and operation.digital_watermark is None:
         yield ParameterError(_join(where, "DigitalWatermark"), None, "Message, Type and Version", "Say what to hide.")
     if request.tag == "ExtractDigitalWatermark" and operation.extract_digital_watermark is None:
@@ -120,10 +121,19 @@ def _transcode(transcode: Transcode, path: str) -> Found:
             codec = video.codec or ("VP8" if container == "WebM" else "H.264")
             if value is not None and codec not in codecs:
                 yield ParameterError(
-                    _join(path, f"Video.{leaf}"), value, f"nothing with Codec {codec}", f"It goes with {', '.join(codecs)}."
+                    _join(path, f"Video.{leaf}"),
+                    value,
+                    f"nothing with Codec {codec}",
+                    f"It goes with {', '.join(codecs)}.",
                 )
         yield from _preset(transcode, path)
-    if audio and audio.codec and audio.channels and audio.codec in CHANNELS and audio.channels not in CHANNELS[audio.codec]:
+    if (
+        audio
+        and audio.codec
+        and audio.channels
+        and audio.codec in CHANNELS
+        and audio.channels not in CHANNELS[audio.codec]
+    ):
         taken = ", ".join(map(str, CHANNELS[audio.codec]))
         yield ParameterError(_join(path, "Audio.Channels"), audio.channels, f"{taken} with Codec {audio.codec}")
 
@@ -173,7 +183,9 @@ def _image_size(mark: Watermark, path: str) -> Found:
     for tag, value in (("Width", image.width), ("Height", image.height)):
         where = _join(path, f"Image.{tag}")
         if value is not None and image.mode == "Original":
-            yield ParameterError(where, value, "nothing with Mode Original", "Leave it out, or use Proportion or Fixed.")
+            yield ParameterError(
+                where, value, "nothing with Mode Original", "Leave it out, or use Proportion or Fixed."
+            )
         elif isinstance(value, int) and not low <= value <= high:
             yield ParameterError(where, value, f"{low} to {high} {unit} with Mode {image.mode}")
 

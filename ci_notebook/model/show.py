@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
-from ci_notebook.model.node import AUTO, Node, tag_of
-from ci_notebook.model.paths import leaves, values
+from ci_notebook.model.param import AUTO
 
 
-def html_table(node: Node) -> str:
-    """Return an HTML table of path, value and unit of every leaf that is set."""
-    units = {leaf.path: leaf.part.param.unit for leaf in leaves(type(node))}
-    rows = "".join(
+def html_table(title: str, rows: Iterable[tuple[str, object, str]]) -> str:
+    """Return an HTML table of (path, value, unit) rows."""
+    cells = "".join(
         f"<tr><th scope='row' style='text-align:left'>{escape(path)}</th>"
-        f"<td style='text-align:left'>{_value(value, units.get(path, ''))}</td></tr>"
-        for path, value in values(node).items()
+        f"<td style='text-align:left'>{_value(value, unit)}</td></tr>"
+        for path, value, unit in rows
     )
-    body = rows or "<tr><td><em>nothing is set</em></td></tr>"
-    caption = f"<caption style='text-align:left'><b>{escape(tag_of(type(node)))}</b></caption>"
+    body = cells or "<tr><td><em>nothing is set</em></td></tr>"
+    caption = f"<caption style='text-align:left'><b>{escape(title)}</b></caption>"
     return f"<table>{caption}<tbody>{body}</tbody></table>"
 
 

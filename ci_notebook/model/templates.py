@@ -32,9 +32,7 @@ class TemplateRequest(Node):
     """What is sent to create or replace a template; on the wire `Request`."""
 
     tag: Annotated[TemplateTag | None, Param("Kind.", required=True)] = None
-    name: Annotated[
-        str | None, Param("Name.", required=True, pattern=_NAME, allowed=_NAME_TEXT, max_chars=64)
-    ] = None
+    name: Annotated[str | None, Param("Name.", required=True, pattern=_NAME, allowed=_NAME_TEXT, max_chars=64)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting, for VideoEnhance.")] = None
     watermark: Annotated[Watermark | None, Param("The mark, for Watermark.")] = None
     container: Annotated[Container | None, Param("Container, for Transcode.")] = None
@@ -76,5 +74,7 @@ class TemplateResponse(Node):
     page_size: Annotated[int | None, Param("Length of a page.", reply=True)] = None
     template: Annotated[Template | None, Param("The template.", reply=True)] = None
     template_list: Annotated[tuple[Template, ...], Param("Templates.", reply=True)] = ()
-    non_exist_tids: Annotated[tuple[NonExistTID, ...], Param("Ids that no template has.", reply=True, tag="NonExistTIDs")] = ()
+    non_exist_tids: Annotated[
+        tuple[NonExistTID, ...], Param("Ids that no template has.", reply=True, tag="NonExistTIDs")
+    ] = ()
     template_id: Annotated[str | None, Param("What was deleted.", reply=True)] = None

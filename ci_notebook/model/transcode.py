@@ -19,7 +19,25 @@ class Container(Node):
     """The container of the output."""
 
     format: Annotated[
-        Literal["mp4", "hls", "mkv", "ts", "flv", "avi", "mov", "dash", "WebM", "aac", "mp3", "flac", "amr", "adts", "m4a", "wav"] | None,
+        Literal[
+            "mp4",
+            "hls",
+            "mkv",
+            "ts",
+            "flv",
+            "avi",
+            "mov",
+            "dash",
+            "WebM",
+            "aac",
+            "mp3",
+            "flac",
+            "amr",
+            "adts",
+            "m4a",
+            "wav",
+        ]
+        | None,
         Param("Container format.", required=True, common=True),
     ] = None
     clip_config: Annotated[ClipConfig | None, Param("Segments; for hls and dash only.")] = None
@@ -40,7 +58,9 @@ class Video(Node):
         int | None,
         Param("Height; alone, the width follows.", 128, 4096, "px", even=True, default="source height", common=True),
     ] = None
-    fps: Annotated[float | None, Param("Frame rate.", above=0, high=60, unit="1/s", default="source rate", common=True)] = None
+    fps: Annotated[
+        float | None, Param("Frame rate.", above=0, high=60, unit="1/s", default="source rate", common=True)
+    ] = None
     remove: Annotated[bool | None, Param("Drop the video.", default="false")] = None
     profile: Annotated[
         Literal["baseline", "main", "high", "auto"] | None, Param("Profile, H.264 only.", default="high")
@@ -49,7 +69,8 @@ class Video(Node):
         int | Literal["auto"] | None, Param("Bit rate; ignored when Crf is set.", 10, 50000, "kbps", common=True)
     ] = None
     crf: Annotated[
-        float | None, Param("Constant quality, lower is better.", above=0, high=51, default="25 without Bitrate", common=True)
+        float | None,
+        Param("Constant quality, lower is better.", above=0, high=51, default="25 without Bitrate", common=True),
     ] = None
     gop: Annotated[int | None, Param("Largest distance of key frames.", 1, 100000, "pictures")] = None
     preset: Annotated[
@@ -62,9 +83,9 @@ class Video(Node):
         Literal["yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "yuv420p10le", "auto"] | None,
         Param("Pixel format, H.264 and H.265; yuv420p10le is H.265's."),
     ] = None
-    long_short_mode: Annotated[
-        bool | None, Param("Take Width and Height as long and short side.", default="false")
-    ] = None
+    long_short_mode: Annotated[bool | None, Param("Take Width and Height as long and short side.", default="false")] = (
+        None
+    )
     rotate: Annotated[float | None, Param("Rotation, clockwise.", 0, below=360, unit="°")] = None
     roi: Annotated[
         Literal["none", "low", "medium", "high"] | None, Param("Strength of region of interest.", default="none")
@@ -83,7 +104,9 @@ class Audio(Node):
         Literal["aac", "mp3", "flac", "amr", "Vorbis", "opus", "pcm_s16le"] | None,
         Param("Encoder.", default="aac; Vorbis in WebM", common=True),
     ] = None
-    samplerate: Annotated[Samplerate | None, Param("Samples a second.", unit="Hz", default="44100; 48000 for opus")] = None
+    samplerate: Annotated[Samplerate | None, Param("Samples a second.", unit="Hz", default="44100; 48000 for opus")] = (
+        None
+    )
     bitrate: Annotated[int | None, Param("Bit rate.", 8, 1000, "kbps", common=True)] = None
     channels: Annotated[Literal[1, 2, 4, 5, 6, 8] | None, Param("Channels.")] = None
     remove: Annotated[bool | None, Param("Drop the sound.", default="false")] = None
@@ -120,9 +143,13 @@ class TransConfig(Node):
     is_check_reso: Annotated[bool | None, Param("Compare resolutions.", default="false")] = None
     reso_adj_method: Annotated[Method | None, Param("Source is smaller: 0 keep its size, 1 fail.", default="0")] = None
     is_check_video_bitrate: Annotated[bool | None, Param("Compare video bit rates.", default="false")] = None
-    video_bitrate_adj_method: Annotated[Method | None, Param("Source is lower: 0 keep its, 1 fail.", default="0")] = None
+    video_bitrate_adj_method: Annotated[Method | None, Param("Source is lower: 0 keep its, 1 fail.", default="0")] = (
+        None
+    )
     is_check_audio_bitrate: Annotated[bool | None, Param("Compare audio bit rates.", default="false")] = None
-    audio_bitrate_adj_method: Annotated[Method | None, Param("Source is lower: 0 keep its, 1 fail.", default="0")] = None
+    audio_bitrate_adj_method: Annotated[Method | None, Param("Source is lower: 0 keep its, 1 fail.", default="0")] = (
+        None
+    )
     is_check_video_fps: Annotated[bool | None, Param("Compare frame rates.", default="false")] = None
     video_fps_adj_method: Annotated[Method | None, Param("Source is lower: 0 keep its, 1 fail.", default="0")] = None
     delete_metadata: Annotated[bool | None, Param("Strip metadata.", default="false")] = None

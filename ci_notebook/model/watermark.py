@@ -14,11 +14,13 @@ _WORD_TEXT = "at most 64 characters of Chinese, letters, digits, _ - * and space
 class SlideConfig(Node):
     """A moving mark; it disables the offsets and does not go with H.265."""
 
-    slide_mode: Annotated[
-        Literal["Default", "ScrollFromLeft"] | None, Param("Default is off.", required=True)
+    slide_mode: Annotated[Literal["Default", "ScrollFromLeft"] | None, Param("Default is off.", required=True)] = None
+    x_slide_speed: Annotated[
+        int | None, Param("Speed across.", 0, 10, required=True, default="0", tag="XSlideSpeed")
     ] = None
-    x_slide_speed: Annotated[int | None, Param("Speed across.", 0, 10, required=True, default="0", tag="XSlideSpeed")] = None
-    y_slide_speed: Annotated[int | None, Param("Speed down.", 0, 10, required=True, default="0", tag="YSlideSpeed")] = None
+    y_slide_speed: Annotated[int | None, Param("Speed down.", 0, 10, required=True, default="0", tag="YSlideSpeed")] = (
+        None
+    )
 
 
 class Image(Node):

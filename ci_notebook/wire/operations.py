@@ -74,8 +74,10 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("get_jobs", "GET", "ci", "/jobs/{ids}", "DescribeMediaJob", answer=Response),
     Call("cancel_job", "PUT", "ci", "/jobs/{id}", "CancelMediaJob", flags=(("cancel", None),)),
     # Templates (§6)
-    Call("create_template", "POST", "ci", "/template", "CreateMediaTemplate", body=TemplateRequest, answer=TemplateResponse),
-    Call("update_template", "PUT", "ci", "/template/{id}", "UpdateMediaTemplate", body=TemplateRequest, answer=TemplateResponse),
+    Call("create_template", "POST", "ci", "/template", "CreateMediaTemplate",
+         body=TemplateRequest, answer=TemplateResponse),
+    Call("update_template", "PUT", "ci", "/template/{id}", "UpdateMediaTemplate",
+         body=TemplateRequest, answer=TemplateResponse),
     Call("list_templates", "GET", "ci", "/template", "DescribeMediaTemplates",
          query=("tag", "category", "ids", "name", "pageNumber", "pageSize"), answer=TemplateResponse),
     Call("delete_template", "DELETE", "ci", "/template/{id}", "DeleteMediaTemplate", answer=TemplateResponse),
@@ -88,16 +90,20 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("list_buckets", "GET", "region", "/mediabucket", "DescribeMediaBuckets",
          query=("regions", "bucketNames", "bucketName", "pageNumber", "pageSize"), answer=MediaBucketResponse),
     # Looking (§11)
-    Call("media_info", "POST", "ci", "/mediainfo", "GenerateMediaInfo", body=MediaInfoRequest, answer=MediaInfoReply),
-    Call("store_snapshot", "POST", "ci", "/snapshot", "GenerateSnapshot", body=SnapshotRequest, answer=SnapshotResponse),
-    Call("video_info", "GET", "cos", "/{key}", "GenerateMediaInfo", flags=(("ci-process", "videoinfo"),), answer=MediaInfoReply),
+    Call("media_info", "POST", "ci", "/mediainfo", "GenerateMediaInfo",
+         body=MediaInfoRequest, answer=MediaInfoReply),
+    Call("store_snapshot", "POST", "ci", "/snapshot", "GenerateSnapshot",
+         body=SnapshotRequest, answer=SnapshotResponse),
+    Call("video_info", "GET", "cos", "/{key}", "GenerateMediaInfo",
+         flags=(("ci-process", "videoinfo"),), answer=MediaInfoReply),
     Call("snapshot", "GET", "cos", "/{key}", "GenerateSnapshot", flags=(("ci-process", "snapshot"),),
          query=("time", "width", "height", "format", "rotate", "mode")),
     # Objects (§12); their XML is COS's own and stands in client/objects and engine/store
     Call("start_multipart", "POST", "cos", "/{key}", flags=(("uploads", None),)),
     Call("complete_multipart", "POST", "cos", "/{key}", flags=(("uploadId", None),)),
     Call("put_part", "PUT", "cos", "/{key}", flags=(("partNumber", None), ("uploadId", None))),
-    Call("list_parts", "GET", "cos", "/{key}", flags=(("uploadId", None),), query=("max-parts", "part-number-marker", "encoding-type")),
+    Call("list_parts", "GET", "cos", "/{key}", flags=(("uploadId", None),),
+         query=("max-parts", "part-number-marker", "encoding-type")),
     Call("abort_multipart", "DELETE", "cos", "/{key}", flags=(("uploadId", None),)),
     Call("list_objects", "GET", "cos", "/", query=("prefix", "delimiter", "marker", "max-keys", "encoding-type")),
     Call("put_object", "PUT", "cos", "/{key}"),
@@ -109,10 +115,14 @@ CALLS: Final[tuple[Call, ...]] = (
 
 CALL: Final[dict[str, Call]] = {call.name: call for call in CALLS}
 
-_PATTERNS: Final = tuple(
-    (call, re.compile(re.sub(r"\\\{(\w+)\\\}", lambda f: f"(?P<{f[1]}>.+)" if f[1] == "key" else f"(?P<{f[1]}>[^/]+)", re.escape(call.path)), re.S))
-    for call in CALLS
-)  # fmt: skip
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """Return what a decoded path must look like: `{key}` takes slashes, other names do not."""
+    names = re.sub(r"\{(\w+)\}", lambda name: f"(?P<{name[1]}>{'.+' if name[1] == 'key' else '[^/]+'})", path)
+    return re.compile(names, re.DOTALL)
+
+
+_PATTERNS: Final = tuple((call, _pattern(call.path)) for call in CALLS)
 
 
 def match(method: str, host: HostKind, path: str, query: Mapping[str, str]) -> tuple[Call, dict[str, str]] | None:

@@ -39,7 +39,7 @@ def parse(data: bytes) -> etree._Element:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise MalformedXML(f"the XML cannot be read: {error}") from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedXML("the XML has a document type; DTDs and entities are not taken")
     return root
 
