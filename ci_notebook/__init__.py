@@ -1,0 +1,117 @@
+"""A laboratory for Tencent Cloud Infinite's video enhancement, inside Jupyter.
+
+    import ci_notebook as ci
+
+    lab = ci.connect()                      # the embedded engine: no account, no network, no cost
+    clip = lab.upload(ci.sample())
+    panel = ci.EnhancePanel(lab, clip)
+
+Names are loaded when they are first used, so that `import ci_notebook` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ci_notebook.client.credentials import Credentials
+    from ci_notebook.client.job import Job
+    from ci_notebook.experiment.sweep import Sweep, grid
+    from ci_notebook.lab import Lab, connect
+    from ci_notebook.media.samples import sample
+    from ci_notebook.model.enhance import (
+        ColorEnhance,
+        FrameEnhance,
+        MsSharpen,
+        SDRtoHDR,
+        SuperResolution,
+        VideoEnhance,
+    )
+    from ci_notebook.model.errors import (
+        BudgetExceeded,
+        CIError,
+        EngineError,
+        JobFailed,
+        ParameterError,
+        ServiceError,
+    )
+    from ci_notebook.model.node import AUTO
+    from ci_notebook.model.transcode import Audio, Container, TimeInterval, TransConfig, Transcode, Video
+    from ci_notebook.model.watermark import DigitalWatermark, Image, Text, Watermark
+    from ci_notebook.results.charts import compute_response, plot_response
+    from ci_notebook.results.frame import differing, to_frame
+    from ci_notebook.results.runs import Runs
+    from ci_notebook.widgets.panel import EnhancePanel
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "client.credentials": ("Credentials",),
+    "client.job": ("Job",),
+    "experiment.sweep": ("Sweep", "grid"),
+    "lab": ("Lab", "connect"),
+    "media.samples": ("sample",),
+    "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
+    "model.errors": ("BudgetExceeded", "CIError", "EngineError", "JobFailed", "ParameterError", "ServiceError"),
+    "model.node": ("AUTO",),
+    "model.transcode": ("Audio", "Container", "TimeInterval", "TransConfig", "Transcode", "Video"),
+    "model.watermark": ("DigitalWatermark", "Image", "Text", "Watermark"),
+    "results.charts": ("compute_response", "plot_response"),
+    "results.frame": ("differing", "to_frame"),
+    "results.runs": ("Runs",),
+    "widgets.panel": ("EnhancePanel",),
+}
+_HOME_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "AUTO",
+    "Audio",
+    "BudgetExceeded",
+    "CIError",
+    "ColorEnhance",
+    "Container",
+    "Credentials",
+    "DigitalWatermark",
+    "EngineError",
+    "EnhancePanel",
+    "FrameEnhance",
+    "Image",
+    "Job",
+    "JobFailed",
+    "Lab",
+    "MsSharpen",
+    "ParameterError",
+    "Runs",
+    "SDRtoHDR",
+    "ServiceError",
+    "SuperResolution",
+    "Sweep",
+    "Text",
+    "TimeInterval",
+    "TransConfig",
+    "Transcode",
+    "Video",
+    "VideoEnhance",
+    "Watermark",
+    "compute_response",
+    "connect",
+    "differing",
+    "grid",
+    "plot_response",
+    "sample",
+    "to_frame",
+]
+
+
+def __getattr__(name: str) -> object:
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
