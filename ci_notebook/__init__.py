@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         ServiceError,
     )
     from ci_notebook.model.node import AUTO
-    from ci_notebook.model.transcode import Audio, Container, TimeInterval, TransConfig, Transcode, Video
+    from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
     from ci_notebook.model.watermark import DigitalWatermark, Image, Text, Watermark
     from ci_notebook.results.charts import compute_response, plot_response
     from ci_notebook.results.frame import differing, to_frame

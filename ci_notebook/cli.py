@@ -1,0 +1,124 @@
+"""The same verbs for a terminal: `ci-notebook lab`, `ci-notebook serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ci_notebook.model.errors import CIError
+
+QUICKSTART = "01_quickstart.ipynb"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit status: 0 for done, 1 for a refusal, 130 for Ctrl-C."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except CIError as error:
+        print(f"ci-notebook: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ci-notebook", description="A laboratory for video enhancement, in Jupyter.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    lab = verbs.add_parser("lab", help="copy the tutorials into a folder and open JupyterLab on the quickstart")
+    lab.add_argument("--dir", type=Path, default=Path("ci-notebook-tutorials"), help="where the tutorials go")
+    lab.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default: 8888, or the next free one)")
+    lab.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    lab.set_defaults(run=_lab)
+
+    serve = verbs.add_parser("serve", help="put the embedded engine on a port")
+    serve.add_argument("--root", type=Path, required=True, help="folder of objects and jobs; made when missing")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=9000, help="0 takes a free one (default: 9000)")
+    serve.add_argument("--bucket", default="lab-1250000000", metavar="NAME-APPID")
+    serve.add_argument("--region", default="ap-chongqing")
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _lab(args: argparse.Namespace) -> int:
+    folder = args.dir.resolve()
+    kept = copy_tutorials(folder)
+    print(f"The tutorials are in {folder}")
+    for name in kept:
+        print(f"  {name} was changed there and is kept as it is")
+    command = [
+        *(sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART)),
+        *(f"--port={args.port}", f"--ServerApp.root_dir={folder}"),
+        # Nothing asks the network: no news, no search for updates or extensions.
+        *("--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        *(["--no-browser"] if args.no_browser else []),
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+    server = subprocess.Popen(command)  # noqa: S603  our own interpreter, no shell
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        return server.wait()  # Ctrl-C went to JupyterLab as well, which asks before it stops
+
+
+def copy_tutorials(folder: Path) -> list[str]:
+    """Copy the notebooks into `folder` and return the names that were there, changed, and kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = []
+    for source in sorted(tutorials().glob("*.ipynb")):
+        copy = folder / source.name
+        if copy.exists() and copy.read_bytes() != source.read_bytes():
+            kept.append(source.name)
+        else:
+            shutil.copyfile(source, copy)
+    return kept
+
+
+def tutorials() -> Path:
+    """Return the folder of the notebooks: inside an installed package, beside it in a clone."""
+    package = Path(__file__).parent
+    installed = package / "notebooks"
+    return installed if installed.is_dir() else package.parent / "notebooks"
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from ci_notebook.engine.serve import serve  # lazy: the engine loads lxml, numpy and PyAV
+
+    secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
+    secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")
+    if bool(secret_id) != bool(secret_key):
+        missing = "TENCENTCLOUD_SECRET_KEY" if secret_id else "TENCENTCLOUD_SECRET_ID"
+        print(f"ci-notebook: {missing} is not set; set both keys, or neither to have some made up", file=sys.stderr)
+        return 1
+    if not secret_id:
+        secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)
+        print("No keys are set; these were made up for this run and are shown this once:")
+        print(f"  export TENCENTCLOUD_SECRET_ID={secret_id}")
+        print(f"  export TENCENTCLOUD_SECRET_KEY={secret_key}", flush=True)
+
+    def listening(address: str) -> None:
+        print(f"Listening on {address} for bucket {args.bucket} in {args.region}; Ctrl-C stops.", flush=True)
+
+    serve(
+        args.root,
+        host=args.host,
+        port=args.port,
+        bucket=args.bucket,
+        region=args.region,
+        keys={secret_id: secret_key},
+        on_listening=listening,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
