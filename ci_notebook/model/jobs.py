@@ -13,11 +13,12 @@ from ci_notebook.model.watermark import DigitalWatermark, ExtractDigitalWatermar
 State = Literal["Submitted", "Running", "Success", "Failed", "Pause", "Cancel"]
 
 # Which state may follow which (§7.4). Whether a paused job may be cancelled is not documented;
-# it has not started, and that is what the page gives as the condition.
+# it has not started, and that is what the page gives as the condition. A running job goes back to
+# Submitted when the worker that ran it has died or was stopped.
 FOLLOWS: Final[dict[str, tuple[str, ...]]] = {
     "Submitted": ("Running", "Pause", "Cancel", "Failed"),
     "Pause": ("Submitted", "Cancel"),
-    "Running": ("Success", "Failed"),
+    "Running": ("Success", "Failed", "Submitted"),
     "Success": (),
     "Failed": (),
     "Cancel": (),
