@@ -1,0 +1,1 @@
+"""Many runs: which settings to try, what they cost, what was asked, and how it went."""

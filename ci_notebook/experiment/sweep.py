@@ -1,0 +1,249 @@
+"""Which settings to try: a sweep is a sequence of settings that knows what varies in it.
+
+    grid(base, SharpenLevel=[0, 5, 10], Resolution=[None, "sdtohd"])
+
+A parameter is named by its path below `VideoEnhance` or by an unambiguous ending of it; a whole
+stage by its tag (`MsSharpen=[None, MsSharpen(sharpen_level=5)]`). A value of None leaves the leaf
+out; leaving out the only leaf of a node, or the leaf without which the node could not be sent,
+leaves the node out. Equal settings are kept once. What cannot be sent is refused at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import random as stdlib_random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, TypeVar, overload
+
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.node import Node, Part, parts
+from ci_notebook.model.paths import Leaf, leaves, resolve, values, with_value
+from ci_notebook.model.rules import check
+
+N = TypeVar("N", bound=Node)
+Place = tuple[Part, ...]
+"""The way from `VideoEnhance` down to a leaf or a whole node."""
+
+
+class Sweep(Sequence[VideoEnhance]):
+    """Settings to be tried, first to last, each once. Shows only what differs between them.
+
+    Raises `ParameterError` for a setting that could not be sent.
+    """
+
+    def __init__(self, settings: Iterable[VideoEnhance]) -> None:
+        listed = tuple(settings)
+        for setting in listed:
+            if not isinstance(setting, VideoEnhance):
+                raise ParameterError("a sweep", setting, "VideoEnhance values")
+        self._settings = tuple(dict.fromkeys(listed))
+        for setting in self._settings:
+            check(setting)
+
+    @property
+    def settings(self) -> tuple[VideoEnhance, ...]:
+        """The settings, first to last."""
+        return self._settings
+
+    @property
+    def varies(self) -> tuple[str, ...]:
+        """The paths whose values differ between the settings, in the order of the wire."""
+        return tuple(path for path, column in self._columns().items() if any(v != column[0] for v in column))
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Path → value of what is set alike in all settings."""
+        varies = set(self.varies)
+        return {path: column[0] for path, column in self._columns().items() if path not in varies}
+
+    def _columns(self) -> dict[str, list[Any]]:
+        rows = [_shown(setting) for setting in self._settings]
+        found = {path: [row.get(path) for row in rows] for path in dict.fromkeys(path for row in rows for path in row)}
+        order: dict[str, int] = {}
+        for leaf in leaves(VideoEnhance):
+            for end in range(1, len(leaf.steps) + 1):
+                order.setdefault(".".join(step.tag for step in leaf.steps[:end]), len(order))
+        return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
+
+    @overload
+    def __getitem__(self, index: int) -> VideoEnhance: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sweep: ...
+    def __getitem__(self, index: int | slice) -> VideoEnhance | Sweep:
+        return Sweep(self._settings[index]) if isinstance(index, slice) else self._settings[index]
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+    def __iter__(self) -> Iterator[VideoEnhance]:
+        return iter(self._settings)
+
+    def __add__(self, other: Iterable[VideoEnhance]) -> Sweep:
+        return Sweep((*self._settings, *other))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sweep) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
+
+    def __repr__(self) -> str:
+        over = f" over {', '.join(self.varies)}" if self.varies else ""
+        return f"<Sweep of {_count(len(self), 'setting')}{over}>"
+
+    def _repr_html_(self) -> str:
+        columns, varies, common = self._columns(), self.varies, self.common
+        cell = "text-align:left"
+        head = "".join(f"<th scope='col' style='{cell}'>{escape(path)}</th>" for path in varies)
+        body = "".join(
+            f"<tr><th scope='row'>{number + 1}</th>"
+            + "".join(f"<td style='{cell}'>{_text(columns[path][number])}</td>" for path in varies)
+            + "</tr>"
+            for number in range(len(self))
+        )
+        alike = "; the same in all: " + ", ".join(f"{k} {_text(v)}" for k, v in common.items()) if common else ""
+        caption = f"<caption style='text-align:left'><b>Sweep of {_count(len(self), 'setting')}</b>{alike}</caption>"
+        return f"<table>{caption}<thead><tr><th scope='col'>#</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def grid(base: VideoEnhance | None = None, /, **values_of: Any) -> Sweep:
+    """Return every combination of the values of each leaf, the last leaf varying fastest.
+
+    Dotted names go in as `**{"Video.Bitrate": [1000, 2000]}`. A single value stands for a list of
+    one. `base` is what the leaves are set in; None is the empty setting.
+
+    >>> [s.ms_sharpen for s in grid(None, SharpenLevel=[None, 5])]
+    [None, MsSharpen(sharpen_level=5)]
+
+    Raises `ParameterError` for an unknown or ambiguous name and for what cannot be sent.
+    """
+    places = _places(values_of)
+    return Sweep(_set(base, zip(places, point, strict=True)) for point in itertools.product(*places.values()))
+
+
+def one_at_a_time(base: VideoEnhance | None = None, /, **values_of: Any) -> Sweep:
+    """Return `base` itself, then `base` with one leaf changed at a time to each of its values."""
+    singles = (_set(base, [(place, value)]) for place, listed in _places(values_of).items() for value in listed)
+    return Sweep((base if base is not None else VideoEnhance(), *singles))
+
+
+def pairs(a: VideoEnhance, b: VideoEnhance, /, **values_of: Any) -> Sweep:
+    """Return `a` and `b` side by side at every point of the grid of `values_of`: what a comparison needs."""
+    places = _places(values_of)
+    points = [list(zip(places, point, strict=True)) for point in itertools.product(*places.values())]
+    return Sweep(_set(base, point) for point in points for base in (a, b))
+
+
+def random(base: VideoEnhance | None = None, /, n: int = 10, *, seed: int = 0, **values_of: Any) -> Sweep:
+    """Return `n` different settings drawn from the grid of `values_of`; fewer when it has fewer.
+
+    The values of a leaf are a list to draw from, or a tuple `(low, high)` of numbers: any number
+    between them, whole for a whole-number leaf. The same seed draws the same settings.
+    """
+    spans = {name: v for name, v in values_of.items() if _is_span(v)}
+    places = _places({name: [v] if name in spans else v for name, v in values_of.items()})
+    draw, drawn = stdlib_random.Random(seed), dict[VideoEnhance, None]()  # noqa: S311 - a design, not a secret
+    for _ in range(50 * n):  # a small grid runs out: then fewer come back
+        if len(drawn) == n:
+            break
+        point = [(p, _between(draw, p[-1], v[0]) if _is_span(v[0]) else draw.choice(v)) for p, v in places.items()]
+        drawn[_set(base, point)] = None
+    return Sweep(drawn)
+
+
+def explicit(*settings: VideoEnhance | Iterable[VideoEnhance]) -> Sweep:
+    """Return a sweep of the settings as they are listed; a sweep among them is taken apart."""
+    return Sweep(itertools.chain.from_iterable([s] if isinstance(s, VideoEnhance) else s for s in settings))
+
+
+def _places(values_of: Mapping[str, Any]) -> dict[Place, list[Any]]:
+    places = {}
+    for name, given in values_of.items():
+        listed = list(given) if isinstance(given, Iterable) and not isinstance(given, (str, bytes)) else [given]
+        if not listed:
+            raise ParameterError(name, given, "at least one value")
+        place = _place(name)
+        if place in places:
+            raise ParameterError(name, given, "one list of values, given once")
+        places[place] = [place[-1].settle(value) for value in listed]
+    return places
+
+
+def _place(name: str) -> Place:
+    stage = _stages().get(name)
+    if stage is not None:
+        return stage
+    leaf = resolve(VideoEnhance, name)
+    if not leaf.single:
+        raise ParameterError(leaf.path, name, "no single value: it may be repeated", "Sweep over the whole node.")
+    return leaf.steps
+
+
+def _stages() -> dict[str, Place]:
+    def below(node: type[Node], above: Place) -> Iterator[tuple[str, Place]]:
+        for part in parts(node):
+            if part.node is not None:
+                steps = (*above, part)
+                yield ".".join(step.tag for step in steps), steps
+                if not part.many:
+                    yield from below(part.node, steps)
+
+    return dict(below(VideoEnhance, ()))
+
+
+def _set(base: VideoEnhance | None, point: Iterable[tuple[Place, Any]]) -> VideoEnhance:
+    setting = base if base is not None else VideoEnhance()
+    without: list[Place] = []
+    for steps, given in point:
+        value = () if given is None and steps[-1].many else given
+        setting = with_value(setting, Leaf(".".join(step.tag for step in steps), steps), value)
+        if value is None and steps[-1].param.required:
+            without.append(steps[:-1])
+    for steps in without:
+        if steps:
+            setting = _drop(setting, steps)
+    return setting
+
+
+def _drop(node: N, steps: Place) -> N:
+    """Leave a node out, and nothing above it: an emptied parent was there by its own right."""
+    step, rest = steps[0], steps[1:]
+    child = getattr(node, step.name)
+    if child is None:
+        return node
+    return dataclasses.replace(node, **{step.name: _drop(child, rest) if rest else None})  # type: ignore[type-var]
+
+
+def _is_span(given: Any) -> bool:
+    numbers = isinstance(given, tuple) and len(given) == 2 and all(type(v) in (int, float) for v in given)
+    return numbers and given[0] < given[1]
+
+
+def _between(draw: stdlib_random.Random, part: Part, span: tuple[float, float]) -> float:
+    if part.kind is not int:
+        return round(draw.uniform(*span), 3)
+    low, high, step = int(span[0]), int(span[1]), 2 if part.param.even else 1
+    return draw.randrange(low + low % step, high + 1, step)
+
+
+def _shown(setting: VideoEnhance) -> dict[str, Any]:
+    """Path → value of every leaf; a stage that is on with nothing set shows as its own path."""
+    shown = values(setting)
+    for path, steps in _stages().items():
+        node: Any = setting
+        for step in steps:
+            node = getattr(node, step.name) if isinstance(node, Node) else None
+        if isinstance(node, Node) and not any(key.startswith(path + ".") for key in shown):
+            shown[path] = "on"
+    return shown
+
+
+def _text(value: Any) -> str:
+    return "<em>left out</em>" if value is None else escape(str(value))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
