@@ -1,0 +1,133 @@
+"""From an operation to FFmpeg's command line. Pure: paths, facts and values in, arguments out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_notebook.engine.analysis import Analysis
+from ci_notebook.engine.encoders import (
+    AUDIO_ENCODERS,
+    VIDEO_ENCODERS,
+    audio_arguments,
+    audio_codec,
+    container_arguments,
+    container_of,
+    extension,
+    transcode_of,
+    video_arguments,
+    video_codec,
+)
+from ci_notebook.engine.graph import AFTER_MARKS, STAGES, pixel_format, stages
+from ci_notebook.engine.marks import Overlay
+from ci_notebook.engine.size import length_s
+from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import MediaInfo
+
+__all__ = ["Paths", "command", "extension", "refuse_missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the command reads and writes. `marks` are pictures that lie ready to be laid on."""
+
+    source: Path
+    output: Path
+    marks: tuple[Overlay, ...] = ()
+
+
+def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> tuple[str, ...]:
+    """Return FFmpeg's arguments, those after the program's name, for one setting.
+
+    Raises `EngineError` naming the leaf where setting and source do not go together.
+    """
+    arguments = [*_stretch(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(paths.source)]
+    for mark in paths.marks:
+        arguments += ["-i", str(mark.path)]
+    if video_codec(setting) is not None:
+        graph = _graph(setting, source, paths.marks, analysis)
+        arguments += ["-filter_complex", graph, "-map", "[out]"]
+    arguments += _sound(setting, source)
+    arguments += [*video_arguments(setting, source), *audio_arguments(setting, source), *container_arguments(setting)]
+    return (*arguments, str(paths.output))
+
+
+def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) -> None:
+    """Raise `EngineError` naming the leaf whose encoder, or the stage whose filter, this FFmpeg lacks."""
+    for leaf, codec, encoders in (
+        ("Video.Codec", video_codec(setting), VIDEO_ENCODERS),
+        ("Audio.Codec", audio_codec(setting, source), AUDIO_ENCODERS),
+    ):
+        if codec is not None and encoders[codec] not in can.encoders:
+            raise EngineError(
+                f"VideoEnhance.Transcode.{leaf} {codec}: the FFmpeg here ({can.version}) has no {encoders[codec]}. "
+                "Choose another codec, or use the FFmpeg of imageio-ffmpeg.",
+                code="InvalidArgument",
+            )
+    if setting.sdr_to_hdr is not None and "zscale" not in can.filters:
+        raise EngineError(
+            f"VideoEnhance.SDRtoHDR: the FFmpeg here ({can.version}) has no zscale.", code="InvalidArgument"
+        )
+
+
+def _stretch(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    stretch = transcode_of(setting).time_interval
+    if stretch is None:
+        return []
+    made = ["-ss", f"{stretch.start:.3f}"] if stretch.start else []
+    if stretch.duration:
+        made += ["-t", f"{length_s(setting, source) or stretch.duration:.3f}"]
+    return made
+
+
+def _graph(setting: VideoEnhance, source: MediaInfo, marks: tuple[Overlay, ...], analysis: Analysis) -> str:
+    made = stages(setting, source, analysis)
+    first = [one for stage in STAGES if stage not in AFTER_MARKS for one in made[stage]]
+    last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
+    last.append(f"format={pixel_format(setting, source)}")
+    if "yuvj" in str(transcode_of(setting).video and transcode_of(setting).video.pixfmt):  # type: ignore[union-attr]
+        last.insert(0, "scale=in_range=tv:out_range=pc")
+    config = transcode_of(setting).trans_config
+    stream = f"0:{config.transcode_index}" if config and config.transcode_index is not None else "0:V:0"
+    if not marks:
+        return f"[{stream}]{','.join([*first, *last])}[out]"
+    lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
+    for number, mark in enumerate(marks, 1):
+        lines += mark.lines(f"v{number - 1}", f"{number}:v", f"v{number}", deep="10le" in pixel_format(setting, source))
+    lines.append(f"[v{len(marks)}]{','.join(last)}[out]")
+    return ";".join(lines)
+
+
+def _sound(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    audio = transcode_of(setting).audio
+    if audio is None or audio_codec(setting, source) is None:
+        return []
+    tracks = [0]
+    several = len(source.stream.audio) > 1 if source.stream else False
+    if several and video_codec(setting) != "H.265":  # documented: neither has an effect with H.265
+        tracks = [0, 1] if audio.keep_two_tracks else [0]
+        if audio.switch_track:
+            tracks = [1, 0][: len(tracks)]
+    return [word for track in tracks for word in ("-map", f"0:a:{track}")]
+
+
+def refuse_nothing_to_show(setting: VideoEnhance) -> None:
+    """Raise `EngineError` when the setting drops the pictures it is to enhance, or asks what its codec cannot hold."""
+    codec, kind = video_codec(setting), container_of(setting)
+    staged = [
+        part for part in ("super_resolution", "sdr_to_hdr", "color_enhance", "ms_sharpen", "frame_enhance")
+        if getattr(setting, part) is not None
+    ]  # fmt: skip
+    if codec is None and staged:
+        raise EngineError(
+            "VideoEnhance.Transcode.Video is absent or removed, so the pictures would be dropped: nothing is left to "
+            f"enhance. Add Video to Transcode (Codec is enough), and choose a container with pictures, not {kind}.",
+            code="InvalidArgument",
+        )
+    if setting.sdr_to_hdr is not None and codec != "H.265":
+        raise EngineError(
+            f"VideoEnhance.SDRtoHDR needs ten bits: Transcode.Video.Codec {codec} would not be played. Use H.265.",
+            code="InvalidArgument",
+        )

@@ -1,0 +1,228 @@
+"""From Transcode to FFmpeg's encoders and containers. Pure tables and the few rules between them.
+
+Decided here: without Transcode the output is mp4 with H.264 at crf 20 and aac, so that looking
+at an enhancement is not looking at an encoder. A Video without Crf and Bitrate gets crf 25, as
+documented.
+"""
+
+from __future__ import annotations
+
+from ci_notebook.engine.graph import HDR_TRANSFERS
+from ci_notebook.media.probe import first_video
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+
+DEFAULT = Transcode(container=Container(format="mp4"), video=Video(codec="H.264", crf=20), audio=Audio(codec="aac"))
+
+# Container → file extension, FFmpeg's muxer.
+MUXERS = {
+    "mp4": ("mp4", "mp4"), "mkv": ("mkv", "matroska"), "mov": ("mov", "mov"), "flv": ("flv", "flv"),
+    "ts": ("ts", "mpegts"), "avi": ("avi", "avi"), "WebM": ("webm", "webm"), "mp3": ("mp3", "mp3"),
+    "aac": ("aac", "adts"), "adts": ("adts", "adts"), "m4a": ("m4a", "ipod"), "flac": ("flac", "flac"),
+    "wav": ("wav", "wav"), "amr": ("amr", "amr"),
+}  # fmt: skip
+AUDIO_ONLY = {
+    "mp3": "mp3", "aac": "aac", "adts": "aac", "m4a": "aac", "flac": "flac", "wav": "pcm_s16le", "amr": "amr",
+}  # fmt: skip
+VIDEO_ENCODERS = {"H.264": "libx264", "H.265": "libx265", "VP8": "libvpx", "VP9": "libvpx-vp9", "AV1": "libsvtav1"}
+AUDIO_ENCODERS = {
+    "aac": "aac", "mp3": "libmp3lame", "flac": "flac", "amr": "libopencore_amrnb", "Vorbis": "libvorbis",
+    "opus": "libopus", "pcm_s16le": "pcm_s16le",
+}  # fmt: skip
+_VIDEO, _AUDIO = "VideoEnhance.Transcode.Video", "VideoEnhance.Transcode.Audio"
+
+
+def transcode_of(setting: VideoEnhance) -> Transcode:
+    """Return the encoding in force."""
+    return setting.transcode or DEFAULT
+
+
+def container_of(setting: VideoEnhance) -> str:
+    """Return the container in force."""
+    container = transcode_of(setting).container
+    return (container.format if container else None) or "mp4"
+
+
+def extension(setting: VideoEnhance) -> str:
+    """Return what `${ext}` stands for: the extension of the output, without a dot."""
+    return MUXERS.get(container_of(setting), (container_of(setting).lower(), ""))[0]
+
+
+def video_codec(setting: VideoEnhance) -> str | None:
+    """Return the API's name of the video codec in force, or None when the output holds no pictures."""
+    video = transcode_of(setting).video
+    if video is None or video.remove or container_of(setting) in AUDIO_ONLY:
+        return None
+    return video.codec or ("VP8" if container_of(setting) == "WebM" else "H.264")
+
+
+def audio_codec(setting: VideoEnhance, source: MediaInfo) -> str | None:
+    """Return the API's name of the audio codec in force, or None when the output holds no sound."""
+    audio = transcode_of(setting).audio
+    if audio is None or audio.remove or not (source.stream and source.stream.audio):
+        return None
+    only = AUDIO_ONLY.get(container_of(setting))
+    return audio.codec or only or ("Vorbis" if container_of(setting) == "WebM" else "aac")
+
+
+def video_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    """Return FFmpeg's arguments for the pictures' encoder."""
+    codec = video_codec(setting)
+    video = transcode_of(setting).video
+    if codec is None or video is None:
+        return ["-vn"]
+    made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting)]
+    if video.gop is not None:
+        made += ["-g", str(video.gop)]
+    return made + _quality(codec, video, setting, source)
+
+
+def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    """Return FFmpeg's arguments for the sound's encoder."""
+    codec = audio_codec(setting, source)
+    audio = transcode_of(setting).audio
+    if codec is None or audio is None:
+        return ["-an"]
+    made = ["-c:a", AUDIO_ENCODERS[codec]]
+    rate = audio.samplerate or {"opus": 48000, "amr": 8000}.get(codec, 44100)
+    made += ["-ar", str(rate)]
+    if audio.channels:
+        made += ["-ac", str(audio.channels)]
+    elif codec == "amr":
+        made += ["-ac", "1"]
+    elif codec == "Vorbis":
+        made += ["-ac", "2"]
+    bitrate = _audio_bitrate(audio, setting, source)
+    if bitrate:
+        made += ["-b:a", f"{bitrate}k"]
+    if audio.sample_format and video_codec(setting) != "H.265":  # documented: no effect with H.265
+        # FLAC and AMR take interleaved samples only; planar ones hold the same numbers in another order.
+        plain = audio.sample_format.removesuffix("p") if codec in ("flac", "amr") else audio.sample_format
+        made += ["-sample_fmt", plain]
+    return made
+
+
+def container_arguments(setting: VideoEnhance) -> list[str]:
+    """Return FFmpeg's arguments for the container."""
+    kind = container_of(setting)
+    config = transcode_of(setting).trans_config
+    made = ["-map_metadata", "-1"] if config and config.delete_metadata else []
+    made += ["-fflags", "+bitexact"]  # the same job gives the same bytes
+    if kind in ("mp4", "mov", "m4a"):
+        made += ["-movflags", "+faststart"]
+    if kind in ("mp4", "mov") and video_codec(setting) == "H.265":
+        made += ["-tag:v", "hvc1"]  # what Apple's players ask for
+    return [*made, "-f", MUXERS[kind][1]]
+
+
+def _h264(video: Video, _: VideoEnhance) -> list[str]:
+    made = ["-preset", str(video.preset or "medium")]
+    plain = (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p")
+    profile = video.profile or "high"
+    if video.pixfmt == "auto":
+        profile = "auto"  # documented
+    elif not plain:
+        if video.profile not in (None, "auto"):
+            raise EngineError(
+                f"{_VIDEO}.Profile {video.profile} holds 4:2:0 pictures only; Pixfmt is {video.pixfmt}. "
+                "Set Profile to auto, or leave it out.",
+                code="InvalidArgument",
+            )
+        profile = "auto"
+    if profile != "auto":
+        made += ["-profile:v", profile]
+    if (video.pixfmt or "").startswith("yuvj"):
+        made += ["-color_range", "pc"]
+    if video.interlaced:
+        made += ["-flags:v", "+ilme+ildct+bitexact", "-x264-params", "tff=1"]
+        return made
+    return [*made, "-flags:v", "+bitexact"]
+
+
+def _h265(_: Video, setting: VideoEnhance) -> list[str]:
+    # No preset is documented for H.265: fast, a third of the time of medium's.
+    params = ["log-level=error", "info=0"]
+    made = ["-preset", "fast"]
+    if setting.sdr_to_hdr is not None:
+        mode = setting.sdr_to_hdr.hdr_mode or "HDR10"
+        made += [
+            "-profile:v", "main10", "-color_primaries", "bt2020", "-color_trc", HDR_TRANSFERS[mode],
+            "-colorspace", "bt2020nc", "-color_range", "tv",
+        ]  # fmt: skip
+        params.append("repeat-headers=1")
+        if mode == "HDR10":
+            # A display of P3 primaries and 1000 cd/m²; no light of ours is over diffuse white.
+            params += [
+                "hdr10=1", "hdr10-opt=1", "max-cll=203,203",
+                "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)",
+            ]  # fmt: skip
+    return [*made, "-x265-params", ":".join(params)]
+
+
+def _vp8(video: Video, _: VideoEnhance) -> list[str]:
+    realtime = video.preset == "realtime"
+    return ["-deadline", "realtime" if realtime else "good", "-cpu-used", "6" if realtime else "4"]
+
+
+def _vp9(_: Video, __: VideoEnhance) -> list[str]:
+    return ["-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
+
+
+def _av1(video: Video, _: VideoEnhance) -> list[str]:
+    return ["-preset", str(video.preset or 5)]
+
+
+_CODECS = {"H.264": _h264, "H.265": _h265, "VP8": _vp8, "VP9": _vp9, "AV1": _av1}
+
+
+def _quality(codec: str, video: Video, setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    made = []
+    bitrate = None if video.crf is not None else _video_bitrate(video, setting, source)
+    if bitrate:
+        made += ["-b:v", f"{bitrate}k"]
+    else:
+        crf = 25 if video.crf is None else video.crf
+        made += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
+        if codec == "VP8":
+            made += ["-b:v", "50M"]  # libvpx takes crf for a floor below a bit rate, which is 256k unless said
+        if codec == "VP9":
+            made += ["-b:v", "0"]
+    if video.maxrate or video.bufsize:
+        peak = video.maxrate or bitrate
+        if peak is None:
+            raise EngineError(
+                f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate beside it: a buffer of which rate?",
+                code="InvalidArgument",
+            )
+        made += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
+    return made
+
+
+def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> int | None:
+    """Return kbps, or None for constant quality: without Bitrate, and for `auto`, which leaves it to the content."""
+    asked = video.bitrate if isinstance(video.bitrate, int) else None
+    config, own = transcode_of(setting).trans_config, first_video(source).bitrate
+    if asked and config and config.is_check_video_bitrate and own and asked > own:
+        return _or_source(f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod")
+    return asked
+
+
+def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> int | None:
+    config = transcode_of(setting).trans_config
+    own = source.stream.audio[0].bitrate if source.stream and source.stream.audio else None
+    if audio.bitrate and config and config.is_check_audio_bitrate and own and audio.bitrate > own:
+        method = config.audio_bitrate_adj_method
+        return _or_source(f"{_AUDIO}.Bitrate", audio.bitrate, own, method, "AudioBitrateAdjMethod")
+    return audio.bitrate
+
+
+def _or_source(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
+    if method == 1:
+        raise EngineError(
+            f"{leaf} {asked} kbps is over the source's {own:g}. "
+            f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's.",
+            code="InvalidArgument",
+        )
+    return max(1, round(own))

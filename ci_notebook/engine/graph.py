@@ -1,0 +1,249 @@
+"""From a setting to FFmpeg's video filters. Pure: the same values always give the same filters.
+
+The order of `STAGES` is not that of the XML, and each place has a reason:
+
+fields   first: every other filter takes whole pictures for granted.
+shape    turn, square the pixels, crop: what is cut away need not be worked on.
+slower   a lower Fps drops pictures before anything dear is done to them.
+motion   before enlargement: motion is searched at a quarter of the cost, and on unsharpened pictures.
+clean    before enlargement: blocks and noise are easier to tell from detail at their own size.
+enlarge  before every stage that makes edges steeper.
+correct  casts and levels first, so that contrast turns about a true middle.
+tone     contrast and saturation, in one table.
+sharpen  last of the work on pictures: on final pixels, so that a level means the same at every size.
+faster   a higher Fps only repeats pictures.
+range    (marks are laid on before it) light is re-coded for HDR when all else is done in SDR.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ci_notebook.engine.analysis import Analysis
+from ci_notebook.engine.size import Plan, length_s, plan, rates
+from ci_notebook.media.probe import first_video
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.node import AUTO, Auto
+
+STAGES = (
+    "fields", "shape", "slower", "motion", "clean", "enlarge", "correct", "tone", "sharpen", "faster", "range",
+)  # fmt: skip
+MOTION = frozenset({"slower", "motion", "faster"})  # what a single picture has no part in
+AFTER_MARKS = frozenset({"range"})
+HDR_TRANSFERS = {"HDR10": "smpte2084", "HLG": "arib-std-b67"}
+SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's word is not zscale's
+DIFFUSE_WHITE = 203  # cd/m² of SDR white inside HDR, as BT.2408 says
+
+
+def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
+    """Return the FFmpeg video filters for one setting, first to last.
+
+    An AUTO leaf, and a leaf left out of a stage that is on, takes its value from `analysis`.
+    """
+    made = stages(setting, source, analysis)
+    return (*(one for stage in STAGES for one in made[stage]), f"format={pixel_format(setting, source)}")
+
+
+def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict[str, tuple[str, ...]]:
+    """Return the filters of each stage; a stage that has nothing to do is empty."""
+    sizes = plan(setting, source)
+    here, doubled, out = rates(setting, source)
+    return {
+        "fields": ("bwdif=deint=interlaced",) if analysis.interlaced else (),
+        "shape": _shape(sizes, source, setting),
+        "slower": (f"fps={out:.6g}",) if out < here and doubled == here else (),
+        "motion": _motion(setting, source),
+        "clean": _clean(setting),
+        "enlarge": _enlarge(setting, sizes),
+        "correct": _correct(setting, source, analysis),
+        "tone": _tone(setting, analysis),
+        "sharpen": _sharpen(setting, analysis),
+        "faster": (f"fps={out:.6g}",) if out > doubled or doubled not in (out, here) else (),
+        "range": _range(setting, source, analysis),
+    }
+
+
+def chosen(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
+    """Return the values in force of the four leaves that take AUTO, by path; a stage that is off has none."""
+    colour, detail = setting.color_enhance, setting.ms_sharpen
+    values = {}
+    if colour is not None:
+        values["ColorEnhance.Contrast"] = _value(colour.contrast, analysis.auto_contrast)
+        values["ColorEnhance.Correction"] = _value(colour.correction, analysis.auto_correction)
+        values["ColorEnhance.Saturation"] = _value(colour.saturation, analysis.auto_saturation)
+    if detail is not None:
+        values["MsSharpen.SharpenLevel"] = _value(detail.sharpen_level, analysis.auto_sharpen_level)
+    return values
+
+
+def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
+    """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and pictures have them."""
+    video = setting.transcode.video if setting.transcode else None
+    codec = video.codec if video else None
+    own = first_video(source).pix_format or "yuv420p"
+    if video and video.pixfmt == "auto":
+        taken = ("yuv420p", "yuv420p10le") if codec == "H.265" else ("yuv420p", "yuv422p", "yuv444p")
+        if own in taken:
+            return own
+    elif video and video.pixfmt:
+        return video.pixfmt.replace("yuvj", "yuv")
+    deep = setting.sdr_to_hdr is not None or (_deep(source) and codec in ("H.265", "AV1"))
+    return "yuv420p10le" if deep else "yuv420p"
+
+
+def is_hdr(source: MediaInfo) -> bool:
+    """Say whether the source's light is coded as HDR10 or HLG."""
+    return first_video(source).color_transfer in HDR_TRANSFERS.values()
+
+
+def _deep(source: MediaInfo) -> str:
+    """Return how the names of formats end that hold the source's depth: nothing for eight bits."""
+    return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
+
+
+def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, ...]:
+    video = first_video(source)
+    filters = []
+    if video.sar not in (None, "1:1", "0:1"):
+        filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
+    config = setting.transcode.trans_config if setting.transcode else None
+    if config and config.is_hdr2_sdr and is_hdr(source):
+        # From light on display and back: mobius keeps SDR's range as it is and bends what is above white.
+        filters += [
+            f"zscale=t=linear:npl={DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
+            "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
+        ]  # fmt: skip
+    if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
+        filters += ["scale=out_range=tv", f"format=yuv420p{_deep(source)}"]
+    if sizes.crop:
+        filters.append("crop={}:{}:{}:{}".format(*sizes.crop))
+    if sizes.rotate:
+        filters.append(_rotate(sizes))
+    return tuple(filters)
+
+
+def _rotate(sizes: Plan) -> str:
+    """Turn clockwise: by right angles without loss, else into the smallest box that holds all, on black."""
+    turns = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
+    return turns.get(
+        int(sizes.rotate) if sizes.rotate == int(sizes.rotate) else -1,
+        f"rotate={math.radians(sizes.rotate):.6f}:ow={sizes.cut.width}:oh={sizes.cut.height}:c=black",
+    )
+
+
+def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
+    """Double the rate by motion search. minterpolate drops the tail; a second of still picture before it keeps it."""
+    here, doubled, _ = rates(setting, source)
+    if doubled == here:
+        return ()
+    length = length_s(setting, source)
+    cut = () if length is None else (f"trim=end={length:.6f}",)
+    return ("setpts=PTS-STARTPTS", "tpad=stop_mode=clone:stop_duration=1", f"minterpolate=fps={doubled:.6g}", *cut)
+
+
+def _clean(setting: VideoEnhance) -> tuple[str, ...]:
+    stage = setting.super_resolution
+    if stage is None or stage.version != "Enhance":
+        return ()
+    return ("deblock=filter=weak:block=8", "hqdn3d=1.0:0.8:2:2")
+
+
+def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
+    cut, out, stage = sizes.cut, sizes.out, setting.super_resolution
+    filters = []
+    if (cut.width, cut.height) != (out.width, out.height):
+        filters.append(_scale(sizes))
+    if stage is not None and stage.version == "Enhance":
+        filters.append("unsharp=5:5:0.6:5:5:0")
+    elif stage is not None and not sizes.enlarges:
+        filters.append("unsharp=3:3:0.2:3:3:0")
+    return tuple(filters)
+
+
+def _scale(sizes: Plan) -> str:
+    width, height = sizes.out.width, sizes.out.height
+    flags = "flags=lanczos+accurate_rnd+full_chroma_int"
+    if sizes.method == "crop":
+        return f"scale={width}:{height}:force_original_aspect_ratio=increase:{flags},crop={width}:{height},setsar=1"
+    if sizes.method == "pad":
+        shrunk = f"scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2:{flags}"
+        return f"{shrunk},pad={width}:{height}:-1:-1:black,setsar=1"
+    return f"scale={width}:{height}:{flags},setsar=1"
+
+
+def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
+    """Stretch each channel from its own levels towards black and white, by a share that grows with Correction.
+
+    One table for the whole clip. The share ends at 0.85: all the way would grey out scenes that
+    are coloured for a reason.
+    """
+    level = chosen(setting, analysis).get("ColorEnhance.Correction", 0)
+    if level == 0:
+        return ()
+    share = 0.85 * (1 - math.exp(-level / 350)) / (1 - math.exp(-1000 / 350))
+    tables = []
+    for channel, low, high in zip("rgb", analysis.low, analysis.high, strict=True):
+        begin, end = share * low, 1 - share * (1 - high)
+        tables.append(f"{channel}='clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval'")
+    deep, matrix = _deep(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    # The matrix is said both ways: unsaid, the way back is made with another than the way there.
+    return (
+        f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
+        f"format=gbrp{deep}",
+        f"lutrgb={':'.join(tables)}",
+        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
+        f"format=yuv444p{deep}",
+    )
+
+
+def _tone(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
+    values = chosen(setting, analysis)
+    contrast, saturation = values.get("ColorEnhance.Contrast", 0), values.get("ColorEnhance.Saturation", 0)
+    tables = []
+    if contrast:
+        tables.append(f"y='{_contrast(contrast, analysis.mean)}'")
+    if saturation:
+        gain = 1 + saturation / 200
+        table = f"clip((val-(maxval+minval)/2)*{gain:.4f}+(maxval+minval)/2,minval,maxval)"
+        tables += [f"u='{table}'", f"v='{table}'"]
+    return (f"lutyuv={':'.join(tables)}",) if tables else ()
+
+
+def _contrast(level: int, mean: float) -> str:
+    """Return an S-curve about the clip's own mean: steeper there, and it clips nothing at either end.
+
+    A straight line about mid-grey would make dark clips darker and burn light ones out.
+    """
+    power, pivot = 1 + level / 100, min(0.75, max(0.25, mean))
+    x = "clip((val-minval)/(maxval-minval),0,1)"
+    below = f"{pivot:.4f}*pow({x}/{pivot:.4f},{power:.4f})"
+    above = f"1-{1 - pivot:.4f}*pow((1-{x})/{1 - pivot:.4f},{power:.4f})"
+    return f"minval+(maxval-minval)*if(lt({x},{pivot:.4f}),{below},{above})"
+
+
+def _sharpen(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
+    level = chosen(setting, analysis).get("MsSharpen.SharpenLevel", 0)
+    return (f"unsharp=5:5:{0.18 * level:.2f}:5:5:0",) if level else ()
+
+
+def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
+    if setting.sdr_to_hdr is None:
+        # Said, because players take untagged pictures for BT.601 or BT.709 by their height, which may change here.
+        return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
+    mode = setting.sdr_to_hdr.hdr_mode or "HDR10"
+    if is_hdr(source):
+        raise EngineError(
+            f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.",
+            code="InvalidArgument",
+        )
+    known = first_video(source).color_primaries
+    primaries = known if known in ("bt709", "bt470bg", "smpte170m") else "bt709"
+    into = f"t={HDR_TRANSFERS[mode]}:p=bt2020:m=bt2020nc:r=tv:npl={DIFFUSE_WHITE}"
+    return (f"zscale=tin=bt709:min={analysis.matrix}:pin={primaries}:rin=tv:{into}",)
+
+
+def _value(value: int | Auto | None, auto: int) -> int:
+    return auto if value is None or value is AUTO or isinstance(value, Auto) else value

@@ -1,0 +1,93 @@
+"""The one way from an operation and a source to output files: look, decide, run, probe."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_notebook.engine.acted import refuse_unacted
+from ci_notebook.engine.analysis import Analysis, analyse
+from ci_notebook.engine.command import Paths, command, refuse_missing, refuse_nothing_to_show
+from ci_notebook.engine.encoders import extension, video_codec
+from ci_notebook.engine.marks import prepare
+from ci_notebook.engine.size import length_s, plan
+from ci_notebook.media.ffmpeg import capabilities, run
+from ci_notebook.media.probe import first_video, media_info
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.jobs import Operation
+from ci_notebook.model.media_info import MediaInfo
+
+Fetch = Callable[[str], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What was made: the files, the first being the one to open, and the facts of that one."""
+
+    files: tuple[Path, ...]
+    media_info: MediaInfo
+    analysis: Analysis
+
+
+def render(
+    operation: Operation,
+    source_path: Path,
+    out_dir: Path,
+    *,
+    on_progress: Callable[[float], None] | None = None,
+    cancel: threading.Event | None = None,
+    fetch: Fetch | None = None,
+    stem: str = "output",
+) -> Rendered:
+    """Do what an operation asks to the video at `source_path`; return the files made in `out_dir`.
+
+    Templates must have been put into the operation before. `on_progress` gets the share done, 0.0
+    to 1.0; when `cancel` is set the work stops within a second and `media.ffmpeg.Cancelled` is
+    raised; `fetch` gives the file for an image watermark's Url. Work is done aside, in a folder
+    that goes away: `out_dir` holds whole files or none. Raises `EngineError`: its `code` and
+    text are what the job's Code and Message should say.
+    """
+    refuse_unacted(operation)
+    setting = operation.video_enhance or VideoEnhance()
+    refuse_nothing_to_show(setting)
+    source = media_info(source_path)
+    if video_codec(setting) is not None:
+        first_video(source, Path(source_path).name)
+    refuse_missing(setting, source, capabilities())
+    analysis = analyse(source_path) if video_codec(setting) is not None else Analysis()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
+        folder = Path(aside)
+        marks = prepare(operation.watermark, plan(setting, source).out, folder, fetch or _no_fetch)
+        made = folder / f"{stem}.{extension(setting)}"
+        arguments = command(setting, source, Paths(Path(source_path), made, marks), analysis)
+        run(arguments, total_s=length_s(setting, source), on_progress=on_progress, cancel=cancel)
+        info = _decimal_rates(_checked(made))
+        final = out_dir / made.name
+        made.replace(final)
+    return Rendered((final,), info, analysis)
+
+
+def _checked(path: Path) -> MediaInfo:
+    """Return the facts of a file just made. FFmpeg may end well and leave a file that nothing reads."""
+    try:
+        return media_info(path)
+    except EngineError as problem:
+        raise EngineError(f"the output cannot be read back: {problem.message}") from problem
+
+
+def _decimal_rates(info: MediaInfo) -> MediaInfo:
+    """Write AvgFps as replies about jobs do: 25.000000, where videoinfo says 25/1."""
+    if info.stream is None:
+        return info
+    videos = tuple(dataclasses.replace(one, avg_fps=f"{one.fps or 0:.6f}") for one in info.stream.video)
+    return dataclasses.replace(info, stream=dataclasses.replace(info.stream, video=videos))
+
+
+def _no_fetch(url: str) -> Path:
+    raise EngineError(f"Watermark.Image.Url {url}: no objects are within reach", code="ResourceNotFound")

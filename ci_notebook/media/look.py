@@ -1,0 +1,50 @@
+"""Measures of one picture that need no reference: numpy only, cheap, plain formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def luma_of(rgb: NDArray[np.uint8]) -> Plane:
+    """Return luma 0 to 255 of an HxWx3 picture."""
+    plane: Plane = rgb.astype(np.float32) @ _LUMA
+    return plane
+
+
+def laplacian_variance(luma: Plane) -> float:
+    """Return the variance of the 4-neighbour Laplacian: more fine detail, higher; noise counts too."""
+    inner = luma[1:-1, 1:-1]
+    edges = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * inner
+    return float(edges.var(dtype=np.float64))
+
+
+def contrast(luma: Plane) -> float:
+    """Return the RMS contrast, 0 to 0.5: the standard deviation of luma as a share of its range."""
+    return float(luma.std(dtype=np.float64) / 255)
+
+
+def noise(luma: Plane) -> float:
+    """Return the sigma of noise by Immerkær's method, in code values of 255. Fine texture counts as noise."""
+    a = luma[:-2] - 2 * luma[1:-1] + luma[2:]
+    b = a[:, :-2] - 2 * a[:, 1:-1] + a[:, 2:]
+    return float(np.abs(b).mean(dtype=np.float64) * np.sqrt(np.pi / 2) / 6)
+
+
+def colourfulness(rgb: NDArray[np.uint8]) -> float:
+    """Return Hasler and Süsstrunk's colourfulness: 0 grey, 33 moderate, 82 and more highly colourful."""
+    r, g, b = (rgb[..., i].astype(np.float32) for i in range(3))
+    rg, yb = r - g, (r + g) / 2 - b
+    spread = np.hypot(rg.std(dtype=np.float64), yb.std(dtype=np.float64))
+    return float(spread + 0.3 * np.hypot(rg.mean(dtype=np.float64), yb.mean(dtype=np.float64)))
+
+
+def rgb_of(picture: Any) -> NDArray[np.uint8]:
+    """Return a PyAV frame as HxWx3 RGB."""
+    array: NDArray[np.uint8] = picture.to_ndarray(format="rgb24")
+    return array
