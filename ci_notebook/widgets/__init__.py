@@ -1,0 +1,1 @@
+"""Hands and eyes: what a notebook shows to be moved and pressed. What it calls is passed in."""

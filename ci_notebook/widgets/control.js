@@ -1,0 +1,152 @@
+// One row a leaf. Native inputs, so that names, keys and focus are the browser's own.
+// A row shows text and reports text; whether the text is good, Python says.
+
+const AUTO = "AUTO";
+const PAUSE_MS = 150;
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "text") node.textContent = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter(Boolean));
+  return node;
+}
+
+// Long names may break between their words: EnableScaleUp → Enable|Scale|Up.
+function tagText(tag) {
+  const words = tag.split(/(?<=[a-z0-9])(?=[A-Z])/);
+  return words.flatMap((word, at) => (at ? [el("wbr"), word] : [word]));
+}
+
+// `edit(path, text, now)` takes what a hand did; `now` is false while it is still moving.
+function makeRow(leaf, id, edit) {
+  const ids = { input: `${id}-i`, help: `${id}-h`, error: `${id}-e`, label: `${id}-l` };
+  const described = { "aria-describedby": `${ids.help} ${ids.error}` };
+  const send = (text, now = true) => edit(leaf.path, text, now);
+  const make = leaf.kind === "number" ? numberControl : leaf.kind === "text" ? textControl : choiceControl;
+  const control = make(leaf, ids, described, send);
+  const error = el("div", { id: ids.error, class: "ci-error", role: "alert" });
+  const label = el("label", { id: ids.label, for: ids.input, class: "ci-label" }, ...tagText(leaf.tag));
+  const help = el("div", { id: ids.help, class: "ci-help", text: leaf.help });
+  const node = el("div", { class: "ci-row", "data-path": leaf.path }, label, control.node, help, error);
+  return {
+    node,
+    show(text) {
+      control.show(text ?? null);
+      node.classList.toggle("ci-set", text !== null && text !== undefined);
+    },
+    mark(message) {
+      if (error.textContent !== (message ?? "")) error.textContent = message ?? "";
+      node.classList.toggle("ci-wrong", Boolean(message));
+      control.target.toggleAttribute("aria-invalid", false);
+      if (message) control.target.setAttribute("aria-invalid", "true");
+    },
+  };
+}
+
+function choiceControl(leaf, ids, described, send) {
+  const choices = leaf.kind === "bool" ? ["true", "false"] : leaf.choices;
+  const select = el(
+    "select",
+    { id: ids.input, class: "ci-select", ...described, onchange: () => send(select.value === "-" ? null : select.value) },
+    el("option", { value: "-", text: leaf.absent }),
+    ...choices.map((choice) => el("option", { value: choice, text: choice })),
+  );
+  return {
+    node: el("div", { class: "ci-inputs" }, select),
+    target: select,
+    show(text) {
+      // A text that is no choice can only have been restored; it is shown, so that it can be mended.
+      if (text !== null && !choices.includes(text) && ![...select.options].some((one) => one.value === text))
+        select.append(el("option", { value: text, text: text }));
+      select.value = text ?? "-";
+    },
+  };
+}
+
+function textControl(leaf, ids, described, send) {
+  const read = () => (input.value === "" ? null : input.value);
+  const input = el("input", {
+    id: ids.input, type: "text", class: "ci-text", placeholder: leaf.absent, autocomplete: "off", spellcheck: "false",
+    ...described, oninput: () => send(read(), false), onchange: () => send(read()),
+  });
+  return {
+    node: el("div", { class: "ci-inputs" }, input),
+    target: input,
+    show(text) {
+      if (input.value !== (text ?? "")) input.value = text ?? "";
+    },
+  };
+}
+
+function numberControl(leaf, ids, described, send) {
+  const words = [...(leaf.auto ? [AUTO] : []), ...leaf.choices];
+  const modes = words.length ? segments(leaf, ids, [["-", "left out"], ...words.map((word) => [word, word]), ["#", "value"]]) : null;
+  const slider = leaf.slider && el("input", {
+    type: "range", class: "ci-slider", min: leaf.slider.low, max: leaf.slider.high, step: leaf.slider.step,
+    value: leaf.slider.low, "aria-labelledby": ids.label, ...described,
+    oninput: () => slide(false), onchange: () => slide(true),
+  });
+  const number = el("input", {
+    id: ids.input, type: "number", class: "ci-number", step: leaf.step, min: leaf.slider?.low, max: leaf.slider?.high,
+    placeholder: modes ? "" : "–", inputmode: "decimal", ...described,
+    oninput: () => send(read(), false), onchange: () => send(read()),
+    // A focused number box would change under a reader who only scrolls the page.
+    onwheel: () => number.blur(),
+  });
+  const clear = !modes && el("button", {
+    type: "button", class: "ci-clear", title: "Leave out", "aria-label": `Leave out ${leaf.tag}`, text: "×",
+    onclick: () => { send(null); number.focus(); },
+  });
+  const absent = !modes && el("span", { class: "ci-absent", text: leaf.absent });
+
+  // What is no number at all has no value in the DOM; NaN is how numbers say so.
+  const read = () => (number.validity.badInput ? "NaN" : number.value !== "" ? number.value : modes ? "" : null);
+  const slide = (now) => {
+    number.value = slider.value;
+    modes?.choose("#");
+    send(slider.value, now);
+  };
+  modes?.onchoose((mode) => {
+    if (mode === "-") return send(null);
+    if (mode !== "#") return send(mode);
+    send(number.value || slider?.value || "");
+    number.focus();
+  });
+  return {
+    node: el("div", { class: "ci-inputs" }, modes?.node, slider, el("span", { class: "ci-value" }, number, leaf.unit && el("span", { class: "ci-unit", text: leaf.unit })), clear, absent),
+    target: number,
+    show(text) {
+      const mode = text === null ? "-" : words.includes(text) ? text : "#";
+      modes?.choose(mode);
+      slider?.classList.toggle("ci-dim", mode !== "#");
+      if (clear) clear.hidden = mode !== "#";
+      if (absent) absent.hidden = mode === "#";
+      if (mode !== "#") number.value = "";
+      else if (!(number.validity.badInput && text === "NaN") && (number.value === "" || Number(number.value) !== Number(text))) number.value = text;
+      if (slider && mode === "#" && text !== "") slider.value = text;
+    },
+  };
+}
+
+// A small choice of words; real radios, so arrows move and a screen reader counts them.
+function segments(leaf, ids, choices) {
+  let chosen = () => {};
+  const radios = choices.map(([value]) => el("input", {
+    type: "radio", name: `${ids.input}-mode`, id: `${ids.input}-${value}`, value, onchange: () => chosen(value),
+  }));
+  const labels = choices.map(([value, text]) => el("label", { for: `${ids.input}-${value}`, text }));
+  const node = el(
+    "div", { class: "ci-segments", role: "radiogroup", "aria-labelledby": ids.label },
+    ...radios.flatMap((radio, at) => [radio, labels[at]]),
+  );
+  return {
+    node,
+    onchoose: (action) => { chosen = action; },
+    choose: (value) => radios.forEach((radio) => { radio.checked = radio.value === value; }),
+  };
+}

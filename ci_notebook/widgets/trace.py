@@ -1,0 +1,50 @@
+"""The results of a panel, as an output of the cell: they stay when the panel and its kernel are gone."""
+
+from __future__ import annotations
+
+import uuid
+
+from IPython.display import HTML, display
+
+_NONE = "<p style='opacity:0.75;margin:4px 0'>Nothing was submitted from this panel yet.</p>"
+
+
+class Trace:
+    """A growing piece of HTML that is shown where `show` was called and follows every change.
+
+    It is a display that is updated, not a widget: what it shows is saved with the notebook.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[str] = []
+        self._display_id = uuid.uuid4().hex
+        self._is_shown = False
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<section>{entry}</section>" for entry in self._entries) or _NONE
+
+    def __repr__(self) -> str:
+        return f"Trace of {len(self._entries)} submissions"
+
+    def show(self) -> None:
+        """Show it here. Every place where it is shown follows."""
+        self._display(update=False)
+        self._is_shown = True
+
+    def add(self, html: str) -> int:
+        """Append an entry; return its number, for `put`."""
+        self._entries.append(html)
+        self._follow()
+        return len(self._entries) - 1
+
+    def put(self, number: int, html: str) -> None:
+        """Replace an entry."""
+        self._entries[number] = html
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._is_shown:
+            self._display(update=True)
+
+    def _display(self, *, update: bool) -> None:
+        display(HTML(self._repr_html_()), display_id=self._display_id, update=update)  # type: ignore[no-untyped-call]

@@ -1,0 +1,333 @@
+"""The panel without a browser: its traits and messages are all that a front end has."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import ci_notebook as ci
+from ci_notebook.model.enhance import MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.errors import ParameterError, ServiceError
+from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.node import AUTO, Unknown
+from ci_notebook.model.paths import leaves
+from ci_notebook.model.transcode import AudioMix, Container, Transcode, Video
+from ci_notebook.widgets.control import AUTO_TEXT
+from ci_notebook.widgets.panel import EnhancePanel
+from ci_notebook.widgets.schema import schema
+from ci_notebook.wire.xml import loads
+
+CLIP = types.SimpleNamespace(name="bikes.mp4")
+SHARPEN = "MsSharpen.SharpenLevel"
+SINGLE = [leaf for leaf in leaves(VideoEnhance) if leaf.single]
+
+
+def edit(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | None = None) -> None:
+    """Do what the front end does: set the whole of both traits in one message."""
+    state = {"values": {**panel.values, **values}, "on": panel.on if on is None else on}
+    panel.set_state(state)
+
+
+def press(panel: EnhancePanel, token: str) -> None:
+    panel._handle_custom_msg({"do": "submit", "press": token, "values": panel.values, "on": panel.on}, [])
+
+
+def all_agree(panel: EnhancePanel) -> bool:
+    rebuilt = eval(panel.python, {"ci": ci})  # noqa: S307  that it is Python is what is tested
+    return rebuilt == panel.value == loads(VideoEnhance, panel.xml.encode())
+
+
+def groups(stages=None):
+    for group in schema(VideoEnhance) if stages is None else stages:
+        yield group
+        yield from groups(group["groups"])
+
+
+def test_every_leaf_has_a_control_and_every_node_a_switch():
+    drawn = {leaf["path"]: leaf for group in groups() for leaf in group["leaves"]}
+    assert set(drawn) == {leaf.path for leaf in SINGLE}
+    for leaf in SINGLE:
+        control = drawn[leaf.path]
+        assert control["auto"] == leaf.part.auto
+        assert control["help"] and control["absent"]
+        assert control["choices"] == [str(choice) for choice in leaf.part.choices]
+
+
+def test_a_slider_reaches_exactly_what_its_leaf_takes():
+    by_path = {leaf.path: leaf.part for leaf in SINGLE}
+    sliders = [leaf for group in groups() for leaf in group["leaves"] if "slider" in leaf]
+    assert {SHARPEN, "ColorEnhance.Saturation", "Transcode.Video.Crf"} <= {leaf["path"] for leaf in sliders}
+    for leaf in sliders:
+        part, slider = by_path[leaf["path"]], leaf["slider"]
+        for end in (slider["low"], slider["high"]):
+            assert not part.complaint(part.settle(part.kind(end)))
+
+
+def test_a_new_panel_holds_the_empty_setting(lab):
+    panel = EnhancePanel(lab, CLIP)
+    assert panel.value == VideoEnhance()
+    assert panel.values == {} and panel.on == [] and panel.problems == {}
+    assert all_agree(panel)
+
+
+def test_a_slider_changes_value_python_and_xml(lab):
+    panel = EnhancePanel(lab, CLIP)
+    edit(panel, {SHARPEN: "5"}, ["MsSharpen"])
+    assert panel.value == VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+    assert "<SharpenLevel>5</SharpenLevel>" in panel.xml
+    assert panel.python == "ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))"
+
+
+def test_a_leaf_is_left_out_or_auto_or_a_value(lab):
+    panel = EnhancePanel(lab, CLIP)
+    for text, value in ((None, None), (AUTO_TEXT, AUTO), ("0", 0)):
+        edit(panel, {SHARPEN: text}, ["MsSharpen"])
+        assert panel.value.ms_sharpen == MsSharpen(sharpen_level=value)
+        assert all_agree(panel)
+
+
+@pytest.mark.parametrize("text", ["11", "-1", "5.5", "NaN", "five", "", " 5"])
+def test_a_value_that_is_not_taken_is_named_and_changes_nothing(lab, text):
+    panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
+    edit(panel, {SHARPEN: text})
+    assert list(panel.problems) == [SHARPEN]
+    assert "0 to 10 or AUTO" in panel.problems[SHARPEN]
+    assert panel.values[SHARPEN] == text, "what was typed stays where it was typed"
+    assert panel.value.ms_sharpen.sharpen_level == 5
+    assert all_agree(panel)
+    edit(panel, {SHARPEN: "6"})
+    assert panel.problems == {} and panel.value.ms_sharpen.sharpen_level == 6
+
+
+def test_a_stage_that_lacks_something_says_what(lab):
+    panel = EnhancePanel(lab, CLIP)
+    edit(panel, {}, ["SuperResolution"])
+    assert panel.value == VideoEnhance()
+    assert "sdtohd, hdto4k" in panel.problems["SuperResolution.Resolution"]
+    assert "None" not in panel.problems["SuperResolution.Resolution"]
+
+
+def test_a_rule_across_leaves_is_shown_at_its_leaf(lab):
+    panel = EnhancePanel(lab, CLIP)
+    on = ["Transcode", "Transcode.Container", "Transcode.Video"]
+    edit(panel, {"Transcode.Container.Format": "mov", "Transcode.Video.Codec": "H.265"}, on)
+    assert list(panel.problems) == ["Transcode.Video.Codec"]
+
+
+def test_a_stage_that_is_switched_off_keeps_its_texts_for_later(lab):
+    panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
+    edit(panel, {}, [])
+    assert panel.value == VideoEnhance()
+    edit(panel, {}, ["MsSharpen"])
+    assert panel.value.ms_sharpen.sharpen_level == 5
+
+
+def test_what_has_no_control_is_kept(lab):
+    odd = VideoEnhance(
+        transcode=Transcode(
+            container=Container(format="mp4"), audio_mix_array=(AudioMix(audio_source="https://a/b.mp3"),)
+        ),
+        unknown=(Unknown("New", "1"),),
+    )
+    panel = EnhancePanel(lab, CLIP, odd)
+    panel.set("Transcode.Video.Crf", 20)
+    assert panel.value.transcode.audio_mix_array == odd.transcode.audio_mix_array
+    assert panel.value.unknown == odd.unknown
+    assert panel.value.transcode.video.crf == 20
+
+
+def test_set_takes_an_ending_and_switches_nodes_on_and_off(lab):
+    panel = EnhancePanel(lab, CLIP)
+    panel.set("SharpenLevel", 5)
+    assert panel.on == ["MsSharpen"] and panel.values[SHARPEN] == "5"
+    panel.set("SharpenLevel", AUTO)
+    assert panel.value.ms_sharpen.sharpen_level is AUTO
+    panel.set("SharpenLevel", None)
+    assert panel.value == VideoEnhance() and panel.on == []
+    with pytest.raises(ParameterError, match="0 to 10 or AUTO"):
+        panel.set("SharpenLevel", 11)
+    with pytest.raises(ParameterError, match=r"Transcode\.Video\.Bitrate"):
+        panel.set("Bitrate", 800)
+    assert panel.value == VideoEnhance()
+
+
+def test_a_setting_that_cannot_be_sent_is_not_taken_from_code(lab):
+    panel = EnhancePanel(lab, CLIP)
+    with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
+        panel.value = VideoEnhance(super_resolution=SuperResolution())
+
+
+def draw(part):
+    """Texts good and bad for a leaf, made from its declaration."""
+    good = [str(choice) for choice in part.choices] + ([AUTO_TEXT] if part.auto else [])
+    texts = st.sampled_from([*good, "", "x", "-3", "3", "2.5", "99999", "true", "4:4:0:0"])
+    return st.none() | (st.integers(0, 400).map(str) | texts if part.kind in (int, float) else texts)
+
+
+NODES = [group["path"] for group in groups()]
+EDITS = st.lists(
+    st.tuples(
+        st.just("leaf"), st.sampled_from(SINGLE).flatmap(lambda leaf: st.tuples(st.just(leaf.path), draw(leaf.part)))
+    )
+    | st.tuples(st.just("node"), st.sampled_from(NODES)),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=EDITS)
+def test_panel_python_and_xml_agree_after_every_edit(lab, edits):
+    panel = EnhancePanel(lab, CLIP)
+    for what, arg in edits:
+        before = panel.value
+        if what == "leaf":
+            path, text = arg
+            above = [path.rsplit(".", up)[0] for up in range(1, path.count(".") + 1)]
+            edit(panel, {path: text}, [*{*panel.on, *above}])
+        else:
+            edit(panel, {}, [path for path in panel.on if path != arg] if arg in panel.on else [*panel.on, arg])
+        assert all_agree(panel)
+        assert not panel.problems or panel.value == before
+    again = EnhancePanel(lab, CLIP, panel.value)
+    assert again.value == panel.value and all_agree(again) and not again.problems
+
+
+def test_one_press_makes_one_job_and_leaves_a_trace(lab):
+    panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
+    press(panel, "first")
+    assert panel.wait(10)
+    assert len(lab.jobs) == 1
+    assert panel.status["state"] == "Success" and not panel.status["error"]
+    trace = panel.trace._repr_html_()
+    assert "Success" in trace and "MsSharpen.SharpenLevel" in trace and "script" not in trace
+
+
+def test_two_clicks_make_one_job(lab):
+    lab.may_end.clear()
+    panel = EnhancePanel(lab, CLIP)
+    press(panel, "first")
+    press(panel, "first")
+    press(panel, "second")  # another view of the same panel, while the first job is under way
+    assert panel.status["busy"]
+    lab.may_end.set()
+    assert panel.wait(10)
+    press(panel, "first")  # the same click, delivered late
+    assert panel.wait(10)
+    assert len(lab.jobs) == 1
+
+
+def test_a_second_press_appends_to_the_trace(lab):
+    panel = EnhancePanel(lab, CLIP)
+    for token, level in (("first", 5), ("second", 6)):
+        panel.set("SharpenLevel", level)
+        press(panel, token)
+        assert panel.wait(10)
+    assert [job.setting.ms_sharpen.sharpen_level for job in lab.jobs] == [5, 6]
+    assert panel.trace._repr_html_().count("<section>") == 2
+
+
+def test_edits_that_travel_with_the_press_are_sent(lab):
+    panel = EnhancePanel(lab, CLIP)
+    panel._handle_custom_msg({"do": "submit", "press": "p", "values": {SHARPEN: "7"}, "on": ["MsSharpen"]}, [])
+    assert panel.wait(10)
+    assert lab.jobs[0].setting.ms_sharpen.sharpen_level == 7
+
+
+def test_nothing_is_sent_while_something_is_marked(lab):
+    panel = EnhancePanel(lab, CLIP)
+    edit(panel, {SHARPEN: "11"}, ["MsSharpen"])
+    press(panel, "first")
+    assert lab.jobs == [] and not panel.status["busy"]
+    assert "Nothing was sent" in panel.status["error"] and "0 to 10 or AUTO" in panel.status["error"]
+
+
+def test_progress_is_shown_while_the_job_runs(lab):
+    seen = []
+    panel = EnhancePanel(lab, CLIP)
+    panel.observe(
+        lambda change: seen.append((change.new["state"], change.new["percent"], change.new["busy"])), "status"
+    )
+    press(panel, "first")
+    assert panel.wait(10)
+    assert ("Running", 40, True) in seen and seen[-1] == ("Success", 100, False)
+
+
+def test_a_refusal_of_a_leaf_is_shown_beside_it(lab):
+    lab.refusal = ParameterError(f"Operation.VideoEnhance.{SHARPEN}", 5, "0 to 3 today")
+    panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
+    press(panel, "first")
+    assert panel.wait(10)
+    assert "0 to 3 today" in panel.problems[SHARPEN]
+    assert "0 to 3 today" in panel.status["error"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ServiceError("AccessDenied", "no <b>way</b>", status=403), OSError("the line is cut")],
+    ids=lambda e: type(e).__name__,
+)
+def test_an_error_is_shown_in_the_panel_and_in_the_trace(lab, error):
+    lab.refusal = error
+    panel = EnhancePanel(lab, CLIP)
+    press(panel, "first")
+    assert panel.wait(10)
+    assert panel.error is error
+    assert str(error) in panel.status["error"] and not panel.status["busy"]
+    assert "<b>way" not in panel.trace._repr_html_()
+    lab.refusal = None
+    press(panel, "second")
+    assert panel.wait(10) and len(lab.jobs) == 1
+
+
+def test_a_failed_job_says_why(lab):
+    lab.end = JobsDetail(job_id="j1", state="Failed", code="ResourceNotSupported", message="no video in it")
+    panel = EnhancePanel(lab, CLIP)
+    press(panel, "first")
+    assert panel.wait(10)
+    assert "ResourceNotSupported: no video in it" in panel.status["error"]
+    assert "ResourceNotSupported: no video in it" in panel.trace._repr_html_()
+
+
+def test_a_message_that_makes_no_sense_is_shown_and_not_raised(lab):
+    panel = EnhancePanel(lab, CLIP)
+    panel._handle_custom_msg({"do": "submit", "values": 7}, [])
+    assert panel.status["error"]
+
+
+def test_a_panel_with_a_key_comes_back(lab):
+    panel = EnhancePanel(lab, CLIP, key="../my panel")
+    edit(panel, {SHARPEN: "5"}, ["MsSharpen"])
+    edit(panel, {SHARPEN: "11"})
+    again = EnhancePanel(lab, CLIP, key="../my panel")
+    assert again.values[SHARPEN] == "11" and list(again.problems) == [SHARPEN]
+    assert again.value.ms_sharpen.sharpen_level == 5 and all_agree(again)
+    assert EnhancePanel(lab, CLIP).value == VideoEnhance()
+    assert EnhancePanel(lab, CLIP, key="other").value == VideoEnhance()
+    other_start = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=1))
+    assert EnhancePanel(lab, CLIP, other_start, key="../my panel").value == other_start
+    assert [path.parent for path in lab.state_dir.rglob("*")] == [lab.state_dir], "a key never leaves the folder"
+
+
+def test_a_torn_memory_is_no_hindrance(lab):
+    EnhancePanel(lab, CLIP, key="a").set("SharpenLevel", 5)
+    (file,) = lab.state_dir.iterdir()
+    file.write_text(file.read_text()[:20])
+    assert EnhancePanel(lab, CLIP, key="a").value == VideoEnhance()
+
+
+def test_the_repr_is_one_line_of_what_is_set(lab):
+    panel = EnhancePanel(
+        lab, CLIP, VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(crf=20)))
+    )
+    assert repr(panel) == f"EnhancePanel('bikes.mp4', {panel.value!r})"
+
+
+def test_closing_closes_all(lab):
+    panel = EnhancePanel(lab, CLIP)
+    layout = panel.layout
+    panel.close()
+    panel.close()
+    assert panel.comm is None and layout.comm is None
