@@ -1,0 +1,157 @@
+"""The columns of a frame: which they are, in which order, of which dtype, and where they come from.
+
+The rule of this file: what a column is follows from the declaration of its leaf. Only the short
+names of job facts are said here, and the scores, which no node declares.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.node import Node, Part, part_by_tag, parts
+
+Kind = Literal["text", "whole", "number", "truth", "time", "choice"]
+
+DTYPES: Final[dict[Kind, str]] = {
+    "text": "string", "whole": "Int64", "number": "Float64", "truth": "boolean",
+    "time": "datetime64[us, UTC]", "choice": "category",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `path` is the way to its text below `JobsDetail`; empty when it comes from elsewhere.
+
+    `part` is the declaration of that leaf. `hidden` columns are read to make others and not shown.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    unit: str = ""
+    path: tuple[str, ...] = ()
+    part: Part | None = None
+    choices: tuple[str, ...] = ()
+    hidden: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """The pandas dtype; a `category` is ordered as the declaration lists its choices."""
+        return DTYPES[self.kind]
+
+
+# Short name ← path below JobsDetail. Of repeated nodes the first is meant.
+_JOB = (
+    ("job_id", "JobId"), ("state", "State"), ("progress", "Progress"), ("code", "Code"), ("message", "Message"),
+    ("created", "CreationTime"), ("started", "StartTime"), ("ended", "EndTime"),
+    ("tag", "Tag"), ("queue_id", "QueueId"),
+    ("bucket", "Input.BucketId"), ("region", "Input.Region"), ("input_key", "Input.Object"),
+    ("template_id", "Operation.TemplateId"), ("template_name", "Operation.TemplateName"),
+    ("transcode_template_id", "Operation.TranscodeTemplateId"), ("job_level", "Operation.JobLevel"),
+    ("user_data", "Operation.UserData"),
+)  # fmt: skip
+_RESULT = "Operation.MediaResult.OutputFile"
+_FORMAT = "Operation.MediaInfo.Format"
+_VIDEO = "Operation.MediaInfo.Stream.Video"
+_AUDIO = "Operation.MediaInfo.Stream.Audio"
+_OUTPUT = (
+    ("output_prefix", f"{_RESULT}.ObjectPrefix"), ("output_key", f"{_RESULT}.ObjectName"),
+    ("output_md5", f"{_RESULT}.Md5Info.Md5"), ("format", f"{_FORMAT}.FormatName"),
+    ("duration_s", f"{_FORMAT}.Duration"), ("size_bytes", f"{_FORMAT}.Size"), ("bitrate_kbps", f"{_FORMAT}.Bitrate"),
+    ("width", f"{_VIDEO}.Width"), ("height", f"{_VIDEO}.Height"), ("fps", f"{_VIDEO}.Fps"),
+    ("pictures", f"{_VIDEO}.NumFrames"), ("codec", f"{_VIDEO}.CodecName"), ("profile", f"{_VIDEO}.Profile"),
+    ("pix_format", f"{_VIDEO}.PixFormat"), ("color_primaries", f"{_VIDEO}.ColorPrimaries"),
+    ("color_transfer", f"{_VIDEO}.ColorTransfer"), ("color_range", f"{_VIDEO}.ColorRange"),
+    ("rotation", f"{_VIDEO}.Rotation"), ("video_bitrate_kbps", f"{_VIDEO}.Bitrate"),
+    ("audio_codec", f"{_AUDIO}.CodecName"), ("audio_rate_hz", f"{_AUDIO}.SampleRate"),
+    ("audio_channels", f"{_AUDIO}.Channel"), ("audio_bitrate_kbps", f"{_AUDIO}.Bitrate"),
+)  # fmt: skip
+
+RUN: Final = (
+    Column("run", "text", "The run's key, shortened: one clip, one setting, one service."),
+    Column("clip", "text", "Name of the clip."),
+)
+NOTES: Final = (
+    Column(
+        "auto",
+        "text",
+        "Paths that are left to the service: AUTO, missing in a stage that is on, or a whole bare stage.",
+    ),
+    Column("unlisted", "text", "path=text of what was received and is outside its declaration."),
+)
+TIMES: Final = (Column("took_s", "number", "From start to end of the job.", "s"),)
+SCORES: Final = (
+    Column("psnr", "number", "PSNR of the luma against the source.", "dB"),
+    Column("ssim", "number", "SSIM of the luma against the source; 1 is equal."),
+    Column("vmaf", "number", "VMAF against the source, 0 to 100; rewards sharpening."),
+    Column("vmaf_neg", "number", "VMAF without enhancement gain, 0 to 100."),
+    Column("vmaf_minus_neg", "number", "What VMAF owes to enhancement gain; large when over-sharpened."),
+    Column("sharpness", "number", "Variance of the Laplacian of the luma; more fine detail gives more."),
+)
+ENDS: Final = (
+    Column(
+        "cost_cny", "number", "Price by the list; on the embedded engine, what the cloud would have charged.", "CNY"
+    ),
+    Column("error", "text", "What went wrong outside the job: sending, fetching, scoring."),
+)
+
+
+@functools.cache
+def columns() -> tuple[Column, ...]:
+    """Return every column in order, hidden ones included."""
+    job = [_fact(name, path) for name, path in _JOB]
+    made = [_fact(name, path) for name, path in _OUTPUT]
+    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *SCORES, *ENDS)
+
+
+@functools.cache
+def settings() -> tuple[Column, ...]:
+    """Return the setting columns, in the order of the wire; leaves of repeated nodes are numbered."""
+    return tuple(_settings(VideoEnhance, (), ()))
+
+
+@functools.cache
+def by_name() -> dict[str, Column]:
+    """Return the columns by name."""
+    return {column.name: column for column in columns()}
+
+
+def _settings(node: type[Node], shown: tuple[str, ...], path: tuple[str, ...]) -> Iterator[Column]:
+    for part in parts(node):
+        # The declaration bounds how many there may be, so the columns are the same for every frame.
+        numbers = range(1, (part.param.at_most or 1) + 1) if part.many else (0,)
+        for number in numbers:
+            names = (*shown, part.tag, str(number)) if part.many else (*shown, part.tag)
+            steps = (*path, f"{part.tag}#{number}") if part.many else (*path, part.tag)
+            if part.node is not None:
+                yield from _settings(part.node, names, steps)
+            else:
+                yield _column(".".join(names), ("Operation", "VideoEnhance", *steps), part)
+
+
+def _fact(name: str, dotted: str) -> Column:
+    node: type[Node] = JobsDetail
+    tags = dotted.split(".")
+    for tag in tags[:-1]:
+        node = typing.cast("type[Node]", part_by_tag(node)[tag].node)
+    column = _column(name, tuple(tags), part_by_tag(node)[tags[-1]])
+    if name in ("created", "started", "ended"):
+        return Column(name, "time", column.help, "", column.path, column.part)
+    return Column(**{**_as_dict(column), "hidden": name == "output_prefix"})
+
+
+def _as_dict(column: Column) -> dict[str, typing.Any]:
+    return {name: getattr(column, name) for name in Column.__slots__}
+
+
+def _column(name: str, path: tuple[str, ...], part: Part) -> Column:
+    words = tuple(choice for choice in part.choices if isinstance(choice, str))
+    kinds: dict[type | None, Kind] = {int: "whole", float: "number", bool: "truth", str: "text", None: "whole"}
+    kind = "choice" if part.kind is None and words else kinds[part.kind]
+    return Column(name, kind, part.param.help, part.param.unit, path, part, words if kind == "choice" else ())
