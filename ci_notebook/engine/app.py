@@ -1,0 +1,123 @@
+"""`Engine`: the embedded Cloud Infinite as one thing with a beginning and an end."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ci_notebook.engine.catalogue import Catalogue
+from ci_notebook.engine.database import Database
+from ci_notebook.engine.ledger import Ledger
+from ci_notebook.engine.owners import clear_up
+from ci_notebook.engine.routes import App
+from ci_notebook.engine.service import Service
+from ci_notebook.engine.store import Store
+from ci_notebook.engine.uploads import Uploads
+from ci_notebook.engine.worker import Worker
+from ci_notebook.model.errors import EngineError, ParameterError
+
+
+class Engine:
+    """The embedded engine below one folder.
+
+    It begins with its first call, or with `start`: from then on it runs whatever jobs wait in the
+    folder, those of an earlier engine too. `close` stops it at once; jobs that were running go
+    back among the waiting and run again when an engine is opened on the folder. Several engines,
+    in one process or many, may share a folder: each job runs in one of them.
+
+    `keys` maps SecretId to SecretKey. `is_activated` says whether media processing is on in a
+    bucket made now; `clock` gives Unix seconds and `new_id` 32 hexadecimal digits.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        bucket: str,
+        region: str,
+        keys: Mapping[str, str],
+        workers: int = 2,
+        is_activated: bool = True,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        executor: Executor | None = None,
+    ) -> None:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?-[0-9]{1,20}", bucket):
+            allowed = "lower-case letters, digits and hyphens, ending in the account's number"
+            raise ParameterError("bucket", bucket, allowed, "Take lab-1250000000, say.")
+        if not re.fullmatch("[a-z0-9-]{2,40}", region):
+            raise ParameterError("region", region, "lower-case letters, digits and hyphens", "Take ap-chongqing, say.")
+        self.root, self.bucket, self.region = Path(root), bucket, region
+        self._keys, self._workers, self._is_activated = dict(keys), workers, is_activated
+        self._clock, self._new_id, self._executor = clock, new_id, executor
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._database: Database | None = None
+        self._worker: Worker | None = None
+        self._service: Service | None = None
+        self.app = App(self.start)
+
+    def __repr__(self) -> str:
+        return f"Engine({str(self.root)!r}, bucket={self.bucket!r}, region={self.region!r})"
+
+    def start(self) -> Service:
+        """Begin, if it has not begun, and return the things that calls work on. Raises `EngineError` once closed."""
+        if self._service is not None and not self._is_closed:
+            return self._service
+        with self._lock:
+            if self._is_closed:
+                raise EngineError("the engine is closed; open another on the same folder")
+            if self._service is None:
+                self._service = self._begin()
+            return self._service
+
+    def _begin(self) -> Service:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._database = database = Database(self.root / "ledger.sqlite")
+        clock, new_id = self._clock, self._new_id
+        catalogue = Catalogue(database, clock=clock, new_id=new_id)
+        catalogue.make_bucket(self.bucket, self.region, activated=self._is_activated)
+        store = Store(self.root, database, clock=clock, new_id=new_id)
+        store.sweep()
+        clear_up(self.root)
+        ledger = Ledger(database, clock=clock)
+        self._worker = worker = Worker(
+            self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor
+        )
+        return Service(
+            ledger=ledger,
+            catalogue=catalogue,
+            store=store,
+            uploads=Uploads(self.root, store, database, clock=clock, new_id=new_id),
+            keys=self._keys,
+            clock=clock,
+            new_id=new_id,
+            wake=worker.wake,
+        )
+
+    def close(self) -> None:
+        """Stop: running jobs go back among the waiting, nothing half-made stays. Closing twice is fine."""
+        with self._lock:
+            self._is_closed = True
+            if self._worker is not None:
+                self._worker.close()
+                self._worker = None
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

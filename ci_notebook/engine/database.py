@@ -1,0 +1,120 @@
+"""The one SQLite file below the engine's root: jobs, queues, templates, buckets, and where objects lie.
+
+The rule of this file: many threads and many processes use it at once. Each `Database` has one
+connection behind a lock; a change is one `BEGIN IMMEDIATE` transaction, so that between two
+processes one waits for the other and nobody reads half of anything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ci_notebook.model.errors import EngineError
+
+# Step n takes a file from version n to n + 1 (PRAGMA user_version). Never change a step; add one.
+STEPS: Final = (
+    """
+    CREATE TABLE buckets (
+        name TEXT PRIMARY KEY, region TEXT NOT NULL, created REAL NOT NULL, activated REAL
+    ) WITHOUT ROWID;
+    CREATE TABLE queues (
+        queue_id TEXT PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+        category TEXT NOT NULL, notify BLOB NOT NULL, max_size INTEGER NOT NULL, max_concurrent INTEGER NOT NULL,
+        created REAL NOT NULL, updated REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX one_queue_a_kind ON queues (bucket, category);
+    CREATE TABLE templates (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, template_id TEXT NOT NULL UNIQUE, bucket TEXT NOT NULL,
+        tag TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
+        UNIQUE (bucket, tag, name)
+    );
+    CREATE TABLE jobs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL UNIQUE, bucket TEXT NOT NULL,
+        queue_id TEXT NOT NULL, tag TEXT NOT NULL, level INTEGER NOT NULL, input_object TEXT NOT NULL,
+        state TEXT NOT NULL, progress INTEGER NOT NULL DEFAULT 0,
+        code TEXT NOT NULL DEFAULT 'Success', message TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL, started REAL, ended REAL,
+        request BLOB NOT NULL, template_name TEXT, work BLOB NOT NULL, result BLOB,
+        owner TEXT, lease REAL
+    );
+    CREATE INDEX jobs_by_state ON jobs (state, level DESC, number);
+    CREATE INDEX jobs_by_bucket ON jobs (bucket, tag, number);
+    CREATE INDEX jobs_by_queue ON jobs (queue_id, state);
+    CREATE TABLE objects (
+        bucket TEXT NOT NULL, key TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+        modified REAL NOT NULL, headers TEXT NOT NULL, PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE uploads (
+        upload_id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, created REAL NOT NULL,
+        headers TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE parts (
+        upload_id TEXT NOT NULL, number INTEGER NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL,
+        md5 TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (upload_id, number)
+    ) WITHOUT ROWID;
+    """,
+)
+
+# How long one process waits for another's transaction; each lasts milliseconds.
+BUSY_S: Final = 30.0
+
+Values = Sequence[Any]
+
+
+class Database:
+    """A connection that threads share. Close it when done; whoever opens the file next sees all of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        # With WAL, NORMAL keeps every committed row through a kill -9; only a power cut may take the last few.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._bring_up_to_date(path)
+
+    def _bring_up_to_date(self, path: Path) -> None:
+        with self.change() as connection:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if version > len(STEPS):
+                raise EngineError(
+                    f"{path} was written by a newer ci_notebook (version {version}; this one reads {len(STEPS)}). "
+                    "Update ci_notebook, or choose another root."
+                )
+            for step in STEPS[version:]:
+                for statement in step.split(";"):  # executescript would commit in between
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Hold the only write transaction: all of what is done inside is kept, or nothing."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
+        """Return the first row of a query, if any."""
+        with self._lock:
+            found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            return found
+
+    def close(self) -> None:
+        """Close the connection. The file stays."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,202 @@
+"""One call as the engine sees it, and its answer: the same whichever face it came through.
+
+In process the call comes from the client's own transport, on a port from a WSGI server, and the
+two differ in how they present a path. `read_exchange` is where that ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from ci_notebook.model.errors import ServiceError
+from ci_notebook.wire.errors import service_error
+from ci_notebook.wire.operations import Call, HostKind, match
+from ci_notebook.wire.xml import MAX_REQUEST_BYTES
+
+CHUNK_BYTES: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call. `path` and `query` are decoded, `headers` has lower-case names.
+
+    `host` is the kind of host that is meant, `bucket` and `region` come from its name; `bucket` is
+    empty for the host of a region.
+    """
+
+    method: str
+    host: HostKind
+    bucket: str
+    region: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Body
+    call: Call
+    names: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """The object that the path names."""
+        return self.names["key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back. `length` is that of a body that comes in pieces."""
+
+    status: int = 200
+    body: bytes | Iterable[bytes] = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
+
+
+class Body:
+    """The bytes that came with a call. `length` is None when nobody said it."""
+
+    def __init__(self, stream: BinaryIO, length: int | None, *, is_terminated: bool) -> None:
+        self._stream, self.length, self._is_terminated = stream, length, is_terminated
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes, a quarter of a MiB at most at a time.
+
+        Raises `ServiceError`: MissingContentLength when their end cannot be told, IncompleteBody
+        when fewer came than were announced.
+        """
+        if self.length is None and not self._is_terminated:
+            raise service_error("MissingContentLength", "The request has a body but no Content-Length.")
+        left = self.length
+        while left is None or left > 0:
+            chunk = self._stream.read(CHUNK_BYTES if left is None else min(left, CHUNK_BYTES))
+            if not chunk:
+                break
+            left = left if left is None else left - len(chunk)
+            yield chunk
+        if left:
+            raise service_error("IncompleteBody", f"The body ended {left} bytes before its Content-Length.")
+
+    def whole(self, content_md5: str = "") -> bytes:
+        """Return the bytes of a small body (XML). Raises `ServiceError` over 1 MiB, or where `content_md5` differs."""
+        too_large = f"A body of XML takes at most {MAX_REQUEST_BYTES} bytes"
+        if self.length is not None and self.length > MAX_REQUEST_BYTES:
+            raise service_error("InvalidContent", f"{too_large}; got {self.length}.", status=413)
+        data = bytearray()
+        for chunk in self.chunks():
+            data += chunk
+            if len(data) > MAX_REQUEST_BYTES:
+                raise service_error("InvalidContent", f"{too_large}.", status=413)
+        digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+        if content_md5 and content_md5 != digest:
+            raise service_error("InvalidContent", f"Content-MD5 says {content_md5}; the body's MD5 is {digest}.")
+        return bytes(data)
+
+
+def read_exchange(environ: Mapping[str, Any]) -> Exchange:
+    """Return the call that a WSGI environment stands for. Raises `ServiceError` when there is none."""
+    method = environ["REQUEST_METHOD"].upper()
+    path = _path(environ)
+    query = _query(environ.get("QUERY_STRING", ""))
+    headers = _headers(environ)
+    named, bucket, region = _host(headers.get("host", ""))
+    host = host_meant(method, named, path, query)
+    found = match(method, host, path, query)
+    if found is None:
+        known = any(match(other, host, path, query) for other in ("GET", "PUT", "POST", "DELETE", "HEAD"))
+        what = f"{method} {path[:80]} is no call of the API on a {host} host."
+        raise service_error("MethodNotAllowed", what) if known else service_error("InvalidUrl", what)
+    is_terminated = bool(environ.get("wsgi.input_terminated")) or "transfer-encoding" in headers
+    body = Body(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
+    return Exchange(method, host, bucket, region, path, query, headers, body, *found)
+
+
+def host_kind(environ: Mapping[str, Any]) -> HostKind:
+    """Return the kind of host a call was sent to, as well as that can be told; for the shape of errors."""
+    try:
+        return _host(str(environ.get("HTTP_HOST", "")))[0]
+    except ServiceError:
+        return "ci"
+
+
+def host_meant(method: str, named: HostKind, path: str, query: Mapping[str, str]) -> HostKind:
+    """Return the kind of host that a call means, which is nearly always the one it names.
+
+    The official SDK, when it is given an address (`IP=`), sends CI calls with the Host of COS
+    (§15). So on a COS host a call is CI's if it could not be an object's (POST without the flags
+    of a multipart upload), or if path and query have the shape of CI's and no person would give
+    an object that key: ids with 32 hexadecimal digits, or parameters that objects do not take.
+    """
+    if named != "cos" or match(method, "ci", path, query) is None:
+        return "region" if named == "cos" and path == "/mediabucket" and "regions" in query else named
+    if match(method, "cos", path, query) is None:
+        return "ci"
+    has_ids = re.fullmatch(r"/(jobs|template|queue)/([jpt][01]?[0-9a-f]{32},?)+", path) is not None
+    has_flags = any(name in query for name in ("cancel", "tag", "category", "ids", "queueIds"))
+    return "ci" if has_ids or has_flags else "cos"
+
+
+_HOST = re.compile(
+    r"(?:(?P<bucket>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9]+)\.)?(?P<kind>ci|cos)\.(?P<region>[a-z0-9-]+)(?:\.[a-z0-9.-]+)?"
+)
+
+
+def _host(text: str) -> tuple[HostKind, str, str]:
+    found = _HOST.fullmatch(re.sub(r":[0-9]*$", "", text.strip().lower()))
+    if found is None or (found["kind"] == "cos" and not found["bucket"]):
+        example = "<bucket>-<appid>.ci.<region>.myqcloud.com or <bucket>-<appid>.cos.<region>.myqcloud.com"
+        raise service_error("InvalidHost", f"Host takes {example}; got {text[:120]!r}.")
+    if not found["bucket"]:
+        return "region", "", found["region"]
+    return ("ci" if found["kind"] == "ci" else "cos"), found["bucket"], found["region"]
+
+
+def _path(environ: Mapping[str, Any]) -> str:
+    """Return the decoded path.
+
+    The request target is taken where the server hands it on (waitress: REQUEST_URI), because
+    PATH_INFO has lost slashes by then. Otherwise PATH_INFO holds UTF-8 bytes as Latin-1 (PEP 3333),
+    or, from a transport that decodes in process, the text itself.
+    """
+    target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    if target is not None:
+        target = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "", target)  # through a proxy: http://host/path
+        data = unquote_to_bytes(re.split("[?#]", target, maxsplit=1)[0] or "/")
+    else:
+        text = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or "/"
+        try:
+            data = text.encode("latin-1")
+        except UnicodeEncodeError:
+            return str(text)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise service_error("InvalidURI", "The path is not UTF-8.") from None
+
+
+def _query(text: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
+    except ValueError:
+        raise service_error("InvalidURI", "The query is not UTF-8, or has more than 100 parameters.") from None
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    return headers
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("content-length", "")
+    if not text:
+        return None
+    if not re.fullmatch("[0-9]{1,15}", text):
+        raise service_error("InvalidArgument", f"Content-Length takes a whole number of bytes; got {text[:40]!r}.")
+    return int(text)

@@ -1,0 +1,148 @@
+"""The calls around jobs (§3, §7): create, get, list, cancel."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from ci_notebook.engine.detail import detail_of
+from ci_notebook.engine.exchange import Answer, Exchange
+from ci_notebook.engine.ledger import Job, Wanted
+from ci_notebook.engine.resolve import with_templates
+from ci_notebook.engine.service import (
+    Handler,
+    Service,
+    argument,
+    body_of,
+    bucket_of,
+    ids_in_query,
+    number_in_query,
+    word_in_query,
+    xml_answer,
+)
+from ci_notebook.engine.store import check_key
+from ci_notebook.model.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
+from ci_notebook.wire.errors import service_error
+from ci_notebook.wire.xml import dumps
+
+# Not documented: a URL of this many ids is as long as servers take one.
+MAX_IDS: Final = 200
+
+
+def create_job(service: Service, exchange: Exchange) -> Answer:
+    """Accept a job: what cannot work is refused here, what is accepted is in the ledger."""
+    bucket = bucket_of(service, exchange, is_activated=True)
+    request, body = body_of(Request, exchange)
+    operation = request.operation or Operation()
+    key = request.input.object if request.input and request.input.object else ""
+    if service.store.head(bucket.name, key) is None:
+        text = f"Input.Object takes the key of an object in {bucket.name}; there is no {key!r}. Upload it first."
+        raise service_error("ResourceNotFound", text)
+    if operation.output is not None:
+        _check_output(service, operation.output, bucket.name, bucket.region, key)
+    work, template_name = with_templates(service.catalogue, bucket.name, operation)
+    queues = service.catalogue.queues(bucket.name)
+    job = service.ledger.add(
+        Job(
+            job_id=f"j{service.new_id()}",
+            bucket=bucket.name,
+            queue_id=request.queue_id or queues[0].queue_id,
+            tag=str(request.tag),
+            level=operation.job_level or 0,
+            input_object=key,
+            created=service.clock(),
+            request=body,
+            template_name=template_name,
+            work=dumps(work),
+        )
+    )
+    service.wake()
+    return xml_answer(Response(jobs_detail=(detail_of(job, bucket.region),)))
+
+
+def _check_output(service: Service, output: Output, bucket: str, region: str, source: str) -> None:
+    target = service.catalogue.bucket(output.bucket or "")
+    if target is None or target.region != output.region:
+        text = f"Operation.Output takes a bucket and its region, as {bucket} in {region}; got {output.bucket} in {output.region}."  # noqa: E501
+        raise service_error("WriteTargetBucketDenied", text)
+    check_key(output.object or "")
+    if (output.bucket, output.object) == (bucket, source):
+        raise argument("Operation.Output.Object", "another key than Input.Object", source, "Choose another key.")
+
+
+def get_jobs(service: Service, exchange: Exchange) -> Answer:
+    """Tell jobs by id, and which ids no job has."""
+    bucket = bucket_of(service, exchange, is_activated=True)
+    ids = [part.strip() for part in exchange.names["ids"].split(",") if part.strip()]
+    if len(ids) > MAX_IDS:
+        raise argument("the ids in the path", f"at most {MAX_IDS}", len(ids))
+    jobs = service.ledger.get(bucket.name, ids)
+    found = {job.job_id for job in jobs}
+    missing = tuple(one for one in dict.fromkeys(ids) if one not in found)
+    details = tuple(detail_of(job, bucket.region) for job in jobs)
+    return xml_answer(Response(jobs_detail=details, non_exist_job_ids=missing))
+
+
+def list_jobs(service: Service, exchange: Exchange) -> Answer:
+    """Tell a page of jobs."""
+    bucket = bucket_of(service, exchange, is_activated=True)
+    query = exchange.query
+    if not query.get("tag"):
+        raise argument("tag", "a kind of job, as VideoEnhance", query.get("tag"), "It is required.")
+    if query.get("workflowId") or query.get("inventoryTriggerJobId"):
+        return xml_answer(Response(next_token=""))  # workflows and batches start no jobs here
+    jobs, beyond = service.ledger.page(
+        Wanted(
+            bucket=bucket.name,
+            tag=query["tag"],
+            states=_states(exchange),
+            queue_id=query.get("queueId", ""),
+            input_object=query.get("inputObject", ""),
+            after=_time(exchange, "startCreationTime"),
+            before=_time(exchange, "endCreationTime"),
+            oldest_first=word_in_query(exchange, "orderByTime", "Desc", ("Desc", "Asc")) == "Asc",
+            beyond=_token(exchange),
+            size=number_in_query(exchange, "size", 10, high=100),
+        )
+    )
+    details = tuple(detail_of(job, bucket.region) for job in jobs)
+    return xml_answer(Response(jobs_detail=details, next_token="" if beyond is None else str(beyond)))
+
+
+def cancel_job(service: Service, exchange: Exchange) -> Answer:
+    """Cancel a job that has not started; the answer has no body."""
+    bucket = bucket_of(service, exchange, is_activated=True)
+    service.ledger.cancel(bucket.name, exchange.names["id"])
+    return Answer()
+
+
+def _states(exchange: Exchange) -> tuple[str, ...]:
+    states = ids_in_query(exchange, "states") or ("All",)
+    for state in states:
+        if state not in ("All", *FOLLOWS):
+            raise argument("states", f"All, or some of {', '.join(FOLLOWS)}, comma-separated", state)
+    return () if "All" in states else states
+
+
+def _time(exchange: Exchange, name: str) -> float | None:
+    text = exchange.query.get(name, "").replace(" ", "+")  # a plus that nobody encoded arrives as a space
+    if not text:
+        return None
+    moment: dt.datetime | None = time_of(text)
+    if moment is None:
+        raise argument(name, "a time as 2022-06-27T14:44:10+0800", text)
+    return moment.timestamp()
+
+
+def _token(exchange: Exchange) -> int | None:
+    text = exchange.query.get("nextToken", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argument("nextToken", "the NextToken of the page before", text)
+    return int(text)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "create_job": create_job, "get_jobs": get_jobs, "list_jobs": list_jobs, "cancel_job": cancel_job,
+}  # fmt: skip

@@ -1,0 +1,112 @@
+"""Uploads in parts (§12): start, put a part, list the parts, complete, give up."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lxml import etree
+
+from ci_notebook.engine.exchange import Answer, Exchange
+from ci_notebook.engine.objects import MAX_PUT_BYTES, cos_answer, iso_time, kept_headers, put_owner, put_texts
+from ci_notebook.engine.service import Handler, Service, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.uploads import Upload
+from ci_notebook.wire.errors import service_error
+from ci_notebook.wire.operations import url_path
+from ci_notebook.wire.xml import MalformedXML, parse
+
+
+def start_multipart(service: Service, exchange: Exchange) -> Answer:
+    """Open an upload in parts."""
+    bucket = bucket_of(service, exchange)
+    upload = service.uploads.start(bucket.name, exchange.key, kept_headers(exchange))
+    root = etree.Element("InitiateMultipartUploadResult")
+    put_texts(root, [("Bucket", bucket.name), ("Key", exchange.key), ("UploadId", upload.upload_id)])
+    return cos_answer(root)
+
+
+def put_part(service: Service, exchange: Exchange) -> Answer:
+    """Keep one part, in the place of an older one with its number."""
+    number = number_in_query(exchange, "partNumber", 0, high=10000)
+    if not number:
+        raise service_error("InvalidArgument", "partNumber takes a whole number, 1 to 10000; got nothing.")
+    if (exchange.body.length or 0) > MAX_PUT_BYTES:
+        text = f"A part takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}."
+        raise service_error("EntityTooLarge", text)
+    upload = _upload(service, exchange)
+    md5 = service.uploads.put(
+        upload, number, exchange.body.chunks(), content_md5=exchange.headers.get("content-md5", "")
+    )
+    return Answer(headers={"ETag": f'"{md5}"'})
+
+
+def list_parts(service: Service, exchange: Exchange) -> Answer:
+    """Tell the parts that are there, so that an upload can be resumed."""
+    upload = _upload(service, exchange)
+    most = number_in_query(exchange, "max-parts", 1000, high=1000)
+    after = number_in_query(exchange, "part-number-marker", 0, low=0, high=10000)
+    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    parts = [part for part in service.uploads.parts(upload) if part.number > after]
+    shown = parts[:most]
+    root = etree.Element("ListPartsResult")
+    put_texts(root, [("Bucket", upload.bucket), *([("EncodingType", "url")] if is_encoded else [])])
+    put_texts(root, [("Key", url_path(upload.key) if is_encoded else upload.key), ("UploadId", upload.upload_id)])
+    put_owner(root, upload.bucket, "Initiator")
+    put_owner(root, upload.bucket)
+    put_texts(root, [("PartNumberMarker", str(after))])
+    for part in shown:
+        facts = [("PartNumber", str(part.number)), ("LastModified", iso_time(part.modified))]
+        put_texts(etree.SubElement(root, "Part"), [*facts, ("ETag", f'"{part.md5}"'), ("Size", str(part.size))])
+    is_cut = len(parts) > most
+    put_texts(root, [("NextPartNumberMarker", str(shown[-1].number))] if is_cut else [])
+    put_texts(root, [("StorageClass", "STANDARD"), ("MaxParts", str(most)), ("IsTruncated", str(is_cut).lower())])
+    return cos_answer(root)
+
+
+def complete_multipart(service: Service, exchange: Exchange) -> Answer:
+    """Put the named parts together as the object."""
+    upload = _upload(service, exchange)
+    stored = service.uploads.complete(upload, _parts_named(exchange))
+    root = etree.Element("CompleteMultipartUploadResult", xmlns="http://www.qcloud.com/document/product/436/7751")
+    place = f"http://{exchange.headers.get('host', '')}{url_path('/' + upload.key)}"
+    put_texts(root, [("Location", place), ("Bucket", upload.bucket), ("Key", upload.key), ("ETag", f'"{stored.etag}"')])
+    return cos_answer(root)
+
+
+def abort_multipart(service: Service, exchange: Exchange) -> Answer:
+    """Forget an upload and its parts."""
+    service.uploads.forget(_upload(service, exchange))
+    return Answer(204)
+
+
+def _upload(service: Service, exchange: Exchange) -> Upload:
+    bucket = bucket_of(service, exchange)
+    upload_id = exchange.query.get("uploadId", "")
+    upload = service.uploads.get(upload_id)
+    if upload is None or (upload.bucket, upload.key) != (bucket.name, exchange.key):
+        raise service_error("NoSuchUpload", f"There is no upload {upload_id[:80]} of {exchange.key}.")
+    return upload
+
+
+def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:
+    """Return number and ETag of each part that the body names."""
+    try:
+        root = parse(exchange.body.whole(exchange.headers.get("content-md5", "")))
+    except MalformedXML as error:
+        raise service_error("MalformedXML", f"{error}.") from error
+    if root.tag != "CompleteMultipartUpload":
+        text = f"The outermost element is <{root.tag}>; it must be <CompleteMultipartUpload>."
+        raise service_error("MalformedXML", text)
+    named = []
+    for part in root.iter("Part"):
+        number, tag = part.findtext("PartNumber") or "", part.findtext("ETag") or ""
+        if not re.fullmatch("[0-9]{1,5}", number):
+            raise service_error("InvalidArgument", f"PartNumber takes a whole number, 1 to 10000; got {number[:40]!r}.")
+        named.append((int(number), tag.strip().strip('"')))
+    return named
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "start_multipart": start_multipart, "put_part": put_part, "list_parts": list_parts,
+    "complete_multipart": complete_multipart, "abort_multipart": abort_multipart,
+}  # fmt: skip

@@ -1,0 +1,223 @@
+"""The calls around objects (§12): put, get with ranges, head, delete, list. Bytes stream both ways."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from email.utils import formatdate, parsedate_to_datetime
+from typing import BinaryIO, Final
+
+from lxml import etree
+
+from ci_notebook.engine.exchange import CHUNK_BYTES, Answer, Exchange
+from ci_notebook.engine.service import Handler, Service, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.store import Stored
+from ci_notebook.wire.errors import service_error
+from ci_notebook.wire.operations import url_path
+
+MAX_PUT_BYTES: Final = 5 << 30
+# What PUT may say of an object and GET says again (§12); besides, all x-cos-meta-…
+KEPT_HEADERS: Final = (
+    "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
+)  # fmt: skip
+
+
+def put_object(service: Service, exchange: Exchange) -> Answer:
+    """Keep an object, silently in the place of an older one."""
+    bucket = bucket_of(service, exchange)
+    if "x-cos-copy-source" in exchange.headers:
+        raise service_error("NotImplemented", "Copying objects is not offered: get the object and put it.")
+    if (exchange.body.length or 0) > MAX_PUT_BYTES:
+        text = f"One PUT takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}. Upload it in parts."
+        raise service_error("EntityTooLarge", text)
+    made = service.store.put(
+        bucket.name, exchange.key, exchange.body.chunks(), headers=kept_headers(exchange),
+        content_md5=exchange.headers.get("content-md5", ""),
+    )  # fmt: skip
+    return Answer(headers={"ETag": f'"{made.etag}"'})
+
+
+def kept_headers(exchange: Exchange) -> dict[str, str]:
+    """Return the headers of a call that belong to the object it writes."""
+    headers = exchange.headers.items()
+    return {name: value for name, value in headers if name in KEPT_HEADERS or name.startswith("x-cos-meta-")}
+
+
+def get_object(service: Service, exchange: Exchange) -> Answer:
+    """Send an object, or the one range that was asked for."""
+    bucket = bucket_of(service, exchange)
+    stored, file = service.store.open(bucket.name, exchange.key)
+    try:
+        status, headers, first, length = _told(exchange, stored)
+    except BaseException:
+        file.close()
+        raise
+    return Answer(status, Pieces(file, first, length), headers, length)
+
+
+def head_object(service: Service, exchange: Exchange) -> Answer:
+    """Say what GET would, without the bytes."""
+    bucket = bucket_of(service, exchange)
+    stored = service.store.head(bucket.name, exchange.key)
+    if stored is None:
+        raise service_error("NoSuchKey", f"Bucket {bucket.name} has no object {exchange.key}.")
+    status, headers, _, length = _told(exchange, stored)
+    return Answer(status, (), headers, length)
+
+
+class Pieces:
+    """A stretch of an open file, a quarter of a MiB at a time. Closes the file."""
+
+    def __init__(self, file: BinaryIO, first: int, length: int) -> None:
+        self._file, self._first, self._left = file, first, length
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(self._first)
+        while self._left > 0 and (piece := self._file.read(min(self._left, CHUNK_BYTES))):
+            self._left -= len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Close the file, read to its end or not."""
+        self._file.close()
+
+
+def delete_object(service: Service, exchange: Exchange) -> Answer:
+    """Delete an object. There being none is no error, as the object is gone either way."""
+    service.store.delete(bucket_of(service, exchange).name, exchange.key)
+    return Answer(204)
+
+
+def head_bucket(service: Service, exchange: Exchange) -> Answer:
+    """Say that a bucket is there, and where."""
+    return Answer(headers={"x-cos-bucket-region": bucket_of(service, exchange).region})
+
+
+def list_objects(service: Service, exchange: Exchange) -> Answer:
+    """Tell a page of a bucket's keys."""
+    bucket = bucket_of(service, exchange)
+    query = exchange.query
+    size = number_in_query(exchange, "max-keys", 1000, low=0, high=10**6)
+    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
+    page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
+
+    def shown(text: str) -> str:
+        return url_path(text) if is_encoded else text
+
+    facts: list[tuple[str, str]] = [("Name", bucket.name)]
+    facts += [("EncodingType", "url")] if is_encoded else []
+    facts += [("Prefix", shown(prefix)), ("Marker", shown(marker)), ("MaxKeys", str(min(size, 1000)))]
+    facts += [("Delimiter", shown(delimiter))] if delimiter else []
+    facts += [("IsTruncated", "true" if page.next_marker else "false")]
+    facts += [("NextMarker", shown(page.next_marker))] if page.next_marker else []
+    root = etree.Element("ListBucketResult")
+    put_texts(root, facts)
+    for common in page.prefixes:
+        put_texts(etree.SubElement(root, "CommonPrefixes"), [("Prefix", shown(common))])
+    for stored in page.objects:
+        put_object_facts(etree.SubElement(root, "Contents"), stored, shown(stored.key), bucket.name)
+    return cos_answer(root, {"x-cos-bucket-region": bucket.region})
+
+
+def put_object_facts(element: etree._Element, stored: Stored, key: str, bucket: str) -> None:
+    """Fill an element with what a listing says of an object."""
+    facts = [("Key", key), ("LastModified", iso_time(stored.modified)), ("ETag", f'"{stored.etag}"')]
+    put_texts(element, [*facts, ("Size", str(stored.size))])
+    put_owner(element, bucket)
+    put_texts(element, [("StorageClass", "STANDARD")])
+
+
+def put_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
+    """Add who owns something: the account in the bucket's name."""
+    account = bucket.rpartition("-")[2]
+    put_texts(etree.SubElement(element, tag), [("ID", account), ("DisplayName", account)])
+
+
+def put_texts(element: etree._Element, texts: list[tuple[str, str]]) -> None:
+    """Add leaves."""
+    for tag, text in texts:
+        etree.SubElement(element, tag).text = text
+
+
+def cos_answer(root: etree._Element, headers: dict[str, str] | None = None) -> Answer:
+    """Return an element as the body of an answer."""
+    body = etree.tostring(root, xml_declaration=True, encoding="utf-8")
+    return Answer(200, body, {"Content-Type": "application/xml", **(headers or {})})
+
+
+def iso_time(seconds: float) -> str:
+    """Return a time as COS lists it: `2020-12-10T03:37:30.000Z`."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _told(exchange: Exchange, stored: Stored) -> tuple[int, dict[str, str], int, int]:
+    """Return status and headers of an object, and the first byte and the number of bytes to send."""
+    headers = {name: value for name, value in stored.headers.items() if name not in KEPT_HEADERS}
+    for name in KEPT_HEADERS:
+        value = exchange.query.get(f"response-{name}") or stored.headers.get(name)
+        if value:
+            headers[name.title()] = _header_text(name, value)
+    modified = formatdate(stored.modified, usegmt=True)
+    headers |= {"ETag": f'"{stored.etag}"', "Last-Modified": modified, "Accept-Ranges": "bytes"}
+    if _is_unchanged(exchange, stored):
+        return 304, headers, 0, 0
+    span = _range(exchange.headers.get("range", ""), stored.size)
+    if span is None:
+        return 200, headers, 0, stored.size
+    first, last = span
+    headers["Content-Range"] = f"bytes {first}-{last}/{stored.size}"
+    return 206, headers, first, last - first + 1
+
+
+def _header_text(name: str, value: str) -> str:
+    if not re.fullmatch("[\t\x20-\x7e\xa0-\xff]*", value):
+        raise service_error("InvalidArgument", f"response-{name} takes one line of Latin-1; got {value[:40]!r}.")
+    return value
+
+
+def _is_unchanged(exchange: Exchange, stored: Stored) -> bool:
+    """Return whether the caller has the object already. Raises `ServiceError` (PreconditionFailed)."""
+    headers, tag = exchange.headers, stored.etag
+    since, until = _moment(headers, "if-modified-since"), _moment(headers, "if-unmodified-since")
+    if "if-match" in headers and not _names(headers["if-match"], tag):
+        raise service_error("PreconditionFailed", f"If-Match names another ETag than {tag}.")
+    if until is not None and int(stored.modified) > until and "if-match" not in headers:
+        raise service_error("PreconditionFailed", "The object was modified after If-Unmodified-Since.")
+    if "if-none-match" in headers:
+        return _names(headers["if-none-match"], tag)
+    return since is not None and int(stored.modified) <= since
+
+
+def _names(header: str, tag: str) -> bool:
+    return header.strip() == "*" or tag in (part.strip().strip('"') for part in header.split(","))
+
+
+def _moment(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        return parsedate_to_datetime(headers[name]).timestamp() if name in headers else None
+    except ValueError:
+        return None  # RFC 9110: a date that cannot be read is no condition
+
+
+def _range(header: str, size: int) -> tuple[int, int] | None:
+    """Return the first and last byte asked for; None for the whole, as for a header that is not understood."""
+    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        first, last = max(0, size - int(found[2])), size - 1
+    else:
+        first, last = int(found[1]), min(int(found[2] or size - 1), size - 1)
+        if found[2] and int(found[2]) < first:
+            return None
+    if first >= size or first > last:
+        raise service_error("InvalidRange", f"The object has {size} bytes; {header[:80]} begins behind its end.")
+    return first, last
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "put_object": put_object, "get_object": get_object, "head_object": head_object, "delete_object": delete_object,
+    "head_bucket": head_bucket, "list_objects": list_objects,
+}  # fmt: skip

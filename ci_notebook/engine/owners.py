@@ -1,0 +1,56 @@
+"""Who runs a job, and whether it still lives.
+
+An owner is one running engine. It has a folder of its own for the work in hand, and holds a lock
+on a file in it for as long as its process lives; the system lets go of the lock when the process
+dies, however it dies. Where there are no such locks (Windows) only the lease in the ledger tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Owner:
+    """One running engine. Made, it lives; `close` ends it."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.name, self.folder = name, root / ".owners" / name
+        self.folder.mkdir(parents=True)
+        self._lock: BinaryIO = (self.folder / "lock").open("wb")
+        if sys.platform != "win32":
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def close(self) -> None:
+        """Let go of the lock and remove the folder."""
+        self._lock.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def is_dead(root: Path, name: str) -> bool:
+    """Return True when the owner's process is certainly gone."""
+    if sys.platform == "win32":
+        return False
+    try:
+        with (root / ".owners" / name / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True  # it closed, or another engine has cleared up after it
+    except OSError:
+        return False
+    return True
+
+
+def clear_up(root: Path) -> None:
+    """Remove the folders of owners that are dead: half-made outputs, mostly."""
+    for folder in (root / ".owners").glob("*"):
+        # The lock is made a moment after the folder: an owner that is just being born is left alone.
+        with contextlib.suppress(OSError):
+            if (folder / "lock").exists() and is_dead(root, folder.name):
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,126 @@
+"""One job from its row to its objects: find the source, render aside, put the outputs, say what was made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ci_notebook.engine.ledger import Job, Ledger
+from ci_notebook.engine.render import Rendered, render
+from ci_notebook.engine.store import Store, check_key, plain_name
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request
+from ci_notebook.model.node import Node, parts
+from ci_notebook.wire.xml import dumps, loads
+
+# Progress is written this often at most; a reader asks about once a second.
+TELL_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """What a job is run with. `folder` is the owner's, on the store's own disk."""
+
+    ledger: Ledger
+    store: Store
+    owner: str
+    folder: Path
+    cancel: threading.Event
+    lease_s: float
+
+
+def perform(with_: Performance, job: Job) -> None:
+    """Run a claimed job and end it well. Raises `EngineError`, `ServiceError` or `Cancelled` when it cannot."""
+    if job.tag != "VideoEnhance":
+        raise EngineError(f"Tag {job.tag} is not acted on yet by the embedded engine.", code="InvalidArgument")
+    _refuse_unknown(loads(Request, job.request), "")
+    work = loads(Operation, job.work)
+    output = work.output or Output()
+    folder = Path(tempfile.mkdtemp(prefix=f"{job.job_id[:9]}-", dir=with_.folder))
+    try:
+        source = _held(with_.store, job.bucket, job.input_object, folder)
+        rendered = render(
+            work,
+            source,
+            folder / "made",
+            on_progress=_teller(with_, job),
+            cancel=with_.cancel,
+            fetch=lambda url: _held(with_.store, job.bucket, _key_of(url), folder),
+        )
+        if not with_.ledger.renew(with_.owner, lease_s=with_.lease_s, job_id=job.job_id):
+            return  # the lease ran out (a machine that slept, say), and another engine has the job
+        made = _published(with_.store, job, output, rendered)
+        result = Operation(media_info=rendered.media_info, media_result=MediaResult(output_file=made))
+        with_.ledger.succeed(job.job_id, with_.owner, dumps(result))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _held(store: Store, bucket: str, key: str, folder: Path) -> Path:
+    """Return a file with an object's bytes that stays while the job runs, whatever happens to the key."""
+    stored, opened = store.open(bucket, key)
+    with opened:
+        place = Path(tempfile.mkdtemp(dir=folder)) / plain_name(key.rpartition("/")[2])
+        try:
+            os.link(store.path(stored), place)
+        except OSError:  # no links on this disk, or the key was written again this very moment
+            with place.open("xb") as copy:
+                shutil.copyfileobj(opened, copy)
+    return place
+
+
+def _key_of(url: str) -> str:
+    """Return the key that a watermark's address means: plain or URL-encoded, both are seen (§6.1)."""
+    return unquote(urlsplit(unquote(url) if "%3A" in url.upper()[:12] else url).path).lstrip("/")
+
+
+def _published(store: Store, job: Job, output: Output, rendered: Rendered) -> OutputFile:
+    """Put the files made under their keys and return what replies say of them."""
+    bucket, digests = output.bucket or job.bucket, []
+    for file in rendered.files:
+        ext = file.suffix.removeprefix(".")
+        key = (output.object or "").replace("${ext}", ext).replace("${jobid}", job.job_id)
+        check_key(key)
+        stored = store.adopt_new(bucket, key, file)
+        digests.append(Md5Info(object_name=key, md5=stored.etag))
+    return OutputFile(
+        bucket=bucket,
+        region=output.region,
+        object_name=tuple(str(one.object_name) for one in digests),
+        object_prefix="",
+        md5_info=tuple(digests),
+    )
+
+
+def _teller(with_: Performance, job: Job) -> Callable[[float], None]:
+    """Return what takes the share done, 0 to 1, and writes whole percents to the ledger now and then."""
+    last, at = 0, 0.0
+
+    def tell(share: float) -> None:
+        nonlocal last, at
+        percent, now = int(share * 100), time.monotonic()
+        if percent > last and now - at >= TELL_S:
+            last, at = percent, now
+            with_.ledger.note_progress(job.job_id, with_.owner, percent)
+
+    return tell
+
+
+def _refuse_unknown(node: Node, path: str) -> None:
+    """Raise `EngineError` for a node that no declaration knows: silently ignoring one is the worst answer."""
+    for unknown in node.unknown:
+        text = f"{path}{unknown.tag} is not acted on by the embedded engine. Check its spelling, or leave it out."
+        raise EngineError(text, code="InvalidArgument")
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        for one in value if part.many else (value,):
+            if isinstance(one, Node):
+                _refuse_unknown(one, f"{path}{part.tag}.")

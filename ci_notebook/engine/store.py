@@ -1,0 +1,260 @@
+"""Objects as files below the engine's root, found through the index in SQLite.
+
+The rule of this file: a file is written once, aside, under a name of our own, and the row that
+names it is the switch. So no key can lead out of the store whatever it holds, an object is
+replaced at once or not at all, and whoever reads the old one reads it to its end. A file's name
+begins with what is plain in its key (`input_a.mp4` for `input/a.mp4`), for the eye only.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import mimetypes
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from ci_notebook.engine.database import Database
+from ci_notebook.wire.errors import service_error
+
+MAX_KEY_BYTES: Final = 850
+CHUNK_BYTES: Final = 1 << 18
+# A file that no row names is rubbish of a process that died, unless one is being written just now.
+ORPHAN_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One object. `etag` is without quotes; `headers` are what PUT gave, `content-type` always."""
+
+    bucket: str
+    key: str
+    file: str
+    size: int
+    etag: str
+    modified: float
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a bucket. `next_marker` is empty on the last one."""
+
+    objects: tuple[Stored, ...]
+    prefixes: tuple[str, ...]
+    next_marker: str
+
+
+class Store:
+    """Objects of buckets. `new_id` gives 32 hexadecimal digits, `clock` Unix seconds."""
+
+    def __init__(
+        self, root: Path, database: Database, *, clock: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        self._root, self._database, self._clock, self._new_id = root, database, clock, new_id
+        self._aside = root / ".incoming"
+        self._aside.mkdir(parents=True, exist_ok=True)
+
+    def put(
+        self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
+    ) -> Stored:
+        """Keep an object, in the place of one with the same key, and return it.
+
+        `content_md5` is the digest that the sender gave (base64), checked when it is not empty.
+        """
+        check_key(key)
+        aside, size, digest = self.write_aside(chunks, content_md5)
+        return self.adopt(bucket, key, aside, size=size, etag=digest, headers=headers)
+
+    def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str]:
+        """Write bytes to a file that no key names yet; return it, its size and its MD5."""
+        wanted = _digest(content_md5)
+        aside = self._aside / self._new_id()
+        md5, size = hashlib.md5(usedforsecurity=False), 0
+        try:
+            with aside.open("xb") as file:
+                for chunk in chunks:
+                    md5.update(chunk)
+                    size += len(chunk)
+                    file.write(chunk)
+            if wanted is not None and wanted != md5.digest():
+                text = f"Content-MD5 says {content_md5}; the body's MD5 is {_base64(md5.digest())}."
+                raise service_error("BadDigest", text)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        return aside, size, md5.hexdigest()
+
+    def adopt(self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]) -> Stored:
+        """Make a finished file below the root the object of a key. The file moves; it must not be used again."""
+        folder = self._root / bucket
+        folder.mkdir(exist_ok=True)
+        name = plain_name(key, self._new_id()[:12])
+        file.replace(folder / name)
+        told = {"content-type": content_type(key), **headers}
+        made = Stored(bucket=bucket, key=key, file=name, size=size, etag=etag, modified=self._clock(), headers=told)
+        with self._database.change() as change:
+            old = _file_of(change, bucket, key)
+            values = (bucket, key, name, size, etag, made.modified, json.dumps(told))
+            change.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        self._drop(bucket, old)
+        return made
+
+    def adopt_new(self, bucket: str, key: str, file: Path) -> Stored:
+        """Make a file the object of a key, reading it for its digest. The file moves."""
+        check_key(key)
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return self.adopt(bucket, key, file, size=file.stat().st_size, etag=digest, headers={})
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        """Return what is known of an object, or None."""
+        row = self._database.row("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        return _stored(row) if row else None
+
+    def open(self, bucket: str, key: str) -> tuple[Stored, BinaryIO]:
+        """Return an object and its open file: all of one version, whatever happens to the key meanwhile.
+
+        Raises `ServiceError` (NoSuchKey).
+        """
+        for _ in range(8):  # it may be replaced between the row and the file; then the row has changed, too
+            found = self.head(bucket, key)
+            if found is None:
+                break
+            with contextlib.suppress(FileNotFoundError):
+                return found, self.path(found).open("rb")
+        raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
+
+    def path(self, stored: Stored) -> Path:
+        """Return where an object's bytes lie. It may go when the key is written again."""
+        return self._root / stored.bucket / stored.file
+
+    def delete(self, bucket: str, key: str) -> bool:
+        """Delete an object and return whether there was one."""
+        with self._database.change() as change:
+            old = _file_of(change, bucket, key)
+            change.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        self._drop(bucket, old)
+        return old is not None
+
+    def list(
+        self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "", size: int = 1000
+    ) -> Listing:
+        """Return a page of a bucket in the order of the keys' UTF-8 bytes.
+
+        Keys that share what follows the prefix up to the delimiter are one common prefix.
+        """
+        objects: list[Stored] = []
+        prefixes: list[str] = []
+        last, beyond = "", marker
+        if delimiter and marker.startswith(prefix) and marker.endswith(delimiter) and marker != prefix:
+            beyond = marker + _LAST  # the page before ended with a common prefix
+        while (row := self._next(bucket, prefix, beyond)) is not None:
+            key: str = row["key"]
+            cut = key.find(delimiter, len(prefix)) if delimiter else -1
+            common = key[: cut + len(delimiter)] if cut >= 0 else ""
+            if common and common in prefixes[-1:]:
+                beyond = key
+                continue
+            if len(objects) + len(prefixes) >= size:
+                return Listing(tuple(objects), tuple(prefixes), last)
+            if common:
+                prefixes.append(common)
+                last, beyond = common, common + _LAST
+            else:
+                objects.append(_stored(row))
+                last = beyond = key
+        return Listing(tuple(objects), tuple(prefixes), "")
+
+    def _next(self, bucket: str, prefix: str, beyond: str) -> sqlite3.Row | None:
+        sql = "SELECT * FROM objects WHERE bucket = ? AND key > ? AND key >= ? ORDER BY key LIMIT 1"
+        row = self._database.row(sql, (bucket, beyond, prefix))
+        return row if row is not None and row["key"].startswith(prefix) else None
+
+    def sweep(self) -> int:
+        """Remove the files of processes that died while writing; return how many. Run at start."""
+        known = {(row["bucket"], row["file"]) for row in self._database.rows("SELECT bucket, file FROM objects")}
+        known |= {(".incoming", row["file"]) for row in self._database.rows("SELECT file FROM parts")}
+        buckets = [row["name"] for row in self._database.rows("SELECT name FROM buckets")]
+        now, removed = time.time(), 0  # not the injected clock: it is compared with the file system's
+        for folder in (".incoming", *buckets):
+            for file in (self._root / folder).glob("*"):
+                with contextlib.suppress(FileNotFoundError):
+                    if (folder, file.name) not in known and now - file.stat().st_mtime > ORPHAN_S:
+                        file.unlink()
+                        removed += 1
+        return removed
+
+    def _drop(self, bucket: str, name: str | None) -> None:
+        if name is not None:
+            # Where an open file cannot be removed (Windows), the next sweep does it.
+            with contextlib.suppress(OSError):
+                (self._root / bucket / name).unlink()
+
+
+# Behind every key that begins with what stands before it.
+_LAST: Final = "\U0010ffff"
+
+
+def check_key(key: str) -> None:
+    """Raise `ServiceError` unless `key` is one that an object can have (§12).
+
+    `.` and `..` between slashes are refused because HTTP clients rewrite such addresses on the way.
+    """
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError:
+        raise service_error("InvalidURI", "The key is not UTF-8.") from None
+    if not 1 <= length <= MAX_KEY_BYTES:
+        raise service_error("KeyTooLong", f"A key takes 1 to {MAX_KEY_BYTES} bytes of UTF-8; got {length}.")
+    if key.startswith("/"):
+        raise service_error("InvalidObjectName", f"A key takes no slash at its start; got {key[:80]!r}.")
+    if re.search(r"[\x00-\x1f\x7f]", key):
+        raise service_error("InvalidObjectName", f"A key takes no control characters; got {key[:80]!r}.")
+    if any(part in (".", "..") for part in key.split("/")):
+        raise service_error("InvalidObjectName", f"A key takes no part that is . or ..; got {key[:80]!r}.")
+
+
+def content_type(key: str) -> str:
+    """Return the media type that a key's ending stands for."""
+    return mimetypes.guess_type(key, strict=False)[0] or "application/octet-stream"
+
+
+def _file_of(change: sqlite3.Connection, bucket: str, key: str) -> str | None:
+    row = change.execute("SELECT file FROM objects WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
+    return str(row["file"]) if row else None
+
+
+def _stored(row: sqlite3.Row) -> Stored:
+    return Stored(**{**dict(row), "headers": json.loads(row["headers"])})
+
+
+def plain_name(key: str, tell_apart: str = "") -> str:
+    """Return a file name that begins and ends like `key`, of letters and digits that every disk takes."""
+    found = re.search(r"\.[0-9A-Za-z]{1,8}$", key)
+    suffix = found[0] if found else ""
+    stem = re.sub(r"[^0-9A-Za-z-]+", "_", key.removesuffix(suffix))[-60:] or "_"
+    return f"{stem}.{tell_apart}{suffix}" if tell_apart else f"{stem}{suffix}"
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _digest(content_md5: str) -> bytes | None:
+    if not content_md5:
+        return None
+    try:
+        digest = base64.b64decode(content_md5, validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != 16:
+        raise service_error("InvalidDigest", "Content-MD5 takes the base64 of 16 bytes.")
+    return digest

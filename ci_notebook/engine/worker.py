@@ -1,0 +1,117 @@
+"""The workers: they take waiting jobs from the ledger and run them, a few at a time.
+
+One thread tends: it claims a job when a place is free, says every few seconds that it lives, and
+puts the jobs of dead engines back. The jobs themselves run in an executor.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from ci_notebook.engine.ledger import Job, Ledger
+from ci_notebook.engine.owners import Owner, clear_up, is_dead
+from ci_notebook.engine.perform import Performance, perform
+from ci_notebook.engine.store import Store
+from ci_notebook.media.ffmpeg import Cancelled
+from ci_notebook.model.errors import EngineError, ServiceError
+
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())
+
+# A lease outlives several missed renewals, so that a busy machine loses no job to another engine.
+LEASE_S: Final = 60.0
+RENEW_S: Final = 5.0
+# How soon a job that another process accepted is seen; what this process accepts wakes the tender.
+LOOK_S: Final = 0.5
+
+
+class Worker:
+    """Runs jobs until it is closed. `executor` defaults to threads, each of which waits for one FFmpeg."""
+
+    def __init__(
+        self,
+        root: Path,
+        ledger: Ledger,
+        store: Store,
+        *,
+        places: int,
+        new_id: Callable[[], str],
+        executor: Executor | None = None,
+    ) -> None:
+        self._root, self._ledger, self._store, self._places = root, ledger, store, places
+        self._owner = Owner(root, new_id())
+        self._own_executor = executor is None
+        self._executor = executor or ThreadPoolExecutor(places, thread_name_prefix="ci-notebook-job")
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._running: set[Future[None]] = set()
+        self._tender = threading.Thread(target=self._tend, name="ci-notebook-tender", daemon=True)
+        self._tender.start()
+
+    def wake(self) -> None:
+        """Say that a job may be waiting."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop: running FFmpegs are killed, their jobs go back among the waiting."""
+        self._stop.set()
+        self._wake.set()
+        self._tender.join()
+        if self._own_executor:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        self._ledger.release(self._owner.name)
+        self._owner.close()
+
+    def _tend(self) -> None:
+        since_renewal = RENEW_S  # the dead are looked for at once
+        while not self._stop.is_set():
+            try:
+                if since_renewal >= RENEW_S:
+                    since_renewal = 0.0
+                    self._ledger.renew(self._owner.name, lease_s=LEASE_S)
+                    self._bury()
+                self._fill_places()
+            except Exception:  # the tender must outlive whatever it meets, or no job would ever run again
+                log.exception("the tender of jobs met an error; it goes on")
+            since_renewal += LOOK_S
+            self._wake.wait(LOOK_S)
+            self._wake.clear()
+
+    def _bury(self) -> None:
+        if self._ledger.release_dead(lambda name: is_dead(self._root, name), but=self._owner.name):
+            clear_up(self._root)
+
+    def _fill_places(self) -> None:
+        self._running = {one for one in self._running if not one.done()}
+        while len(self._running) < self._places and not self._stop.is_set():
+            job = self._ledger.claim(self._owner.name, lease_s=LEASE_S)
+            if job is None:
+                return
+            future = self._executor.submit(self._run, job)
+            self._running.add(future)
+            future.add_done_callback(lambda _: self._wake.set())
+
+    def _run(self, job: Job) -> None:
+        """Run one job to its end. Whatever goes wrong is written on the job."""
+        owner = self._owner.name
+        performance = Performance(
+            ledger=self._ledger, store=self._store, owner=owner, folder=self._owner.folder, cancel=self._stop,
+            lease_s=LEASE_S,
+        )  # fmt: skip
+        try:
+            perform(performance, job)
+        except Cancelled:
+            self._ledger.release(owner, job.job_id)
+        except EngineError as error:
+            log.info("job %s failed: %s", job.job_id, error)
+            self._ledger.fail(job.job_id, owner, error.code, str(error))
+        except ServiceError as error:
+            self._ledger.fail(job.job_id, owner, error.code, error.message)
+        except Exception as error:  # the top of a worker: the job says that it failed, the log says why
+            log.exception("job %s failed", job.job_id)
+            text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
+            self._ledger.fail(job.job_id, owner, "InternalError", text)
