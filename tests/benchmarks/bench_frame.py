@@ -121,7 +121,7 @@ def peak_mib(name: str, path: Path) -> float:
     """Return the peak memory of reading once in a fresh process, in MiB above that of an empty answer."""
     empty = path.with_name("empty.xml")
     empty.write_bytes(response(done(1)))
-    code = "import sys, pathlib as p; from tests.benchmarks import bench_frame as b; b.peak(sys.argv[1], p.Path(sys.argv[2]))"
+    code = "import sys, pathlib as p, tests.benchmarks.bench_frame as b; b.peak(sys.argv[1], p.Path(sys.argv[2]))"
     peaks = [
         int(subprocess.run([sys.executable, "-c", code, name, str(one)], check=True, capture_output=True).stdout)
         for one in (empty, path)
