@@ -36,8 +36,20 @@ if TYPE_CHECKING:
         ParameterError,
         ServiceError,
     )
-    from ci_notebook.model.node import AUTO
-    from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
+    from ci_notebook.model.node import AUTO, Unknown
+    from ci_notebook.model.transcode import (
+        Audio,
+        AudioMix,
+        ClipConfig,
+        Container,
+        DashEncrypt,
+        EffectConfig,
+        HlsEncrypt,
+        TimeInterval,
+        Transcode,
+        TransConfig,
+        Video,
+    )
     from ci_notebook.model.watermark import DigitalWatermark, Image, Text, Watermark
     from ci_notebook.results.charts import compute_response, plot_response
     from ci_notebook.results.frame import differing, to_frame
@@ -54,8 +66,20 @@ _HOME = {
     "media.samples": ("sample",),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
     "model.errors": ("BudgetExceeded", "CIError", "EngineError", "JobFailed", "ParameterError", "ServiceError"),
-    "model.node": ("AUTO",),
-    "model.transcode": ("Audio", "Container", "TimeInterval", "TransConfig", "Transcode", "Video"),
+    "model.node": ("AUTO", "Unknown"),
+    "model.transcode": (
+        "Audio",
+        "AudioMix",
+        "ClipConfig",
+        "Container",
+        "DashEncrypt",
+        "EffectConfig",
+        "HlsEncrypt",
+        "TimeInterval",
+        "TransConfig",
+        "Transcode",
+        "Video",
+    ),
     "model.watermark": ("DigitalWatermark", "Image", "Text", "Watermark"),
     "results.charts": ("compute_response", "plot_response"),
     "results.frame": ("differing", "to_frame"),
@@ -67,15 +91,20 @@ _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "AUTO",
     "Audio",
+    "AudioMix",
     "BudgetExceeded",
     "CIError",
+    "ClipConfig",
     "ColorEnhance",
     "Container",
     "Credentials",
+    "DashEncrypt",
     "DigitalWatermark",
+    "EffectConfig",
     "EngineError",
     "EnhancePanel",
     "FrameEnhance",
+    "HlsEncrypt",
     "Image",
     "Job",
     "JobFailed",
@@ -91,6 +120,7 @@ __all__ = [
     "TimeInterval",
     "TransConfig",
     "Transcode",
+    "Unknown",
     "Video",
     "VideoEnhance",
     "Watermark",
