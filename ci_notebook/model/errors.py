@@ -8,7 +8,9 @@
     │     ├── AccessDenied, SignatureRefused, ClockSkewed, UnknownKey
     │     ├── BucketNotActivated, NotFound, Throttled, ServiceUnavailable
     │     └── (any other code stays a plain ServiceError)
+    ├── SubmissionUnclear             the connection broke, and whether a job was made cannot be told
     ├── JobFailed                     a wait ended in Failed or Cancel; carries the job
+    ├── WaitTimedOut (TimeoutError)   a wait took longer than it may; carries the job, which goes on
     └── EngineError                   the embedded engine could not do it
 
 Both ends share the tree: the engine raises the `ServiceError` that the client reads back.
@@ -115,6 +117,10 @@ class ServiceUnavailable(ServiceError):
     """The service failed for a reason of its own (5xx); asking again later may help."""
 
 
+class SubmissionUnclear(CIError):
+    """A POST broke off, and nothing tells whether the service made a job of it. Nothing was sent again."""
+
+
 class JobFailed(CIError):
     """A wait ended in Failed or Cancel. `job` is the last reply, so nothing is lost."""
 
@@ -127,6 +133,18 @@ class JobFailed(CIError):
         if job.state == "Cancel":
             return f"job {job.job_id} was cancelled"
         return f"job {job.job_id} failed with {job.code}: {job.message}"
+
+
+class WaitTimedOut(CIError, TimeoutError):
+    """A wait took longer than it may. `job` is the last reply; the job itself goes on."""
+
+    def __init__(self, job: JobsDetail, timeout_s: float) -> None:
+        self.job, self.timeout_s = job, timeout_s
+        super().__init__(job, timeout_s)
+
+    def __str__(self) -> str:
+        done = f" ({self.job.progress} %)" if self.job.progress is not None else ""
+        return f"job {self.job.job_id} is still {self.job.state}{done} after {self.timeout_s:g} s; it goes on"
 
 
 class EngineError(CIError):

@@ -18,7 +18,6 @@ from ci_notebook.wire.codes import CODE_OF_STATUS, CODES, Code
 from ci_notebook.wire.operations import Call
 from ci_notebook.wire.xml import MalformedXML, parse
 
-
 __all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error"]
 
 _NAME_OF_NUMBER: Final = {str(code.number): name for name, code in CODES.items() if code.number}

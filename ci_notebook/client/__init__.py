@@ -1,0 +1,1 @@
+"""Saying it: the only room that opens connections."""

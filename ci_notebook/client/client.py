@@ -1,0 +1,274 @@
+"""The client: a bucket and the keys to it. Jobs here; objects, templates and queues behind it.
+
+The rule of this file: a job is made once. `POST /jobs` costs money and is not idempotent, so after
+a break nobody can explain, the client looks for the job before it asks again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from ci_notebook.client import objects
+from ci_notebook.client.catalog import Buckets, Queues, Templates
+from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.objects import Progress, StoredObject
+from ci_notebook.client.sending import NOT_SENT, Sender
+from ci_notebook.client.transport import Transport
+from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
+from ci_notebook.model.jobs import JobsDetail, Request, Response, time_text
+from ci_notebook.model.media_info import MediaInfo, MediaInfoReply
+from ci_notebook.model.queues import MediaBucket
+from ci_notebook.model.rules import check
+from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.signing import MAX_SKEW_S
+from ci_notebook.wire.xml import MalformedXML
+
+# After a break, the pauses before the list of jobs is read: the service may still be at it.
+LOOK_AFTER_S: Final = (0.5, 2.0, 5.0)
+TRIES: Final = 3
+
+
+class Client:
+    """Calls of one bucket. Safe to use from several threads.
+
+    `transport` leads somewhere else than the network (`WSGITransport(engine.app)`); `clock` gives
+    Unix seconds and `sleep` waits, for tests. Raises `ServiceError` and its kinds, and httpx's own
+    errors of the connection.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        region: str,
+        credentials: Credentials,
+        transport: Transport | None = None,
+        scheme: str = "https",
+        timeout_s: float = 30.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.sleep = sleep
+        self._sender = Sender(
+            bucket, region=region, credentials=credentials, transport=transport, scheme=scheme,
+            timeout_s=timeout_s, clock=clock, sleep=sleep,
+        )  # fmt: skip
+        self.templates, self.queues, self.buckets = Templates(self._sender), Queues(self._sender), Buckets(self._sender)
+        self._made: set[str] = set()
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name with the account's number."""
+        return self._sender.bucket
+
+    @property
+    def region(self) -> str:
+        """The bucket's region."""
+        return self._sender.region
+
+    def __repr__(self) -> str:
+        return f"Client({self.bucket!r}, region={self.region!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._sender.close()
+
+    # Jobs (§3, §7)
+
+    def submit(self, request: Request) -> JobsDetail:
+        """Post a request, and return the one job that came of it.
+
+        If the connection breaks, or the service fails with 5xx, the job may have been made all the
+        same. Then jobs are listed and looked through for the request's `UserData`; one that is found
+        is returned, and only when there is none the request is posted again. So give each request a
+        UserData of its own; without one, `SubmissionUnclear` is raised and nothing is sent again.
+        Raises `ParameterError` before anything is sent, for a request that cannot be right.
+        """
+        check(request)
+        key = request.operation.user_data if request.operation else None
+        since = self._sender.clock() - MAX_SKEW_S - 60
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._post(request)
+            except NOT_SENT:
+                raise
+            except (httpx.TransportError, ServiceUnavailable, Throttled, MalformedXML) as error:
+                if isinstance(error, ServiceError) and error.status < 500:
+                    raise
+                if not key:
+                    raise SubmissionUnclear(
+                        f"the answer to a submission was lost ({error}); the job may be running. Look for it with "
+                        "client.jobs() before you submit again. With a UserData of its own it is found by itself."
+                    ) from error
+                found = self._look_for(key, request, since, error)
+                if found is not None:
+                    self._made.add(found.job_id or "")
+                    return found
+                if attempt == TRIES:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def job(self, *ids: str) -> list[JobsDetail]:
+        """Return jobs by their ids, in that order, in one call. Raises `NotFound` naming those that are not there."""
+        if not ids:
+            return []
+        call = CALL["get_jobs"]
+        answer = self._sender.ask(call, Response, names={"ids": ",".join(ids)})
+        found = {job.job_id: job for job in answer.jobs_detail}
+        missing = [one for one in ids if one not in found]
+        if missing:
+            raise NotFound(
+                "NonExistJobIds",
+                f"no job has the id {', '.join(missing)}",
+                status=404,
+                request_id=answer.request_id or "",
+                hint="Jobs belong to one bucket; finished ones are kept for a time only.",
+            )
+        return [found[one] for one in ids]
+
+    def jobs(
+        self,
+        *,
+        tag: str = "VideoEnhance",
+        states: str | Iterable[str] = "All",
+        queue_id: str | None = None,
+        newest_first: bool = True,
+        created_after: dt.datetime | None = None,
+        created_before: dt.datetime | None = None,
+        input_object: str | None = None,
+        workflow_id: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[JobsDetail]:
+        """Yield the jobs that fit, page by page as they are asked for. Times are timezone-aware."""
+        asked = {
+            "tag": tag,
+            "states": states if isinstance(states, str) else ",".join(states),
+            "orderByTime": "Desc" if newest_first else "Asc",
+            "size": str(page_size),
+            "queueId": queue_id,
+            "startCreationTime": time_text(created_after) if created_after else None,
+            "endCreationTime": time_text(created_before) if created_before else None,
+            "inputObject": input_object,
+            "workflowId": workflow_id,
+        }
+        query = {name: value for name, value in asked.items() if value is not None}
+        seen: set[str] = set()
+        while True:
+            page = self._sender.ask(CALL["list_jobs"], Response, query=query)
+            yield from page.jobs_detail
+            # What the last page says is not documented: an empty token, none, or the same again.
+            if not page.next_token or page.next_token in seen or not page.jobs_detail:
+                return
+            seen.add(page.next_token)
+            query["nextToken"] = page.next_token
+
+    def find_by_user_data(
+        self, user_data: str, *, tag: str = "VideoEnhance", created_after: dt.datetime | None = None,
+        input_object: str | None = None,
+    ) -> JobsDetail | None:  # fmt: skip
+        """Return the newest job with this `UserData`; None when there is none."""
+        for job in self.jobs(tag=tag, created_after=created_after, input_object=input_object):
+            if job.operation is not None and job.operation.user_data == user_data:
+                return job
+        return None
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job that has not started. Raises `ServiceError` for one that has."""
+        self._sender.send(CALL["cancel_job"], names={"id": job_id})
+
+    def _post(self, request: Request) -> JobsDetail:
+        answer = self._sender.ask(CALL["create_job"], Response, body=request)
+        if not answer.jobs_detail:
+            raise MalformedXML("the answer to a submission holds no job")
+        self._made.add(answer.jobs_detail[0].job_id or "")
+        return answer.jobs_detail[0]
+
+    def _look_for(self, key: str, request: Request, since: float, broke: Exception) -> JobsDetail | None:
+        """Return the job that a broken submission made after all; None when there surely is none."""
+        source = request.input.object if request.input else None
+        after = dt.datetime.fromtimestamp(since, dt.UTC)
+        try:
+            for pause in LOOK_AFTER_S:
+                self.sleep(pause)
+                for job in self.jobs(tag=request.tag or "", created_after=after, input_object=source):
+                    # A job of this client's own that shares the UserData was answered, so it is another.
+                    if job.operation and job.operation.user_data == key and job.job_id not in self._made:
+                        return job
+        except (httpx.TransportError, ServiceError, MalformedXML) as error:
+            raise SubmissionUnclear(
+                f"the answer to a submission was lost ({broke}), and the jobs cannot be listed ({error}). "
+                f"Look for the UserData {key!r} with client.find_by_user_data() before you submit again."
+            ) from error
+        return None
+
+    # Looking (§11)
+
+    def video_info(self, key: str) -> MediaInfo:
+        """Return the facts of a stored video."""
+        objects.check_key(key)
+        answer = self._sender.ask(CALL["video_info"], MediaInfoReply, names={"key": key})
+        return answer.media_info or MediaInfo()
+
+    def snapshot(self, key: str, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: str = "jpg") -> bytes:
+        """Return one picture of a stored video, as the bytes of a `jpg` or `png`.
+
+        A width or height of 0 px follows the other; both 0 is the video's size.
+        """
+        objects.check_key(key)
+        query = {"time": f"{at_s:.3f}".rstrip("0").rstrip("."), "format": format}
+        query |= {name: str(size) for name, size in (("width", width), ("height", height)) if size}
+        return self._sender.send(CALL["snapshot"], names={"key": key}, query=query).content
+
+    # Objects (§12)
+
+    def upload(self, source: str | Path | bytes, key: str, *, on_progress: Progress | None = None) -> StoredObject:
+        """Store a file, or bytes, under a key (see `objects.upload`)."""
+        return objects.upload(self._sender, source, key, on_progress=on_progress)
+
+    def download(self, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
+        """Fetch an object into a file (see `objects.download`)."""
+        return objects.download(self._sender, key, path, on_progress=on_progress)
+
+    def head(self, key: str) -> StoredObject:
+        """Return what the service says of an object. Raises `NotFound`."""
+        return objects.head(self._sender, key)
+
+    def read(self, key: str) -> bytes:
+        """Return an object's bytes, all in memory: for pictures and small files."""
+        return objects.read(self._sender, key)
+
+    def delete(self, key: str) -> None:
+        """Delete an object. One that is not there is no error."""
+        objects.delete(self._sender, key)
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with `prefix`."""
+        return objects.listing(self._sender, prefix)
+
+    def presigned_url(self, key: str, *, method: str = "GET", valid_s: float = 3600) -> str:
+        """Return a URL that reads (or with PUT writes) an object without keys, until it expires.
+
+        Whoever has it can use it: treat it as a secret.
+        """
+        objects.check_key(key)
+        call = CALL[{"GET": "get_object", "PUT": "put_object", "HEAD": "head_object"}[method]]
+        return self._sender.presigned_url(call, names={"key": key}, query={}, valid_s=valid_s)
+
+    def activate(self) -> MediaBucket:
+        """Switch media processing on for the bucket. One that is on already is no error."""
+        return self.buckets.activate()

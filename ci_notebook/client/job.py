@@ -1,0 +1,125 @@
+"""A job as something to hold: look at it, wait for it, fetch what it made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ci_notebook.client import waiting
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import JobFailed, NotFound, WaitTimedOut
+from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.paths import values
+from ci_notebook.model.show import html_table
+
+if TYPE_CHECKING:
+    from ci_notebook.client.client import Client
+
+
+class Job:
+    """One job, as last read. Reading it never moves it; `refresh` and `wait` read again.
+
+    `await job` waits in a thread, so that it works in a notebook's own loop.
+    """
+
+    def __init__(self, client: Client, detail: JobsDetail) -> None:
+        self._client = client
+        self.detail = detail
+
+    @property
+    def id(self) -> str:
+        """The service's id of the job."""
+        return self.detail.job_id or ""
+
+    @property
+    def state(self) -> str:
+        """One of Submitted, Running, Success, Failed, Pause, Cancel; as last read."""
+        return self.detail.state or ""
+
+    @property
+    def progress(self) -> int:
+        """Percent done, as last read."""
+        known = self.detail.progress
+        return known if isinstance(known, int) else 100 if self.state == "Success" else 0
+
+    @property
+    def is_over(self) -> bool:
+        """True in Success, Failed and Cancel."""
+        return self.detail.is_over
+
+    @property
+    def setting(self) -> VideoEnhance | None:
+        """The setting that was asked for; None for a job by template."""
+        return self.detail.operation.video_enhance if self.detail.operation else None
+
+    @property
+    def output_key(self) -> str:
+        """The key of what was made; empty until the job is done."""
+        return next(iter(self.detail.output_keys), "")
+
+    def refresh(self) -> Self:
+        """Read the job again."""
+        self.detail = self._client.job(self.id)[0]
+        return self
+
+    def wait(self, timeout_s: float | None = None, on_progress: Callable[[Job], None] | None = None) -> Self:
+        """Wait until the job is over, and return it.
+
+        `on_progress` gets the job each time its state or progress is new. Ctrl-C ends the wait, not
+        the job. Raises `JobFailed` for Failed and Cancel, and `WaitTimedOut` after `timeout_s`; both
+        carry the job as last read.
+        """
+        for detail in waiting.watch(self._client, [self.id], timeout_s=timeout_s):
+            self.detail = detail
+            if on_progress is not None:
+                on_progress(self)
+        if not self.is_over:
+            raise WaitTimedOut(self.detail, timeout_s or 0.0)
+        if self.state != "Success":
+            raise JobFailed(self.detail)
+        return self
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return asyncio.to_thread(self.wait).__await__()
+
+    def cancel(self) -> Self:
+        """Cancel the job, which works only before it runs, and read it again."""
+        self._client.cancel(self.id)
+        return self.refresh()
+
+    def download(self, path: str | Path, *, on_progress: Callable[[int, int], None] | None = None) -> Path:
+        """Fetch what was made into a file, or into a folder under its own name; return the file's path."""
+        where = Path(path)
+        key = self._made()
+        return self._client.download(key, where / Path(key).name if where.is_dir() else where, on_progress=on_progress)
+
+    def snapshot(self, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: str = "jpg") -> bytes:
+        """Return one picture of what was made, taken by the service: nothing is downloaded but it."""
+        return self._client.snapshot(self._made(), at_s, width=width, height=height, format=format)
+
+    def _made(self) -> str:
+        if not self.output_key:
+            raise NotFound("NoSuchKey", f"the job is {self.state or 'unknown'} and has made nothing yet")
+        return self.output_key
+
+    def __repr__(self) -> str:
+        done = f" {self.progress} %" if self.state == "Running" else ""
+        return f"<Job {self.state}{done}: {self._source()}{self._asked()}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object, str]] = [("State", f"{self.state} {self.progress} %", "")]
+        rows.append(("Input", self._source(), ""))
+        if self.state == "Failed":
+            rows.append(("Why", f"{self.detail.code}: {self.detail.message}", ""))
+        asked = values(self.setting).items() if self.setting is not None else ()
+        return html_table("Job", [*rows, *((path, value, "") for path, value in asked)])
+
+    def _source(self) -> str:
+        return (self.detail.input.object or "") if self.detail.input else ""
+
+    def _asked(self) -> str:
+        if self.setting is None:
+            return ""
+        return "".join(f" · {path}={value}" for path, value in values(self.setting).items())

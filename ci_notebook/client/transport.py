@@ -1,0 +1,164 @@
+"""Ways to the service: the network, an application in this process, an address on this machine.
+
+The rule of this file: a transport changes where a request goes, never what it says. Host, path
+and signature are the real ones in every case.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import httpx
+
+Transport = httpx.BaseTransport
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+class WSGITransport(httpx.BaseTransport):
+    """Hands requests to a WSGI application in this process.
+
+    Unlike httpx's own, it streams: the request's body is read by the application as it wants it,
+    and the answer's as the caller does. `PATH_INFO` is what a server over a socket gives (bytes as
+    Latin-1), so the application sees no difference between the two. An application that raises
+    `ConnectionError` or `TimeoutError` stands for a lost connection or a time-out.
+    """
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the application's answer; its body is read when it is asked for."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], None]:
+            if exc_info:
+                raise exc_info[1]
+            started[:] = [(status, headers)]
+            return _no_write
+
+        with _as_transport_error(request):
+            chunks = self._app(_environ(request), start_response)
+            stream = _Answer(chunks, request)  # reads to the first chunk: a generator starts its answer only then
+        status, headers = started[0]
+        return httpx.Response(int(status.split(" ", 1)[0]), headers=headers, stream=stream)
+
+
+class AddressTransport(httpx.BaseTransport):
+    """Sends every request to one address (`http://127.0.0.1:9000`) under its own Host and path."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address if "//" in address else f"http://{address}")
+        self._scheme, self._host, self._port = parts.scheme, parts.hostname or "127.0.0.1", parts.port
+        self._network = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request to the address."""
+        request.url = request.url.copy_with(scheme=self._scheme, host=self._host, port=self._port)
+        return self._network.handle_request(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._network.close()
+
+
+class _Body:
+    """`wsgi.input` over the chunks of a request: never holds more than one of them."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks, self._rest = iter(chunks), b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return `size` bytes, fewer only at the end; all that is left for -1."""
+        if size is None or size < 0:
+            left, self._rest = self._rest + b"".join(self._chunks), b""
+            return left
+        while len(self._rest) < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            self._rest += chunk
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return up to and with the next line feed."""
+        while b"\n" not in self._rest and (chunk := next(self._chunks, None)) is not None:
+            self._rest += chunk
+        end = self._rest.find(b"\n") + 1 or len(self._rest)
+        return self.read(end if size is None or size < 0 else min(end, size))
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        """Return all lines that are left."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
+class _Answer(httpx.SyncByteStream):
+    """The answer's body, closed when the caller is done with it or lets go."""
+
+    def __init__(self, chunks: Iterable[bytes], request: httpx.Request) -> None:
+        self._chunks, self._request = chunks, request
+        self._rest = iter(chunks)
+        self._first = next(self._rest, b"")
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_transport_error(self._request):
+            if self._first:
+                yield self._first
+            yield from self._rest
+
+    def close(self) -> None:
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            close()
+
+
+class _as_transport_error:  # noqa: N801 - reads as the verb it is in a with statement
+    def __init__(self, request: httpx.Request) -> None:
+        self._request = request
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, TimeoutError):
+            raise httpx.ReadTimeout(str(error) or "the application gave no answer", request=self._request) from error
+        if isinstance(error, ConnectionError):
+            raise httpx.ReadError(str(error) or "the application hung up", request=self._request) from error
+
+
+def _environ(request: httpx.Request) -> dict[str, Any]:
+    target: bytes = request.extensions.get("target") or request.url.raw_path
+    path, _, query = target.partition(b"?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "SERVER_NAME": request.url.host,
+        "SERVER_PORT": str(request.url.port or {"http": 80, "https": 443}.get(request.url.scheme, 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.url.scheme,
+        "wsgi.input": _Body(request.stream),  # type: ignore[arg-type]
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.raw:
+        key = name.decode("ascii").upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value.decode("latin-1")
+    return environ
+
+
+def _no_write(data: bytes) -> None:
+    raise NotImplementedError("the write() of old WSGI applications is not offered; return the chunks")
