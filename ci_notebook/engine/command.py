@@ -18,7 +18,7 @@ from ci_notebook.engine.encoders import (
     video_arguments,
     video_codec,
 )
-from ci_notebook.engine.graph import AFTER_MARKS, STAGES, pixel_format, stages
+from ci_notebook.engine.graph import AFTER_MARKS, SCALE_MATRICES, STAGES, depth, pixel_format, stages
 from ci_notebook.engine.marks import Overlay
 from ci_notebook.engine.size import length_s
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
@@ -93,9 +93,10 @@ def _graph(setting: VideoEnhance, source: MediaInfo, marks: tuple[Overlay, ...],
     stream = f"0:{config.transcode_index}" if config and config.transcode_index is not None else "0:V:0"
     if not marks:
         return f"[{stream}]{','.join([*first, *last])}[out]"
+    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
-        lines += mark.lines(f"v{number - 1}", f"{number}:v", f"v{number}", deep="10le" in pixel_format(setting, source))
+        lines += mark.lines(f"v{number - 1}", f"{number}:v", f"v{number}", matrix=matrix, deep=bool(depth(source)))
     lines.append(f"[v{len(marks)}]{','.join(last)}[out]")
     return ";".join(lines)
 

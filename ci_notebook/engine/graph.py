@@ -90,7 +90,7 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
             return own
     elif video and video.pixfmt:
         return video.pixfmt.replace("yuvj", "yuv")
-    deep = setting.sdr_to_hdr is not None or (_deep(source) and codec in ("H.265", "AV1"))
+    deep = setting.sdr_to_hdr is not None or (depth(source) and codec in ("H.265", "AV1"))
     return "yuv420p10le" if deep else "yuv420p"
 
 
@@ -99,7 +99,7 @@ def is_hdr(source: MediaInfo) -> bool:
     return first_video(source).color_transfer in HDR_TRANSFERS.values()
 
 
-def _deep(source: MediaInfo) -> str:
+def depth(source: MediaInfo) -> str:
     """Return how the names of formats end that hold the source's depth: nothing for eight bits."""
     return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
 
@@ -117,7 +117,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
         ]  # fmt: skip
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        filters += ["scale=out_range=tv", f"format=yuv420p{_deep(source)}"]
+        filters += ["scale=out_range=tv", f"format=yuv420p{depth(source)}"]
     if sizes.crop:
         filters.append("crop={}:{}:{}:{}".format(*sizes.crop))
     if sizes.rotate:
@@ -188,7 +188,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
     for channel, low, high in zip("rgb", analysis.low, analysis.high, strict=True):
         begin, end = share * low, 1 - share * (1 - high)
         tables.append(f"{channel}='clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval'")
-    deep, matrix = _deep(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    deep, matrix = depth(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     # The matrix is said both ways: unsaid, the way back is made with another than the way there.
     return (
         f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",

@@ -1,0 +1,74 @@
+"""One picture through the very graph of the job: what a slider shows is what will be rendered."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ci_notebook.engine.analysis import Analysis
+from ci_notebook.engine.graph import AFTER_MARKS, DIFFUSE_WHITE, HDR_TRANSFERS, MOTION, SCALE_MATRICES, STAGES, stages
+from ci_notebook.media.ffmpeg import filter_bytes
+from ci_notebook.media.probe import first_video
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import MediaInfo
+
+
+def preview(
+    setting: VideoEnhance, picture: NDArray[np.uint8], source: MediaInfo, analysis: Analysis, *, width: int = 0
+) -> bytes:
+    """Return one picture of the source as the job would make it, as the bytes of a JPEG.
+
+    `picture` is HxWx3 uint8 RGB in the source's own size, as `media.snapshot.picture` gives it. All
+    work is done at the output's size, then scaled to `width` px if that is not 0, since sharpening a
+    smaller picture would show another strength. Stages of motion are left out. HDR is made and then
+    shown through its exact inverse. Costs about 40 ms at 640x360.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise EngineError(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}", code="InvalidArgument")
+    high, wide = picture.shape[:2]
+    graph = ",".join(picture_filters(setting, source, analysis, wide, high, width=width))
+    return filter_bytes(
+        [
+            "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{wide}x{high}", "-r", "25", "-i", "pipe:0", "-vf", graph,
+            "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "2", "-f", "image2pipe", "pipe:1",
+        ],
+        np.ascontiguousarray(picture).tobytes(),
+    )  # fmt: skip
+
+
+def picture_filters(
+    setting: VideoEnhance, source: MediaInfo, analysis: Analysis, wide: int, high: int, *, width: int = 0
+) -> tuple[str, ...]:
+    """Return the filters from an RGB picture to the JPEG's own coding."""
+    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    made = stages(setting, _still(source, wide, high), dataclasses.replace(analysis, interlaced=False))
+    work = [one for stage in STAGES if stage not in MOTION | AFTER_MARKS for one in made[stage]]
+    if setting.sdr_to_hdr is not None:
+        transfer = HDR_TRANSFERS[setting.sdr_to_hdr.hdr_mode or "HDR10"]
+        back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={DIFFUSE_WHITE}"
+        work += [*made["range"], "format=yuv420p10le", f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"]
+        matrix_out = "bt709"
+    else:
+        matrix_out = matrix
+    size = f"{width}:-1" if width else "iw:ih"
+    return (
+        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
+        "format=yuv420p",
+        *work,
+        "format=yuv444p" if setting.sdr_to_hdr is not None else "null",
+        # A JPEG is BT.601 over the full range, whatever the video is.
+        f"scale={size}:flags=bicubic:in_color_matrix={matrix_out}:in_range=tv:out_color_matrix=bt601:out_range=pc",
+        "format=yuvj444p",
+    )
+
+
+def _still(source: MediaInfo, wide: int, high: int) -> MediaInfo:
+    """Return the source's facts as those of the picture: upright, square pixels, SDR, eight bits."""
+    video = dataclasses.replace(
+        first_video(source), width=wide, height=high, sar=None, rotation=0.0, pix_format="yuv420p",
+        color_transfer="bt709", color_primaries="bt709", color_range="tv",
+    )  # fmt: skip
+    return dataclasses.replace(source, stream=dataclasses.replace(source.stream, video=(video,)))  # type: ignore[arg-type]
