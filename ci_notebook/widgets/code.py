@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ci_notebook.model.node import Node, Unknown
 
-_WIDTH: Final = 60
+_WIDTH: Final = 50
 
 
 def python_text(setting: Node, package: str = "ci") -> str:

@@ -39,7 +39,7 @@ class SentJob(Protocol):
     def detail(self) -> JobsDetail:
         """The service's last reply."""
 
-    def wait(self, *, on_progress: Callable[..., object]) -> object:
+    def wait(self, *, on_progress: Callable[..., None]) -> object:
         """Return when the job is over; call `on_progress` on the way."""
 
 
@@ -91,7 +91,7 @@ class EnhancePanel(anywidget.AnyWidget):
         made, problems = build(start, *held)
         self._value = made or self._value
         super().__init__(
-            title=str(getattr(clip, "name", clip)), schema=list(schema(VideoEnhance)), values=held.values, on=held.on,
+            title=getattr(clip, "name", "") or getattr(clip, "key", "") or str(clip), schema=list(schema(VideoEnhance)), values=held.values, on=held.on,
             problems=problems, python=python_text(self._value), xml=lab.xml(self._value), status=_IDLE,
         )  # fmt: skip
         self.observe(self._judge, ["values", "on"])

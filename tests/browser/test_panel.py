@@ -1,0 +1,162 @@
+"""The panel as a hand and an eye meet it: in JupyterLab, in a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.conftest import END_KERNEL
+
+LAB = """\
+import threading, time, types, io
+from pathlib import Path
+from tests.widgets.conftest import HandLab
+import ci_notebook as ci
+lab, clip = HandLab(Path("state")), types.SimpleNamespace(name="city.mp4")
+"""
+ALL_ON = """() => {
+    for (const one of document.querySelectorAll('.ci-panel .ci-switch')) if (!one.checked) one.click();
+    for (const one of document.querySelectorAll('.ci-panel details')) one.open = true;
+}"""
+# Inputs and buttons of the panel that have neither a label that is seen nor, for a slider, one that names it.
+NAMELESS = """() => [...document.querySelectorAll('.ci-panel input, .ci-panel select, .ci-panel button, .ci-panel progress')]
+    .filter(one => !(one.getAttribute('aria-label') || one.textContent.trim()
+        || [...(one.labels ?? [])].some(label => label.textContent.trim() && label.checkVisibility())
+        || document.getElementById(one.getAttribute('aria-labelledby'))?.textContent.trim()))
+    .map(one => one.outerHTML)"""
+PANEL = "panel = ci.EnhancePanel(lab, clip)\npanel"
+
+
+@pytest.fixture
+def panel(desk):
+    """A notebook with a panel, run and drawn."""
+    desk.path = desk.write("panel.ipynb", LAB, PANEL)
+    desk.open("panel.ipynb")
+    desk.run_all()
+    desk.page.wait_for_selector(".ci-panel", timeout=30_000)
+    return desk
+
+
+def html(output):
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def stage(page, name):
+    return page.get_by_role("switch", name=re.compile(rf"\b{name}\b"))
+
+
+def slider(page, name):
+    return page.get_by_role("slider", name=name, exact=True)
+
+
+def number(page, name):
+    return page.get_by_role("spinbutton", name=name, exact=True)
+
+
+def wait_for_xml(page, text):
+    page.wait_for_function("text => document.querySelector('.ci-xml pre').textContent.includes(text)", arg=text)
+
+
+def drag(page, handle, share):
+    """Drag a slider's handle with the mouse to a share of its track."""
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 8, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 8 + (box["width"] - 16) * share, middle, steps=10)
+    page.mouse.up()
+
+
+def test_dragging_the_slider_moves_number_python_and_xml(panel):
+    page = panel.page
+    panel.shot("panel-0-empty")
+    stage(page, "MsSharpen").click()
+    drag(page, slider(page, "SharpenLevel"), 0.7)
+    level = number(page, "SharpenLevel").input_value()
+    assert level == "7"
+    wait_for_xml(page, f"<SharpenLevel>{level}</SharpenLevel>")
+    assert f"sharpen_level={level}" in page.locator(".ci-python pre").inner_text()
+    panel.shot("panel-1-dragged")
+
+
+def test_python_steps_and_arrow_keys_are_the_panels_own(panel):
+    page = panel.page
+    stage(page, "MsSharpen").focus()
+    page.keyboard.press("Space")
+    slider(page, "SharpenLevel").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    wait_for_xml(page, "<SharpenLevel>3</SharpenLevel>")
+    page.keyboard.press("ArrowLeft")
+    wait_for_xml(page, "<SharpenLevel>2</SharpenLevel>")
+    assert number(page, "SharpenLevel").input_value() == "2"
+    assert page.evaluate("() => document.activeElement.type") == "range", "JupyterLab did not take the arrow"
+    # AUTO and left out are radios: arrows move between them.
+    page.get_by_role("radio", name="value").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_xml(page, "<SharpenLevel/>")
+    page.keyboard.press("ArrowLeft")
+    wait_for_xml(page, "<MsSharpen/>")
+
+
+def test_a_value_that_is_not_taken_is_marked_at_its_control(panel):
+    page = panel.page
+    stage(page, "MsSharpen").click()
+    box = number(page, "SharpenLevel")
+    box.fill("5")
+    wait_for_xml(page, "<SharpenLevel>5</SharpenLevel>")
+    box.fill("11")
+    row = page.locator("[data-path='MsSharpen.SharpenLevel']")
+    row.get_by_role("alert").filter(has_text="0 to 10 or AUTO").wait_for()
+    assert box.get_attribute("aria-invalid") == "true"
+    assert box.input_value() == "11", "nothing is clamped"
+    assert "<SharpenLevel>5</SharpenLevel>" in page.locator(".ci-xml pre").inner_text()
+    panel.shot("panel-2-refused")
+    page.get_by_role("button", name="Submit").click()
+    page.locator(".ci-foot").get_by_role("alert").filter(has_text="Nothing was sent").wait_for()
+    box.fill("4")
+    wait_for_xml(page, "<SharpenLevel>4</SharpenLevel>")
+    assert row.get_by_role("alert").count() == 0
+    assert box.get_attribute("aria-invalid") is None
+
+
+def test_every_control_has_a_name_and_every_name_is_seen(panel):
+    page = panel.page
+    page.evaluate(ALL_ON)
+    assert page.get_by_role("switch", checked=False).count() == 0
+    assert page.evaluate(NAMELESS) == []
+    page.set_viewport_size({"width": 1280, "height": 2600})
+    panel.shot("panel-3-all-on")
+    panel.theme("JupyterLab Dark")
+    panel.shot("panel-4-all-on-dark")
+
+
+def test_double_click_makes_one_job_and_its_result_stays_without_a_kernel(panel):
+    page = panel.page
+    stage(page, "MsSharpen").click()
+    number(page, "SharpenLevel").fill("5")
+    page.get_by_role("button", name="Submit").dblclick()
+    page.locator(".ci-status[data-state=Success]").wait_for(timeout=60_000)
+    panel.shot("panel-5-done")
+    saved = panel.save(panel.path)
+    traces = [html(output) for output in saved.cells[-1].outputs]
+    assert sum("<b>Success</b>" in trace for trace in traces) == 1, "two clicks made one job"
+    page.evaluate(END_KERNEL)
+    panel.open(panel.path.name, kernel=False)
+    panel.command("kernelmenu:shutdown")
+    page.locator(".jp-OutputArea").get_by_text("MsSharpen.SharpenLevel").wait_for()
+    assert page.locator(".jp-OutputArea").get_by_text("Success").is_visible()
+    panel.shot("panel-6-without-kernel")
+
+
+def test_a_narrow_page_puts_everything_below_each_other(panel):
+    page = panel.page
+    stage(page, "ColorEnhance").click()
+    page.set_viewport_size({"width": 560, "height": 1000})
+    wide = page.evaluate(
+        "() => { const p = document.querySelector('.ci-panel'); return p.scrollWidth - p.clientWidth; }"
+    )
+    assert wide <= 0
+    panel.shot("panel-7-narrow")
