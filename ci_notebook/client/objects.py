@@ -80,11 +80,13 @@ def upload(
             digest.update(chunk)
             yield chunk
             done += len(chunk)
-            if on_progress is not None:
+            if on_progress is not None and done < size:
                 on_progress(done, size)
 
     kind = mimetypes.guess_type(path.name if path else key)[0] or "application/octet-stream"
     response = sender.send(CALL["put_object"], names={"key": key}, body=Body(size, chunks, kind))
+    if on_progress is not None:
+        on_progress(size, size)
     etag = response.headers.get("etag", "").strip('"')
     if etag and "-" not in etag and etag.lower() != digest.hexdigest():
         raise service_error("BadDigest", f"{key!r} was stored with MD5 {etag}, but {digest.hexdigest()} was read")
