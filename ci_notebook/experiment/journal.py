@@ -1,0 +1,212 @@
+"""The record of what we asked for and paid for: one SQLite file, the same for the engine and the cloud.
+
+The rule of this file: a run is written before anything is sent. Whatever is killed in between, the
+next call finds the run, asks the service for its mark (the `UserData` it was sent with), and only
+sends again what the service never got. No key, token or signature is ever written here.
+
+A run goes through the phases
+
+    sending    written; the request may have gone out or not
+    sent       the service answered with a job
+    over       the job is over, and what follows it is done
+    refused    the service said no, or it was never sent: nothing was paid
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar
+
+from ci_notebook.experiment.record import Run
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import CIError
+from ci_notebook.model.jobs import JobsDetail, Request
+from ci_notebook.model.node import Node, parts
+from ci_notebook.wire.xml import dumps, loads
+
+N = TypeVar("N", bound=Node)
+Phase = Literal["sending", "sent", "over", "refused"]
+
+VERSION: Final = 1
+_TABLE: Final = """
+CREATE TABLE runs (
+    key TEXT NOT NULL, attempt INTEGER NOT NULL, mark TEXT NOT NULL UNIQUE, phase TEXT NOT NULL,
+    service TEXT NOT NULL, clip TEXT NOT NULL, clip_key TEXT NOT NULL, clip_md5 TEXT NOT NULL, setting TEXT NOT NULL,
+    request TEXT NOT NULL, reply TEXT, job_id TEXT, state TEXT,
+    scores TEXT, cost_cny REAL, output TEXT, error TEXT NOT NULL DEFAULT '', versions TEXT NOT NULL,
+    created_at REAL NOT NULL, updated_at REAL NOT NULL,
+    PRIMARY KEY (key, attempt)
+) STRICT
+"""
+_LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: a run, how far it came, and the mark that its request carries."""
+
+    run: Run
+    phase: Phase
+    mark: str
+    created_at: float
+    has_outcome: bool
+
+
+class Journal:
+    """Every run, in a file that only its owner reads. Safe to use from several threads.
+
+    `clock` gives Unix seconds. Raises `CIError` for a file that a later version wrote.
+    """
+
+    def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
+        self.path, self._clock, self._lock = Path(path), clock, threading.RLock()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch(mode=0o600)
+        self.path.chmod(0o600)
+        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # what is paid for must outlive a power cut
+        self._open()
+
+    def _open(self) -> None:
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise CIError(
+                    f"{self.path} was written by a later version of ci_notebook (journal {version} > {VERSION})"
+                )
+            if version == 0:
+                self._db.execute(_TABLE)
+                self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def begin(self, run: Run, request: Request, *, service: str, mark: str) -> None:
+        """Write that a run is about to be sent. The run's attempt must be a new one."""
+        now = self._clock()
+        self._write(
+            "INSERT INTO runs (key, attempt, mark, phase, service, clip, clip_key, clip_md5, setting, request, "
+            "versions, created_at, updated_at) VALUES (?, ?, ?, 'sending', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            run.key, run.attempt, mark, service, run.clip, run.clip_key, run.clip_md5, _text(run.setting),
+            _text(request), json.dumps(_versions()), now, now,
+        )  # fmt: skip
+
+    def answered(self, run: Run) -> None:
+        """Write what the service last said of the run's job."""
+        job = run.job or JobsDetail()
+        self._set(run, phase="sent", reply=_text(job), job_id=job.job_id, state=job.state, error=run.error)
+
+    def refused(self, run: Run) -> None:
+        """Write that nothing came of sending the run, and why (`run.error`)."""
+        self._set(run, phase="refused", error=run.error)
+
+    def finished(self, run: Run) -> None:
+        """Write what came of the run after its job was over: output, scores, cost, or what went wrong."""
+        scores = json.dumps(dict(run.scores)) if run.scores else None
+        output = str(run.output) if run.output else None
+        self._set(run, phase="over", scores=scores, cost_cny=run.cost_cny, output=output, error=run.error)
+
+    def latest(self, key: str) -> Entry | None:
+        """Return the last attempt at a run; None when there was none."""
+        found = list(self._read(f"{_LATEST} AND key = ?", key))
+        return found[0] if found else None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the last attempt at every run, oldest first."""
+        yield from self._read(f"{_LATEST} ORDER BY created_at, rowid")
+
+    def runs(self) -> list[Run]:
+        """Return every run, oldest first, in its last attempt."""
+        return [entry.run for entry in self.entries()]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        with self._lock:
+            (count,) = self._db.execute("SELECT count(DISTINCT key) FROM runs").fetchone()
+        return f"<Journal of {count} run{'' if count == 1 else 's'}>"
+
+    def _set(self, run: Run, **values: Any) -> None:
+        columns = ", ".join(f"{name} = ?" for name in values)
+        self._write(
+            f"UPDATE runs SET {columns}, updated_at = ? WHERE key = ? AND attempt = ?",  # noqa: S608 - names of ours
+            *values.values(), self._clock(), run.key, run.attempt,
+        )  # fmt: skip
+
+    def _write(self, sql: str, *values: Any) -> None:
+        with self._lock:
+            self._db.execute(sql, values)
+
+    def _read(self, sql: str, *values: Any) -> Iterator[Entry]:
+        with self._lock:
+            rows = self._db.execute(sql, values).fetchall()
+        return map(_entry, rows)
+
+
+def key_of(clip: str, setting: VideoEnhance, service: str) -> str:
+    """Return the key of a run: equal for equal content of the clip, equal settings, and the same service."""
+    digest = hashlib.sha256()
+    for text in (clip, _text(as_written(setting)), service):
+        digest.update(len(text).to_bytes(8, "big") + text.encode())
+    return digest.hexdigest()[:40]
+
+
+def as_written(node: N) -> N:
+    """Return an equal node that forgot how it was spelled where it was read (`25.000000`)."""
+    changed: dict[str, Any] = {}
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        if isinstance(value, Node):
+            changed[part.name] = as_written(value)
+        elif isinstance(value, tuple):
+            changed[part.name] = tuple(as_written(one) if isinstance(one, Node) else one for one in value)
+    return replace(node, **changed)  # type: ignore[type-var]
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    scores: Mapping[str, float] = json.loads(row["scores"] or "{}")
+    output = Path(row["output"]) if row["output"] else None
+    run = Run(
+        key=row["key"], attempt=row["attempt"], clip=row["clip"], clip_key=row["clip_key"], clip_md5=row["clip_md5"],
+        setting=loads(VideoEnhance, row["setting"].encode()),
+        job=loads(JobsDetail, row["reply"].encode()) if row["reply"] else None,
+        scores=scores, cost_cny=row["cost_cny"], error=row["error"],
+        output=output if output and output.exists() else None,
+    )  # fmt: skip
+    return Entry(run, row["phase"], row["mark"], row["created_at"], row["cost_cny"] is not None or bool(scores))
+
+
+def _text(node: Node) -> str:
+    # Without the declaration of an encoding, which would not be true of text in a database.
+    return dumps(node).decode().partition("?>")[2].lstrip()
+
+
+def _versions() -> dict[str, str]:
+    return {"ci_notebook": _version("ci-notebook"), "python": platform.python_version()}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
