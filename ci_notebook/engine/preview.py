@@ -13,7 +13,7 @@ from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.media_info import MediaInfo, Stream
 
 
 def preview(
@@ -53,14 +53,15 @@ def picture_filters(
         matrix_out = "bt709"
     else:
         matrix_out = matrix
+    exact = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # else every colour comes out a step darker
     size = f"{width}:-1" if width else "iw:ih"
     return (
-        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
+        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags={exact}",
         "format=yuv420p",
         *work,
         "format=yuv444p" if setting.sdr_to_hdr is not None else "null",
         # A JPEG is BT.601 over the full range, whatever the video is.
-        f"scale={size}:flags=bicubic:in_color_matrix={matrix_out}:in_range=tv:out_color_matrix=bt601:out_range=pc",
+        f"scale={size}:flags={exact}:in_color_matrix={matrix_out}:in_range=tv:out_color_matrix=bt601:out_range=pc",
         "format=yuvj444p",
     )
 
@@ -71,4 +72,4 @@ def _still(source: MediaInfo, wide: int, high: int) -> MediaInfo:
         first_video(source), width=wide, height=high, sar=None, rotation=0.0, pix_format="yuv420p",
         color_transfer="bt709", color_primaries="bt709", color_range="tv",
     )  # fmt: skip
-    return dataclasses.replace(source, stream=dataclasses.replace(source.stream, video=(video,)))  # type: ignore[arg-type]
+    return dataclasses.replace(source, stream=dataclasses.replace(source.stream or Stream(), video=(video,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,12 +109,24 @@ def _frame(path: Path, at_s: float, mode: Mode) -> Any:
 
 
 def _to_rgb(frame: Any) -> Picture:
+    """Convert with swscale's exact rounding: its quick one, PyAV's own way, is a step too dark in every channel."""
+    import av.filter  # lazy, as in probe
+
     # Untagged pictures are read as players read them: BT.709 from 720 lines on, BT.601 below.
-    known = {1: "itu709", 5: "itu601", 6: "itu601", 7: "smpte240m"}.get(int(frame.colorspace))
-    made = frame.reformat(
-        format="rgb24", src_colorspace=known or ("itu709" if frame.height >= 720 else "itu601"), interpolation="LANCZOS"
-    )
-    array: Picture = made.to_ndarray()
+    known = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+    matrix = known.get(int(frame.colorspace), "bt709" if frame.height >= 720 else "bt601")
+    full = "pc" if int(frame.color_range) == 2 else "tv"
+    graph = av.filter.Graph()
+    steps = [
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=Fraction(1, 25)),
+        graph.add("scale", f"in_color_matrix={matrix}:in_range={full}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"),
+        graph.add("format", "rgb24"),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*steps).configure()
+    frame.pts = 0
+    graph.push(frame)
+    array: Picture = graph.pull().to_ndarray()
     return array
 
 
