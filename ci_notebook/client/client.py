@@ -18,7 +18,7 @@ import httpx
 from ci_notebook.client import objects
 from ci_notebook.client.catalog import Buckets, Queues, Templates
 from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.objects import Progress, StoredObject
+from ci_notebook.client.objects import Clip, Progress, StoredObject
 from ci_notebook.client.sending import NOT_SENT, Sender
 from ci_notebook.client.transport import Transport
 from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
@@ -239,6 +239,10 @@ class Client:
     def upload(self, source: str | Path | bytes, key: str, *, on_progress: Progress | None = None) -> StoredObject:
         """Store a file, or bytes, under a key (see `objects.upload`)."""
         return objects.upload(self._sender, source, key, on_progress=on_progress)
+
+    def upload_clip(self, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
+        """Store a video file under a key and return it as a clip. The same content is not sent again."""
+        return objects.upload_clip(self._sender, path, key, on_progress=on_progress)
 
     def download(self, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
         """Fetch an object into a file (see `objects.download`)."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 from ci_notebook.client.sending import BACK_OFF_S, Body, Sender
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import parse
@@ -91,6 +91,26 @@ def upload(
     if etag and "-" not in etag and etag.lower() != digest.hexdigest():
         raise service_error("BadDigest", f"{key!r} was stored with MD5 {etag}, but {digest.hexdigest()} was read")
     return StoredObject(key=key, size_bytes=size, etag=etag or digest.hexdigest(), content_type=kind)
+
+
+def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
+    """Store a video file under `key` and return it as a clip. The same content is not sent again."""
+    source = Path(path)
+    digest = hashlib.md5(usedforsecurity=False)
+    for chunk in _read(source):
+        digest.update(chunk)
+    size, md5 = source.stat().st_size, digest.hexdigest()
+    try:
+        is_there = head(sender, key).etag.lower() == md5
+    except NotFound:
+        is_there = False
+    if not is_there:
+        upload(sender, source, key, on_progress=on_progress)
+    elif on_progress is not None:
+        on_progress(size, size)
+    return Clip(
+        key=key, bucket=sender.bucket, region=sender.region, size_bytes=size, md5=md5, path=source, name=source.name
+    )
 
 
 def download(sender: Sender, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:

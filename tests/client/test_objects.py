@@ -49,6 +49,21 @@ def test_a_file_is_stored_with_its_length_type_and_progress(client, cloud, tmp_p
     ]
 
 
+def test_the_same_clip_is_not_sent_twice(client, cloud, tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"video")
+    seen = []
+    for _ in range(2):
+        clip = client.upload_clip(path, "input/a.mp4", on_progress=lambda done, size: seen.append((done, size)))
+    assert (clip.name, clip.size_bytes, clip.path) == ("a.mp4", 5, path)
+    assert (clip.md5, clip.bucket) == (hashlib.md5(b"video").hexdigest(), client.bucket)
+    assert cloud.calls.count("put_object") == 1
+    path.write_bytes(b"other")
+    client.upload_clip(path, "input/a.mp4")
+    assert cloud.objects["input/a.mp4"] == b"other"
+    assert seen == [(5, 5), (5, 5)]
+
+
 def test_an_empty_file_is_stored(client, cloud, tmp_path):
     path = tmp_path / "empty"
     path.touch()
