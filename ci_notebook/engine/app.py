@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -58,10 +60,10 @@ class Engine:
         self._keys, self._workers, self._is_activated = dict(keys), workers, is_activated
         self._clock, self._new_id, self._executor = clock, new_id, executor
         self._lock = threading.Lock()
-        self._is_closed = False
-        self._database: Database | None = None
-        self._worker: Worker | None = None
         self._service: Service | None = None
+        self._ending = contextlib.ExitStack()
+        # A notebook's kernel ends without a word; FFmpeg must not go on without it.
+        self._end = weakref.finalize(self, self._ending.close)
         self.app = App(self.start)
 
     def __repr__(self) -> str:
@@ -69,10 +71,8 @@ class Engine:
 
     def start(self) -> Service:
         """Begin, if it has not begun, and return the things that calls work on. Raises `EngineError` once closed."""
-        if self._service is not None and not self._is_closed:
-            return self._service
         with self._lock:
-            if self._is_closed:
+            if not self._end.alive:
                 raise EngineError("the engine is closed; open another on the same folder")
             if self._service is None:
                 self._service = self._begin()
@@ -80,7 +80,7 @@ class Engine:
 
     def _begin(self) -> Service:
         self.root.mkdir(parents=True, exist_ok=True)
-        self._database = database = Database(self.root / "ledger.sqlite")
+        database = self._ending.enter_context(contextlib.closing(Database(self.root / "ledger.sqlite")))
         clock, new_id = self._clock, self._new_id
         catalogue = Catalogue(database, clock=clock, new_id=new_id)
         catalogue.make_bucket(self.bucket, self.region, activated=self._is_activated)
@@ -88,9 +88,8 @@ class Engine:
         store.sweep()
         clear_up(self.root)
         ledger = Ledger(database, clock=clock)
-        self._worker = worker = Worker(
-            self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor
-        )
+        worker = Worker(self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor)
+        self._ending.callback(worker.close)
         return Service(
             ledger=ledger,
             catalogue=catalogue,
@@ -105,13 +104,7 @@ class Engine:
     def close(self) -> None:
         """Stop: running jobs go back among the waiting, nothing half-made stays. Closing twice is fine."""
         with self._lock:
-            self._is_closed = True
-            if self._worker is not None:
-                self._worker.close()
-                self._worker = None
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+            self._end()
 
     def __enter__(self) -> Self:
         self.start()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, wait
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.owners import Owner, clear_up, is_dead
@@ -30,6 +30,28 @@ RENEW_S: Final = 5.0
 LOOK_S: Final = 0.5
 
 
+class Threads(Executor):
+    """A thread for each call, none of which keeps the interpreter from ending.
+
+    A ThreadPoolExecutor would: Python waits for its threads before it runs what was registered for
+    the exit, and so would wait for every running FFmpeg to finish.
+    """
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """Call in a thread of its own."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call(*args, **named))
+                except BaseException as error:  # noqa: BLE001  it travels in the future
+                    future.set_exception(error)
+
+        threading.Thread(target=run, name="ci-notebook-job", daemon=True).start()
+        return future
+
+
 class Worker:
     """Runs jobs until it is closed. `executor` defaults to threads, each of which waits for one FFmpeg."""
 
@@ -45,8 +67,7 @@ class Worker:
     ) -> None:
         self._root, self._ledger, self._store, self._places = root, ledger, store, places
         self._owner = Owner(root, new_id())
-        self._own_executor = executor is None
-        self._executor = executor or ThreadPoolExecutor(places, thread_name_prefix="ci-notebook-job")
+        self._executor = executor or Threads()
         self._stop, self._wake = threading.Event(), threading.Event()
         self._running: set[Future[None]] = set()
         self._tender = threading.Thread(target=self._tend, name="ci-notebook-tender", daemon=True)
@@ -61,8 +82,7 @@ class Worker:
         self._stop.set()
         self._wake.set()
         self._tender.join()
-        if self._own_executor:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        wait(self._running)
         self._ledger.release(self._owner.name)
         self._owner.close()
 

@@ -1,0 +1,5 @@
+"""The engine's own tests take its fixtures from where other rooms do."""
+
+from tests.fixtures_engine import call, call_in_process, clip, engine, make_clip, served
+
+__all__ = ["call", "call_in_process", "clip", "engine", "make_clip", "served"]

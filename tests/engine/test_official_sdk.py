@@ -1,0 +1,249 @@
+"""The vendor's own SDK, unmodified, against the engine on a port. It judges; our client does not."""
+
+import time
+
+import pytest
+from qcloud_cos import CosConfig, CosS3Client, CosServiceError
+
+from tests.fixtures_engine import BUCKET, REGION, SECRET_ID, SECRET_KEY
+
+KEY = "input/视频 a+(1).mp4"
+
+
+@pytest.fixture(params=["proxy", "address"])
+def sdk(request, served):
+    """Both ways to point the SDK at an engine (§15): through a "proxy", Hosts as they are; and by address."""
+    port = int(served.rpartition(":")[2])
+    way = {"Proxies": {"http": served}} if request.param == "proxy" else {"IP": "127.0.0.1", "Port": port}
+    config = CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, Scheme="http", KeepAlive=False, **way)
+    return CosS3Client(config, retry=0)
+
+
+@pytest.fixture
+def sdk_by_proxy(served):
+    config = CosConfig(
+        Region=REGION,
+        SecretId=SECRET_ID,
+        SecretKey=SECRET_KEY,
+        Scheme="http",
+        KeepAlive=False,
+        Proxies={"http": served},
+    )
+    return CosS3Client(config, retry=0)
+
+
+@pytest.fixture
+def uploaded(sdk, clip):
+    sdk.put_object(Bucket=BUCKET, Body=clip.read_bytes(), Key=KEY, ContentType="video/mp4")
+    return KEY
+
+
+def ended(sdk, job_id):
+    for _ in range(600):
+        job = sdk.ci_get_media_jobs(Bucket=BUCKET, JobIDs=job_id)["JobsDetail"][0]
+        if job["State"] in ("Success", "Failed", "Cancel"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError("the job did not end")
+
+
+def test_the_first_example_of_the_page_a_job_by_template_runs_to_its_end(sdk, uploaded):
+    setting = {
+        "Transcode": {
+            "Container": {"Format": "mp4"},
+            "Video": {"Codec": "H.264", "Width": "320", "Fps": "25"},
+            "Audio": {"Codec": "aac", "Samplerate": "44100", "Bitrate": "128", "Channels": "2"},
+        },
+        "MsSharpen": {"SharpenLevel": "5"},
+    }
+    made = sdk.ci_create_template(
+        Bucket=BUCKET, Template={"Tag": "VideoEnhance", "Name": "sharp", "VideoEnhance": setting}
+    )
+    template_id = made["Template"]["TemplateId"]
+    encoding = {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264", "Width": "256"}, "Audio": {"Codec": "aac"}}
+    made = sdk.ci_create_template(Bucket=BUCKET, Template={"Tag": "Transcode", "Name": "narrow", **encoding})
+    job = {
+        "Tag": "VideoEnhance",
+        "Input": {"Object": uploaded},
+        "Operation": {
+            "TemplateId": template_id,
+            "TranscodeTemplateId": made["Template"]["TemplateId"],
+            "Output": {"Region": REGION, "Bucket": BUCKET, "Object": "output/a-${jobid}.${ext}"},
+            "UserData": "a&b<c>",
+            "JobLevel": "0",
+        },
+    }
+    reply = sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})
+    told = reply["JobsDetail"][0]
+    assert (told["State"], told["Code"], told["StartTime"]) == ("Submitted", "Success", "-")
+    assert told["Operation"]["TemplateName"] == "sharp"
+    assert told["QueueId"].startswith("p")
+    done = ended(sdk, told["JobId"])
+    assert done["State"] == "Success", done
+    assert done["Operation"]["UserData"] == "a&b<c>"
+    assert done["Operation"]["Output"]["Object"] == "output/a-${jobid}.${ext}"
+    output = done["Operation"]["MediaResult"]["OutputFile"]
+    assert output["ObjectName"] == f"output/a-{told['JobId']}.mp4"
+    assert sdk.head_object(Bucket=BUCKET, Key=output["ObjectName"])["ETag"].strip('"') == output["Md5Info"]["Md5"]
+    assert done["Operation"]["MediaInfo"]["Stream"]["Video"]["Width"] == "256"
+
+
+def test_the_second_example_of_the_page_a_job_with_a_text_watermark_runs_to_its_end(sdk, uploaded):
+    job = {
+        "Tag": "VideoEnhance",
+        "Input": {"Object": uploaded},
+        "Operation": {
+            "VideoEnhance": {
+                "Transcode": {
+                    "Container": {"Format": "mp4"},
+                    "Video": {"Codec": "H.264", "Width": "320", "Fps": "25", "Bitrate": "500"},
+                    "Audio": {"Codec": "aac", "Samplerate": "44100", "Bitrate": "128", "Channels": "2"},
+                },
+                "SuperResolution": {"Resolution": "sdtohd", "EnableScaleUp": "false", "Version": "Base"},
+                "ColorEnhance": {"Contrast": "50", "Correction": "100", "Saturation": "100"},
+                "MsSharpen": {"SharpenLevel": "5"},
+            },
+            "Watermark": {
+                "Type": "Text", "Pos": "TopRight", "LocMode": "Absolute", "Dx": "16", "Dy": "16",
+                "StartTime": "0", "EndTime": "0.5",
+                "Text": {"Text": "demo", "FontSize": "30", "FontType": "arial.ttf", "FontColor": "0xFFFFFF", "Transparency": "30"},
+            },
+            "Output": {"Region": REGION, "Bucket": BUCKET, "Object": "output/b.${ext}"},
+        },
+    }  # fmt: skip
+    told = sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})["JobsDetail"][0]
+    done = ended(sdk, told["JobId"])
+    assert done["State"] == "Success", done
+    assert done["Operation"]["Watermark"]["Text"]["Text"] == "demo"
+    assert done["Operation"]["MediaResult"]["OutputFile"]["ObjectName"] == "output/b.mp4"
+
+
+def test_objects_go_in_and_come_out(sdk, uploaded, clip):
+    data = clip.read_bytes()
+    assert sdk.get_object(Bucket=BUCKET, Key=uploaded)["Body"].get_raw_stream().read() == data
+    assert sdk.get_object(Bucket=BUCKET, Key=uploaded, Range="bytes=4-11")["Body"].get_raw_stream().read() == data[4:12]
+    head = sdk.head_object(Bucket=BUCKET, Key=uploaded)
+    assert (head["Content-Length"], head["Content-Type"]) == (str(len(data)), "video/mp4")
+    listed = sdk.list_objects(Bucket=BUCKET, Prefix="input/", MaxKeys=10)
+    assert [one["Key"] for one in listed["Contents"]] == [uploaded]
+    sdk.delete_object(Bucket=BUCKET, Key=uploaded)
+    with pytest.raises(CosServiceError) as error:
+        sdk.get_object(Bucket=BUCKET, Key=uploaded)
+    assert (error.value.get_error_code(), error.value.get_status_code()) == ("NoSuchKey", 404)
+
+
+def test_a_large_file_goes_up_in_parts(sdk, tmp_path):
+    file = tmp_path / "large.bin"
+    file.write_bytes(bytes(range(256)) * 4096 * 3)
+    sdk.upload_file(Bucket=BUCKET, Key="large.bin", LocalFilePath=str(file), PartSize=1, MAXThread=2)
+    assert sdk.head_object(Bucket=BUCKET, Key="large.bin")["ETag"].endswith('-3"')
+    back = tmp_path / "back.bin"
+    sdk.download_file(Bucket=BUCKET, Key="large.bin", DestFilePath=str(back))
+    assert back.read_bytes() == file.read_bytes()
+
+
+def test_a_presigned_address_works_without_keys(sdk_by_proxy, served, clip):
+    import requests
+
+    sdk_by_proxy.put_object(Bucket=BUCKET, Body=clip.read_bytes(), Key="a b.mp4")
+    url = sdk_by_proxy.get_presigned_url(Method="GET", Bucket=BUCKET, Key="a b.mp4", Expired=60)
+    answer = requests.get(url, proxies={"http": served}, timeout=10)
+    assert (answer.status_code, answer.content) == (200, clip.read_bytes())
+    assert requests.get(url[:-1] + "0", proxies={"http": served}, timeout=10).status_code == 403
+
+
+def test_jobs_are_listed_and_unknown_ids_are_named(sdk, uploaded):
+    output = {"Region": REGION, "Bucket": BUCKET, "Object": "${jobid}.${ext}"}
+    setting = {"Transcode": {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264"}}}
+    job = {
+        "Tag": "VideoEnhance", "Input": {"Object": uploaded}, "Operation": {"VideoEnhance": setting, "Output": output},
+    }  # fmt: skip
+    ids = [sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})["JobsDetail"][0]["JobId"] for _ in range(3)]
+    first = sdk.ci_list_media_jobs(Bucket=BUCKET, Tag="VideoEnhance", Size=2)
+    second = sdk.ci_list_media_jobs(Bucket=BUCKET, Tag="VideoEnhance", Size=2, NextToken=first["NextToken"])
+    assert [one["JobId"] for page in (first, second) for one in page["JobsDetail"]] == ids[::-1]
+    assert second["NextToken"] is None
+    unknown = "j" + "0" * 32
+    reply = sdk.ci_get_media_jobs(Bucket=BUCKET, JobIDs=f"{ids[0]},{unknown}")
+    assert (reply["JobsDetail"][0]["JobId"], reply["NonExistJobIds"]) == (ids[0], unknown)
+    for one in ids:
+        ended(sdk, one)
+
+
+def test_a_queue_is_paused_a_waiting_job_cancelled_and_the_queue_resumed(sdk, uploaded):
+    queue = sdk.ci_get_media_queue(Bucket=BUCKET)["QueueList"][0]
+    change = {"Name": queue["Name"], "QueueID": queue["QueueId"], "State": "Paused", "NotifyConfig": {"State": "Off"}}
+    reply = sdk.ci_update_media_queue(Bucket=BUCKET, QueueId=queue["QueueId"], Request=change)
+    assert reply["Queue"][0]["State"] == "Paused"
+    output = {"Region": REGION, "Bucket": BUCKET, "Object": "${jobid}.${ext}"}
+    setting = {"Transcode": {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264"}}}
+    job = {
+        "Tag": "VideoEnhance", "Input": {"Object": uploaded}, "Operation": {"VideoEnhance": setting, "Output": output},
+    }  # fmt: skip
+    one, other = (sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})["JobsDetail"][0] for _ in range(2))
+    assert one["State"] == "Pause"
+    sdk.ci_cancel_jobs(Bucket=BUCKET, JobID=one["JobId"])
+    assert ended(sdk, one["JobId"])["State"] == "Cancel"
+    sdk.ci_update_media_queue(Bucket=BUCKET, QueueId=queue["QueueId"], Request={**change, "State": "Active"})
+    assert ended(sdk, other["JobId"])["State"] == "Success"
+    with pytest.raises(CosServiceError) as error:
+        sdk.ci_cancel_jobs(Bucket=BUCKET, JobID=other["JobId"])
+    assert error.value.get_error_code() == "InvalidArgument"
+
+
+def test_templates_are_made_changed_listed_and_deleted(sdk):
+    template = {"Tag": "VideoEnhance", "Name": "soft", "VideoEnhance": {"MsSharpen": {"SharpenLevel": "1"}}}
+    template_id = sdk.ci_create_template(Bucket=BUCKET, Template=template)["Template"]["TemplateId"]
+    with pytest.raises(CosServiceError) as error:
+        sdk.ci_create_template(Bucket=BUCKET, Template=template)
+    assert error.value.get_error_code() == "TemplateNameDuplicate"
+    sdk.ci_update_template(Bucket=BUCKET, TemplateId=template_id, Template={**template, "Name": "softer"})
+    listed = sdk.ci_get_template(Bucket=BUCKET, Name="soft")
+    assert (listed["TotalCount"], listed["TemplateList"][0]["Name"]) == ("1", "softer")
+    by_id = sdk.ci_get_template(Bucket=BUCKET, Ids=f"{template_id},t1{'0' * 32}")
+    assert by_id["NonExistTIDs"]["TemplateId"] == "t1" + "0" * 32
+    assert sdk.ci_delete_template(Bucket=BUCKET, TemplateId=template_id)["TemplateId"] == template_id
+    with pytest.raises(CosServiceError) as error:
+        sdk.ci_delete_template(Bucket=BUCKET, TemplateId=template_id)
+    assert error.value.get_error_code() == "TemplateNotFound"
+
+
+def test_a_video_is_looked_at(sdk, uploaded):
+    info = sdk.get_media_info(Bucket=BUCKET, Key=uploaded)
+    assert info["MediaInfo"][0]["Stream"]["Video"]["Width"] == "320"
+    picture = sdk.get_snapshot(Bucket=BUCKET, Key=uploaded, Time="0.5", Width=160, Format="png")
+    assert picture["Body"].get_raw_stream().read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_activated_buckets_are_listed(sdk_by_proxy):
+    listed = sdk_by_proxy.ci_get_media_bucket(
+        Regions=REGION, BucketName="", BucketNames="", PageNumber="1", PageSize="2"
+    )
+    assert [one["BucketId"] for one in listed["MediaBucketList"]] == [BUCKET]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"SecretKey": "wrong"}, "SignatureDoesNotMatch"),
+        ({"SecretId": "AKIDunknown"}, "InvalidAccessKeyId"),
+    ],
+    ids=["wrong key", "unknown key"],
+)
+def test_the_sdk_reads_why_it_was_refused(served, change, code):
+    keys = {"SecretId": SECRET_ID, "SecretKey": SECRET_KEY, **change}
+    client = CosS3Client(CosConfig(Region=REGION, Scheme="http", Proxies={"http": served}, **keys), retry=0)
+    with pytest.raises(CosServiceError) as error:
+        client.list_objects(Bucket=BUCKET)
+    assert error.value.get_error_code() == code
+    assert error.value.get_status_code() == 403
+
+
+def test_the_sdk_reads_that_a_bucket_does_not_exist(sdk_by_proxy):
+    for ask in (
+        lambda: sdk_by_proxy.list_objects(Bucket="nobody-1250000000"),
+        lambda: sdk_by_proxy.ci_get_media_jobs(Bucket="nobody-1250000000", JobIDs="j1"),
+    ):
+        with pytest.raises(CosServiceError) as error:
+            ask()
+        assert (error.value.get_error_code(), error.value.get_status_code()) == ("NoSuchBucket", 404)
