@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +19,9 @@ from ci_notebook.model.show import html_table
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
 
+# Shows a wait: entered, it gives what is to be told of each change.
+Bar = Callable[["Job"], AbstractContextManager[Callable[["Job"], None]]]
+
 
 class Job:
     """One job, as last read. Reading it never moves it; `refresh` and `wait` read again.
@@ -24,8 +29,8 @@ class Job:
     `await job` waits in a thread, so that it works in a notebook's own loop.
     """
 
-    def __init__(self, client: Client, detail: JobsDetail) -> None:
-        self._client = client
+    def __init__(self, client: Client, detail: JobsDetail, *, bar: Bar | None = None) -> None:
+        self._client, self._bar = client, bar
         self.detail = detail
 
     @property
@@ -67,14 +72,16 @@ class Job:
     def wait(self, timeout_s: float | None = None, on_progress: Callable[[Job], None] | None = None) -> Self:
         """Wait until the job is over, and return it.
 
-        `on_progress` gets the job each time its state or progress is new. Ctrl-C ends the wait, not
-        the job. Raises `JobFailed` for Failed and Cancel, and `WaitTimedOut` after `timeout_s`; both
-        carry the job as last read.
+        `on_progress` gets the job each time its state or progress is new; without it the job shows
+        its bar, if it was given one. Ctrl-C ends the wait, not the job. Raises `JobFailed` for Failed
+        and Cancel, and `WaitTimedOut` after `timeout_s`; both carry the job as last read.
         """
-        for detail in waiting.watch(self._client, [self.id], timeout_s=timeout_s):
-            self.detail = detail
-            if on_progress is not None:
-                on_progress(self)
+        bar = self._bar if on_progress is None else None
+        with bar(self) if bar else contextlib.nullcontext(on_progress) as tell:
+            for detail in waiting.watch(self._client, [self.id], timeout_s=timeout_s):
+                self.detail = detail
+                if tell is not None:
+                    tell(self)
         if not self.is_over:
             raise WaitTimedOut(self.detail, timeout_s or 0.0)
         if self.state != "Success":

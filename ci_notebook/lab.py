@@ -1,0 +1,250 @@
+"""`connect()` and `Lab`: the one place where client, engine, experiment, results and widgets meet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import platformdirs
+
+from ci_notebook import __version__
+from ci_notebook.client.client import Client
+from ci_notebook.client.credentials import Credentials, find_credentials
+from ci_notebook.client.job import Job
+from ci_notebook.client.objects import Clip
+from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.run import run_all
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.jobs import JobsDetail, Request
+from ci_notebook.model.requests import enhance_request
+from ci_notebook.results.pictures import Picture, Pictures
+from ci_notebook.results.runs import Runs
+from ci_notebook.widgets.progress import Progress
+from ci_notebook.widgets.result import result_html
+from ci_notebook.wire.xml import dumps
+
+if TYPE_CHECKING:
+    from ci_notebook.engine.app import Engine
+
+# The embedded engine's bucket. The APPID is the one of the API's own examples.
+BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+
+
+def connect(
+    bucket: str | None = None,
+    *,
+    region: str | None = None,
+    credentials: Credentials | None = None,
+    endpoint: str | None = None,
+    home: Path | str | None = None,
+    workers: int = 2,
+) -> Lab:
+    """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
+
+    `region` is required with a bucket (`ap-chongqing`). Keys come from `credentials` or from where
+    `Credentials` are looked for. `endpoint` sends everything to one address instead of the cloud's,
+    such as that of `ci-notebook serve` (`http://127.0.0.1:9000`). `home` holds the engine's store,
+    the journal and what was downloaded; by default `CI_NOTEBOOK_HOME`, else a folder of the user's
+    own. `workers` is how many jobs the embedded engine works on at once.
+
+    Raises `ParameterError`, and `CredentialsError` when there is no usable key.
+
+    >>> import ci_notebook as ci
+    >>> ci.connect()
+    Lab('lab-1250000000', region='ap-chongqing', engine='embedded')
+    """
+    place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
+    if bucket is None:
+        return _embedded(place, region or REGION, workers)
+    if not region:
+        raise ParameterError(
+            "region", region, "the region of the bucket, such as ap-chongqing", "connect(bucket, region=…)"
+        )
+    keys = credentials or find_credentials()
+    transport = AddressTransport(endpoint) if endpoint else None
+    scheme = "http" if endpoint else "https"
+    return Lab(Client(bucket, region=region, credentials=keys, transport=transport, scheme=scheme), home=place)
+
+
+def _embedded(home: Path, region: str, workers: int) -> Lab:
+    from ci_notebook.engine.app import Engine  # lazy: the thin client installs without numpy and PyAV
+
+    # Keys of one session: nobody else can reach the engine, and nothing needs to remember them.
+    keys = Credentials(f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16))
+    engine = Engine(
+        home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id: keys.secret_key}, workers=workers
+    )
+    engine.start()
+    client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
+    return Lab(client, home=home, engine=engine)
+
+
+class Lab:
+    """A bucket to work in, wherever it is. Close it, or use it as a context manager, to stop the engine's workers.
+
+    What it keeps stands below `home`: `journal.sqlite`, `cache/` (downloaded results), `panels/`
+    (the state of panels with a key) and, for the embedded engine, `engine/`.
+    """
+
+    def __init__(self, client: Client, *, home: Path, engine: Engine | None = None) -> None:
+        self.client, self.engine, self.home = client, engine, home
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.state_dir = home / "panels"
+        self.cache_dir = home / "cache"
+        self._journal: Journal | None = None
+        self._close_engine = weakref.finalize(self, engine.close) if engine else None
+
+    @property
+    def journal(self) -> Journal:
+        """The record of every run, opened when it is first used."""
+        if self._journal is None:
+            self._journal = Journal(self.home / "journal.sqlite")
+        return self._journal
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name with its APPID."""
+        return self.client.bucket
+
+    @property
+    def region(self) -> str:
+        """The bucket's region."""
+        return self.client.region
+
+    def upload(self, source: Path | str, key: str = "") -> Clip:
+        """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
+
+        Raises `FileNotFoundError`, and `ServiceError` when the service refuses it.
+        """
+        path = Path(source)
+        with Progress(f"Uploading {path.name}", total=path.stat().st_size) as progress:
+            return self.client.upload_clip(
+                path, key or f"input/{path.name}", on_progress=lambda done, total: progress.update(done)
+            )
+
+    def request(self, clip: Clip | str, setting: VideoEnhance | None = None, **more: Any) -> Request:
+        """Return the request that `submit` would send, without sending it. Takes what `submit` takes."""
+        key = clip if isinstance(clip, str) else clip.key
+        return enhance_request(key, setting, bucket=self.bucket, region=self.region, **more)
+
+    def xml(self, setting: VideoEnhance) -> str:
+        """Return the XML of a setting, as it stands in a request."""
+        return dumps(setting, pretty=True).decode().partition("\n")[2]
+
+    def submit(self, clip: Clip | str, setting: VideoEnhance | None = None, **more: Any) -> Job:
+        """Send one job and return it. On the cloud it costs money.
+
+        `more` are the other parts of a request by name: `output_key`, `template_id`, `watermark`,
+        `watermark_template_id`, `digital_watermark`, `user_data`, `job_level`, `queue_id`, `call_back`.
+
+        Raises `ParameterError` before anything is sent, and `ServiceError`.
+        """
+        return self._job(self.client.submit(self.request(clip, setting, **more)))
+
+    def job(self, job_id: str) -> Job:
+        """Return a job by its id. Raises `NotFound`."""
+        return self._job(self.client.job(job_id)[0])
+
+    def jobs(self, **filters: Any) -> Iterator[Job]:
+        """Yield the bucket's jobs, newest first, page by page (see `Client.jobs` for the filters)."""
+        return map(self._job, self.client.jobs(**filters))
+
+    def run(
+        self,
+        clips: Clip | Iterable[Clip],
+        settings: Iterable[VideoEnhance],
+        *,
+        workers: int = 4,
+        scores: bool = True,
+        force: bool = False,
+    ) -> Runs:
+        """Run every setting on every clip and return what came of each, failed ones included.
+
+        Up to `workers` jobs are under way at once. A run that was already paid for is not sent again
+        unless `force`. Ctrl-C keeps what is done; the same call goes on from there.
+        """
+        listed = [clips] if isinstance(clips, Clip) else list(clips)
+        wanted = list(settings)
+        with Progress(f"Running {len(listed) * len(wanted)} jobs", total=1) as progress:
+            done = run_all(
+                self.client, listed, wanted,
+                journal=self.journal, cache=self.cache_dir, workers=workers, force=force,
+                measure=_measure if scores else None, service=self._service(),
+                on_progress=lambda event: progress.update(event.share, event.note),
+            )  # fmt: skip
+        return Runs(done)
+
+    def look(self, *videos: Clip | Job | str, at_s: float | Iterable[float] = 0.0, width_px: int = 320) -> Pictures:
+        """Return pictures of clips and of what jobs made, at one or several times, side by side."""
+        times = [at_s] if isinstance(at_s, (int, float)) else list(at_s)
+        return Pictures(tuple(self._picture(video, at, width_px) for video in videos for at in times), width_px)
+
+    def result_html(self, job: Job) -> str:
+        """Return what was asked and what came of it, with a picture before and after, as plain HTML."""
+        detail = job.detail
+        operation = detail.operation
+        setting = (operation.video_enhance if operation else None) or VideoEnhance()
+        if detail.state != "Success" or not detail.output_keys:
+            return result_html(setting, job)
+        at = self._middle(detail)
+        source = detail.input.object if detail.input and detail.input.object else ""
+        before = self.client.snapshot(source, at, width=480) if source else None
+        return result_html(setting, job, before, self.client.snapshot(detail.output_keys[0], at, width=480))
+
+    def close(self) -> None:
+        """Stop the engine's workers and close the connections. A job that runs is taken up again next time."""
+        if self._close_engine:
+            self._close_engine()
+        if self._journal is not None:
+            self._journal.close()
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        engine = "embedded" if self.engine else "cloud"
+        return f"Lab({self.bucket!r}, region={self.region!r}, engine={engine!r})"
+
+    def _job(self, detail: JobsDetail) -> Job:
+        return Job(self.client, detail, bar=_bar)
+
+    def _service(self) -> str:
+        """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
+        where = f"{self.bucket}/{self.region}"
+        return f"engine {__version__} {where}" if self.engine else where
+
+    def _picture(self, video: Clip | Job | str, at_s: float, width_px: int) -> Picture:
+        key = video if isinstance(video, str) else video.key if isinstance(video, Clip) else video.output_key
+        return Picture(self.client.snapshot(key, at_s, width=width_px), f"{Path(key).name} at {at_s:g} s")
+
+    @staticmethod
+    def _middle(detail: JobsDetail) -> float:
+        info = detail.operation.media_info if detail.operation else None
+        duration = info.format.duration if info and info.format else None
+        return round(duration / 2, 1) if isinstance(duration, float) else 0.0
+
+
+@contextlib.contextmanager
+def _bar(job: Job) -> Iterator[Callable[[Job], None]]:
+    with Progress("Job", total=100) as progress:
+        yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
+
+
+def _measure(output: Path, source: Path, /, **more: Any) -> Mapping[str, float]:
+    from ci_notebook.media.score import measure  # lazy: the thin client installs without numpy and PyAV
+
+    return measure(output, source, **more)
