@@ -1,0 +1,65 @@
+"""A chart as a plain output: a picture with its description, that needs no kernel, script or network.
+
+The last line of a cell may be the `Axes` that a `plot_*` function returns: the axes that this
+module makes show themselves as `<figure>` HTML. They belong to no pyplot state, so nothing is
+drawn twice and nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+DPI: Final = 144  # twice as fine as it is shown, for dense screens
+
+
+class ChartAxes(Axes):
+    """Axes that know in one sentence what they show, and show themselves in a notebook."""
+
+    description: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Chart: {self.description}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        figure = self.get_figure(root=True)
+        assert figure is not None  # noqa: S101 - made by `new_axes`, never taken off its figure
+        return figure_html(figure, self.description)
+
+
+def new_axes(*, width_in: float = 6.8, height_in: float = 4.2) -> ChartAxes:
+    """Return empty axes on a figure of their own, sizes in inches."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    axes = figure.add_subplot(axes_class=ChartAxes)
+    assert isinstance(axes, ChartAxes)  # noqa: S101 - what axes_class says
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def figure_html(figure: Figure, description: str) -> str:
+    """Return `<figure>` HTML with the picture in it and its description as caption and alternative text.
+
+    The same drawing gives the same text: no date and no version is written into the picture.
+    """
+    text = escape(description, quote=True)
+    picture = base64.b64encode(png(figure)).decode("ascii")
+    width_px = round(figure.get_figwidth() * 96)
+    return (
+        f"<figure style='margin:0;max-width:{width_px}px'>"
+        f"<img alt='{text}' src='data:image/png;base64,{picture}' style='width:100%'>"
+        f"<figcaption style='font-size:90%'>{text}</figcaption></figure>"
+    )
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
