@@ -21,12 +21,14 @@ BY_THE_SERVICE: Final = frozenset({
 })  # fmt: skip
 
 _T = "VideoEnhance.Transcode."
+# Documented to have an effect with hls and dash only, whose Format is refused: so acting on it is doing nothing.
+NO_EFFECT_HERE: Final = frozenset({_T + "Container.ClipConfig.Duration"})
 _MIX = "Mixing in another sound is not built yet. Mix it into the source before."
 _KEYS = "The engine keeps no keys, so it encrypts nothing. Leave it out."
 _HIDDEN = "Hiding a text in the pictures is not built yet. Use a visible Watermark, or the cloud."
 
 REFUSED: Final[dict[str, str]] = {
-    _T + "Container.ClipConfig.Duration": "It goes with hls and dash, which the engine does not write yet.",
+    "Watermark.Image.Background": "Laying a picture under the video is not built yet. Leave it out.",
     _T + "Video.Roi": "Finding the region of interest is the service's own. Leave it out, or use none.",
     **{
         leaf.path: reason
@@ -47,6 +49,7 @@ ACTED: Final = frozenset(
 
 # Single values: of a refused leaf those that ask for nothing, of an acted one those not acted on.
 HARMLESS: Final[dict[str, tuple[object, ...]]] = {
+    "Watermark.Image.Background": (False,),
     _T + "Video.Roi": ("none",),
     _T + "TransConfig.HlsEncrypt.IsHlsEncrypt": (False,),
     _T + "TransConfig.DashEncrypt.IsEncrypt": (False,),
@@ -56,7 +59,6 @@ REFUSED_VALUES: Final[dict[str, dict[object, str]]] = {
         "hls": "The engine does not write segments yet. Use mp4 or ts.",
         "dash": "The engine does not write segments yet. Use mp4.",
     },
-    "Watermark.Image.Background": {True: "Laying a picture under the video is not built yet. Leave it out."},
 }
 
 

@@ -69,7 +69,7 @@ def capabilities() -> Capabilities:
 @functools.cache
 def _ask(program: Path) -> Capabilities:
     version = _answer(program, "-version").split()
-    words = r"^ [A-Z.|]{2,6} +(\w+) "
+    words = r"^ [A-Z.|]{2,6} +([\w-]+) "
     return Capabilities(
         program,
         version[2] if len(version) > 2 else "unknown",

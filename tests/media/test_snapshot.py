@@ -1,0 +1,66 @@
+"""A snapshot is the picture shown at a time, in true colours."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.samples import sample
+from ci_notebook.media.snapshot import encode_picture, picture
+from ci_notebook.model.errors import EngineError
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pictures, the n-th of luma 16 + 20 n, one key picture only."""
+    path = tmp_path_factory.mktemp("clips") / "counted.mp4"
+    source = "color=black:s=64x48:r=10:d=1,format=gray,geq=lum='20*N',format=yuv420p"
+    run(["-f", "lavfi", "-i", source, "-c:v", "libx264", "-crf", "1", "-g", "100", "-bf", "3", path])
+    return path
+
+
+@pytest.mark.parametrize(("at_s", "number"), [(0, 0), (0.05, 0), (0.1, 1), (0.55, 5), (0.9, 9), (3.0, 9)])
+def test_the_picture_at_a_time_is_the_one_that_is_shown_then(counted: Path, at_s: float, number: int) -> None:
+    assert picture(counted, at_s).mean() == pytest.approx(20 * number, abs=4)
+
+
+def test_a_keyframe_is_the_key_picture_before(counted: Path) -> None:
+    assert picture(counted, 0.9, mode="keyframe").mean() < 5
+
+
+def test_colours_are_those_that_were_put_in(tmp_path: Path) -> None:
+    path = tmp_path / "red.mp4"
+    colour = "color=0xC86432:s=64x48:d=0.2,scale=out_color_matrix=bt709:flags=accurate_rnd+full_chroma_int,format=yuv420p,setparams=colorspace=bt709"
+    run(["-f", "lavfi", "-i", colour, "-c:v", "libx264", "-crf", "1", path])
+    assert np.abs(picture(path).mean(axis=(0, 1)) - (200, 100, 50)).max() < 2
+
+
+def test_one_side_follows_the_other() -> None:
+    assert picture(sample(), 1, width=320).shape == (180, 320, 3)
+    assert picture(sample(), 1, height=90).shape == (90, 160, 3)
+    assert picture(sample(), 1, width=100, height=100).shape == (100, 100, 3)
+
+
+def test_a_size_past_any_sense_is_refused() -> None:
+    with pytest.raises(EngineError, match="over 4096 px"):
+        picture(sample(), 0, width=4000, height=5000)
+
+
+@pytest.mark.parametrize(("kind", "start"), [("jpg", b"\xff\xd8\xff"), ("png", b"\x89PNG")])
+def test_a_picture_is_encoded_as_asked(kind: str, start: bytes) -> None:
+    shown = picture(sample(), 1, width=160)
+    data = encode_picture(shown, kind)  # type: ignore[arg-type]
+    assert data.startswith(start)
+    assert np.abs(np.asarray(Image.open(io.BytesIO(data))).astype(int) - shown).mean() < 5
+
+
+def test_a_turned_video_is_shown_upright_unless_told_not_to(counted: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.mp4"
+    run(["-display_rotation", "90", "-i", counted, "-c", "copy", turned])
+    assert picture(turned).shape == (64, 48, 3)
+    assert picture(turned, rotate="off").shape == (48, 64, 3)
