@@ -76,9 +76,10 @@ def _stretch(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     stretch = transcode_of(setting).time_interval
     if stretch is None:
         return []
+    length = length_s(setting, source)
     made = ["-ss", f"{stretch.start:.3f}"] if stretch.start else []
     if stretch.duration:
-        made += ["-t", f"{length_s(setting, source) or stretch.duration:.3f}"]
+        made += ["-t", f"{length or stretch.duration:.3f}"]
     return made
 
 
@@ -86,14 +87,15 @@ def _graph(setting: VideoEnhance, source: MediaInfo, marks: tuple[Overlay, ...],
     made = stages(setting, source, analysis)
     first = [one for stage in STAGES if stage not in AFTER_MARKS for one in made[stage]]
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
+    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    video = transcode_of(setting).video
+    if video is not None and (video.pixfmt or "").startswith("yuvj"):
+        last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
-    if "yuvj" in str(transcode_of(setting).video and transcode_of(setting).video.pixfmt):  # type: ignore[union-attr]
-        last.insert(0, "scale=in_range=tv:out_range=pc")
     config = transcode_of(setting).trans_config
     stream = f"0:{config.transcode_index}" if config and config.transcode_index is not None else "0:V:0"
     if not marks:
         return f"[{stream}]{','.join([*first, *last])}[out]"
-    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
         lines += mark.lines(f"v{number - 1}", f"{number}:v", f"v{number}", matrix=matrix, deep=bool(depth(source)))

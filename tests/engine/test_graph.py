@@ -1,0 +1,147 @@
+"""The filters of a setting: their order, their sizes, and that they end in a format that plays."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_notebook.engine.analysis import Analysis
+from ci_notebook.engine.graph import STAGES, chain, stages
+from ci_notebook.engine.size import LARGEST, plan
+from ci_notebook.model.enhance import (
+    ColorEnhance,
+    FrameEnhance,
+    MsSharpen,
+    SDRtoHDR,
+    SuperResolution,
+    VideoEnhance,
+)
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import Format, MediaInfo, Stream, VideoStream
+from ci_notebook.model.transcode import Container, Transcode, TransConfig, Video
+
+ALL = VideoEnhance(
+    transcode=Transcode(container=Container(format="mp4"), video=Video(codec="H.265")),
+    super_resolution=SuperResolution(resolution="sdtohd", version="Enhance"),
+    sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"),
+    color_enhance=ColorEnhance(contrast=50, correction=100, saturation=100),
+    ms_sharpen=MsSharpen(sharpen_level=5),
+    frame_enhance=FrameEnhance(frame_doubling=True),
+)
+
+
+def source(width: int = 640, height: int = 360, **facts: object) -> MediaInfo:
+    given = {"fps": 25.0, "pix_format": "yuv420p", "color_range": "tv", "sar": "1:1", "rotation": 0.0, **facts}
+    video = VideoStream(width=width, height=height, **given)  # type: ignore[arg-type]
+    return MediaInfo(format=Format(duration=3.0), stream=Stream(video=(video,)))
+
+
+def enlarged(resolution: str, *, up: bool | None = None, **video: object) -> VideoEnhance:
+    stage = SuperResolution(resolution=resolution, enable_scale_up=up)  # type: ignore[arg-type]
+    encoding = Transcode(container=Container(format="mp4"), video=Video(**video)) if video else None  # type: ignore[arg-type]
+    return VideoEnhance(super_resolution=stage, transcode=encoding)
+
+
+def out(setting: VideoEnhance, *size: int, **facts: object) -> tuple[int, int]:
+    made = plan(setting, source(*size, **facts)).out
+    return made.width, made.height
+
+
+def test_the_stages_come_in_the_order_that_is_argued_for() -> None:
+    filters = chain(ALL, source(), Analysis(low=(0.1, 0.1, 0.1)))
+    names = [one.partition("=")[0] for one in filters]
+    expected = ["minterpolate", "hqdn3d", "scale", "lutrgb", "lutyuv", "unsharp", "zscale", "format"]
+    places = [len(names) - 1 - names[::-1].index(name) if name == "unsharp" else names.index(name) for name in expected]
+    assert places[:-1] == sorted(places[:-1])
+    assert filters[-1] == "format=yuv420p10le"
+
+
+def test_nothing_asked_is_nothing_done() -> None:
+    made = stages(VideoEnhance(), source(), Analysis())
+    assert set(made) == set(STAGES)
+    assert not any(made[stage] for stage in STAGES if stage != "range")
+    assert chain(VideoEnhance(), source(), Analysis())[-1] == "format=yuv420p"
+
+
+def test_super_resolution_doubles_each_side() -> None:
+    assert out(enlarged("sdtohd"), 640, 360) == (1280, 720)
+    assert out(enlarged("sdtohd"), 544, 960) == (1088, 1920)  # the documented callback sample
+    assert out(enlarged("hdto4k"), 1920, 1080) == (3840, 2160)
+
+
+def test_a_source_that_is_large_enough_keeps_its_size() -> None:
+    assert out(enlarged("sdtohd"), 1920, 1080) == (1920, 1080)
+    assert out(enlarged("hdto4k"), 3840, 2160) == (3840, 2160)
+
+
+def test_scale_up_goes_on_to_the_target_where_twice_falls_short() -> None:
+    assert out(enlarged("sdtohd", up=True), 640, 360) == (1920, 1080)
+    assert out(enlarged("sdtohd", up=True), 1280, 720) == (2560, 1440)
+    assert out(enlarged("sdtohd", up=False), 640, 360) == (1280, 720)
+
+
+def test_width_and_height_win_and_one_alone_takes_the_other_along() -> None:
+    assert out(enlarged("sdtohd", width=800), 640, 360) == (800, 450)
+    assert out(enlarged("sdtohd", height=480), 640, 360) == (854, 480)
+    assert out(enlarged("sdtohd", width=300, height=300), 640, 360) == (300, 300)
+    assert out(enlarged("sdtohd", width=1280, long_short_mode=True), 360, 640) == (720, 1280)
+
+
+def test_turned_and_stretched_sources_are_measured_as_players_show_them() -> None:
+    assert out(VideoEnhance(), 640, 360, rotation=90.0) == (360, 640)
+    assert out(VideoEnhance(), 720, 576, sar="16:15") == (768, 576)
+    assert out(VideoEnhance(transcode=Transcode(video=Video(rotate=90.0)))) == (360, 640)
+
+
+@given(
+    st.integers(16, 5000),
+    st.integers(16, 5000),
+    st.sampled_from(["sdtohd", "hdto4k"]),
+    st.booleans(),
+    st.floats(0, 359.9),
+)
+def test_sides_are_always_even_and_never_too_large(
+    width: int, height: int, kind: str, up: bool, degrees: float
+) -> None:
+    setting = dataclasses.replace(enlarged(kind, up=up), transcode=Transcode(video=Video(rotate=degrees)))
+    made = plan(setting, source(width, height)).out
+    assert made.width % 2 == made.height % 2 == 0
+    assert 2 <= made.width <= LARGEST and 2 <= made.height <= LARGEST
+
+
+def test_a_crop_outside_the_pictures_is_refused_by_name() -> None:
+    with pytest.raises(EngineError, match=r"Video\.Crop takes .* inside the source's 640x360; got 800:100:0:0"):
+        plan(VideoEnhance(transcode=Transcode(video=Video(crop="800:100:0:0"))), source())
+
+
+def test_a_check_that_fails_the_job_says_what_to_change() -> None:
+    checked = Transcode(video=Video(width=1280), trans_config=TransConfig(is_check_reso=True, reso_adj_method=1))
+    with pytest.raises(EngineError, match=r"Video\.Width 1280x720 is over the source's 640x360.*ResoAdjMethod"):
+        plan(VideoEnhance(transcode=checked), source())
+
+
+def test_hdr_of_an_hdr_source_is_refused_by_name() -> None:
+    with pytest.raises(EngineError, match=r"SDRtoHDR\.HdrMode HDR10: the source is HDR already"):
+        chain(ALL, source(color_transfer="smpte2084"), Analysis())
+
+
+def test_slower_pictures_are_dropped_before_work_and_faster_ones_repeated_after() -> None:
+    sharp = MsSharpen(sharpen_level=5)
+
+    def order(fps: float) -> list[str]:
+        setting = VideoEnhance(transcode=Transcode(video=Video(fps=fps)), ms_sharpen=sharp)
+        return [one.partition("=")[0] for one in chain(setting, source(), Analysis())]
+
+    assert order(12.5).index("fps") < order(12.5).index("unsharp")
+    assert order(50).index("fps") > order(50).index("unsharp")
+    assert "fps" not in order(25)
+
+
+@pytest.mark.parametrize("level", range(1, 11))
+def test_sharpening_is_a_matter_of_luma_alone(level: int) -> None:
+    (filter_,) = stages(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level)), source(), Analysis())["sharpen"]
+    assert re.fullmatch(r"unsharp=5:5:[\d.]+:5:5:0", filter_)
