@@ -39,7 +39,7 @@ def compute_response(df: pd.DataFrame, x: str, y: str, hue: str | None = None) -
     hue = resolve_column(df, hue) if hue is not None else None
     if not types.is_numeric_dtype(df[y]) or types.is_bool_dtype(df[y]):
         raise ParameterError("y", y, "a column of numbers", "A score, say, or size_bytes.")
-    if len({x, y, hue}) < (3 if hue else 2):
+    if x == y or hue in (x, y):
         raise ParameterError("x, y and hue", x, "different columns")
     keys = ["at"] if hue is None else [hue, "at"]
     used = pd.DataFrame({"x": df[x], "at": _words(df, x), "y": df[y].astype("Float64"), "clip": df["clip"].fillna("")})
@@ -79,7 +79,7 @@ def plot_response(df: pd.DataFrame, x: str, y: str, hue: str | None = None, ax: 
     series = [("", data)] if hue is None else [(str(name), part) for name, part in data.groupby(hue, sort=False)]
     for number, (name, part) in enumerate(series):
         aside = 0.0 if _is_scale(data, x) else 0.08 * (number - (len(series) - 1) / 2)
-        _draw(axes, part.assign(place=part["at"].map(place) + aside), _Look(x, y, name, number))
+        _draw(axes, part.assign(place=part["at"].map(place).astype(float) + aside), _Look(x, y, name, number))
     _scale(axes, data, x, place)
     axes.set_xlabel(_label(x))
     axes.set_ylabel(_label(y))
@@ -117,9 +117,10 @@ def describe_response(df: pd.DataFrame, x: str, y: str, hue: str | None = None) 
 
 def _words(df: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return a column in words: `left out` and `AUTO` where it has no value."""
-    auto = df["auto"].fillna("").str.split("; ").map(lambda paths: name in paths)
-    words = df[name].map(_word, na_action="ignore").astype("string")
-    return words.mask(words.isna() & auto, AUTO).fillna(LEFT_OUT)
+    auto = [name in str(paths).split("; ") for paths in df["auto"]]
+    missing = [AUTO if is_auto else LEFT_OUT for is_auto in auto]
+    words = [word if pd.isna(value) else _word(value) for value, word in zip(df[name], missing, strict=True)]
+    return pd.Series(words, index=df.index, dtype="string")
 
 
 def _word(value: Any) -> str:

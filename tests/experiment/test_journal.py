@@ -1,0 +1,103 @@
+"""The journal is private, written before anything is sent, and tells every run again."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+
+import pytest
+
+from ci_notebook.experiment.journal import Journal, as_written, key_of
+from ci_notebook.experiment.record import Run
+from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.errors import CIError
+from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.node import AUTO
+from ci_notebook.model.requests import enhance_request
+from ci_notebook.wire.xml import loads
+from tests.results.jobs_xml import done
+
+SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5), color_enhance=ColorEnhance(contrast=AUTO))
+RUN = Run(key="k1", clip="bikes", clip_key="input/b.mp4", clip_md5="m", setting=SETTING)
+REQUEST = enhance_request("input/b.mp4", SETTING, bucket="b-1250000000", region="ap-chongqing", user_data="mark 1")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    ticks = iter(range(1000))
+    with Journal(tmp_path / "sub" / "journal.sqlite", clock=lambda: float(next(ticks))) as journal:
+        yield journal
+
+
+def test_only_its_owner_can_read_it(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    for path in journal.path.parent.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_a_run_comes_back_as_it_went_in(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    assert journal.latest("k1").phase == "sending"
+    assert journal.latest("k1").run == RUN
+    job = loads(JobsDetail, done(1).encode())
+    ended = Run(**{**RUN.__dict__, "job": job, "scores": {"psnr": 41.25}, "cost_cny": 0.25, "error": "é <b>"})
+    journal.answered(ended)
+    assert journal.latest("k1").phase == "sent"
+    journal.finished(ended)
+    assert (journal.latest("k1").phase, journal.latest("k1").run) == ("over", ended)
+    assert journal.runs() == [ended]
+    assert repr(journal) == "<Journal of 1 run>"
+
+
+def test_another_kernel_sees_it_after_a_crash(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    with Journal(journal.path) as other:  # the first one was never closed
+        assert other.latest("k1").mark == "mark 1"
+
+
+def test_the_last_attempt_counts(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    second = Run(**{**RUN.__dict__, "attempt": 2})
+    journal.begin(second, REQUEST, service="s", mark="mark 2")
+    assert journal.latest("k1").run.attempt == 2
+    assert journal.runs() == [second]
+
+
+def test_a_mark_is_never_used_twice(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.begin(Run(**{**RUN.__dict__, "key": "k2"}), REQUEST, service="s", mark="mark 1")
+
+
+def test_request_reply_and_versions_stand_in_the_file(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    journal.answered(Run(**{**RUN.__dict__, "job": loads(JobsDetail, done(4).encode())}))
+    with sqlite3.connect(journal.path) as db:
+        request, reply, versions, made, changed = db.execute(
+            "SELECT request, reply, versions, created_at, updated_at FROM runs"
+        ).fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+    db.close()
+    assert "<SharpenLevel>5</SharpenLevel>" in request
+    assert "<JobId>j0" in reply
+    assert "ci_notebook" in versions
+    assert (made, changed, version, mode) == (0.0, 1.0, 1, "wal")
+
+
+def test_the_file_of_a_later_version_is_refused(journal):
+    with sqlite3.connect(journal.path) as db:
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(CIError, match="later"):
+        Journal(journal.path)
+
+
+def test_keys_depend_on_content_setting_and_service_alone():
+    key = key_of("md5", SETTING, "s")
+    assert key == key_of("md5", as_written(SETTING), "s")
+    read = loads(VideoEnhance, b"<a><MsSharpen><SharpenLevel>+5</SharpenLevel></MsSharpen></a>")
+    assert key_of("m", read, "s") == key_of("m", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)), "s")
+    others = [("md6", SETTING, "s"), ("md5", VideoEnhance(), "s"), ("md5", SETTING, "t")]
+    others.append(("md5", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5), color_enhance=ColorEnhance()), "s"))
+    assert len({key, *(key_of(*other) for other in others)}) == 5

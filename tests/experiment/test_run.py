@@ -1,0 +1,289 @@
+"""Runs against the real engine: several at once, nothing twice, and every break taken up again."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ci_notebook.client.client import Client
+from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.objects import Clip
+from ci_notebook.client.transport import WSGITransport
+from ci_notebook.engine.app import Engine
+from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.price import Shape
+from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.sweep import grid
+from ci_notebook.media.ffmpeg import run as ffmpeg
+from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.errors import BudgetExceeded, ParameterError, ServiceUnavailable, SignatureRefused
+from ci_notebook.model.transcode import Container, TimeInterval, Transcode, Video
+
+BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDexample", "secret-example"
+SERVICE = "test"
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "tiny.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc2=size=192x128:rate=10:duration=0.6"]
+    ffmpeg([*source, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", str(path)])
+    return path
+
+
+@pytest.fixture
+def engine(tmp_path):
+    with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=2) as engine:
+        yield engine
+
+
+class Counting(Client):
+    """The real client, which counts what it sends and can be broken off."""
+
+    def __init__(self, engine: Engine, **more: object) -> None:
+        keys = Credentials(ID, KEY)
+        super().__init__(
+            BUCKET, region=REGION, credentials=keys, transport=WSGITransport(engine.app), scheme="http", **more
+        )
+        self.sent, self.asked, self.fetched = [], [], []
+        self.before_submit = self.after_submit = lambda: None
+
+    def submit(self, request):
+        self.before_submit()
+        self.sent.append(request.operation.user_data)
+        job = super().submit(request)
+        self.after_submit()
+        return job
+
+    def job(self, *ids):
+        self.asked.append(ids)
+        return super().job(*ids)
+
+    def download(self, key, path, **more):
+        self.fetched.append(key)
+        return super().download(key, path, **more)
+
+
+@pytest.fixture
+def client(engine):
+    with Counting(engine) as client:
+        yield client
+
+
+@pytest.fixture
+def clip(client, video) -> Clip:
+    stored = client.upload(video, "input/tiny.mp4")
+    return Clip(
+        key=stored.key,
+        bucket=BUCKET,
+        region=REGION,
+        size_bytes=stored.size_bytes,
+        md5=stored.etag,
+        path=video,
+        name="tiny",
+    )
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        yield journal
+
+
+def small_scores(output: Path, source: Path, /, **more: float) -> dict[str, float]:
+    return {"psnr": 30.0 + len(more), "bytes": float(output.stat().st_size)}
+
+
+@pytest.fixture
+def go(client, clip, journal, tmp_path):
+    def go(settings=None, clips=None, **more):
+        more = {"measure": small_scores, "service": SERVICE} | more
+        return run_all(
+            client, clip if clips is None else clips, SWEEP if settings is None else settings,
+            journal=journal, cache=tmp_path / "cache", **more,
+        )  # fmt: skip
+
+    return go
+
+
+SWEEP = grid(None, SharpenLevel=[0, 5, 10])
+SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+
+
+def test_every_setting_is_run_and_scored_in_the_order_it_was_asked_in(go, client):
+    events = []
+    runs = go(on_progress=events.append)
+    assert [run.state for run in runs] == ["Success"] * 3
+    assert [run.setting for run in runs] == list(SWEEP)
+    assert all(run.ok and run.output.exists() and run.scores["psnr"] == 30.0 for run in runs)
+    assert all(run.cost_cny == pytest.approx(0.4 * 0.6 / 60) for run in runs)
+    assert [event.share for event in events] == sorted(event.share for event in events)
+    assert (events[-1].share, events[-1].note) == (1.0, "3 of 3 done")
+    assert max(len(ids) for ids in client.asked) > 1
+
+
+def test_what_was_paid_for_is_not_sent_again(go, client):
+    first = go()
+    again = go([*SWEEP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=7))])
+    assert again[:3] == first
+    assert len(client.sent) == 4
+    assert len(client.fetched) == 4
+
+
+def test_another_service_another_content_and_force_are_sent(go, client, clip):
+    go([SHARP])
+    go([SHARP], service="elsewhere")
+    go([SHARP], clips=[Clip(**{**clip.__dict__, "md5": "0" * 32})])
+    (forced,) = go([SHARP], force=True)
+    assert len(set(client.sent)) == 4
+    assert forced.attempt == 2
+    assert go([SHARP]) == [forced]
+
+
+def test_equal_clips_and_settings_are_run_once(go, client, clip):
+    runs = go([SHARP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))], clips=[clip, clip])
+    assert len(runs) == len(client.sent) == 1
+
+
+def test_a_failed_job_does_not_stop_the_others_and_is_retried_when_asked(go, client):
+    late = VideoEnhance(
+        transcode=Transcode(container=Container(format="mp4"), video=Video(), time_interval=TimeInterval(start=100.0))
+    )
+    failed, fine = go([late, SHARP])
+    assert (failed.state, failed.ok, fine.ok) == ("Failed", False, True)
+    assert "TimeInterval.Start" in failed.job.message
+    assert go([late, SHARP]) == [failed, fine]
+    assert go([late, SHARP], retry_failed=True)[0].attempt == 2
+    assert len(client.sent) == 3
+
+
+def test_what_the_service_refuses_is_an_error_of_the_run_and_tried_again(go, client, clip):
+    gone = Clip(**{**clip.__dict__, "key": "input/gone.mp4", "md5": "1" * 32})
+    lost, fine = go([SHARP], clips=[gone, clip])
+    assert fine.ok
+    assert (lost.state, lost.job) == ("", None)
+    assert "gone.mp4" in lost.error
+    client.upload(clip.path, "input/gone.mp4")
+    assert go([SHARP], clips=[gone])[0].ok
+
+
+def test_a_score_that_cannot_be_made_is_an_error_of_the_run_and_made_later(go, client):
+    def broken(output, source, /, **more):
+        raise ValueError("no scores today")
+
+    (run,) = go([SHARP], measure=broken)
+    assert (run.state, run.error) == ("Success", "ValueError: no scores today")
+    assert run.cost_cny is not None
+    (run,) = go([SHARP])
+    assert run.ok
+    assert run.scores["psnr"] == 30.0
+    assert (len(client.sent), len(client.fetched)) == (1, 1)
+
+
+def test_without_scores_nothing_is_downloaded(go, client):
+    (run,) = go([SHARP], measure=None)
+    assert run.ok
+    assert not client.fetched
+
+
+def test_the_stretch_of_the_source_is_told_to_the_measure(go):
+    cut = VideoEnhance(
+        transcode=Transcode(container=Container(format="mp4"), video=Video(), time_interval=TimeInterval(start=0.2))
+    )
+    assert go([cut])[0].scores["psnr"] == 31.0
+
+
+def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(go, client, journal):
+    def interrupt():
+        if len(client.sent) == 2:
+            raise KeyboardInterrupt
+
+    client.before_submit = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        go(workers=1)
+    first, second, third = (entry.phase for entry in journal.entries())
+    assert (first, third) == ("over", "sending")
+    assert second in ("sent", "over")  # its scores may not have been ready
+    client.before_submit = lambda: None
+    runs = go()
+    assert all(run.ok for run in runs)
+    assert len(client.sent) == len(set(client.sent)) == 3
+
+
+def test_a_job_whose_answer_was_lost_is_found_by_its_mark(go, client, journal):
+    def die():
+        raise KeyboardInterrupt  # accepted, and then nothing more was written: as after kill -9
+
+    client.after_submit = die
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    assert [entry.phase for entry in journal.entries()] == ["sending"]
+    client.after_submit = lambda: None
+    assert all(run.ok for run in go())
+    assert len(client.sent) == len(set(client.sent)) == 3
+    assert len(list(client.jobs())) == 3
+
+
+def test_jobs_that_are_under_way_are_taken_up(go, client, journal, clip):
+    client.sleep = lambda seconds: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    client.sleep = threading.Event().wait
+    assert all(run.ok for run in go())
+    assert len(client.sent) == 3
+
+
+def test_another_thread_can_stop_a_sweep(go, client):
+    stop = threading.Event()
+    stop.set()
+    assert [run.state for run in go(cancel=stop)] == ["", "", ""]
+    assert not client.sent
+
+
+def test_a_wrong_secret_stops_at_once_with_the_journal_right(engine, clip, journal, tmp_path):
+    wrong = Client(
+        BUCKET,
+        region=REGION,
+        credentials=Credentials(ID, "mistyped-secret"),
+        transport=WSGITransport(engine.app),
+        scheme="http",
+    )
+    with wrong, pytest.raises(SignatureRefused) as refused:
+        run_all(wrong, clip, SWEEP, journal=journal, cache=tmp_path / "cache")
+    assert "mistyped" not in str(refused.value)
+    assert [entry.phase for entry in journal.entries()] == ["refused"]
+
+
+def test_a_service_that_fails_leaves_the_run_to_be_found(go, client, journal):
+    def fail():
+        raise ServiceUnavailable("InternalError", status=500)
+
+    client.before_submit = fail
+    with pytest.raises(ServiceUnavailable):
+        go()
+    assert [entry.phase for entry in journal.entries()] == ["sending"]
+    client.before_submit = lambda: None
+    assert all(run.ok for run in go())
+
+
+def test_over_the_budget_nothing_is_sent(go, client):
+    def forecast(setting, source):
+        return Shape(192, 128, 10, 60)
+
+    with pytest.raises(BudgetExceeded, match="3 jobs would cost"):
+        go(budget=0.001, forecast=forecast)
+    assert not client.sent
+    assert all(run.ok for run in go(budget=1.0, forecast=forecast))
+    go(budget=0.0, forecast=forecast)  # what is there already costs nothing
+
+
+def test_a_wrong_number_of_workers_is_refused(go):
+    with pytest.raises(ParameterError, match="workers"):
+        go(workers=0)
+
+
+def test_runs_show_no_ids_and_no_times(go):
+    (run,) = go([SHARP])
+    assert repr(run) == "<Run of tiny: Success; MsSharpen.SharpenLevel=5>"
