@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -56,14 +57,14 @@ class Listener:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         try:
-            self._server = create_server(
-                engine.app, map=self._map, host=host, port=port, threads=THREADS, ident=None, asyncore_use_poll=True,
-                clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
-            )  # fmt: skip
+            # Bound here: waitress leaves threads and sockets behind when it finds the port taken.
+            bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
             raise EngineError(f"{host}:{port} cannot be listened on: {error.strerror}. Take another port.") from error
-        if not hasattr(self._server, "channel_class"):
-            raise EngineError(f"{host} stands for several addresses; take one, such as 127.0.0.1")
+        self._server = create_server(
+            engine.app, map=self._map, sockets=[bound], threads=THREADS, ident=None, asyncore_use_poll=True,
+            clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
+        )  # fmt: skip
         self._server.channel_class = _Channel
         shown = f"[{host}]" if ":" in host else host
         self.port = int(self._server.effective_port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ci_notebook.engine.catalogue import Bucket, Catalogue
@@ -28,7 +28,7 @@ class Service:
     catalogue: Catalogue
     store: Store
     uploads: Uploads
-    keys: Mapping[str, str]
+    keys: Mapping[str, str] = field(repr=False)
     clock: Callable[[], float]
     new_id: Callable[[], str]
     wake: Callable[[], None]

@@ -106,7 +106,10 @@ def test_the_second_example_of_the_page_a_job_with_a_text_watermark_runs_to_its_
             "Watermark": {
                 "Type": "Text", "Pos": "TopRight", "LocMode": "Absolute", "Dx": "16", "Dy": "16",
                 "StartTime": "0", "EndTime": "0.5",
-                "Text": {"Text": "demo", "FontSize": "30", "FontType": "arial.ttf", "FontColor": "0xFFFFFF", "Transparency": "30"},
+                "Text": {
+                    "Text": "demo", "FontSize": "30", "FontType": "arial.ttf", "FontColor": "0xFFFFFF",
+                    "Transparency": "30",
+                },
             },
             "Output": {"Region": REGION, "Bucket": BUCKET, "Object": "output/b.${ext}"},
         },
