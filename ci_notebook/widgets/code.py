@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ci_notebook.model.node import Node, Unknown
 
+# As wide as the panel's column shows without scrolling.
 _WIDTH: Final = 50
 
 
@@ -14,7 +15,9 @@ def python_text(setting: Node, package: str = "ci") -> str:
 
     >>> from ci_notebook.model.enhance import MsSharpen, VideoEnhance
     >>> print(python_text(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))))
-    ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))
+    ci.VideoEnhance(
+        ms_sharpen=ci.MsSharpen(sharpen_level=5),
+    )
     """
     return _text(setting, f"{package}." if package else "", "")
 

@@ -88,7 +88,7 @@ function numberControl(leaf, ids, described, send) {
   const modes = words.length ? segments(leaf, ids, [["-", "left out"], ...words.map((word) => [word, word]), ["#", "value"]]) : null;
   const slider = leaf.slider && el("input", {
     type: "range", class: "ci-slider", min: leaf.slider.low, max: leaf.slider.high, step: leaf.slider.step,
-    value: leaf.slider.low, "aria-labelledby": ids.label, ...described,
+    value: leaf.slider.low, "aria-label": leaf.tag, ...described,
     oninput: () => slide(false), onchange: () => slide(true),
   });
   const number = el("input", {

@@ -15,14 +15,16 @@ function makeGroup(group, depth, view) {
   const help = el("div", { id: `${id}-h`, class: "ci-help", text: group.help });
   const rows = group.leaves.map((leaf) => ({ leaf, row: makeRow(leaf, view.id(), view.edit) }));
   const inner = group.groups.map((one) => ({ group: one, part: makeGroup(one, depth + 1, view) }));
+  // Essentials first, the rest folded; where nothing is essential, nothing is folded.
+  const first = (one) => one.common || !group.common;
   const fold = makeFold([
-    ...rows.filter(({ leaf }) => !leaf.common).map(({ leaf, row }) => [leaf.path, row.node]),
-    ...inner.filter((one) => !one.group.common).map((one) => [one.group.path, one.part.node]),
+    ...rows.filter(({ leaf }) => !first(leaf)).map(({ leaf, row }) => [leaf.path, row.node]),
+    ...inner.filter((one) => !first(one.group)).map((one) => [one.group.path, one.part.node]),
   ]);
   body.append(
     help,
-    ...rows.filter(({ leaf }) => leaf.common).map(({ row }) => row.node),
-    ...inner.filter((one) => one.group.common).map((one) => one.part.node),
+    ...rows.filter(({ leaf }) => first(leaf)).map(({ row }) => row.node),
+    ...inner.filter((one) => first(one.group)).map((one) => one.part.node),
     ...(fold ? [fold.node] : []),
     ...group.repeated.map((tag) => el("p", { class: "ci-help", text: `${tag} is repeated: it is set from Python, and kept here.` })),
   );
@@ -80,7 +82,7 @@ function makeCode(name, model, trait) {
       setTimeout(() => { said.textContent = ""; }, 1500);
     },
   });
-  const pre = el("pre", { tabindex: "0", "aria-label": name }, code);
+  const pre = el("pre", { tabindex: "0", role: "region", "aria-label": name }, code);
   return {
     node: el("section", { class: `ci-code ci-${trait}` }, el("div", { class: "ci-code-head" }, el("h4", { text: name }), said, copy), pre),
     show: () => { code.textContent = model.get(trait); },
@@ -94,7 +96,11 @@ function makeSubmit(press) {
   const error = el("div", { class: "ci-error", role: "alert" });
   return {
     node: el("div", { class: "ci-foot" }, el("div", { class: "ci-foot-line" }, button, bar, text), error),
-    hold: () => { button.disabled = true; },
+    hold() {
+      button.disabled = true;
+      text.textContent = "Waiting for the kernel";
+      error.textContent = "";
+    },
     show(status) {
       button.disabled = status.busy;
       bar.hidden = !status.busy;
@@ -180,7 +186,7 @@ function render({ model, el: root }) {
     "div", { class: "ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true",
       // JupyterLab would take arrows and letters for its own.
       onkeydown: (event) => event.stopPropagation() },
-    el("header", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") })),
+    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") })),
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, submit.node, elsewhere, stale, ...codes.map((code) => code.node))),

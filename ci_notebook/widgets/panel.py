@@ -29,7 +29,7 @@ from ci_notebook.widgets.schema import schema
 from ci_notebook.widgets.trace import Trace
 
 _HERE = Path(__file__).parent
-_IDLE: Final = {"busy": False, "state": "", "percent": None, "text": "", "error": ""}
+_IDLE: Final = {"busy": False, "state": "", "percent": None, "text": "", "error": "", "press": ""}
 
 
 class SentJob(Protocol):
@@ -60,8 +60,9 @@ class EnhancePanel(anywidget.AnyWidget):
     """A panel for one setting: switches, sliders, Python, XML and Submit, all from the declarations.
 
     `value` is the last setting in which nothing was refused. With a `key` the panel comes back
-    with its values after the kernel was restarted, if the lab has a `state_dir` and `setting` is
-    still the one it began with.
+    with what its controls held after the kernel was restarted, if the lab has a `state_dir` and
+    `setting` is still the one it began with. Raises `ParameterError` for a `setting` that could
+    not be sent.
     """
 
     _esm = (_HERE / "control.js").read_text("utf-8") + (_HERE / "panel.js").read_text("utf-8")
@@ -81,6 +82,7 @@ class EnhancePanel(anywidget.AnyWidget):
         self._lab, self._clip = lab, clip
         self._value = self._kept = start
         self._presses: set[str] = set()
+        self._last_press = ""
         self._thread: threading.Thread | None = None
         self.trace = Trace()
         self.job: SentJob | None = None
@@ -91,9 +93,15 @@ class EnhancePanel(anywidget.AnyWidget):
         made, problems = build(start, *held)
         self._value = made or self._value
         super().__init__(
-            title=getattr(clip, "name", "") or getattr(clip, "key", "") or str(clip), schema=list(schema(VideoEnhance)), values=held.values, on=held.on,
-            problems=problems, python=python_text(self._value), xml=lab.xml(self._value), status=_IDLE,
-        )  # fmt: skip
+            title=getattr(clip, "name", "") or getattr(clip, "key", "") or str(clip),
+            schema=list(schema(VideoEnhance)),
+            values=held.values,
+            on=held.on,
+            problems=problems,
+            python=python_text(self._value),
+            xml=lab.xml(self._value),
+            status=_IDLE,
+        )
         self.observe(self._judge, ["values", "on"])
         self.on_msg(self._take)
 
@@ -162,24 +170,26 @@ class EnhancePanel(anywidget.AnyWidget):
         self._memory.write(Held(self.values, self.on), self._good)
 
     def _take(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("do") != "submit":
+            return
+        press = str(content.get("press") or uuid.uuid4().hex)
         try:
-            if content.get("do") == "submit":
-                # The edits travel with the press, because a change sent just before may still be on its way.
-                self._hold(dict(content.get("values", self.values)), list(content.get("on", self.on)))
-                self._press(str(content.get("press") or uuid.uuid4().hex))
+            # The edits travel with the press, because a change sent just before may still be on its way.
+            self._hold(dict(content.get("values", self.values)), list(content.get("on", self.on)))
+            self._press(press)
         except Exception as error:  # noqa: BLE001  the front end's call ends here, so the panel says it
+            self._last_press = press
             self._fail(error)
 
     def _press(self, press: str) -> None:
         if press in self._presses or self.status["busy"]:
             return
         self._presses.add(press)
+        self._last_press, self.error = press, None
         if self.problems:
-            first = next(iter(self.problems.values()))
-            self.status = {**_IDLE, "error": f"Nothing was sent. {first}"}
+            self._say(error=f"Nothing was sent. {next(iter(self.problems.values()))}")
             return
-        self.error = None
-        self.status = {**_IDLE, "busy": True, "text": "Sending"}
+        self._say(busy=True, text="Sending")
         self._thread = threading.Thread(target=self._run_job, args=(self._value,), name="panel-submit", daemon=True)
         self._thread.start()
 
@@ -187,37 +197,35 @@ class EnhancePanel(anywidget.AnyWidget):
         entry = self.trace.add(asked_html(setting, "Sending"))
         try:
             job = self.job = self._lab.submit(self._clip, setting)
-            self._tell(job)
+            self._tell(job.detail)
             self.trace.put(entry, state_html(job.detail) + asked_html(setting))
-            job.wait(on_progress=lambda *_: self._tell(job))
+            job.wait(on_progress=lambda *_: self._tell(job.detail))
             self.trace.put(entry, self._lab.result_html(job))
-            self.status = {**_IDLE, "state": job.detail.state, "percent": 100, "text": _words(job.detail)}
+            self._tell(job.detail, busy=False)
         except Exception as error:  # noqa: BLE001  the top of a worker: whatever went wrong is shown, not lost
             self.trace.put(entry, asked_html(setting, said(error)))
             self._fail(error)
 
-    def _tell(self, job: SentJob) -> None:
-        detail = job.detail
-        self.status = {
-            "busy": True, "state": detail.state, "percent": detail.progress, "text": _words(detail), "error": "",
-        }  # fmt: skip
+    def _tell(self, job: JobsDetail, *, busy: bool = True) -> None:
+        moving = job.state == "Running" and job.progress is not None
+        text = f"{job.state} {job.progress} %" if moving else str(job.state)
+        self._say(busy=busy, state=job.state, percent=job.progress, text=text)
 
     def _fail(self, error: Exception) -> None:
         self.error = error
         with self.hold_sync():
             if isinstance(error, ParameterError):
                 self.problems = {**self.problems, _below(error.path): str(error)}
-            self.status = {**_IDLE, "error": said(error)}
+            self._say(error=said(error))
+
+    def _say(self, **said: Any) -> None:
+        # With the press it answers: a second answer in the same words is still an answer, and is sent.
+        self.status = {**_IDLE, "press": self._last_press, **said}
 
 
 def said(error: Exception) -> str:
     """Return an error as a sentence; one that is not ours with its kind, since its text may be no sentence."""
     return str(error) if isinstance(error, CIError) else f"{type(error).__name__}: {error}"
-
-
-def _words(detail: JobsDetail) -> str:
-    moving = detail.state == "Running" and detail.progress is not None
-    return f"{detail.state} {detail.progress} %" if moving else str(detail.state)
 
 
 def _below(path: str) -> str:

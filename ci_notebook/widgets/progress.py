@@ -65,7 +65,8 @@ class Progress:
     def _html(self) -> str:
         label, words = escape(self._label), escape(self._words())
         return (
-            f"<div><label>{label} <progress max='1' value='{self._share():.3f}' aria-label='{label}'></progress></label>"
+            f"<div><label>{label} "
+            f"<progress max='1' value='{self._share():.3f}' aria-label='{label}'></progress></label>"
             f" <span>{words}</span></div>"
         )
 

@@ -37,7 +37,7 @@ def result_html(setting: VideoEnhance, job: HasDetail, before: bytes | None = No
 
 def state_html(detail: JobsDetail) -> str:
     """Return one line: which job, in which state, and why it failed if it did."""
-    text = f"Job <code>{escape(detail.job_id or '')}</code>: <b>{escape(detail.state or '')}</b>"
+    text = f"Job <code>{escape(detail.job_id or '')}</code> · <b>{escape(detail.state or '')}</b>"
     if detail.state == "Failed":
         text += f" – {escape(detail.code or '')}: {escape(detail.message or '')}"
     return f"<p style='margin:8px 0 4px'>{text}</p>"

@@ -57,7 +57,7 @@ def _leaf(part: Part, prefix: str) -> dict[str, Any]:
         "auto": part.auto,
         "unit": param.unit,
         "help": _help(part),
-        "absent": f"left out: {param.default}" if param.default else "required" if param.required else "left out",
+        "absent": f"left out ({param.default})" if param.default else "required" if param.required else "left out",
         "common": param.common,
         **_span(part),
     }

@@ -78,7 +78,7 @@ def test_a_slider_changes_value_python_and_xml(lab):
     edit(panel, {SHARPEN: "5"}, ["MsSharpen"])
     assert panel.value == VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
     assert "<SharpenLevel>5</SharpenLevel>" in panel.xml
-    assert panel.python == "ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))"
+    assert panel.python == "ci.VideoEnhance(\n    ms_sharpen=ci.MsSharpen(sharpen_level=5),\n)"
 
 
 def test_a_leaf_is_left_out_or_auto_or_a_value(lab):
@@ -242,6 +242,14 @@ def test_nothing_is_sent_while_something_is_marked(lab):
     press(panel, "first")
     assert lab.jobs == [] and not panel.status["busy"]
     assert "Nothing was sent" in panel.status["error"] and "0 to 10 or AUTO" in panel.status["error"]
+
+
+def test_every_press_is_answered_even_in_the_same_words(lab):
+    panel = EnhancePanel(lab, CLIP)
+    edit(panel, {SHARPEN: "11"}, ["MsSharpen"])
+    for token in ("first", "second"):
+        press(panel, token)
+        assert panel.status["press"] == token and panel.status["error"]
 
 
 def test_progress_is_shown_while_the_job_runs(lab):
