@@ -24,6 +24,7 @@ from ci_notebook.experiment.run import run_all
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
+from ci_notebook.model.paths import values
 from ci_notebook.model.requests import enhance_request
 from ci_notebook.results.pictures import Picture, Pictures
 from ci_notebook.results.runs import Runs
@@ -228,8 +229,12 @@ class Lab:
         return f"engine {__version__} {where}" if self.engine else where
 
     def _picture(self, video: Clip | Job | str, at_s: float, width_px: int) -> Picture:
-        key = video if isinstance(video, str) else video.key if isinstance(video, Clip) else video.output_key
-        return Picture(self.client.snapshot(key, at_s, width=width_px), f"{Path(key).name} at {at_s:g} s")
+        if isinstance(video, Job):
+            asked = values(video.setting) if video.setting else {}
+            key, what = video.output_key, ", ".join(f"{path} {value}" for path, value in asked.items()) or "result"
+        else:
+            key, what = (video, Path(video).name) if isinstance(video, str) else (video.key, video.name)
+        return Picture(self.client.snapshot(key, at_s, width=width_px), f"{what} at {at_s:g} s")
 
     @staticmethod
     def _middle(detail: JobsDetail) -> float:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ci_notebook.client import waiting
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.errors import JobFailed, NotFound, WaitTimedOut
-from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.errors import NotFound
+from ci_notebook.model.jobs import JobFailed, JobsDetail, WaitTimedOut
 from ci_notebook.model.paths import values
 from ci_notebook.model.show import html_table
 

@@ -18,11 +18,6 @@ Both ends share the tree: the engine raises the `ServiceError` that the client r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ci_notebook.model.jobs import JobsDetail
-
 
 class CIError(Exception):
     """Anything that ci_notebook itself refuses or reports."""
@@ -119,32 +114,6 @@ class ServiceUnavailable(ServiceError):
 
 class SubmissionUnclear(CIError):
     """A POST broke off, and nothing tells whether the service made a job of it. Nothing was sent again."""
-
-
-class JobFailed(CIError):
-    """A wait ended in Failed or Cancel. `job` is the last reply, so nothing is lost."""
-
-    def __init__(self, job: JobsDetail) -> None:
-        self.job = job
-        super().__init__(job)
-
-    def __str__(self) -> str:
-        job = self.job
-        if job.state == "Cancel":
-            return f"job {job.job_id} was cancelled"
-        return f"job {job.job_id} failed with {job.code}: {job.message}"
-
-
-class WaitTimedOut(CIError, TimeoutError):
-    """A wait took longer than it may. `job` is the last reply; the job itself goes on."""
-
-    def __init__(self, job: JobsDetail, timeout_s: float) -> None:
-        self.job, self.timeout_s = job, timeout_s
-        super().__init__(job, timeout_s)
-
-    def __str__(self) -> str:
-        done = f" ({self.job.progress} %)" if self.job.progress is not None else ""
-        return f"job {self.job.job_id} is still {self.job.state}{done} after {self.timeout_s:g} s; it goes on"
 
 
 class EngineError(CIError):

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Annotated, Final, Literal
 
 from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import CIError
 from ci_notebook.model.media_info import MediaInfo
 from ci_notebook.model.node import Node, Param
 from ci_notebook.model.watermark import DigitalWatermark, ExtractDigitalWatermark, Watermark
@@ -198,3 +199,29 @@ class Response(Node):
     jobs_detail: Annotated[tuple[JobsDetail, ...], Param("Jobs.", reply=True)] = ()
     non_exist_job_ids: Annotated[tuple[str, ...], Param("Ids that no job has.", reply=True)] = ()
     next_token: Annotated[str | None, Param("Where the next page begins.", reply=True)] = None
+
+
+class JobFailed(CIError):
+    """A wait ended in Failed or Cancel. `job` is the last reply, so nothing is lost."""
+
+    def __init__(self, job: JobsDetail) -> None:
+        self.job = job
+        super().__init__(job)
+
+    def __str__(self) -> str:
+        job = self.job
+        if job.state == "Cancel":
+            return f"job {job.job_id} was cancelled"
+        return f"job {job.job_id} failed with {job.code}: {job.message}"
+
+
+class WaitTimedOut(CIError, TimeoutError):
+    """A wait took longer than it may. `job` is the last reply; the job itself goes on."""
+
+    def __init__(self, job: JobsDetail, timeout_s: float) -> None:
+        self.job, self.timeout_s = job, timeout_s
+        super().__init__(job, timeout_s)
+
+    def __str__(self) -> str:
+        done = f" ({self.job.progress} %)" if self.job.progress is not None else ""
+        return f"job {self.job.job_id} is still {self.job.state}{done} after {self.timeout_s:g} s; it goes on"

@@ -8,10 +8,7 @@ import numbers
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from ci_notebook.model.node import Node
+from typing import Any, Final
 
 
 class Auto(enum.Enum):
@@ -72,7 +69,7 @@ class Part:
     choices: tuple[str | int, ...]
     auto: bool
     many: bool
-    node: type[Node] | None
+    node: type[Any] | None
 
     def allowed(self) -> str:
         """Say in words what the leaf takes: `0 to 10 or AUTO`, `one of sdtohd, hdto4k`."""
