@@ -22,7 +22,7 @@ from ci_notebook.engine.routes import App
 from ci_notebook.engine.service import Service
 from ci_notebook.engine.store import Store
 from ci_notebook.engine.uploads import Uploads
-from ci_notebook.engine.worker import Worker
+from ci_notebook.engine.worker import THREAD_PREFIX, Worker
 from ci_notebook.model.errors import EngineError, ParameterError
 
 
@@ -63,7 +63,7 @@ class Engine:
         self._service: Service | None = None
         self._ending = contextlib.ExitStack()
         # A notebook's kernel ends without a word; FFmpeg must not go on without it.
-        self._end = weakref.finalize(self, self._ending.close)
+        self._end = weakref.finalize(self, _close, self._ending)
         self.app = App(self.start)
 
     def __repr__(self) -> str:
@@ -114,3 +114,14 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _close(ending: contextlib.ExitStack) -> None:
+    """End what began.
+
+    A garbage collector may call this in one of the engine's own threads, which cannot wait for itself.
+    """
+    if threading.current_thread().name.startswith(THREAD_PREFIX):
+        threading.Thread(target=ending.close, name="closing-ci-notebook").start()
+    else:
+        ending.close()

@@ -14,9 +14,12 @@ from ci_notebook.wire.xml import loads
 _MARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
 
 
-def detail_of(job: Job, region: str) -> JobsDetail:
-    """Return a job as replies show it: the request echoed as sent, wildcards unresolved, results when there are any."""
-    request = loads(Request, job.request)
+def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDetail:
+    """Return a job as replies show it: the request echoed as sent, wildcards unresolved, results when there are any.
+
+    `request` saves reading the row's own again.
+    """
+    request = request or loads(Request, job.request)
     return JobsDetail(
         code=job.code,
         message=job.message,

@@ -57,7 +57,7 @@ def create_job(service: Service, exchange: Exchange) -> Answer:
         )
     )
     service.wake()
-    return xml_answer(Response(jobs_detail=(detail_of(job, bucket.region),)))
+    return xml_answer(Response(jobs_detail=(detail_of(job, bucket.region, request),)))
 
 
 def _check_output(service: Service, output: Output, bucket: str, region: str, source: str) -> None:

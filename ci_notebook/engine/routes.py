@@ -42,9 +42,12 @@ class App:
         service = self._service()
         request_id = base64.b64encode(service.new_id()[:24].encode()).decode()
         is_cos, resource = host_kind(environ) == "cos", str(environ.get("PATH_INFO", "/"))
+        server = "tencent-cos" if is_cos else "tencent-ci"
         try:
             exchange = read_exchange(environ)
             is_cos, resource = exchange.host == "cos", exchange.path
+            # Looking at a video through the host of COS is answered by CI, under COS's kind of id (§1.4).
+            server = "tencent-ci" if exchange.call.action else "tencent-cos"
             answer = _answer(service, exchange)
         except ServiceError as error:
             answer = _refusal(error, resource, request_id)
@@ -52,7 +55,8 @@ class App:
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
             text = "The engine failed; its log has the reason under this request id."
             answer = _refusal(service_error("InternalError", text), resource, request_id)
-        headers = _headers(answer, request_id, is_cos=is_cos, now=service.clock())
+        headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
+        headers |= _headers(answer, request_id, "cos" if is_cos else "ci")
         status = HTTPStatus(answer.status)
         start_response(f"{status.value} {status.phrase}", list(headers.items()))
         if environ["REQUEST_METHOD"].upper() == "HEAD":
@@ -77,10 +81,9 @@ def _refusal(error: ServiceError, resource: str, request_id: str) -> Answer:
     return Answer(error.status or 500, body, headers)
 
 
-def _headers(answer: Answer, request_id: str, *, is_cos: bool, now: float) -> dict[str, str]:
-    kind = "cos" if is_cos else "ci"
+def _headers(answer: Answer, request_id: str, kind: str) -> dict[str, str]:
     told = dict(answer.headers)
-    headers = {"Server": f"tencent-{kind}", "Date": formatdate(now, usegmt=True), f"x-{kind}-request-id": request_id}
+    headers = {f"x-{kind}-request-id": request_id}
     if told.pop("x-trace", ""):
         headers[f"x-{kind}-trace-id"] = request_id
     length = len(answer.body) if isinstance(answer.body, bytes) else answer.length

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from pathlib import Path
@@ -28,6 +29,7 @@ LEASE_S: Final = 60.0
 RENEW_S: Final = 5.0
 # How soon a job that another process accepted is seen; what this process accepts wakes the tender.
 LOOK_S: Final = 0.5
+THREAD_PREFIX: Final = "ci-notebook"
 
 
 class Threads(Executor):
@@ -48,7 +50,7 @@ class Threads(Executor):
                 except BaseException as error:  # noqa: BLE001  it travels in the future
                     future.set_exception(error)
 
-        threading.Thread(target=run, name="ci-notebook-job", daemon=True).start()
+        threading.Thread(target=run, name=f"{THREAD_PREFIX}-job", daemon=True).start()
         return future
 
 
@@ -70,7 +72,7 @@ class Worker:
         self._executor = executor or Threads()
         self._stop, self._wake = threading.Event(), threading.Event()
         self._running: set[Future[None]] = set()
-        self._tender = threading.Thread(target=self._tend, name="ci-notebook-tender", daemon=True)
+        self._tender = threading.Thread(target=self._tend, name=f"{THREAD_PREFIX}-tender", daemon=True)
         self._tender.start()
 
     def wake(self) -> None:
@@ -87,17 +89,16 @@ class Worker:
         self._owner.close()
 
     def _tend(self) -> None:
-        since_renewal = RENEW_S  # the dead are looked for at once
+        next_renewal = 0.0  # the dead are looked for at once
         while not self._stop.is_set():
             try:
-                if since_renewal >= RENEW_S:
-                    since_renewal = 0.0
+                if time.monotonic() >= next_renewal:
+                    next_renewal = time.monotonic() + RENEW_S
                     self._ledger.renew(self._owner.name, lease_s=LEASE_S)
                     self._bury()
                 self._fill_places()
             except Exception:  # the tender must outlive whatever it meets, or no job would ever run again
                 log.exception("the tender of jobs met an error; it goes on")
-            since_renewal += LOOK_S
             self._wake.wait(LOOK_S)
             self._wake.clear()
 
