@@ -46,6 +46,12 @@ def face(name: str | None, size: int, text: str, *, leaf: str = "Watermark.Text.
         font = _load(path, size, weight)
         if font is not None and not missing(font, text):
             return font
+    if not chinese:
+        from PIL import ImageFont  # lazy: the thin client installs without it
+
+        plain: Any = ImageFont.load_default(size)  # Latin, inside Pillow itself
+        if not missing(plain, text):
+            return plain
     signs = "".join(dict.fromkeys(chinese.string if chinese else text))
     raise EngineError(
         f"{leaf} {text}: no typeface on this machine holds {signs}. Install a free one: {CJK}", code="InvalidArgument"

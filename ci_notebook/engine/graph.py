@@ -6,7 +6,6 @@ fields   first: every other filter takes whole pictures for granted.
 shape    turn, square the pixels, crop: what is cut away need not be worked on.
 slower   a lower Fps drops pictures before anything dear is done to them.
 motion   before enlargement: motion is searched at a quarter of the cost, and on unsharpened pictures.
-clean    before enlargement: blocks and noise are easier to tell from detail at their own size.
 enlarge  before every stage that makes edges steeper.
 correct  casts and levels first, so that contrast turns about a true middle.
 tone     contrast and saturation, in one table.
@@ -29,7 +28,7 @@ from ci_notebook.model.media_info import MediaInfo
 from ci_notebook.model.node import AUTO, Auto
 
 STAGES = (
-    "fields", "shape", "slower", "motion", "clean", "enlarge", "correct", "tone", "sharpen", "faster", "range",
+    "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",
 )  # fmt: skip
 MOTION = frozenset({"slower", "motion", "faster"})  # what a single picture has no part in
 AFTER_MARKS = frozenset({"range"})
@@ -56,7 +55,6 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
         "shape": _shape(sizes, source, setting),
         "slower": (f"fps={out:.6g}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source),
-        "clean": _clean(setting),
         "enlarge": _enlarge(setting, sizes),
         "correct": _correct(setting, source, analysis),
         "tone": _tone(setting, analysis),
@@ -144,28 +142,28 @@ def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
     return ("setpts=PTS-STARTPTS", "tpad=stop_mode=clone:stop_duration=1", f"minterpolate=fps={doubled:.6g}", *cut)
 
 
-def _clean(setting: VideoEnhance) -> tuple[str, ...]:
-    stage = setting.super_resolution
-    if stage is None or stage.version != "Enhance":
-        return ()
-    return ("deblock=filter=weak:block=8", "hqdn3d=1.0:0.8:2:2")
-
-
 def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
+    """Enlarge: Base by Lanczos alone, Enhance by splines and what they blur put back.
+
+    Against Lanczos, on footage shrunk to half and enlarged again: PSNR +0.1 to +0.4 dB, SSIM +0.005
+    to +0.007, VMAF-NEG +0.0 to +2.8. Deblocking and denoising before gained nothing there.
+    Where the size stays, only the clean-up is left: a touch of sharpening, more of it for Enhance.
+    """
     cut, out, stage = sizes.cut, sizes.out, setting.super_resolution
+    enhance = stage is not None and stage.version == "Enhance"
     filters = []
     if (cut.width, cut.height) != (out.width, out.height):
-        filters.append(_scale(sizes))
-    if stage is not None and stage.version == "Enhance":
-        filters.append("unsharp=5:5:0.6:5:5:0")
+        filters.append(_scale(sizes, "spline" if enhance else "lanczos"))
+    if enhance:
+        filters.append("unsharp=5:5:0.4:5:5:0")
     elif stage is not None and not sizes.enlarges:
         filters.append("unsharp=3:3:0.2:3:3:0")
     return tuple(filters)
 
 
-def _scale(sizes: Plan) -> str:
+def _scale(sizes: Plan, kernel: str) -> str:
     width, height = sizes.out.width, sizes.out.height
-    flags = "flags=lanczos+accurate_rnd+full_chroma_int"
+    flags = f"flags={kernel}+accurate_rnd+full_chroma_int"
     if sizes.method == "crop":
         return f"scale={width}:{height}:force_original_aspect_ratio=increase:{flags},crop={width}:{height},setsar=1"
     if sizes.method == "pad":

@@ -19,6 +19,7 @@ Mode = Literal["exactframe", "keyframe"]
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 LARGEST = 4096
 HDR_WHITE = 203  # cd/m², diffuse white by BT.2408
+_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 _HALF_TICK = 1e-4  # s; times come as decimals
 
 
@@ -119,15 +120,14 @@ def _to_rgb(frame: Any) -> Picture:
     graph = av.filter.Graph()
     steps = [
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=Fraction(1, 25)),
-        graph.add("scale", f"in_color_matrix={matrix}:in_range={full}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"),
+        graph.add("scale", f"in_color_matrix={matrix}:in_range={full}:flags={_EXACT}"),
         graph.add("format", "rgb24"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*steps).configure()
     frame.pts = 0
     graph.push(frame)
-    array: Picture = graph.pull().to_ndarray()
-    return array
+    return np.asarray(graph.pull().to_ndarray(), np.uint8)
 
 
 def _from_hdr(frame: Any) -> Picture:

@@ -35,7 +35,8 @@ def test_a_keyframe_is_the_key_picture_before(counted: Path) -> None:
 
 def test_colours_are_those_that_were_put_in(tmp_path: Path) -> None:
     path = tmp_path / "red.mp4"
-    colour = "color=0xC86432:s=64x48:d=0.2,scale=out_color_matrix=bt709:flags=accurate_rnd+full_chroma_int,format=yuv420p,setparams=colorspace=bt709"
+    exact = "scale=out_color_matrix=bt709:flags=accurate_rnd+full_chroma_int"
+    colour = f"color=0xC86432:s=64x48:d=0.2,{exact},format=yuv420p,setparams=colorspace=bt709"
     run(["-f", "lavfi", "-i", colour, "-c:v", "libx264", "-crf", "1", path])
     assert np.abs(picture(path).mean(axis=(0, 1)) - (200, 100, 50)).max() < 2
 
