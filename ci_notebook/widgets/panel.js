@@ -85,7 +85,9 @@ function makeCode(name, model, trait) {
   const pre = el("pre", { tabindex: "0", role: "region", "aria-label": name }, code);
   return {
     node: el("section", { class: `ci-code ci-${trait}` }, el("div", { class: "ci-code-head" }, el("h4", { text: name }), said, copy), pre),
-    show: () => { code.textContent = model.get(trait); },
+    show() {
+      if (code.textContent !== model.get(trait)) code.textContent = model.get(trait); // what a reader selected stays selected
+    },
   };
 }
 

@@ -167,6 +167,12 @@ class Desk:
     def end_kernel(self) -> None:
         self.page.evaluate(END_KERNEL)
 
+    def restart_kernel(self) -> None:
+        """Restart the kernel and forget what it drew."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        self.command("notebook:clear-all-cell-outputs")
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)
+
     def run_all(self) -> None:
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from nbconvert import HTMLExporter
 
 LAB = """\
 import ci_notebook as ci
@@ -148,6 +149,8 @@ def test_double_click_makes_one_job_and_its_result_stays_without_a_kernel(panel)
     (trace,) = (html(output) for output in saved.cells[-1].outputs if "figure" in html(output))
     assert trace.count("<b>Success</b>") == 1 and job_id in trace
     assert "http" not in trace and "<script" not in trace
+    page_of_its_own, _ = HTMLExporter().from_notebook_node(saved)
+    assert page_of_its_own.count("data:image/jpeg;base64,") == 2, "an export shows the pictures, too"
 
     panel.end_kernel()
     panel.open(panel.path.name)
@@ -161,6 +164,21 @@ def test_double_click_makes_one_job_and_its_result_stays_without_a_kernel(panel)
     )
     assert len(widths) == 2 and min(widths) > 100, "both pictures are in the notebook itself"
     panel.shot("panel-7-without-kernel")
+
+
+def test_a_panel_with_a_key_comes_back_after_a_restart(desk):
+    desk.write("keyed.ipynb", LAB, "panel = ci.EnhancePanel(lab, clip, key='mine')\npanel")
+    desk.open("keyed.ipynb")
+    desk.run_all()
+    stage(desk.page, "ColorEnhance").click()
+    number(desk.page, "Saturation").fill("120")
+    wait_for_xml(desk.page, "<Saturation>120</Saturation>")
+    desk.restart_kernel()
+    desk.run_all()
+    desk.page.wait_for_function("() => document.querySelectorAll('.ci-panel').length === 1", timeout=30_000)
+    wait_for_xml(desk.page, "<Saturation>120</Saturation>")
+    assert number(desk.page, "Saturation").input_value() == "120"
+    assert desk.ask("panel.value.color_enhance.saturation") == 120
 
 
 def test_a_narrow_page_puts_everything_below_each_other(panel):

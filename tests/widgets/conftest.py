@@ -10,8 +10,7 @@ import pytest
 from ipywidgets import Widget
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.errors import JobFailed
-from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.jobs import JobFailed, JobsDetail
 from ci_notebook.widgets.result import result_html
 from ci_notebook.wire.xml import dumps
 

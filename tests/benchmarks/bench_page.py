@@ -1,0 +1,66 @@
+"""G11: a slider's step seen in JupyterLab's page, until Python's answer stands beside it. Prints; asserts nothing.
+
+Run: python -m tests.benchmarks.bench_page
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+
+from tests.browser.jupyter import chromium, page_at, running_browser, running_server
+
+CELL = """\
+import types
+import ci_notebook as ci
+from ci_notebook.wire.xml import dumps
+lab = types.SimpleNamespace(xml=lambda setting: dumps(setting, pretty=True).decode())
+panel = ci.EnhancePanel(lab, "clip.mp4", ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=10)))
+panel"""
+WATCH = """() => {
+    const [slider, xml] = [document.querySelector('.ci-slider'), document.querySelector('.ci-xml code')];
+    window.roundTrips = [];
+    let from = 0;
+    slider.addEventListener('input', () => { from = performance.now(); }, true);
+    const seen = () => { if (from) { window.roundTrips.push(performance.now() - from); from = 0; } };
+    new MutationObserver(seen).observe(xml, {childList: true, characterData: true, subtree: true});
+    slider.focus();
+}"""
+DRAWN = """async cell => {
+    const start = performance.now();
+    window.jupyterapp.commands.execute('notebook:run-all-cells');
+    while (!document.querySelector('.ci-panel')) await new Promise(requestAnimationFrame);
+    return performance.now() - start;
+}"""
+
+
+def main() -> None:
+    program = chromium()
+    if program is None:
+        raise SystemExit("no Chromium is installed")
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_server(Path(name)) as server,
+        running_browser(program) as browser,
+        page_at(server, browser, Path(name) / "shots") as desk,
+    ):
+        desk.write("bench.ipynb", CELL)
+        desk.open("bench.ipynb")
+        first, again = desk.page.evaluate(DRAWN), []
+        for _ in range(3):
+            desk.page.evaluate("document.querySelector('.ci-panel').remove()")
+            again.append(desk.page.evaluate(DRAWN))
+        print(f"     cell to drawn panel: {first:.0f} ms with imports, then {min(again):.0f} ms; target 300 ms")
+        desk.page.evaluate(WATCH)
+        for number in range(60):
+            desk.page.keyboard.press("ArrowRight" if number % 2 else "ArrowUp")
+            desk.page.wait_for_function("number => window.roundTrips.length > number", arg=number)
+        times = desk.page.evaluate("window.roundTrips")
+        p95 = statistics.quantiles(times, n=20)[-1]
+        print(f"G11  step to XML in the page: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms; ", end="")
+        print("target median at most 100 ms")
+
+
+if __name__ == "__main__":
+    main()
