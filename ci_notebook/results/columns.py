@@ -93,6 +93,9 @@ SCORES: Final = (
     Column("vmaf_neg", "number", "VMAF without enhancement gain, 0 to 100."),
     Column("vmaf_minus_neg", "number", "What VMAF owes to enhancement gain; large when over-sharpened."),
     Column("sharpness", "number", "Variance of the Laplacian of the luma; more fine detail gives more."),
+    Column("contrast", "number", "RMS of the luma, 0 to 0.5."),
+    Column("colourfulness", "number", "Hasler and Süsstrunk: 0 grey, 33 moderate, 82 and more highly colourful."),
+    Column("noise", "number", "Immerkær's sigma, of 255; fine texture counts, too."),
 )
 ENDS: Final = (
     Column(

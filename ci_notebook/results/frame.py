@@ -62,13 +62,13 @@ def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
     | psnr | Float64 | dB | PSNR of the luma against the source |
     | ssim | Float64 | | SSIM of the luma against the source |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
-    | sharpness | Float64 | | variance of the Laplacian |
+    | sharpness, contrast, colourfulness, noise | Float64 | | of the result by itself; compare at one size only |
     | cost_cny | Float64 | CNY | price by the list |
     | error | string | | what went wrong outside the job |
 
     Setting columns are `Int64`, `Float64`, `boolean`, `string`, or an ordered `category` of the
     declared choices (`MsSharpen.SharpenLevel`, `Transcode.Video.Codec` …). Scores beyond these
-    follow `sharpness`, as Float64.
+    follow `noise`, as Float64.
     """
     jobs, runs = [], []
     for one in shown.jobs_detail if isinstance(shown, Response) else shown:
@@ -201,7 +201,7 @@ def _frame(made: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.
         made[column.name] = of_values(column, extra.get(column.name) or [None] * count)
     made["took_s"] = took.dt.total_seconds().astype("Float64").array
     order = list(names())
-    place = order.index("sharpness") + 1
+    place = order.index(SCORES[-1].name) + 1
     others = [name for name in extra if name not in made]
     for name in others:
         made[name] = of_values(Column(name, "number", ""), extra[name])

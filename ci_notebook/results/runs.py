@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any, Final, overload
 
+import numpy as np
 import pandas as pd
 
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.paths import values
-from ci_notebook.results.columns import SCORES
 from ci_notebook.results.frame import differing, setting_columns, to_frame, unit_of
 
 # Decimals that mean something: the third digit of a VMAF differs between two machines.
-DECIMALS: Final = {"ssim": 4, "sharpness": 1, "cost_cny": 4}
+DECIMALS: Final = {"ssim": 4, "contrast": 3, "sharpness": 1, "cost_cny": 4}
+# Wider is no better: the other scores stand in the frame.
+SHOWN_SCORES: Final = ("psnr", "ssim", "vmaf", "vmaf_neg", "vmaf_minus_neg", "sharpness")
 
 
 class Runs(Sequence[Run]):
@@ -67,15 +69,15 @@ class Runs(Sequence[Run]):
     def _repr_html_(self) -> str:
         df = self.to_frame()
         shown = [*differing(df[["clip", *setting_columns()]]).columns] if len(df) > 1 else ["clip"]
-        scores = [column.name for column in SCORES if df[column.name].notna().any()]
         facts = [name for name in ("width", "height", "size_bytes", "cost_cny") if df[name].notna().any()]
+        scores = [name for name in SHOWN_SCORES if df[name].notna().any()]
         heads = [*shown, "state", *facts, *scores]
         notes = [_note(run) for run in self._runs]
         if any(notes):
             heads.append("why")
         rows = "".join(
             f"<tr><th scope='row'>{number + 1}</th>"
-            + "".join(f"<td>{_cell(df, name, number, notes[number])}</td>" for name in heads)
+            + "".join(_cell(df, name, number, notes[number]) for name in heads)
             + "</tr>"
             for number in range(len(df))
         )
@@ -109,13 +111,16 @@ def _head(name: str) -> str:
 
 
 def _cell(df: pd.DataFrame, name: str, number: int, note: str) -> str:
-    if name == "why":
-        return escape(note)
-    value: Any = df[name].iloc[number]
+    """Return a table cell: numbers stand right, words left."""
+    value: Any = note if name == "why" else df[name].iloc[number]
+    if isinstance(value, str):
+        return f"<td style='text-align:left'>{escape(value)}</td>"
     if pd.isna(value):
         auto = df["auto"].iloc[number]
         is_auto = not pd.isna(auto) and name in str(auto).split("; ")
-        return f"<em>{'AUTO' if is_auto else 'left out' if name in _SETTINGS else ''}</em>"
-    if isinstance(value, float) and name not in _SETTINGS:
-        return f"{value:.{DECIMALS.get(name, 2)}f}"
-    return escape(str(bool(value)).lower() if isinstance(value, bool) else f"{value}")
+        word = "AUTO" if is_auto else "left out" if name in _SETTINGS else ""
+        return f"<td style='text-align:left'><em>{word}</em></td>"
+    if isinstance(value, (bool, np.bool_)):
+        return f"<td style='text-align:left'>{str(bool(value)).lower()}</td>"
+    text = f"{value:.{DECIMALS.get(name, 2)}f}" if isinstance(value, float) and name not in _SETTINGS else f"{value}"
+    return f"<td style='text-align:right'>{text}</td>"

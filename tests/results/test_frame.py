@@ -150,7 +150,7 @@ def test_a_run_adds_its_own_facts_and_its_own_setting():
 
 def test_further_scores_stand_beside_the_declared_ones():
     df = to_frame([run(scores={"xpsnr": 1.5}), run()])
-    place = list(df.columns).index("sharpness")
+    place = list(df.columns).index("noise")
     assert df.columns[place + 1] == "xpsnr"
     assert df["xpsnr"].tolist() == [1.5, pd.NA]
 
