@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine that also encodes video is slow at times; that says nothing about the code under test.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 NO_SKIPS = os.environ.get("CI_NOTEBOOK_NO_SKIPS") == "1"
 
