@@ -12,14 +12,13 @@ from ci_notebook.client.job import Job
 from ci_notebook.client.waiting import pause_s, watch
 from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import (
-    JobFailed,
     NotFound,
     ParameterError,
     ServiceUnavailable,
     SubmissionUnclear,
     Throttled,
-    WaitTimedOut,
 )
+from ci_notebook.model.jobs import JobFailed, WaitTimedOut
 from ci_notebook.model.requests import enhance_request
 from ci_notebook.wire.errors import service_error
 from tests.client.little_cloud import BUCKET, CREATED, REGION, finished
