@@ -1,0 +1,241 @@
+"""The client against the embedded engine, in process and over a port: the same words, the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import imageio_ffmpeg
+import pytest
+
+from ci_notebook.client.client import Client
+from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.job import Job
+from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.engine.app import Engine
+from ci_notebook.engine.serve import Listener
+from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.errors import NotFound, ServiceError, SignatureRefused, UnknownKey
+from ci_notebook.model.jobs import JobFailed
+from ci_notebook.model.requests import enhance_request
+from tests.client.test_objects import AWKWARD
+
+BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+ID, KEY = "AKIDcontract", "contractkeycontractkey"
+SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clip") / "tiny.mp4"
+    make = ["-f", "lavfi", "-i", "testsrc2=s=128x128:r=10:d=0.5", "-pix_fmt", "yuv420p", str(path)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *make], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    with Engine(tmp_path_factory.mktemp("engine"), bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def listener(engine):
+    made = Listener(engine)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["in process", "over a port"])
+def transport(request, engine):
+    if request.param == "in process":
+        return lambda: WSGITransport(engine.app)
+    address = request.getfixturevalue("listener").address
+    return lambda: AddressTransport(address)
+
+
+def connect(transport, **more):
+    return Client(
+        BUCKET, region=REGION, scheme="http", transport=transport(), **{"credentials": Credentials(ID, KEY), **more}
+    )
+
+
+@pytest.fixture
+def client(transport):
+    with connect(transport) as made:
+        yield made
+
+
+def request(key="input/tiny.mp4", **more):
+    return enhance_request(key, SETTING, bucket=BUCKET, region=REGION, **more)
+
+
+def test_a_job_goes_from_upload_to_download(client, video, tmp_path):
+    clip = client.upload_clip(video, "input/tiny.mp4")
+    seen = []
+    job = Job(client, client.submit(request(user_data="the whole way")))
+    job.wait(timeout_s=60, on_progress=lambda one: seen.append(one.state))
+    assert seen[-1] == "Success"
+    assert job.detail.operation.user_data == "the whole way"
+    made = job.download(tmp_path)
+    assert made.stat().st_size > 1000
+    info = client.video_info(job.output_key)
+    assert (info.stream.video[0].width, info.stream.video[0].height) == (128, 128)
+    assert info.format.size == made.stat().st_size
+    assert job.snapshot(0.2).startswith(b"\xff\xd8")
+    assert client.snapshot(clip.key, 0.1, width=64, format="png").startswith(b"\x89PNG")
+    assert client.find_by_user_data("the whole way").job_id == job.id
+    assert client.job(job.id) == [job.detail]
+
+
+def test_a_job_can_be_awaited_inside_a_running_loop(client, video):
+    client.upload_clip(video, "input/tiny.mp4")
+
+    async def run():
+        return await Job(client, client.submit(request()))
+
+    assert asyncio.run(run()).state == "Success"
+
+
+# A store of files takes no key with a part that leads out of it, and no control characters.
+REFUSED = [key for key in AWKWARD if "./" in key or "\t" in key]
+
+
+@pytest.mark.parametrize("key", REFUSED)
+def test_a_key_that_the_engine_does_not_keep_is_refused_by_name(client, key):
+    with pytest.raises(ServiceError, match="InvalidObjectName"):
+        client.upload(b"bytes", key)
+
+
+@pytest.mark.parametrize("key", [key for key in AWKWARD if key not in REFUSED])
+def test_an_awkward_key_comes_back_as_it_was(client, key, tmp_path):
+    client.upload(b"bytes", key)
+    assert client.head(key).size_bytes == 5
+    assert client.read(key) == b"bytes"
+    assert client.download(key, tmp_path / "x").read_bytes() == b"bytes"
+    assert key in [one.key for one in client.list_objects()]
+    assert httpx.Client(transport=client._sender._http._transport).get(client.presigned_url(key)).content == b"bytes"
+    client.delete(key)
+    with pytest.raises(NotFound):
+        client.head(key)
+
+
+def test_a_large_object_goes_both_ways(client, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(bytes(range(256)) * 20_000)
+    client.upload(path, "large")
+    assert client.download("large", tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+def test_wrong_keys_are_told_apart(transport):
+    with (
+        pytest.raises(SignatureRefused, match="check the SecretKey") as wrong,
+        connect(transport, credentials=Credentials(ID, "wrongwrong")) as client,
+    ):
+        client.job("j1")
+    assert "wrongwrong" not in str(wrong.value)
+    with pytest.raises(UnknownKey), connect(transport, credentials=Credentials("AKIDnobody", KEY)) as client:
+        client.read("a")
+
+
+def test_a_clock_that_is_off_is_told_by_how_much(transport):
+    import time
+
+    with connect(transport, clock=lambda: time.time() + 7200) as client, pytest.raises(SignatureRefused) as caught:
+        client.job("j1")
+    assert "ahead of the service's" in caught.value.hint
+
+
+def test_a_bucket_that_is_not_there_is_told(transport):
+    other = Client(
+        "other-1250000000", region=REGION, scheme="http", transport=transport(), credentials=Credentials(ID, KEY)
+    )
+    with other, pytest.raises(ServiceError, match="NoSuchBucket"):
+        other.read("a")
+
+
+def test_a_job_that_is_not_there_is_told(client):
+    with pytest.raises(NotFound, match="j0000"):
+        client.job("j0000")
+
+
+def test_an_input_that_is_not_there_is_told_and_nothing_is_made(client):
+    before = len(list(client.jobs()))
+    with pytest.raises(NotFound, match="ResourceNotFound"):
+        client.submit(request("input/none.mp4"))
+    assert len(list(client.jobs())) == before
+
+
+def test_an_input_that_is_no_video_fails_the_job(client):
+    client.upload(b"no video at all", "input/text.mp4")
+    with pytest.raises(JobFailed, match="ResourceNotSupported"):
+        Job(client, client.submit(request("input/text.mp4"))).wait(timeout_s=60)
+
+
+def test_templates_and_queues_are_kept(client):
+    made = client.templates.create("soft", SETTING)
+    assert client.templates.get(made.template_id)[0].video_enhance == SETTING
+    assert made.template_id in [one.template_id for one in client.templates.list(tag="VideoEnhance")]
+    client.templates.delete(made.template_id)
+    queue = next(client.queues.list())
+    assert client.queues.pause(queue).state == "Paused"
+    assert client.queues.resume(queue).state == "Active"
+    assert client.activate().bucket_id == BUCKET
+    assert BUCKET in [one.bucket_id for one in client.buckets.list()]
+
+
+def test_a_waiting_job_is_cancelled(client, video):
+    client.upload_clip(video, "input/tiny.mp4")
+    queue = client.queues.pause(next(client.queues.list()))
+    try:
+        job = Job(client, client.submit(request()))
+        assert job.cancel().state == "Cancel"
+    finally:
+        client.queues.resume(queue)
+
+
+def test_eight_threads_share_one_client(client):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: client.upload(b"%d" % number, f"many/{number}"), range(40)))
+        assert list(pool.map(lambda number: client.read(f"many/{number}"), range(40))) == [b"%d" % n for n in range(40)]
+
+
+def test_no_log_record_holds_a_key_or_a_signature(transport, caplog):
+    with caplog.at_level(logging.DEBUG), connect(transport, credentials=Credentials(ID, KEY, "tokentoken")) as client:
+        client.upload(b"x", "a")
+        list(client.jobs())
+    for secret in (KEY, "tokentoken", "q-signature", "q-ak="):
+        assert secret not in caplog.text
+
+
+class DropsTheAnswer(httpx.BaseTransport):
+    """Lets the first POST through and loses the answer to it."""
+
+    def __init__(self, inner):
+        self.inner, self.posts = inner, 0
+
+    def handle_request(self, request):
+        response = self.inner.handle_request(request)
+        if request.method == "POST":
+            self.posts += 1
+            if self.posts == 1:
+                response.close()
+                raise httpx.ReadTimeout("the answer never came", request=request)
+        return response
+
+    def close(self):
+        self.inner.close()
+
+
+def test_a_lost_answer_leaves_exactly_one_job(transport, video):
+    with connect(lambda: DropsTheAnswer(transport()), sleep=lambda _: None) as client:
+        client.upload_clip(video, "input/tiny.mp4")
+        key = f"run {id(client)}"
+        job = client.submit(dataclasses.replace(request(user_data=key)))
+        assert [one.job_id for one in client.jobs() if one.operation.user_data == key] == [job.job_id]
+        assert client._sender._http._transport.posts == 1
