@@ -32,10 +32,10 @@ if TYPE_CHECKING:
         BudgetExceeded,
         CIError,
         EngineError,
-        JobFailed,
         ParameterError,
         ServiceError,
     )
+    from ci_notebook.model.jobs import JobFailed, WaitTimedOut
     from ci_notebook.model.node import AUTO, Unknown
     from ci_notebook.model.transcode import (
         Audio,
@@ -65,7 +65,8 @@ _HOME = {
     "lab": ("Lab", "connect"),
     "media.samples": ("sample",),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
-    "model.errors": ("BudgetExceeded", "CIError", "EngineError", "JobFailed", "ParameterError", "ServiceError"),
+    "model.errors": ("BudgetExceeded", "CIError", "EngineError", "ParameterError", "ServiceError"),
+    "model.jobs": ("JobFailed", "WaitTimedOut"),
     "model.node": ("AUTO", "Unknown"),
     "model.transcode": (
         "Audio",
@@ -123,6 +124,7 @@ __all__ = [
     "Unknown",
     "Video",
     "VideoEnhance",
+    "WaitTimedOut",
     "Watermark",
     "compute_response",
     "connect",

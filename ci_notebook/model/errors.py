@@ -9,8 +9,8 @@
     │     ├── BucketNotActivated, NotFound, Throttled, ServiceUnavailable
     │     └── (any other code stays a plain ServiceError)
     ├── SubmissionUnclear             the connection broke, and whether a job was made cannot be told
-    ├── JobFailed                     a wait ended in Failed or Cancel; carries the job
-    ├── WaitTimedOut (TimeoutError)   a wait took longer than it may; carries the job, which goes on
+    ├── JobFailed                     a wait ended in Failed or Cancel; carries the job (in `model.jobs`)
+    ├── WaitTimedOut (TimeoutError)   a wait took longer than it may; carries the job (in `model.jobs`)
     └── EngineError                   the embedded engine could not do it
 
 Both ends share the tree: the engine raises the `ServiceError` that the client reads back.
