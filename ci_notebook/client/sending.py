@@ -80,6 +80,8 @@ class Sender:
             "cos": f"{bucket}.cos.{region}.myqcloud.com",
             "region": f"ci.{region}.myqcloud.com",
         }
+        # Parsed once: that costs more than a signature.
+        self._urls = {kind: httpx.URL(f"{scheme}://{host}/") for kind, host in self.hosts.items()}
         self._http = httpx.Client(transport=transport, timeout=timeout_s)
 
     def close(self) -> None:
@@ -200,7 +202,7 @@ class Sender:
         target = url_path(path) + (f"?{url_query(asked)}" if asked else "")
         return httpx.Request(
             call.method,
-            f"{self.scheme}://{host}/",
+            self._urls[call.host],
             headers=said,
             content=body.chunks() if body else None,
             # As it stands: httpx would fold `/a/../b`, which is a key of its own, into `/b`.

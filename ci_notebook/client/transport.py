@@ -106,7 +106,11 @@ class _Answer(httpx.SyncByteStream):
     def __init__(self, chunks: Iterable[bytes], request: httpx.Request) -> None:
         self._chunks, self._request = chunks, request
         self._rest = iter(chunks)
-        self._first = next(self._rest, b"")
+        try:
+            self._first = next(self._rest, b"")
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         with _as_transport_error(self._request):
@@ -115,6 +119,7 @@ class _Answer(httpx.SyncByteStream):
             yield from self._rest
 
     def close(self) -> None:
+        """Tell the application that its answer is done with."""
         close = getattr(self._chunks, "close", None)
         if close is not None:
             close()
