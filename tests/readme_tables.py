@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from ci_notebook.engine.acted import ACTED, REFUSED
+from ci_notebook.engine.pictures.acted import ACTED, REFUSED
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.paths import Leaf, leaves
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ci_notebook.engine.calls.routes import App
+from ci_notebook.engine.calls.service import Service
 from ci_notebook.engine.catalogue import Catalogue
 from ci_notebook.engine.database import Database
 from ci_notebook.engine.ledger import Ledger
 from ci_notebook.engine.owners import clear_up
-from ci_notebook.engine.routes import App
-from ci_notebook.engine.service import Service
 from ci_notebook.engine.store import Store
 from ci_notebook.engine.uploads import Uploads
 from ci_notebook.engine.worker import THREAD_PREFIX, Worker

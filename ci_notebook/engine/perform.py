@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ci_notebook.engine.ledger import Job, Ledger
-from ci_notebook.engine.render import Rendered, render
+from ci_notebook.engine.pictures.render import Rendered, render
 from ci_notebook.engine.store import Store, check_key, plain_name
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request

@@ -17,7 +17,7 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
 
 from ci_notebook.engine.app import Engine
-from ci_notebook.engine.objects import MAX_PUT_BYTES
+from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.model.errors import EngineError
 from ci_notebook.wire.codes import CODE_OF_STATUS
 from ci_notebook.wire.errors import error_body

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from ci_notebook.engine.app import Engine
-from ci_notebook.engine.routes import HANDLERS
+from ci_notebook.engine.calls.routes import HANDLERS
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.jobs import Response
 from ci_notebook.wire.operations import CALLS

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.acted import ACTED, BY_THE_SERVICE, HARMLESS, NO_EFFECT_HERE, REFUSED, refuse_unacted
-from ci_notebook.engine.analysis import Analysis
-from ci_notebook.engine.command import Paths, command, refuse_nothing_to_show
-from ci_notebook.engine.marks import prepare
-from ci_notebook.engine.size import plan
+from ci_notebook.engine.pictures.acted import ACTED, BY_THE_SERVICE, HARMLESS, NO_EFFECT_HERE, REFUSED, refuse_unacted
+from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.command import Paths, command, refuse_nothing_to_show
+from ci_notebook.engine.pictures.marks import prepare
+from ci_notebook.engine.pictures.size import plan
 from ci_notebook.model.enhance import (
     ColorEnhance,
     FrameEnhance,

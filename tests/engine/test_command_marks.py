@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ci_notebook.engine import fonts
-from ci_notebook.engine.fonts import FACES, face, missing
-from ci_notebook.engine.marks import image_mark, image_size, place, prepare, text_mark
-from ci_notebook.engine.render import render
-from ci_notebook.engine.size import Size
+from ci_notebook.engine.pictures import fonts
+from ci_notebook.engine.pictures.fonts import FACES, face, missing
+from ci_notebook.engine.pictures.marks import image_mark, image_size, place, prepare, text_mark
+from ci_notebook.engine.pictures.render import render
+from ci_notebook.engine.pictures.size import Size
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.enhance import SDRtoHDR, VideoEnhance

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.render import render
+from ci_notebook.engine.pictures.render import render
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample

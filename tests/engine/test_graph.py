@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_notebook.engine.analysis import Analysis
-from ci_notebook.engine.graph import STAGES, chain, stages
-from ci_notebook.engine.size import LARGEST, plan
+from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.graph import STAGES, chain, stages
+from ci_notebook.engine.pictures.size import LARGEST, plan
 from ci_notebook.model.enhance import (
     ColorEnhance,
     FrameEnhance,

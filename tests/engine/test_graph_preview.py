@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ci_notebook.engine.analysis import analyse
-from ci_notebook.engine.preview import preview
-from ci_notebook.engine.render import render
+from ci_notebook.engine.pictures.analysis import analyse
+from ci_notebook.engine.pictures.preview import preview
+from ci_notebook.engine.pictures.render import render
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture

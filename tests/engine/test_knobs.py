@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ci_notebook.engine.analysis import Analysis, analyse
-from ci_notebook.engine.graph import chosen
-from ci_notebook.engine.preview import preview
-from ci_notebook.engine.render import render
+from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.graph import chosen
+from ci_notebook.engine.pictures.preview import preview
+from ci_notebook.engine.pictures.render import render
 from ci_notebook.media import look
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info

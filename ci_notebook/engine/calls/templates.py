@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from ci_notebook.engine.catalogue import TemplateRow
-from ci_notebook.engine.exchange import Answer, Exchange
-from ci_notebook.engine.service import (
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.calls.service import (
     Handler,
     Service,
     body_of,
@@ -17,6 +16,7 @@ from ci_notebook.engine.service import (
     word_in_query,
     xml_answer,
 )
+from ci_notebook.engine.catalogue import TemplateRow
 from ci_notebook.model.jobs import time_text
 from ci_notebook.model.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.wire.xml import loads

@@ -13,9 +13,9 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
-from ci_notebook.engine import buckets, jobs, looking, multipart, objects, queues, templates
-from ci_notebook.engine.exchange import Answer, Exchange, host_kind, read_exchange
-from ci_notebook.engine.service import Handler, Service
+from ci_notebook.engine.calls import buckets, jobs, looking, multipart, objects, queues, templates
+from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
+from ci_notebook.engine.calls.service import Handler, Service
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.errors import error_body, service_error
 from ci_notebook.wire.signing import verify

@@ -10,8 +10,8 @@ from typing import BinaryIO, Final
 
 from lxml import etree
 
-from ci_notebook.engine.exchange import CHUNK_BYTES, Answer, Exchange
-from ci_notebook.engine.service import Handler, Service, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
+from ci_notebook.engine.calls.service import Handler, Service, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.store import Stored
 from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import url_path

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_notebook.engine.acted import refuse_unacted
-from ci_notebook.engine.analysis import Analysis, analyse
-from ci_notebook.engine.command import Paths, command, refuse_missing, refuse_nothing_to_show
-from ci_notebook.engine.encoders import extension, video_codec
-from ci_notebook.engine.marks import prepare
-from ci_notebook.engine.size import length_s, plan
+from ci_notebook.engine.pictures.acted import refuse_unacted
+from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.command import Paths, command, refuse_missing, refuse_nothing_to_show
+from ci_notebook.engine.pictures.encoders import extension, video_codec
+from ci_notebook.engine.pictures.marks import prepare
+from ci_notebook.engine.pictures.size import length_s, plan
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.model.enhance import VideoEnhance

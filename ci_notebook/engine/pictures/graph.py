@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 import re
 
-from ci_notebook.engine.analysis import Analysis
-from ci_notebook.engine.size import Plan, length_s, plan, rates
+from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.size import Plan, length_s, plan, rates
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from ci_notebook.engine.exchange import Answer, Exchange
-from ci_notebook.engine.service import (
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.calls.service import (
     Handler,
     Service,
     argument,

@@ -7,8 +7,16 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from ci_notebook.engine.analysis import Analysis
-from ci_notebook.engine.graph import AFTER_MARKS, DIFFUSE_WHITE, HDR_TRANSFERS, MOTION, SCALE_MATRICES, STAGES, stages
+from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.graph import (
+    AFTER_MARKS,
+    DIFFUSE_WHITE,
+    HDR_TRANSFERS,
+    MOTION,
+    SCALE_MATRICES,
+    STAGES,
+    stages,
+)
 from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance

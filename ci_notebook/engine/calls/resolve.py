@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from ci_notebook.engine.calls.service import refuse
 from ci_notebook.engine.catalogue import Catalogue, TemplateRow, template_not_found
-from ci_notebook.engine.service import refuse
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.rules import in_force, problems

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from ci_notebook.engine.detail import detail_of
-from ci_notebook.engine.exchange import Answer, Exchange
-from ci_notebook.engine.ledger import Job, Wanted
-from ci_notebook.engine.resolve import with_templates
-from ci_notebook.engine.service import (
+from ci_notebook.engine.calls.detail import detail_of
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.calls.resolve import with_templates
+from ci_notebook.engine.calls.service import (
     Handler,
     Service,
     argument,
@@ -20,6 +19,7 @@ from ci_notebook.engine.service import (
     word_in_query,
     xml_answer,
 )
+from ci_notebook.engine.ledger import Job, Wanted
 from ci_notebook.engine.store import check_key
 from ci_notebook.model.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
 from ci_notebook.wire.errors import service_error

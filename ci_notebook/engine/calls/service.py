@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.catalogue import Bucket, Catalogue
-from ci_notebook.engine.exchange import Answer, Exchange
 from ci_notebook.engine.ledger import Ledger
 from ci_notebook.engine.store import Store
 from ci_notebook.engine.uploads import Uploads

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_notebook.engine.fonts import face
-from ci_notebook.engine.size import LARGEST, Size
+from ci_notebook.engine.pictures.fonts import face
+from ci_notebook.engine.pictures.size import LARGEST, Size
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.watermark import Image, SlideConfig, Text, Watermark
 

@@ -6,9 +6,8 @@ import dataclasses
 import datetime as dt
 from typing import Final, cast
 
-from ci_notebook.engine.catalogue import QueueRow
-from ci_notebook.engine.exchange import Answer, Exchange
-from ci_notebook.engine.service import (
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.calls.service import (
     Handler,
     Service,
     argument,
@@ -19,6 +18,7 @@ from ci_notebook.engine.service import (
     word_in_query,
     xml_answer,
 )
+from ci_notebook.engine.catalogue import QueueRow
 from ci_notebook.model.jobs import time_text
 from ci_notebook.model.queues import NotifyConfig, Queue, QueueRequest, QueueResponse, QueueState
 from ci_notebook.wire.xml import dumps, loads

@@ -7,7 +7,7 @@ documented.
 
 from __future__ import annotations
 
-from ci_notebook.engine.graph import HDR_TRANSFERS
+from ci_notebook.engine.pictures.graph import HDR_TRANSFERS
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError

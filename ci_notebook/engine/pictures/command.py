@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_notebook.engine.analysis import Analysis
-from ci_notebook.engine.encoders import (
+from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.encoders import (
     AUDIO_ENCODERS,
     VIDEO_ENCODERS,
     audio_arguments,
@@ -18,9 +18,9 @@ from ci_notebook.engine.encoders import (
     video_arguments,
     video_codec,
 )
-from ci_notebook.engine.graph import AFTER_MARKS, SCALE_MATRICES, STAGES, depth, pixel_format, stages
-from ci_notebook.engine.marks import Overlay
-from ci_notebook.engine.size import length_s
+from ci_notebook.engine.pictures.graph import AFTER_MARKS, SCALE_MATRICES, STAGES, depth, pixel_format, stages
+from ci_notebook.engine.pictures.marks import Overlay
+from ci_notebook.engine.pictures.size import length_s
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
