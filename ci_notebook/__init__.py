@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ci_notebook.client.credentials import Credentials
     from ci_notebook.client.job import Job
+    from ci_notebook.client.objects import Clip
     from ci_notebook.experiment.sweep import Sweep, grid
     from ci_notebook.lab import Lab, connect
     from ci_notebook.media.samples import sample
@@ -61,6 +62,7 @@ __version__ = "0.1.0"
 _HOME = {
     "client.credentials": ("Credentials",),
     "client.job": ("Job",),
+    "client.objects": ("Clip",),
     "experiment.sweep": ("Sweep", "grid"),
     "lab": ("Lab", "connect"),
     "media.samples": ("sample",),
@@ -71,7 +73,8 @@ _HOME = {
     "model.transcode": (
         "Audio",
         "AudioMix",
-        "ClipConfig",
+        "Clip",
+    "ClipConfig",
         "Container",
         "DashEncrypt",
         "EffectConfig",
@@ -95,6 +98,7 @@ __all__ = [
     "AudioMix",
     "BudgetExceeded",
     "CIError",
+    "Clip",
     "ClipConfig",
     "ColorEnhance",
     "Container",

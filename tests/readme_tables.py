@@ -15,7 +15,8 @@ README = Path(__file__).parent.parent / "README.md"
 
 def table() -> str:
     """Return the table as Markdown, a row a leaf that can be sent, a heading a stage."""
-    rows = ["| Leaf below `Operation` | Takes | When absent | What it does | Sent | Engine |", "|---|---|---|---|---|---|"]
+    head = "| Leaf below `Operation` | Takes | When absent | What it does | Sent | Engine |"
+    rows = [head, "|---|---|---|---|---|---|"]
     rows += [_row(leaf) for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
     return "\n".join(rows)
 
@@ -32,10 +33,7 @@ def written(text: str) -> str:
 
 def _row(leaf: Leaf) -> str:
     param = leaf.part.param
-    if leaf.path in ACTED:
-        engine = "acted on"
-    else:
-        engine = f"refused: {REFUSED[leaf.path]}"
+    engine = "acted on" if leaf.path in ACTED else f"refused: {REFUSED[leaf.path]}"
     many = " (repeat)" if not leaf.single else ""
     cells = (f"`{leaf.path}`{many}", leaf.part.allowed(), param.default or "–", param.help, "yes", engine)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

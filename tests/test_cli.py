@@ -1,0 +1,46 @@
+"""The terminal's verbs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from ci_notebook.cli import copy_tutorials, main, tutorials
+
+
+def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
+    assert copy_tutorials(tmp_path) == []
+    names = {path.name for path in tutorials().glob("*.ipynb")}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    (tmp_path / "01_quickstart.ipynb").write_text("my own")
+    assert copy_tutorials(tmp_path) == ["01_quickstart.ipynb"]
+    assert (tmp_path / "01_quickstart.ipynb").read_text() == "my own"
+
+
+def test_serve_prints_made_up_keys_once_and_the_address_and_stops_on_sigterm(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TENCENTCLOUD_")}
+    command = [sys.executable, "-m", "ci_notebook.cli", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        lines = [server.stdout.readline() for _ in range(4)]
+        said = "".join(lines)
+        assert said.count("TENCENTCLOUD_SECRET_ID=") == said.count("TENCENTCLOUD_SECRET_KEY=") == 1
+        address = lines[3].split()[2]
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(address)  # noqa: S310  our own server on loopback
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_serve_with_half_a_key_says_which_half_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDhalf")
+    assert main(["serve", "--root", str(tmp_path)]) == 1
+    assert "TENCENTCLOUD_SECRET_KEY is not set" in capsys.readouterr().err

@@ -1,0 +1,122 @@
+"""The lab: what a notebook types, on the embedded engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ci_notebook as ci
+from ci_notebook.engine.app import Engine
+from ci_notebook.engine.serve import Listener
+from ci_notebook.lab import BUCKET, REGION
+from ci_notebook.model.errors import CredentialsError, NotFound, SignatureRefused, UnknownKey
+
+SHARPER = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ci.Lab]:
+    with ci.connect(home=tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def clip(lab: ci.Lab, tmp_path_factory: pytest.TempPathFactory) -> ci.Clip:
+    """Half a second of the sample, small, so that a job takes about one."""
+    from ci_notebook.media.ffmpeg import run
+
+    small = tmp_path_factory.mktemp("clip") / "small.mp4"
+    run(["-i", ci.sample(), "-t", "0.5", "-vf", "scale=320:180", small], total_s=0.5)
+    return lab.upload(small)
+
+
+def test_a_setting_becomes_a_job_and_the_job_a_file(lab: ci.Lab, clip: ci.Clip, tmp_path: Path) -> None:
+    job = lab.submit(clip, SHARPER).wait()
+    assert job.state == "Success"
+    assert job.download(tmp_path).stat().st_size == job.detail.operation.media_info.format.size  # type: ignore[union-attr]
+    assert lab.job(job.id).state == "Success"
+    assert job.id in [one.id for one in lab.jobs()]
+
+
+def test_six_runs_do_what_the_quickstart_says(lab: ci.Lab, clip: ci.Clip) -> None:
+    runs = lab.run(clip, ci.grid(SHARPER, SharpenLevel=[0, 5, 10], Resolution=[None, "sdtohd"]))
+    df = runs.to_frame()
+    assert list(df["state"]) == ["Success"] * 6
+    for resolution, rows in df.groupby(df["SuperResolution.Resolution"].isna()):
+        assert set(rows["width"]) == {320 if resolution else 640}
+        assert set(rows["height"]) == {180 if resolution else 360}
+        assert rows.sort_values("MsSharpen.SharpenLevel")["sharpness"].is_monotonic_increasing
+
+
+def test_what_was_run_before_is_not_run_again(lab: ci.Lab, clip: ci.Clip) -> None:
+    settings = ci.grid(SHARPER, SharpenLevel=[7])
+    first = lab.run(clip, settings, scores=False)
+    again = lab.run(clip, settings, scores=False)
+    assert [run.job.job_id for run in first] == [run.job.job_id for run in again]  # type: ignore[union-attr]
+
+
+def test_pictures_are_embedded_and_captioned_by_the_setting(lab: ci.Lab, clip: ci.Clip) -> None:
+    job = lab.submit(clip, SHARPER).wait()
+    pictures = lab.look(clip, job, at_s=[0, 0.2])
+    assert [one.caption for one in pictures] == [
+        "small.mp4 at 0 s",
+        "small.mp4 at 0.2 s",
+        "MsSharpen.SharpenLevel 5 at 0 s",
+        "MsSharpen.SharpenLevel 5 at 0.2 s",
+    ]
+    assert pictures._repr_html_().count("data:image/jpeg;base64,") == 4
+
+
+def test_the_result_of_a_failed_job_says_why(lab: ci.Lab, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video at all")
+    job = lab.submit(lab.upload(tmp_path / "text.mp4"), SHARPER)
+    with pytest.raises(ci.JobFailed, match="ResourceNotSupported"):
+        job.wait()
+    assert "ResourceNotSupported" in lab.result_html(job)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "words"),
+    [
+        (lambda lab: lab.submit("input/none.mp4", SHARPER), NotFound, "Input.Object .* 'input/none.mp4'. Upload it"),
+        (lambda lab: lab.job("j0"), NotFound, "no job has the id j0"),
+        (lambda lab: lab.submit("a", SHARPER, user_data="a\nb"), ci.ParameterError, "UserData .* 1024 printable ASCII"),
+        (lambda lab: lab.submit("a", SHARPER, watermark_template_id="abcd"), ci.ParameterError, "WatermarkTemplateId"),
+        (lambda lab: lab.submit("a"), ci.ParameterError, "TemplateId or VideoEnhance"),
+        (lambda lab: ci.connect("b-1250000000"), ci.ParameterError, "region"),
+        (lambda lab: ci.connect("b-1250000000", region="ap-chongqing"), CredentialsError, "TENCENTCLOUD_SECRET_ID"),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(lab: ci.Lab, ask: object, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        ask(lab)  # type: ignore[operator]
+
+
+def test_the_same_lines_work_over_a_port_and_a_wrong_key_is_told_from_an_unknown_one(tmp_path: Path) -> None:
+    keys = ci.Credentials("AKIDmine", "a-secret-of-mine")
+    engine = Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys={"AKIDmine": "a-secret-of-mine"})
+    with engine, Listener(engine) as listener:
+        listener.start()
+
+        def far(credentials: ci.Credentials) -> ci.Lab:
+            return ci.connect(BUCKET, region=REGION, endpoint=listener.address, credentials=credentials, home=tmp_path)
+
+        with far(keys) as lab:
+            clip = lab.upload(ci.sample())
+            assert lab.submit(clip, SHARPER).state == "Submitted"
+        with far(ci.Credentials("AKIDother", "nobody-knows")) as lab, pytest.raises(UnknownKey) as unknown:
+            lab.submit(clip, SHARPER)
+        with far(ci.Credentials("AKIDmine", "nobody-knows")) as lab, pytest.raises(SignatureRefused) as refused:
+            lab.submit(clip, SHARPER)
+    assert "SecretKey" in str(refused.value)
+    for error in (unknown.value, refused.value):
+        assert "nobody-knows" not in f"{error!r}{error}"
+
+
+def test_nothing_secret_shows_in_the_lab(lab: ci.Lab) -> None:
+    assert lab.engine is not None
+    (secret,) = lab.engine._keys.values()
+    assert len(secret) > 16
+    assert str(secret) not in repr(lab) + repr(lab.client) + repr(vars(lab)) + repr(vars(lab.client)) + repr(lab.engine)
