@@ -253,11 +253,20 @@ def test_dropping_the_pictures_of_an_enhancement_is_refused_by_name() -> None:
         refuse_nothing_to_show(silent)
 
 
-@pytest.mark.parametrize("codec", ["H.264", "VP9", None])
-def test_hdr_is_refused_where_its_codec_could_not_be_played(codec: str | None) -> None:
-    made = dataclasses.replace(setting(codec=codec), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"))
-    with pytest.raises(EngineError, match=r"Codec .* Use H\.265"):
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"codec": "VP8"}, r"Video\.Codec VP8 .* Use H\.265"),
+        ({"codec": "VP9"}, r"Video\.Codec VP9 .* Use H\.265"),
+        ({"profile": "high"}, r"Video\.Profile high .* Set it to auto"),
+        ({"codec": "H.265", "pixfmt": "yuv420p"}, r"Video\.Pixfmt yuv420p .* Leave it out"),
+    ],
+)
+def test_hdr_is_refused_by_name_where_ten_bits_have_no_room(asked: dict[str, str], named: str) -> None:
+    made = dataclasses.replace(setting(**asked), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"))
+    with pytest.raises(EngineError, match=named) as caught:
         refuse_nothing_to_show(made)
+    assert caught.value.code == "InvalidArgument"
 
 
 def test_without_transcode_the_output_is_a_good_mp4() -> None:

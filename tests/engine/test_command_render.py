@@ -15,7 +15,7 @@ from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.media.score import compare
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import FrameEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.enhance import FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.media_info import AudioStream, VideoStream
@@ -160,22 +160,6 @@ def test_doubling_gives_exactly_twice_the_pictures_and_no_more_time(short: Path,
     assert after is not None and before.num_frames is not None
     assert (after.num_frames, after.fps) == (2 * before.num_frames, 50.0)
     assert first_video(media_info(path)).duration == pytest.approx(before.duration, abs=0.03)
-
-
-@pytest.mark.parametrize(("mode", "transfer"), [("HDR10", "smpte2084"), ("HLG", "arib-std-b67")])
-def test_hdr_is_ten_bits_of_bt2020_and_says_so(mode: str, transfer: str, short: Path, tmp_path: Path) -> None:
-    pictures, _, path = made(short, tmp_path, video=Video(codec="H.265"), sdr_to_hdr=SDRtoHDR(hdr_mode=mode))  # type: ignore[arg-type]
-    assert pictures is not None
-    assert (pictures.pix_format, pictures.profile, pictures.codec_tag_string) == ("yuv420p10le", "Main 10", "hvc1")
-    assert (pictures.color_primaries, pictures.color_transfer) == ("bt2020", transfer)
-    assert np.abs(picture(path, 0.2).mean(axis=(0, 1)) - picture(short, 0.2).mean(axis=(0, 1))).max() < 4
-
-
-def test_hdr_goes_back_to_sdr_when_asked(short: Path, tmp_path: Path) -> None:
-    _, _, hdr = made(short, tmp_path / "hdr", video=Video(codec="H.265"), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"))
-    back, _, path = made(hdr, tmp_path, video=Video(crf=12.0), trans_config=TransConfig(is_hdr2_sdr=True))
-    assert back is not None and back.color_transfer == "bt709" and back.pix_format == "yuv420p"
-    assert np.abs(picture(path, 0.2).mean(axis=(0, 1)) - picture(short, 0.2).mean(axis=(0, 1))).max() < 8
 
 
 def test_base_and_enhance_are_different_pictures(short: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_notebook.engine.pictures import hdr
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.encoders import (
     AUDIO_ENCODERS,
@@ -129,8 +130,5 @@ def refuse_nothing_to_show(setting: VideoEnhance) -> None:
             f"enhance. Add Video to Transcode (Codec is enough), and choose a container with pictures, not {kind}.",
             code="InvalidArgument",
         )
-    if setting.sdr_to_hdr is not None and codec != "H.265":
-        raise EngineError(
-            f"VideoEnhance.SDRtoHDR needs ten bits: Transcode.Video.Codec {codec} would not be played. Use H.265.",
-            code="InvalidArgument",
-        )
+    if codec is not None:
+        hdr.refuse_eight_bits(setting, codec)

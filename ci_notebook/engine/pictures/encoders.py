@@ -7,7 +7,7 @@ documented.
 
 from __future__ import annotations
 
-from ci_notebook.engine.pictures.graph import HDR_TRANSFERS
+from ci_notebook.engine.pictures import hdr
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
@@ -73,7 +73,7 @@ def video_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     video = transcode_of(setting).video
     if codec is None or video is None:
         return ["-vn"]
-    made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting)]
+    made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting), *hdr.tags(setting)]
     if video.gop is not None:
         made += ["-g", str(video.gop)]
     return made + _quality(codec, video, setting, source)
@@ -117,28 +117,32 @@ def container_arguments(setting: VideoEnhance) -> list[str]:
     return [*made, "-f", MUXERS[kind][1]]
 
 
-def _h264(video: Video, _: VideoEnhance) -> list[str]:
+def _h264(video: Video, setting: VideoEnhance) -> list[str]:
     made = ["-preset", str(video.preset or "medium")]
-    plain = (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p")
-    profile = video.profile or "high"
-    if video.pixfmt == "auto":
-        profile = "auto"  # documented
-    elif not plain:
-        if video.profile not in (None, "auto"):
-            raise EngineError(
-                f"{_VIDEO}.Profile {video.profile} holds 4:2:0 pictures only; Pixfmt is {video.pixfmt}. "
-                "Set Profile to auto, or leave it out.",
-                code="InvalidArgument",
-            )
-        profile = "auto"
+    profile = _h264_profile(video, setting)
     if profile != "auto":
         made += ["-profile:v", profile]
     if (video.pixfmt or "").startswith("yuvj"):
         made += ["-color_range", "pc"]
+    params = list(hdr.params("H.264", setting))
     if video.interlaced:
-        made += ["-flags:v", "+ilme+ildct+bitexact", "-x264-params", "tff=1"]
-        return made
-    return [*made, "-flags:v", "+bitexact"]
+        params.append("tff=1")
+    made += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
+    return [*made, "-x264-params", ":".join(params)] if params else made
+
+
+def _h264_profile(video: Video, setting: VideoEnhance) -> str:
+    if video.pixfmt == "auto" or setting.sdr_to_hdr is not None:
+        return "auto"  # the first is documented, the second means High 10
+    if (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p"):
+        return video.profile or "high"
+    if video.profile not in (None, "auto"):
+        raise EngineError(
+            f"{_VIDEO}.Profile {video.profile} holds 4:2:0 pictures of eight bits only; Pixfmt is {video.pixfmt}. "
+            "Set Profile to auto, or leave it out.",
+            code="InvalidArgument",
+        )
+    return "auto"
 
 
 def _h265(_: Video, setting: VideoEnhance) -> list[str]:
@@ -146,18 +150,8 @@ def _h265(_: Video, setting: VideoEnhance) -> list[str]:
     params = ["log-level=error", "info=0"]
     made = ["-preset", "fast"]
     if setting.sdr_to_hdr is not None:
-        mode = setting.sdr_to_hdr.hdr_mode or "HDR10"
-        made += [
-            "-profile:v", "main10", "-color_primaries", "bt2020", "-color_trc", HDR_TRANSFERS[mode],
-            "-colorspace", "bt2020nc", "-color_range", "tv",
-        ]  # fmt: skip
-        params.append("repeat-headers=1")
-        if mode == "HDR10":
-            # A display of P3 primaries and 1000 cd/m²; no light of ours is over diffuse white.
-            params += [
-                "hdr10=1", "hdr10-opt=1", "max-cll=203,203",
-                "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)",
-            ]  # fmt: skip
+        made += ["-profile:v", "main10"]
+        params += ["repeat-headers=1", *hdr.params("H.265", setting)]
     return [*made, "-x265-params", ":".join(params)]
 
 
@@ -170,8 +164,9 @@ def _vp9(_: Video, __: VideoEnhance) -> list[str]:
     return ["-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
 
 
-def _av1(video: Video, _: VideoEnhance) -> list[str]:
-    return ["-preset", str(video.preset or 5)]
+def _av1(video: Video, setting: VideoEnhance) -> list[str]:
+    params = hdr.params("AV1", setting)
+    return ["-preset", str(video.preset or 5), *(("-svtav1-params", ":".join(params)) if params else ())]
 
 
 _CODECS = {"H.264": _h264, "H.265": _h265, "VP8": _vp8, "VP9": _vp9, "AV1": _av1}

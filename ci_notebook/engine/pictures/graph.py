@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 import re
 
+from ci_notebook.engine.pictures import hdr
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.size import Plan, length_s, plan, rates
 from ci_notebook.media.probe import first_video
@@ -32,9 +33,7 @@ STAGES = (
 )  # fmt: skip
 MOTION = frozenset({"slower", "motion", "faster"})  # what a single picture has no part in
 AFTER_MARKS = frozenset({"range"})
-HDR_TRANSFERS = {"HDR10": "smpte2084", "HLG": "arib-std-b67"}
 SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's word is not zscale's
-DIFFUSE_WHITE = 203  # cd/m² of SDR white inside HDR, as BT.2408 says
 
 
 def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
@@ -79,6 +78,8 @@ def chosen(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
 
 def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
     """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and pictures have them."""
+    if setting.sdr_to_hdr is not None:
+        return hdr.PIXEL_FORMAT
     video = setting.transcode.video if setting.transcode else None
     codec = video.codec if video else None
     own = first_video(source).pix_format or "yuv420p"
@@ -88,13 +89,12 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
             return own
     elif video and video.pixfmt:
         return video.pixfmt.replace("yuvj", "yuv")
-    deep = setting.sdr_to_hdr is not None or (depth(source) and codec in ("H.265", "AV1"))
-    return "yuv420p10le" if deep else "yuv420p"
+    return "yuv420p10le" if depth(source) and codec in ("H.265", "AV1") else "yuv420p"
 
 
 def is_hdr(source: MediaInfo) -> bool:
     """Say whether the source's light is coded as HDR10 or HLG."""
-    return first_video(source).color_transfer in HDR_TRANSFERS.values()
+    return first_video(source).color_transfer in hdr.TRANSFERS.values()
 
 
 def depth(source: MediaInfo) -> str:
@@ -111,7 +111,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
     if config and config.is_hdr2_sdr and is_hdr(source):
         # From light on display and back: mobius keeps SDR's range as it is and bends what is above white.
         filters += [
-            f"zscale=t=linear:npl={DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
+            f"zscale=t=linear:npl={hdr.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
         ]  # fmt: skip
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
@@ -228,10 +228,10 @@ def _sharpen(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
 
 
 def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
-    if setting.sdr_to_hdr is None:
+    mode = hdr.mode_of(setting)
+    if mode is None:
         # Said, because players take untagged pictures for BT.601 or BT.709 by their height, which may change here.
         return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
-    mode = setting.sdr_to_hdr.hdr_mode or "HDR10"
     if is_hdr(source):
         raise EngineError(
             f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.",
@@ -239,7 +239,7 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
         )
     known = first_video(source).color_primaries
     primaries = known if known in ("bt709", "bt470bg", "smpte170m") else "bt709"
-    into = f"t={HDR_TRANSFERS[mode]}:p=bt2020:m=bt2020nc:r=tv:npl={DIFFUSE_WHITE}"
+    into = f"t={hdr.TRANSFERS[mode]}:p=bt2020:m=bt2020nc:r=tv:npl={hdr.DIFFUSE_WHITE}"
     return (f"zscale=tin=bt709:min={analysis.matrix}:pin={primaries}:rin=tv:{into}",)
 
 

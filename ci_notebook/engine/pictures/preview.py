@@ -7,11 +7,10 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from ci_notebook.engine.pictures import hdr
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.graph import (
     AFTER_MARKS,
-    DIFFUSE_WHITE,
-    HDR_TRANSFERS,
     MOTION,
     SCALE_MATRICES,
     STAGES,
@@ -54,10 +53,14 @@ def picture_filters(
     matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     made = stages(setting, _still(source, wide, high), dataclasses.replace(analysis, interlaced=False))
     work = [one for stage in STAGES if stage not in MOTION | AFTER_MARKS for one in made[stage]]
-    if setting.sdr_to_hdr is not None:
-        transfer = HDR_TRANSFERS[setting.sdr_to_hdr.hdr_mode or "HDR10"]
-        back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={DIFFUSE_WHITE}"
-        work += [*made["range"], "format=yuv420p10le", f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"]
+    mode = hdr.mode_of(setting)
+    if mode is not None:
+        back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={hdr.DIFFUSE_WHITE}"
+        work += [
+            *made["range"],
+            f"format={hdr.PIXEL_FORMAT}",
+            f"zscale=tin={hdr.TRANSFERS[mode]}:min=bt2020nc:pin=bt2020:rin=tv:{back}",
+        ]
         matrix_out = "bt709"
     else:
         matrix_out = matrix
@@ -67,7 +70,7 @@ def picture_filters(
         f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags={exact}",
         "format=yuv420p",
         *work,
-        "format=yuv444p" if setting.sdr_to_hdr is not None else "null",
+        "format=yuv444p" if mode is not None else "null",
         # A JPEG is BT.601 over the full range, whatever the video is.
         f"scale={size}:flags={exact}:in_color_matrix={matrix_out}:in_range=tv:out_color_matrix=bt601:out_range=pc",
         "format=yuvj444p",
