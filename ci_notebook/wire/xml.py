@@ -3,17 +3,21 @@
 The rule of this file: what was read is written back as it was. A node remembers, where it
 matters, the order of its tags and the spelling of its numbers (`25.000000`), and keeps what no
 declaration knows. Changing a part with `dataclasses.replace` forgets the spelling, not the unknown.
+
+Every call goes through here twice, so what a class declares is laid out once (`_reading`,
+`_writing`), and text is written as text: an element tree is made only of what nobody declared.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from lxml import etree
 
 from ci_notebook.model.errors import CIError
-from ci_notebook.model.node import Node, Part, Unknown, part_by_tag, parts, tag_of
+from ci_notebook.model.node import Node, Part, Unknown, once_a_class, part_by_tag, parts, tag_of
 
 N = TypeVar("N", bound=Node)
 
@@ -61,46 +65,110 @@ def loads(cls: type[N], data: bytes, *, root: str = "") -> N:
 
 def dumps(node: Node, root: str = "", *, pretty: bool = False) -> bytes:
     """Return the XML of a node, UTF-8 with a declaration. `root` defaults to the class's name."""
-    element = element_of(node, root)
     if pretty:
+        element = element_of(node, root)
         etree.indent(element)
-    return etree.tostring(element, xml_declaration=True, encoding="utf-8", pretty_print=pretty)
+        return etree.tostring(element, xml_declaration=True, encoding="utf-8", pretty_print=True)
+    out = ["<?xml version='1.0' encoding='utf-8'?>\n"]
+    _write(node, root or tag_of(type(node)), out)
+    return "".join(out).encode()
+
+
+def element_of(node: Node, tag: str = "") -> etree._Element:
+    """Return the element that stands for a node."""
+    out: list[str] = []
+    _write(node, tag or tag_of(type(node)), out)
+    return etree.fromstring("".join(out))
+
+
+# Reading
+
+
+class _Known(NamedTuple):
+    """What reading needs of one part: `place` in the order of the wire, and how its text is read.
+
+    `value` gives the value and whether it would be written as that text; None means that text is
+    the value. `is_own` is False under another spelling of the tag.
+    """
+
+    part: Part
+    name: str
+    place: int
+    is_own: bool
+    many: bool
+    node: type[Node] | None
+    value: Callable[[str], tuple[Any, bool]] | None
+
+
+@once_a_class
+def _reading(cls: type[Node]) -> tuple[dict[str, _Known], dict[str, Any]]:
+    """Return the parts of a class by tag, and the values of a node that says nothing."""
+    order = {part.tag: place for place, part in enumerate(parts(cls))}
+    known = {
+        tag: _Known(part, part.name, order[part.tag], tag == part.tag, part.many, part.node, _value_of(part))
+        for tag, part in part_by_tag(cls).items()
+    }
+    return known, {part.name: () if part.many else None for part in parts(cls)} | {"unknown": ()}
+
+
+def _value_of(part: Part) -> Callable[[str], tuple[Any, bool]] | None:
+    if part.node is not None or (part.kind is str and not part.choices and not part.auto):
+        return None
+
+    def read_text(text: str) -> tuple[Any, bool]:
+        value = part.parse(text)
+        return value, value is not None and part.text(value) == text
+
+    remembered = functools.lru_cache(maxsize=128)(read_text)
+    # Long text on a leaf of numbers is somebody's mistake, and not worth remembering.
+    return lambda text: remembered(text) if len(text) <= 32 else read_text(text)
 
 
 def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
     """Return the node that an element stands for (see `loads`)."""
     if depth > MAX_DEPTH:
         raise MalformedXML(f"the XML is nested more than {MAX_DEPTH} deep")
-    known = part_by_tag(cls)
-    values: dict[str, Any] = {part.name: () if part.many else None for part in parts(cls)}
+    by_tag, blank = _reading(cls)
+    values = blank.copy()
     unknown: list[Unknown] = []
-    as_read: list[_AsRead] = []
     seen: set[str] = set()
-    as_declared = True
+    last, as_declared = 0, True
     for child in element:
-        part = known.get(child.tag)
-        is_second = part is not None and not part.many and part.tag in seen
-        is_odd = part is not None and part.node is None and len(child) > 0
-        if part is None or is_second or is_odd:
+        known = by_tag.get(child.tag)
+        if known is None or _is_odd(known, child, seen):
             unknown.append(_unknown(child, depth + 1))
-            as_read.append(_AsRead(child.tag, None, None))
             as_declared = False
             continue
-        seen.add(part.tag)
-        text: str | None = None
-        if part.node is not None:
-            value: Any = read(part.node, child, depth + 1)
+        part, name, place, is_own, many, node, value_of = known
+        value: Any
+        if node is not None:
+            value = read(node, child, depth + 1)
+        elif value_of is None:
+            value = child.text or ""
         else:
-            text = child.text or ""
-            value = part.parse(text)
-            as_declared = as_declared and value is not None and part.text(value) == text
-        values[part.name] = (*values[part.name], value) if part.many else value
-        as_read.append(_AsRead(child.tag, part, text))
+            value, is_as_written = value_of(child.text or "")
+            as_declared = as_declared and is_as_written
+        if many and name in seen:
+            values[name].append(value)
+        else:
+            values[name] = [value] if many else value
+            seen.add(name)
+        as_declared = as_declared and is_own and place >= last
+        last = place
+    for name in seen:
+        if type(values[name]) is list:
+            values[name] = tuple(values[name])
+    values["unknown"] = tuple(unknown)
+    if not as_declared:
+        values["_as_read"] = _as_read(by_tag, element)
     made = cls.__new__(cls)
-    made.__dict__.update(values, unknown=tuple(unknown))
-    if not as_declared or [one.tag for one in as_read] != _declared_order(cls, as_read):
-        made.__dict__["_as_read"] = tuple(as_read)
+    object.__setattr__(made, "__dict__", values)
     return made
+
+
+def _is_odd(known: _Known, child: etree._Element, seen: set[str]) -> bool:
+    """Say whether a declared tag is not what was declared: a second one, or nodes where a leaf is due."""
+    return (not known.many and known.name in seen) or (known.node is None and len(child) > 0)
 
 
 class _AsRead(NamedTuple):
@@ -111,46 +179,17 @@ class _AsRead(NamedTuple):
     text: str | None
 
 
-def element_of(node: Node, tag: str = "") -> etree._Element:
-    """Return the element that stands for a node."""
-    element = etree.Element(tag or tag_of(type(node)))
-    _fill(element, node)
-    return element
-
-
-def _declared_order(cls: type[Node], as_read: list[_AsRead]) -> list[str]:
-    count = Counter(one.tag for one in as_read)
-    return [part.tag for part in parts(cls) for _ in range(count[part.tag])]
-
-
-def _fill(element: etree._Element, node: Node) -> None:
-    waiting = {part.name: _listed(part, getattr(node, part.name)) for part in parts(type(node))}
-    unknown = list(node.unknown)
-    for tag, part, text in node.__dict__.get("_as_read", ()):
-        if part is None:
-            _put_unknown(element, unknown.pop(0))
-        elif waiting[part.name]:
-            _put(element, tag, part, waiting[part.name].pop(0), text)
-        else:  # an empty leaf that says nothing
-            etree.SubElement(element, tag)
-    for part in parts(type(node)):
-        for value in waiting[part.name]:
-            _put(element, part.tag, part, value, None)
-    for one in unknown:
-        _put_unknown(element, one)
-
-
-def _listed(part: Part, value: Any) -> list[Any]:
-    return list(value) if part.many else [] if value is None else [value]
-
-
-def _put(element: etree._Element, tag: str, part: Part, value: Any, as_read: str | None) -> None:
-    child = etree.SubElement(element, tag)
-    if isinstance(value, Node):
-        _fill(child, value)
-    else:
-        text = as_read if as_read is not None and part.parse(as_read) == value else part.text(value)
-        child.text = text or None
+def _as_read(by_tag: dict[str, _Known], element: etree._Element) -> tuple[_AsRead, ...]:
+    found, seen = [], set[str]()
+    for child in element:
+        tag = str(child.tag)
+        known = by_tag.get(tag)
+        if known is None or _is_odd(known, child, seen):
+            found.append(_AsRead(tag, None, None))
+        else:
+            seen.add(known.name)
+            found.append(_AsRead(tag, known.part, None if known.node else child.text or ""))
+    return tuple(found)
 
 
 def _unknown(element: etree._Element, depth: int) -> Unknown:
@@ -160,8 +199,79 @@ def _unknown(element: etree._Element, depth: int) -> Unknown:
     return Unknown(str(element.tag), "" if children else element.text or "", children)
 
 
-def _put_unknown(element: etree._Element, unknown: Unknown) -> None:
-    child = etree.SubElement(element, unknown.tag)
-    child.text = unknown.text or None
-    for one in unknown.children:
-        _put_unknown(child, one)
+# Writing
+
+
+@once_a_class
+def _writing(cls: type[Node]) -> tuple[tuple[str, Part], ...]:
+    return tuple((part.name, part) for part in parts(cls))
+
+
+def _write(node: Node, tag: str, out: list[str]) -> None:
+    """Append the text of a node."""
+    held = node.__dict__
+    start = len(out)
+    out.append(f"<{tag}>")
+    if "_as_read" in held:
+        _write_as_read(node, out)
+    else:
+        for name, part in _writing(type(node)):
+            value = held[name]
+            if value is None:
+                continue
+            for one in value if part.many else (value,):
+                _write_one(part.tag, part, one, out)
+        for unknown in node.unknown:
+            _write_unknown(unknown, out)
+    if len(out) == start + 1:
+        out[start] = f"<{tag}/>"
+    else:
+        out.append(f"</{tag}>")
+
+
+def _write_as_read(node: Node, out: list[str]) -> None:
+    """Append the children of a node that was read: in their order, then what came to it since."""
+    waiting = {part.name: _listed(part, getattr(node, part.name)) for part in parts(type(node))}
+    unknown = list(node.unknown)
+    for tag, part, text in node.__dict__["_as_read"]:
+        if part is None:
+            _write_unknown(unknown.pop(0), out)
+        elif waiting[part.name]:
+            value = waiting[part.name].pop(0)
+            _write_one(tag, part, value, out, text)
+        else:  # an empty leaf that says nothing
+            out.append(f"<{tag}/>")
+    for part in parts(type(node)):
+        for value in waiting[part.name]:
+            _write_one(part.tag, part, value, out)
+    for one in unknown:
+        _write_unknown(one, out)
+
+
+def _listed(part: Part, value: Any) -> list[Any]:
+    return list(value) if part.many else [] if value is None else [value]
+
+
+def _write_one(tag: str, part: Part, value: Any, out: list[str], as_read: str | None = None) -> None:
+    if part.node is not None:
+        _write(value, tag, out)
+        return
+    if as_read is not None and part.parse(as_read) == value:
+        text = as_read
+    else:
+        text = value if type(value) is str else part.text(value)
+    if "&" in text or "<" in text or ">" in text or "\r" in text:
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    out.append(f"<{tag}>{text}</{tag}>" if text else f"<{tag}/>")
+
+
+def _write_unknown(unknown: Unknown, out: list[str]) -> None:
+    """Append what nobody declared: lxml refuses what is no tag or no text, and writes namespaces."""
+    out.append(etree.tostring(_element_of_unknown(unknown), encoding="unicode"))
+
+
+def _element_of_unknown(unknown: Unknown) -> etree._Element:
+    element = etree.Element(unknown.tag)
+    element.text = unknown.text or None
+    element.extend(_element_of_unknown(one) for one in unknown.children)
+    return element
