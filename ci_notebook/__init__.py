@@ -74,7 +74,7 @@ _HOME = {
         "Audio",
         "AudioMix",
         "Clip",
-    "ClipConfig",
+        "ClipConfig",
         "Container",
         "DashEncrypt",
         "EffectConfig",
