@@ -14,7 +14,7 @@ from typing import TypeVar
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import Operation, Request
-from ci_notebook.model.node import Node, parts
+from ci_notebook.model.node import Node, Part, once_a_class, parts
 from ci_notebook.model.templates import TemplateRequest
 from ci_notebook.model.transcode import Transcode
 from ci_notebook.model.watermark import Watermark
@@ -32,7 +32,10 @@ def check(node: N) -> N:
 
 def problems(node: Node, path: str = "") -> list[ParameterError]:
     """Return everything that is wrong with a tree of nodes. Empty when it can be sent."""
-    return list(_leaf_problems(node, path)) + list(_rule_problems(node, path))
+    found: list[ParameterError] = []
+    _leaf_problems(node, path, found)
+    _rule_problems(node, path, found)
+    return found
 
 
 def in_force(operation: Operation) -> Operation:
@@ -48,34 +51,47 @@ def in_force(operation: Operation) -> Operation:
     return dataclasses.replace(operation, **changes) if changes else operation  # type: ignore[arg-type]
 
 
-def _leaf_problems(node: Node, path: str) -> Found:
+def _leaf_problems(node: Node, path: str, found: list[ParameterError]) -> None:
     for part in parts(type(node)):
-        value = getattr(node, part.name)
-        where = _join(path, part.tag)
-        if part.param.reply and value not in (None, ()):
-            yield ParameterError(where, value, "nothing: only the service sends it", "Leave it out.")
-        elif part.param.required and value in (None, ()):
-            yield ParameterError(where, value, part.allowed() or "a node", "It is required.")
+        value, param = getattr(node, part.name), part.param
+        if value is None or value == ():
+            if param.required:
+                found.append(
+                    ParameterError(_join(path, part.tag), value, part.allowed() or "a node", "It is required.")
+                )
+        elif param.reply:
+            where = _join(path, part.tag)
+            found.append(ParameterError(where, value, "nothing: only the service sends it", "Leave it out."))
         elif part.node is not None and (not part.many or not part.complaint(value)):
-            for number, child in enumerate(value if part.many else () if value is None else (value,), 1):
-                yield from _leaf_problems(child, f"{where}.{number}" if part.many else where)
-        elif refusal := part.complaint(value):
-            yield ParameterError(where, value, refusal, part.param.remedy)
-    known = {part.tag for part in parts(type(node))}
-    for one in node.unknown:
-        if one.tag in known:
-            yield ParameterError(_join(path, one.tag), one.text or one.children, "one plain value, given once")
-
-
-def _rule_problems(node: Node, path: str) -> Found:
-    for rule in RULES.get(type(node), ()):
-        yield from rule(node, path)
-    for part in parts(type(node)):
-        value = getattr(node, part.name)
-        if part.node is not None and value is not None:
+            where = _join(path, part.tag)
             for number, child in enumerate(value if part.many else (value,), 1):
-                if isinstance(child, Node):
-                    yield from _rule_problems(child, _join(path, f"{part.tag}.{number}" if part.many else part.tag))
+                _leaf_problems(child, f"{where}.{number}" if part.many else where, found)
+        elif refusal := part.complaint(value):
+            found.append(ParameterError(_join(path, part.tag), value, refusal, param.remedy))
+    if node.unknown:
+        known = {part.tag for part in parts(type(node))}
+        for one in node.unknown:
+            if one.tag in known:
+                where = _join(path, one.tag)
+                found.append(ParameterError(where, one.text or one.children, "one plain value, given once"))
+
+
+@once_a_class
+def _children(cls: type[Node]) -> tuple[Part, ...]:
+    return tuple(part for part in parts(cls) if part.node is not None)
+
+
+def _rule_problems(node: Node, path: str, found: list[ParameterError]) -> None:
+    for rule in RULES.get(type(node), ()):
+        found.extend(rule(node, path))
+    for part in _children(type(node)):
+        value = getattr(node, part.name)
+        if value is None or value == ():
+            continue
+        for number, child in enumerate(value if part.many else (value,), 1):
+            if isinstance(child, Node):
+                where = _join(path, f"{part.tag}.{number}" if part.many else part.tag)
+                _rule_problems(child, where, found)
 
 
 def _join(path: str, tag: str) -> str:

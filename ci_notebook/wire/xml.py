@@ -11,6 +11,7 @@ Every call goes through here twice, so what a class declares is laid out once (`
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -232,12 +233,12 @@ def _write(node: Node, tag: str, out: list[str]) -> None:
 def _write_as_read(node: Node, out: list[str]) -> None:
     """Append the children of a node that was read: in their order, then what came to it since."""
     waiting = {part.name: _listed(part, getattr(node, part.name)) for part in parts(type(node))}
-    unknown = list(node.unknown)
+    unknown = deque(node.unknown)
     for tag, part, text in node.__dict__["_as_read"]:
         if part is None:
-            _write_unknown(unknown.pop(0), out)
+            _write_unknown(unknown.popleft(), out)
         elif waiting[part.name]:
-            value = waiting[part.name].pop(0)
+            value = waiting[part.name].popleft()
             _write_one(tag, part, value, out, text)
         else:  # an empty leaf that says nothing
             out.append(f"<{tag}/>")
@@ -248,8 +249,8 @@ def _write_as_read(node: Node, out: list[str]) -> None:
         _write_unknown(one, out)
 
 
-def _listed(part: Part, value: Any) -> list[Any]:
-    return list(value) if part.many else [] if value is None else [value]
+def _listed(part: Part, value: Any) -> deque[Any]:
+    return deque(value if part.many else () if value is None else (value,))
 
 
 def _write_one(tag: str, part: Part, value: Any, out: list[str], as_read: str | None = None) -> None:

@@ -187,3 +187,11 @@ def test_comments_and_instructions_are_passed_over():
     assert (
         loads(MsSharpen, b"<MsSharpen><!-- x --><?y z?><SharpenLevel>5</SharpenLevel></MsSharpen>").sharpen_level == 5
     )
+
+
+@pytest.mark.parametrize("children", [b"<X/>", b"<RequestId>a</RequestId>", b"<NonExistJobIds>a</NonExistJobIds><X/>"])
+def test_a_hundred_thousand_hostile_nodes_take_time_that_grows_with_them_only(children):
+    """A square of that number would take minutes; no clock is asked."""
+    node = loads(Response, b"<Response>" + children * 100_000 + b"</Response>")
+    assert dumps(node).endswith(b"<Response>" + children * 100_000 + b"</Response>")
+    assert loads(Response, dumps(node)) == node
