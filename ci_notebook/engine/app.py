@@ -14,11 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ci_notebook.engine.callbacks import Notice, Notices, Notifier
 from ci_notebook.engine.calls.routes import App
 from ci_notebook.engine.calls.service import Service
 from ci_notebook.engine.catalogue import Catalogue
 from ci_notebook.engine.database import Database
+from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.ledger import Ledger
+from ci_notebook.engine.messages import Message, Messages
 from ci_notebook.engine.owners import clear_up
 from ci_notebook.engine.store import Store
 from ci_notebook.engine.uploads import Uploads
@@ -34,8 +37,10 @@ class Engine:
     back among the waiting and run again when an engine is opened on the folder. Several engines,
     in one process or many, may share a folder: each job runs in one of them.
 
-    `keys` maps SecretId to SecretKey. `is_activated` says whether media processing is on in a
-    bucket made now; `clock` gives Unix seconds and `new_id` 32 hexadecimal digits.
+    `keys` maps SecretId to SecretKey, `tokens` the SecretId of temporary keys to their token: calls
+    with such keys must carry it. `faults` (none until you add one; its chances come from `seed`)
+    makes calls and jobs go wrong on demand. `is_activated` says whether media processing is on in
+    a bucket made now; `clock` gives Unix seconds and `new_id` 32 hexadecimal digits.
     """
 
     def __init__(
@@ -50,6 +55,8 @@ class Engine:
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         executor: Executor | None = None,
+        tokens: Mapping[str, str] | None = None,
+        seed: int = 0,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?-[0-9]{1,20}", bucket):
             allowed = "lower-case letters, digits and hyphens, ending in the account's number"
@@ -57,10 +64,12 @@ class Engine:
         if not re.fullmatch("[a-z0-9-]{2,40}", region):
             raise ParameterError("region", region, "lower-case letters, digits and hyphens", "Take ap-chongqing, say.")
         self.root, self.bucket, self.region = Path(root), bucket, region
-        self._keys, self._workers, self._is_activated = dict(keys), workers, is_activated
+        self._keys, self._tokens = dict(keys), dict(tokens or {})
+        self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
         self._lock = threading.Lock()
         self._service: Service | None = None
+        self._told: tuple[Notices, Messages]
         self._ending = contextlib.ExitStack()
         # A notebook's kernel ends without a word; FFmpeg must not go on without it.
         self._end = weakref.finalize(self, _close, self._ending)
@@ -88,7 +97,13 @@ class Engine:
         store.sweep()
         clear_up(self.root)
         ledger = Ledger(database, clock=clock)
-        worker = Worker(self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor)
+        notices, messages = self._told = Notices(database, clock=clock), Messages(database, clock=clock)
+        notifier = Notifier(notices, messages, ledger, catalogue)
+        self._ending.callback(notifier.close)
+        worker = Worker(
+            self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor,
+            faults=self.faults, on_end=notifier.wake,
+        )  # fmt: skip
         self._ending.callback(worker.close)
         return Service(
             ledger=ledger,
@@ -96,10 +111,30 @@ class Engine:
             store=store,
             uploads=Uploads(self.root, store, database, clock=clock, new_id=new_id),
             keys=self._keys,
+            tokens=self._tokens,
             clock=clock,
             new_id=new_id,
             wake=worker.wake,
+            faults=self.faults,
         )
+
+    def messages(
+        self, name: str, *, region: str = "", reader: str = "notebook", at_most: int = 100, keep: bool = False
+    ) -> list[Message]:
+        """Return the messages about jobs that `reader` has not had from the queue or topic `name`, oldest first.
+
+        They come from jobs with `CallBackType` TDMQ, or of a queue with `NotifyConfig.Type` TDMQ. In
+        mode Queue a message is read once, by whoever is first; in mode Topic once by each reader.
+        `region` (`cd`) narrows it to one; with `keep` the messages count as unread still. They wait a
+        week, also while no engine runs.
+        """
+        self.start()
+        return self._told[1].take(name, region=region, reader=reader, at_most=at_most, keep=keep)
+
+    def untold(self) -> list[Notice]:
+        """Return the notices of jobs that nobody has taken yet, with what went wrong and when the next try is due."""
+        self.start()
+        return self._told[0].all()
 
     def close(self) -> None:
         """Stop: running jobs go back among the waiting, nothing half-made stays. Closing twice is fine."""

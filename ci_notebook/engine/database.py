@@ -58,6 +58,22 @@ STEPS: Final = (
         md5 TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (upload_id, number)
     ) WITHOUT ROWID;
     """,
+    # Notices of jobs that ended, and the engine's own message queues
+    """
+    CREATE TABLE notices (
+        job_id TEXT PRIMARY KEY, due REAL, tries INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID;
+    CREATE INDEX notices_by_due ON notices (due);
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, region TEXT NOT NULL, name TEXT NOT NULL, mode TEXT NOT NULL,
+        job_id TEXT NOT NULL, body BLOB NOT NULL, sent REAL NOT NULL
+    );
+    CREATE INDEX messages_by_name ON messages (name, number);
+    CREATE TABLE readers (
+        region TEXT NOT NULL, name TEXT NOT NULL, reader TEXT NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY (region, name, reader)
+    ) WITHOUT ROWID;
+    """,
 )
 
 # How long one process waits for another's transaction; each lasts milliseconds.

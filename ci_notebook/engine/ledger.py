@@ -2,7 +2,8 @@
 
 The rule of this file: a state changes only along `model.jobs.FOLLOWS`, in one statement that
 names the states it may come from, so that of two that want a job only one gets it. Reading
-never moves a state. An accepted job is a committed row.
+never moves a state. An accepted job is a committed row, and so is, once it has run, the notice of
+its end (see `callbacks`).
 """
 
 from __future__ import annotations
@@ -103,6 +104,11 @@ class Ledger:
         by_id = {row["job_id"]: _job(row) for row in found}
         return [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
 
+    def find(self, job_id: str) -> Job | None:
+        """Return a job of whatever bucket, or None."""
+        row = self._database.row("SELECT * FROM jobs WHERE job_id = ?", (job_id,))
+        return _job(row) if row else None
+
     def page(self, wanted: Wanted) -> tuple[list[Job], int | None]:
         """Return a page of jobs, and the number to go on after; None on the last page."""
         order, beyond = ("ASC", ">") if wanted.oldest_first else ("DESC", "<")
@@ -141,19 +147,24 @@ class Ledger:
         may = " or ".join(BEFORE["Cancel"])
         raise service_error("InvalidArgument", f"Job {job_id} is {row['state']}; only a job in {may} can be cancelled.")
 
-    def claim(self, owner: str, *, lease_s: float) -> Job | None:
-        """Take the next job for `owner`: highest level first, then oldest; None when none waits."""
+    def claim(self, owner: str, *, lease_s: float, waited_s: float = 0.0) -> Job | None:
+        """Take the next job for `owner`: highest level first, then oldest; None when none waits.
+
+        A job that was accepted less than `waited_s` ago goes on waiting.
+        """
         now = self._clock()
         next_one = """job_id = (
             SELECT job_id FROM jobs JOIN queues USING (queue_id)
-            WHERE jobs.state = 'Submitted' AND queues.state = 'Active' AND queues.max_concurrent > (
+            WHERE jobs.state = 'Submitted' AND jobs.created <= ? AND queues.state = 'Active'
+                AND queues.max_concurrent > (
                 SELECT count(*) FROM jobs AS others WHERE others.queue_id = jobs.queue_id AND others.state = 'Running')
             ORDER BY level DESC, number LIMIT 1)"""
         # Looked at without a transaction first: an idle engine asks twice a second and writes nothing.
         if self._database.row("SELECT 1 FROM jobs WHERE state = 'Submitted' LIMIT 1") is None:
             return None
         with self._database.change() as change:
-            claimed = _move(change, "Running", next_one, (), owner=owner, lease=now + lease_s, started=now)
+            before = now - waited_s if waited_s else float("inf")  # a clock that was set back holds nothing up
+            claimed = _move(change, "Running", next_one, (before,), owner=owner, lease=now + lease_s, started=now)
             return claimed[0] if claimed else None
 
     def note_progress(self, job_id: str, owner: str, percent: int) -> None:
@@ -180,8 +191,12 @@ class Ledger:
 
     def _end(self, state: str, job_id: str, owner: str, **facts: Any) -> bool:
         with self._database.change() as change:
-            facts |= {"ended": self._clock(), "owner": None, "lease": None}
-            return bool(_move(change, state, "job_id = ? AND owner = ?", (job_id, owner), **facts))
+            now = self._clock()
+            facts |= {"ended": now, "owner": None, "lease": None}
+            is_over = bool(_move(change, state, "job_id = ? AND owner = ?", (job_id, owner), **facts))
+            if is_over:
+                change.execute("INSERT OR IGNORE INTO notices (job_id, due) VALUES (?, ?)", (job_id, now))
+            return is_over
 
     def release(self, owner: str, job_id: str = "") -> int:
         """Put the running jobs (or one) of an owner back among the waiting; return how many."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.pictures.render import Rendered, render
 from ci_notebook.engine.store import Store, check_key, plain_name
@@ -27,7 +28,7 @@ TELL_S: Final = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What a job is run with. `folder` is the owner's, on the store's own disk."""
+    """What a job is run with. `folder` is the owner's, on the store's own disk; `fails` a fault that was asked for."""
 
     ledger: Ledger
     store: Store
@@ -35,6 +36,7 @@ class Performance:
     folder: Path
     cancel: threading.Event
     lease_s: float
+    fails: JobFails | None = None
 
 
 def perform(with_: Performance, job: Job) -> None:
@@ -44,6 +46,7 @@ def perform(with_: Performance, job: Job) -> None:
     _refuse_unknown(loads(Request, job.request), "")
     work = loads(Operation, job.work)
     output = work.output or Output()
+    tell = _teller(with_, job)
     folder = Path(tempfile.mkdtemp(prefix=f"{job.job_id[:9]}-", dir=with_.folder))
     try:
         source = _held(with_.store, job.bucket, job.input_object, folder)
@@ -51,10 +54,12 @@ def perform(with_: Performance, job: Job) -> None:
             work,
             source,
             folder / "made",
-            on_progress=_teller(with_, job),
+            on_progress=tell,
             cancel=with_.cancel,
             fetch=lambda url: _held(with_.store, job.bucket, _key_of(url), folder),
         )
+        if with_.fails:
+            tell(1.0)  # a short job may end before it has told how far it is
         if not with_.ledger.renew(with_.owner, lease_s=with_.lease_s, job_id=job.job_id):
             return  # the lease ran out (a machine that slept, say), and another engine has the job
         made = _published(with_.store, job, output, rendered)
@@ -106,6 +111,9 @@ def _teller(with_: Performance, job: Job) -> Callable[[float], None]:
 
     def tell(share: float) -> None:
         nonlocal last, at
+        if with_.fails and share * 100 >= with_.fails.at_percent:
+            with_.ledger.note_progress(job.job_id, with_.owner, int(with_.fails.at_percent))
+            with_.fails.strike()
         percent, now = int(share * 100), time.monotonic()
         if percent > last and now - at >= TELL_S:
             last, at = percent, now

@@ -12,18 +12,17 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask, WSGITask
 
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
+from ci_notebook.engine.channel import PATIENCE_S, Channel, hurry
 from ci_notebook.model.errors import EngineError
-from ci_notebook.wire.codes import CODE_OF_STATUS
-from ci_notebook.wire.errors import error_body
 
-# Each thread answers one call; an upload or a download holds one while it lasts.
+# Each thread answers one call. Bodies come in and objects go out without holding one.
 THREADS: Final = 8
+# More callers than this wait at the door. Each open connection costs a file descriptor.
+CONNECTIONS: Final = 500
 
 
 def serve(
@@ -34,6 +33,7 @@ def serve(
     bucket: str,
     region: str,
     keys: Mapping[str, str],
+    tokens: Mapping[str, str] | None = None,
     workers: int = 2,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
@@ -42,7 +42,7 @@ def serve(
     `on_listening` gets the address (`http://127.0.0.1:9000`) once it can be called; port 0 takes a
     free one. Runs in the main thread, for signals go there. Raises `EngineError` when the port is taken.
     """
-    engine = Engine(root, bucket=bucket, region=region, keys=keys, workers=workers)
+    engine = Engine(root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers)
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:
             on_listening(listener.address)
@@ -50,9 +50,15 @@ def serve(
 
 
 class Listener:
-    """A port that an engine answers on. `run` it here, or `start` it in a thread; then `close`."""
+    """A port that an engine answers on. `run` it here, or `start` it in a thread; then `close`.
 
-    def __init__(self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    A caller who stops sending amid a request is refused after `patience_s`.
+    """
+
+    def __init__(
+        self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._patience_s = patience_s
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -64,8 +70,9 @@ class Listener:
         self._server = create_server(
             engine.app, map=self._map, sockets=[bound], threads=THREADS, ident=None, asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
+            connection_limit=CONNECTIONS,
         )  # fmt: skip
-        self._server.channel_class = _Channel
+        self._server.channel_class = Channel
         shown = f"[{host}]" if ":" in host else host
         self.port = int(self._server.effective_port)
         self.address = f"http://{shown}:{self.port}"
@@ -74,6 +81,7 @@ class Listener:
         """Answer calls until `stop`."""
         while not self._stop.is_set():
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+            hurry(self._server, patience_s=self._patience_s)
 
     def start(self) -> None:
         """Answer calls in a thread of its own."""
@@ -119,37 +127,3 @@ def _stopping(listener: Listener) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """An answer whose header names go out as they are.
-
-    Waitress would write `Etag`, and the official SDK, which makes a plain dict of the headers,
-    would not find `ETag`.
-    """
-
-    def build_response_header(self) -> bytes:
-        names = {name.lower(): name for name, _ in self.response_headers}
-        first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-        pairs = (line.partition(": ") for line in lines)
-        told = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
-        return ("\r\n".join([first, *told]) + "\r\n\r\n").encode("latin-1")
-
-
-class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """What waitress itself refuses (a broken request line, a body that is too large), as the API writes errors."""
-
-    def execute(self) -> None:
-        refusal = self.request.error
-        code = CODE_OF_STATUS.get(refusal.code, "InvalidRequest" if refusal.code < 500 else "InternalError")
-        body = error_body(code, f"{refusal.reason}: {refusal.body}")
-        self.status = f"{refusal.code} {refusal.reason}"
-        self.response_headers.extend([("Content-Type", "application/xml"), ("Server", "tencent-ci")])
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    task_class = _Task
-    error_task_class = _ErrorTask

@@ -14,6 +14,7 @@ from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook.engine.faults import Faults, JobFails, SlowJobs
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.owners import Owner, clear_up, is_dead
 from ci_notebook.engine.perform import Performance, perform
@@ -55,7 +56,10 @@ class Threads(Executor):
 
 
 class Worker:
-    """Runs jobs until it is closed. `executor` defaults to threads, each of which waits for one FFmpeg."""
+    """Runs jobs until it is closed. `executor` defaults to threads, each of which waits for one FFmpeg.
+
+    `on_end` is called after each job that ended.
+    """
 
     def __init__(
         self,
@@ -66,9 +70,12 @@ class Worker:
         places: int,
         new_id: Callable[[], str],
         executor: Executor | None = None,
+        faults: Faults | None = None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._root, self._ledger, self._store, self._places = root, ledger, store, places
         self._owner = Owner(root, new_id())
+        self._faults, self._on_end = faults or Faults(), on_end
         self._executor = executor or Threads()
         self._stop, self._wake = threading.Event(), threading.Event()
         self._running: set[Future[None]] = set()
@@ -109,7 +116,7 @@ class Worker:
     def _fill_places(self) -> None:
         self._running = {one for one in self._running if not one.done()}
         while len(self._running) < self._places and not self._stop.is_set():
-            job = self._ledger.claim(self._owner.name, lease_s=LEASE_S)
+            job = self._ledger.claim(self._owner.name, lease_s=LEASE_S, waited_s=self._faults.wait_s())
             if job is None:
                 return
             future = self._executor.submit(self._run, job)
@@ -121,9 +128,10 @@ class Worker:
         owner = self._owner.name
         performance = Performance(
             ledger=self._ledger, store=self._store, owner=owner, folder=self._owner.folder, cancel=self._stop,
-            lease_s=LEASE_S,
+            lease_s=LEASE_S, fails=self._faults.of_job(JobFails),
         )  # fmt: skip
         try:
+            self._dawdle()
             perform(performance, job)
         except Cancelled:
             self._ledger.release(owner, job.job_id)
@@ -136,3 +144,9 @@ class Worker:
             log.exception("job %s failed", job.job_id)
             text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
             self._ledger.fail(job.job_id, owner, "InternalError", text)
+        self._on_end()
+
+    def _dawdle(self) -> None:
+        slow = self._faults.of_job(SlowJobs)
+        if slow is not None and self._stop.wait(slow.run_s):
+            raise Cancelled("the engine is closed", code="Cancelled")

@@ -152,7 +152,8 @@ def test_a_presigned_address_works_without_keys(sdk_by_proxy, served, clip):
     url = sdk_by_proxy.get_presigned_url(Method="GET", Bucket=BUCKET, Key="a b.mp4", Expired=60)
     answer = requests.get(url, proxies={"http": served}, timeout=10)
     assert (answer.status_code, answer.content) == (200, clip.read_bytes())
-    assert requests.get(url[:-1] + "0", proxies={"http": served}, timeout=10).status_code == 403
+    other = url[:-1] + ("1" if url.endswith("0") else "0")
+    assert requests.get(other, proxies={"http": served}, timeout=10).status_code == 403
 
 
 def test_jobs_are_listed_and_unknown_ids_are_named(sdk, uploaded):

@@ -20,6 +20,7 @@ from ci_notebook.engine.calls.service import (
     xml_answer,
 )
 from ci_notebook.engine.ledger import Job, Wanted
+from ci_notebook.engine.notice import check_request
 from ci_notebook.engine.store import check_key
 from ci_notebook.model.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
 from ci_notebook.wire.errors import service_error
@@ -33,6 +34,7 @@ def create_job(service: Service, exchange: Exchange) -> Answer:
     """Accept a job: what cannot work is refused here, what is accepted is in the ledger."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(Request, exchange)
+    check_request(request)
     operation = request.operation or Operation()
     key = request.input.object if request.input and request.input.object else ""
     if service.store.head(bucket.name, key) is None:

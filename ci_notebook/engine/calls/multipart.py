@@ -7,6 +7,7 @@ from typing import Final
 
 from lxml import etree
 
+from ci_notebook.engine.calls.copying import SOURCE, copy_part
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, cos_answer, iso_time, kept_headers, put_owner, put_texts
 from ci_notebook.engine.calls.service import Handler, Service, bucket_of, number_in_query, word_in_query
@@ -34,6 +35,8 @@ def put_part(service: Service, exchange: Exchange) -> Answer:
         text = f"A part takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}."
         raise service_error("EntityTooLarge", text)
     upload = _upload(service, exchange)
+    if SOURCE in exchange.headers:
+        return copy_part(service, exchange, upload, number)
     md5 = service.uploads.put(
         upload, number, exchange.body.chunks(), content_md5=exchange.headers.get("content-md5", "")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import formatdate, parsedate_to_datetime
 from typing import BinaryIO, Final
 
@@ -26,8 +26,6 @@ KEPT_HEADERS: Final = (
 def put_object(service: Service, exchange: Exchange) -> Answer:
     """Keep an object, silently in the place of an older one."""
     bucket = bucket_of(service, exchange)
-    if "x-cos-copy-source" in exchange.headers:
-        raise service_error("NotImplemented", "Copying objects is not offered: get the object and put it.")
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
         text = f"One PUT takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}. Upload it in parts."
         raise service_error("EntityTooLarge", text)
@@ -77,6 +75,14 @@ class Pieces:
         while self._left > 0 and (piece := self._file.read(min(self._left, CHUNK_BYTES))):
             self._left -= len(piece)
             yield piece
+
+    def wrapped(self, wrapper: Callable[[BinaryIO, int], Iterable[bytes]]) -> Iterable[bytes]:
+        """Return the file at the stretch's beginning as a server's `wsgi.file_wrapper` has it.
+
+        Such a server stops at Content-Length, and closes the file.
+        """
+        self._file.seek(self._first)
+        return wrapper(self._file, CHUNK_BYTES)
 
     def close(self) -> None:
         """Close the file, read to its end or not."""
@@ -161,9 +167,9 @@ def _told(exchange: Exchange, stored: Stored) -> tuple[int, dict[str, str], int,
             headers[name.title()] = _header_text(name, value)
     modified = formatdate(stored.modified, usegmt=True)
     headers |= {"ETag": f'"{stored.etag}"', "Last-Modified": modified, "Accept-Ranges": "bytes"}
-    if _is_unchanged(exchange, stored):
+    if not has_changed(exchange.headers, stored):
         return 304, headers, 0, 0
-    span = _range(exchange.headers.get("range", ""), stored.size)
+    span = byte_range(exchange.headers.get("range", ""), stored.size)
     if span is None:
         return 200, headers, 0, stored.size
     first, last = span
@@ -177,17 +183,20 @@ def _header_text(name: str, value: str) -> str:
     return value
 
 
-def _is_unchanged(exchange: Exchange, stored: Stored) -> bool:
-    """Return whether the caller has the object already. Raises `ServiceError` (PreconditionFailed)."""
-    headers, tag = exchange.headers, stored.etag
+def has_changed(headers: Mapping[str, str], stored: Stored) -> bool:
+    """Return False when the caller, by its conditions, has the object already.
+
+    Raises `ServiceError` (PreconditionFailed).
+    """
+    tag = stored.etag
     since, until = _moment(headers, "if-modified-since"), _moment(headers, "if-unmodified-since")
     if "if-match" in headers and not _names(headers["if-match"], tag):
         raise service_error("PreconditionFailed", f"If-Match names another ETag than {tag}.")
     if until is not None and int(stored.modified) > until and "if-match" not in headers:
         raise service_error("PreconditionFailed", "The object was modified after If-Unmodified-Since.")
     if "if-none-match" in headers:
-        return _names(headers["if-none-match"], tag)
-    return since is not None and int(stored.modified) <= since
+        return not _names(headers["if-none-match"], tag)
+    return since is None or int(stored.modified) > since
 
 
 def _names(header: str, tag: str) -> bool:
@@ -201,8 +210,11 @@ def _moment(headers: Mapping[str, str], name: str) -> float | None:
         return None  # RFC 9110: a date that cannot be read is no condition
 
 
-def _range(header: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte asked for; None for the whole, as for a header that is not understood."""
+def byte_range(header: str, size: int) -> tuple[int, int] | None:
+    """Return the first and last byte asked for; None for the whole, as for a header that is not understood.
+
+    Raises `ServiceError` (InvalidRange).
+    """
     found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
     if found is None or not (found[1] or found[2]):
         return None
@@ -218,6 +230,6 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
 
 
 HANDLERS: Final[dict[str, Handler]] = {
-    "put_object": put_object, "get_object": get_object, "head_object": head_object, "delete_object": delete_object,
-    "head_bucket": head_bucket, "list_objects": list_objects,
+    "get_object": get_object, "head_object": head_object, "delete_object": delete_object, "head_bucket": head_bucket,
+    "list_objects": list_objects,
 }  # fmt: skip

@@ -19,6 +19,7 @@ from ci_notebook.engine.calls.service import (
     xml_answer,
 )
 from ci_notebook.engine.catalogue import QueueRow
+from ci_notebook.engine.notice import check_notify
 from ci_notebook.model.jobs import time_text
 from ci_notebook.model.queues import NotifyConfig, Queue, QueueRequest, QueueResponse, QueueState
 from ci_notebook.wire.xml import dumps, loads
@@ -79,6 +80,7 @@ def queue_of(row: QueueRow) -> Queue:
 
 def _checked(notify: NotifyConfig) -> NotifyConfig:
     """Return the notices with their defaults; raise `ServiceError` where On lacks what it needs (§8.4)."""
+    check_notify(notify)
     if notify.state != "On":
         return notify
     needed = {"Event": notify.event, "Type": notify.type}

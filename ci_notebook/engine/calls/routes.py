@@ -1,7 +1,8 @@
 """The WSGI face: one call in, one answer out, errors always as a body of XML with a request id.
 
 The rule of this file: whatever goes wrong, the caller gets a status, a code and a request id,
-and the log gets the traceback under the same id, without keys or signatures.
+and the log gets the traceback under the same id, without keys or signatures. Only a fault that was
+asked for (`faults`) leaves the caller without an answer.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
-from ci_notebook.engine.calls import buckets, jobs, looking, multipart, objects, queues, templates
+from ci_notebook.engine.calls import buckets, copying, jobs, looking, multipart, objects, queues, templates
 from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
+from ci_notebook.engine.calls.objects import Pieces
 from ci_notebook.engine.calls.service import Handler, Service
+from ci_notebook.engine.faults import HungUp, Silent
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.errors import error_body, service_error
 from ci_notebook.wire.signing import verify
@@ -25,7 +28,7 @@ log.addHandler(logging.NullHandler())
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     **jobs.HANDLERS, **templates.HANDLERS, **queues.HANDLERS, **buckets.HANDLERS, **looking.HANDLERS,
-    **objects.HANDLERS, **multipart.HANDLERS,
+    **objects.HANDLERS, **multipart.HANDLERS, **copying.HANDLERS,
 }  # fmt: skip
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -51,6 +54,8 @@ class App:
             answer = _answer(service, exchange)
         except ServiceError as error:
             answer = _refusal(error, resource, request_id)
+        except (HungUp, Silent):
+            raise  # whoever called the application stands for the network
         except Exception:  # the top of a call: told to the caller as a 500 and to the log in full
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
             text = "The engine failed; its log has the reason under this request id."
@@ -62,15 +67,25 @@ class App:
         if environ["REQUEST_METHOD"].upper() == "HEAD":
             _close(answer.body)
             return []
+        if isinstance(answer.body, Pieces) and "wsgi.file_wrapper" in environ:
+            # The server sends the file by itself: a caller who reads slowly holds no thread.
+            return answer.body.wrapped(environ["wsgi.file_wrapper"])
         return [answer.body] if isinstance(answer.body, bytes) else answer.body
 
 
 def _answer(service: Service, exchange: Exchange) -> Answer:
     verify(
         exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
-        now=service.clock(), host=exchange.host,
+        now=service.clock(), host=exchange.host, tokens=service.tokens,
     )  # fmt: skip
-    return HANDLERS[exchange.call.name](service, exchange)
+    fault = service.faults.of_call(exchange.call.name)
+    if fault and not fault.after:
+        fault.strike()
+    answer = HANDLERS[exchange.call.name](service, exchange)
+    if fault:
+        _close(answer.body)
+        fault.strike()
+    return answer
 
 
 def _refusal(error: ServiceError, resource: str, request_id: str) -> Answer:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.catalogue import Bucket, Catalogue
+from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.ledger import Ledger
 from ci_notebook.engine.store import Store
 from ci_notebook.engine.uploads import Uploads
@@ -29,9 +30,11 @@ class Service:
     store: Store
     uploads: Uploads
     keys: Mapping[str, str] = field(repr=False)
+    tokens: Mapping[str, str] = field(repr=False)
     clock: Callable[[], float]
     new_id: Callable[[], str]
     wake: Callable[[], None]
+    faults: Faults
 
 
 Handler = Callable[[Service, Exchange], Answer]
