@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import httpx
 
 from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.transport import Transport
+from ci_notebook.client.transport import Transport, network
 from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.model.node import Node
 from ci_notebook.wire import signing
@@ -82,11 +82,12 @@ class Sender:
         }
         # Parsed once: that costs more than a signature.
         self._urls = {kind: httpx.URL(f"{scheme}://{host}/") for kind, host in self.hosts.items()}
-        self._http = httpx.Client(transport=transport, timeout=timeout_s)
+        self._transport = transport or network()
+        self._timeout = httpx.Timeout(timeout_s).as_dict()
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._transport.close()
 
     def ask(self, call: Call, answer: type[N], *, body: Node | None = None, **kwargs: Mapping[str, str]) -> N:
         """Send a call and return the node it answers with."""
@@ -145,7 +146,8 @@ class Sender:
     def _send(self, call: Call, build: Callable[[], httpx.Request], *, read: bool) -> httpx.Response:
         for pause in (*BACK_OFF_S, None):
             try:
-                response = self._http.send(build(), stream=True)
+                # Not by httpx.Client: redirects, cookies and a log of signed URLs are not wanted, and cost a third.
+                response = self._transport.handle_request(build())
                 if response.is_success:
                     if read:
                         response.read()
@@ -206,7 +208,7 @@ class Sender:
             headers=said,
             content=body.chunks() if body else None,
             # As it stands: httpx would fold `/a/../b`, which is a key of its own, into `/b`.
-            extensions={"target": target.encode("ascii")},
+            extensions={"target": target.encode("ascii"), "timeout": self._timeout},
         )
 
 

@@ -54,7 +54,7 @@ def in_force(operation: Operation) -> Operation:
 def _leaf_problems(node: Node, path: str, found: list[ParameterError]) -> None:
     for part in parts(type(node)):
         value, param = getattr(node, part.name), part.param
-        if value is None or value == ():
+        if value is None or (part.many and not value):
             if param.required:
                 found.append(
                     ParameterError(_join(path, part.tag), value, part.allowed() or "a node", "It is required.")
@@ -86,7 +86,7 @@ def _rule_problems(node: Node, path: str, found: list[ParameterError]) -> None:
         found.extend(rule(node, path))
     for part in _children(type(node)):
         value = getattr(node, part.name)
-        if value is None or value == ():
+        if value is None:
             continue
         for number, child in enumerate(value if part.many else (value,), 1):
             if isinstance(child, Node):

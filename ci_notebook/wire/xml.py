@@ -136,11 +136,11 @@ def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
     last, as_declared = 0, True
     for child in element:
         known = by_tag.get(child.tag)
-        if known is None or _is_odd(known, child, seen):
+        if known is None or (not known.many and known.name in seen) or (known.node is None and len(child)):
             unknown.append(_unknown(child, depth + 1))
             as_declared = False
             continue
-        part, name, place, is_own, many, node, value_of = known
+        _, name, place, is_own, many, node, value_of = known
         value: Any
         if node is not None:
             value = read(node, child, depth + 1)
@@ -167,11 +167,6 @@ def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
     return made
 
 
-def _is_odd(known: _Known, child: etree._Element, seen: set[str]) -> bool:
-    """Say whether a declared tag is not what was declared: a second one, or nodes where a leaf is due."""
-    return (not known.many and known.name in seen) or (known.node is None and len(child) > 0)
-
-
 class _AsRead(NamedTuple):
     """One child as it was found: its tag, the part that took it (None: kept as unknown), its text."""
 
@@ -185,7 +180,8 @@ def _as_read(by_tag: dict[str, _Known], element: etree._Element) -> tuple[_AsRea
     for child in element:
         tag = str(child.tag)
         known = by_tag.get(tag)
-        if known is None or _is_odd(known, child, seen):
+        # As in `read`: a second one, or nodes where a leaf is due, is kept as what nobody declared.
+        if known is None or (not known.many and known.name in seen) or (known.node is None and len(child)):
             found.append(_AsRead(tag, None, None))
         else:
             seen.add(known.name)

@@ -119,7 +119,7 @@ def test_an_awkward_key_comes_back_as_it_was(client, key, tmp_path):
     assert client.read(key) == b"bytes"
     assert client.download(key, tmp_path / "x").read_bytes() == b"bytes"
     assert key in [one.key for one in client.list_objects()]
-    assert httpx.Client(transport=client._sender._http._transport).get(client.presigned_url(key)).content == b"bytes"
+    assert httpx.Client(transport=client._sender._transport).get(client.presigned_url(key)).content == b"bytes"
     client.delete(key)
     with pytest.raises(NotFound):
         client.head(key)
@@ -238,4 +238,4 @@ def test_a_lost_answer_leaves_exactly_one_job(transport, video):
         key = f"run {id(client)}"
         job = client.submit(dataclasses.replace(request(user_data=key)))
         assert [one.job_id for one in client.jobs() if one.operation.user_data == key] == [job.job_id]
-        assert client._sender._http._transport.posts == 1
+        assert client._sender._transport.posts == 1

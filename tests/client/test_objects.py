@@ -145,7 +145,7 @@ def test_a_big_file_is_never_in_memory_as_a_whole(client, tmp_path, monkeypatch,
         start_response("200 OK", [("ETag", f'"{digest.hexdigest()}"')])
         return []
 
-    client._sender._http._transport._app = swallow
+    client._sender._transport._app = swallow
     tracemalloc.start()
     client.upload(path, "big.mp4")
     _, peak = tracemalloc.get_traced_memory()
