@@ -195,7 +195,8 @@ def post(url: str, body: bytes, content_type: str, *, timeout_s: float) -> int:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     # The connection's own time-out is for each read; a receiver that trickles would outlast it.
-    watch = threading.Timer(timeout_s, _hang_up, (connection,))
+    is_late = threading.Event()
+    watch = threading.Timer(timeout_s, _hang_up, (connection, is_late))
     watch.daemon = True
     try:
         connection.connect()
@@ -205,12 +206,16 @@ def post(url: str, body: bytes, content_type: str, *, timeout_s: float) -> int:
         watch.start()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, body, {"Content-Type": content_type, "User-Agent": "ci-notebook"})
-        return connection.getresponse().status
+        status = connection.getresponse().status
+        if is_late.is_set():  # http.client takes a head that was cut off for a whole one
+            raise TimeoutError(f"no whole answer in {timeout_s:g} s")
+        return status
     finally:
         watch.cancel()
         connection.close()
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
+def _hang_up(connection: http.client.HTTPConnection, is_late: threading.Event) -> None:
+    is_late.set()
     with contextlib.suppress(OSError, AttributeError):  # it ended this very moment
         connection.sock.shutdown(socket.SHUT_RDWR)

@@ -206,7 +206,7 @@ class Faults:
                     continue
                 if one.skip:
                     one.skip -= 1
-                elif self._random.random() < one.probability:
+                elif one.probability >= 1 or self._random.random() < one.probability:
                     one.left = None if one.left is None else one.left - 1
                     one.struck += 1
                     return one.fault
