@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import httpx
 
 from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.transport import Transport, network
+from ci_notebook.client.transport import ExactURL, Transport, network
 from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.model.node import Node
 from ci_notebook.wire import signing
@@ -202,14 +202,15 @@ class Sender:
         )
         said |= {"user-agent": "ci-notebook", "accept": "*/*"}
         target = url_path(path) + (f"?{url_query(asked)}" if asked else "")
-        return httpx.Request(
+        request = httpx.Request(
             call.method,
             self._urls[call.host],
             headers=said,
             content=body.chunks() if body else None,
-            # As it stands: httpx would fold `/a/../b`, which is a key of its own, into `/b`.
-            extensions={"target": target.encode("ascii"), "timeout": self._timeout},
+            extensions={"timeout": self._timeout},
         )
+        request.url = ExactURL(self._urls[call.host], target.encode("ascii"))
+        return request
 
 
 def _without_frames(error: httpx.TransportError) -> httpx.TransportError:

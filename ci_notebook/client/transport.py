@@ -49,6 +49,23 @@ class WSGITransport(httpx.BaseTransport):
         return httpx.Response(int(status.split(" ", 1)[0]), headers=headers, stream=stream)
 
 
+class ExactURL(httpx.URL):
+    """The place of one URL with a path and query that go out as they are.
+
+    httpx would fold `/a/../b`, which is a key of its own, into `/b`. Its extension `target` does not,
+    but a proxy's CONNECT then carries the path in the place of the host.
+    """
+
+    def __init__(self, place: httpx.URL, target: bytes) -> None:
+        super().__init__(place)
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path and query, encoded."""
+        return self._target
+
+
 def network() -> Transport:
     """Return the way over the network: through the proxy that the environment names, if any."""
     return _Proxied() if getproxies() else httpx.HTTPTransport()
@@ -74,18 +91,12 @@ class AddressTransport(httpx.BaseTransport):
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address if "//" in address else f"http://{address}")
-        self._scheme, self._host, self._port = parts.scheme, parts.hostname or "127.0.0.1", parts.port
-        self._root = httpx.URL(scheme=self._scheme, host=self._host, port=self._port, path="/")
+        self._place = httpx.URL(scheme=parts.scheme, host=parts.hostname or "127.0.0.1", port=parts.port, path="/")
         self._network = httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to the address."""
-        # A request that carries its target as text needs no path in its URL, and changing one costs more than signing.
-        request.url = (
-            self._root
-            if "target" in request.extensions
-            else request.url.copy_with(scheme=self._scheme, host=self._host, port=self._port)
-        )
+        request.url = ExactURL(self._place, request.url.raw_path)
         return self._network.handle_request(request)
 
     def close(self) -> None:
@@ -167,8 +178,7 @@ class _as_transport_error:  # noqa: N801 - reads as the verb it is in a with sta
 
 
 def _environ(request: httpx.Request) -> dict[str, Any]:
-    target: bytes = request.extensions.get("target") or request.url.raw_path
-    path, _, query = target.partition(b"?")
+    path, _, query = request.url.raw_path.partition(b"?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import wsgiref.validate
 
 import httpx
@@ -9,7 +11,8 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.client.transport import AddressTransport, WSGITransport, network
+from ci_notebook.model.errors import ServiceError
 from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 
@@ -114,3 +117,61 @@ def test_what_is_no_bucket_is_refused(bucket):
 def test_what_is_no_region_is_refused(region):
     with pytest.raises(ValueError, match="region takes"):
         Client(BUCKET, region=region, credentials=Credentials("a", "b"))
+
+
+class Proxy:
+    """A proxy that answers nothing and remembers the first line it was sent."""
+
+    def __init__(self):
+        self.lines = []
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            try:
+                line, _ = self._door.accept()
+            except OSError:
+                return
+            with line:
+                self.lines.append(line.recv(65536).split(b"\r\n")[0].decode())
+                line.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def close(self):
+        self._door.close()
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    made = Proxy()
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, made.address)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    yield made
+    made.close()
+
+
+CI = f"{BUCKET}.ci.{REGION}.myqcloud.com"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "line"),
+    [("https", f"CONNECT {CI}:443 HTTP/1.1"), ("http", f"GET http://{CI}/jobs/j1 HTTP/1.1")],
+)
+def test_the_environment_s_proxy_is_asked_as_a_proxy_is(proxy, scheme, line):
+    keys = Credentials(SECRET_ID, SECRET_KEY)
+    with (
+        Client(BUCKET, region=REGION, credentials=keys, scheme=scheme, sleep=lambda _: None) as client,
+        pytest.raises((httpx.ProxyError, ServiceError)),
+    ):
+        client.job("j1")
+    assert proxy.lines[0] == line
+
+
+def test_a_host_that_needs_no_proxy_is_spared_it(proxy, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with httpx.Client(transport=network()) as http, pytest.raises(httpx.ConnectError):
+        http.get("http://127.0.0.1:9/")
+    assert proxy.lines == []
