@@ -1,4 +1,4 @@
-"""The quickstart as a newcomer meets it: opened, run, a slider dragged, Submit pressed once, saved, read without a kernel."""
+"""The quickstart as a newcomer meets it: run, a slider dragged, Submit pressed once, saved, read without a kernel."""
 
 from __future__ import annotations
 
