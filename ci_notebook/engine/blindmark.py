@@ -5,6 +5,10 @@ lays over every picture. It must be the last thing done to the luma. It survives
 usually goes through: encoding again, scaling, cutting in time, and changes of brightness, contrast
 and colour. It does not survive cropping, rotating, letterboxing, or somebody who reads this file
 and wants it gone: the key is no secret.
+
+Its price beside the luma PSNR that `psnr` states is the size of the file: an encoder that is told to
+keep quality keeps the grain. Measured at crf 20: 6 to 14 % more for detailed clips, 20 to 90 % for
+smooth ones, and up to twice and a half for a soft film that needed next to nothing before.
 """
 
 from __future__ import annotations
@@ -64,19 +68,25 @@ class Extracted:
     pictures: int
 
 
-def amplitude(width: int, height: int, message: str) -> float:
+def amplitude(width: int, height: int, message: str, *, transfer: str = "") -> float:
     """Return the amplitude to hide a message with, in 8-bit levels (root mean square).
 
+    `transfer` is the output's transfer characteristic as FFmpeg names it. In PQ (`smpte2084`) a code
+    value is a larger step of light, so the mark is a fifth weaker; it still reads as well there as
+    in SDR. Seen in SDR, a mark of 42.1 dB costs 39.1 dB in HLG and 37.0 dB in PQ.
+
     A small picture loses more of the mark to an encoder, and of a long message each bit has less of
-    it; the steps are those at which every clip measured could still be read after scaling to half
-    and crf 23 (tests/benchmarks/bench_blindmark.py).
+    it; the steps are those that let every clip of 480 × 270 and up be read with 2 dB of margin or
+    more after scaling to half and crf 23, at x264's veryfast preset too
+    (`tests/benchmarks/bench_blindmark.py`).
 
     >>> amplitude(1920, 1080, "ci_notebook"), amplitude(640, 360, "ci_notebook"), amplitude(640, 360, "版" * 64)
-    (2.0, 2.5, 3.0)
+    (1.5, 2.25, 3.25)
     """
-    pixels = width * height
-    level = 2.0 if pixels >= 400_000 else 2.5 if pixels >= 100_000 else 3.0  # 854 × 480 has 410,000
-    return level + (0.5 if len(to_bits(message)) > 500 else 0.0)
+    pixels, bits = width * height, len(to_bits(message))
+    level = 1.5 if pixels >= 400_000 else 2.25 if pixels >= 100_000 else 3.0  # 854 × 480 has 410,000
+    level += 0.0 if bits <= 250 else 0.5 if bits <= 500 else 1.0
+    return level * (0.8 if transfer == "smpte2084" else 1.0)
 
 
 def psnr(level: float) -> float:

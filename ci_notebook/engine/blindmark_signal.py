@@ -20,7 +20,7 @@ from ci_notebook.engine.blindmark_polar import LENGTH, Bits, Floats
 
 _COARSE: Final = 14_400  # cells, about; the fine grid has four for each of them
 # The fine grid is for pictures that have this many pixels for each of its cells: 640 × 360 has 4,
-# 640 × 272 has 3, and there the coarse one stood 5 dB higher after scaling to half.
+# 640 × 272 has 3, and there a soft film stood 5 dB higher on the coarse one after scaling to half.
 _FINE_PIXELS: Final = 3.5
 # Grids are kept for aspect ratios 4:3 apart (…, 3:4, 1:1, 4:3, 16:9, 64:27, …), so that a size
 # rounded to even numbers, or a slightly stretched picture, still falls on its own grid.

@@ -97,7 +97,8 @@ def test_a_picture_whose_shape_changed_over_to_another_grid_is_read(tmp_path: Pa
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_mark_in_ten_bits_survives_in_hdr_and_back_in_sdr(transfer: str, tmp_path: Path) -> None:
     still = tmp_path / "still.y4m"
-    still.write_bytes(pattern(LATIN, 640, 360, amplitude=2.5, ten_bits=True))
+    level = amplitude(640, 360, LATIN, transfer=transfer)
+    still.write_bytes(pattern(LATIN, 640, 360, amplitude=level, ten_bits=True))
     into = f"[0:v]zscale=t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le[hdr];"
     graph = into + blend_filter("hdr", "1:v", "out", pixel_format="yuv420p10le")
     source = ("-t", "1", "-i", sample("city"), "-i", still)
