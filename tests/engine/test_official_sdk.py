@@ -5,6 +5,7 @@ import time
 import pytest
 from qcloud_cos import CosConfig, CosS3Client, CosServiceError
 
+from ci_notebook.engine.faults import HangUp, ServerError, Throttle, TimeOut
 from tests.fixtures_engine import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 KEY = "input/视频 a+(1).mp4"
@@ -193,6 +194,83 @@ def test_a_queue_is_paused_a_waiting_job_cancelled_and_the_queue_resumed(sdk, up
     with pytest.raises(CosServiceError) as error:
         sdk.ci_cancel_jobs(Bucket=BUCKET, JobID=other["JobId"])
     assert error.value.get_error_code() == "InvalidArgument"
+
+
+def test_objects_are_copied_whole_and_in_parts(sdk, uploaded, clip):
+    source = {"Bucket": BUCKET, "Key": uploaded, "Region": REGION}
+    made = sdk.copy_object(Bucket=BUCKET, Key="copy (1).mp4", CopySource=source)
+    assert made["ETag"] == sdk.head_object(Bucket=BUCKET, Key=uploaded)["ETag"]
+    sdk.copy_object(
+        Bucket=BUCKET, Key="copy (1).mp4", CopySource={**source, "Key": "copy (1).mp4"}, CopyStatus="Replaced",
+        ContentType="video/x-other", Metadata={"x-cos-meta-note": "mine"},
+    )  # fmt: skip
+    head = sdk.head_object(Bucket=BUCKET, Key="copy (1).mp4")
+    assert (head["Content-Type"], head["x-cos-meta-note"]) == ("video/x-other", "mine")
+    upload_id = sdk.create_multipart_upload(Bucket=BUCKET, Key="parts.mp4")["UploadId"]
+    part = sdk.upload_part_copy(
+        Bucket=BUCKET,
+        Key="parts.mp4",
+        PartNumber=1,
+        UploadId=upload_id,
+        CopySource=source,
+        CopySourceRange="bytes=0-99",
+    )
+    parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    sdk.complete_multipart_upload(Bucket=BUCKET, Key="parts.mp4", UploadId=upload_id, MultipartUpload=parts)
+    data = sdk.get_object(Bucket=BUCKET, Key="parts.mp4")["Body"].get_raw_stream().read()
+    assert data == clip.read_bytes()[:100]
+    with pytest.raises(CosServiceError) as error:
+        sdk.copy_object(Bucket=BUCKET, Key="b", CopySource={**source, "Key": "nix"})
+    assert (error.value.get_error_code(), error.value.get_status_code()) == ("NoSuchKey", 404)
+
+
+def test_the_copy_that_chooses_its_own_way_works(sdk_by_proxy, clip):
+    sdk_by_proxy.put_object(Bucket=BUCKET, Body=clip.read_bytes(), Key="a.mp4")
+    sdk_by_proxy.copy(Bucket=BUCKET, Key="b.mp4", CopySource={"Bucket": BUCKET, "Key": "a.mp4", "Region": REGION})
+    assert sdk_by_proxy.get_object(Bucket=BUCKET, Key="b.mp4")["Body"].get_raw_stream().read() == clip.read_bytes()
+
+
+def test_a_job_tells_of_its_end_in_the_message_queue_that_its_body_names(sdk, engine, uploaded):
+    queue = sdk.ci_get_media_queue(Bucket=BUCKET)["QueueList"][0]
+    notify = {
+        "State": "On", "Event": "TaskFinish", "Type": "TDMQ", "MqMode": "Topic", "MqRegion": "cd", "MqName": "of-queue",
+        "ResultFormat": "JSON",
+    }  # fmt: skip
+    change = {"Name": "queue-1", "QueueID": queue["QueueId"], "State": "Active", "NotifyConfig": notify}
+    reply = sdk.ci_update_media_queue(Bucket=BUCKET, QueueId=queue["QueueId"], Request=change)
+    assert reply["Queue"][0]["NotifyConfig"]["MqName"] == "of-queue"
+    setting = {"Transcode": {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264"}}}
+    output = {"Region": REGION, "Bucket": BUCKET, "Object": "${jobid}.${ext}"}
+    job = {
+        "Tag": "VideoEnhance",
+        "Input": {"Object": uploaded},
+        "Operation": {"VideoEnhance": setting, "Output": output},
+    }
+    mq = {"MqRegion": "cd", "MqMode": "Queue", "MqName": "of-job"}
+    asked = ({}, {"CallBackType": "TDMQ", "CallBackMqConfig": mq}, {"CallBack": "no"})
+    jobs = [sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs={**job, **one}, Lst={})["JobsDetail"][0] for one in asked]
+    ids = [ended(sdk, one["JobId"])["JobId"] for one in jobs]
+    told = {"of-queue": [], "of-job": []}
+    for _ in range(200):
+        for name, found in told.items():
+            found += [message.job_id for message in engine.messages(name)]
+        if all(told.values()) and not engine.untold():
+            break
+        time.sleep(0.02)
+    assert told == {"of-queue": ids[:1], "of-job": ids[1:2]}
+
+
+def test_faults_are_read_as_what_they_are_and_the_sdk_tries_again(served, engine):
+    way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}, "Timeout": 1}
+    client = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **way), retry=1)
+    for fault in (ServerError(), HangUp(), TimeOut()):
+        engine.faults.add("list_queues", fault)
+        assert client.ci_get_media_queue(Bucket=BUCKET)["QueueList"]
+    engine.faults.add("list_queues", Throttle(retry_after_s=2))
+    with pytest.raises(CosServiceError) as error:
+        client.ci_get_media_queue(Bucket=BUCKET)
+    assert (error.value.get_error_code(), error.value.get_status_code()) == ("SlowDown", 429)
+    assert [one.left for one in engine.faults.planned()] == [0, 0, 0, 0]
 
 
 def test_templates_are_made_changed_listed_and_deleted(sdk):

@@ -56,11 +56,8 @@ def copy_part(service: Service, exchange: Exchange, upload: Upload, number: int)
     """Make a part of another object, or of one stretch of it."""
     source = _source(service, exchange)
     held, file = service.store.open(source.bucket, source.key)
-    pieces = Pieces(file, *_stretch(exchange, held.size))
-    try:
-        md5 = service.uploads.put(upload, number, pieces)
-    finally:
-        pieces.close()
+    with file:
+        md5 = service.uploads.put(upload, number, Pieces(file, *_stretch(exchange, held.size)))
     return _told("CopyPartResult", md5, service.clock())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.catalogue import Bucket, Catalogue
@@ -19,6 +19,9 @@ from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.xml import MalformedXML, dumps, loads
 
 N = TypeVar("N", bound=Node)
+
+# The longest documented body has some two hundred.
+MAX_NODES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,8 @@ def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
     data = exchange.body.whole(exchange.headers.get("content-md5", ""))
     if not data.strip():
         raise service_error("MissingContent", "The call needs a body: XML whose outermost element is <Request>.")
+    if data.count(b"<") > 2 * MAX_NODES:
+        raise service_error("InvalidContent", f"The body holds more than {MAX_NODES} nodes.")
     try:
         node = loads(cls, data, root="Request")
     except MalformedXML as error:
