@@ -7,11 +7,9 @@ The rule of this file: a run has succeeded only when the program ended with 0 *a
 from __future__ import annotations
 
 import functools
-import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -19,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_notebook.media.process import environment, kill, program
 from ci_notebook.model.errors import EngineError
 
 Progress = Callable[[float], None]
@@ -107,26 +106,23 @@ def run(
         "-stats_period", "0.25", *map(str, arguments),
     ]  # fmt: skip
     log: deque[str] = deque(maxlen=log_lines)
-    process = _start(command, cwd)
     ended = threading.Event()
-    watch = threading.Thread(target=_stop_when_asked, args=(process, cancel, ended), daemon=True)
-    drain = threading.Thread(target=_collect, args=(process.stderr, log), daemon=True)
-    watch.start()
-    drain.start()
-    try:
-        finished = _follow(process.stdout or (), total_s, on_progress)
-        code = process.wait()
-    except BaseException:
-        _kill(process, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-        raise
-    finally:
-        ended.set()
-        process.wait()
-        watch.join()
-        drain.join()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+    with program(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        watch = threading.Thread(target=_stop_when_asked, args=(process, cancel, ended), daemon=True)
+        drain = threading.Thread(target=_collect, args=(process.stderr, log), daemon=True)
+        watch.start()
+        drain.start()
+        try:
+            finished = _follow(process.stdout or (), total_s, on_progress)
+            code = process.wait()
+        except BaseException:
+            kill(process)
+            raise
+        finally:
+            ended.set()
+            process.wait()
+            watch.join()
+            drain.join()
     text = "\n".join(log)
     if cancel is not None and cancel.is_set():
         raise Cancelled("the run was cancelled", code="Cancelled", command=readable(command), log=text)
@@ -142,7 +138,7 @@ def filter_bytes(arguments: Sequence[str | Path], data: bytes, *, timeout_s: flo
     command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-v", "error", *map(str, arguments)]
     try:
         done = subprocess.run(  # noqa: S603 - no shell
-            command, input=data, capture_output=True, timeout=timeout_s, check=False, env=_environment()
+            command, input=data, capture_output=True, timeout=timeout_s, check=False, env=environment()
         )
     except subprocess.TimeoutExpired as problem:
         raise EngineError(f"FFmpeg did not answer in {timeout_s:g} s", command=readable(command)) from problem
@@ -157,44 +153,13 @@ def readable(command: Iterable[str]) -> str:
     return " ".join(Path(word).name if word.startswith(("/", "\\\\")) else word for word in command)
 
 
-def _start(command: list[str], cwd: Path | None) -> subprocess.Popen[bytes]:
-    group = {"start_new_session": True} if os.name == "posix" else {}
-    if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 - no shell
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env=_environment(),
-        **group,
-    )
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "SVT_LOG": "0"}  # SVT-AV1 takes no notice of -v
-
-
 def _stop_when_asked(process: subprocess.Popen[bytes], cancel: threading.Event | None, ended: threading.Event) -> None:
     while cancel is not None and not ended.wait(0.05):
         if cancel.is_set():
-            _kill(process, signal.SIGTERM)
-            if not ended.wait(_STOP_S) and os.name == "posix":
-                _kill(process, signal.SIGKILL)
+            kill(process, signal.SIGTERM)
+            if not ended.wait(_STOP_S):
+                kill(process)
             return
-
-
-def _kill(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    if process.poll() is not None:
-        return
-    try:
-        if os.name == "posix":
-            os.killpg(process.pid, how)
-        else:
-            process.kill()
-    except ProcessLookupError:
-        return  # it ended meanwhile
 
 
 def _collect(pipe: Iterable[bytes] | None, log: deque[str]) -> None:

@@ -13,9 +13,8 @@ from ci_notebook.engine.pictures.render import render
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import compare
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.enhance import FrameEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.media_info import AudioStream, VideoStream
@@ -160,18 +159,6 @@ def test_doubling_gives_exactly_twice_the_pictures_and_no_more_time(short: Path,
     assert after is not None and before.num_frames is not None
     assert (after.num_frames, after.fps) == (2 * before.num_frames, 50.0)
     assert first_video(media_info(path)).duration == pytest.approx(before.duration, abs=0.03)
-
-
-def test_base_and_enhance_are_different_pictures(short: Path, tmp_path: Path) -> None:
-    files = [
-        made(
-            short, tmp_path / version, video=Video(crf=15.0),
-            super_resolution=SuperResolution(resolution="sdtohd", version=version),  # type: ignore[arg-type]
-        )[2]
-        for version in ("Base", "Enhance")
-    ]  # fmt: skip
-    assert first_video(media_info(files[0])).width == 640
-    assert compare(files[1], files[0]).pooled["psnr"] < 45
 
 
 def test_both_tracks_of_sound_are_kept_or_swapped_when_asked(short: Path, tmp_path: Path) -> None:

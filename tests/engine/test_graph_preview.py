@@ -35,6 +35,7 @@ STAGES = {
     "colour": {"color_enhance": ColorEnhance(contrast=40, correction=300, saturation=120)},
     "auto": {"color_enhance": ColorEnhance(contrast=AUTO), "ms_sharpen": MsSharpen(sharpen_level=AUTO)},
     "enlarge": {"super_resolution": SuperResolution(resolution="sdtohd", version="Base")},
+    "network": {"super_resolution": SuperResolution(resolution="sdtohd", version="Enhance")},
     "hdr": {"sdr_to_hdr": SDRtoHDR(hdr_mode="HDR10")},
     "hlg": {"sdr_to_hdr": SDRtoHDR(hdr_mode="HLG")},
 }

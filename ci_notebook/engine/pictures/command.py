@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_notebook.engine.pictures import hdr
+from ci_notebook.engine.pictures import hdr, network
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.encoders import (
     AUDIO_ENCODERS,
@@ -19,10 +19,22 @@ from ci_notebook.engine.pictures.encoders import (
     video_arguments,
     video_codec,
 )
-from ci_notebook.engine.pictures.graph import AFTER_MARKS, SCALE_MATRICES, STAGES, depth, pixel_format, stages
+from ci_notebook.engine.pictures.enlarging import Pipe
+from ci_notebook.engine.pictures.graph import (
+    AFTER_MARKS,
+    BEFORE_NETWORK,
+    SCALE_MATRICES,
+    STAGES,
+    by_network,
+    depth,
+    flattens,
+    pixel_format,
+    stages,
+)
 from ci_notebook.engine.pictures.marks import Overlay
-from ci_notebook.engine.pictures.size import length_s
+from ci_notebook.engine.pictures.size import length_s, plan, rate_text, rates
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
+from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.media_info import MediaInfo
@@ -42,21 +54,45 @@ class Paths:
 def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> tuple[str, ...]:
     """Return FFmpeg's arguments, those after the program's name, for one setting.
 
-    Raises `EngineError` naming the leaf where setting and source do not go together.
+    Where the network works, the pictures come through a pipe that is the first input, not among the
+    arguments, and `decoding` says what goes into it. Raises `EngineError` naming the leaf where
+    setting and source do not go together.
     """
-    arguments = [*_stretch(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(paths.source)]
+    at = 1 if uses_network(setting, source) else 0  # the source's number among the inputs
+    arguments = _input(setting, source, paths.source)
     for mark in paths.marks:
         arguments += ["-i", str(mark.path)]
     if video_codec(setting) is not None:
         graph = _graph(setting, source, paths.marks, analysis)
         arguments += ["-filter_complex", graph, "-map", "[out]"]
-    arguments += _sound(setting, source)
+    arguments += _sound(setting, source, at)
+    if at:
+        arguments += ["-map_metadata", str(at), "-map_chapters", str(at)]
     arguments += [*video_arguments(setting, source), *audio_arguments(setting, source), *container_arguments(setting)]
     return (*arguments, str(paths.output))
 
 
+def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Say whether the pictures go through the network between two FFmpegs."""
+    return video_codec(setting) is not None and by_network(setting, source)
+
+
+def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
+    """Return the arguments of the FFmpeg before the network, up to its output, and what comes out of it."""
+    made = stages(setting, source, analysis)
+    here, doubled, out = rates(setting, source)
+    rate = rate_text(out if made["slower"] else doubled if made["motion"] else here)
+    size = plan(setting, source).cut
+    pipe = Pipe(size.width, size.height, rate, deep=bool(depth(source)))
+    filters = [one for stage in BEFORE_NETWORK for one in made[stage]]
+    # Bare pictures have no times: the first is shown at 0, as the sound is.
+    filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
+    graph = f"[{_stream(setting)}]{','.join(filters)}[out]"
+    return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
+
+
 def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) -> None:
-    """Raise `EngineError` naming the leaf whose encoder, or the stage whose filter, this FFmpeg lacks."""
+    """Raise `EngineError` naming the leaf whose encoder, filter or network this machine lacks."""
     for leaf, codec, encoders in (
         ("Video.Codec", video_codec(setting), VIDEO_ENCODERS),
         ("Audio.Codec", audio_codec(setting, source), AUDIO_ENCODERS),
@@ -67,6 +103,8 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
                 "Choose another codec, or use the FFmpeg of imageio-ffmpeg.",
                 code="InvalidArgument",
             )
+    if uses_network(setting, source):
+        network.require()
     if setting.sdr_to_hdr is not None and "zscale" not in can.filters:
         raise EngineError(
             f"VideoEnhance.SDRtoHDR: the FFmpeg here ({can.version}) has no zscale.", code="InvalidArgument"
@@ -86,25 +124,47 @@ def _stretch(setting: VideoEnhance, source: MediaInfo) -> list[str]:
 
 def _graph(setting: VideoEnhance, source: MediaInfo, marks: tuple[Overlay, ...], analysis: Analysis) -> str:
     made = stages(setting, source, analysis)
-    first = [one for stage in STAGES if stage not in AFTER_MARKS for one in made[stage]]
+    enlarged = uses_network(setting, source)
+    done = BEFORE_NETWORK if enlarged else ()
+    first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
+    if enlarged:
+        first.insert(0, _said_again(setting, source, analysis))
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
     matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     video = transcode_of(setting).video
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
-    config = transcode_of(setting).trans_config
-    stream = f"0:{config.transcode_index}" if config and config.transcode_index is not None else "0:V:0"
+    stream = "0:v" if enlarged else _stream(setting)
     if not marks:
         return f"[{stream}]{','.join([*first, *last])}[out]"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
-        lines += mark.lines(f"v{number - 1}", f"{number}:v", f"v{number}", matrix=matrix, deep=bool(depth(source)))
+        lines += mark.lines(
+            f"v{number - 1}", f"{number + enlarged}:v", f"v{number}", matrix=matrix, deep=bool(depth(source))
+        )
     lines.append(f"[v{len(marks)}]{','.join(last)}[out]")
     return ";".join(lines)
 
 
-def _sound(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+def _stream(setting: VideoEnhance) -> str:
+    config = transcode_of(setting).trans_config
+    return f"0:{config.transcode_index}" if config and config.transcode_index is not None else "0:V:0"
+
+
+def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
+    return [*_stretch(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
+
+
+def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
+    """Return the filter that says of bare pictures how their light and colour are coded."""
+    video = first_video(source)
+    light = ("bt709", "bt709") if flattens(setting, source) else (video.color_primaries, video.color_transfer)
+    said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
+    return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
+
+
+def _sound(setting: VideoEnhance, source: MediaInfo, at: int) -> list[str]:
     audio = transcode_of(setting).audio
     if audio is None or audio_codec(setting, source) is None:
         return []
@@ -114,7 +174,7 @@ def _sound(setting: VideoEnhance, source: MediaInfo) -> list[str]:
         tracks = [0, 1] if audio.keep_two_tracks else [0]
         if audio.switch_track:
             tracks = [1, 0][: len(tracks)]
-    return [word for track in tracks for word in ("-map", f"0:a:{track}")]
+    return [word for track in tracks for word in ("-map", f"{at}:a:{track}")]
 
 
 def refuse_nothing_to_show(setting: VideoEnhance) -> None:

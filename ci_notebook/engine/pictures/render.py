@@ -7,12 +7,22 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from ci_notebook.engine.pictures.acted import refuse_unacted
 from ci_notebook.engine.pictures.analysis import Analysis, analyse
-from ci_notebook.engine.pictures.command import Paths, command, refuse_missing, refuse_nothing_to_show
+from ci_notebook.engine.pictures.command import (
+    Paths,
+    command,
+    decoding,
+    refuse_missing,
+    refuse_nothing_to_show,
+    uses_network,
+)
 from ci_notebook.engine.pictures.encoders import extension, video_codec
+from ci_notebook.engine.pictures.enlarging import enlarge_through
+from ci_notebook.engine.pictures.graph import flattens
 from ci_notebook.engine.pictures.marks import prepare
 from ci_notebook.engine.pictures.size import length_s, plan
 from ci_notebook.media.ffmpeg import capabilities, run
@@ -60,13 +70,21 @@ def render(
         first_video(source, Path(source_path).name)
     refuse_missing(setting, source, capabilities())
     analysis = analyse(source_path) if video_codec(setting) is not None else Analysis()
+    if video_codec(setting) is not None and flattens(setting, source):
+        analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
         marks = prepare(operation.watermark, plan(setting, source).out, folder, fetch or _no_fetch)
         made = folder / f"{stem}.{extension(setting)}"
         arguments = command(setting, source, Paths(Path(source_path), made, marks), analysis)
-        run(arguments, total_s=length_s(setting, source), on_progress=on_progress, cancel=cancel)
+        length = length_s(setting, source)
+        if uses_network(setting, source):
+            decode, pipe = decoding(setting, source, Path(source_path), analysis)
+            total = length * float(Fraction(pipe.fps)) if length else None
+            enlarge_through(decode, arguments, pipe, total=total, on_progress=on_progress, cancel=cancel)
+        else:
+            run(arguments, total_s=length, on_progress=on_progress, cancel=cancel)
         info = _decimal_rates(_checked(made))
         final = out_dir / made.name
         made.replace(final)

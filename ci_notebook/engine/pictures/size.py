@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
@@ -106,6 +107,15 @@ def rates(setting: VideoEnhance, source: MediaInfo) -> tuple[float, float, float
             raise _too_much(f"{_VIDEO}.Fps", asked, f"over the source's {doubled:g} a second", "VideoFpsAdjMethod")
         asked = doubled
     return here, doubled, asked or doubled
+
+
+def rate_text(rate: float) -> str:
+    """Return a rate as FFmpeg takes it exactly.
+
+    >>> rate_text(25.0), rate_text(29.97002997), rate_text(12.5)
+    ('25', '30000/1001', '25/2')
+    """
+    return str(Fraction(rate).limit_denominator(1001))
 
 
 def length_s(setting: VideoEnhance, source: MediaInfo) -> float | None:

@@ -1,0 +1,158 @@
+"""A clip through the network: FFmpeg decodes, the network enlarges, FFmpeg encodes, all at once.
+
+The pictures travel as bare bytes at one rate, so a clip whose rate varies gets its mean one. Both
+programs and the work between them end together, well or badly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ci_notebook.engine.pictures.network import Enlarger, enlarge, loaded, picture_bytes
+from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable
+from ci_notebook.media.process import kill, program
+from ci_notebook.model.errors import EngineError
+
+_LOG_LINES = 20
+Words = Sequence[str | Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """What runs from the decoder to the network: pictures of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
+
+    `deep` is ten bits instead of eight.
+    """
+
+    width: int
+    height: int
+    fps: str
+    deep: bool = False
+
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name of the pictures' format."""
+        return "yuv420p10le" if self.deep else "yuv420p"
+
+    def as_output(self) -> tuple[str, ...]:
+        """Return FFmpeg's arguments for the output of the decoder."""
+        return ("-f", "rawvideo", "-pix_fmt", self.pixel_format, "pipe:1")
+
+    def as_input(self) -> tuple[str, ...]:
+        """Return FFmpeg's arguments for the first input of the encoder, twice as wide and high."""
+        size = f"{2 * self.width}x{2 * self.height}"
+        return (
+            "-f", "rawvideo", "-pix_fmt", self.pixel_format, "-video_size", size, "-framerate", self.fps, "-i", "pipe:0"
+        )  # fmt: skip
+
+
+def enlarge_through(
+    decode: Words,
+    encode: Words,
+    pipe: Pipe,
+    *,
+    total: float | None = None,
+    on_progress: Callable[[float], None] | None = None,
+    cancel: threading.Event | None = None,
+    enlarger: Enlarger | None = None,
+) -> int:
+    """Run FFmpeg, the network and FFmpeg again, all at once; return how many pictures went through.
+
+    `decode` are the first FFmpeg's arguments up to its output, `encode` the second's after its first
+    input, which is the enlarged pictures; further inputs, such as the source for its sound, may
+    follow. `on_progress` gets the share done when `total`, in pictures, is known. When `cancel` is
+    set both are killed and `Cancelled` is raised; like any other failure it may leave half a file,
+    so let `encode` write aside. Raises `EngineError` with the log's last lines.
+    """
+    enlarger = enlarger or loaded()
+    words = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "error"]
+    with (
+        _started([*words, *map(str, decode), *pipe.as_output()], stdout=subprocess.PIPE) as source,
+        _started([*words, *pipe.as_input(), *map(str, encode)], stdin=subprocess.PIPE, beside=source.process) as sink,
+        _killed_on(cancel, source, sink),
+    ):
+        count, out, into = 0, source.process.stdout, sink.process.stdin
+        assert out is not None and into is not None  # noqa: S101 - for the type checker: they were asked for
+        for picture in read_pictures(out, picture_bytes(pipe.width, pipe.height, deep=pipe.deep)):
+            try:
+                into.write(enlarge(picture, pipe.width, pipe.height, enlarger=enlarger, deep=pipe.deep))
+            except BrokenPipeError:
+                break  # why, it says on its way out: `end` below raises it
+            count += 1
+            if on_progress and total:
+                on_progress(min(1.0, count / total))
+        else:
+            source.end(out)  # before the sink's input closes: half a source must not look like a whole one
+        sink.end(into)
+        if count == 0:
+            raise EngineError("the source has no picture to enlarge", command=source.command)
+    return count
+
+
+def read_pictures(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield the pictures of `size` bytes that a pipe carries. Raises `EngineError` for half a one."""
+    while picture := stream.read(size):
+        if len(picture) != size:
+            raise EngineError(f"the pictures ended within one: {len(picture)} of {size} bytes")
+        yield picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A running FFmpeg. Its log goes to a file, so nothing blocks."""
+
+    process: subprocess.Popen[bytes]
+    command: str
+    log: IO[bytes]
+
+    def end(self, pipe: IO[bytes]) -> None:
+        """Close its pipe and wait for a good end. Raises `EngineError` for any other."""
+        with contextlib.suppress(BrokenPipeError):  # it ended first, and its exit code says why
+            pipe.close()
+        code = self.process.wait()
+        if code != 0:
+            self.log.seek(0)
+            said = self.log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
+            raise EngineError(f"FFmpeg ended with {code}", command=self.command, log="\n".join(said))
+
+
+@contextmanager
+def _started(command: list[str], *, beside: subprocess.Popen[bytes] | None = None, **pipes: Any) -> Iterator[_Program]:
+    with tempfile.TemporaryFile() as log, program(command, beside=beside, stderr=log, **pipes) as process:
+        yield _Program(process, readable(command), log)
+
+
+@contextmanager
+def _killed_on(cancel: threading.Event | None, *programs: _Program) -> Iterator[None]:
+    """Kill the programs as soon as `cancel` is set, and call what then breaks `Cancelled`."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while cancel is not None and not ended.wait(0.05):
+            if cancel.is_set():
+                for one in programs:
+                    kill(one.process)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    broken: EngineError | None = None
+    try:
+        yield
+    except EngineError as problem:
+        if cancel is None or not cancel.is_set():
+            raise
+        broken = problem
+    finally:
+        ended.set()
+        watcher.join()
+    if cancel is not None and cancel.is_set():
+        raise Cancelled("the run was cancelled", code="Cancelled", command=programs[0].command) from broken
