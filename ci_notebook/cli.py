@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,19 +57,29 @@ def _lab(args: argparse.Namespace) -> int:
     for name in kept:
         print(f"  {name} was changed there and is kept as it is")
     command = [
-        *(sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART)),
-        *(f"--port={args.port}", f"--ServerApp.root_dir={folder}"),
+        *(sys.executable, "-m", "jupyterlab", f"--port={args.port}", f"--ServerApp.root_dir={folder}"),
+        f"--LabApp.default_url=/lab/tree/{QUICKSTART}",
         # Nothing asks the network: no news, no search for updates or extensions.
         *("--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         *(["--no-browser"] if args.no_browser else []),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
-    server = subprocess.Popen(command)  # noqa: S603  our own interpreter, no shell
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        return server.wait()  # Ctrl-C went to JupyterLab as well, which asks before it stops
+    with tempfile.TemporaryDirectory(prefix="ci-notebook-lab-") as config:
+        server = subprocess.Popen(command, env=_without_news(Path(config)))  # noqa: S603  our own interpreter, no shell
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            return server.wait()  # Ctrl-C went to JupyterLab as well, which asks before it stops
+
+
+def _without_news(config: Path) -> dict[str, str]:
+    """Return an environment in which JupyterLab does not ask whether to fetch news; the user's settings stay theirs."""
+    off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (config / "labconfig").mkdir()
+    (config / "labconfig" / "page_config.json").write_text(json.dumps(off), encoding="utf-8")
+    paths = [str(config), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
 def copy_tutorials(folder: Path) -> list[str]:
