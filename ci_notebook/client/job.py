@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ci_notebook.client import waiting
+from ci_notebook.client import aside, waiting
+from ci_notebook.client.waiting import Pace
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import NotFound
 from ci_notebook.model.jobs import JobFailed, JobsDetail, WaitTimedOut
@@ -26,7 +26,8 @@ Bar = Callable[["Job"], AbstractContextManager[Callable[["Job"], None]]]
 class Job:
     """One job, as last read. Reading it never moves it; `refresh` and `wait` read again.
 
-    `await job` waits in a thread, so that it works in a notebook's own loop.
+    `await job` waits in a thread, so that it works in a notebook's own loop; whoever cancels it stops
+    waiting, and the job goes on.
     """
 
     def __init__(self, client: Client, detail: JobsDetail, *, bar: Bar | None = None) -> None:
@@ -69,16 +70,23 @@ class Job:
         self.detail = self._client.job(self.id)[0]
         return self
 
-    def wait(self, timeout_s: float | None = None, on_progress: Callable[[Job], None] | None = None) -> Self:
+    def wait(
+        self,
+        timeout_s: float | None = None,
+        on_progress: Callable[[Job], None] | None = None,
+        *,
+        pace: Pace | None = None,
+    ) -> Self:
         """Wait until the job is over, and return it.
 
         `on_progress` gets the job each time its state or progress is new; without it the job shows
-        its bar, if it was given one. Ctrl-C ends the wait, not the job. Raises `JobFailed` for Failed
-        and Cancel, and `WaitTimedOut` after `timeout_s`; both carry the job as last read.
+        its bar, if it was given one. `pace` is how the pauses between two readings are spent (see `Receiver`).
+        Ctrl-C ends the wait, not the job. Raises `JobFailed` for Failed and Cancel, and `WaitTimedOut`
+        after `timeout_s`; both carry the job as last read.
         """
         bar = self._bar if on_progress is None else None
         with bar(self) if bar else contextlib.nullcontext(on_progress) as tell:
-            for detail in waiting.watch(self._client, [self.id], timeout_s=timeout_s):
+            for detail in waiting.watch(self._client, [self.id], timeout_s=timeout_s, pace=pace):
                 self.detail = detail
                 if tell is not None:
                     tell(self)
@@ -89,7 +97,7 @@ class Job:
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return asyncio.to_thread(self.wait).__await__()
+        return aside.result(lambda rest: self.wait(pace=Pace(rest)), self._client.sleep).__await__()
 
     def cancel(self) -> Self:
         """Cancel the job, which works only before it runs, and read it again."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import httpx
@@ -31,6 +32,17 @@ class AsksForJobs(Protocol):
         """Return the jobs of these ids."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a wait spends its pauses: `rest` is called with their length, seconds, of at least `least_s`.
+
+    One that returns early has the jobs read early; one that raises ends the wait.
+    """
+
+    rest: Callable[[float], object]
+    least_s: float = 0.0
+
+
 def pause_s(age_s: float) -> float:
     """Return how long to wait before asking again about jobs that were waited for `age_s` already.
 
@@ -49,13 +61,16 @@ def watch(
     *,
     timeout_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    pace: Pace | None = None,
 ) -> Iterator[JobsDetail]:
     """Yield a job each time its state or progress is new, until all are over or the time is.
 
     The last that comes of each job that ends is over (`is_over`); when `timeout_s` runs out the
     iterator ends early. Nothing is raised for a job that failed. A service out of reach is borne
-    for `PATIENCE_S`, and then its error is raised.
+    for `PATIENCE_S`, and then its error is raised. `pace` says how the pauses are
+    spent, by default asleep.
     """
+    pace = pace or Pace(client.sleep)
     waiting = dict.fromkeys(ids)
     known: dict[str, tuple[str | None, int | None]] = {}
     began = reached = clock()
@@ -77,8 +92,8 @@ def watch(
         age = clock() - began
         if not waiting or (timeout_s is not None and age >= timeout_s):
             return
-        rest = pause_s(age)
-        client.sleep(rest if timeout_s is None else min(rest, timeout_s - age))
+        pause = max(pause_s(age), pace.least_s)
+        pace.rest(pause if timeout_s is None else min(pause, timeout_s - age))
 
 
 def _ask(client: AsksForJobs, ids: list[str]) -> list[JobsDetail]:
