@@ -18,7 +18,7 @@ MAX_CHARS: Final = 64
 # What a number may take, in bits. A text goes into the first that holds it and the reader tries
 # them all. 392, 768, 824, 928 and 1112 hold 64 characters of each alphabet, the others shorter texts.
 PAYLOADS: Final = (32, 48, 64, 96, 128, 160, 192, 256, 320, 392, 456, 528, 600, 680, 768, 824, 928, 1112)
-# 18 classes with 16 candidates each: one false reading in about 58,000 unmarked clips. 32 bits
+# 18 classes, 16 candidates, 2 grids: one false reading in about 29,000 unmarked clips. 32 bits
 # would cost a short message half a decibel more.
 CHECK_BITS: Final = 24
 

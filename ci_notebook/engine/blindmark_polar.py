@@ -1,8 +1,8 @@
 """The error correction of the hidden mark: a polar code of 4,096 bits, decoded as a list.
 
 Why not Reed–Solomon: it takes bits that were already decided and repairs some 2 % of them. This
-code takes how sure each bit is, and reads on where more than a third of them are wrong; on the same
-pictures that is worth about 4 dB, or a mark at two thirds of the amplitude.
+code takes how sure each bit is, and reads on where a third of them are wrong; on the same marked
+clips that was worth 5 to 6 dB, or half the amplitude (64 letters, Reed–Solomon of 792 bits).
 
 The construction is the polarisation weight of 5G (He et al. 2017), the decoder is successive
 cancellation with a list (Tal and Vardy 2015) in its LLR form (Balatsoukas-Stimming et al. 2015)
