@@ -181,6 +181,11 @@ class Ledger:
             sql = "UPDATE jobs SET lease = ? WHERE owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
             return change.execute(sql, (self._clock() + lease_s, owner, job_id, job_id)).rowcount > 0
 
+    def is_running(self, job_id: str, owner: str) -> bool:
+        """Return whether `owner` runs the job still."""
+        sql = "SELECT 1 FROM jobs WHERE job_id = ? AND owner = ? AND state = 'Running'"
+        return self._database.row(sql, (job_id, owner)) is not None
+
     def succeed(self, job_id: str, owner: str, result: bytes) -> bool:
         """End a job well. False when it is no longer the owner's; then nothing changed."""
         return self._end("Success", job_id, owner, result=result, progress=100)

@@ -17,10 +17,9 @@ from typing import Any, Final
 from ci_notebook.engine.faults import Faults, JobFails, SlowJobs
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.owners import Owner, clear_up, is_dead
-from ci_notebook.engine.perform import Performance, perform
+from ci_notebook.engine.perform import Performance
+from ci_notebook.engine.running import Errand, run_elsewhere, run_here
 from ci_notebook.engine.store import Store
-from ci_notebook.media.ffmpeg import Cancelled
-from ci_notebook.model.errors import EngineError, ServiceError
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
@@ -56,7 +55,7 @@ class Threads(Executor):
 
 
 class Worker:
-    """Runs jobs until it is closed. `executor` defaults to threads, each of which waits for one FFmpeg.
+    """Runs jobs until it is closed: in threads, each of which waits for one FFmpeg, or in an executor's processes.
 
     `on_end` is called after each job that ended.
     """
@@ -76,7 +75,7 @@ class Worker:
         self._root, self._ledger, self._store, self._places = root, ledger, store, places
         self._owner = Owner(root, new_id())
         self._faults, self._on_end = faults or Faults(), on_end
-        self._executor = executor or Threads()
+        self._executor, self._threads = executor, Threads()
         self._stop, self._wake = threading.Event(), threading.Event()
         self._running: set[Future[None]] = set()
         self._tender = threading.Thread(target=self._tend, name=f"{THREAD_PREFIX}-tender", daemon=True)
@@ -91,6 +90,10 @@ class Worker:
         self._stop.set()
         self._wake.set()
         self._tender.join()
+        for future in self._running:
+            future.cancel()  # what an executor has not begun
+        if self._executor is not None:
+            self._ledger.release(self._owner.name)  # how the processes elsewhere are told
         wait(self._running)
         self._ledger.release(self._owner.name)
         self._owner.close()
@@ -119,34 +122,38 @@ class Worker:
             job = self._ledger.claim(self._owner.name, lease_s=LEASE_S, waited_s=self._faults.wait_s())
             if job is None:
                 return
-            future = self._executor.submit(self._run, job)
-            self._running.add(future)
-            future.add_done_callback(lambda _: self._wake.set())
+            self._start(job)
 
-    def _run(self, job: Job) -> None:
-        """Run one job to its end. Whatever goes wrong is written on the job."""
-        owner = self._owner.name
-        performance = Performance(
-            ledger=self._ledger, store=self._store, owner=owner, folder=self._owner.folder, cancel=self._stop,
-            lease_s=LEASE_S, fails=self._faults.of_job(JobFails),
-        )  # fmt: skip
+    def _start(self, job: Job) -> None:
+        slow, fails = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
+        linger_s = slow.run_s if slow else 0.0
+        owner, folder = self._owner.name, self._owner.folder
         try:
-            self._dawdle()
-            perform(performance, job)
-        except Cancelled:
+            if self._executor is None:
+                performance = Performance(
+                    ledger=self._ledger, store=self._store, owner=owner, folder=folder, cancel=self._stop,
+                    lease_s=LEASE_S, fails=fails,
+                )  # fmt: skip
+                future = self._threads.submit(run_here, performance, job, linger_s)
+            else:
+                errand = Errand(
+                    root=self._root, job=job, owner=owner, folder=folder, lease_s=LEASE_S, linger_s=linger_s,
+                    fails=fails,
+                )  # fmt: skip
+                future = self._executor.submit(run_elsewhere, errand)
+        except BaseException:
             self._ledger.release(owner, job.job_id)
-        except EngineError as error:
-            log.info("job %s failed: %s", job.job_id, error)
-            self._ledger.fail(job.job_id, owner, error.code, str(error))
-        except ServiceError as error:
-            self._ledger.fail(job.job_id, owner, error.code, error.message)
-        except Exception as error:  # the top of a worker: the job says that it failed, the log says why
-            log.exception("job %s failed", job.job_id)
-            text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
-            self._ledger.fail(job.job_id, owner, "InternalError", text)
-        self._on_end()
+            raise
+        self._running.add(future)
+        future.add_done_callback(lambda ended: self._ended(job, ended))
 
-    def _dawdle(self) -> None:
-        slow = self._faults.of_job(SlowJobs)
-        if slow is not None and self._stop.wait(slow.run_s):
-            raise Cancelled("the engine is closed", code="Cancelled")
+    def _ended(self, job: Job, future: Future[None]) -> None:
+        """See that a job does not stay in Running after whoever ran it has died, or never began."""
+        if future.cancelled():
+            self._ledger.release(self._owner.name, job.job_id)
+        elif (error := future.exception()) is not None:
+            log.error("job %s was lost with the process that ran it: %r", job.job_id, error)
+            text = f"The process that ran the job ended with {type(error).__name__}."
+            self._ledger.fail(job.job_id, self._owner.name, "InternalError", text)
+        self._on_end()
+        self._wake.set()
