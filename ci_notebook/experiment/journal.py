@@ -37,17 +37,19 @@ from ci_notebook.wire.xml import dumps, loads
 N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 _TABLE: Final = """
 CREATE TABLE runs (
     key TEXT NOT NULL, attempt INTEGER NOT NULL, mark TEXT NOT NULL UNIQUE, phase TEXT NOT NULL,
     service TEXT NOT NULL, clip TEXT NOT NULL, clip_key TEXT NOT NULL, clip_md5 TEXT NOT NULL, setting TEXT NOT NULL,
     request TEXT NOT NULL, reply TEXT, job_id TEXT, state TEXT,
-    scores TEXT, cost_cny REAL, output TEXT, error TEXT NOT NULL DEFAULT '', versions TEXT NOT NULL,
+    scores TEXT, pictures TEXT, cost_cny REAL, output TEXT, error TEXT NOT NULL DEFAULT '', versions TEXT NOT NULL,
     created_at REAL NOT NULL, updated_at REAL NOT NULL,
     PRIMARY KEY (key, attempt)
 ) STRICT
 """
+# What a file of an earlier version lacks: version → how to bring it to the next one.
+_STEPS: Final = {1: ("ALTER TABLE runs ADD COLUMN pictures TEXT",)}
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
 
@@ -87,9 +89,9 @@ class Journal:
                 raise CIError(
                     f"{self.path} was written by a later version of ci_notebook (journal {version} > {VERSION})"
                 )
-            if version == 0:
-                self._db.execute(_TABLE)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
+            for statement in [_TABLE] if version == 0 else [s for v in range(version, VERSION) for s in _STEPS[v]]:
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def begin(self, run: Run, request: Request, *, service: str, mark: str) -> None:
         """Write that a run is about to be sent. The run's attempt must be a new one."""
@@ -114,7 +116,10 @@ class Journal:
         """Write what came of the run after its job was over: output, scores, cost, or what went wrong."""
         scores = json.dumps(dict(run.scores)) if run.scores else None
         output = str(run.output) if run.output else None
-        self._set(run, phase="over", scores=scores, cost_cny=run.cost_cny, output=output, error=run.error)
+        pictures = json.dumps({"every": run.every, "pictures": dict(run.pictures)}) if run.pictures else None
+        self._set(
+            run, phase="over", scores=scores, pictures=pictures, cost_cny=run.cost_cny, output=output, error=run.error
+        )
 
     def latest(self, key: str) -> Entry | None:
         """Return the last attempt at a run; None when there was none."""
@@ -186,11 +191,13 @@ def as_written(node: N) -> N:
 def _entry(row: sqlite3.Row) -> Entry:
     scores: Mapping[str, float] = json.loads(row["scores"] or "{}")
     output = Path(row["output"]) if row["output"] else None
+    series = json.loads(row["pictures"] or '{"every": 0, "pictures": {}}')
     run = Run(
         key=row["key"], attempt=row["attempt"], clip=row["clip"], clip_key=row["clip_key"], clip_md5=row["clip_md5"],
         setting=loads(VideoEnhance, row["setting"].encode()),
         job=loads(JobsDetail, row["reply"].encode()) if row["reply"] else None,
-        scores=scores, cost_cny=row["cost_cny"], error=row["error"],
+        scores=scores, pictures={name: tuple(one) for name, one in series["pictures"].items()}, every=series["every"],
+        cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,
     )  # fmt: skip
     return Entry(run, row["phase"], row["mark"], row["created_at"], row["cost_cny"] is not None or bool(scores))

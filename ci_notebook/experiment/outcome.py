@@ -21,11 +21,22 @@ from ci_notebook.model.media_info import MediaInfo
 THREADS: Final = 2
 
 
+class Scored(Protocol):
+    """Scores of a clip, and of its pictures: what `media.score.scores` returns."""
+
+    @property
+    def pooled(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def pictures(self) -> Mapping[str, tuple[float, ...]]: ...  # noqa: D102
+    @property
+    def every(self) -> int: ...  # noqa: D102
+
+
 class Measure(Protocol):
     """Scores an output against its source; `start_s` is where in the source the output begins, given if not 0."""
 
-    def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float]:
-        """Return score name → value."""
+    def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
+        """Return score name → value; or that, and the values of single pictures."""
 
 
 class Fetches(Protocol):
@@ -41,6 +52,8 @@ class Outcome:
 
     output: Path | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    every: int = 0
     cost: float | None = None
     error: str = ""
 
@@ -68,15 +81,19 @@ class Outcomes:
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def _outcome(self, run: Run, clip: Clip) -> Outcome:
-        output, scores, cost, error = None, dict[str, float](), None, ""
+        output, scores, pictures, every, cost, error = None, dict[str, float](), {}, 0, None, ""
         try:
             cost = self._cost(run)
             if self._measure is not None:
                 output = self._output(run)
-                scores = dict(self._measure(output, self._source(clip), **_where(run)))
+                found = self._measure(output, self._source(clip), **_where(run))
+                if isinstance(found, Mapping):
+                    scores = dict(found)
+                else:
+                    scores, pictures, every = dict(found.pooled), dict(found.pictures), found.every
         except Exception as broken:  # noqa: BLE001 - a worker's top: the failure is recorded on the run
             error = f"{type(broken).__name__}: {broken}"
-        return Outcome(output, scores, cost, error)
+        return Outcome(output, scores, pictures, every, cost, error)
 
     def _cost(self, run: Run) -> float | None:
         """Return the price in CNY; None when the facts that it depends on are not known."""

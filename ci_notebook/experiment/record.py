@@ -12,6 +12,7 @@ from ci_notebook.model.jobs import JobsDetail
 from ci_notebook.model.paths import values
 
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
+_NO_PICTURES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,9 @@ class Run:
     `key` is the same for the same clip, setting and service, whoever asks and when. `job` is None
     until it was sent. `error` says what went wrong outside the job: sending, fetching, scoring.
     `output` is the local copy of the result. `cost_cny` is None when it is not known.
+
+    `scores` maps a score to its number for the whole clip, `pictures` to one number a picture: those
+    of every `every`-th picture, first to last, from the first one on. `every` is 0 without any.
     """
 
     key: str
@@ -31,6 +35,8 @@ class Run:
     attempt: int = 1
     job: JobsDetail | None = None
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
+    pictures: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: _NO_PICTURES)
+    every: int = 0
     cost_cny: float | None = None
     error: str = ""
     output: Path | None = None

@@ -275,6 +275,8 @@ class _Sweep:
                 self._runs[key],
                 output=outcome.output,
                 scores=outcome.scores,
+                pictures=outcome.pictures,
+                every=outcome.every,
                 cost_cny=outcome.cost,
                 error=outcome.error,
             )

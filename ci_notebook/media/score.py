@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_notebook.media import look
@@ -46,7 +46,13 @@ def measure(output: Path, source: Path, *, start_s: float = 0.0, every: int = EV
 
     Keys: psnr, ssim, vmaf, vmaf_neg as in `Scores`, and those of `by_itself`. Raises `EngineError` as `compare` does.
     """
-    return {**compare(output, source, start_s=start_s, every=every).pooled, **by_itself(output)}
+    return scores(output, source, start_s=start_s, every=every).pooled
+
+
+def scores(output: Path, source: Path, *, start_s: float = 0.0, every: int = EVERY) -> Scores:
+    """Return what `measure` returns, and the values of single pictures beside it."""
+    found = compare(output, source, start_s=start_s, every=every)
+    return replace(found, pooled={**found.pooled, **by_itself(output)})
 
 
 def compare(

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from ci_notebook.experiment.journal import Journal, as_written, key_of
+from ci_notebook.experiment.journal import VERSION, Journal, as_written, key_of
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.errors import CIError
@@ -82,12 +82,12 @@ def test_request_reply_and_versions_stand_in_the_file(journal):
     assert "<SharpenLevel>5</SharpenLevel>" in request
     assert "<JobId>j0" in reply
     assert "ci_notebook" in versions
-    assert (made, changed, version, mode) == (0.0, 1.0, 1, "wal")
+    assert (made, changed, version, mode) == (0.0, 1.0, VERSION, "wal")
 
 
 def test_the_file_of_a_later_version_is_refused(journal):
     with sqlite3.connect(journal.path) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
     db.close()
     with pytest.raises(CIError, match="later"):
         Journal(journal.path)
@@ -101,3 +101,21 @@ def test_keys_depend_on_content_setting_and_service_alone():
     others = [("md6", SETTING, "s"), ("md5", VideoEnhance(), "s"), ("md5", SETTING, "t")]
     others.append(("md5", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5), color_enhance=ColorEnhance()), "s"))
     assert len({key, *(key_of(*other) for other in others)}) == 5
+
+
+def test_the_values_of_pictures_are_kept(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    measured = Run(**{**RUN.__dict__, "scores": {"vmaf": 90.0}, "pictures": {"vmaf": (89.0, 91.0)}, "every": 5})
+    journal.finished(measured)
+    assert journal.latest("k1").run == measured
+
+
+def test_the_file_of_the_first_version_is_brought_up_to_date(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    journal.close()
+    with sqlite3.connect(journal.path) as db:
+        db.execute("ALTER TABLE runs DROP COLUMN pictures")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with Journal(journal.path) as again:
+        assert again.runs() == [RUN]
