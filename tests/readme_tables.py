@@ -1,4 +1,4 @@
-"""The README's table of leaves, written from the declarations: `python tests/readme_tables.py` brings it up to date."""
+"""The README's tables, written from the declarations: `python -m tests.readme_tables` brings them up to date."""
 
 from __future__ import annotations
 
@@ -9,26 +9,75 @@ from pathlib import Path
 from ci_notebook.engine.pictures.acted import ACTED, REFUSED
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.paths import Leaf, leaves
+from ci_notebook.wire.operations import CALLS, Call
 
 README = Path(__file__).parent.parent / "README.md"
 
 
-def table() -> str:
-    """Return the table as Markdown, a row a leaf that can be sent, a heading a stage."""
+# Call → the client's method, and the official SDK's that judges the engine; "" where the SDK has none,
+# and our own contract tests over both faces of the engine judge instead.
+JUDGED = {
+    "create_job": ("submit", "ci_create_media_jobs"),
+    "list_jobs": ("jobs", "ci_list_media_jobs"),
+    "get_jobs": ("job", "ci_get_media_jobs"),
+    "cancel_job": ("cancel", "ci_cancel_jobs"),
+    "create_template": ("templates.create", "ci_create_template"),
+    "update_template": ("templates.update", "ci_update_template"),
+    "list_templates": ("templates.list", "ci_get_template"),
+    "delete_template": ("templates.delete", "ci_delete_template"),
+    "list_queues": ("queues.list", "ci_get_media_queue"),
+    "update_queue": ("queues.update", "ci_update_media_queue"),
+    "activate_bucket": ("buckets.activate", ""),
+    "deactivate_bucket": ("buckets.deactivate", ""),
+    "list_buckets": ("buckets.list", "ci_get_media_bucket"),
+    "video_info": ("video_info", "get_media_info"),
+    "snapshot": ("snapshot", "get_snapshot"),
+    "start_multipart": ("upload", "create_multipart_upload"),
+    "put_part": ("upload", "upload_file"),
+    "list_parts": ("upload", "upload_file"),
+    "complete_multipart": ("upload", "complete_multipart_upload"),
+    "abort_multipart": ("upload", "upload_file"),
+    "list_objects": ("list_objects", "list_objects"),
+    "put_object": ("upload", "put_object"),
+    "get_object": ("download", "get_object"),
+    "head_object": ("head", "head_object"),
+    "delete_object": ("delete", "delete_object"),
+}
+
+
+def leaf_table() -> str:
+    """Return the leaves as Markdown, a row a leaf that can be sent."""
     head = "| Leaf below `Operation` | Takes | When absent | What it does | Sent | Engine |"
     rows = [head, "|---|---|---|---|---|---|"]
     rows += [_row(leaf) for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
     return "\n".join(rows)
 
 
+def call_table() -> str:
+    """Return the calls as Markdown, a row a call."""
+    return "\n".join(["| Call | Client | Engine | Judged by |", "|---|---|---|---|", *map(_call_row, CALLS)])
+
+
+TABLES = {"leaves": leaf_table, "calls": call_table}
+
+
 def written(text: str) -> str:
-    """Return the README with the table between its two marks replaced."""
+    """Return the README with each table between its two marks replaced."""
     return re.sub(
-        r"(<!-- table: leaves .*?-->\n).*?(<!-- end of table -->)",
-        lambda found: f"{found[1]}{table()}\n{found[2]}",
+        r"(<!-- table: (\w+) .*?-->\n).*?(<!-- end of table -->)",
+        lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}",
         text,
         flags=re.DOTALL,
     )
+
+
+def _call_row(call: Call) -> str:
+    flags = "&".join(name if value is None else f"{name}={value}" for name, value in call.flags)
+    host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket"}[call.host]
+    method, judge = JUDGED.get(call.name, ("–", ""))
+    client = f"`client.{method}`" if method != "–" else method
+    by = f"SDK: `{judge}`" if judge else "contract tests"
+    return f"| `{call.method} {call.path}{'?' + flags if flags else ''}` ({host}) | {client} | answered | {by} |"
 
 
 def _row(leaf: Leaf) -> str:

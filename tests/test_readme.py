@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
+from pathlib import Path
 
-from tests.readme_tables import README, written
+import ci_notebook as ci
+from tests.readme_tables import JUDGED, README, written
 
 
-def test_the_table_of_leaves_is_that_of_the_declarations() -> None:
+def test_the_tables_are_those_of_the_declarations() -> None:
     text = README.read_text(encoding="utf-8")
-    assert written(text) == text, "run `python tests/readme_tables.py`"
+    assert written(text) == text, "run `python -m tests.readme_tables`"
+
+
+def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Path) -> None:
+    judges = (Path(__file__).parent / "engine" / "test_official_sdk.py").read_text(encoding="utf-8")
+    with ci.connect(home=tmp_path) as lab:
+        for method, judge in JUDGED.values():
+            assert callable(attrgetter(method)(lab.client))
+            assert f".{judge}(" in judges or not judge
 
 
 def test_the_first_example_runs_as_it_stands() -> None:
