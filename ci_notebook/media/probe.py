@@ -10,6 +10,9 @@ from typing import Any
 from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
+from ci_notebook.model.shape import first_video
+
+__all__ = ["PRIMARIES", "RANGES", "TRANSFERS", "first_video", "media_info", "no_video", "opened"]
 
 # ISO/IEC 23091-2 numbers and the names that FFmpeg gives them. 2 is "unspecified".
 PRIMARIES = {
@@ -89,14 +92,6 @@ def media_info(path: Path) -> MediaInfo:
             size=path.stat().st_size,
         )
     return MediaInfo(format=whole, stream=Stream(audio=audios, subtitle=subtitles, video=videos))
-
-
-def first_video(info: MediaInfo, name: str = "the source") -> VideoStream:
-    """Return the first stream of pictures. Raises `EngineError` when there is none."""
-    streams = info.stream.video if info.stream else ()
-    if not streams or not streams[0].width or not streams[0].height:
-        raise EngineError(f"{name} holds no pictures", code="ResourceNotSupported")
-    return streams[0]
 
 
 def _moving(container: Any) -> list[Any]:
