@@ -22,18 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ci_notebook.engine.crc64 import Crc64
 from ci_notebook.engine.database import Database
 from ci_notebook.wire.errors import service_error
 
 MAX_KEY_BYTES: Final = 850
 CHUNK_BYTES: Final = 1 << 18
+# Kept among an object's headers, and so told by GET and HEAD.
+CRC: Final = "x-cos-hash-crc64ecma"
 # A file that no row names is rubbish of a process that died, unless one is being written just now.
 ORPHAN_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One object. `etag` is without quotes; `headers` are what PUT gave, `content-type` always."""
+    """One object. `etag` is without quotes; `headers` are what PUT gave, `content-type` and `CRC` always."""
 
     bucket: str
     key: str
@@ -71,18 +74,19 @@ class Store:
         `content_md5` is the digest that the sender gave (base64), checked when it is not empty.
         """
         check_key(key)
-        aside, size, digest = self.write_aside(chunks, content_md5)
-        return self.adopt(bucket, key, aside, size=size, etag=digest, headers=headers)
+        aside, size, digest, crc = self.write_aside(chunks, content_md5)
+        return self.adopt(bucket, key, aside, size=size, etag=digest, headers={**headers, CRC: crc})
 
-    def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str]:
-        """Write bytes to a file that no key names yet; return it, its size and its MD5."""
+    def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
+        """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
         wanted = _digest(content_md5)
         aside = self._aside / self._new_id()
-        md5, size = hashlib.md5(usedforsecurity=False), 0
+        md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
             with aside.open("xb") as file:
                 for chunk in chunks:
                     md5.update(chunk)
+                    crc.update(chunk)
                     size += len(chunk)
                     file.write(chunk)
             if wanted is not None and wanted != md5.digest():
@@ -91,7 +95,7 @@ class Store:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-        return aside, size, md5.hexdigest()
+        return aside, size, md5.hexdigest(), str(crc)
 
     def adopt(self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]) -> Stored:
         """Make a finished file below the root the object of a key. The file moves; it must not be used again."""
@@ -111,9 +115,13 @@ class Store:
     def adopt_new(self, bucket: str, key: str, file: Path) -> Stored:
         """Make a file the object of a key, reading it for its digest. The file moves."""
         check_key(key)
+        md5, crc = hashlib.md5(usedforsecurity=False), Crc64()
         with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        return self.adopt(bucket, key, file, size=file.stat().st_size, etag=digest, headers={})
+            while chunk := opened.read(CHUNK_BYTES):
+                md5.update(chunk)
+                crc.update(chunk)
+        told = {CRC: str(crc)}
+        return self.adopt(bucket, key, file, size=file.stat().st_size, etag=md5.hexdigest(), headers=told)
 
     def copy(self, source: Stored, bucket: str, key: str, *, headers: Mapping[str, str]) -> Stored:
         """Make an object of another one's bytes: a second name for the file where the disk has links.
@@ -128,8 +136,9 @@ class Store:
                 os.link(self.path(held), aside)
                 os.utime(aside)  # it must not look like what a dead process left behind
             except OSError:  # no links on this disk, or the source was written again this very moment
-                aside, _, _ = self.write_aside(iter(lambda: opened.read(CHUNK_BYTES), b""))
-        return self.adopt(bucket, key, aside, size=held.size, etag=held.etag, headers=headers)
+                aside, *_ = self.write_aside(iter(lambda: opened.read(CHUNK_BYTES), b""))
+        kept = {name: value for name, value in held.headers.items() if name == CRC}
+        return self.adopt(bucket, key, aside, size=held.size, etag=held.etag, headers={**headers, **kept})
 
     def head(self, bucket: str, key: str) -> Stored | None:
         """Return what is known of an object, or None."""

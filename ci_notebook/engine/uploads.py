@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.engine.database import Database
-from ci_notebook.engine.store import CHUNK_BYTES, Store, Stored, check_key
+from ci_notebook.engine.store import CHUNK_BYTES, CRC, Store, Stored, check_key
 from ci_notebook.wire.errors import service_error
 
 # All parts but the last are at least this long (§12).
@@ -66,6 +66,18 @@ class Uploads:
         row = self._database.row("SELECT * FROM uploads WHERE upload_id = ?", (upload_id,))
         return Upload(**dict(row)) if row else None
 
+    def open(self, bucket: str, prefix: str = "", *, after: tuple[str, str] = ("", "")) -> list[Upload]:
+        """Return the open uploads of keys that begin with `prefix`, by key and age, behind key and id `after`.
+
+        With a key alone, those of later keys.
+        """
+        rows = self._database.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, created, rowid", (bucket,))
+        found = [Upload(**dict(row)) for row in rows if row["key"].startswith(prefix)]
+        places = [(upload.key, upload.upload_id) for upload in found]
+        if after in places:
+            return found[places.index(after) + 1 :]
+        return [upload for upload in found if upload.key > after[0]]
+
     def parts(self, upload: Upload) -> list[Part]:
         """Return the parts that are there, by number."""
         rows = self._database.rows("SELECT * FROM parts WHERE upload_id = ? ORDER BY number", (upload.upload_id,))
@@ -73,7 +85,7 @@ class Uploads:
 
     def put(self, upload: Upload, number: int, chunks: Iterable[bytes], *, content_md5: str = "") -> str:
         """Keep a part and return its MD5. Raises `ServiceError` when the upload ended meanwhile."""
-        file, size, md5 = self._store.write_aside(chunks, content_md5)
+        file, size, md5, _ = self._store.write_aside(chunks, content_md5)
         with self._database.change() as change:
             which = (upload.upload_id, number)
             old = change.execute("SELECT file FROM parts WHERE upload_id = ? AND number = ?", which).fetchone()
@@ -103,11 +115,11 @@ class Uploads:
             if part.size < MIN_PART_BYTES:
                 text = f"Part {part.number} has {part.size} bytes; all but the last take at least {MIN_PART_BYTES}."
                 raise service_error("EntityTooSmall", text)
-        file, size, _ = self._store.write_aside(self._joined(parts))
+        file, size, _, crc = self._store.write_aside(self._joined(parts))
         tags = hashlib.md5(b"".join(bytes.fromhex(part.md5) for part in parts), usedforsecurity=False)
         stored = self._store.adopt(
             upload.bucket, upload.key, file, size=size, etag=f"{tags.hexdigest()}-{len(parts)}",
-            headers=json.loads(upload.headers),
+            headers={**json.loads(upload.headers), CRC: crc},
         )  # fmt: skip
         self.forget(upload)
         return stored

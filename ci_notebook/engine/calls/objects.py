@@ -12,7 +12,7 @@ from lxml import etree
 
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
 from ci_notebook.engine.calls.service import Handler, Service, bucket_of, number_in_query, word_in_query
-from ci_notebook.engine.store import Stored
+from ci_notebook.engine.store import CRC, Stored
 from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import url_path
 
@@ -33,7 +33,7 @@ def put_object(service: Service, exchange: Exchange) -> Answer:
         bucket.name, exchange.key, exchange.body.chunks(), headers=kept_headers(exchange),
         content_md5=exchange.headers.get("content-md5", ""),
     )  # fmt: skip
-    return Answer(headers={"ETag": f'"{made.etag}"'})
+    return Answer(headers={"ETag": f'"{made.etag}"', CRC: made.headers[CRC]})
 
 
 def kept_headers(exchange: Exchange) -> dict[str, str]:
