@@ -186,9 +186,9 @@ class Ledger:
         sql = "SELECT 1 FROM jobs WHERE job_id = ? AND owner = ? AND state = 'Running'"
         return self._database.row(sql, (job_id, owner)) is not None
 
-    def succeed(self, job_id: str, owner: str, result: bytes) -> bool:
+    def succeed(self, job_id: str, owner: str, result: bytes, *, message: str = "") -> bool:
         """End a job well. False when it is no longer the owner's; then nothing changed."""
-        return self._end("Success", job_id, owner, result=result, progress=100)
+        return self._end("Success", job_id, owner, result=result, message=message, progress=100)
 
     def fail(self, job_id: str, owner: str, code: str, message: str) -> bool:
         """End a job badly. False when it is no longer the owner's; then nothing changed."""

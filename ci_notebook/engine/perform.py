@@ -8,11 +8,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from ci_notebook.engine.blindmark import extract
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.pictures.render import Rendered, render
@@ -20,6 +21,7 @@ from ci_notebook.engine.store import Store, check_key, plain_name
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request
 from ci_notebook.model.node import Node, parts
+from ci_notebook.model.watermark import DigitalWatermark, ExtractDigitalWatermark
 from ci_notebook.wire.xml import dumps, loads
 
 # Progress is written this often at most; a reader asks about once a second.
@@ -41,15 +43,15 @@ class Performance:
 
 def perform(with_: Performance, job: Job) -> None:
     """Run a claimed job and end it well. Raises `EngineError`, `ServiceError` or `Cancelled` when it cannot."""
-    if job.tag != "VideoEnhance":
-        raise EngineError(f"Tag {job.tag} is not acted on yet by the embedded engine.", code="InvalidArgument")
     _refuse_unknown(loads(Request, job.request), "")
     work = loads(Operation, job.work)
-    output = work.output or Output()
     tell = _teller(with_, job)
     folder = Path(tempfile.mkdtemp(prefix=f"{job.job_id[:9]}-", dir=with_.folder))
     try:
         source = _held(with_.store, job.bucket, job.input_object, folder)
+        if job.tag == "ExtractDigitalWatermark":
+            _tell_hidden(with_, job, source)
+            return
         rendered = render(
             work,
             source,
@@ -62,11 +64,26 @@ def perform(with_: Performance, job: Job) -> None:
             tell(1.0)  # a short job may end before it has told how far it is
         if not with_.ledger.renew(with_.owner, lease_s=with_.lease_s, job_id=job.job_id):
             return  # the lease ran out (a machine that slept, say), and another engine has the job
-        made = _published(with_.store, job, output, rendered)
+        made = _published(with_.store, job, work.output or Output(), rendered)
         result = Operation(media_info=rendered.media_info, media_result=MediaResult(output_file=made))
-        with_.ledger.succeed(job.job_id, with_.owner, dumps(result))
+        message = ""
+        if rendered.hidden:
+            state: Literal["Success", "Failed"] = "Failed" if rendered.hidden.margin_db is None else "Success"
+            result, message = replace(result, digital_watermark=DigitalWatermark(state=state)), str(rendered.hidden)
+        with_.ledger.succeed(job.job_id, with_.owner, dumps(result), message=message)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell_hidden(with_: Performance, job: Job, source: Path) -> None:
+    """Read a hidden text and end the job with it; that there is none is an answer too.
+
+    The service documents the message `done` for one that was found, and nothing for the other case.
+    """
+    found = extract(source, cancel=with_.cancel)
+    result = Operation(extract_digital_watermark=ExtractDigitalWatermark(message=found.message or ""))
+    message = "done" if found.message else "no hidden text was found"
+    with_.ledger.succeed(job.job_id, with_.owner, dumps(result), message=message)
 
 
 def _held(store: Store, bucket: str, key: str, folder: Path) -> Path:

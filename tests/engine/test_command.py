@@ -8,9 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.pictures.acted import ACTED, BY_THE_SERVICE, HARMLESS, NO_EFFECT_HERE, REFUSED, refuse_unacted
+from ci_notebook.engine.pictures.acted import (
+    ACTED,
+    BESIDE_THE_COMMAND,
+    BY_THE_SERVICE,
+    HARMLESS,
+    NO_EFFECT_HERE,
+    REFUSED,
+    refuse_unacted,
+)
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.command import Paths, command, refuse_nothing_to_show
+from ci_notebook.engine.pictures.hidden import write_pattern
 from ci_notebook.engine.pictures.marks import prepare
 from ci_notebook.engine.pictures.size import plan
 from ci_notebook.model.enhance import (
@@ -37,7 +46,7 @@ from ci_notebook.model.transcode import (
 from ci_notebook.model.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
 
 SENDABLE = [leaf for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
-CHANGING = sorted(ACTED - BY_THE_SERVICE - NO_EFFECT_HERE)
+CHANGING = sorted(ACTED - BY_THE_SERVICE - NO_EFFECT_HERE - BESIDE_THE_COMMAND)
 PICTURES = VideoStream(
     index=0, width=640, height=360, fps=25.0, pix_format="yuv420p", color_transfer="bt709", color_range="tv",
     bitrate=900.0, sar="1:1", rotation=0.0, duration=4.0,
@@ -126,6 +135,7 @@ VALUES: dict[str, tuple[object, ...]] = {
     "Video.Bitrate": (500, 800),
     "Text.FontColor": ("0xFF0000", "0x00FF00"),
     "Text.Text": ("one", "two"),
+    "DigitalWatermark.Message": ("one", "two"),
     "Text.FontType": ("arial.ttf", "simsun.ttc"),
     "Image.Url": ("logo.png", "other.png"),
     "Image.Mode": ("Fixed", "Proportion"),
@@ -179,7 +189,11 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
         size = plan(asked, source).out
         marks = prepare(operation.watermark, size, folder, lambda url: folder / url)
         drawn = [mark.path.read_bytes() for mark in marks]
-        return command(asked, source, Paths(Path("in.mp4"), Path("out.mp4"), marks), CAST), drawn
+        hidden = None
+        if operation.digital_watermark:
+            hidden = write_pattern(operation.digital_watermark, asked, source, folder / "hidden.y4m", 2.0)
+            drawn.append(hidden.read_bytes())
+        return command(asked, source, Paths(Path("in.mp4"), Path("out.mp4"), marks, hidden), CAST), drawn
     except EngineError as refused:
         return str(refused)
 
@@ -188,7 +202,7 @@ def test_every_leaf_is_either_acted_on_or_refused() -> None:
     assert {leaf.path for leaf in SENDABLE} == ACTED | set(REFUSED)
     assert not ACTED & set(REFUSED)
     assert set(HARMLESS) <= set(REFUSED)
-    assert ACTED >= BY_THE_SERVICE | NO_EFFECT_HERE
+    assert ACTED >= BY_THE_SERVICE | NO_EFFECT_HERE | BESIDE_THE_COMMAND
 
 
 @pytest.mark.parametrize("path", CHANGING)

@@ -38,13 +38,17 @@ def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDeta
 
 def _operation(asked: Operation, job: Job) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
-    mark = asked.digital_watermark
+    mark, found = asked.digital_watermark, asked.extract_digital_watermark
     if mark is not None:
-        mark = dataclasses.replace(mark, state=_MARK_STATES.get(job.state, "Running"))
+        state = result.digital_watermark.state if result.digital_watermark else _MARK_STATES.get(job.state, "Running")
+        mark = dataclasses.replace(mark, state=state)
+    if found is not None and result.extract_digital_watermark is not None:
+        found = dataclasses.replace(found, message=result.extract_digital_watermark.message)
     return dataclasses.replace(
         asked,
         template_name=job.template_name,
         digital_watermark=mark,
+        extract_digital_watermark=found,
         media_info=result.media_info,
         media_result=result.media_result,
         job_level=cast(Any, job.level),

@@ -23,9 +23,12 @@ BY_THE_SERVICE: Final = frozenset({
 _T = "VideoEnhance.Transcode."
 # Documented to have an effect with hls and dash only, whose Format is refused: so acting on it is doing nothing.
 NO_EFFECT_HERE: Final = frozenset({_T + "Container.ClipConfig.Duration"})
+# They have one value each, or say what follows a failure: the command is the same.
+BESIDE_THE_COMMAND: Final = frozenset({
+    "DigitalWatermark.Type", "DigitalWatermark.Version", "DigitalWatermark.IgnoreError",
+})  # fmt: skip
 _MIX = "Mixing in another sound is not built yet. Mix it into the source before."
 _KEYS = "The engine keeps no keys, so it encrypts nothing. Leave it out."
-_HIDDEN = "Hiding a text in the pictures is not built yet. Use a visible Watermark, or the cloud."
 
 REFUSED: Final[dict[str, str]] = {
     "Watermark.Image.Background": "Laying a picture under the video is not built yet. Leave it out.",
@@ -37,8 +40,7 @@ REFUSED: Final[dict[str, str]] = {
             (_T + "TransConfig.HlsEncrypt.", _KEYS),
             (_T + "TransConfig.DashEncrypt.", _KEYS),
             (_T + "AudioMix", _MIX),
-            ("DigitalWatermark.", _HIDDEN),
-            ("ExtractDigitalWatermark.", "Reading a hidden text is a job of another Tag."),
+            ("ExtractDigitalWatermark.", "A VideoEnhance job reads no hidden text: send Tag ExtractDigitalWatermark."),
         )
         if leaf.path.startswith(start) and not any(step.param.reply for step in leaf.steps)
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_notebook.engine.blindmark import blend_filter
 from ci_notebook.engine.pictures import hdr, network
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.encoders import (
@@ -44,11 +45,12 @@ __all__ = ["Paths", "command", "extension", "refuse_missing"]
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the command reads and writes. `marks` are pictures that lie ready to be laid on."""
+    """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern."""
 
     source: Path
     output: Path
     marks: tuple[Overlay, ...] = ()
+    hidden: Path | None = None
 
 
 def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> tuple[str, ...]:
@@ -60,10 +62,10 @@ def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: An
     """
     at = 1 if uses_network(setting, source) else 0  # the source's number among the inputs
     arguments = _input(setting, source, paths.source)
-    for mark in paths.marks:
-        arguments += ["-i", str(mark.path)]
+    for path in (*(mark.path for mark in paths.marks), *((paths.hidden,) if paths.hidden else ())):
+        arguments += ["-i", str(path)]
     if video_codec(setting) is not None:
-        graph = _graph(setting, source, paths.marks, analysis)
+        graph = _graph(setting, source, paths, analysis)
         arguments += ["-filter_complex", graph, "-map", "[out]"]
     arguments += _sound(setting, source, at)
     if at:
@@ -122,7 +124,7 @@ def _stretch(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     return made
 
 
-def _graph(setting: VideoEnhance, source: MediaInfo, marks: tuple[Overlay, ...], analysis: Analysis) -> str:
+def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
     made = stages(setting, source, analysis)
     enlarged = uses_network(setting, source)
     done = BEFORE_NETWORK if enlarged else ()
@@ -136,14 +138,20 @@ def _graph(setting: VideoEnhance, source: MediaInfo, marks: tuple[Overlay, ...],
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
     stream = "0:v" if enlarged else _stream(setting)
-    if not marks:
-        return f"[{stream}]{','.join([*first, *last])}[out]"
+    marks, end = paths.marks, "shown" if paths.hidden else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
         lines += mark.lines(
             f"v{number - 1}", f"{number + enlarged}:v", f"v{number}", matrix=matrix, deep=bool(depth(source))
         )
-    lines.append(f"[v{len(marks)}]{','.join(last)}[out]")
+    lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
+    if paths.hidden:
+        full = bool(video and (video.pixfmt or "").startswith("yuvj"))
+        space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
+        # What is coded otherwise, or does not say, would be converted, and every picture be a level darker.
+        said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
+        lines.append(f"[{len(marks) + 1 + enlarged}:v]{said}[pattern]")
+        lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
     return ";".join(lines)
 
 
@@ -177,17 +185,18 @@ def _sound(setting: VideoEnhance, source: MediaInfo, at: int) -> list[str]:
     return [word for track in tracks for word in ("-map", f"{at}:a:{track}")]
 
 
-def refuse_nothing_to_show(setting: VideoEnhance) -> None:
+def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> None:
     """Raise `EngineError` when the setting drops the pictures it is to enhance, or asks what its codec cannot hold."""
     codec, kind = video_codec(setting), container_of(setting)
     staged = [
         part for part in ("super_resolution", "sdr_to_hdr", "color_enhance", "ms_sharpen", "frame_enhance")
         if getattr(setting, part) is not None
     ]  # fmt: skip
-    if codec is None and staged:
+    if codec is None and (staged or hides):
         raise EngineError(
-            "VideoEnhance.Transcode.Video is absent or removed, so the pictures would be dropped: nothing is left to "
-            f"enhance. Add Video to Transcode (Codec is enough), and choose a container with pictures, not {kind}.",
+            "VideoEnhance.Transcode.Video is absent or removed, so the pictures would be dropped: nothing is left "
+            "to enhance or mark. Add Video to Transcode (Codec is enough), and choose a container for pictures, "
+            f"not {kind}.",
             code="InvalidArgument",
         )
     if codec is not None:

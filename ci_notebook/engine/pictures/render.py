@@ -23,6 +23,7 @@ from ci_notebook.engine.pictures.command import (
 from ci_notebook.engine.pictures.encoders import extension, video_codec
 from ci_notebook.engine.pictures.enlarging import enlarge_through
 from ci_notebook.engine.pictures.graph import flattens
+from ci_notebook.engine.pictures.hidden import Hidden, levels, lost, read_back, write_pattern
 from ci_notebook.engine.pictures.marks import prepare
 from ci_notebook.engine.pictures.size import length_s, plan
 from ci_notebook.media.ffmpeg import capabilities, run
@@ -31,17 +32,22 @@ from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.watermark import DigitalWatermark
 
 Fetch = Callable[[str], Path]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What was made: the files, the first being the one to open, and the facts of that one."""
+    """What was made: the files, the first being the one to open, and the facts of that one.
+
+    `hidden` says how well the output's hidden text reads, None where none was asked for.
+    """
 
     files: tuple[Path, ...]
     media_info: MediaInfo
     analysis: Analysis
+    hidden: Hidden | None = None
 
 
 def render(
@@ -64,7 +70,7 @@ def render(
     """
     refuse_unacted(operation)
     setting = operation.video_enhance or VideoEnhance()
-    refuse_nothing_to_show(setting)
+    refuse_nothing_to_show(setting, hides=operation.digital_watermark is not None)
     source = media_info(source_path)
     if video_codec(setting) is not None:
         first_video(source, Path(source_path).name)
@@ -75,20 +81,54 @@ def render(
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
-        marks = prepare(operation.watermark, plan(setting, source).out, folder, fetch or _no_fetch)
-        made = folder / f"{stem}.{extension(setting)}"
-        arguments = command(setting, source, Paths(Path(source_path), made, marks), analysis)
-        length = length_s(setting, source)
-        if uses_network(setting, source):
-            decode, pipe = decoding(setting, source, Path(source_path), analysis)
+        shown = video_codec(setting) is not None
+        marks = prepare(operation.watermark, plan(setting, source).out, folder, fetch or _no_fetch) if shown else ()
+        paths = Paths(Path(source_path), folder / f"{stem}.{extension(setting)}", marks)
+        work = _Work(setting, source, analysis, on_progress, cancel)
+        hidden = _with_hidden(work, paths, operation.digital_watermark)
+        info = _decimal_rates(_checked(paths.output))
+        final = out_dir / paths.output.name
+        paths.output.replace(final)
+    return Rendered((final,), info, analysis, hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be made, and who hears of it."""
+
+    setting: VideoEnhance
+    source: MediaInfo
+    analysis: Analysis
+    on_progress: Callable[[float], None] | None
+    cancel: threading.Event | None
+
+    def run(self, paths: Paths) -> None:
+        """Make the output file."""
+        arguments = command(self.setting, self.source, paths, self.analysis)
+        length = length_s(self.setting, self.source)
+        if uses_network(self.setting, self.source):
+            decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
             total = length * float(Fraction(pipe.fps)) if length else None
-            enlarge_through(decode, arguments, pipe, total=total, on_progress=on_progress, cancel=cancel)
+            enlarge_through(decode, arguments, pipe, total=total, on_progress=self.on_progress, cancel=self.cancel)
         else:
-            run(arguments, total_s=length, on_progress=on_progress, cancel=cancel)
-        info = _decimal_rates(_checked(made))
-        final = out_dir / made.name
-        made.replace(final)
-    return Rendered((final,), info, analysis)
+            run(arguments, total_s=length, on_progress=self.on_progress, cancel=self.cancel)
+
+
+def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None) -> Hidden | None:
+    """Make the output with its hidden text, stronger a second time if need be; say how well it reads."""
+    if mark is None:
+        work.run(paths)
+        return None
+    hidden = None
+    for level in levels(mark, work.setting, work.source):
+        still = write_pattern(mark, work.setting, work.source, paths.output.parent / "hidden.y4m", level)
+        work.run(dataclasses.replace(paths, hidden=still))
+        hidden = read_back(paths.output, mark, level, work.cancel)
+        if hidden.margin_db is not None:
+            return hidden
+    if not mark.ignore_error:
+        raise lost(mark)
+    return hidden
 
 
 def _checked(path: Path) -> MediaInfo:
