@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
+from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import CIError
@@ -38,18 +39,26 @@ N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
 VERSION: Final = 2
-_TABLE: Final = """
+# What version 2 added: `owner` is the lease of the process that is sending, `setting_sha256` tells equal
+# settings of different clips, `score_against` and `reference_md5` say what the scores are scores of.
+_NEW: Final = (
+    "pictures TEXT", "owner TEXT NOT NULL DEFAULT ''", "setting_sha256 TEXT NOT NULL DEFAULT ''",
+    "score_against TEXT NOT NULL DEFAULT ''", "reference_md5 TEXT NOT NULL DEFAULT ''",
+    "template_id TEXT NOT NULL DEFAULT ''",
+)  # fmt: skip
+_TABLE: Final = f"""
 CREATE TABLE runs (
     key TEXT NOT NULL, attempt INTEGER NOT NULL, mark TEXT NOT NULL UNIQUE, phase TEXT NOT NULL,
     service TEXT NOT NULL, clip TEXT NOT NULL, clip_key TEXT NOT NULL, clip_md5 TEXT NOT NULL, setting TEXT NOT NULL,
     request TEXT NOT NULL, reply TEXT, job_id TEXT, state TEXT,
-    scores TEXT, pictures TEXT, cost_cny REAL, output TEXT, error TEXT NOT NULL DEFAULT '', versions TEXT NOT NULL,
+    scores TEXT, cost_cny REAL, output TEXT, error TEXT NOT NULL DEFAULT '', versions TEXT NOT NULL,
     created_at REAL NOT NULL, updated_at REAL NOT NULL,
+    {", ".join(_NEW)},
     PRIMARY KEY (key, attempt)
 ) STRICT
 """
 # What a file of an earlier version lacks: version → how to bring it to the next one.
-_STEPS: Final = {1: ("ALTER TABLE runs ADD COLUMN pictures TEXT",)}
+_STEPS: Final = {1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW)}
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
 
@@ -61,7 +70,7 @@ class Entry:
     phase: Phase
     mark: str
     created_at: float
-    has_outcome: bool
+    owner: str = ""
 
 
 class Journal:
@@ -93,15 +102,36 @@ class Journal:
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 
-    def begin(self, run: Run, request: Request, *, service: str, mark: str) -> None:
-        """Write that a run is about to be sent. The run's attempt must be a new one."""
-        now = self._clock()
-        self._write(
-            "INSERT INTO runs (key, attempt, mark, phase, service, clip, clip_key, clip_md5, setting, request, "
-            "versions, created_at, updated_at) VALUES (?, ?, ?, 'sending', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            run.key, run.attempt, mark, service, run.clip, run.clip_key, run.clip_md5, _text(run.setting),
-            _text(request), json.dumps(_versions()), now, now,
-        )  # fmt: skip
+    def lease(self) -> Lease:
+        """Return a name to send runs under, which lives as long as this process; close it when done."""
+        return Lease(self.path.with_name(self.path.name + ".leases"))
+
+    def begin(self, run: Run, request: Request, *, service: str, mark: str, owner: str = "") -> bool:
+        """Write that a run is about to be sent by `owner`. False when that attempt stands there already."""
+        now, setting = self._clock(), _text(run.setting)
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            if self._db.execute("SELECT 1 FROM runs WHERE key = ? AND attempt = ?", (run.key, run.attempt)).fetchone():
+                return False
+            values = {
+                "key": run.key, "attempt": run.attempt, "mark": mark, "phase": "sending", "service": service,
+                "clip": run.clip, "clip_key": run.clip_key, "clip_md5": run.clip_md5, "setting": setting,
+                "setting_sha256": hashlib.sha256(_text(as_written(run.setting)).encode()).hexdigest(),
+                "template_id": run.template_id, "request": _text(request), "versions": json.dumps(_versions()),
+                "owner": owner, "created_at": now, "updated_at": now,
+            }  # fmt: skip
+            names, marks = ", ".join(values), ", ".join("?" * len(values))
+            self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names of ours
+        return True
+
+    def claim(self, entry: Entry, owner: str) -> bool:
+        """Take a run over whose sender is dead. False when somebody else did, or it has been sent since."""
+        with self._lock:
+            done = self._db.execute(
+                "UPDATE runs SET owner = ? WHERE key = ? AND attempt = ? AND phase = 'sending' AND owner = ?",
+                (owner, entry.run.key, entry.run.attempt, entry.owner),
+            )
+        return done.rowcount == 1
 
     def answered(self, run: Run) -> None:
         """Write what the service last said of the run's job."""
@@ -118,8 +148,9 @@ class Journal:
         output = str(run.output) if run.output else None
         pictures = json.dumps({"every": run.every, "pictures": dict(run.pictures)}) if run.pictures else None
         self._set(
-            run, phase="over", scores=scores, pictures=pictures, cost_cny=run.cost_cny, output=output, error=run.error
-        )
+            run, phase="over", scores=scores, pictures=pictures, score_against=run.score_against,
+            reference_md5=run.reference_md5, cost_cny=run.cost_cny, output=output, error=run.error,
+        )  # fmt: skip
 
     def latest(self, key: str) -> Entry | None:
         """Return the last attempt at a run; None when there was none."""
@@ -197,10 +228,11 @@ def _entry(row: sqlite3.Row) -> Entry:
         setting=loads(VideoEnhance, row["setting"].encode()),
         job=loads(JobsDetail, row["reply"].encode()) if row["reply"] else None,
         scores=scores, pictures={name: tuple(one) for name, one in series["pictures"].items()}, every=series["every"],
+        score_against=row["score_against"], reference_md5=row["reference_md5"], template_id=row["template_id"],
         cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,
     )  # fmt: skip
-    return Entry(run, row["phase"], row["mark"], row["created_at"], row["cost_cny"] is not None or bool(scores))
+    return Entry(run, row["phase"], row["mark"], row["created_at"], row["owner"])
 
 
 def _text(node: Node) -> str:

@@ -19,8 +19,9 @@ from html import escape
 from typing import Final, Literal
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.errors import BudgetExceeded
+from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.shape import length_s, plan, rates
 
 _HD, _FHD, _2K, _4K = 1280 * 720, 1920 * 1080, 2560 * 1440, 3840 * 2160
 
@@ -184,12 +185,33 @@ def stages(setting: VideoEnhance) -> Iterator[str]:
         yield "FrameEnhance"
 
 
+def forecast(setting: VideoEnhance, source: MediaInfo) -> Shape:
+    """Return the shape that a job's output will have.
+
+    Raises `EngineError` naming the leaf that does not fit the source, and `ParameterError` where the
+    source does not say how long it is.
+    """
+    length = length_s(setting, source)
+    if length is None:
+        raise ParameterError("the source", "", "a clip whose length is known")
+    size = plan(setting, source).out
+    return Shape(size.width, size.height, rates(setting, source)[2], length)
+
+
 def refuse_over(budget: float | None, costs: Sequence[Price]) -> None:
-    """Raise `BudgetExceeded` when the sum of the prices is over the budget. None is no limit."""
-    total = sum(one.total for one in costs)
-    if budget is None or not costs or total <= budget:
+    """Raise `BudgetExceeded` when the sum of the prices is over the budget, or not known. None is no limit."""
+    if budget is None or not costs:
         return
-    currency = costs[0].prices.currency
+    total, prices = sum(one.total for one in costs), costs[0].prices
+    currency = prices.currency
+    unknown = sorted({line.stage for one in costs for line in one.lines if line.rate is None})
+    if unknown:
+        raise BudgetExceeded(
+            f"the {prices.name} list has no price for {', '.join(unknown)}, so no budget can be kept; "
+            "nothing was sent. Leave the stage or the budget out, or give a list of your own that has it."
+        )
+    if total <= budget:
+        return
     raise BudgetExceeded(
         f"{len(costs)} jobs would cost {total:.2f} {currency}, over the budget of {budget:g} {currency}; "
         "nothing was sent. Try fewer settings, a shorter clip, or a larger budget."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.jobs import JobsDetail
@@ -25,6 +26,9 @@ class Run:
 
     `scores` maps a score to its number for the whole clip, `pictures` to one number a picture: those
     of every `every`-th picture, first to last, from the first one on. `every` is 0 without any.
+    `score_against` says what the output was compared with: its "source", which measures change, or a
+    true "reference", which measures fidelity; `reference_md5` is that reference. `template_id` names
+    the template that was sent in place of the setting that it held.
     """
 
     key: str
@@ -32,11 +36,14 @@ class Run:
     clip_key: str
     clip_md5: str
     setting: VideoEnhance
+    template_id: str = ""
     attempt: int = 1
     job: JobsDetail | None = None
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
     pictures: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: _NO_PICTURES)
     every: int = 0
+    score_against: Literal["", "source", "reference"] = ""
+    reference_md5: str = ""
     cost_cny: float | None = None
     error: str = ""
     output: Path | None = None

@@ -3,7 +3,8 @@
     grid(base, SharpenLevel=[0, 5, 10], Resolution=[None, "sdtohd"])
 
 A parameter is named by its path below `VideoEnhance` or by an unambiguous ending of it; a whole
-stage by its tag (`MsSharpen=[None, MsSharpen(sharpen_level=5)]`). A value of None leaves the leaf
+stage by its tag (`MsSharpen=[None, MsSharpen(sharpen_level=5)]`). A setting that the service stores
+stands in a sweep as its template. A value of None leaves the leaf
 out; leaving out the only leaf of a node, or the leaf without which the node could not be sent,
 leaves the node out. Equal settings are kept once. What cannot be sent is refused at once.
 """
@@ -17,34 +18,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, TypeVar, overload
 
+from ci_notebook.experiment.settings import TEMPLATE, Place, Setting, checked, content, nodes, shown
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import Node, Part, parts
-from ci_notebook.model.paths import Leaf, leaves, resolve, values, with_value
-from ci_notebook.model.rules import check
+from ci_notebook.model.node import Node, Part
+from ci_notebook.model.paths import Leaf, leaves, resolve, with_value
+from ci_notebook.model.templates import Template
 
 N = TypeVar("N", bound=Node)
-Place = tuple[Part, ...]
-"""The way from `VideoEnhance` down to a leaf or a whole node."""
 
 
-class Sweep(Sequence[VideoEnhance]):
+class Sweep(Sequence[Setting]):
     """Settings to be tried, first to last, each once. Shows only what differs between them.
 
     Raises `ParameterError` for a setting that could not be sent.
     """
 
-    def __init__(self, settings: Iterable[VideoEnhance]) -> None:
-        listed = tuple(settings)
-        for setting in listed:
-            if not isinstance(setting, VideoEnhance):
-                raise ParameterError("a sweep", setting, "VideoEnhance values")
-        self._settings = tuple(dict.fromkeys(listed))
-        for setting in self._settings:
-            check(setting)
+    def __init__(self, settings: Iterable[Setting]) -> None:
+        self._settings = tuple(dict.fromkeys(checked(setting) for setting in settings))
 
     @property
-    def settings(self) -> tuple[VideoEnhance, ...]:
+    def settings(self) -> tuple[Setting, ...]:
         """The settings, first to last."""
         return self._settings
 
@@ -60,28 +54,28 @@ class Sweep(Sequence[VideoEnhance]):
         return {path: column[0] for path, column in self._columns().items() if path not in varies}
 
     def _columns(self) -> dict[str, list[Any]]:
-        rows = [_shown(setting) for setting in self._settings]
+        rows = [shown(setting) for setting in self._settings]
         found = {path: [row.get(path) for row in rows] for path in dict.fromkeys(path for row in rows for path in row)}
-        order: dict[str, int] = {}
+        order = {TEMPLATE: 0}
         for leaf in leaves(VideoEnhance):
             for end in range(1, len(leaf.steps) + 1):
                 order.setdefault(".".join(step.tag for step in leaf.steps[:end]), len(order))
         return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
 
     @overload
-    def __getitem__(self, index: int) -> VideoEnhance: ...
+    def __getitem__(self, index: int) -> Setting: ...
     @overload
     def __getitem__(self, index: slice) -> Sweep: ...
-    def __getitem__(self, index: int | slice) -> VideoEnhance | Sweep:
+    def __getitem__(self, index: int | slice) -> Setting | Sweep:
         return Sweep(self._settings[index]) if isinstance(index, slice) else self._settings[index]
 
     def __len__(self) -> int:
         return len(self._settings)
 
-    def __iter__(self) -> Iterator[VideoEnhance]:
+    def __iter__(self) -> Iterator[Setting]:
         return iter(self._settings)
 
-    def __add__(self, other: Iterable[VideoEnhance]) -> Sweep:
+    def __add__(self, other: Iterable[Setting]) -> Sweep:
         return Sweep((*self._settings, *other))
 
     def __eq__(self, other: object) -> bool:
@@ -109,11 +103,11 @@ class Sweep(Sequence[VideoEnhance]):
         return f"<table>{caption}<thead><tr><th scope='col'>#</th>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def grid(base: VideoEnhance | None = None, /, **values_of: Any) -> Sweep:
+def grid(base: Setting | None = None, /, **values_of: Any) -> Sweep:
     """Return every combination of the values of each leaf, the last leaf varying fastest.
 
     Dotted names go in as `**{"Video.Bitrate": [1000, 2000]}`. A single value stands for a list of
-    one. `base` is what the leaves are set in; None is the empty setting.
+    one. `base` is what the leaves are set in; None is the empty setting, and a template lends its own.
 
     >>> [s.ms_sharpen for s in grid(None, SharpenLevel=[None, 5])]
     [None, MsSharpen(sharpen_level=5)]
@@ -124,20 +118,20 @@ def grid(base: VideoEnhance | None = None, /, **values_of: Any) -> Sweep:
     return Sweep(_set(base, zip(places, point, strict=True)) for point in itertools.product(*places.values()))
 
 
-def one_at_a_time(base: VideoEnhance | None = None, /, **values_of: Any) -> Sweep:
+def one_at_a_time(base: Setting | None = None, /, **values_of: Any) -> Sweep:
     """Return `base` itself, then `base` with one leaf changed at a time to each of its values."""
     singles = (_set(base, [(place, value)]) for place, listed in _places(values_of).items() for value in listed)
     return Sweep((base if base is not None else VideoEnhance(), *singles))
 
 
-def pairs(a: VideoEnhance, b: VideoEnhance, /, **values_of: Any) -> Sweep:
+def pairs(a: Setting, b: Setting, /, **values_of: Any) -> Sweep:
     """Return `a` and `b` side by side at every point of the grid of `values_of`: what a comparison needs."""
     places = _places(values_of)
     points = [list(zip(places, point, strict=True)) for point in itertools.product(*places.values())]
     return Sweep(_set(base, point) for point in points for base in (a, b))
 
 
-def random(base: VideoEnhance | None = None, /, n: int = 10, *, seed: int = 0, **values_of: Any) -> Sweep:
+def random(base: Setting | None = None, /, n: int = 10, *, seed: int = 0, **values_of: Any) -> Sweep:
     """Return `n` different settings drawn from the grid of `values_of`; fewer when it has fewer.
 
     The values of a leaf are a list to draw from, or a tuple `(low, high)` of numbers: any number
@@ -145,7 +139,7 @@ def random(base: VideoEnhance | None = None, /, n: int = 10, *, seed: int = 0, *
     """
     spans = {name: v for name, v in values_of.items() if _is_span(v)}
     places = _places({name: [v] if name in spans else v for name, v in values_of.items()})
-    draw, drawn = stdlib_random.Random(seed), dict[VideoEnhance, None]()  # noqa: S311 - a design, not a secret
+    draw, drawn = stdlib_random.Random(seed), dict[Setting, None]()  # noqa: S311 - a design, not a secret
     for _ in range(50 * n):  # a small grid runs out: then fewer come back
         if len(drawn) == n:
             break
@@ -154,9 +148,18 @@ def random(base: VideoEnhance | None = None, /, n: int = 10, *, seed: int = 0, *
     return Sweep(drawn)
 
 
-def explicit(*settings: VideoEnhance | Iterable[VideoEnhance]) -> Sweep:
+def explicit(*settings: Setting | Iterable[Setting]) -> Sweep:
     """Return a sweep of the settings as they are listed; a sweep among them is taken apart."""
-    return Sweep(itertools.chain.from_iterable([s] if isinstance(s, VideoEnhance) else s for s in settings))
+    return Sweep(itertools.chain.from_iterable([s] if isinstance(s, Setting) else s for s in settings))
+
+
+def templates(*ids: str) -> Sweep:
+    """Return a sweep of settings that the service stores, by their ids. What they hold is asked for by the run.
+
+    >>> templates("t1", "t2")
+    <Sweep of 2 settings over TemplateId>
+    """
+    return Sweep(Template(tag="VideoEnhance", template_id=one) for one in ids)
 
 
 def _places(values_of: Mapping[str, Any]) -> dict[Place, list[Any]]:
@@ -173,7 +176,7 @@ def _places(values_of: Mapping[str, Any]) -> dict[Place, list[Any]]:
 
 
 def _place(name: str) -> Place:
-    stage = _stages().get(name)
+    stage = nodes().get(name)
     if stage is not None:
         return stage
     leaf = resolve(VideoEnhance, name)
@@ -182,20 +185,11 @@ def _place(name: str) -> Place:
     return leaf.steps
 
 
-def _stages() -> dict[str, Place]:
-    def below(node: type[Node], above: Place) -> Iterator[tuple[str, Place]]:
-        for part in parts(node):
-            if part.node is not None:
-                steps = (*above, part)
-                yield ".".join(step.tag for step in steps), steps
-                if not part.many:
-                    yield from below(part.node, steps)
-
-    return dict(below(VideoEnhance, ()))
-
-
-def _set(base: VideoEnhance | None, point: Iterable[tuple[Place, Any]]) -> VideoEnhance:
-    setting = base if base is not None else VideoEnhance()
+def _set(base: Setting | None, point: Iterable[tuple[Place, Any]]) -> Setting:
+    point = list(point)
+    if isinstance(base, Template) and not point:
+        return base
+    setting = content(base) if base is not None else VideoEnhance()
     without: list[Place] = []
     for steps, given in point:
         value = () if given is None and steps[-1].many else given
@@ -227,18 +221,6 @@ def _between(draw: stdlib_random.Random, part: Part, span: tuple[float, float]) 
         return round(draw.uniform(*span), 3)
     low, high, step = int(span[0]), int(span[1]), 2 if part.param.even else 1
     return draw.randrange(low + low % step, high + 1, step)
-
-
-def _shown(setting: VideoEnhance) -> dict[str, Any]:
-    """Path → value of every leaf; a stage that is on with nothing set shows as its own path."""
-    shown = values(setting)
-    for path, steps in _stages().items():
-        node: Any = setting
-        for step in steps:
-            node = getattr(node, step.name) if isinstance(node, Node) else None
-        if isinstance(node, Node) and not any(key.startswith(path + ".") for key in shown):
-            shown[path] = "on"
-    return shown
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -114,8 +116,43 @@ def test_the_file_of_the_first_version_is_brought_up_to_date(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     journal.close()
     with sqlite3.connect(journal.path) as db:
-        db.execute("ALTER TABLE runs DROP COLUMN pictures")
+        for column in ("pictures", "owner", "setting_sha256", "score_against", "reference_md5", "template_id"):
+            db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 1")
     db.close()
     with Journal(journal.path) as again:
         assert again.runs() == [RUN]
+
+
+def test_an_attempt_is_begun_once_whoever_begins_it(journal):
+    assert journal.begin(RUN, REQUEST, service="s", mark="mark 1", owner="a")
+    with Journal(journal.path) as other:
+        assert not other.begin(RUN, REQUEST, service="s", mark="mark 1", owner="b")
+    assert journal.latest("k1").owner == "a"
+
+
+def test_one_of_many_takes_over_what_the_dead_were_sending(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1", owner="dead")
+    entry = journal.latest("k1")
+    assert [journal.claim(entry, name) for name in ("b", "c")] == [True, False]
+    journal.answered(RUN)
+    assert not journal.claim(journal.latest("k1"), "d")
+
+
+def test_a_lease_lives_as_long_as_its_process(journal):
+    hold = (
+        "import sys; from pathlib import Path; from ci_notebook.experiment.lease import Lease; "
+        "lease = Lease(Path(sys.argv[1])); print(lease.name, flush=True); input()"
+    )
+    with journal.lease() as mine, journal.lease() as second:
+        assert not mine.is_dead(mine.name) and not mine.is_dead(second.name)
+        folder = journal.path.with_name("journal.sqlite.leases")
+        holder = subprocess.Popen(
+            [sys.executable, "-c", hold, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with holder:
+            name = holder.stdout.readline().strip()
+            assert not mine.is_dead(name)
+            holder.kill()
+        assert mine.is_dead(name)
+    assert second.is_dead(mine.name)
