@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         ParameterError,
         ServiceError,
     )
-    from ci_notebook.model.jobs import JobFailed, WaitTimedOut
+    from ci_notebook.model.jobs import CallBackMqConfig, JobFailed, JobsDetail, WaitTimedOut
     from ci_notebook.model.node import AUTO, Unknown
     from ci_notebook.model.transcode import (
         Audio,
@@ -68,12 +68,11 @@ _HOME = {
     "media.samples": ("sample",),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
     "model.errors": ("BudgetExceeded", "CIError", "EngineError", "ParameterError", "ServiceError"),
-    "model.jobs": ("JobFailed", "WaitTimedOut"),
+    "model.jobs": ("CallBackMqConfig", "JobFailed", "JobsDetail", "WaitTimedOut"),
     "model.node": ("AUTO", "Unknown"),
     "model.transcode": (
         "Audio",
         "AudioMix",
-        "Clip",
         "ClipConfig",
         "Container",
         "DashEncrypt",
@@ -98,6 +97,7 @@ __all__ = [
     "AudioMix",
     "BudgetExceeded",
     "CIError",
+    "CallBackMqConfig",
     "Clip",
     "ClipConfig",
     "ColorEnhance",
@@ -113,6 +113,7 @@ __all__ = [
     "Image",
     "Job",
     "JobFailed",
+    "JobsDetail",
     "Lab",
     "MsSharpen",
     "ParameterError",

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 import platformdirs
 
 from ci_notebook import __version__
+from ci_notebook.client.callbacks import Receiver
+from ci_notebook.client.catalog import Queues, Templates
 from ci_notebook.client.client import Client
 from ci_notebook.client.credentials import Credentials, find_credentials
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.client.watch import Watch
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.model.enhance import VideoEnhance
@@ -30,6 +33,7 @@ from ci_notebook.results.pictures import Picture, Pictures
 from ci_notebook.results.runs import Runs
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.widgets.result import result_html
+from ci_notebook.wire.notices import read_notice
 from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
@@ -111,6 +115,16 @@ class Lab:
         return self._journal
 
     @property
+    def templates(self) -> Templates:
+        """The bucket's templates: `create`, `get`, `list`, `update`, `delete`."""
+        return self.client.templates
+
+    @property
+    def queues(self) -> Queues:
+        """The bucket's queues: `list`, `get`, `pause`, `resume`, `update`."""
+        return self.client.queues
+
+    @property
     def bucket(self) -> str:
         """The bucket's name with its APPID."""
         return self.client.bucket
@@ -157,6 +171,30 @@ class Lab:
     def jobs(self, **filters: Any) -> Iterator[Job]:
         """Yield the bucket's jobs, newest first, page by page (see `Client.jobs` for the filters)."""
         return map(self._job, self.client.jobs(**filters))
+
+    def watch(self, jobs: Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
+        """Return the jobs as they change: `for job in lab.watch(jobs)`, or `async for` beside a running loop."""
+        return Watch(self.client, jobs, timeout_s=timeout_s, bar=_bar)
+
+    def callbacks(self, *, port: int = 0) -> Receiver:
+        """Return a receiver on loopback: give its `url` as `call_back`, and wait by push instead of by asking.
+
+        The embedded engine reaches it; the cloud does not reach your machine. Close it after use, or
+        use it as a context manager.
+        """
+        return Receiver(self.client, port=port, bar=_bar)
+
+    def messages(self, name: str, *, region: str = "", reader: str = "notebook") -> list[JobsDetail]:
+        """Return the jobs told to the message queue `name` that `reader` has not had (CallBackType TDMQ).
+
+        Raises `ParameterError` on the cloud, whose queues are read with TDMQ's own tools.
+        """
+        if self.engine is None:
+            raise ParameterError(
+                "messages", name, "a queue of the embedded engine", "Read the cloud's with TDMQ's tools."
+            )
+        found = self.engine.messages(name, region=region, reader=reader)
+        return [job for message in found for job in read_notice(message.body)]
 
     def run(
         self,

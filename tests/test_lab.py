@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,39 @@ def test_nothing_secret_shows_in_the_lab(lab: ci.Lab) -> None:
     (secret,) = lab.engine._keys.values()
     assert len(secret) > 16
     assert str(secret) not in repr(lab) + repr(lab.client) + repr(vars(lab)) + repr(vars(lab.client)) + repr(lab.engine)
+
+
+def test_a_template_is_made_from_a_setting_listed_as_a_frame_and_taken_back_into_a_panel(lab: ci.Lab) -> None:
+    made = lab.templates.create("soft skin", SHARPER)
+    assert (made.name, made.setting) == ("soft_skin", SHARPER)
+    df = ci.to_frame(lab.templates.list())
+    assert list(df["template_name"]) == ["soft_skin"]
+    assert list(df["MsSharpen.SharpenLevel"]) == [5]
+    (again,) = lab.templates.get(str(made.template_id))
+    panel = ci.EnhancePanel(lab, "input/a.mp4")
+    panel.value = again.setting
+    assert panel.value == SHARPER
+
+
+def test_jobs_are_watched_by_push_and_by_asking(lab: ci.Lab, clip: ci.Clip) -> None:
+    with lab.callbacks() as receiver:
+        jobs = [lab.submit(clip, SHARPER, call_back=receiver.url) for _ in range(2)]
+        assert {job.id for job in receiver.watch(jobs, timeout_s=60) if job.is_over} == {job.id for job in jobs}
+    assert [job.state for job in lab.watch(jobs, timeout_s=60) if job.is_over] == ["Success", "Success"]
+
+
+def test_a_queue_is_paused_and_a_message_queue_is_read(lab: ci.Lab, clip: ci.Clip) -> None:
+    (queue,) = lab.queues.list()
+    lab.queues.pause(queue)
+    told = ci.CallBackMqConfig(mq_region="sh", mq_mode="Queue", mq_name="done")
+    job = lab.submit(clip, SHARPER, call_back_type="TDMQ", call_back_mq_config=told)
+    assert job.state == "Pause" or job.refresh().state == "Pause"
+    lab.queues.resume(lab.queues.get(str(queue.queue_id)))
+    job.wait(60)
+    deadline = time.monotonic() + 20
+    heard: list[ci.JobsDetail] = []
+    while not heard and time.monotonic() < deadline:
+        heard = lab.messages("done")
+        time.sleep(0.05)
+    assert [one.job_id for one in heard] == [job.id]
+    assert lab.messages("done") == []

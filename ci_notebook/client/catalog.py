@@ -39,7 +39,11 @@ class Templates:
         self._sender = sender
 
     def create(self, name: str, what: Stored) -> Template:
-        """Store a setting, a mark or an encoding under a new id, and return the template."""
+        """Store a setting, a mark or an encoding under a new id, and return the template.
+
+        A name is at most 64 characters of Chinese, letters, digits, `_`, `-` and `*`. A space becomes
+        `_`, since the service takes none; the template that comes back says the name it has.
+        """
         body = check(_template_request(name, what))
         return _the(self._sender.ask(CALL["create_template"], TemplateResponse, body=body).template)
 
@@ -158,7 +162,8 @@ class Buckets:
         return _pages(page)
 
 
-def _template_request(name: str, what: Stored) -> TemplateRequest:
+def _template_request(named: str, what: Stored) -> TemplateRequest:
+    name = named.replace(" ", "_")
     if isinstance(what, VideoEnhance):
         return TemplateRequest(tag="VideoEnhance", name=name, video_enhance=what)
     if isinstance(what, Watermark):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.jobs import Input, Operation, Output, Request
+from ci_notebook.model.node import parts
 
 
 def enhance_request(
@@ -17,15 +18,13 @@ def enhance_request(
     bucket: str,
     region: str,
     output_key: str = "",
-    queue_id: str | None = None,
-    call_back: str | None = None,
-    **operation: Any,
+    **more: Any,
 ) -> Request:
     """Return the request that enhances the object `key` of `bucket` with `setting`.
 
     The result goes to `output_key` of the same bucket, by default `output/<name>-${jobid}.${ext}`,
-    so that no two jobs write to one key. `operation` takes the other parts of `Operation` by name:
-    `template_id`, `watermark`, `watermark_template_id`, `digital_watermark`, `user_data`, `job_level` …
+    so that no two jobs write to one key. `more` are the other parts of `Operation` and of `Request` by
+    name: `template_id`, `watermark`, `digital_watermark`, `user_data`, `job_level`, `queue_id`, `call_back` …
 
     >>> request = enhance_request("input/a.mp4", bucket="b-1250000000", region="ap-chongqing", template_id="t1")
     >>> request.operation.output.object
@@ -35,5 +34,8 @@ def enhance_request(
     """
     where = output_key or f"output/{PurePosixPath(key).stem}-${{jobid}}.${{ext}}"
     output = Output(region=region, bucket=bucket, object=where)
-    asked = dataclasses.replace(Operation(video_enhance=setting, output=output), **operation)
-    return Request(tag="VideoEnhance", input=Input(object=key), operation=asked, queue_id=queue_id, call_back=call_back)
+    around = {part.name for part in parts(Request)} & more.keys()
+    inside = {name: value for name, value in more.items() if name not in around}
+    operation = dataclasses.replace(Operation(video_enhance=setting, output=output), **inside)
+    request = Request(tag="VideoEnhance", input=Input(object=key), operation=operation)
+    return dataclasses.replace(request, **{name: more[name] for name in around})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.node import Node, Param
-from ci_notebook.model.transcode import Audio, AudioMix, Container, TimeInterval, TransConfig, Video
+from ci_notebook.model.node import Node, Param, parts
+from ci_notebook.model.transcode import Audio, AudioMix, Container, TimeInterval, Transcode, TransConfig, Video
 from ci_notebook.model.watermark import Watermark
 
 TemplateTag = Literal["VideoEnhance", "Watermark", "Transcode"]
@@ -57,6 +57,14 @@ class Template(Node):
     trans_tpl: Annotated[TransTpl | None, Param("The encoding.", reply=True)] = None
     create_time: Annotated[str | None, Param("Made at.", reply=True)] = None
     update_time: Annotated[str | None, Param("Changed at.", reply=True)] = None
+
+    @property
+    def setting(self) -> VideoEnhance | Watermark | Transcode | None:
+        """What is stored, as the value that it was made from: a setting, a mark, or an encoding."""
+        if self.trans_tpl is None:
+            return self.video_enhance or self.watermark
+        stored = self.trans_tpl
+        return Transcode(**{part.name: getattr(stored, part.name) for part in parts(TransTpl)})
 
 
 class NonExistTID(Node):

@@ -16,16 +16,17 @@ from ci_notebook.experiment.record import Run
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Operation, Response
+from ci_notebook.model.templates import Template
 from ci_notebook.results.blocks import dtype_of, names, of_values, read
 from ci_notebook.results.columns import ENDS, RUN, SCORES, TIMES, Column, by_name, settings
 from ci_notebook.wire.stream import elements
 from ci_notebook.wire.xml import element_of
 
-Shown = Run | JobsDetail | VideoEnhance
+Shown = Run | JobsDetail | VideoEnhance | Template
 
 
 def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
-    """Return one row a run, job or setting, in their order.
+    """Return one row a run, job, setting or template, in their order.
 
     No rows give the same columns and dtypes as a thousand. Facts that a row does not have are
     missing (`<NA>`, `NaT`); empty texts are missing too.
@@ -171,6 +172,9 @@ def _job(shown: Shown) -> JobsDetail:
         return shown
     if isinstance(shown, VideoEnhance):
         return JobsDetail(operation=Operation(video_enhance=shown))
+    if isinstance(shown, Template):
+        stored = Operation(template_id=shown.template_id, template_name=shown.name, video_enhance=shown.video_enhance)
+        return JobsDetail(tag=shown.tag, creation_time=shown.create_time, operation=stored)
     job = shown.job or JobsDetail()
     return replace(job, operation=replace(job.operation or Operation(), video_enhance=shown.setting))
 
