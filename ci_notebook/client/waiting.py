@@ -19,6 +19,9 @@ from ci_notebook.model.jobs import JobsDetail
 # How long the service may be out of reach, or answer with 5xx, before a wait gives up.
 PATIENCE_S: Final = 120.0
 
+# What may pass by itself.
+OUT_OF_REACH: Final = (httpx.TransportError, ServiceUnavailable, Throttled)
+
 # How many ids one call asks for: about 2 kB of URL. The service's own limit is not documented.
 IDS_A_CALL: Final = 50
 
@@ -78,7 +81,7 @@ def watch(
         try:
             jobs = _ask(client, list(waiting))
             reached = clock()
-        except (httpx.TransportError, ServiceUnavailable, Throttled):
+        except OUT_OF_REACH:
             if clock() - reached > PATIENCE_S:
                 raise
             jobs = []

@@ -1,4 +1,8 @@
-"""What follows a job that succeeded: its result is fetched once, scored against the clip, and priced."""
+"""What follows a job that succeeded: its result is fetched once, scored, and priced.
+
+It is scored against a true reference where there is one, the clip as it was before it was shrunk or
+spoilt; else against its source. The first measures fidelity, the second change: the run says which.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,17 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from concurrent import futures
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.shape import plan
 
 # Scoring keeps all cores busy by itself; the second thread fetches while the first one scores.
 THREADS: Final = 2
@@ -33,7 +38,12 @@ class Scored(Protocol):
 
 
 class Measure(Protocol):
-    """Scores an output against its source; `start_s` is where in the source the output begins, given if not 0."""
+    """Scores an output against its source or reference.
+
+    Called with `cancel`, an event that is set when nobody waits any more, and where they are not
+    trivial with `start_s` (where in the source the output begins), `crop` (what of the source it shows:
+    left, top, width and height as shares of 1) and `rotate` (degrees clockwise).
+    """
 
     def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
         """Return score name → value; or that, and the values of single pictures."""
@@ -48,7 +58,7 @@ class Fetches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came after the job. `error` says what went wrong on the way."""
+    """What came after the job. `error` says what went wrong on the way, `stopped` that it was broken off."""
 
     output: Path | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -56,21 +66,54 @@ class Outcome:
     every: int = 0
     cost: float | None = None
     error: str = ""
+    score_against: Literal["", "source", "reference"] = ""
+    reference_md5: str = ""
+    stopped: bool = False
+
+    def of(self, run: Run) -> Run:
+        """Return the run with this outcome."""
+        return replace(
+            run, output=self.output, scores=self.scores, pictures=self.pictures, every=self.every,
+            cost_cny=self.cost, error=self.error, score_against=self.score_against, reference_md5=self.reference_md5,
+        )  # fmt: skip
+
+
+def is_of(run: Run, reference: Clip | None) -> bool:
+    """Say whether a run's scores were made against `reference`, or against the source when that is None."""
+    if reference is None:
+        return run.score_against != "reference"
+    return run.score_against == "reference" and run.reference_md5 == reference.md5
 
 
 class Outcomes:
-    """A pool of helpers. As a context manager it lets go of what has not begun."""
+    """A pool of helpers. As a context manager it ends what is being scored when the block is left early.
 
-    def __init__(self, client: Fetches, cache: Path, *, measure: Measure | None, prices: PriceList) -> None:
+    `references` maps the key of a clip to its reference.
+    """
+
+    def __init__(
+        self,
+        client: Fetches,
+        cache: Path,
+        *,
+        measure: Measure | None,
+        prices: PriceList,
+        references: Mapping[str, Clip] | None = None,
+    ) -> None:
         self._client, self._cache, self._measure, self._prices = client, cache, measure, prices
+        self._references = references or {}
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="outcome")
         self._infos: dict[str, MediaInfo] = {}
         self._fetching: dict[Path, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._lock, self._stop = threading.Lock(), threading.Event()
 
     def submit(self, run: Run, clip: Clip) -> futures.Future[Outcome]:
         """Begin to see to a run whose job succeeded."""
         return self._pool.submit(self._outcome, run, clip)
+
+    def stop(self) -> None:
+        """Ask what is being scored to end at once."""
+        self._stop.set()
 
     def __enter__(self) -> Self:
         return self
@@ -78,22 +121,54 @@ class Outcomes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        if kind is not None:
+            self.stop()
+        # What is being downloaded is not waited for: it is fetched anew when it is wanted again.
+        self._pool.shutdown(wait=not self._stop.is_set(), cancel_futures=self._stop.is_set())
 
     def _outcome(self, run: Run, clip: Clip) -> Outcome:
-        output, scores, pictures, every, cost, error = None, dict[str, float](), {}, 0, None, ""
+        found = Outcome()
         try:
-            cost = self._cost(run)
+            found = replace(found, cost=self._cost(run))
             if self._measure is not None:
-                output = self._output(run)
-                found = self._measure(output, self._source(clip), **_where(run))
-                if isinstance(found, Mapping):
-                    scores = dict(found)
-                else:
-                    scores, pictures, every = dict(found.pooled), dict(found.pictures), found.every
+                found = replace(found, output=self._output(run))
+                found = self._scored(found, run, clip)
         except Exception as broken:  # noqa: BLE001 - a worker's top: the failure is recorded on the run
-            error = f"{type(broken).__name__}: {broken}"
-        return Outcome(output, scores, pictures, every, cost, error)
+            found = replace(found, error=f"{type(broken).__name__}: {broken}", stopped=self._stop.is_set())
+        return found
+
+    def _scored(self, found: Outcome, run: Run, clip: Clip) -> Outcome:
+        if self._measure is None or found.output is None:
+            return found
+        reference = self._references.get(run.clip_key)
+        beside = self._source(reference or clip)
+        made = self._measure(found.output, beside, cancel=self._stop, **self._where(run))
+        against: Literal["source", "reference"] = "reference" if reference else "source"
+        found = replace(found, score_against=against, reference_md5=reference.md5 if reference else "")
+        if isinstance(made, Mapping):
+            return replace(found, scores=dict(made))
+        return replace(found, scores=dict(made.pooled), pictures=dict(made.pictures), every=made.every)
+
+    def _where(self, run: Run) -> dict[str, Any]:
+        """Return where in its source the output lies, as far as that is not trivial."""
+        transcode = run.setting.transcode
+        interval, video = (transcode.time_interval, transcode.video) if transcode else (None, None)
+        where: dict[str, Any] = {"start_s": interval.start} if interval and interval.start else {}
+        if video and video.crop:
+            made = plan(run.setting, self._info(run))
+            if made.crop:
+                width, height, left, top = made.crop
+                across, down = made.shown.width, made.shown.height
+                where["crop"] = (left / across, top / down, width / across, height / down)
+        if video and video.rotate:
+            where["rotate"] = video.rotate
+        return where
+
+    def _info(self, run: Run) -> MediaInfo:
+        with self._lock:
+            if run.clip_key not in self._infos:
+                self._infos[run.clip_key] = self._client.video_info(run.clip_key)
+            return self._infos[run.clip_key]
 
     def _cost(self, run: Run) -> float | None:
         """Return the price in CNY; None when the facts that it depends on are not known."""
@@ -102,10 +177,7 @@ class Outcomes:
         if not any(stages(run.setting)):
             return 0.0
         info = run.job.operation.media_info if run.job and run.job.operation else None
-        with self._lock:
-            if run.clip_key not in self._infos:
-                self._infos[run.clip_key] = self._client.video_info(run.clip_key)
-        source, output = Shape.of(self._infos[run.clip_key]), Shape.of(info) if info else None
+        source, output = Shape.of(self._info(run)), Shape.of(info) if info else None
         return price(run.setting, source, output, prices=self._prices).total if source and output else None
 
     def _output(self, run: Run) -> Path:
@@ -138,11 +210,6 @@ class Outcomes:
                         f"{key} is not what it was: its MD5 is not {md5} any more. force=True makes it again."
                     )
         return path
-
-
-def _where(run: Run) -> dict[str, float]:
-    interval = run.setting.transcode.time_interval if run.setting.transcode else None
-    return {"start_s": interval.start} if interval and interval.start else {}
 
 
 def _md5(path: Path) -> str:

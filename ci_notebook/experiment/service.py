@@ -78,11 +78,10 @@ class Paced:
         self._client, self._rate = client, rate
         self.bucket, self.region, self.sleep = client.bucket, client.region, client.sleep
 
-    @property
-    def templates(self) -> Stored:
-        """The bucket's templates."""
+    def stored(self, *ids: str) -> list[Template]:
+        """Return templates by their ids, as `Client.templates.get` does."""
         self._rate.take()
-        return self._client.templates
+        return self._client.templates.get(*ids)
 
     def submit(self, request: Request) -> JobsDetail:
         """Post a request, as `Client.submit` does."""

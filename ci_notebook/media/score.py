@@ -14,6 +14,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ci_notebook.media import look
 from ci_notebook.media.ffmpeg import DEMUXERS, Progress, capabilities, run
@@ -41,17 +42,26 @@ class Scores:
     every: int
 
 
-def measure(output: Path, source: Path, *, start_s: float = 0.0, every: int = EVERY) -> dict[str, float]:
-    """Return the scores of an output against its source, with `sharpness` of the output by itself.
-
-    Keys: psnr, ssim, vmaf, vmaf_neg as in `Scores`, and those of `by_itself`. Raises `EngineError` as `compare` does.
-    """
-    return scores(output, source, start_s=start_s, every=every).pooled
+def measure(output: Path, source: Path, **more: Any) -> dict[str, float]:
+    """Return the pooled scores of an output against its source. Takes and raises what `scores` does."""
+    return scores(output, source, **more).pooled
 
 
-def scores(output: Path, source: Path, *, start_s: float = 0.0, every: int = EVERY) -> Scores:
+def scores(
+    output: Path,
+    source: Path,
+    *,
+    start_s: float = 0.0,
+    crop: tuple[float, float, float, float] | None = None,
+    rotate: float = 0.0,
+    every: int = EVERY,
+    on_progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Scores:
     """Return what `measure` returns, and the values of single pictures beside it."""
-    found = compare(output, source, start_s=start_s, every=every)
+    if crop or rotate:
+        raise EngineError("a part of the source, or the source turned, is not compared yet", code="InvalidArgument")
+    found = compare(output, source, start_s=start_s, every=every, on_progress=on_progress, cancel=cancel)
     return replace(found, pooled={**found.pooled, **by_itself(output)})
 
 

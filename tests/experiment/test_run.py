@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -11,104 +10,14 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.credentials import Credentials
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.price import Shape
 from ci_notebook.experiment.run import run_all
-from ci_notebook.experiment.sweep import grid
-from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import BudgetExceeded, ParameterError, ServiceUnavailable, SignatureRefused
 from ci_notebook.model.transcode import Container, TimeInterval, Transcode, Video
-
-BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDexample", "secret-example"
-SERVICE = "test"
+from tests.experiment.conftest import BUCKET, ID, REGION, SWEEP
 
 
-@pytest.fixture(scope="session")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "tiny.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=192x128:rate=10:duration=0.6"]
-    ffmpeg([*source, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", str(path)])
-    return path
-
-
-@pytest.fixture
-def engine(tmp_path):
-    with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=2) as engine:
-        yield engine
-
-
-class Counting(Client):
-    """The real client, which counts what it sends and can be broken off."""
-
-    def __init__(self, engine: Engine, **more: object) -> None:
-        keys = Credentials(ID, KEY)
-        super().__init__(
-            BUCKET, region=REGION, credentials=keys, transport=WSGITransport(engine.app), scheme="http", **more
-        )
-        self.sent, self.asked, self.fetched = [], [], []
-        self.before_submit = self.after_submit = lambda: None
-
-    def submit(self, request):
-        self.before_submit()
-        self.sent.append(request.operation.user_data)
-        job = super().submit(request)
-        self.after_submit()
-        return job
-
-    def job(self, *ids):
-        self.asked.append(ids)
-        return super().job(*ids)
-
-    def download(self, key, path, **more):
-        self.fetched.append(key)
-        return super().download(key, path, **more)
-
-
-@pytest.fixture
-def client(engine):
-    with Counting(engine) as client:
-        yield client
-
-
-@pytest.fixture
-def clip(client, video) -> Clip:
-    stored = client.upload(video, "input/tiny.mp4")
-    return Clip(
-        key=stored.key,
-        bucket=BUCKET,
-        region=REGION,
-        size_bytes=stored.size_bytes,
-        md5=stored.etag,
-        path=video,
-        name="tiny",
-    )
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with Journal(tmp_path / "journal.sqlite") as journal:
-        yield journal
-
-
-def small_scores(output: Path, source: Path, /, **more: float) -> dict[str, float]:
-    return {"psnr": 30.0 + len(more), "bytes": float(output.stat().st_size)}
-
-
-@pytest.fixture
-def go(client, clip, journal, tmp_path):
-    def go(settings=None, clips=None, **more):
-        more = {"measure": small_scores, "service": SERVICE} | more
-        return run_all(
-            client, clip if clips is None else clips, SWEEP if settings is None else settings,
-            journal=journal, cache=tmp_path / "cache", **more,
-        )  # fmt: skip
-
-    return go
-
-
-SWEEP = grid(None, SharpenLevel=[0, 5, 10])
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
 
@@ -262,7 +171,7 @@ def test_a_service_that_fails_leaves_the_run_to_be_found(go, client, journal):
 
     client.before_submit = fail
     with pytest.raises(ServiceUnavailable):
-        go()
+        go(patience_s=0)
     assert [entry.phase for entry in journal.entries()] == ["sending"]
     client.before_submit = lambda: None
     assert all(run.ok for run in go())
