@@ -59,6 +59,7 @@ def perform(with_: Performance, job: Job) -> None:
             on_progress=tell,
             cancel=with_.cancel,
             fetch=lambda url: _held(with_.store, job.bucket, _key_of(url), folder),
+            stem=_stem(work.output or Output(), job),
         )
         if with_.fails:
             tell(1.0)  # a short job may end before it has told how far it is
@@ -104,15 +105,27 @@ def _key_of(url: str) -> str:
     return unquote(urlsplit(unquote(url) if "%3A" in url.upper()[:12] else url).path).lstrip("/")
 
 
+def _stem(output: Output, job: Job) -> str:
+    """Return how the names of segments begin: like the playlist's, and no other job's, whose playlist may be in use."""
+    name = (output.object or "").rpartition("/")[2].partition(".${ext}")[0].replace("${jobid}", "")
+    plain = plain_name(name)
+    return f"{(plain.rpartition('.')[0] or plain).strip('-_') or 'part'}-{job.job_id}"
+
+
 def _published(store: Store, job: Job, output: Output, rendered: Rendered) -> OutputFile:
     """Put the files made under their keys and return what replies say of them."""
-    bucket, digests = output.bucket or job.bucket, []
-    for file in rendered.files:
-        ext = file.suffix.removeprefix(".")
-        key = (output.object or "").replace("${ext}", ext).replace("${jobid}", job.job_id)
-        check_key(key)
-        stored = store.adopt_new(bucket, key, file)
-        digests.append(Md5Info(object_name=key, md5=stored.etag))
+    bucket, first = output.bucket or job.bucket, rendered.files[0]
+    key = (output.object or "").replace("${ext}", first.suffix[1:]).replace("${jobid}", job.job_id)
+    beside = key[: key.rfind("/") + 1]
+    keys = [key, *(beside + file.name for file in rendered.files[1:])]
+    for one in keys:
+        check_key(one)
+    # The first, a playlist, names the others: it comes last, so that whoever reads it finds them.
+    puts = [
+        (one, store.adopt_new(bucket, one, file))
+        for one, file in reversed(list(zip(keys, rendered.files, strict=True)))
+    ]
+    digests = [Md5Info(object_name=one, md5=stored.etag) for one, stored in reversed(puts)]
     return OutputFile(
         bucket=bucket,
         region=output.region,

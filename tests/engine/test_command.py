@@ -13,15 +13,16 @@ from ci_notebook.engine.pictures.acted import (
     BESIDE_THE_COMMAND,
     BY_THE_SERVICE,
     HARMLESS,
-    NO_EFFECT_HERE,
     REFUSED,
     refuse_unacted,
 )
 from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.command import Paths, command, refuse_nothing_to_show
+from ci_notebook.engine.pictures.encoders import mixes_of
 from ci_notebook.engine.pictures.hidden import write_pattern
 from ci_notebook.engine.pictures.marks import prepare
 from ci_notebook.engine.pictures.size import plan
+from ci_notebook.engine.pictures.sound import Mixed
 from ci_notebook.model.enhance import (
     ColorEnhance,
     FrameEnhance,
@@ -37,7 +38,9 @@ from ci_notebook.model.node import AUTO, Unknown
 from ci_notebook.model.paths import Leaf, leaves, resolve, with_value
 from ci_notebook.model.transcode import (
     Audio,
+    AudioMix,
     Container,
+    EffectConfig,
     TimeInterval,
     Transcode,
     TransConfig,
@@ -46,7 +49,7 @@ from ci_notebook.model.transcode import (
 from ci_notebook.model.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
 
 SENDABLE = [leaf for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
-CHANGING = sorted(ACTED - BY_THE_SERVICE - NO_EFFECT_HERE - BESIDE_THE_COMMAND)
+CHANGING = sorted(ACTED - BY_THE_SERVICE - BESIDE_THE_COMMAND)
 PICTURES = VideoStream(
     index=0, width=640, height=360, fps=25.0, pix_format="yuv420p", color_transfer="bt709", color_range="tv",
     bitrate=900.0, sar="1:1", rotation=0.0, duration=4.0,
@@ -76,6 +79,11 @@ def config(base: VideoEnhance, **checks: object) -> VideoEnhance:
     assert base.transcode is not None
     with_checks = dataclasses.replace(base.transcode, trans_config=TransConfig(**checks))  # type: ignore[arg-type]
     return dataclasses.replace(base, transcode=with_checks)
+
+
+def mixed(**asked: object) -> Operation:
+    transcode = dataclasses.replace(TRANSCODE, audio_mix=AudioMix(**asked), audio_mix_array=(AudioMix(**asked),))  # type: ignore[arg-type]
+    return Operation(video_enhance=VideoEnhance(transcode=transcode))
 
 
 def marked(**changes: object) -> Operation:
@@ -121,6 +129,13 @@ COMPANY: dict[str, Operation] = {
     "SDRtoHDR.HdrMode": Operation(
         video_enhance=dataclasses.replace(setting(codec="H.265"), sdr_to_hdr=SDRtoHDR(hdr_mode="HLG"))
     ),
+    "ClipConfig.Duration": Operation(
+        video_enhance=VideoEnhance(transcode=dataclasses.replace(TRANSCODE, container=Container(format="hls")))
+    ),
+    "AudioMix": mixed(audio_source="a.mp3"),
+    "StartFadeinTime": mixed(effect_config=EffectConfig(enable_start_fadein=True)),
+    "EndFadeoutTime": mixed(effect_config=EffectConfig(enable_end_fadeout=True)),
+    "BgmFadeTime": mixed(effect_config=EffectConfig(enable_bgm_fade=True)),
     "Watermark.SlideConfig.SlideMode": marked(slide_config=SlideConfig(x_slide_speed=3, y_slide_speed=0)),
     "Watermark.SlideConfig.XSlideSpeed": marked(slide_config=SlideConfig(slide_mode="ScrollFromLeft")),
     "Watermark.SlideConfig.YSlideSpeed": marked(slide_config=SlideConfig(slide_mode="ScrollFromLeft")),
@@ -144,6 +159,8 @@ VALUES: dict[str, tuple[object, ...]] = {
     "TimeInterval.Duration": (0.5, 1.0),
     "AdjDarMethod": ("crop", "pad"),
     "Audio.Codec": ("aac", "mp3"),
+    "EndFadeoutTime": (0.5, 1.0),
+    "AudioSource": ("a.mp3", "b.mp3"),
     "Audio.SampleFormat": ("fltp", "s16p"),
 }
 SOURCES = {"Video.LongShortMode": PORTRAIT, "TransConfig.IsHdr2Sdr": HDR}
@@ -171,6 +188,13 @@ def tried(leaf: Leaf) -> tuple[object, ...]:
 
 
 def with_leaf(operation: Operation, leaf: Leaf, value: object) -> Operation:
+    if ".AudioMixArray." in leaf.path:
+        setting = operation.video_enhance or VideoEnhance()
+        transcode = setting.transcode or TRANSCODE
+        inner = resolve(AudioMix, leaf.path.partition("AudioMixArray.")[2])
+        mix = with_value(transcode.audio_mix_array[0], inner, value)
+        changed = dataclasses.replace(transcode, audio_mix_array=(mix,))
+        return dataclasses.replace(operation, video_enhance=dataclasses.replace(setting, transcode=changed))
     if not leaf.path.startswith("Watermark."):
         return with_value(operation, leaf, value)
     mark = with_value(operation.watermark[0], resolve(Watermark, leaf.path.removeprefix("Watermark.")), value)
@@ -193,7 +217,8 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
         if operation.digital_watermark:
             hidden = write_pattern(operation.digital_watermark, asked, source, folder / "hidden.y4m", 2.0)
             drawn.append(hidden.read_bytes())
-        return command(asked, source, Paths(Path("in.mp4"), Path("out.mp4"), marks, hidden), CAST), drawn
+        sounds = tuple(Mixed(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
+        return command(asked, source, Paths(Path("in.mp4"), Path("out.mp4"), marks, hidden, sounds), CAST), drawn
     except EngineError as refused:
         return str(refused)
 
@@ -202,7 +227,7 @@ def test_every_leaf_is_either_acted_on_or_refused() -> None:
     assert {leaf.path for leaf in SENDABLE} == ACTED | set(REFUSED)
     assert not ACTED & set(REFUSED)
     assert set(HARMLESS) <= set(REFUSED)
-    assert ACTED >= BY_THE_SERVICE | NO_EFFECT_HERE | BESIDE_THE_COMMAND
+    assert ACTED >= BY_THE_SERVICE | BESIDE_THE_COMMAND
 
 
 @pytest.mark.parametrize("path", CHANGING)
@@ -251,12 +276,6 @@ def test_a_node_that_nobody_knows_is_refused_by_name() -> None:
     unknown = dataclasses.replace(MsSharpen(sharpen_level=3), unknown=(Unknown("Sharpness", "5"),))
     with pytest.raises(EngineError, match=r"VideoEnhance\.MsSharpen\.Sharpness 5 .* does not know"):
         refuse_unacted(Operation(video_enhance=VideoEnhance(ms_sharpen=unknown)))
-
-
-def test_segmented_containers_are_refused_by_name() -> None:
-    hls = VideoEnhance(transcode=Transcode(container=Container(format="hls")))
-    with pytest.raises(EngineError, match=r"VideoEnhance\.Transcode\.Container\.Format hls"):
-        refuse_unacted(Operation(video_enhance=hls))
 
 
 def test_dropping_the_pictures_of_an_enhancement_is_refused_by_name() -> None:

@@ -21,13 +21,10 @@ BY_THE_SERVICE: Final = frozenset({
 })  # fmt: skip
 
 _T = "VideoEnhance.Transcode."
-# Documented to have an effect with hls and dash only, whose Format is refused: so acting on it is doing nothing.
-NO_EFFECT_HERE: Final = frozenset({_T + "Container.ClipConfig.Duration"})
 # They have one value each, or say what follows a failure: the command is the same.
 BESIDE_THE_COMMAND: Final = frozenset({
     "DigitalWatermark.Type", "DigitalWatermark.Version", "DigitalWatermark.IgnoreError",
 })  # fmt: skip
-_MIX = "Mixing in another sound is not built yet. Mix it into the source before."
 _KEYS = "The engine keeps no keys, so it encrypts nothing. Leave it out."
 
 REFUSED: Final[dict[str, str]] = {
@@ -39,7 +36,6 @@ REFUSED: Final[dict[str, str]] = {
         for start, reason in (
             (_T + "TransConfig.HlsEncrypt.", _KEYS),
             (_T + "TransConfig.DashEncrypt.", _KEYS),
-            (_T + "AudioMix", _MIX),
             ("ExtractDigitalWatermark.", "A VideoEnhance job reads no hidden text: send Tag ExtractDigitalWatermark."),
         )
         if leaf.path.startswith(start) and not any(step.param.reply for step in leaf.steps)
@@ -49,18 +45,12 @@ ACTED: Final = frozenset(
     leaf.path for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)
 ) - frozenset(REFUSED)
 
-# Single values: of a refused leaf those that ask for nothing, of an acted one those not acted on.
+# Values of a refused leaf that ask for nothing.
 HARMLESS: Final[dict[str, tuple[object, ...]]] = {
     "Watermark.Image.Background": (False,),
     _T + "Video.Roi": ("none",),
     _T + "TransConfig.HlsEncrypt.IsHlsEncrypt": (False,),
     _T + "TransConfig.DashEncrypt.IsEncrypt": (False,),
-}
-REFUSED_VALUES: Final[dict[str, dict[object, str]]] = {
-    _T + "Container.Format": {
-        "hls": "The engine does not write segments yet. Use mp4 or ts.",
-        "dash": "The engine does not write segments yet. Use mp4.",
-    },
 }
 
 
@@ -72,9 +62,6 @@ def refuse_unacted(operation: Operation) -> None:
     for where, path, value in _set_leaves(operation, "", ""):
         if path in REFUSED and value not in HARMLESS.get(path, ()):
             raise _refusal(where, value, REFUSED[path])
-        reason = REFUSED_VALUES.get(path, {}).get(value)
-        if reason:
-            raise _refusal(where, value, reason)
         if path not in ACTED and path not in REFUSED:
             raise _refusal(where, value, "The engine does not know this node. Check its spelling, or leave it out.")
 

@@ -34,6 +34,7 @@ from ci_notebook.engine.pictures.graph import (
 )
 from ci_notebook.engine.pictures.marks import Overlay
 from ci_notebook.engine.pictures.size import length_s, plan, rate_text, rates
+from ci_notebook.engine.pictures.sound import Mixed, mapped
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
@@ -45,12 +46,16 @@ __all__ = ["Paths", "command", "extension", "refuse_missing"]
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern."""
+    """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern.
+
+    `mixed` are sounds to be mixed in.
+    """
 
     source: Path
     output: Path
     marks: tuple[Overlay, ...] = ()
     hidden: Path | None = None
+    mixed: tuple[Mixed, ...] = ()
 
 
 def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> tuple[str, ...]:
@@ -62,12 +67,16 @@ def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: An
     """
     at = 1 if uses_network(setting, source) else 0  # the source's number among the inputs
     arguments = _input(setting, source, paths.source)
-    for path in (*(mark.path for mark in paths.marks), *((paths.hidden,) if paths.hidden else ())):
+    stills = [*(mark.path for mark in paths.marks), *((paths.hidden,) if paths.hidden else ())]
+    for path in stills:
         arguments += ["-i", str(path)]
+    for one in paths.mixed:
+        arguments += one.as_input()
     if video_codec(setting) is not None:
         graph = _graph(setting, source, paths, analysis)
         arguments += ["-filter_complex", graph, "-map", "[out]"]
-    arguments += _sound(setting, source, at)
+    tracks, graph = mapped(setting, source, paths.mixed, at=at, first=at + 1 + len(stills))
+    arguments += [*(("-filter_complex", graph) if graph else ()), *tracks]
     if at:
         arguments += ["-map_metadata", str(at), "-map_chapters", str(at)]
     arguments += [*video_arguments(setting, source), *audio_arguments(setting, source), *container_arguments(setting)]
@@ -170,19 +179,6 @@ def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) ->
     light = ("bt709", "bt709") if flattens(setting, source) else (video.color_primaries, video.color_transfer)
     said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
-
-
-def _sound(setting: VideoEnhance, source: MediaInfo, at: int) -> list[str]:
-    audio = transcode_of(setting).audio
-    if audio is None or audio_codec(setting, source) is None:
-        return []
-    tracks = [0]
-    several = len(source.stream.audio) > 1 if source.stream else False
-    if several and video_codec(setting) != "H.265":  # documented: neither has an effect with H.265
-        tracks = [0, 1] if audio.keep_two_tracks else [0]
-        if audio.switch_track:
-            tracks = [1, 0][: len(tracks)]
-    return [word for track in tracks for word in ("-map", f"{at}:a:{track}")]
 
 
 def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> None:

@@ -8,11 +8,12 @@ documented.
 from __future__ import annotations
 
 from ci_notebook.engine.pictures import hdr
+from ci_notebook.engine.pictures.segments import key_frames
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.media_info import MediaInfo
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+from ci_notebook.model.transcode import Audio, AudioMix, Container, Transcode, Video
 
 DEFAULT = Transcode(container=Container(format="mp4"), video=Video(codec="H.264", crf=20), audio=Audio(codec="aac"))
 
@@ -22,6 +23,7 @@ MUXERS = {
     "ts": ("ts", "mpegts"), "avi": ("avi", "avi"), "WebM": ("webm", "webm"), "mp3": ("mp3", "mp3"),
     "aac": ("aac", "adts"), "adts": ("adts", "adts"), "m4a": ("m4a", "ipod"), "flac": ("flac", "flac"),
     "wav": ("wav", "wav"), "amr": ("amr", "amr"),
+    "hls": ("ts", "mpegts"), "dash": ("mp4", "mp4"),  # made whole, then cut
 }  # fmt: skip
 AUDIO_ONLY = {
     "mp3": "mp3", "aac": "aac", "adts": "aac", "m4a": "aac", "flac": "flac", "wav": "pcm_s16le", "amr": "amr",
@@ -46,8 +48,8 @@ def container_of(setting: VideoEnhance) -> str:
 
 
 def extension(setting: VideoEnhance) -> str:
-    """Return what `${ext}` stands for: the extension of the output, without a dot."""
-    return MUXERS.get(container_of(setting), (container_of(setting).lower(), ""))[0]
+    """Return the extension of the file that is made, without a dot; hls and dash are cut after that."""
+    return MUXERS[container_of(setting)][0]
 
 
 def video_codec(setting: VideoEnhance) -> str | None:
@@ -58,10 +60,18 @@ def video_codec(setting: VideoEnhance) -> str | None:
     return video.codec or ("VP8" if container_of(setting) == "WebM" else "H.264")
 
 
+def mixes_of(setting: VideoEnhance) -> tuple[AudioMix, ...]:
+    """Return the sounds that are to be mixed in; none where the sound is dropped."""
+    transcode = transcode_of(setting)
+    if transcode.audio is None or transcode.audio.remove:
+        return ()
+    return ((transcode.audio_mix,) if transcode.audio_mix else ()) + transcode.audio_mix_array
+
+
 def audio_codec(setting: VideoEnhance, source: MediaInfo) -> str | None:
     """Return the API's name of the audio codec in force, or None when the output holds no sound."""
     audio = transcode_of(setting).audio
-    if audio is None or audio.remove or not (source.stream and source.stream.audio):
+    if audio is None or audio.remove or not ((source.stream and source.stream.audio) or mixes_of(setting)):
         return None
     only = AUDIO_ONLY.get(container_of(setting))
     return audio.codec or only or ("Vorbis" if container_of(setting) == "WebM" else "aac")
@@ -76,6 +86,7 @@ def video_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting), *hdr.tags(setting)]
     if video.gop is not None:
         made += ["-g", str(video.gop)]
+    made += key_frames(setting)
     return made + _quality(codec, video, setting, source)
 
 

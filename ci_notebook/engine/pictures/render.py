@@ -20,12 +20,14 @@ from ci_notebook.engine.pictures.command import (
     refuse_nothing_to_show,
     uses_network,
 )
-from ci_notebook.engine.pictures.encoders import extension, video_codec
+from ci_notebook.engine.pictures.encoders import container_of, extension, video_codec
 from ci_notebook.engine.pictures.enlarging import enlarge_through
 from ci_notebook.engine.pictures.graph import flattens
 from ci_notebook.engine.pictures.hidden import Hidden, levels, lost, read_back, write_pattern
 from ci_notebook.engine.pictures.marks import prepare
+from ci_notebook.engine.pictures.segments import LONG_NAMES, cut, segment_s
 from ci_notebook.engine.pictures.size import length_s, plan
+from ci_notebook.engine.pictures.sound import ready
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.model.enhance import VideoEnhance
@@ -64,7 +66,7 @@ def render(
 
     Templates must have been put into the operation before. `on_progress` gets the share done, 0.0
     to 1.0; when `cancel` is set the work stops within a second and `media.ffmpeg.Cancelled` is
-    raised; `fetch` gives the file for an image watermark's Url. Work is done aside, in a folder
+    raised; `fetch` gives the file for an image mark's Url or a sound's AudioSource. Work is done aside, in a folder
     that goes away: `out_dir` holds whole files or none. Raises `EngineError`: its `code` and
     text are what the job's Code and Message should say.
     """
@@ -83,13 +85,14 @@ def render(
         folder = Path(aside)
         shown = video_codec(setting) is not None
         marks = prepare(operation.watermark, plan(setting, source).out, folder, fetch or _no_fetch) if shown else ()
-        paths = Paths(Path(source_path), folder / f"{stem}.{extension(setting)}", marks)
+        mixed = ready(setting, fetch or _no_fetch)
+        paths = Paths(Path(source_path), folder / f"{stem}.{extension(setting)}", marks, mixed=mixed)
         work = _Work(setting, source, analysis, on_progress, cancel)
         hidden = _with_hidden(work, paths, operation.digital_watermark)
         info = _decimal_rates(_checked(paths.output))
-        final = out_dir / paths.output.name
-        paths.output.replace(final)
-    return Rendered((final,), info, analysis, hidden)
+        made = (paths.output,) if segment_s(setting) is None else cut(setting, paths.output, stem, cancel)
+        info = _as_a_whole(info, setting, made)
+        return Rendered(_moved(made, out_dir), info, analysis, hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,24 @@ def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None) -> Hi
     return hidden
 
 
+def _moved(files: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:
+    """Move finished files into a folder, the one that names the others last."""
+    for file in reversed(files):
+        file.replace(folder / file.name)
+    return tuple(folder / file.name for file in files)
+
+
+def _as_a_whole(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, ...]) -> MediaInfo:
+    """Return the facts of the file that was cut as those of its segments."""
+    if len(files) == 1 or info.format is None:
+        return info
+    kind = container_of(setting)
+    size = sum(file.stat().st_size for file in files)
+    return dataclasses.replace(
+        info, format=dataclasses.replace(info.format, format_name=kind, format_long_name=LONG_NAMES[kind], size=size)
+    )
+
+
 def _checked(path: Path) -> MediaInfo:
     """Return the facts of a file just made. FFmpeg may end well and leave a file that nothing reads."""
     try:
@@ -148,4 +169,4 @@ def _decimal_rates(info: MediaInfo) -> MediaInfo:
 
 
 def _no_fetch(url: str) -> Path:
-    raise EngineError(f"Watermark.Image.Url {url}: no objects are within reach", code="ResourceNotFound")
+    raise EngineError(f"{url}: no objects are within reach", code="ResourceNotFound")
