@@ -15,10 +15,11 @@ from typing import Final, Self
 
 import httpx
 
-from ci_notebook.client import objects
+from ci_notebook.client import multipart, objects
 from ci_notebook.client.catalog import Buckets, Queues, Templates
 from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.objects import Clip, Progress, StoredObject
+from ci_notebook.client.multipart import Progress
+from ci_notebook.client.objects import Clip, StoredObject
 from ci_notebook.client.sending import NOT_SENT, Sender
 from ci_notebook.client.transport import Transport
 from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
@@ -236,9 +237,24 @@ class Client:
 
     # Objects (§12)
 
-    def upload(self, source: str | Path | bytes, key: str, *, on_progress: Progress | None = None) -> StoredObject:
-        """Store a file, or bytes, under a key (see `objects.upload`)."""
-        return objects.upload(self._sender, source, key, on_progress=on_progress)
+    def upload(
+        self,
+        source: str | Path | bytes,
+        key: str,
+        *,
+        on_progress: Progress | None = None,
+        part_bytes: int | None = None,
+        keep_parts: bool = True,
+    ) -> StoredObject:
+        """Store a file, or bytes, under a key, a large one in parts that outlive a break (see `objects.upload`)."""
+        return objects.upload(
+            self._sender, source, key, on_progress=on_progress, part_bytes=part_bytes, keep_parts=keep_parts
+        )
+
+    def abort_uploads(self, key: str) -> int:
+        """Remove the parts that uploads of a key left when they broke off; return how many uploads there were."""
+        objects.check_key(key)
+        return multipart.abort_uploads(self._sender, key)
 
     def upload_clip(self, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
         """Store a video file under a key and return it as a clip. The same content is not sent again."""
@@ -255,6 +271,10 @@ class Client:
     def read(self, key: str) -> bytes:
         """Return an object's bytes, all in memory: for pictures and small files."""
         return objects.read(self._sender, key)
+
+    def copy(self, key: str, to: str) -> StoredObject:
+        """Make the object `to` of the object `key`, within the service. Raises `NotFound`."""
+        return objects.copy(self._sender, key, to)
 
     def delete(self, key: str) -> None:
         """Delete an object. One that is not there is no error."""

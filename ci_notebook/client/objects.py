@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import httpx
 
+from ci_notebook.client import multipart
+from ci_notebook.client.multipart import Progress
 from ci_notebook.client.sending import BACK_OFF_S, Body, Sender
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import parse
 
-Progress = Callable[[int, int], None]
-
 CHUNK_BYTES: Final = 256 * 1024
-# One PUT takes no more (§12).
-LARGEST_PUT: Final = 5 * 1024**3
+# A connection that breaks loses what one PUT has sent.
+IN_PARTS_FROM: Final = 64 << 20
 LONGEST_KEY: Final = 850
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """What the service says of an object. `etag` has no quotation marks; that of a single PUT is the MD5."""
+    """What the service says of an object. `etag` has no quotation marks.
+
+    `md5` is that of the content: the ETag of a single PUT, or what our own upload in parts wrote beside
+    the object; empty where nobody knows.
+    """
 
     key: str
     size_bytes: int
     etag: str = ""
     content_type: str = ""
     last_modified: str = ""
+    md5: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,50 +63,80 @@ class Clip:
 
 
 def upload(
-    sender: Sender, source: str | Path | bytes, key: str, *, on_progress: Progress | None = None
+    sender: Sender,
+    source: str | Path | bytes,
+    key: str,
+    *,
+    on_progress: Progress | None = None,
+    part_bytes: int | None = None,
+    keep_parts: bool = True,
 ) -> StoredObject:
     """Store a file, or bytes, under `key`, and return what is stored.
 
-    `on_progress` gets the bytes sent and the size. What arrives is checked against what was read:
-    raises `ServiceError` (`BadDigest`) when they differ, and `ParameterError` for a key or size that
-    the service does not take.
+    From 64 MiB on it goes in parts of 16 MiB or more, and from any size on in parts of `part_bytes`
+    if that is given. An upload in parts that breaks off is gone on with by the same call later, in
+    another session too; `keep_parts` False removes what is there instead.
+
+    `on_progress` gets the bytes that are there and the size. What arrives is checked against what was
+    read: raises `ServiceError` (`BadDigest`) when they differ, and `ParameterError` for a key or size
+    that the service does not take.
     """
     check_key(key)
     path = None if isinstance(source, bytes) else Path(source)
     size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-    if size > LARGEST_PUT:
-        raise ParameterError("the size of an object", size, f"at most {LARGEST_PUT} bytes in one PUT")
+    kind = mimetypes.guess_type(path.name if path else key)[0] or "application/octet-stream"
+    if part_bytes is not None or size >= IN_PARTS_FROM:
+
+        def stretch(start: int, length: int) -> Iterator[bytes]:
+            return _slices(source, start, length) if isinstance(source, bytes) else _read(Path(source), start, length)
+
+        made = multipart.upload(
+            sender, multipart.Source(key=key, size=size, content_type=kind, stretch=stretch),
+            part_bytes=part_bytes, keep_parts=keep_parts, on_progress=on_progress,
+        )  # fmt: skip
+        return StoredObject(key=key, size_bytes=size, etag=made.etag, content_type=kind, md5=made.md5)
     digest = hashlib.md5(usedforsecurity=False)
 
     def chunks() -> Iterator[bytes]:
         nonlocal digest
         digest, done = hashlib.md5(usedforsecurity=False), 0
-        for chunk in _slices(source) if isinstance(source, bytes) else _read(Path(source)):
+        for chunk in _slices(source, 0, size) if isinstance(source, bytes) else _read(Path(source), 0, size):
             digest.update(chunk)
             yield chunk
             done += len(chunk)
             if on_progress is not None and done < size:
                 on_progress(done, size)
 
-    kind = mimetypes.guess_type(path.name if path else key)[0] or "application/octet-stream"
     response = sender.send(CALL["put_object"], names={"key": key}, body=Body(size, chunks, kind))
     if on_progress is not None:
         on_progress(size, size)
-    etag = response.headers.get("etag", "").strip('"')
-    if etag and "-" not in etag and etag.lower() != digest.hexdigest():
-        raise service_error("BadDigest", f"{key!r} was stored with MD5 {etag}, but {digest.hexdigest()} was read")
-    return StoredObject(key=key, size_bytes=size, etag=etag or digest.hexdigest(), content_type=kind)
+    etag, md5 = response.headers.get("etag", "").strip('"'), digest.hexdigest()
+    if etag and "-" not in etag and etag.lower() != md5:
+        raise service_error("BadDigest", f"{key!r} was stored with MD5 {etag}, but {md5} was read")
+    return StoredObject(key=key, size_bytes=size, etag=etag or md5, content_type=kind, md5=md5)
+
+
+def copy(sender: Sender, key: str, to: str) -> StoredObject:
+    """Make the object `to` of the object `key`, within the service: no byte travels. Raises `NotFound`."""
+    check_key(key)
+    check_key(to)
+    headers = {"x-cos-copy-source": f"{sender.hosts['cos']}/{quote(key, safe='/-_.~')}"}
+    root = parse(sender.send(CALL["put_object"], names={"key": to}, headers=headers).content)
+    if root.tag.rpartition("}")[2] == "Error":  # copying may take long: an error may come after the 200
+        raise service_error(root.findtext("{*}Code") or "", root.findtext("{*}Message") or "", status=200)
+    return head(sender, to)
 
 
 def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
     """Store a video file under `key` and return it as a clip. The same content is not sent again."""
     source = Path(path)
     digest = hashlib.md5(usedforsecurity=False)
-    for chunk in _read(source):
+    size = source.stat().st_size
+    for chunk in _read(source, 0, size):
         digest.update(chunk)
-    size, md5 = source.stat().st_size, digest.hexdigest()
+    md5 = digest.hexdigest()
     try:
-        is_there = head(sender, key).etag.lower() == md5
+        is_there = head(sender, key).md5 == md5
     except NotFound:
         is_there = False
     if not is_there:
@@ -178,12 +213,14 @@ def head(sender: Sender, key: str) -> StoredObject:
     """Return what the service says of an object. Raises `NotFound`."""
     check_key(key)
     headers = sender.send(CALL["head_object"], names={"key": key}).headers
+    etag = headers.get("etag", "").strip('"')
     return StoredObject(
         key=key,
         size_bytes=int(headers.get("content-length") or 0),
-        etag=headers.get("etag", "").strip('"'),
+        etag=etag,
         content_type=headers.get("content-type", ""),
         last_modified=headers.get("last-modified", ""),
+        md5=(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag).lower(),
     )
 
 
@@ -228,12 +265,14 @@ def check_key(key: str) -> None:
         )
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def _read(path: Path, start: int, length: int) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+        file.seek(start)
+        while length > 0 and (chunk := file.read(min(CHUNK_BYTES, length))):
+            length -= len(chunk)
             yield chunk
 
 
-def _slices(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), CHUNK_BYTES):
-        yield data[start : start + CHUNK_BYTES]
+def _slices(data: bytes, start: int, length: int) -> Iterator[bytes]:
+    for at in range(start, start + length, CHUNK_BYTES):
+        yield data[at : min(at + CHUNK_BYTES, start + length)]

@@ -71,7 +71,7 @@ class Uploads:
 
         With a key alone, those of later keys.
         """
-        rows = self._database.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, created, rowid", (bucket,))
+        rows = self._database.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, created, upload_id", (bucket,))
         found = [Upload(**dict(row)) for row in rows if row["key"].startswith(prefix)]
         places = [(upload.key, upload.upload_id) for upload in found]
         if after in places:

@@ -27,6 +27,7 @@ _COS_ACTIONS: Final = {
     "put_object": "PutObject", "get_object": "GetObject", "head_object": "HeadObject", "delete_object": "DeleteObject",
     "list_objects": "GetBucket", "head_bucket": "HeadBucket", "start_multipart": "InitiateMultipartUpload",
     "put_part": "UploadPart", "complete_multipart": "CompleteMultipartUpload", "list_parts": "ListParts",
+    "list_multiparts": "ListMultipartUploads",
     "abort_multipart": "AbortMultipartUpload",
 }  # fmt: skip
 

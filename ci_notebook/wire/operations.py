@@ -105,7 +105,10 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("list_parts", "GET", "cos", "/{key}", flags=(("uploadId", None),),
          query=("max-parts", "part-number-marker", "encoding-type")),
     Call("abort_multipart", "DELETE", "cos", "/{key}", flags=(("uploadId", None),)),
+    Call("list_multiparts", "GET", "cos", "/", flags=(("uploads", None),),
+         query=("prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type")),
     Call("list_objects", "GET", "cos", "/", query=("prefix", "delimiter", "marker", "max-keys", "encoding-type")),
+    # With the header x-cos-copy-source it copies another object (`Client.copy`).
     Call("put_object", "PUT", "cos", "/{key}"),
     Call("get_object", "GET", "cos", "/{key}"),
     Call("head_object", "HEAD", "cos", "/{key}"),

@@ -34,7 +34,7 @@ def test_marks_and_encodings_are_templates_too(client):
 
 def test_what_is_no_template_is_refused(client, cloud):
     with pytest.raises(ParameterError, match="Name takes"):
-        client.templates.create("two words", SETTING)
+        client.templates.create("two/words", SETTING)
     with pytest.raises(ParameterError, match="a template takes"):
         client.templates.create("x", MsSharpen(sharpen_level=5))
     assert cloud.calls == []

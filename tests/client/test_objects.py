@@ -130,7 +130,7 @@ def test_a_failed_download_leaves_what_was_there(client, tmp_path):
 
 
 def test_a_big_file_is_never_in_memory_as_a_whole(client, tmp_path, monkeypatch, cloud):
-    size = 64 << 20
+    size = 48 << 20
     path = tmp_path / "big.mp4"
     with path.open("wb") as file:
         file.truncate(size)

@@ -27,6 +27,7 @@ class Ends:
         self.cloud, self.slept = cloud, 0
 
     def __call__(self, seconds):
+        time.sleep(0.01)
         open_ = [one for one, job in self.cloud.jobs.items() if not job.is_over]
         self.slept += 1
         if open_:

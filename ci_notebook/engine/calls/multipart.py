@@ -26,6 +26,33 @@ def start_multipart(service: Service, exchange: Exchange) -> Answer:
     return cos_answer(root)
 
 
+def list_multiparts(service: Service, exchange: Exchange) -> Answer:
+    """Tell the uploads that are open, the newest of a key last. A delimiter is passed over: all are told one by one."""
+    bucket = bucket_of(service, exchange)
+    query, most = exchange.query, number_in_query(exchange, "max-uploads", 1000, high=1000)
+    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    after = query.get("key-marker", ""), query.get("upload-id-marker", "")
+    found = service.uploads.open(bucket.name, query.get("prefix", ""), after=after)
+    shown = found[:most]
+
+    def told(text: str) -> str:
+        return url_path(text) if is_encoded else text
+
+    root = etree.Element("ListMultipartUploadsResult")
+    put_texts(root, [("Bucket", bucket.name), *([("EncodingType", "url")] if is_encoded else [])])
+    put_texts(root, [("KeyMarker", told(after[0])), ("UploadIdMarker", after[1]), ("MaxUploads", str(most))])
+    put_texts(root, [("Prefix", told(query.get("prefix", ""))), ("IsTruncated", str(len(found) > most).lower())])
+    if len(found) > most:
+        put_texts(root, [("NextKeyMarker", told(shown[-1].key)), ("NextUploadIdMarker", shown[-1].upload_id)])
+    for upload in shown:
+        one = etree.SubElement(root, "Upload")
+        put_texts(one, [("Key", told(upload.key)), ("UploadId", upload.upload_id), ("StorageClass", "STANDARD")])
+        put_owner(one, upload.bucket, "Initiator")
+        put_owner(one, upload.bucket)
+        put_texts(one, [("Initiated", iso_time(upload.created))])
+    return cos_answer(root)
+
+
 def put_part(service: Service, exchange: Exchange) -> Answer:
     """Keep one part, in the place of an older one with its number."""
     number = number_in_query(exchange, "partNumber", 0, high=10000)
@@ -110,6 +137,7 @@ def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:
 
 
 HANDLERS: Final[dict[str, Handler]] = {
-    "start_multipart": start_multipart, "put_part": put_part, "list_parts": list_parts,
+    "list_multiparts": list_multiparts, "start_multipart": start_multipart, "put_part": put_part,
+    "list_parts": list_parts,
     "complete_multipart": complete_multipart, "abort_multipart": abort_multipart,
 }  # fmt: skip
