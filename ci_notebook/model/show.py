@@ -1,7 +1,8 @@
-"""How a node shows itself in a notebook: a table of what was set. No script, no address, all escaped."""
+"""What a notebook shows of us without a kernel: tables and pictures. No script, no address, all escaped."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from html import escape
 
@@ -18,6 +19,18 @@ def html_table(title: str, rows: Iterable[tuple[str, object, str]]) -> str:
     body = cells or "<tr><td><em>nothing is set</em></td></tr>"
     caption = f"<caption style='text-align:left'><b>{escape(title)}</b></caption>"
     return f"<table>{caption}<tbody>{body}</tbody></table>"
+
+
+def picture_html(picture: bytes, kind: str, text: str, *, width_px: int) -> str:
+    """Return `<figure>` HTML with a picture in it, `kind` jpeg or png. `text` is its caption and stands in for it."""
+    said = escape(text, quote=True)
+    source = base64.b64encode(picture).decode("ascii")
+    return (
+        "<figure style='display:inline-block;margin:4px 8px 4px 0;vertical-align:top;"
+        f"width:100%;max-width:{width_px}px'>"
+        f"<img alt='{said}' src='data:image/{kind};base64,{source}' style='width:100%;display:block'>"
+        f"<figcaption style='font-size:90%'>{said}</figcaption></figure>"
+    )
 
 
 def _value(value: object, unit: str) -> str:

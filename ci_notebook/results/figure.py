@@ -7,13 +7,13 @@ drawn twice and nothing is left behind.
 
 from __future__ import annotations
 
-import base64
 import io
-from html import escape
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from ci_notebook.model.show import picture_html
 
 DPI: Final = 144  # twice as fine as it is shown, for dense screens
 
@@ -48,14 +48,7 @@ def figure_html(figure: Figure, description: str) -> str:
 
     The same drawing gives the same text: no date and no version is written into the picture.
     """
-    text = escape(description, quote=True)
-    picture = base64.b64encode(png(figure)).decode("ascii")
-    width_px = round(figure.get_figwidth() * 96)
-    return (
-        f"<figure style='margin:0;max-width:{width_px}px'>"
-        f"<img alt='{text}' src='data:image/png;base64,{picture}' style='width:100%'>"
-        f"<figcaption style='font-size:90%'>{text}</figcaption></figure>"
-    )
+    return picture_html(png(figure), "png", description, width_px=round(figure.get_figwidth() * 96))
 
 
 def png(figure: Figure) -> bytes:

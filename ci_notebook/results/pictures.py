@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from ci_notebook.model.show import picture_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,7 @@ class Picture:
 
     def html(self, width_px: int) -> str:
         """Return a `<figure>` with the picture in it."""
-        text = escape(self.caption, quote=True)
-        source = base64.b64encode(self.jpeg).decode("ascii")
-        return (
-            f"<figure style='display:inline-block;margin:4px;vertical-align:top;max-width:{width_px}px'>"
-            f"<img src='data:image/jpeg;base64,{source}' alt='{text}' style='width:100%;display:block'>"
-            f"<figcaption style='font-size:90%'>{text}</figcaption></figure>"
-        )
+        return picture_html(self.jpeg, "jpeg", self.caption, width_px=width_px)
 
 
 @dataclass(frozen=True)

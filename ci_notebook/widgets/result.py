@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from typing import Any, Protocol
 
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.show import picture_html
 
 
 class HasDetail(Protocol):
@@ -24,14 +24,14 @@ def result_html(setting: VideoEnhance, job: HasDetail, before: bytes | None = No
     A fact or a picture that is missing is left out. Every text is escaped.
     """
     pictures = "".join(
-        _figure(jpeg, caption)
+        picture_html(jpeg, "jpeg", caption, width_px=480)
         for jpeg, caption in ((before, "Before: the source"), (after, "After: the result"))
         if jpeg
     )
     return (
         f"{state_html(job.detail)}<div style='display:flex;flex-wrap:wrap;gap:0 24px;align-items:flex-start'>"
         f"{setting._repr_html_()}{facts_html(job.detail)}</div>"
-        f"<div style='display:flex;flex-wrap:wrap;gap:8px'>{pictures}</div>"
+        f"<div>{pictures}</div>"
     )
 
 
@@ -74,15 +74,6 @@ def facts(detail: JobsDetail) -> dict[str, str]:
         "Size": _bytes(file.size) if file and file.size is not None else None,
     }
     return {name: text for name, text in found.items() if text}
-
-
-def _figure(jpeg: bytes, caption: str) -> str:
-    source, words = base64.b64encode(jpeg).decode("ascii"), escape(caption, quote=True)
-    return (
-        "<figure style='margin:4px 0;flex:1 1 240px;max-width:480px'>"
-        f"<img alt='{words}' src='data:image/jpeg;base64,{source}' style='width:100%;display:block'>"
-        f"<figcaption>{words}</figcaption></figure>"
-    )
 
 
 def _number(value: Any, form: str, unit: str) -> str | None:
