@@ -32,6 +32,14 @@ _COS_ACTIONS: Final = {
 }  # fmt: skip
 
 
+# The service answers HEAD without a body, whatever went wrong.
+_MUTE: Final = (
+    "The answer came without a body, so a wrong SecretKey, an unknown SecretId, a clock that is off and a missing "
+    "permission look alike here. Read an object (`client.read`) to be told which. If it is the permission: grant "
+    "{actions} on {bucket}."
+)
+
+
 def actions_of(call: Call | None) -> tuple[str, ...]:
     """Return what CAM must grant for a call: `ci:CreateMediaJobs`, `cam:PassRole`."""
     if call is None:
@@ -103,8 +111,9 @@ def error_from(
     """
     told = _read(body)
     served_at = _http_date(headers.get("date"))
+    is_mute = not told.get("Code")
     code = told.get("Code") or CODE_OF_STATUS.get(status, "ServiceUnavailable" if status >= 500 else str(status))
-    return service_error(
+    error = service_error(
         code,
         told.get("Message", ""),
         status=status,
@@ -116,6 +125,9 @@ def error_from(
         resource=told.get("Resource", ""),
         retry_after_s=retry_after_s(headers, now=now),
     )
+    if is_mute and status in (401, 403):
+        error.hint = _MUTE.format(actions=" and ".join(actions_of(call)) or "the action", bucket=bucket or "the bucket")
+    return error
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:

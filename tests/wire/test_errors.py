@@ -119,6 +119,15 @@ def test_without_a_body_the_status_speaks(status, kind, code):
     assert (type(got), got.code, got.status, got.request_id) == (kind, code, status, "r9")
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_without_a_body_does_not_claim_to_know_why(status):
+    got = error_from(status, b"", {}, call=CALL["head_object"], bucket="b-1250000000")
+    assert "look alike" in got.hint
+    assert "cos:HeadObject on b-1250000000" in got.hint
+    assert "The key is valid" not in got.hint
+    assert "look alike" not in error_from(status, error_body("AccessDenied"), {}).hint
+
+
 @pytest.mark.parametrize(
     "body", [b"<html><body>502</body></html>", b"oops", b"\xff", b"<Error><Code/></Error>", b"<Error/>"]
 )
