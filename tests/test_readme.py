@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import ci_notebook as ci
 from tests.readme_tables import JUDGED, README, written
@@ -23,11 +24,13 @@ def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Pa
             assert f".{judge}(" in judges or not judge
 
 
-def test_the_first_example_runs_as_it_stands() -> None:
+def test_the_examples_run_one_after_the_other_as_they_stand() -> None:
     text = README.read_text(encoding="utf-8")
-    code = re.search(r"<!-- snippet: run by tests/test_readme.py -->\n```python\n(.*?)```", text, re.DOTALL)
-    assert code is not None
-    names: dict[str, object] = {}
-    exec(compile(code[1], "README.md", "exec"), names)  # noqa: S102  our own text
-    assert len(names["df"]) == 6  # type: ignore[arg-type]
-    assert set(names["df"]["state"]) == {"Success"}  # type: ignore[index]
+    names: dict[str, Any] = {}
+    examples = re.findall(r"<!-- snippet: run by tests/test_readme.py -->\n```python\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 3
+    for code in examples:
+        exec(compile(code, "README.md", "exec"), names)  # noqa: S102  our own text
+    assert list(names["df"]["state"]) == ["Success"] * 6
+    mine = [job for job in names["lab"].jobs() if job.detail.operation.user_data == "lesson-3"]
+    assert [job.state for job in mine] == ["Success"], "exactly one"
