@@ -17,7 +17,6 @@ from ci_notebook.model.errors import BudgetExceeded, ParameterError, ServiceUnav
 from ci_notebook.model.transcode import Container, TimeInterval, Transcode, Video
 from tests.experiment.conftest import BUCKET, ID, REGION, SWEEP
 
-
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -199,4 +200,4 @@ def test_calls_are_paced(go, client, monkeypatch):
 
     client.sleep = sleep
     go(SWEEP, rate_per_s=1, workers=3)
-    assert all(later - earlier >= 0.9 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.9 for earlier, later in itertools.pairwise(times))
