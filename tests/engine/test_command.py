@@ -17,10 +17,10 @@ from ci_notebook.engine.pictures.acted import (
     refuse_unacted,
 )
 from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.backdrop import lay_out
 from ci_notebook.engine.pictures.command import Paths, command, refuse_nothing_to_show
 from ci_notebook.engine.pictures.encoders import mixes_of
 from ci_notebook.engine.pictures.hidden import write_pattern
-from ci_notebook.engine.pictures.marks import prepare
 from ci_notebook.engine.pictures.size import plan
 from ci_notebook.engine.pictures.sound import Mixed
 from ci_notebook.model.enhance import (
@@ -211,14 +211,16 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
     try:
         refuse_nothing_to_show(asked)
         size = plan(asked, source).out
-        marks = prepare(operation.watermark, size, folder, lambda url: folder / url)
-        drawn = [mark.path.read_bytes() for mark in marks]
+        laid = lay_out(operation.watermark, size, folder, lambda url: folder / url)
+        drawn = [mark.path.read_bytes() for mark in laid.overlays]
         hidden = None
         if operation.digital_watermark:
-            hidden = write_pattern(operation.digital_watermark, asked, source, folder / "hidden.y4m", 2.0)
+            hidden = write_pattern(operation.digital_watermark, asked, source, size, folder / "hidden.y4m", level=2.0)
             drawn.append(hidden.read_bytes())
         sounds = tuple(Mixed(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
-        return command(asked, source, Paths(Path("in.mp4"), Path("out.mp4"), marks, hidden, sounds), CAST), drawn
+        return command(
+            asked, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.room), CAST
+        ), drawn
     except EngineError as refused:
         return str(refused)
 

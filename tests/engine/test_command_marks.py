@@ -197,3 +197,41 @@ def _png(folder: Path) -> Path:
     path = folder / "any.png"
     Pillow.new("L", (8, 8)).save(path)
     return path
+
+
+def under(folder: Path, source: Path, *marks: Watermark) -> np.ndarray:
+    Pillow.new("RGB", (200, 100), (0, 0, 255)).save(folder / "blue.png")
+    return picture(marked(source, folder, *marks, logo=folder / "blue.png"), 0.5)
+
+
+def test_a_video_lies_on_its_background_picture(grey: Path, tmp_path: Path) -> None:
+    image = Image(url="blue.png", mode="Proportion", width=150, height=200, transparency=100, background=True)
+    below = Watermark(type="Image", pos="TopLeft", loc_mode="Absolute", dx=-40, dy=-60, image=image)
+    words = dataclasses.replace(MARK, dx=4, dy=4)
+    seen = under(tmp_path, grey, words, below)
+    assert seen.shape == (360, 480, 3)
+    assert np.abs(seen[300, 400].astype(int) - (0, 0, 255)).max() < 12  # the picture
+    assert np.abs(seen[70:230, 50:350].astype(int) - 128).max() < 6  # the video, where the offsets say, and whole
+    corner = seen[:50, :150].astype(int)
+    assert (corner[..., 0] - corner[..., 2]).max() > 150  # the other mark lies on both
+
+
+def test_a_background_picture_is_faint_over_black_and_ends_when_asked(grey: Path, tmp_path: Path) -> None:
+    image = Image(url="blue.png", mode="Fixed", width=400, height=200, transparency=50, background=True)
+    below = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=image)
+    seen = under(tmp_path, grey, below)
+    assert seen.shape == (200, 400, 3)
+    assert np.abs(seen[5, 5].astype(int) - (0, 0, 128)).max() < 12
+    assert np.abs(seen[100, 200].astype(int) - 128).max() < 6
+    over = under(tmp_path, grey, dataclasses.replace(below, end_time=0.3))
+    assert over[5, 5].max() < 12
+
+
+def test_two_pictures_under_a_video_or_one_that_slides_are_refused_by_name(grey: Path, tmp_path: Path) -> None:
+    image = Image(url="blue.png", mode="Original", transparency=100, background=True)
+    below = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=image)
+    with pytest.raises(EngineError, match=r"Watermark\.2\.Image\.Background true: one picture"):
+        under(tmp_path, grey, below, below)
+    slide = SlideConfig(slide_mode="ScrollFromLeft", x_slide_speed=5, y_slide_speed=0)
+    with pytest.raises(EngineError, match=r"Watermark\.1\.SlideConfig"):
+        under(tmp_path, grey, dataclasses.replace(below, slide_config=slide))

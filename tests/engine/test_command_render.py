@@ -84,7 +84,8 @@ def test_each_container_and_codec_makes_a_file_that_reads_back(
 
 
 @pytest.mark.parametrize(
-    ("kind", "codec"), [("mp3", "mp3"), ("aac", "aac"), ("flac", "flac"), ("wav", "pcm_s16le"), ("m4a", "aac")]
+    ("kind", "codec"),
+    [("mp3", "mp3"), ("aac", "aac"), ("flac", "flac"), ("wav", "pcm_s16le"), ("m4a", "aac"), ("amr", "amr_nb")],
 )
 def test_sound_alone_can_be_made(kind: str, codec: str, short: Path, tmp_path: Path) -> None:
     pictures, sound, _ = made(short, tmp_path, kind=kind, audio=Audio())

@@ -28,7 +28,6 @@ BESIDE_THE_COMMAND: Final = frozenset({
 _KEYS = "The engine keeps no keys, so it encrypts nothing. Leave it out."
 
 REFUSED: Final[dict[str, str]] = {
-    "Watermark.Image.Background": "Laying a picture under the video is not built yet. Leave it out.",
     _T + "Video.Roi": "Finding the region of interest is the service's own. Leave it out, or use none.",
     **{
         leaf.path: reason
@@ -47,7 +46,6 @@ ACTED: Final = frozenset(
 
 # Values of a refused leaf that ask for nothing.
 HARMLESS: Final[dict[str, tuple[object, ...]]] = {
-    "Watermark.Image.Background": (False,),
     _T + "Video.Roi": ("none",),
     _T + "TransConfig.HlsEncrypt.IsHlsEncrypt": (False,),
     _T + "TransConfig.DashEncrypt.IsEncrypt": (False,),

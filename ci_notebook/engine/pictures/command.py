@@ -48,7 +48,7 @@ __all__ = ["Paths", "command", "extension", "refuse_missing"]
 class Paths:
     """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern.
 
-    `mixed` are sounds to be mixed in.
+    `mixed` are sounds to be mixed in, `room` is the filter that makes room around the pictures.
     """
 
     source: Path
@@ -56,6 +56,7 @@ class Paths:
     marks: tuple[Overlay, ...] = ()
     hidden: Path | None = None
     mixed: tuple[Mixed, ...] = ()
+    room: str = ""
 
 
 def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> tuple[str, ...]:
@@ -140,6 +141,8 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
     if enlarged:
         first.insert(0, _said_again(setting, source, analysis))
+    if paths.room:
+        first.append(paths.room)
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
     matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     video = transcode_of(setting).video

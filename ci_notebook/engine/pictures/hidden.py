@@ -16,7 +16,7 @@ from typing import Final
 from ci_notebook.engine.blindmark import amplitude, extract, pattern, psnr
 from ci_notebook.engine.pictures import hdr
 from ci_notebook.engine.pictures.graph import pixel_format
-from ci_notebook.engine.pictures.size import plan
+from ci_notebook.engine.pictures.size import Size
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
@@ -41,21 +41,22 @@ class Hidden:
         if self.margin_db is None:
             return "DigitalWatermark was hidden but cannot be read back from the output"
         return (
-            f"DigitalWatermark was read back from the output with {self.margin_db:.1f} dB to spare; "
-            f"it cost {self.psnr_db:.1f} dB PSNR"
+            f"DigitalWatermark was read back from the output with {self.margin_db:.1f} dB to spare, "
+            f"at a luma PSNR of {self.psnr_db:.1f} dB before encoding"
         )
 
 
-def levels(mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo) -> Iterator[float]:
+def levels(mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
     """Yield the amplitudes to try, the weakest first."""
-    size = plan(setting, source).out
     first = amplitude(size.width, size.height, mark.message or "", transfer=_transfer(setting, source))
     yield from (first, STRONGER * first)
 
 
-def write_pattern(mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, path: Path, level: float) -> Path:
-    """Write the picture that hides the text in an output of this setting; return its path."""
-    size, kind = plan(setting, source).out, pixel_format(setting, source)
+def write_pattern(
+    mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
+) -> Path:
+    """Write the picture that hides the text in an output of this setting and size; return its path."""
+    kind = pixel_format(setting, source)
     video = setting.transcode.video if setting.transcode else None
     full = bool(video and (video.pixfmt or "").startswith("yuvj"))
     deep = kind.endswith("10le")

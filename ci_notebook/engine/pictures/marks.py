@@ -42,13 +42,18 @@ class Overlay:
         ]
 
 
-def prepare(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch) -> tuple[Overlay, ...]:
+def prepare(
+    marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
+) -> tuple[Overlay, ...]:
     """Draw or fetch the marks' pictures into `folder` and return how to lay them on a video of `size`.
 
+    `but` is the number of one to pass over.
     Raises `EngineError` naming the leaf for a sign without a typeface and a picture that is none.
     """
     made = []
     for number, mark in enumerate(marks, 1):
+        if number == but:
+            continue
         leaf = f"Watermark.{number}"
         if mark.type == "Image" and mark.image is not None:
             picture = image_mark(mark.image, size, fetch, leaf=leaf)
@@ -59,7 +64,7 @@ def prepare(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch
         path = folder / f"mark{number}.png"
         picture.save(path)
         x, y = place(mark, size, Size(*picture.size))
-        made.append(Overlay(path, x, y, _when(mark)))
+        made.append(Overlay(path, x, y, when(mark)))
     return tuple(made)
 
 
@@ -148,7 +153,8 @@ def _sliding(slide: SlideConfig, size: Size, own: Size) -> tuple[str, str]:
     return x, y
 
 
-def _when(mark: Watermark) -> str:
+def when(mark: Watermark) -> str:
+    """Return FFmpeg's expression for the time in which a mark is seen, empty for always."""
     limits = [f"gte(t,{mark.start_time:.3f})"] if mark.start_time else []
     if mark.end_time is not None:
         limits.append(f"lt(t,{mark.end_time:.3f})")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ci_notebook.engine.pictures.acted import refuse_unacted
 from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.backdrop import Laid, lay_out
 from ci_notebook.engine.pictures.command import (
     Paths,
     command,
@@ -24,9 +25,8 @@ from ci_notebook.engine.pictures.encoders import container_of, extension, video_
 from ci_notebook.engine.pictures.enlarging import enlarge_through
 from ci_notebook.engine.pictures.graph import flattens
 from ci_notebook.engine.pictures.hidden import Hidden, levels, lost, read_back, write_pattern
-from ci_notebook.engine.pictures.marks import prepare
 from ci_notebook.engine.pictures.segments import LONG_NAMES, cut, segment_s
-from ci_notebook.engine.pictures.size import length_s, plan
+from ci_notebook.engine.pictures.size import Size, length_s, plan
 from ci_notebook.engine.pictures.sound import ready
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
@@ -84,11 +84,12 @@ def render(
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
         shown = video_codec(setting) is not None
-        marks = prepare(operation.watermark, plan(setting, source).out, folder, fetch or _no_fetch) if shown else ()
-        mixed = ready(setting, fetch or _no_fetch)
-        paths = Paths(Path(source_path), folder / f"{stem}.{extension(setting)}", marks, mixed=mixed)
+        fetch = fetch or _no_fetch
+        laid = lay_out(operation.watermark, plan(setting, source).out, folder, fetch) if shown else Laid((), Size(0, 0))
+        output, mixed = folder / f"{stem}.{extension(setting)}", ready(setting, fetch)
+        paths = Paths(Path(source_path), output, laid.overlays, mixed=mixed, room=laid.room)
         work = _Work(setting, source, analysis, on_progress, cancel)
-        hidden = _with_hidden(work, paths, operation.digital_watermark)
+        hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
         info = _decimal_rates(_checked(paths.output))
         made = (paths.output,) if segment_s(setting) is None else cut(setting, paths.output, stem, cancel)
         info = _as_a_whole(info, setting, made)
@@ -117,14 +118,15 @@ class _Work:
             run(arguments, total_s=length, on_progress=self.on_progress, cancel=self.cancel)
 
 
-def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None) -> Hidden | None:
+def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None, size: Size) -> Hidden | None:
     """Make the output with its hidden text, stronger a second time if need be; say how well it reads."""
     if mark is None:
         work.run(paths)
         return None
     hidden = None
-    for level in levels(mark, work.setting, work.source):
-        still = write_pattern(mark, work.setting, work.source, paths.output.parent / "hidden.y4m", level)
+    for level in levels(mark, work.setting, work.source, size):
+        path = paths.output.parent / "hidden.y4m"
+        still = write_pattern(mark, work.setting, work.source, size, path, level=level)
         work.run(dataclasses.replace(paths, hidden=still))
         hidden = read_back(paths.output, mark, level, work.cancel)
         if hidden.margin_db is not None:
