@@ -79,7 +79,7 @@ def media_info(path: Path) -> MediaInfo:
         subtitles = tuple(
             SubtitleStream(index=stream.index, language=stream.language or "und")
             for stream in container.streams.subtitles
-        )
+        ) or (SubtitleStream(),)  # as the service says that there is none
         kind = container.format
         whole = Format(
             num_stream=len(container.streams),

@@ -14,9 +14,9 @@ class Format(Node):
     num_program: Annotated[int | None, Param("Programs.")] = None
     format_name: Annotated[str | None, Param("Container, short.")] = None
     format_long_name: Annotated[str | None, Param("Container, long.")] = None
-    start_time: Annotated[float | None, Param("First time stamp.", unit="s")] = None
-    duration: Annotated[float | None, Param("Length.", unit="s")] = None
-    bitrate: Annotated[float | None, Param("Bit rate.", unit="kbps")] = None
+    start_time: Annotated[float | None, Param("First time stamp.", unit="s", decimals=6)] = None
+    duration: Annotated[float | None, Param("Length.", unit="s", decimals=6)] = None
+    bitrate: Annotated[float | None, Param("Bit rate.", unit="kbps", decimals=6)] = None
     size: Annotated[int | None, Param("Size.", unit="bytes")] = None
 
 
@@ -42,15 +42,15 @@ class VideoStream(Node):
     pix_format: Annotated[str | None, Param("Pixel format.")] = None
     field_order: Annotated[str | None, Param("Order of fields.")] = None
     level: Annotated[int | None, Param("Level.")] = None
-    fps: Annotated[float | None, Param("Frame rate.", unit="1/s")] = None
+    fps: Annotated[float | None, Param("Frame rate.", unit="1/s", decimals=6)] = None
     avg_fps: Annotated[str | None, Param("Mean frame rate; a fraction in videoinfo, decimal in jobs.")] = None
     timebase: Annotated[str | None, Param("Time base.")] = None
-    start_time: Annotated[float | None, Param("First time stamp.", unit="s")] = None
-    duration: Annotated[float | None, Param("Length.", unit="s")] = None
-    bitrate: Annotated[float | None, Param("Bit rate.", unit="kbps")] = None
+    start_time: Annotated[float | None, Param("First time stamp.", unit="s", decimals=6)] = None
+    duration: Annotated[float | None, Param("Length.", unit="s", decimals=6)] = None
+    bitrate: Annotated[float | None, Param("Bit rate.", unit="kbps", decimals=6)] = None
     num_frames: Annotated[int | None, Param("Pictures.")] = None
     language: Annotated[str | None, Param("Language.")] = None
-    rotation: Annotated[float | None, Param("Rotation.", unit="°")] = None
+    rotation: Annotated[float | None, Param("Rotation.", unit="°", decimals=6)] = None
 
 
 class AudioStream(Node):
@@ -67,9 +67,9 @@ class AudioStream(Node):
     channel: Annotated[int | None, Param("Channels.")] = None
     channel_layout: Annotated[str | None, Param("Channel layout.")] = None
     timebase: Annotated[str | None, Param("Time base.")] = None
-    start_time: Annotated[float | None, Param("First time stamp.", unit="s")] = None
-    duration: Annotated[float | None, Param("Length.", unit="s")] = None
-    bitrate: Annotated[float | None, Param("Bit rate.", unit="kbps")] = None
+    start_time: Annotated[float | None, Param("First time stamp.", unit="s", decimals=6)] = None
+    duration: Annotated[float | None, Param("Length.", unit="s", decimals=6)] = None
+    bitrate: Annotated[float | None, Param("Bit rate.", unit="kbps", decimals=6)] = None
     language: Annotated[str | None, Param("Language.")] = None
 
 

@@ -33,6 +33,7 @@ class Param:
     upper bound) is used; for text they are not used. `default` is what the *service* does when
     the node is absent: it is documented and never sent. `reply` marks what only the service
     sends. `also` are other tags under which the service has been seen to send the same thing.
+    `decimals` is how many a number is written with, where that loses nothing.
     """
 
     help: str
@@ -53,6 +54,7 @@ class Param:
     max_chars: int | None = None
     at_most: int | None = None
     remedy: str = ""
+    decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ class Part:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, float):
+            if self.param.decimals is not None and float(text := f"{value:.{self.param.decimals}f}") == value:
+                return text
             return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         return str(value)
 

@@ -10,6 +10,8 @@ from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import names, sample
 from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.model.media_info import MediaInfoReply
+from ci_notebook.wire.xml import dumps
 
 
 def test_the_sample_is_what_its_provenance_says() -> None:
@@ -73,3 +75,10 @@ def test_an_unknown_sample_is_refused_with_the_names_there_are() -> None:
     assert names() == ("city",)
     with pytest.raises(ParameterError, match="one of city"):
         sample("bikes")
+
+
+def test_facts_are_written_as_the_service_writes_them() -> None:
+    text = dumps(MediaInfoReply(media_info=media_info(sample()))).decode()
+    assert "<Duration>3.000000</Duration>" in text and "<Fps>25.000000</Fps>" in text
+    assert "<Rotation>0.000000</Rotation>" in text and "<Subtitle/>" in text
+    assert "<AvgFps>25/1</AvgFps>" in text and "<NumFrames>75</NumFrames>" in text
