@@ -53,6 +53,9 @@ def figure_html(figure: Figure, description: str) -> str:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
+    # Beside a colour bar the layout needs up to three drawings to settle; then it stays as it is.
+    for _ in range(3 if len(figure.axes) > 1 else 0):
+        figure.draw_without_rendering()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()

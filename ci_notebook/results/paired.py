@@ -109,7 +109,7 @@ def _fit(series: Floats) -> _Fit:
     return _Fit(means, np.sqrt(rest / ((n - 1) * known)), evidence, known)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)  # up to 3 MB each
 def _precisions(n: int) -> tuple[Floats, Floats]:
     """Return the inverse of the correlation of `n` pictures and the log of its determinant, for every (rho, w)."""
     lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))

@@ -17,6 +17,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.node import AUTO
 from ci_notebook.results.charts import COLORS, LINES, MARKERS, compute_response, describe_response, plot_response
 from ci_notebook.results.frame import to_frame
+from tests.results.made import made
 
 
 def frame(sweep, clips=("city",), score=lambda level, clip: 90.0 - level + clip) -> pd.DataFrame:
@@ -34,12 +35,42 @@ def frame(sweep, clips=("city",), score=lambda level, clip: 90.0 - level + clip)
 SIX = grid(None, SharpenLevel=[0, 5, 10], Resolution=[None, "sdtohd"])
 
 
-def test_the_response_is_a_mean_over_clips_with_their_range():
-    data = compute_response(frame(grid(None, SharpenLevel=[0, 10]), ("a", "b", "c")), "SharpenLevel", "vmaf_neg")
-    assert list(data.columns) == ["MsSharpen.SharpenLevel", "at", "vmaf_neg", "low", "high", "clips", "runs"]
-    assert data["vmaf_neg"].tolist() == [91.0, 81.0]
-    assert data[["low", "high"]].iloc[0].tolist() == [90.0, 92.0]
-    assert data[["clips", "runs"]].iloc[0].tolist() == [3, 3]
+def test_the_response_of_two_clips_is_their_mean_and_range():
+    data = compute_response(frame(grid(None, SharpenLevel=[0, 10]), ("a", "b")), "SharpenLevel", "vmaf_neg")
+    assert list(data.columns) == [
+        "MsSharpen.SharpenLevel",
+        "at",
+        "vmaf_neg",
+        "low",
+        "high",
+        "interval",
+        "clips",
+        "runs",
+    ]
+    assert data["vmaf_neg"].tolist() == [90.5, 80.5]
+    assert data[["low", "high", "interval"]].iloc[0].tolist() == [90.0, 91.0, "range"]
+    assert data[["clips", "runs"]].iloc[0].tolist() == [2, 2]
+
+
+def test_several_clips_have_an_interval_of_the_change_within_them():
+    alike = compute_response(frame(grid(None, SharpenLevel=[0, 10]), ("a", "b", "c")), "SharpenLevel", "vmaf_neg")
+    assert set(alike["interval"]) == {"clips"}
+    assert (alike["high"] - alike["low"]).max() < 1e-6  # the clips change alike, however far apart they are
+    apart = frame(grid(None, SharpenLevel=[0, 10]), ("a", "b", "c"), lambda level, clip: 90 - level * (1 + clip / 10))
+    data = compute_response(apart, "SharpenLevel", "vmaf_neg")
+    assert ((data["low"] < data["vmaf_neg"]) & (data["vmaf_neg"] < data["high"])).all()
+    assert (data["high"] - data["low"]).iloc[0] == pytest.approx(2 * 4.30265 * 2**0.5 * 0.5 / 3**0.5, rel=1e-3)
+
+
+def test_one_clip_has_an_interval_over_its_pictures():
+    runs = made(clips=("city",))
+    data = compute_response(runs, "SharpenLevel", "vmaf_neg")
+    assert set(data["interval"]) == {"pictures"}
+    assert (data["low"] < data["vmaf_neg"]).all()
+    axes = plot_response(runs, "SharpenLevel", "vmaf_neg")
+    assert axes.get_title(loc="left") == "band: 95 % interval over pictures"
+    assert "with a 95 % interval over pictures" in axes.description
+    assert compute_response(to_frame(runs), "SharpenLevel", "vmaf_neg")["low"].isna().all()
 
 
 def test_every_clip_weighs_the_same_however_many_runs_it_has():

@@ -1,0 +1,128 @@
+"""How charts look, and what they share: colours, markers, labels, and the data that they are given."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from pandas.api import types
+
+from ci_notebook.experiment.record import Run
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.results.figure import ChartAxes, new_axes
+from ci_notebook.results.frame import differing, resolve_column, setting_columns, to_frame, unit_of
+from ci_notebook.results.words import in_words
+
+# Okabe and Ito's colours, which people with any colour vision tell apart; without yellow, too faint on white.
+COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Of another length than the colours, so that more series than colours still differ in something.
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES: Final[tuple[Any, ...]] = ("-", "--", "-.", ":", (0, (5, 1)))
+# Perceived as evenly stepped, by everybody, and still so in grey.
+SCALE: Final = "cividis"
+
+Data: TypeAlias = "pd.DataFrame | Iterable[Run]"
+"""What a chart is drawn of: runs, or their frame."""
+
+
+def frame_of(data: Data) -> pd.DataFrame:
+    """Return the frame of the runs, or the frame itself."""
+    return data if isinstance(data, pd.DataFrame) else to_frame(data)
+
+
+def runs_of(data: Data) -> list[Run]:
+    """Return the runs; none where only a frame was given."""
+    return [] if isinstance(data, pd.DataFrame) else list(data)
+
+
+def once(data: Data) -> Data:
+    """Return data that can be gone through twice."""
+    return data if isinstance(data, pd.DataFrame) else list(data)
+
+
+def number_column(df: pd.DataFrame, name: str, said: str) -> str:
+    """Return the column that `name` means. Raises `ParameterError` where it holds no numbers."""
+    name = resolve_column(df, name)
+    if not types.is_numeric_dtype(df[name]) or types.is_bool_dtype(df[name]):
+        raise ParameterError(said, name, "a column of numbers", "A score, say, or size_bytes.")
+    return name
+
+
+def floats(values: Iterable[Any]) -> list[float]:
+    """Return plain numbers."""
+    return [float(value) for value in values]
+
+
+def highest(df: pd.DataFrame, name: str, sign: int = 1) -> pd.Series[Any]:
+    """Return the row with the most of a column; with the least where `sign` is -1."""
+    return df.iloc[int(np.argmax(sign * df[name].to_numpy(dtype=float)))]
+
+
+def label(name: str) -> str:
+    """Return what stands at an axis: the column and its unit."""
+    unit = unit_of(name)
+    return f"{name} [{unit}]" if unit else name
+
+
+def varying(df: pd.DataFrame) -> list[str]:
+    """Return the setting columns in which the rows differ; AUTO differs from left out."""
+    names = [name for name in setting_columns() if name in df.columns]
+    auto = (
+        {path for listed in df["auto"].dropna() for path in str(listed).split("; ")} if "auto" in df.columns else set()
+    )
+    differ = set(differing(df[names]).columns) if len(df) > 1 else set()
+    return [name for name in names if name in differ or (name in auto and in_words(df, name).nunique() > 1)]
+
+
+def short(name: str, among: Iterable[str] = ()) -> str:
+    """Return the last part of a path; the last two where others end in the same."""
+    last = name.rpartition(".")[2]
+    return ".".join(name.split(".")[-2:]) if sum(other.endswith("." + last) for other in among) > 1 else last
+
+
+def setting_labels(df: pd.DataFrame) -> pd.Series[Any]:
+    """Return each row's setting in words: what varies alone, `SharpenLevel 6, Resolution left out`."""
+    names = varying(df)
+    if not names:
+        return pd.Series(["the setting"] * len(df), index=df.index, dtype="string")
+    columns = [in_words(df, name) for name in names]
+    heads = [short(name, names) for name in names]
+    told = [
+        ", ".join(f"{head} {word}" for head, word in zip(heads, words, strict=True))
+        for words in zip(*columns, strict=True)
+    ]
+    return pd.Series(told, index=df.index, dtype="string")
+
+
+def axes_or_new(ax: Axes | None, *, width_in: float = 6.8, height_in: float = 4.2) -> Axes:
+    """Return `ax`, or new axes that show themselves."""
+    return ax if ax is not None else new_axes(width_in=width_in, height_in=height_in)
+
+
+def described(axes: Axes, text: str) -> Axes:
+    """Give axes of our own their description, and return them."""
+    if isinstance(axes, ChartAxes):
+        axes.description = text
+    return axes
+
+
+def numbered(axes: Axes, points: Iterable[tuple[float, float, str]], *, most: int = 10) -> list[Line2D]:
+    """Put numbers beside points, and return what a legend needs to say which is which."""
+    handles = []
+    for place, (x, y, words) in enumerate(itertools.islice(points, most), start=1):
+        axes.annotate(str(place), (x, y), xytext=(5, 5), textcoords="offset points", fontsize="small")
+        handles.append(Line2D([], [], linestyle="none", marker=f"${place}$", color="black", label=words))
+    return handles
+
+
+def legend_aside(axes: Axes, title: str | None = None, more: Sequence[Line2D] = ()) -> None:
+    """Put a legend to the right of the axes, where it hides nothing, with `more` below what has a label."""
+    handles = [*axes.get_legend_handles_labels()[0], *more]
+    axes.legend(
+        handles=handles, title=title, alignment="left", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0)
+    )
