@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from ci_notebook.engine.blindmark import extract
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.ledger import Job, Ledger
+from ci_notebook.engine.pictures.blindmark import extract
 from ci_notebook.engine.pictures.render import Rendered, render
 from ci_notebook.engine.store import Store, check_key, plain_name
 from ci_notebook.model.errors import EngineError

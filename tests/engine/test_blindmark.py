@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.engine import blindmark_polar as polar
-from ci_notebook.engine.blindmark import KEY, Extracted, amplitude, blend_filter, extract, pattern, psnr
-from ci_notebook.engine.blindmark_message import CHECK_BITS, PAYLOADS, alphabets, to_bits, to_message
-from ci_notebook.engine.blindmark_signal import fine_grid, gather, spread
+from ci_notebook.engine.pictures import blindmark_polar as polar
+from ci_notebook.engine.pictures.blindmark import KEY, Extracted, amplitude, blend_filter, extract, pattern, psnr
+from ci_notebook.engine.pictures.blindmark_message import CHECK_BITS, PAYLOADS, alphabets, to_bits, to_message
+from ci_notebook.engine.pictures.blindmark_signal import fine_grid, gather, spread
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.samples import sample
 from ci_notebook.model.errors import EngineError, ParameterError

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.blindmark import extract
 from ci_notebook.engine.pictures import hidden
+from ci_notebook.engine.pictures.blindmark import extract
 from ci_notebook.engine.pictures.network import available
 from ci_notebook.engine.pictures.render import Rendered, render
 from ci_notebook.media.samples import sample

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_notebook.engine.blindmark import blend_filter
 from ci_notebook.engine.pictures import hdr, network
 from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.blindmark import blend_filter
 from ci_notebook.engine.pictures.encoders import (
     AUDIO_ENCODERS,
     VIDEO_ENCODERS,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.engine.blindmark import amplitude, extract, pattern, psnr
 from ci_notebook.engine.pictures import hdr
+from ci_notebook.engine.pictures.blindmark import amplitude, extract, pattern, psnr
 from ci_notebook.engine.pictures.graph import pixel_format
 from ci_notebook.engine.pictures.size import Size
 from ci_notebook.media.probe import first_video

@@ -25,9 +25,9 @@ from typing import IO, Final
 
 import numpy as np
 
-from ci_notebook.engine.blindmark_message import CHECK_BITS, PAYLOADS, to_bits, to_message
-from ci_notebook.engine.blindmark_polar import LENGTH, Floats, decode, encode
-from ci_notebook.engine.blindmark_signal import (
+from ci_notebook.engine.pictures.blindmark_message import CHECK_BITS, PAYLOADS, to_bits, to_message
+from ci_notebook.engine.pictures.blindmark_polar import LENGTH, Floats, decode, encode
+from ci_notebook.engine.pictures.blindmark_signal import (
     draw,
     fine_grid,
     flattened,

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ci_notebook.engine.blindmark_polar import LENGTH, Bits, Floats
+from ci_notebook.engine.pictures.blindmark_polar import LENGTH, Bits, Floats
 
 _COARSE: Final = 14_400  # cells, about; the fine grid has four for each of them
 # The fine grid is for pictures that have this many pixels for each of its cells: 640 × 360 has 4,
