@@ -41,7 +41,7 @@ class Measure(Protocol):
     """Scores an output against its source or reference.
 
     Called with `cancel`, an event that is set when nobody waits any more, and where they are not
-    trivial with `start_s` (where in the source the output begins), `crop` (what of the source it shows:
+    trivial with `start_s` and `length_s` (which stretch of the source the output shows), `crop` (what of the source it shows:
     left, top, width and height as shares of 1) and `rotate` (degrees clockwise).
     """
 
@@ -154,6 +154,8 @@ class Outcomes:
         transcode = run.setting.transcode
         interval, video = (transcode.time_interval, transcode.video) if transcode else (None, None)
         where: dict[str, Any] = {"start_s": interval.start} if interval and interval.start else {}
+        if interval and interval.duration:
+            where["length_s"] = interval.duration
         if video and video.crop:
             made = plan(run.setting, self._info(run))
             if made.crop:

@@ -48,3 +48,30 @@ def rgb_of(picture: Any) -> NDArray[np.uint8]:
     """Return a PyAV frame as HxWx3 RGB."""
     array: NDArray[np.uint8] = picture.to_ndarray(format="rgb24")
     return array
+
+
+def blockiness(luma: Plane) -> float:
+    """Return how much larger steps across the 8-pixel grid of codecs are than other steps; 1 is no grid at all.
+
+    It sees the grid only where the picture was not scaled since it was encoded.
+    """
+    ratios = []
+    for plane in (luma, luma.T):
+        steps = np.abs(np.diff(plane, axis=1)).mean(axis=0, dtype=np.float64)
+        on = np.arange(1, steps.size + 1) % 8 == 0
+        if on.any() and steps[~on].any():
+            ratios.append(steps[on].mean() / steps[~on].mean())
+    return float(np.mean(ratios)) if ratios else 1.0
+
+
+def spatial_information(luma: Plane) -> float:
+    """Return SI of one picture by ITU-T P.910: the standard deviation of its Sobel gradient."""
+    across = luma[:-2] + 2 * luma[1:-1] + luma[2:]
+    down = luma[:, :-2] + 2 * luma[:, 1:-1] + luma[:, 2:]
+    gradient = np.hypot(across[:, 2:] - across[:, :-2], down[2:] - down[:-2])
+    return float(gradient.std(dtype=np.float64))
+
+
+def temporal_information(luma: Plane, after: Plane) -> float:
+    """Return TI of two pictures that follow each other by ITU-T P.910: the standard deviation of their difference."""
+    return float((after - luma).std(dtype=np.float64))

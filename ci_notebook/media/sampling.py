@@ -16,6 +16,12 @@ def spread(path: Path, count: int) -> Iterator[Any]:
 
     A long clip is seeked: then the pictures are the key frames before the wanted places.
     """
+    for picture, _ in spread_pairs(path, count):
+        yield picture
+
+
+def spread_pairs(path: Path, count: int) -> Iterator[tuple[Any, Any]]:
+    """Yield what `spread` yields, each with the picture that follows it; None after the last of a clip."""
     path = Path(path)
     with opened(path) as container:
         if not container.streams.video:
@@ -31,23 +37,30 @@ def spread(path: Path, count: int) -> Iterator[Any]:
         raise no_video(path, "no picture could be decoded")
 
 
-def _by_number(container: Any, total: int, count: int) -> Iterator[Any]:
+def _by_number(container: Any, total: int, count: int) -> Iterator[tuple[Any, Any]]:
     step = max(1.0, total / count)
     wanted = step / 2  # the middle of each stretch: the first picture of a clip is often black
+    before = None
     for number, picture in enumerate(container.decode(video=0)):
+        if before is not None:
+            yield before, picture
+            before = None
         if number >= wanted - 0.5 or (number == 0 and total <= 1):
             wanted += step
-            yield picture
+            before = picture
+    if before is not None:
+        yield before, None
 
 
-def _by_seeking(container: Any, stream: Any, count: int) -> Iterator[Any]:
+def _by_seeking(container: Any, stream: Any, count: int) -> Iterator[tuple[Any, Any]]:
     length = container.duration / 1e6
     begin = float((stream.start_time or 0) * stream.time_base)
     last = None
     for number in range(count):
         at = begin + length * (number + 0.5) / count
         container.seek(int(at / stream.time_base), stream=stream)
-        picture = next(container.decode(stream), None)
+        pictures = container.decode(stream)
+        picture = next(pictures, None)
         if picture is not None and picture.pts != last:
             last = picture.pts
-            yield picture
+            yield picture, next(pictures, None)

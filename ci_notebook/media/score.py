@@ -1,13 +1,18 @@
 """Scores: how an output compares with its source, and how pictures look by themselves.
 
-VMAF rewards sharpening and contrast, VMAF-NEG does not: read both, and their difference as the
-gain by enhancement. Both are blind to colour, and PSNR and SSIM fall when a knob works.
+What the numbers mean depends on what they were taken against. Against a true reference, from which
+the source was shrunk or spoilt, they measure fidelity: higher is better. Against the source itself
+they measure change: PSNR and SSIM fall when a knob works. VMAF rewards sharpening and contrast,
+VMAF-NEG does not: read both, and their difference as the gain by enhancement. All of them look at
+luma alone and are blind to colour: read `delta_e` and `colourfulness` beside them.
+
+HDR is never scored as if it were SDR: it is brought to SDR by the exact inverse of the engine's
+SDRtoHDR, and refused where light would be lost.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import tempfile
@@ -16,30 +21,44 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ci_notebook.media import look
-from ci_notebook.media.ffmpeg import DEMUXERS, Progress, capabilities, run
-from ci_notebook.media.probe import first_video, media_info
-from ci_notebook.media.sampling import spread
-from ci_notebook.model.errors import EngineError
-from ci_notebook.model.media_info import MediaInfo, VideoStream
+import numpy as np
+from numpy.typing import NDArray
 
-EVERY = 5  # VMAF of every fifth picture: 2.7 times as fast, and the mean moves by tenths
+from ci_notebook.media import look
+from ci_notebook.media.align import SEARCH, Grey, aligned, shift_of
+from ci_notebook.media.colour import delta_e, lab_of
+from ci_notebook.media.ffmpeg import Progress, capabilities, run
+from ci_notebook.media.pairing import WHOLE, Box, Pair, Place
+from ci_notebook.media.pooling import pooled
+from ci_notebook.media.probe import TRANSFERS
+from ci_notebook.media.sampling import spread_pairs
+from ci_notebook.media.snapshot import from_hdr
+from ci_notebook.model.errors import EngineError
+
+EVERY = 5  # 2.7 times as fast as all, and the mean of VMAF moves by tenths
 PSNR_MOST = 100.0  # dB, said for equal pictures, whose PSNR has no end
-_HDR = ("smpte2084", "arib-std-b67")
+_COLOUR_WIDE, _CHECK_WIDE = 96, 128  # px
+_CHECKED, _PLACES = 25, 40  # whether pictures drift is looked at in so many stretches of so many pictures
+_PIXELS_4K = 2160
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Means over a clip, and the values they are means of.
+    """Numbers of a clip, and the values of single pictures that they come from.
 
-    `pooled` maps `psnr` (dB, luma), `ssim` (luma, 0 to 1), `vmaf` and `vmaf_neg` (0 to 100) to
-    their means. `pictures` maps the same names to one value a picture; VMAF's are those of every
-    `every`-th picture, the others of all.
+    `pictures` maps each score to one value a picture: those of every `every`-th one, from the first
+    that both clips show. `psnr` and `xpsnr` are dB of luma, `ssim` is that of luma (0 to 1), `vmaf` and
+    `vmaf_neg` go from 0 to 100, `delta_e` is the mean CIEDE2000 of the colours of small areas (0 is
+    equal, 1 can just be seen). `pooled` maps them to their means, with `_hmean`, `_p5` and `_worst`
+    beside each (`_p95` for `delta_e`, of which less is better), and holds what `by_itself` tells of the output.
+    `offset` says how many pictures later the source begins, `place` what of both pictures was compared.
     """
 
     pooled: dict[str, float]
     pictures: dict[str, tuple[float, ...]]
     every: int
+    offset: int = 0
+    place: Place = WHOLE
 
 
 def measure(output: Path, source: Path, **more: Any) -> dict[str, float]:
@@ -47,21 +66,9 @@ def measure(output: Path, source: Path, **more: Any) -> dict[str, float]:
     return scores(output, source, **more).pooled
 
 
-def scores(
-    output: Path,
-    source: Path,
-    *,
-    start_s: float = 0.0,
-    crop: tuple[float, float, float, float] | None = None,
-    rotate: float = 0.0,
-    every: int = EVERY,
-    on_progress: Progress | None = None,
-    cancel: threading.Event | None = None,
-) -> Scores:
-    """Return what `measure` returns, and the values of single pictures beside it."""
-    if crop or rotate:
-        raise EngineError("a part of the source, or the source turned, is not compared yet", code="InvalidArgument")
-    found = compare(output, source, start_s=start_s, every=every, on_progress=on_progress, cancel=cancel)
+def scores(output: Path, source: Path, **more: Any) -> Scores:
+    """Return what `compare` tells of an output and its source, with what `by_itself` tells of the output."""
+    found = compare(output, source, **more)
     return replace(found, pooled={**found.pooled, **by_itself(output)})
 
 
@@ -70,46 +77,38 @@ def compare(
     source: Path,
     *,
     start_s: float = 0.0,
+    length_s: float | None = None,
+    crop: Box | None = None,
+    rotate: float = 0.0,
     every: int = EVERY,
     on_progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Scores:
-    """Compare an output with its source, picture by picture, in one pass of FFmpeg.
+    """Compare an output with its source, or with a true reference, picture by picture, in one pass of FFmpeg.
 
     The source is scaled (bicubic) to the output's size and both are brought to the slower of the two
-    rates. `start_s` says where in the source the output begins. Costs about 20 ms of both cores a
-    1080p picture. Raises `EngineError` with the reason where a comparison would mean nothing: HDR
-    against SDR, another length, another shape.
+    rates. `start_s` and `length_s` say which stretch of the source the output shows; what of its
+    pictures it shows is found, or said by `crop` (left, top, width and height as shares of 1) and
+    `rotate` (degrees clockwise). `every` 1 scores all pictures. Costs about 20 ms of both cores a 1080p
+    picture, 70 if all are scored. Raises `EngineError` with the reason where a comparison would mean
+    nothing: other pictures, another length, pictures that drift apart, light that SDR cannot hold.
     """
-    made, had = media_info(output), media_info(source)
-    out, ref = first_video(made, output.name), first_video(had, source.name)
-    length = _comparable(made, had, start_s)
     can = capabilities()
     if "libvmaf" not in can.filters:
         raise EngineError(f"the FFmpeg here ({can.version}) has no libvmaf. Use the one of imageio-ffmpeg.")
-    with tempfile.TemporaryDirectory(prefix="ci-notebook-score-") as folder:
-        begin = ["-ss", f"{start_s:.3f}"] if start_s else []
-        safe = ["-format_whitelist", ",".join(DEMUXERS)]
-        inputs: list[str | Path] = [
-            *safe,
-            "-i",
-            output.resolve(),
-            *begin,
-            "-t",
-            f"{length + 1:.3f}",
-            *safe,
-            "-i",
-            source.resolve(),
-        ]
-        graph = _graph(out, ref, every)
-        run(
-            [*inputs, "-filter_complex", graph, "-map", "[p]", "-map", "[s]", "-map", "[v]", "-f", "null", "-"],
-            total_s=length,
-            on_progress=on_progress,
-            cancel=cancel,
-            cwd=Path(folder),
+    pair = aligned(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
+    found, drift = _scored(pair, every, on_progress, cancel)
+    if drift and len(set(drift.values())) == 1:  # what was looked at first did not move
+        pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
+        found, drift = _scored(pair, every, on_progress, cancel)
+    if drift:
+        where = ", ".join(f"from {at:.1f} s on by {pair.offset + by:+d}" for at, by in list(drift.items())[:3])
+        raise EngineError(
+            f"the pair cannot be scored: their pictures drift apart, {where} pictures. Some were lost or doubled "
+            "on the way; score the stretches before and after that by themselves.",
+            code="InvalidArgument",
         )
-        return _read(Path(folder), every)
+    return found
 
 
 def sharpness(path: Path, *, pictures: int = 8) -> float:
@@ -121,87 +120,117 @@ def by_itself(path: Path, *, pictures: int = 8) -> dict[str, float]:
     """Return what needs no reference, as means over `pictures` pictures evenly spread.
 
     `sharpness` (variance of the Laplacian), `contrast` (RMS of luma, 0 to 0.5), `colourfulness`
-    (Hasler and Süsstrunk), `noise` (Immerkær's sigma, of 255; fine texture counts too). Compare them
-    only between clips of one size and one dynamic range.
+    (Hasler and Süsstrunk), `noise` (Immerkær's sigma, of 255; fine texture counts too), `blockiness`
+    (steps across the 8-pixel grid against other steps, 1 is none), `si` and `ti` (ITU-T P.910's spatial
+    and temporal information, as means and not as maxima, for a few pictures hold no sure maximum).
+    HDR is looked at as SDR. Compare them only between clips of one size.
     """
-    rows = []
-    for frame in spread(path, pictures):
-        rgb = look.rgb_of(frame)
-        luma = look.luma_of(rgb)
-        rows.append((look.laplacian_variance(luma), look.contrast(luma), look.colourfulness(rgb), look.noise(luma)))
-    names = ("sharpness", "contrast", "colourfulness", "noise")
-    return {name: sum(row[i] for row in rows) / len(rows) for i, name in enumerate(names)}
+    rows = [_row(picture, after) for picture, after in spread_pairs(path, pictures)]
+    found = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows if row[name] is not None]
+        found[name] = sum(values) / len(values) if values else 0.0
+    return found
 
 
-def _comparable(made: MediaInfo, had: MediaInfo, start_s: float) -> float:
-    """Return the common length in seconds, or raise the reason why there is none."""
-    out, ref = first_video(made), first_video(had)
-    if (out.color_transfer in _HDR) != (ref.color_transfer in _HDR):
-        raise EngineError(
-            f"HDR cannot be scored against SDR ({out.color_transfer} against {ref.color_transfer}): the numbers would "
-            "compare codings of light, not pictures. Score the same setting without SDRtoHDR.",
-            code="InvalidArgument",
-        )
-    length, whole = _length(made), _length(had) - start_s
-    if abs(length - whole) > max(0.15, 2 / (ref.fps or 25)):
-        raise EngineError(
-            f"the output is {length:.2f} s long and the source {whole:.2f} s from {start_s:g} s on, so their pictures "
-            "do not belong together. Say where in the source the output begins, and compare equal stretches.",
-            code="InvalidArgument",
-        )
-    shape, had_shape = _shape(out), _shape(ref)
-    if abs(shape / had_shape - 1) > 0.02:
-        raise EngineError(
-            f"the output's shape is {shape:.3f} to 1 and the source's {had_shape:.3f} to 1: it was cropped, turned or "
-            "stretched, so their pictures do not belong together.",
-            code="InvalidArgument",
-        )
-    return min(length, whole)
+def _row(picture: Any, after: Any) -> dict[str, Any]:
+    rgb = _rgb(picture)
+    luma = look.luma_of(rgb)
+    return {
+        "sharpness": look.laplacian_variance(luma), "contrast": look.contrast(luma),
+        "colourfulness": look.colourfulness(rgb), "noise": look.noise(luma), "blockiness": look.blockiness(luma),
+        "si": look.spatial_information(luma),
+        "ti": look.temporal_information(luma, look.luma_of(_rgb(after))) if after is not None else None,
+    }  # fmt: skip
 
 
-def _length(info: MediaInfo) -> float:
-    return first_video(info).duration or (info.format.duration if info.format else None) or 0.0
+def _rgb(picture: Any) -> NDArray[np.uint8]:
+    is_hdr = TRANSFERS.get(int(picture.color_trc)) in ("smpte2084", "arib-std-b67")
+    return from_hdr(picture) if is_hdr else look.rgb_of(picture)
 
 
-def _shape(video: VideoStream) -> float:
-    across, _, down = (video.sar or "1:1").partition(":")
-    wide = (video.width or 1) * int(across or 1) / max(1, int(down or 1))
-    turned = round((video.rotation or 0) / 90) % 2
-    return (video.height or 1) / wide if turned else wide / (video.height or 1)
+def _scored(
+    pair: Pair, every: int, on_progress: Progress | None, cancel: threading.Event | None
+) -> tuple[Scores, dict[float, int]]:
+    """Return the scores, and where the pictures are shifted against each other: time in s → pictures."""
+    width, height = pair.size
+    colour, check = (_small(width, height, wide) for wide in (_COLOUR_WIDE, _CHECK_WIDE))
+    period = max(_CHECKED, int(pair.length_s * pair.rate / _PLACES))
+    with tempfile.TemporaryDirectory(prefix="ci-notebook-score-") as name:
+        folder = Path(name)
+        run(
+            [
+                *pair.inputs(), "-filter_complex", _graph(pair, every, colour, check, period),
+                "-map", "[p]", "-map", "[v]", "-f", "null", "-",
+                *(word for one in ("c0", "c1", "g0", "g1") for word in ("-map", f"[{one}]", "-f", "rawvideo", one)),
+            ],
+            total_s=pair.length_s, on_progress=on_progress, cancel=cancel, cwd=folder,
+        )  # fmt: skip
+        pictures = _read(folder, every, colour)
+        drift = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
+    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place), drift
 
 
-def _graph(out: VideoStream, ref: VideoStream, every: int) -> str:
-    rate = min(out.fps or 25.0, ref.fps or 25.0)
-    turned = round((out.rotation or 0) / 90) % 2
-    width, height = (out.height, out.width) if turned else (out.width, out.height)
-    kind = "yuv420p10le" if "10" in (out.pix_format or "") else "yuv420p"
-    both = f"settb=AVTB,setpts=PTS-STARTPTS,fps={rate:.6g}"
-    ends = f"setsar=1,format={kind},split=3"
-    four_k = "_4k" if min(width or 0, height or 0) >= 2160 else ""
+def _small(width: int, height: int, wide: int) -> tuple[int, int]:
+    shrink = min(1.0, wide / max(width, height))
+    return max(2, round(width * shrink)), max(2, round(height * shrink))
+
+
+def _graph(pair: Pair, every: int, colour: tuple[int, int], check: tuple[int, int], period: int) -> str:
+    four_k = "_4k" if min(pair.size) >= _PIXELS_4K else ""
     models = "|".join(
         f"version=vmaf{four_k}_v0.6.1{neg}\\:name=vmaf{under}" for neg, under in (("", ""), ("neg", "_neg"))
     )
     threads = min(8, os.cpu_count() or 1)
     vmaf = f"log_fmt=json:log_path=vmaf.json:n_subsample={every}:n_threads={threads}:shortest=1:model='{models}'"
-    scale = f"scale={width}:{height}:flags=bicubic+accurate_rnd:out_range=tv"
-    return (
-        f"[0:V:0]{both},scale=out_range=tv,{ends}[d1][d2][d3];"
-        f"[1:V:0]{both},{scale},{ends}[r1][r2][r3];"
-        f"[d1][r1]psnr=stats_file=psnr.txt:shortest=1[p];[d2][r2]ssim=stats_file=ssim.txt:shortest=1[s];"
-        f"[d3][r3]libvmaf={vmaf}[v]"
-    )
+    pick = f"select=not(mod(n\\,{every}))"
+    looked = f"select=lt(mod(n\\,{period})\\,{_CHECKED})"
+    area = "flags=area+accurate_rnd+full_chroma_inp"
+    made = []
+    for i, (timed, laid) in enumerate(zip(pair.filters(), pair.laid(), strict=True)):
+        made.append(f"[{i}:V:0]{timed},{laid},split=4[x{i}][s{i}][d{i}][e{i}]")
+        made.append(f"[s{i}]{pick},split=2[t{i}][u{i}]")
+        made.append(f"[d{i}]{looked},scale={check[0]}:{check[1]}:flags=area:out_range=pc,format=gray[g{i}]")
+        made.append(f"[u{i}]scale={colour[0]}:{colour[1]}:{area}:{pair.rgb()},format=rgb24[c{i}]")
+    made.append("[x0][x1]xpsnr=stats_file=xpsnr.txt:shortest=1,nullsink")
+    made.append("[t0]split=2[t0a][t0b];[t1]split=2[t1a][t1b];[t0a][t1a]psnr=stats_file=psnr.txt:shortest=1,nullsink")
+    made.append("[t0b][t1b]ssim=stats_file=ssim.txt:shortest=1[p]")
+    made.append(f"[e0][e1]libvmaf={vmaf}[v]")
+    return ";".join(made)
 
 
-def _read(folder: Path, every: int) -> Scores:
-    psnr = re.findall(r"psnr_y:(\S+)", (folder / "psnr.txt").read_text())
-    ssim = re.findall(r"\bY:(\S+)", (folder / "ssim.txt").read_text())
+def _read(folder: Path, every: int, colour: tuple[int, int]) -> dict[str, tuple[float, ...]]:
+    def numbers(name: str, pattern: str) -> list[float]:
+        return [min(PSNR_MOST, float(one)) for one in re.findall(pattern, (folder / name).read_text())]
+
     frames = json.loads((folder / "vmaf.json").read_text())["frames"]
+    ours, theirs = (_planes(folder / one, colour, 3) for one in ("c0", "c1"))
     pictures = {
-        "psnr": tuple(min(PSNR_MOST, float(value)) for value in psnr),
-        "ssim": tuple(map(float, ssim)),
-        "vmaf": tuple(float(frame["metrics"]["vmaf"]) for frame in frames),
-        "vmaf_neg": tuple(float(frame["metrics"]["vmaf_neg"]) for frame in frames),
+        "psnr": numbers("psnr.txt", r"psnr_y:(\S+)"),
+        "ssim": numbers("ssim.txt", r"\bY:(\S+)"),
+        "xpsnr": numbers("xpsnr.txt", r"XPSNR y:\s*(\S+)")[::every],  # of all pictures: it looks at those before, too
+        "vmaf": [float(frame["metrics"]["vmaf"]) for frame in frames],
+        "vmaf_neg": [float(frame["metrics"]["vmaf_neg"]) for frame in frames],
+        "delta_e": [float(delta_e(lab_of(a), lab_of(b)).mean()) for a, b in zip(ours, theirs, strict=False)],
     }
-    if not all(pictures.values()):
+    count = min(map(len, pictures.values()))
+    if not count:
         raise EngineError("no picture of the output has one of the source beside it")
-    return Scores({name: math.fsum(values) / len(values) for name, values in pictures.items()}, pictures, every)
+    return {name: tuple(values[:count]) for name, values in pictures.items()}
+
+
+def _planes(path: Path, size: tuple[int, int], depth: int = 1) -> NDArray[np.uint8]:
+    shape = (-1, size[1], size[0], depth) if depth > 1 else (-1, size[1], size[0])
+    return np.fromfile(path, np.uint8).reshape(shape)
+
+
+def _drift(seen: Grey, had: Grey, rate: float, period: int) -> dict[float, int]:
+    found = {}
+    count = min(len(seen), len(had))
+    for number, start in enumerate(range(0, count, _CHECKED)):
+        stretch = slice(start, start + _CHECKED)
+        if len(seen[stretch]) > 2 * SEARCH:
+            shift = shift_of(seen[stretch], had[stretch]).pictures
+            if shift:
+                found[number * period / rate] = shift
+    return found

@@ -39,7 +39,7 @@ def picture(
     """
     frame = _frame(Path(path), at_s, mode)
     transfer = TRANSFERS.get(int(frame.color_trc))
-    rgb = _from_hdr(frame) if transfer in ("smpte2084", "arib-std-b67") else _to_rgb(frame)
+    rgb = from_hdr(frame) if transfer in ("smpte2084", "arib-std-b67") else _to_rgb(frame)
     if rotate == "auto":
         rgb = np.rot90(rgb, round(frame.rotation / 90) % 4)
     return resized(np.ascontiguousarray(rgb), width, height)
@@ -58,8 +58,8 @@ def resized(rgb: Picture, width: int = 0, height: int = 0) -> Picture:
         )
     if (new_width, new_height) == (wide, high):
         return rgb
-    image = _pillow().fromarray(rgb)
-    return np.asarray(image.resize((new_width, new_height), _pillow().Resampling.LANCZOS))
+    image = pillow().fromarray(rgb)
+    return np.asarray(image.resize((new_width, new_height), pillow().Resampling.LANCZOS))
 
 
 def encode_picture(rgb: Picture, format: Literal["jpg", "png"] = "jpg", *, quality: int = 90) -> bytes:
@@ -67,7 +67,7 @@ def encode_picture(rgb: Picture, format: Literal["jpg", "png"] = "jpg", *, quali
     if format not in CONTENT_TYPES:
         raise EngineError(f"the format of a picture is jpg or png; got {format}", code="InvalidArgument")
     out = io.BytesIO()
-    image = _pillow().fromarray(rgb)
+    image = pillow().fromarray(rgb)
     if format == "jpg":
         image.save(out, "JPEG", quality=quality, subsampling=0)
     else:
@@ -75,7 +75,8 @@ def encode_picture(rgb: Picture, format: Literal["jpg", "png"] = "jpg", *, quali
     return out.getvalue()
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """Return Pillow's module of pictures. Raises `EngineError` saying how to install it."""
     try:
         from PIL import Image  # lazy: the thin client installs without it
     except ImportError as problem:
@@ -130,8 +131,8 @@ def _to_rgb(frame: Any) -> Picture:
     return np.asarray(graph.pull().to_ndarray(), np.uint8)
 
 
-def _from_hdr(frame: Any) -> Picture:
-    """Undo the engine's own zscale to HDR. A generic tone map would show all of it far too dark."""
+def from_hdr(frame: Any) -> Picture:
+    """Return a PyAV frame of HDR as SDR, HxWx3, by undoing the engine's zscale: a tone map would show it too dark."""
     kind = "smpte2084" if TRANSFERS.get(int(frame.color_trc)) == "smpte2084" else "arib-std-b67"
     raw = frame.reformat(format="yuv420p10le").to_ndarray().tobytes()
     size = f"{frame.width}x{frame.height}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ci_notebook.media import look
-from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.samples import sample
 from ci_notebook.media.score import PSNR_MOST, by_itself, compare, measure, sharpness
 from ci_notebook.model.errors import EngineError
@@ -52,7 +55,7 @@ def test_another_rate_is_compared_picture_by_picture(short: Path, tmp_path: Path
     doubled = compare(_made(tmp_path / "doubled.mp4", "fps=50", source=short), short)
     halved = compare(_made(tmp_path / "halved.mp4", "fps=12.5", source=short), short)
     assert doubled.pooled["psnr"] > 35 and halved.pooled["psnr"] > 30
-    assert len(doubled.pictures["psnr"]) == 25
+    assert len(compare(tmp_path / "doubled.mp4", short, every=1).pictures["psnr"]) == 25
 
 
 def test_every_picture_can_be_scored(short: Path) -> None:
@@ -68,15 +71,56 @@ def test_a_stretch_is_compared_from_where_it_begins(tmp_path: Path) -> None:
         compare(part, sample())
 
 
-def test_hdr_is_not_compared_with_sdr(short: Path, tmp_path: Path) -> None:
-    hdr = _made(tmp_path / "hdr.mp4", "setparams=color_trc=smpte2084", source=short)
-    with pytest.raises(EngineError, match="HDR cannot be scored against SDR"):
-        compare(hdr, short)
+def test_every_score_is_pooled_by_its_bad_pictures_too(short: Path, tmp_path: Path) -> None:
+    found = compare(_made(tmp_path / "bad.mp4", "null", source=short, crf=35), short, every=1)
+    for name in ("psnr", "ssim", "xpsnr", "vmaf", "vmaf_neg"):
+        values, pooled = found.pictures[name], found.pooled
+        assert pooled[name] == pytest.approx(np.mean(values))
+        assert pooled[f"{name}_p5"] == pytest.approx(np.percentile(values, 5))
+        assert pooled[f"{name}_worst"] == min(values)
+        assert pooled[f"{name}_worst"] <= pooled[f"{name}_p5"] <= pooled[name]
+        assert pooled[f"{name}_hmean"] <= pooled[name]
+    assert found.pooled["delta_e_worst"] >= found.pooled["delta_e_p95"] >= found.pooled["delta_e"]
 
 
-def test_another_shape_is_not_compared(short: Path, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="cropped, turned or stretched"):
-        compare(_made(tmp_path / "square.mp4", "crop=360:360", source=short), short)
+@pytest.mark.parametrize("filters", ["unsharp=5:5:0.7", "eq=contrast=1.1", "gblur=1"])
+def test_scores_are_those_of_the_plain_filters(short: Path, tmp_path: Path, filters: str) -> None:
+    made = _made(tmp_path / "made.mp4", filters, source=short)
+    models = "model='version=vmaf_v0.6.1\\:name=vmaf|version=vmaf_v0.6.1neg\\:name=vmaf_neg'"
+    graph = (
+        "[0:v]split=4[a][b][c][d];[1:v]split=4[e][f][g][h];[a][e]psnr=stats_file=p.txt,nullsink;"
+        f"[b][f]ssim=stats_file=s.txt,nullsink;[c][g]xpsnr=stats_file=x.txt,nullsink;"
+        f"[d][h]libvmaf=log_fmt=json:log_path=v.json:{models}[v]"
+    )
+    run(["-i", made, "-i", short, "-filter_complex", graph, "-map", "[v]", "-f", "null", "-"], cwd=tmp_path)
+    vmaf = json.loads((tmp_path / "v.json").read_text())["pooled_metrics"]
+    found = compare(made, short, every=1).pooled
+    for name in ("vmaf", "vmaf_neg"):
+        assert found[name] == pytest.approx(vmaf[name]["mean"], abs=1e-3)
+        assert found[f"{name}_hmean"] == pytest.approx(vmaf[name]["harmonic_mean"], abs=1e-3)
+        assert found[f"{name}_worst"] == pytest.approx(vmaf[name]["min"], abs=1e-3)
+    patterns = {"psnr": r"psnr_y:(\S+)", "ssim": r" Y:(\S+)", "xpsnr": r"XPSNR y:\s*(\S+)"}
+    for name, pattern in patterns.items():
+        values = [float(one) for one in re.findall(pattern, (tmp_path / f"{name[0]}.txt").read_text())]
+        assert found[name] == pytest.approx(np.mean(values), abs=1e-3), name
+
+
+def test_a_change_of_colour_that_vmaf_does_not_see_is_seen(short: Path, tmp_path: Path) -> None:
+    found = compare(_made(tmp_path / "vivid.mp4", "eq=saturation=1.6", source=short, crf=10), short).pooled
+    like = compare(_made(tmp_path / "same.mp4", "null", source=short, crf=10), short).pooled
+    assert abs(found["vmaf"] - like["vmaf"]) < 1
+    assert found["delta_e"] > 3
+    assert like["delta_e"] < 1
+
+
+def test_scoring_tells_how_far_it_is_and_ends_when_asked(short: Path) -> None:
+    told: list[float] = []
+    compare(short, short, on_progress=told.append)
+    assert told == sorted(told)
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        compare(short, short, cancel=cancel)
 
 
 def test_sharpness_rises_with_detail_and_falls_with_blur(short: Path, tmp_path: Path) -> None:
@@ -84,6 +128,18 @@ def test_sharpness_rises_with_detail_and_falls_with_blur(short: Path, tmp_path: 
     sharp = _made(tmp_path / "sharp.mp4", "unsharp=5:5:0.8", source=short)
     assert sharpness(blurred) < sharpness(short) < sharpness(sharp)
     assert by_itself(blurred)["noise"] < by_itself(short)["noise"]
+
+
+def test_blocks_show_in_blockiness(short: Path, tmp_path: Path) -> None:
+    run(["-i", short, "-c:v", "mpeg2video", "-q:v", "31", tmp_path / "blocks.mpg"])
+    assert by_itself(tmp_path / "blocks.mpg")["blockiness"] > by_itself(short)["blockiness"] + 0.1
+
+
+def test_movement_and_detail_show_in_ti_and_si(short: Path, tmp_path: Path) -> None:
+    still = by_itself(_made(tmp_path / "still.mp4", "select=eq(n\\,3),loop=20:1,setpts=N/25/TB", source=short))
+    moving = by_itself(short)
+    assert still["ti"] < 1 < moving["ti"]
+    assert still["si"] == pytest.approx(moving["si"], rel=0.2)
 
 
 def test_the_measures_of_one_picture_are_those_of_their_formulas() -> None:

@@ -1,0 +1,121 @@
+"""Before pictures are scored it is found how they lie on each other, or said why they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ci_notebook.media.align import aligned
+from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.samples import sample
+from ci_notebook.media.score import compare
+from ci_notebook.model.errors import EngineError
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of the sample, small."""
+    return made(tmp_path_factory.mktemp("clips") / "source.mp4", "scale=320:180", source=sample(), options=("-t", "2"))
+
+
+def made(path: Path, filters: str, *, source: Path, options: tuple[str, ...] = (), crf: int = 12) -> Path:
+    run(["-i", source, *options, "-vf", filters, "-c:v", "libx264", "-crf", str(crf), "-an", path])
+    return path
+
+
+@pytest.mark.parametrize("late", [-3, -1, 1, 4])
+def test_pictures_that_begin_earlier_or_later_are_found(source: Path, tmp_path: Path, late: int) -> None:
+    cut = f"trim=start_frame={late},setpts=PTS-STARTPTS" if late > 0 else f"tpad=start={-late}:start_mode=clone"
+    shifted = made(tmp_path / "shifted.mp4", cut, source=source)
+    pair = aligned(shifted, source)
+    assert pair.offset == late
+    found = compare(shifted, source)
+    assert found.offset == late
+    assert found.pooled["psnr_p5"] > 35
+
+
+def test_a_shift_is_found_in_sharpened_and_recoloured_pictures(source: Path, tmp_path: Path) -> None:
+    filters = "trim=start_frame=2,setpts=PTS-STARTPTS,unsharp=5:5:1.5,eq=contrast=1.3:saturation=1.5:gamma=1.2"
+    assert aligned(made(tmp_path / "strong.mp4", filters, source=source, crf=30), source).offset == 2
+
+
+def test_still_pictures_are_taken_as_they_lie(source: Path, tmp_path: Path) -> None:
+    still = made(tmp_path / "still.mp4", "select=eq(n\\,0),loop=24:1,setpts=N/25/TB", source=source)
+    assert aligned(still, still).offset == 0
+
+
+def test_a_picture_that_was_lost_on_the_way_is_caught(source: Path, tmp_path: Path) -> None:
+    lost = made(tmp_path / "lost.mp4", "select=not(between(n\\,26\\,27)),setpts=N/25/TB", source=source)
+    with pytest.raises(EngineError, match=r"drift apart.*from 1\.0 s on by \+2"):
+        compare(lost, source)
+
+
+def test_other_pictures_are_refused(source: Path, tmp_path: Path) -> None:
+    run(["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2", "-c:v", "libx264", tmp_path / "other.mp4"])
+    with pytest.raises(EngineError, match="not those of the source"):
+        compare(tmp_path / "other.mp4", source)
+
+
+def test_a_part_cut_out_of_the_source_is_found_to_the_pixel(source: Path, tmp_path: Path) -> None:
+    part = made(tmp_path / "part.mp4", "crop=200:120:38:22", source=source)
+    place = aligned(part, source).place
+    assert place.source == pytest.approx((38 / 320, 22 / 180, 200 / 320, 120 / 180))
+    assert compare(part, source).pooled["psnr"] > 40
+
+
+def test_a_part_that_is_known_is_taken_and_scaled(source: Path, tmp_path: Path) -> None:
+    part = made(tmp_path / "part.mp4", "crop=160:90:80:40,scale=320:180:flags=bicubic", source=source)
+    found = compare(part, source, crop=(80 / 320, 40 / 180, 0.5, 0.5))
+    assert found.pooled["psnr"] > 38
+    with pytest.raises(EngineError, match="say which: start_s, crop"):
+        compare(part, source)
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ("scale=320:180,pad=320:240:-1:-1", "output"),
+        ("scale=320:240:force_original_aspect_ratio=increase,crop=240:240", "source"),
+        ("scale=240:240", "whole pictures"),
+        ("transpose=clock", "turned by 90°"),
+        ("hflip,vflip", "turned by 180°"),
+    ],
+)
+def test_another_shape_is_found_and_matched(source: Path, tmp_path: Path, filters: str, said: str) -> None:
+    shaped = made(tmp_path / "shaped.mp4", filters, source=source)
+    found = compare(shaped, source)
+    assert said in str(found.place)
+    assert found.pooled["psnr"] > 30
+
+
+def test_a_turn_that_is_known_is_taken(source: Path, tmp_path: Path) -> None:
+    turned = made(tmp_path / "turned.mp4", "transpose=cclock", source=source)
+    assert compare(turned, source, rotate=270).pooled["psnr"] > 40
+    with pytest.raises(EngineError, match="turned by 10°"):
+        compare(turned, source, rotate=10)
+
+
+def test_a_stretch_of_the_source_is_compared(source: Path, tmp_path: Path) -> None:
+    part = made(tmp_path / "part.mp4", "null", source=source, options=("-ss", "0.4", "-t", "1"))
+    assert compare(part, source, start_s=0.4, length_s=1.0).pooled["psnr"] > 35
+
+
+@pytest.mark.parametrize(("transfer", "codec"), [("smpte2084", "libx265"), ("arib-std-b67", "libx265")])
+def test_hdr_is_scored_as_the_sdr_it_was_made_from(source: Path, tmp_path: Path, transfer: str, codec: str) -> None:
+    into = f"zscale=tin=bt709:min=bt709:pin=bt709:rin=tv:t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203"
+    hdr = tmp_path / "hdr.mp4"
+    tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc", "-color_range", "tv")
+    run(
+        ["-i", source, "-vf", f"{into},format=yuv420p10le", "-c:v", codec, "-preset", "ultrafast", "-crf", "8",
+         "-x265-params", "log-level=none", *tags, hdr]
+    )  # fmt: skip
+    found = compare(hdr, source)
+    assert found.pooled["psnr"] > 36
+    assert found.pooled["delta_e"] < 2
+
+
+def test_light_that_sdr_cannot_hold_is_refused(source: Path, tmp_path: Path) -> None:
+    bright = made(tmp_path / "bright.mp4", "setparams=color_trc=smpte2084", source=source)
+    with pytest.raises(EngineError, match="light above the white of SDR"):
+        compare(bright, source)
