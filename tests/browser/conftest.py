@@ -1,4 +1,7 @@
-"""One server and one browser for all tests: starting them is what costs. A fresh page for each test."""
+"""One server and one browser for all of this folder: starting them is what costs. A fresh page for each test.
+
+They end with the folder: while Playwright is there, an event loop runs in the tests' own thread.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from tests.browser.jupyter import Desk, Server, chromium, page_at, running_browser, running_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("jupyter")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     program = chromium()
     if program is None:
