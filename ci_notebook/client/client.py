@@ -1,8 +1,4 @@
-"""The client: a bucket and the keys to it. Jobs here; objects, templates and queues behind it.
-
-The rule of this file: a job is made once. `POST /jobs` costs money and is not idempotent, so after
-a break nobody can explain, the client looks for the job before it asks again.
-"""
+"""The client: a bucket and the keys to it. Jobs here; objects, templates and queues behind it."""
 
 from __future__ import annotations
 
@@ -11,29 +7,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
-
-import httpx
+from typing import Self
 
 from ci_notebook.client import multipart, objects
 from ci_notebook.client.catalog import Buckets, Queues, Templates
 from ci_notebook.client.credentials import Credentials
 from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
-from ci_notebook.client.sending import NOT_SENT, Sender
+from ci_notebook.client.sending import Sender
+from ci_notebook.client.submitting import Submitter
 from ci_notebook.client.transport import Transport
-from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
+from ci_notebook.model.errors import NotFound
 from ci_notebook.model.jobs import JobsDetail, Request, Response, time_text
 from ci_notebook.model.media_info import MediaInfo, MediaInfoReply
 from ci_notebook.model.queues import MediaBucket
-from ci_notebook.model.rules import check
 from ci_notebook.wire.operations import CALL
-from ci_notebook.wire.signing import MAX_SKEW_S
 from ci_notebook.wire.xml import MalformedXML
-
-# After a break, the pauses before the list of jobs is read: the service may still be at it.
-LOOK_AFTER_S: Final = (0.5, 2.0, 5.0)
-TRIES: Final = 3
 
 
 class Client:
@@ -62,7 +51,7 @@ class Client:
             timeout_s=timeout_s, clock=clock, sleep=sleep,
         )  # fmt: skip
         self.templates, self.queues, self.buckets = Templates(self._sender), Queues(self._sender), Buckets(self._sender)
-        self._made: set[str] = set()
+        self._submitter = Submitter(self, clock)
 
     @property
     def bucket(self) -> str:
@@ -97,32 +86,20 @@ class Client:
         If the connection breaks, or the service fails with 5xx, the job may have been made all the
         same. Then jobs are listed and looked through for the request's `UserData`; one that is found
         is returned, and only when there is none the request is posted again. So give each request a
-        UserData of its own; without one, `SubmissionUnclear` is raised and nothing is sent again.
+        UserData of its own; without one, `SubmissionUnclear` is raised and nothing is sent again. After
+        an error that leaves it open, the same request is looked for before it is sent once more.
         Raises `ParameterError` before anything is sent, for a request that cannot be right.
         """
-        check(request)
-        key = request.operation.user_data if request.operation else None
-        since = self._sender.clock() - MAX_SKEW_S - 60
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._post(request)
-            except NOT_SENT:
-                raise
-            except (httpx.TransportError, ServiceUnavailable, Throttled, MalformedXML) as error:
-                if isinstance(error, ServiceError) and error.status < 500:
-                    raise
-                if not key:
-                    raise SubmissionUnclear(
-                        f"the answer to a submission was lost ({error}); the job may be running. Look for it with "
-                        "client.jobs() before you submit again. With a UserData of its own it is found by itself."
-                    ) from error
-                found = self._look_for(key, request, since, error)
-                if found is not None:
-                    self._made.add(found.job_id or "")
-                    return found
-                if attempt == TRIES:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        return self._submitter.submit(request)
+
+    def post(self, request: Request) -> JobsDetail:
+        """Post a request once, and return the job. `submit` is what you want: after a break it looks first."""
+        # With a key, even what was told to come later is looked for first; without, 429 must do: it was not taken.
+        has_key = bool(request.operation and request.operation.user_data)
+        answer = self._sender.ask(CALL["create_job"], Response, body=request, once=has_key)
+        if not answer.jobs_detail:
+            raise MalformedXML("the answer to a submission holds no job")
+        return answer.jobs_detail[0]
 
     def job(self, *ids: str) -> list[JobsDetail]:
         """Return jobs by their ids, in that order, in one call. Raises `NotFound` naming those that are not there."""
@@ -191,31 +168,6 @@ class Client:
     def cancel(self, job_id: str) -> None:
         """Cancel a job that has not started. Raises `ServiceError` for one that has."""
         self._sender.send(CALL["cancel_job"], names={"id": job_id})
-
-    def _post(self, request: Request) -> JobsDetail:
-        answer = self._sender.ask(CALL["create_job"], Response, body=request)
-        if not answer.jobs_detail:
-            raise MalformedXML("the answer to a submission holds no job")
-        self._made.add(answer.jobs_detail[0].job_id or "")
-        return answer.jobs_detail[0]
-
-    def _look_for(self, key: str, request: Request, since: float, broke: Exception) -> JobsDetail | None:
-        """Return the job that a broken submission made after all; None when there surely is none."""
-        source = request.input.object if request.input else None
-        after = dt.datetime.fromtimestamp(since, dt.UTC)
-        try:
-            for pause in LOOK_AFTER_S:
-                self.sleep(pause)
-                for job in self.jobs(tag=request.tag or "", created_after=after, input_object=source):
-                    # A job of this client's own that shares the UserData was answered, so it is another.
-                    if job.operation and job.operation.user_data == key and job.job_id not in self._made:
-                        return job
-        except (httpx.TransportError, ServiceError, MalformedXML) as error:
-            raise SubmissionUnclear(
-                f"the answer to a submission was lost ({broke}), and the jobs cannot be listed ({error}). "
-                f"Look for the UserData {key!r} with client.find_by_user_data() before you submit again."
-            ) from error
-        return None
 
     # Looking (§11)
 

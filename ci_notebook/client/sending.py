@@ -89,10 +89,19 @@ class Sender:
         """Close the connections."""
         self._transport.close()
 
-    def ask(self, call: Call, answer: type[N], *, body: Node | None = None, **kwargs: Mapping[str, str]) -> N:
+    def ask(
+        self,
+        call: Call,
+        answer: type[N],
+        *,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Node | None = None,
+        once: bool = False,
+    ) -> N:
         """Send a call and return the node it answers with."""
         sent = None if body is None else Body.of(dumps(body, "Request"), "application/xml")
-        return loads(answer, self.send(call, body=sent, **kwargs).content, root="Response")
+        return loads(answer, self.send(call, names=names, query=query, body=sent, once=once).content, root="Response")
 
     def send(
         self,
@@ -102,9 +111,15 @@ class Sender:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        once: bool = False,
     ) -> httpx.Response:
-        """Send a call and return its answer, read. Raises `ServiceError`, or httpx's own errors."""
-        return self._send(call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), read=True)
+        """Send a call and return its answer, read. Raises `ServiceError`, or httpx's own errors.
+
+        With `once` what the service has answered, if only to come later, is not sent again.
+        """
+        return self._send(
+            call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), read=True, once=once
+        )
 
     @contextlib.contextmanager
     def stream(
@@ -143,7 +158,9 @@ class Sender:
         )
         return f"{self.scheme}://{host}{url_path(path)}?{url_query(signed)}"
 
-    def _send(self, call: Call, build: Callable[[], httpx.Request], *, read: bool) -> httpx.Response:
+    def _send(
+        self, call: Call, build: Callable[[], httpx.Request], *, read: bool, once: bool = False
+    ) -> httpx.Response:
         for pause in (*BACK_OFF_S, None):
             try:
                 # Not by httpx.Client: redirects, cookies and a log of signed URLs are not wanted, and cost a third.
@@ -160,7 +177,7 @@ class Sender:
             except (Throttled, ServiceUnavailable) as error:
                 turned_away = isinstance(error, Throttled) and error.status == 429
                 asked = error.retry_after_s or 0.0
-                if pause is None or asked > LONGEST_PAUSE_S or not (call.method != "POST" or turned_away):
+                if once or pause is None or asked > LONGEST_PAUSE_S or not (call.method != "POST" or turned_away):
                     raise
                 wait = max(pause, asked)
             self.sleep(wait * random.uniform(1.0, 1.5))  # noqa: S311 - spreads the tries, guards nothing
