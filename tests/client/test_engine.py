@@ -12,15 +12,18 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
+from ci_notebook.client.callbacks import Receiver
 from ci_notebook.client.client import Client
 from ci_notebook.client.credentials import Credentials
 from ci_notebook.client.job import Job
 from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.client.watch import Watch
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.serve import Listener
 from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import NotFound, ServiceError, SignatureRefused, UnknownKey
 from ci_notebook.model.jobs import JobFailed
+from ci_notebook.model.queues import NotifyConfig
 from ci_notebook.model.requests import enhance_request
 from tests.client.test_objects import AWKWARD
 
@@ -239,3 +242,53 @@ def test_a_lost_answer_leaves_exactly_one_job(transport, video):
         job = client.submit(dataclasses.replace(request(user_data=key)))
         assert [one.job_id for one in client.jobs() if one.operation.user_data == key] == [job.job_id]
         assert client._sender._transport.posts == 1
+
+
+@pytest.mark.parametrize("form", ["XML", "JSON"])
+def test_the_end_of_a_job_is_told_to_a_receiver(client, video, form):
+    client.upload_clip(video, "input/tiny.mp4")
+    with Receiver(client) as receiver:
+        asked = dataclasses.replace(request(call_back=receiver.url), call_back_format=form)
+        job = Job(client, client.submit(asked))
+        told = receiver.get(timeout_s=30)
+        assert (told.id, told.state) == (job.id, "Success")
+        done = receiver.wait(job, timeout_s=30)
+        assert told.output_key == done.output_key
+        # Not all of it: JSON leaves empty nodes out.
+        assert told.detail.operation.media_info.format == done.detail.operation.media_info.format
+
+
+def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
+    client.upload_clip(video, "input/tiny.mp4")
+    client.upload(b"no video at all", "input/text.mp4")
+    queue = next(client.queues.list())
+    with Receiver(client) as receiver:
+        client.queues.update(queue, notify_config=receiver.notify_config("JSON"))
+        try:
+            ids = [client.submit(request(key)).job_id for key in ("input/tiny.mp4", "input/text.mp4")]
+            silent = client.submit(request(call_back="no")).job_id
+            told = [receiver.get(timeout_s=30) for _ in ids]
+            assert {job.id: job.state for job in told} == dict(zip(ids, ["Success", "Failed"], strict=True))
+            assert [job.id for job in receiver.watch([silent], timeout_s=30) if job.is_over] == [silent]
+            with pytest.raises(TimeoutError):
+                receiver.get(timeout_s=0.2)
+        finally:
+            client.queues.update(queue, notify_config=NotifyConfig(state="Off"))
+
+
+def test_jobs_are_watched_beside_a_running_loop(client, video):
+    client.upload_clip(video, "input/tiny.mp4")
+    ids = [client.submit(request()).job_id for _ in range(3)]
+
+    async def watch():
+        return {job.id: job.state async for job in Watch(client, ids, timeout_s=60)}
+
+    assert asyncio.run(watch()) == dict.fromkeys(ids, "Success")
+
+
+def test_a_refusal_of_a_head_does_not_claim_to_know_why(transport):
+    with connect(transport, credentials=Credentials(ID, "wrongwrong")) as client:
+        with pytest.raises(ServiceError, match="look alike"):
+            client.head("a")
+        with pytest.raises(SignatureRefused, match="check the SecretKey"):
+            client.read("a")
