@@ -14,8 +14,8 @@ from ci_notebook.wire.operations import CALLS, Call
 README = Path(__file__).parent.parent / "README.md"
 
 
-# Call → the client's method, and the official SDK's that judges the engine; "" where the SDK has none,
-# and our own contract tests over both faces of the engine judge instead.
+# Call → the client's method, and the official SDK's that judges the engine; "" where there is none,
+# and where the SDK has none our own contract tests over both faces of the engine judge instead.
 JUDGED = {
     "create_job": ("submit", "ci_create_media_jobs"),
     "list_jobs": ("jobs", "ci_list_media_jobs"),
@@ -30,18 +30,22 @@ JUDGED = {
     "activate_bucket": ("buckets.activate", ""),
     "deactivate_bucket": ("buckets.deactivate", ""),
     "list_buckets": ("buckets.list", "ci_get_media_bucket"),
+    "media_info": ("media_info", ""),
+    "store_snapshot": ("store_snapshot", ""),
     "video_info": ("video_info", "get_media_info"),
     "snapshot": ("snapshot", "get_snapshot"),
     "start_multipart": ("upload", "create_multipart_upload"),
     "put_part": ("upload", "upload_file"),
-    "list_parts": ("upload", "upload_file"),
+    "list_parts": ("upload", "list_parts"),
     "complete_multipart": ("upload", "complete_multipart_upload"),
-    "abort_multipart": ("upload", "upload_file"),
+    "abort_multipart": ("abort_uploads", "abort_multipart_upload"),
+    "list_multiparts": ("upload", "list_multipart_uploads"),
     "list_objects": ("list_objects", "list_objects"),
     "put_object": ("upload", "put_object"),
     "get_object": ("download", "get_object"),
     "head_object": ("head", "head_object"),
     "delete_object": ("delete", "delete_object"),
+    "head_bucket": ("", "head_bucket"),
 }
 
 
@@ -74,8 +78,8 @@ def written(text: str) -> str:
 def _call_row(call: Call) -> str:
     flags = "&".join(name if value is None else f"{name}={value}" for name, value in call.flags)
     host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket"}[call.host]
-    method, judge = JUDGED.get(call.name, ("–", ""))
-    client = f"`client.{method}`" if method != "–" else method
+    method, judge = JUDGED[call.name]
+    client = f"`client.{method}`" if method else "–"
     by = f"SDK: `{judge}`" if judge else "contract tests"
     return f"| `{call.method} {call.path}{'?' + flags if flags else ''}` ({host}) | {client} | answered | {by} |"
 

@@ -157,3 +157,14 @@ def test_a_queue_is_paused_and_a_message_queue_is_read(lab: ci.Lab, clip: ci.Cli
         time.sleep(0.05)
     assert [one.job_id for one in heard] == [job.id]
     assert lab.messages("done") == []
+
+
+def test_facts_and_pictures_of_a_stored_video_come_by_either_call(lab: ci.Lab, clip: ci.Clip) -> None:
+    client = lab.client
+    info = client.media_info(clip.key)
+    assert info == client.video_info(clip.key)
+    assert info.stream is not None and info.stream.video[0].width == 320
+    stored = client.store_snapshot(clip.key, "pictures/a.png", 0.2, width=160, format="png")
+    assert stored.object == "pictures/a.png"
+    assert client.read("pictures/a.png") == client.snapshot(clip.key, 0.2, width=160, format="png")
+    assert client.snapshot(clip.key, 0.2, mode="keyframe") != client.snapshot(clip.key, 0.2)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from ci_notebook.client import multipart, objects
 from ci_notebook.client.catalog import Buckets, Queues, Templates
@@ -18,9 +18,17 @@ from ci_notebook.client.sending import Sender
 from ci_notebook.client.submitting import Submitter
 from ci_notebook.client.transport import Transport
 from ci_notebook.model.errors import NotFound
-from ci_notebook.model.jobs import JobsDetail, Request, Response, time_text
+from ci_notebook.model.jobs import Input, JobsDetail, Output, Request, Response, time_text
 from ci_notebook.model.media_info import MediaInfo, MediaInfoReply
 from ci_notebook.model.queues import MediaBucket
+from ci_notebook.model.rules import check
+from ci_notebook.model.snapshots import (
+    MediaInfoRequest,
+    SnapshotFormat,
+    SnapshotMode,
+    SnapshotRequest,
+    SnapshotResponse,
+)
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import MalformedXML
 
@@ -177,15 +185,44 @@ class Client:
         answer = self._sender.ask(CALL["video_info"], MediaInfoReply, names={"key": key})
         return answer.media_info or MediaInfo()
 
-    def snapshot(self, key: str, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: str = "jpg") -> bytes:
+    def media_info(self, key: str) -> MediaInfo:
+        """Return the same facts by the other call that the API has for them, `POST /mediainfo`."""
+        body = check(MediaInfoRequest(input=Input(object=key)))
+        return self._sender.ask(CALL["media_info"], MediaInfoReply, body=body).media_info or MediaInfo()
+
+    def snapshot(
+        self,
+        key: str,
+        at_s: float = 0.0,
+        *,
+        width: int = 0,
+        height: int = 0,
+        format: SnapshotFormat = "jpg",
+        mode: SnapshotMode = "exactframe",
+        rotate: Literal["auto", "off"] = "auto",
+    ) -> bytes:
         """Return one picture of a stored video, as the bytes of a `jpg` or `png`.
 
-        A width or height of 0 px follows the other; both 0 is the video's size.
+        A width or height of 0 px follows the other; both 0 is the video's size. `mode` takes the
+        exact picture or the key frame before it, `rotate` follows the rotation metadata or does not.
         """
         objects.check_key(key)
         query = {"time": f"{at_s:.3f}".rstrip("0").rstrip("."), "format": format}
         query |= {name: str(size) for name, size in (("width", width), ("height", height)) if size}
+        query |= {"mode": mode} if mode != "exactframe" else {}
+        query |= {"rotate": rotate} if rotate != "auto" else {}
         return self._sender.send(CALL["snapshot"], names={"key": key}, query=query).content
+
+    def store_snapshot(
+        self, key: str, to: str, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: SnapshotFormat = "jpg"
+    ) -> Output:
+        """Have one picture of a stored video kept under the key `to` of the same bucket, and return where it is."""
+        body = SnapshotRequest(
+            input=Input(object=key), time=at_s, width=width or None, height=height or None, format=format,
+            output=Output(region=self.region, bucket=self.bucket, object=to),
+        )  # fmt: skip
+        answer = self._sender.ask(CALL["store_snapshot"], SnapshotResponse, body=check(body))
+        return answer.output or Output()
 
     # Objects (§12)
 

@@ -15,6 +15,7 @@ from ci_notebook.model.errors import NotFound
 from ci_notebook.model.jobs import JobFailed, JobsDetail, WaitTimedOut
 from ci_notebook.model.paths import values
 from ci_notebook.model.show import html_table
+from ci_notebook.model.snapshots import SnapshotFormat
 
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
@@ -110,7 +111,7 @@ class Job:
         key = self._made()
         return self._client.download(key, where / Path(key).name if where.is_dir() else where, on_progress=on_progress)
 
-    def snapshot(self, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: str = "jpg") -> bytes:
+    def snapshot(self, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: SnapshotFormat = "jpg") -> bytes:
         """Return one picture of what was made, taken by the service: nothing is downloaded but it."""
         return self._client.snapshot(self._made(), at_s, width=width, height=height, format=format)
 

@@ -329,3 +329,20 @@ def test_the_sdk_reads_that_a_bucket_does_not_exist(sdk_by_proxy):
         with pytest.raises(CosServiceError) as error:
             ask()
         assert (error.value.get_error_code(), error.value.get_status_code()) == ("NoSuchBucket", 404)
+
+
+def test_an_upload_in_parts_is_looked_at_and_given_up(sdk):
+    upload_id = sdk.create_multipart_upload(Bucket=BUCKET, Key="given-up.bin")["UploadId"]
+    sdk.upload_part(Bucket=BUCKET, Key="given-up.bin", Body=b"x" * 1_048_576, PartNumber=1, UploadId=upload_id)
+    parts = sdk.list_parts(Bucket=BUCKET, Key="given-up.bin", UploadId=upload_id)["Part"]
+    assert [(one["PartNumber"], one["Size"]) for one in parts] == [("1", "1048576")]
+    assert [one["UploadId"] for one in sdk.list_multipart_uploads(Bucket=BUCKET)["Upload"]] == [upload_id]
+    sdk.abort_multipart_upload(Bucket=BUCKET, Key="given-up.bin", UploadId=upload_id)
+    with pytest.raises(CosServiceError) as error:
+        sdk.list_parts(Bucket=BUCKET, Key="given-up.bin", UploadId=upload_id)
+    assert error.value.get_error_code() == "NoSuchUpload"
+    assert "Upload" not in sdk.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_bucket_is_asked_whether_it_is_there(sdk):
+    sdk.head_bucket(Bucket=BUCKET)
