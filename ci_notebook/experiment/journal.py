@@ -39,6 +39,7 @@ N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
 VERSION: Final = 2
+_BUSY_S: Final = 30.0
 # What version 2 added: `owner` is the lease of the process that is sending, `setting_sha256` tells equal
 # settings of different clips, `score_against` and `reference_md5` say what the scores are scores of.
 _NEW: Final = (
@@ -84,11 +85,23 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch(mode=0o600)
         self.path.chmod(0o600)
-        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")  # what is paid for must outlive a power cut
         self._open()
+
+    def _write_ahead(self) -> None:
+        """Switch the file to WAL. SQLite's own time-out does not hold here: while another opens it, it is locked."""
+        until = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def _open(self) -> None:
         with self._lock, self._db:

@@ -6,8 +6,11 @@ spoilt; else against its source. The first measures fidelity, the second change:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import secrets
 import threading
+import time
 from collections.abc import Mapping
 from concurrent import futures
 from dataclasses import dataclass, field, replace
@@ -24,6 +27,8 @@ from ci_notebook.model.shape import plan
 
 # Scoring keeps all cores busy by itself; the second thread fetches while the first one scores.
 THREADS: Final = 2
+_HALF: Final = "half-"
+_FORGOTTEN_S: Final = 24 * 3600.0
 
 
 class Scored(Protocol):
@@ -41,8 +46,8 @@ class Measure(Protocol):
     """Scores an output against its source or reference.
 
     Called with `cancel`, an event that is set when nobody waits any more, and where they are not
-    trivial with `start_s` and `length_s` (which stretch of the source the output shows), `crop` (what of the source it shows:
-    left, top, width and height as shares of 1) and `rotate` (degrees clockwise).
+    trivial with `start_s` and `length_s` (which stretch of the source the output shows), `crop` (what
+    of its pictures: left, top, width and height as shares of 1) and `rotate` (degrees clockwise).
     """
 
     def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
@@ -106,6 +111,7 @@ class Outcomes:
         self._infos: dict[str, MediaInfo] = {}
         self._fetching: dict[Path, threading.Lock] = {}
         self._lock, self._stop = threading.Lock(), threading.Event()
+        _clear_up(cache)
 
     def submit(self, run: Run, clip: Clip) -> futures.Future[Outcome]:
         """Begin to see to a run whose job succeeded."""
@@ -200,18 +206,32 @@ class Outcomes:
         name = clip.md5 or hashlib.md5(f"{clip.bucket}/{clip.key}".encode(), usedforsecurity=False).hexdigest()
         return self._fetch(clip.key, self._cache / f"{name}{Path(clip.key).suffix}", clip.md5)
 
+    def _download(self, key: str, path: Path, md5: str) -> None:
+        # Under a name of its own: another kernel may be fetching the same.
+        half = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{path.name}")
+        try:
+            self._client.download(key, half)
+            if md5 and _md5(half) != md5:
+                raise CIError(f"{key} is not what it was: its MD5 is not {md5} any more. force=True makes it again.")
+            half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
+
     def _fetch(self, key: str, path: Path, md5: str) -> Path:
         with self._lock:
             lock = self._fetching.setdefault(path, threading.Lock())
         with lock:
             if not path.exists():
-                self._client.download(key, path)
-                if md5 and _md5(path) != md5:
-                    path.unlink()
-                    raise CIError(
-                        f"{key} is not what it was: its MD5 is not {md5} any more. force=True makes it again."
-                    )
+                self._download(key, path, md5)
         return path
+
+
+def _clear_up(cache: Path) -> None:
+    """Remove what killed processes left half fetched."""
+    for path in cache.glob(f"{_HALF}*"):
+        with contextlib.suppress(FileNotFoundError):  # another clears up at the same time
+            if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                path.unlink()
 
 
 def _md5(path: Path) -> str:

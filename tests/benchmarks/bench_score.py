@@ -1,0 +1,78 @@
+"""Score clips by ours and by the plain ffmpeg command line, and print what each costs.
+
+    python -m tests.benchmarks.bench_score [CLIP ...] [--seconds 4] [--height 1080]
+
+Each clip is scaled to the height, sharpened and encoded; the result is scored against it. `plain` is
+one FFmpeg that does VMAF, VMAF-NEG, PSNR, SSIM and XPSNR as ours does (VMAF of every fifth picture),
+laid on each other unseen; `ours` also finds how they lie, watches for drift, and measures colour.
+Wall-clock time is of this machine at this moment; CPU time is that of all processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.samples import sample
+from ci_notebook.media.score import EVERY, compare
+
+MODELS = "model='version=vmaf_v0.6.1\\:name=vmaf|version=vmaf_v0.6.1neg\\:name=vmaf_neg'"
+
+
+def plain(made: Path, source: Path, folder: Path, every: int) -> None:
+    """Score as whoever knows FFmpeg well would."""
+    graph = (
+        "[0:v]split=4[a][b][c][d];[1:v]split=4[e][f][g][h];[a][e]psnr=stats_file=p.txt,nullsink;"
+        "[b][f]ssim=stats_file=s.txt,nullsink;[c][g]xpsnr=stats_file=x.txt,nullsink;"
+        f"[d][h]libvmaf=log_fmt=json:log_path=v.json:n_threads=2:n_subsample={every}:{MODELS}[v]"
+    )
+    run(["-i", made, "-i", source, "-filter_complex", graph, "-map", "[v]", "-f", "null", "-"], cwd=folder)
+
+
+def cost(work: Callable[[], object]) -> tuple[float, float]:
+    """Return wall-clock and CPU seconds."""
+
+    def cpu() -> float:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in used)
+
+    began, before = time.monotonic(), cpu()
+    work()
+    return time.monotonic() - began, cpu() - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="*", type=Path, default=[sample()])
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--height", type=int, default=1080)
+    args = parser.parse_args()
+    print(
+        f"{'clip':<20} {'every':>5} {'pictures':>8} | {'plain s':>8} {'CPU s':>6} | {'ours s':>7} {'CPU s':>6} | ratio"
+    )
+    for clip in args.clips:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            source, made = folder / "source.mp4", folder / "made.mp4"
+            fast = ["-c:v", "libx264", "-preset", "veryfast", "-an"]
+            scale = f"scale=-2:{args.height}:flags=lanczos"
+            run(["-stream_loop", "9", "-t", args.seconds, "-i", clip, "-vf", scale, *fast, "-crf", "12", source])
+            run(["-i", source, "-vf", "unsharp=5:5:0.5", *fast, "-crf", "26", made])
+            compare(made, source)  # models and capabilities are read once
+            for every in (EVERY, 1):
+                theirs = min(cost(lambda: plain(made, source, folder, every)) for _ in range(2))  # noqa: B023 - at once
+                ours = min(cost(lambda: compare(made, source, every=every)) for _ in range(2))  # noqa: B023
+                count = len(compare(made, source, every=every).pictures["psnr"]) * every
+                print(
+                    f"{clip.stem:<20} {every:>5} {count:>8} | {theirs[0]:>8.2f} {theirs[1]:>6.2f} | "
+                    f"{ours[0]:>7.2f} {ours[1]:>6.2f} | {ours[0] / theirs[0]:.2f} wall, {ours[1] / theirs[1]:.2f} CPU"
+                )
+
+
+if __name__ == "__main__":
+    main()
