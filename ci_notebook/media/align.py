@@ -23,7 +23,7 @@ from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.errors import EngineError
 
 SEARCH = 5  # pictures before and after
-LOOK_S = 2.5
+LOOK_S, LONG_LOOK_S = 1.2, 12.0  # the longer one where the first shows nothing, as in a fade from black
 ALIKE = 0.75  # correlation of small grey pictures; sharpened, recoloured or recompressed ones stay above 0.9
 _WIDE = 320  # px, longer side of the pictures that are looked at
 _COMPARED = 96
@@ -64,7 +64,9 @@ def aligned(
     rest = ref.duration_s - start_s
     pair = Pair(out, ref, (start_s, min(rest, length_s) if length_s is not None else rest))
     _refuse_other_length(pair)
-    seen, had = _looks(pair, cancel)
+    seen, had = _looks(pair, LOOK_S, cancel)
+    if not (_even(seen).any() and _even(had).any()):
+        seen, had = _looks(pair, LONG_LOOK_S, cancel)
     if rotate % 90:
         raise _refusal(f"the output shows the source turned by {rotate:g}°, which no pixel survives unchanged")
     known = Place(source=crop, turn=round(rotate) % 360) if crop or rotate % 360 else None
@@ -75,14 +77,8 @@ def aligned(
         if shift.alike > 0.97 and len(found) == 1:
             break
     alike, place, shift = max(found, key=lambda one: one[0])
-    if alike < ALIKE:
-        raise _refusal(
-            f"the pictures of the output are not those of the source (their likeness is {alike:.2f} of 1, and "
-            f"{ALIKE} at least is needed), neither {SEARCH} pictures earlier or later nor in another shape. "
-            "If the output shows a part of the source, say which: start_s, crop"
-        )
+    refuse_unlike(alike)
     offset = shift.pictures or 0
-    # A quarter of the pictures that were looked at must be left when the offset is cut off.
     return replace(pair, place=place, offset=offset)
 
 
@@ -100,6 +96,16 @@ def shift_of(seen: Grey, had: Grey) -> Shift:
     return Shift(best, likeness[best])
 
 
+def refuse_unlike(alike: float) -> None:
+    """Raise `EngineError` when pictures are so little alike that they cannot be the same ones."""
+    if alike < ALIKE:
+        raise _refusal(
+            f"the pictures of the output are not those of the source (their likeness is {alike:.2f} of 1, and "
+            f"{ALIKE} at least is needed), neither {SEARCH} pictures earlier or later nor in another shape. "
+            "If the output shows a part of the source, say which: start_s, crop"
+        )
+
+
 def _refuse_other_length(pair: Pair) -> None:
     length, whole = pair.output.duration_s, pair.stretch[1]
     if abs(length - whole) > max(0.15, (SEARCH + 1) / float(pair.rate)):
@@ -113,7 +119,7 @@ def _refusal(why: str) -> EngineError:
     return EngineError(f"the pair cannot be scored: {why}.", code="InvalidArgument")
 
 
-def _looks(pair: Pair, cancel: threading.Event | None) -> tuple[Grey, Grey]:
+def _looks(pair: Pair, seconds: float, cancel: threading.Event | None) -> tuple[Grey, Grey]:
     """Return the first seconds of both as grey pictures in their own shapes."""
     sizes = [_look_size(side) for side in (pair.output, pair.source)]
     names = ("output.gray", "source.gray")
@@ -123,7 +129,7 @@ def _looks(pair: Pair, cancel: threading.Event | None) -> tuple[Grey, Grey]:
     )
     with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
         ends = [word for i, name in enumerate(names) for word in ("-map", f"[g{i}]", "-f", "rawvideo", name)]
-        run([*pair.inputs(LOOK_S), "-filter_complex", chains, *ends], cwd=Path(folder), cancel=cancel)
+        run([*pair.inputs(seconds), "-filter_complex", chains, *ends], cwd=Path(folder), cancel=cancel)
         seen, had = (_read(Path(folder) / name, size) for name, size in zip(names, sizes, strict=True))
     if not len(seen) or not len(had):
         raise _refusal("one of the two has no pictures there")
@@ -202,7 +208,7 @@ def _refined(pair: Pair, number: int, at: tuple[int, int], *, reach: int) -> tup
     chains = ";".join(f"[{i}:V:0]{timed},{pick}[g{i}]" for i, timed in enumerate(pair.filters()))
     with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
         ends = ["-map", "[g0]", "-f", "rawvideo", "a.gray", "-map", "[g1]", "-f", "rawvideo", "b.gray"]
-        run([*pair.inputs(LOOK_S), "-filter_complex", chains, *ends], cwd=Path(folder))
+        run([*pair.inputs(LONG_LOOK_S), "-filter_complex", chains, *ends], cwd=Path(folder))
         one = _read(Path(folder) / "a.gray", (width, height))[0].astype(np.float64)
         other = _read(Path(folder) / "b.gray", (wide, high))[0].astype(np.float64)
     left, top = max(0, at[0] - reach), max(0, at[1] - reach)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import statistics
 import tempfile
 import threading
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci_notebook.media import look
-from ci_notebook.media.align import SEARCH, Grey, aligned, shift_of
+from ci_notebook.media.align import SEARCH, Grey, aligned, refuse_unlike, shift_of
 from ci_notebook.media.colour import delta_e, lab_of
 from ci_notebook.media.ffmpeg import Progress, capabilities, run
 from ci_notebook.media.pairing import WHOLE, Box, Pair, Place
@@ -98,11 +99,12 @@ def compare(
         raise EngineError(f"the FFmpeg here ({can.version}) has no libvmaf. Use the one of imageio-ffmpeg.")
     pair = aligned(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
     found, drift = _scored(pair, every, on_progress, cancel)
-    if drift and len(set(drift.values())) == 1:  # what was looked at first did not move
+    if len(set(drift.values())) == 1 and any(drift.values()):  # what was looked at first did not move
         pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
         found, drift = _scored(pair, every, on_progress, cancel)
-    if drift:
-        where = ", ".join(f"from {at:.1f} s on by {pair.offset + by:+d}" for at, by in list(drift.items())[:3])
+    if any(drift.values()):
+        changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
+        where = ", ".join(f"from {at:.1f} s on by {pair.offset + drift[at]:+d}" for at in changes[:4])
         raise EngineError(
             f"the pair cannot be scored: their pictures drift apart, {where} pictures. Some were lost or doubled "
             "on the way; score the stretches before and after that by themselves.",
@@ -225,12 +227,15 @@ def _planes(path: Path, size: tuple[int, int], depth: int = 1) -> NDArray[np.uin
 
 
 def _drift(seen: Grey, had: Grey, rate: float, period: int) -> dict[float, int]:
-    found = {}
-    count = min(len(seen), len(had))
-    for number, start in enumerate(range(0, count, _CHECKED)):
+    """Return how pictures are shifted, where that can be told: time in s → pictures. Raises `EngineError` when most stretches show other pictures."""
+    found, likenesses = {}, []
+    for number, start in enumerate(range(0, min(len(seen), len(had)), _CHECKED)):
         stretch = slice(start, start + _CHECKED)
         if len(seen[stretch]) > 2 * SEARCH:
-            shift = shift_of(seen[stretch], had[stretch]).pictures
-            if shift:
-                found[number * period / rate] = shift
+            shift = shift_of(seen[stretch], had[stretch])
+            likenesses.append(shift.alike)
+            if shift.pictures is not None:
+                found[number * period / rate] = shift.pictures
+    if likenesses:
+        refuse_unlike(statistics.median(likenesses))
     return found

@@ -119,3 +119,20 @@ def test_light_that_sdr_cannot_hold_is_refused(source: Path, tmp_path: Path) -> 
     bright = made(tmp_path / "bright.mp4", "setparams=color_trc=smpte2084", source=source)
     with pytest.raises(EngineError, match="light above the white of SDR"):
         compare(bright, source)
+
+
+def test_other_pictures_after_a_common_beginning_are_refused(source: Path, tmp_path: Path) -> None:
+    run(
+        ["-i", source, "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2", "-filter_complex",
+         "[0:v]trim=end=0.9[a];[1:v]trim=start=0.9,setpts=PTS-STARTPTS[b];[a][b]concat,format=yuv420p",
+         "-c:v", "libx264", tmp_path / "mixed.mp4"]
+    )  # fmt: skip
+    with pytest.raises(EngineError, match="cannot be scored"):
+        compare(tmp_path / "mixed.mp4", source)
+
+
+def test_a_fade_from_black_is_looked_past(source: Path, tmp_path: Path) -> None:
+    long = tmp_path / "long.mp4"
+    run(["-i", source, "-vf", "tpad=start=35:color=black", "-c:v", "libx264", "-crf", "12", long])
+    shifted = made(tmp_path / "shifted.mp4", "trim=start_frame=2,setpts=PTS-STARTPTS", source=long)
+    assert aligned(shifted, long).offset == 2
