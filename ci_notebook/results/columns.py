@@ -87,15 +87,33 @@ NOTES: Final = (
 )
 TIMES: Final = (Column("took_s", "number", "From start to end of the job.", "s"),)
 SCORES: Final = (
-    Column("psnr", "number", "PSNR of the luma against the source.", "dB"),
-    Column("ssim", "number", "SSIM of the luma against the source; 1 is equal."),
-    Column("vmaf", "number", "VMAF against the source, 0 to 100; rewards sharpening."),
+    Column("psnr", "number", "PSNR of the luma.", "dB"),
+    Column("ssim", "number", "SSIM of the luma; 1 is equal."),
+    Column("xpsnr", "number", "XPSNR of the luma: PSNR weighted by what the eye sees.", "dB"),
+    Column("vmaf", "number", "VMAF, 0 to 100; rewards sharpening."),
     Column("vmaf_neg", "number", "VMAF without enhancement gain, 0 to 100."),
     Column("vmaf_minus_neg", "number", "What VMAF owes to enhancement gain; large when over-sharpened."),
+    Column("delta_e", "number", "CIEDE2000 of the colours of small areas: 0 is equal, 1 can just be seen."),
     Column("sharpness", "number", "Variance of the Laplacian of the luma; more fine detail gives more."),
     Column("contrast", "number", "RMS of the luma, 0 to 0.5."),
     Column("colourfulness", "number", "Hasler and Süsstrunk: 0 grey, 33 moderate, 82 and more highly colourful."),
     Column("noise", "number", "Immerkær's sigma, of 255; fine texture counts, too."),
+    Column("blockiness", "number", "How much edges of coding blocks stand out."),
+    Column("si", "number", "Spatial information (ITU-T P.910)."),
+    Column("ti", "number", "Temporal information (ITU-T P.910)."),
+)
+_WORSE: Final = (("hmean", "harmonic mean"), ("p5", "5th percentile"), ("worst", "worst picture"))
+# How bad the bad pictures are: `vmaf_p5`. Of colour difference less is better, so its bad end is the other one.
+POOLED: Final = (
+    *(
+        Column(f"{score.name}_{end}", "number", f"{score.name}: {what}.", score.unit)
+        for score in SCORES if score.name in ("psnr", "ssim", "xpsnr", "vmaf", "vmaf_neg") for end, what in _WORSE
+    ),
+    Column("delta_e_p95", "number", "delta_e: 95th percentile."),
+    Column("delta_e_worst", "number", "delta_e: worst picture."),
+)  # fmt: skip
+AGAINST: Final = (
+    Column("score_against", "text", "What scores compare with: the `source` (they tell change) or a `reference`."),
 )
 ENDS: Final = (
     Column(
@@ -110,7 +128,7 @@ def columns() -> tuple[Column, ...]:
     """Return every column in order, hidden ones included."""
     job = [_fact(name, path) for name, path in _JOB]
     made = [_fact(name, path) for name, path in _OUTPUT]
-    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *SCORES, *ENDS)
+    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *AGAINST, *SCORES, *POOLED, *ENDS)
 
 
 @functools.cache

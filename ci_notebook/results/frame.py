@@ -18,7 +18,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.templates import Template
 from ci_notebook.results.blocks import dtype_of, names, of_values, read
-from ci_notebook.results.columns import ENDS, RUN, SCORES, TIMES, Column, by_name, settings
+from ci_notebook.results.columns import AGAINST, ENDS, POOLED, RUN, SCORES, TIMES, Column, by_name, settings
 from ci_notebook.wire.stream import elements
 from ci_notebook.wire.xml import element_of
 
@@ -60,16 +60,25 @@ def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
     | audio_rate_hz | Int64 | Hz | samples a second |
     | audio_channels | Int64 | | channels |
     | took_s | Float64 | s | from start to end of the job |
-    | psnr | Float64 | dB | PSNR of the luma against the source |
-    | ssim | Float64 | | SSIM of the luma against the source |
+    | score_against | string | | `source`: scores tell change; `reference`: they tell fidelity |
+    | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by what the eye sees |
+    | ssim | Float64 | | of the luma; 1 is equal |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
+    | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 can just be seen |
     | sharpness, contrast, colourfulness, noise | Float64 | | of the result by itself; compare at one size only |
+    | blockiness, si, ti | Float64 | | the same: coding blocks, spatial and temporal information |
+    | psnr_hmean, psnr_p5, psnr_worst | Float64 | dB | harmonic mean, 5th percentile and worst picture |
+    | xpsnr_hmean, xpsnr_p5, xpsnr_worst | Float64 | dB | the same |
+    | ssim_hmean, ssim_p5, ssim_worst | Float64 | | the same |
+    | vmaf_hmean, vmaf_p5, vmaf_worst | Float64 | | the same |
+    | vmaf_neg_hmean, vmaf_neg_p5, vmaf_neg_worst | Float64 | | the same |
+    | delta_e_p95, delta_e_worst | Float64 | | 95th percentile and worst picture |
     | cost_cny | Float64 | CNY | price by the list |
     | error | string | | what went wrong outside the job |
 
     Setting columns are `Int64`, `Float64`, `boolean`, `string`, or an ordered `category` of the
     declared choices (`MsSharpen.SharpenLevel`, `Transcode.Video.Codec` …). Scores beyond these
-    follow `noise`, as Float64.
+    follow the last of them, as Float64.
     """
     jobs, runs = [], []
     for one in shown.jobs_detail if isinstance(shown, Response) else shown:
@@ -185,11 +194,12 @@ def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
     for scores in own:
         if "vmaf" in scores and "vmaf_neg" in scores:
             scores.setdefault("vmaf_minus_neg", scores["vmaf"] - scores["vmaf_neg"])
-    declared = [column.name for column in SCORES]
+    declared = [column.name for column in (*SCORES, *POOLED)]
     others = sorted({name for scores in own for name in scores} - set(declared))
     return {
         "run": [run and run.key[:12] for run in runs],
         "clip": [run and run.clip for run in runs],
+        "score_against": [(run and run.score_against) or None for run in runs],
         **{name: [scores.get(name) for scores in own] for name in (*declared, *others)},
         "cost_cny": [run and run.cost_cny for run in runs],
         "error": [(run and run.error) or None for run in runs],
@@ -201,11 +211,11 @@ def _frame(made: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.
     if not prefix.isna().all():
         made["output_key"] = pd.Series(prefix).fillna("").array + made["output_key"]
     took = pd.Series(made["ended"]) - pd.Series(made["started"])
-    for column in (*RUN, *TIMES, *SCORES, *ENDS):
+    for column in (*RUN, *TIMES, *AGAINST, *SCORES, *POOLED, *ENDS):
         made[column.name] = of_values(column, extra.get(column.name) or [None] * count)
     made["took_s"] = took.dt.total_seconds().astype("Float64").array
     order = list(names())
-    place = order.index(SCORES[-1].name) + 1
+    place = order.index(POOLED[-1].name) + 1
     others = [name for name in extra if name not in made]
     for name in others:
         made[name] = of_values(Column(name, "number", ""), extra[name])

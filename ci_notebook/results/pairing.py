@@ -114,16 +114,13 @@ def _difference(
     a, b = (runs[numbers[word]] for word in sides.words)
     first, second = pictures_of(a, sides.on), pictures_of(b, sides.on)
     if first and second and not sides.scale.is_share:
-        if a.every != b.every:
-            return f"one run was scored on every {a.every}th picture, the other on every {b.every}th"
-        if abs(len(first) - len(second)) > SLACK:
-            return f"the runs have {len(first)} and {len(second)} pictures, which do not belong together"
-        return tuple(sides.scale.apart(x, y) for x, y in zip(first, second, strict=False)), a.every
+        apart = tuple(sides.scale.apart(x, y) for x, y in zip(first, second, strict=False))
+        return _mismatch(a, b, len(first), len(second)) or (apart, a.every)
     values = [whole.iloc[numbers[word]] for word in sides.words]
     if any(pd.isna(value) for value in values):
         return f"no {sides.on}"
-    apart = sides.scale.apart(*map(float, values))
-    return f"{sides.on} has no ratio" if np.isnan(apart) else ((apart,), 0)
+    whole_apart = sides.scale.apart(*map(float, values))
+    return f"{sides.on} has no ratio" if np.isnan(whole_apart) else ((whole_apart,), 0)
 
 
 def _unusable(runs: Sequence[Run], numbers: Mapping[str, int], words: tuple[str, str]) -> str:
@@ -133,6 +130,17 @@ def _unusable(runs: Sequence[Run], numbers: Mapping[str, int], words: tuple[str,
         run = runs[numbers[word]]
         if not run.ok:
             return f"the run at {word} failed ({run.error or (f'job {run.state}' if run.state else 'not sent')})"
+    return ""
+
+
+def _mismatch(a: Run, b: Run, first: int, second: int) -> str:
+    """Say why two runs' pictures do not belong together, if so."""
+    if a.score_against != b.score_against:
+        return f"one run was scored against the {a.score_against}, the other against the {b.score_against}"
+    if a.every != b.every:
+        return f"one run was scored on every {a.every}th picture, the other on every {b.every}th"
+    if abs(first - second) > SLACK:
+        return f"the runs have {first} and {second} pictures, which do not belong together"
     return ""
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
-from typing import Any, Final, overload
+from pathlib import Path
+from typing import Any, overload
 
-import numpy as np
 import pandas as pd
 
 from ci_notebook.experiment.record import Run
-from ci_notebook.model.paths import values
-from ci_notebook.results.frame import differing, setting_columns, to_frame, unit_of
-
-# Decimals that mean something: the third digit of a VMAF differs between two machines.
-DECIMALS: Final = {"ssim": 4, "contrast": 3, "sharpness": 1, "cost_cny": 4}
-# Wider is no better: the other scores stand in the frame.
-SHOWN_SCORES: Final = ("psnr", "ssim", "vmaf", "vmaf_neg", "vmaf_minus_neg", "sharpness")
+from ci_notebook.results.files import runs_in, write_frame
+from ci_notebook.results.frame import differing, to_frame
+from ci_notebook.results.report import report
+from ci_notebook.results.table import SETTINGS, counted, table
 
 
 class Runs(Sequence[Run]):
@@ -28,6 +24,17 @@ class Runs(Sequence[Run]):
     def to_frame(self) -> pd.DataFrame:
         """Return one row a run (see `results.frame.to_frame` for the columns)."""
         return to_frame(self._runs)
+
+    def save(self, path: str | Path, *, excel: bool = False) -> Path:
+        """Write the frame as CSV or Parquet, by the ending of `path`, and return it. `read_runs` reads it back.
+
+        With `excel` it is CSV as Excel opens it by a double click, for people and not for reading back.
+        """
+        return write_frame(self.to_frame(), path, excel=excel)
+
+    def report(self, path: str | Path, **more: Any) -> Path:
+        """Write one self-contained HTML file about the runs and return its path. Takes what `results.report` takes."""
+        return report(self._runs, path, **more)
 
     @property
     def failed(self) -> Runs:
@@ -56,71 +63,19 @@ class Runs(Sequence[Run]):
     __hash__ = None  # type: ignore[assignment]  # runs hold scores, which are no constants
 
     def __repr__(self) -> str:
-        over = [name for name in differing(self.to_frame()).columns if name in _SETTINGS] if len(self) > 1 else []
+        over = [name for name in differing(self.to_frame()).columns if name in SETTINGS] if len(self) > 1 else []
         about = f" over {', '.join(over)}" if over else ""
-        return f"<Runs: {self._count()}{about}>"
-
-    def _count(self) -> str:
-        done = sum(run.ok for run in self._runs)
-        failed = len(self.failed)
-        text = f"{done} of {len(self)} succeeded"
-        return f"{text}, {failed} failed" if failed else text
+        return f"<Runs: {counted(self._runs)}{about}>"
 
     def _repr_html_(self) -> str:
-        df = self.to_frame()
-        shown = [*differing(df[["clip", *setting_columns()]]).columns] if len(df) > 1 else ["clip"]
-        facts = [name for name in ("width", "height", "size_bytes", "cost_cny") if df[name].notna().any()]
-        scores = [name for name in SHOWN_SCORES if df[name].notna().any()]
-        heads = [*shown, "state", *facts, *scores]
-        notes = [_note(run) for run in self._runs]
-        if any(notes):
-            heads.append("why")
-        rows = "".join(
-            f"<tr><th scope='row'>{number + 1}</th>"
-            + "".join(_cell(df, name, number, notes[number]) for name in heads)
-            + "</tr>"
-            for number in range(len(df))
-        )
-        head = "".join(f"<th scope='col'>{escape(_head(name))}</th>" for name in heads)
-        caption = f"<b>{escape(self._count())}</b>{self._alike(set(shown))}"
-        return (
-            f"<table><caption style='text-align:left'>{caption}</caption>"
-            f"<thead><tr><th scope='col'>#</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-    def _alike(self, shown: set[str]) -> str:
-        """Say what is set alike in all runs."""
-        if not self._runs:
-            return ""
-        common = {path: value for path, value in values(self._runs[0].setting).items() if path not in shown}
-        return escape("; the same in all: " + ", ".join(f"{k} {v}" for k, v in common.items())) if common else ""
+        return table(self._runs)
 
 
-_SETTINGS: Final = frozenset(setting_columns())
+def read_runs(path: str | Path) -> Runs:
+    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV or Parquet.
 
-
-def _note(run: Run) -> str:
-    if run.error:
-        return run.error
-    return f"{run.job.code}: {run.job.message}" if run.job and run.state == "Failed" else ""
-
-
-def _head(name: str) -> str:
-    unit = unit_of(name)
-    return f"{name} [{unit}]" if unit else name
-
-
-def _cell(df: pd.DataFrame, name: str, number: int, note: str) -> str:
-    """Return a table cell: numbers stand right, words left."""
-    value: Any = note if name == "why" else df[name].iloc[number]
-    if isinstance(value, str):
-        return f"<td style='text-align:left'>{escape(value)}</td>"
-    if pd.isna(value):
-        auto = df["auto"].iloc[number]
-        is_auto = not pd.isna(auto) and name in str(auto).split("; ")
-        word = "AUTO" if is_auto else "left out" if name in _SETTINGS else ""
-        return f"<td style='text-align:left'><em>{word}</em></td>"
-    if isinstance(value, (bool, np.bool_)):
-        return f"<td style='text-align:left'>{str(bool(value)).lower()}</td>"
-    text = f"{value:.{DECIMALS.get(name, 2)}f}" if isinstance(value, float) and name not in _SETTINGS else f"{value}"
-    return f"<td style='text-align:right'>{text}</td>"
+    A journal gives all that is known. A saved frame has no values of single pictures and no outputs,
+    and what was `unlisted` is gone; the frame of what is read is otherwise the frame that was
+    written. Raises `FileNotFoundError`.
+    """
+    return Runs(runs_in(Path(path)))

@@ -13,9 +13,9 @@ many pictures it has. With one clip it is about that clip.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, overload
+from typing import Any, Final
 
 import pandas as pd
 
@@ -25,116 +25,14 @@ from ci_notebook.results.frame import differing, resolve_column, setting_columns
 from ci_notebook.results.paired import Estimate, of_clips, of_pictures
 from ci_notebook.results.pairing import ClipDifference, Pairs, pair
 from ci_notebook.results.scales import Scale, scale_of
-from ci_notebook.results.verdict_words import card, sentence
+from ci_notebook.results.varied import varying
+from ci_notebook.results.verdict_record import Answer, Verdict, Verdicts
 from ci_notebook.results.words import all_words, in_words, word_of
 
-Answer = Literal["better", "worse", "higher", "lower", "no difference worth having", "undecided", "refused"]
+__all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
 
 # Fewer of one clip say nothing of how much neighbours resemble each other.
 LEAST_PICTURES: Final = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What a comparison came to; `second` against `first`.
-
-    `effect`, `low` and `high` are the mean difference, second minus first, and its interval at
-    `level`, in the score's unit, or in per cent where `is_share`; `probability` is that of `second`
-    being better (where neither way is better: higher). They are None when `answer` is `refused`;
-    `why` then says for what reason. `clips` are the clips' own mean differences. `alone` is the
-    interval for these clips alone, pictures counted. `independent` is how many independent values
-    would tell as much. `compared` is the number of comparisons that were corrected for.
-    """
-
-    parameter: str
-    first: str
-    second: str
-    on: str
-    answer: Answer
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    probability: float | None = None
-    same: float | None = None
-    level: float = 0.95
-    worth: float = 0.0
-    is_share: bool = False
-    unit: str = ""
-    better: Literal["higher", "lower", ""] = ""
-    clips: tuple[tuple[str, float], ...] = ()
-    pictures: int = 0
-    independent: float | None = None
-    alone: tuple[float, float] | None = None
-    over: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    why: str = ""
-    compared: int = 1
-
-    @property
-    def is_sure(self) -> bool:
-        """True when the data answer the question, whichever way."""
-        return self.answer not in ("undecided", "refused")
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in plain words, with its numbers."""
-        return sentence(self)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row with the numbers (see `Verdicts.to_frame`)."""
-        return Verdicts([self]).to_frame()
-
-    def __repr__(self) -> str:
-        return f"<Verdict: {self.sentence}>"
-
-    def _repr_html_(self) -> str:
-        return card(self)
-
-
-class Verdicts(Sequence[Verdict]):
-    """Several verdicts, in the order they were asked for."""
-
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self._verdicts = tuple(verdicts)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a verdict: parameter, first, second, on, answer, then its numbers.
-
-        `effect`, `low`, `high`, `probability`, `same`, `level`, `worth` and `independent` are Float64,
-        `clips`, `pictures` and `compared` Int64, the others strings.
-        """
-        texts = ("parameter", "first", "second", "on", "answer", "unit", "why")
-        numbers = ("effect", "low", "high", "probability", "same", "level", "worth", "independent")
-        made: dict[str, Any] = {name: pd.array([getattr(v, name) for v in self], dtype="string") for name in texts}
-        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Float64") for name in numbers}
-        made["clips"] = pd.array([len(v.clips) for v in self], dtype="Int64")
-        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Int64") for name in ("pictures", "compared")}
-        order = (*texts[:5], *numbers[:6], "worth", "unit", "clips", "pictures", "independent", "compared", "why")
-        return pd.DataFrame({name: made[name] for name in order})
-
-    @overload
-    def __getitem__(self, index: int) -> Verdict: ...
-    @overload
-    def __getitem__(self, index: slice) -> Verdicts: ...
-    def __getitem__(self, index: int | slice) -> Verdict | Verdicts:
-        return Verdicts(self._verdicts[index]) if isinstance(index, slice) else self._verdicts[index]
-
-    def __len__(self) -> int:
-        return len(self._verdicts)
-
-    def __iter__(self) -> Iterator[Verdict]:
-        return iter(self._verdicts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Verdicts) and self._verdicts == other._verdicts
-
-    __hash__ = None  # type: ignore[assignment]  # a list of results, not a key
-
-    def __repr__(self) -> str:
-        return "<Verdicts:" + "".join(f"\n  {one.sentence}" for one in self._verdicts) + ">"
-
-    def _repr_html_(self) -> str:
-        return "<div>" + "".join(one._repr_html_() for one in self._verdicts) + "</div>"
 
 
 def verdict(
@@ -179,24 +77,37 @@ def verdicts(
     """
     question = _Question.of(list(runs), parameter, on, worth)
     wanted = list(values) or question.values()
-    firsts = [baseline] if baseline is not ... else []
-    pairs = [(b, v) for b in firsts for v in wanted if word_of(v) != word_of(b)] or list(
-        itertools.combinations(wanted, 2)
-    )
-    found = [question.pair(a, b) for a, b in pairs]
-    judged = [question.judge(word_of(a), word_of(b), two, level) for (a, b), two in zip(pairs, found, strict=True)]
-    order = sorted(
-        (number for number, one in enumerate(judged) if one.answer != "refused"),
-        key=lambda number: _doubt(judged[number]),
-    )
+    pairs = itertools.combinations(wanted, 2) if baseline is ... else ((baseline, other) for other in wanted)
+    return _corrected([(question, a, b) for a, b in pairs if word_of(a) != word_of(b)], level)
+
+
+def all_verdicts(runs: Iterable[Run], *, on: str, level: float = 0.95, most: int = 12) -> Verdicts:
+    """Return a verdict for every value of every varied parameter against its lowest, corrected for all of them.
+
+    Only the first `most` are made: every further one makes the others less sure.
+    """
+    listed = list(runs)
+    asked = []
+    for path in varying(to_frame(listed)):
+        question = _Question.of(listed, path, on, None)
+        baseline, *others = question.values()
+        asked += [(question, baseline, other) for other in others]
+    return _corrected(asked[:most], level)
+
+
+def _corrected(asked: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
+    """Judge by Holm's steps: the surest at 1 - (1 - level) / n, the next at / (n - 1), until one is not sure."""
+    found = [(question, word_of(a), word_of(b), question.pair(a, b)) for question, a, b in asked]
+    judged = [question.judge(a, b, two, level) for question, a, b, two in found]
+    order = [number for number, one in enumerate(judged) if one.answer != "refused"]
+    order.sort(key=lambda number: _doubt(judged[number]))
     strict, going = len(order), True
     for place, number in enumerate(order):
         if going:
             strict = len(order) - place
-        (a, b), one = pairs[number], found[number]
-        again = question.judge(word_of(a), word_of(b), one, 1 - (1 - level) / strict)
-        judged[number] = replace(again, compared=len(order))
-        going = going and _excludes_zero(again)
+        question, a, b, two = found[number]
+        judged[number] = replace(question.judge(a, b, two, 1 - (1 - level) / strict), compared=len(order))
+        going = going and _excludes_zero(judged[number])
     return Verdicts(judged)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ci_notebook.results.words import LEFT_OUT, count, listed, number
 
 if TYPE_CHECKING:
-    from ci_notebook.results.verdict import Verdict
+    from ci_notebook.results.verdict_record import Verdict
 
 
 def sentence(one: Verdict) -> str:
@@ -109,8 +109,9 @@ def card(one: Verdict) -> str:
 
 
 def _headline(one: Verdict) -> str:
-    said = {"refused": "Cannot be judged.", "undecided": "Undecided.", "no difference worth having": "No difference."}
-    return said.get(one.answer, f"{one.second}: {one.answer}.")
+    second = _name(one, one.second)
+    said = {"refused": "cannot be judged", "no difference worth having": "no difference"}
+    return f"{second[:1].upper()}{second[1:]}: {said.get(one.answer, one.answer)}."
 
 
 def _legend(one: Verdict) -> str:

@@ -149,10 +149,10 @@ def test_a_run_adds_its_own_facts_and_its_own_setting():
 
 
 def test_further_scores_stand_beside_the_declared_ones():
-    df = to_frame([run(scores={"xpsnr": 1.5}), run()])
-    place = list(df.columns).index("noise")
-    assert df.columns[place + 1] == "xpsnr"
-    assert df["xpsnr"].tolist() == [1.5, pd.NA]
+    df = to_frame([run(scores={"niqe": 1.5}), run()])
+    place = list(df.columns).index("delta_e_worst")
+    assert df.columns[place + 1] == "niqe"
+    assert df["niqe"].tolist() == [1.5, pd.NA]
 
 
 def test_differing_shows_what_differs_and_no_ids():
@@ -177,7 +177,7 @@ def test_a_column_is_found_by_its_ending():
 def test_a_frame_survives_parquet_and_csv(tmp_path):
     odd = done(2, level="loud", bitrate="auto").replace("<Message/>", '<Message>no "luck", NA\nhere</Message>')
     df = frame_of(done(1), odd, "<JobsDetail><State>Running</State><StartTime>-</StartTime></JobsDetail>")
-    for extra in (df, df.iloc[:0], to_frame([run(scores={"xpsnr": 1.25})])):
+    for extra in (df, df.iloc[:0], to_frame([run(scores={"niqe": 1.25})])):
         extra.to_parquet(tmp_path / "f.parquet")
         same(read_frame(tmp_path / "f.parquet"), extra)
         extra.to_csv(tmp_path / "f.csv", index=False)

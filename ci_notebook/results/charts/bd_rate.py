@@ -28,9 +28,9 @@ from ci_notebook.results.charts.style import (
     label,
     number_column,
     once,
-    short,
 )
 from ci_notebook.results.frame import resolve_column
+from ci_notebook.results.varied import short
 from ci_notebook.results.words import all_words, count, in_words, number, word_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -19,10 +19,10 @@ from ci_notebook.results.charts.style import (
     number_column,
     numbered,
     once,
-    setting_labels,
 )
 from ci_notebook.results.frame import unit_of
 from ci_notebook.results.scales import scale_of
+from ci_notebook.results.varied import setting_labels
 from ci_notebook.results.words import count, number
 
 

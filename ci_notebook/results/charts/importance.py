@@ -14,10 +14,9 @@ from ci_notebook.results.charts.style import (
     frame_of,
     number_column,
     once,
-    short,
-    varying,
 )
 from ci_notebook.results.frame import unit_of
+from ci_notebook.results.varied import short, varying
 from ci_notebook.results.words import in_words, number
 
 REST = "together, and the rest"

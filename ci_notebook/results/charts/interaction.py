@@ -19,9 +19,9 @@ from ci_notebook.results.charts.style import (
     label,
     number_column,
     once,
-    short,
 )
 from ci_notebook.results.frame import resolve_column, unit_of
+from ci_notebook.results.varied import short
 from ci_notebook.results.words import all_words, in_words, number
 
 

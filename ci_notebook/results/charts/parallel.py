@@ -24,10 +24,9 @@ from ci_notebook.results.charts.style import (
     label,
     number_column,
     once,
-    setting_labels,
-    varying,
 )
 from ci_notebook.results.frame import resolve_column, unit_of
+from ci_notebook.results.varied import setting_labels, varying
 from ci_notebook.results.words import all_words, count, in_words, number
 
 

@@ -21,11 +21,10 @@ from ci_notebook.results.charts.style import (
     number_column,
     numbered,
     once,
-    setting_labels,
-    short,
 )
 from ci_notebook.results.frame import resolve_column, unit_of
 from ci_notebook.results.scales import scale_of
+from ci_notebook.results.varied import setting_labels, short
 from ci_notebook.results.words import count, in_words, number
 
 

@@ -26,10 +26,10 @@ from ci_notebook.results.charts.style import (
     number_column,
     once,
     runs_of,
-    varying,
 )
 from ci_notebook.results.frame import resolve_column, unit_of
 from ci_notebook.results.pairing import pictures_of
+from ci_notebook.results.varied import varying
 from ci_notebook.results.words import AUTO, LEFT_OUT, count, in_words, number, order_of, word_of
 
 _NAMED: Final = {

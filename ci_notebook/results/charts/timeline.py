@@ -7,7 +7,8 @@ from typing import Final
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ci_notebook.results.charts.style import COLORS, Data, axes_or_new, described, frame_of, once, setting_labels
+from ci_notebook.results.charts.style import COLORS, Data, axes_or_new, described, frame_of, once
+from ci_notebook.results.varied import setting_labels
 from ci_notebook.results.words import count, number
 
 _LOOK: Final = {

@@ -19,11 +19,11 @@ from ci_notebook.results.charts.style import (
     highest,
     label,
     legend_aside,
-    setting_labels,
 )
 from ci_notebook.results.frame import to_frame, unit_of
 from ci_notebook.results.pairing import pictures_of
 from ci_notebook.results.scales import scale_of
+from ci_notebook.results.varied import setting_labels
 from ci_notebook.results.words import number
 
 
@@ -42,7 +42,7 @@ def compute_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) 
         values = pictures_of(run, on)
         if not values:
             continue
-        step = max(1, run.every) if on not in ("psnr", "ssim") else 1
+        step = max(1, run.every)
         numbers = [step * at for at in range(len(values))]
         fps = df["fps"].iloc[place]
         series = f"{run.clip}, {setting}" if clips else str(setting)
