@@ -28,7 +28,7 @@ from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
 from ci_notebook.model.paths import values
-from ci_notebook.model.requests import enhance_request
+from ci_notebook.model.requests import enhance_request, extract_request
 from ci_notebook.results.pictures import Picture, Pictures
 from ci_notebook.results.runs import Runs
 from ci_notebook.widgets.progress import Progress
@@ -145,16 +145,15 @@ class Lab:
                 path, key or f"input/{path.name}", on_progress=lambda done, total: progress.update(done)
             )
 
-    def request(self, clip: Clip | str, setting: VideoEnhance | None = None, **more: Any) -> Request:
+    def request(self, clip: Clip | Job | str, setting: VideoEnhance | None = None, **more: Any) -> Request:
         """Return the request that `submit` would send, without sending it. Takes what `submit` takes."""
-        key = clip if isinstance(clip, str) else clip.key
-        return enhance_request(key, setting, bucket=self.bucket, region=self.region, **more)
+        return enhance_request(_key_of(clip), setting, bucket=self.bucket, region=self.region, **more)
 
     def xml(self, setting: VideoEnhance) -> str:
         """Return the XML of a setting, as it stands in a request."""
         return dumps(setting, pretty=True).decode().partition("\n")[2]
 
-    def submit(self, clip: Clip | str, setting: VideoEnhance | None = None, **more: Any) -> Job:
+    def submit(self, clip: Clip | Job | str, setting: VideoEnhance | None = None, **more: Any) -> Job:
         """Send one job and return it. On the cloud it costs money.
 
         `more` are the other parts of a request by name: `output_key`, `template_id`, `watermark`,
@@ -163,6 +162,10 @@ class Lab:
         Raises `ParameterError` before anything is sent, and `ServiceError`.
         """
         return self._job(self.client.submit(self.request(clip, setting, **more)))
+
+    def extract_digital_watermark(self, video: Clip | Job | str) -> Job:
+        """Send the job that reads a hidden text back; when it is done, `job.hidden_text` says what was found."""
+        return self._job(self.client.submit(extract_request(_key_of(video))))
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id. Raises `NotFound`."""
@@ -269,16 +272,21 @@ class Lab:
     def _picture(self, video: Clip | Job | str, at_s: float, width_px: int) -> Picture:
         if isinstance(video, Job):
             asked = values(video.setting) if video.setting else {}
-            key, what = video.output_key, ", ".join(f"{path} {value}" for path, value in asked.items()) or "result"
+            what = ", ".join(f"{path} {value}" for path, value in asked.items()) or "result"
         else:
-            key, what = (video, Path(video).name) if isinstance(video, str) else (video.key, video.name)
-        return Picture(self.client.snapshot(key, at_s, width=width_px), f"{what} at {at_s:g} s")
+            what = Path(video).name if isinstance(video, str) else video.name
+        return Picture(self.client.snapshot(_key_of(video), at_s, width=width_px), f"{what} at {at_s:g} s")
 
     @staticmethod
     def _middle(detail: JobsDetail) -> float:
         info = detail.operation.media_info if detail.operation else None
         duration = info.format.duration if info and info.format else None
         return round(duration / 2, 1) if isinstance(duration, float) else 0.0
+
+
+def _key_of(video: Clip | Job | str) -> str:
+    """Return the key of a video: a clip's own, or that of what a job made."""
+    return video if isinstance(video, str) else video.output_key if isinstance(video, Job) else video.key
 
 
 @contextlib.contextmanager

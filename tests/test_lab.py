@@ -168,3 +168,11 @@ def test_facts_and_pictures_of_a_stored_video_come_by_either_call(lab: ci.Lab, c
     assert stored.object == "pictures/a.png"
     assert client.read("pictures/a.png") == client.snapshot(clip.key, 0.2, width=160, format="png")
     assert client.snapshot(clip.key, 0.2, mode="keyframe") != client.snapshot(clip.key, 0.2)
+
+
+def test_a_hidden_text_is_read_back_by_a_job_of_its_own(lab: ci.Lab) -> None:
+    hidden = ci.DigitalWatermark(message="lesson-3", type="Text", version="V1")
+    marked = lab.submit(lab.upload(ci.sample()), ci.VideoEnhance(), digital_watermark=hidden).wait()
+    assert marked.detail.operation.digital_watermark.state == "Success"  # type: ignore[union-attr]
+    assert lab.extract_digital_watermark(marked).wait().hidden_text == "lesson-3"
+    assert lab.extract_digital_watermark("input/city.mp4").wait().hidden_text == ""

@@ -66,6 +66,13 @@ class Job:
         """The key of what was made; empty until the job is done."""
         return next(iter(self.detail.output_keys), "")
 
+    @property
+    def hidden_text(self) -> str:
+        """What an ExtractDigitalWatermark job has read; empty where there was nothing, or it is not done."""
+        operation = self.detail.operation
+        read = operation.extract_digital_watermark if operation else None
+        return (read.message or "") if read else ""
+
     def refresh(self) -> Self:
         """Read the job again."""
         self.detail = self._client.job(self.id)[0]

@@ -9,6 +9,7 @@ from typing import Any
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.jobs import Input, Operation, Output, Request
 from ci_notebook.model.node import parts
+from ci_notebook.model.watermark import ExtractDigitalWatermark
 
 
 def enhance_request(
@@ -39,3 +40,17 @@ def enhance_request(
     operation = dataclasses.replace(Operation(video_enhance=setting, output=output), **inside)
     request = Request(tag="VideoEnhance", input=Input(object=key), operation=operation)
     return dataclasses.replace(request, **{name: more[name] for name in around})
+
+
+def extract_request(key: str) -> Request:
+    """Return the request that reads a hidden text back from the object `key` (§5.6); it makes no object.
+
+    >>> extract_request("output/a.mp4").tag
+    'ExtractDigitalWatermark'
+    """
+    wanted = ExtractDigitalWatermark(type="Text", version="V1")
+    return Request(
+        tag="ExtractDigitalWatermark",
+        input=Input(object=key),
+        operation=Operation(extract_digital_watermark=wanted),
+    )
