@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ci_notebook.client.credentials import Credentials
     from ci_notebook.client.job import Job
     from ci_notebook.client.objects import Clip
-    from ci_notebook.experiment.sweep import Sweep, grid
+    from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs
     from ci_notebook.lab import Lab, connect
     from ci_notebook.media.samples import sample
     from ci_notebook.model.enhance import (
@@ -52,9 +52,22 @@ if TYPE_CHECKING:
         Video,
     )
     from ci_notebook.model.watermark import DigitalWatermark, Image, Text, Watermark
-    from ci_notebook.results.charts import compute_response, plot_response
-    from ci_notebook.results.frame import differing, to_frame
-    from ci_notebook.results.runs import Runs
+    from ci_notebook.results.charts import (
+        compute_response,
+        plot_bd_rate,
+        plot_gain,
+        plot_importance,
+        plot_interaction,
+        plot_needle,
+        plot_parallel,
+        plot_pareto,
+        plot_response,
+        plot_timeline,
+        plot_trace,
+    )
+    from ci_notebook.results.frame import differing, read_frame, read_jobs, to_frame
+    from ci_notebook.results.runs import Runs, read_runs
+    from ci_notebook.results.verdict import all_verdicts, verdict, verdicts
     from ci_notebook.widgets.panel import EnhancePanel
 
 __version__ = "0.1.0"
@@ -63,7 +76,7 @@ _HOME = {
     "client.credentials": ("Credentials",),
     "client.job": ("Job",),
     "client.objects": ("Clip",),
-    "experiment.sweep": ("Sweep", "grid"),
+    "experiment.sweep": ("Sweep", "grid", "one_at_a_time", "pairs"),
     "lab": ("Lab", "connect"),
     "media.samples": ("sample",),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
@@ -84,9 +97,22 @@ _HOME = {
         "Video",
     ),
     "model.watermark": ("DigitalWatermark", "Image", "Text", "Watermark"),
-    "results.charts": ("compute_response", "plot_response"),
-    "results.frame": ("differing", "to_frame"),
-    "results.runs": ("Runs",),
+    "results.charts": (
+        "compute_response",
+        "plot_bd_rate",
+        "plot_gain",
+        "plot_importance",
+        "plot_interaction",
+        "plot_needle",
+        "plot_parallel",
+        "plot_pareto",
+        "plot_response",
+        "plot_timeline",
+        "plot_trace",
+    ),
+    "results.frame": ("differing", "read_frame", "read_jobs", "to_frame"),
+    "results.runs": ("Runs", "read_runs"),
+    "results.verdict": ("all_verdicts", "verdict", "verdicts"),
     "widgets.panel": ("EnhancePanel",),
 }
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -131,13 +157,30 @@ __all__ = [
     "VideoEnhance",
     "WaitTimedOut",
     "Watermark",
+    "all_verdicts",
     "compute_response",
     "connect",
     "differing",
     "grid",
+    "one_at_a_time",
+    "pairs",
+    "plot_bd_rate",
+    "plot_gain",
+    "plot_importance",
+    "plot_interaction",
+    "plot_needle",
+    "plot_parallel",
+    "plot_pareto",
     "plot_response",
+    "plot_timeline",
+    "plot_trace",
+    "read_frame",
+    "read_jobs",
+    "read_runs",
     "sample",
     "to_frame",
+    "verdict",
+    "verdicts",
 ]
 
 

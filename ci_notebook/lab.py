@@ -8,7 +8,6 @@ import secrets
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import platformdirs
@@ -23,7 +22,10 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.client.transport import AddressTransport, WSGITransport
 from ci_notebook.client.watch import Watch
 from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.quote import Estimate, estimate
+from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.settings import Setting
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
@@ -38,20 +40,18 @@ from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
     from ci_notebook.engine.app import Engine
+    from ci_notebook.media.score import Scores
 
 # The embedded engine's bucket. The APPID is the one of the API's own examples.
 BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+# The cloud's default limit for media processing (§14.1).
+CALLS_A_SECOND = 10
 
 
 def connect(
-    bucket: str | None = None,
-    *,
-    region: str | None = None,
-    credentials: Credentials | None = None,
-    endpoint: str | None = None,
-    home: Path | str | None = None,
-    workers: int = 2,
-) -> Lab:
+    bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
+    endpoint: str | None = None, home: Path | str | None = None, workers: int = 2,
+) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
 
     `region` is required with a bucket (`ap-chongqing`). Keys come from `credentials` or from where
@@ -199,30 +199,41 @@ class Lab:
         found = self.engine.messages(name, region=region, reader=reader)
         return [job for message in found for job in read_notice(message.body)]
 
+    def price(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Estimate:
+        """Return what running the settings on the clips would cost on the cloud, by its published list, job by job."""
+        listed = [clips] if isinstance(clips, Clip) else list(clips)
+        infos = {clip.key: self.client.video_info(clip.key) for clip in listed}
+        wanted = list(settings)
+        return estimate((clip.name, infos[clip.key], setting) for clip in listed for setting in wanted)
+
     def run(
-        self,
-        clips: Clip | Iterable[Clip],
-        settings: Iterable[VideoEnhance],
-        *,
-        workers: int = 4,
-        scores: bool = True,
-        force: bool = False,
-    ) -> Runs:
+        self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
+        workers: int = 4, scores: bool = True, reference: Clip | None = None,
+        force: bool = False, retry_failed: bool = False,
+    ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return what came of each, failed ones included.
 
         Up to `workers` jobs are under way at once. A run that was already paid for is not sent again
-        unless `force`. Ctrl-C keeps what is done; the same call goes on from there.
+        unless `force`, or `retry_failed` if its job failed. `budget` (CNY) is checked before anything is
+        sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
+        true picture that the clip was spoilt from. Ctrl-C keeps what is done; the same call goes on from there.
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         wanted = list(settings)
-        with Progress(f"Running {len(listed) * len(wanted)} jobs", total=1) as progress:
+        count = len(listed) * len(wanted)
+        with Progress(f"Running {count} job{'' if count == 1 else 's'}", total=1) as progress:
             done = run_all(
                 self.client, listed, wanted,
-                journal=self.journal, cache=self.cache_dir, workers=workers, force=force,
-                measure=_measure if scores else None, service=self._service(),
+                journal=self.journal, cache=self.cache_dir, workers=workers, force=force, retry_failed=retry_failed,
+                budget=budget, reference=reference, measure=_measure if scores else None, service=self._service(),
+                rate_per_s=None if self.engine else CALLS_A_SECOND,
                 on_progress=lambda event: progress.update(event.share, event.note),
             )  # fmt: skip
-        return Runs(done)
+        return self._shown(done, {clip.name: clip.path for clip in listed if clip.path})
+
+    def runs(self) -> Runs:
+        """Return every run of this lab's journal, from earlier sessions and other kernels too."""
+        return self._shown(self.journal.runs(), {})
 
     def look(self, *videos: Clip | Job | str, at_s: float | Iterable[float] = 0.0, width_px: int = 320) -> Pictures:
         """Return pictures of clips and of what jobs made, at one or several times, side by side."""
@@ -252,9 +263,7 @@ class Lab:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *broken: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -263,6 +272,9 @@ class Lab:
 
     def _job(self, detail: JobsDetail) -> Job:
         return Job(self.client, detail, bar=_bar)
+
+    def _shown(self, runs: Iterable[Run], sources: Mapping[str, Path]) -> Runs:
+        return Runs(runs, snapshot=_snapshot, sources=sources)
 
     def _service(self) -> str:
         """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
@@ -295,7 +307,13 @@ def _bar(job: Job) -> Iterator[Callable[[Job], None]]:
         yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
 
 
-def _measure(output: Path, source: Path, /, **more: Any) -> Mapping[str, float]:
-    from ci_notebook.media.score import measure  # lazy: the thin client installs without numpy and PyAV
+def _snapshot(video: Path, at_s: float, width_px: int) -> bytes:
+    from ci_notebook.media.snapshot import encode_picture, picture  # lazy, as below
 
-    return measure(output, source, **more)
+    return encode_picture(picture(video, at_s, width=width_px), "jpg")
+
+
+def _measure(output: Path, source: Path, /, **more: Any) -> Scores:
+    from ci_notebook.media.score import scores  # lazy: the thin client installs without numpy and PyAV
+
+    return scores(output, source, **more)

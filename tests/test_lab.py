@@ -176,3 +176,16 @@ def test_a_hidden_text_is_read_back_by_a_job_of_its_own(lab: ci.Lab) -> None:
     assert marked.detail.operation.digital_watermark.state == "Success"  # type: ignore[union-attr]
     assert lab.extract_digital_watermark(marked).wait().hidden_text == "lesson-3"
     assert lab.extract_digital_watermark("input/city.mp4").wait().hidden_text == ""
+
+
+def test_runs_are_priced_budgeted_judged_reported_and_found_again(lab: ci.Lab, clip: ci.Clip, tmp_path: Path) -> None:
+    sweep = ci.grid(None, SharpenLevel=[0, 6])
+    assert lab.price(clip, sweep).total > 0
+    with pytest.raises(ci.BudgetExceeded):
+        lab.run(clip, sweep, budget=0.000001, force=True)
+    runs = lab.run(clip, sweep, budget=1)
+    assert "3 pictures" in str(ci.verdict(runs, "SharpenLevel", 0, 6, on="vmaf_neg")), "too few to judge"
+    page = runs.report(tmp_path / "report.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") >= 2
+    assert "http://" not in page and "https://" not in page
+    assert {run.key for run in runs} <= {run.key for run in lab.runs()}

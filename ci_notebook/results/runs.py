@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -11,15 +11,21 @@ import pandas as pd
 from ci_notebook.experiment.record import Run
 from ci_notebook.results.files import runs_in, write_frame
 from ci_notebook.results.frame import differing, to_frame
-from ci_notebook.results.report import report
+from ci_notebook.results.report import Snapshot, report
 from ci_notebook.results.table import SETTINGS, counted, table
 
 
 class Runs(Sequence[Run]):
-    """Runs in the order they were asked for."""
+    """Runs in the order they were asked for.
 
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self._runs = tuple(runs)
+    `snapshot` takes a picture of a local file for the report, `sources` maps a clip's name to its
+    file; a lab gives both, and without them a report has no pictures.
+    """
+
+    def __init__(
+        self, runs: Iterable[Run], *, snapshot: Snapshot | None = None, sources: Mapping[str, Path] | None = None
+    ) -> None:
+        self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a run (see `results.frame.to_frame` for the columns)."""
@@ -34,19 +40,22 @@ class Runs(Sequence[Run]):
 
     def report(self, path: str | Path, **more: Any) -> Path:
         """Write one self-contained HTML file about the runs and return its path. Takes what `results.report` takes."""
-        return report(self._runs, path, **more)
+        return report(self._runs, path, **{"snapshot": self._snapshot, "sources": self._sources, **more})
+
+    def _with(self, runs: Iterable[Run]) -> Runs:
+        return Runs(runs, snapshot=self._snapshot, sources=self._sources)
 
     @property
     def failed(self) -> Runs:
         """The runs whose job failed, or around which something went wrong."""
-        return Runs(run for run in self._runs if run.is_over and not run.ok)
+        return self._with(run for run in self._runs if run.is_over and not run.ok)
 
     @overload
     def __getitem__(self, index: int) -> Run: ...
     @overload
     def __getitem__(self, index: slice) -> Runs: ...
     def __getitem__(self, index: int | slice) -> Run | Runs:
-        return Runs(self._runs[index]) if isinstance(index, slice) else self._runs[index]
+        return self._with(self._runs[index]) if isinstance(index, slice) else self._runs[index]
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -55,7 +64,7 @@ class Runs(Sequence[Run]):
         return iter(self._runs)
 
     def __add__(self, other: Iterable[Run]) -> Runs:
-        return Runs((*self._runs, *other))
+        return self._with((*self._runs, *other))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Runs) and self._runs == other._runs
