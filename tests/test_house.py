@@ -21,7 +21,7 @@ MAY: dict[str, set[str]] = {
     "client": {"model", "wire", "httpx"},
     "media": {"model", "imageio_ffmpeg", "av", "numpy", "PIL"},
     "engine": {"model", "wire", "media", "waitress", "numpy", "lxml", "PIL", "onnxruntime"},
-    "experiment": {"model", "wire", "client", "media"},
+    "experiment": {"model", "wire", "client", "media", "optuna"},
     "results": {"model", "wire", "experiment", "pandas", "matplotlib", "numpy", "lxml"},
     "widgets": {"model", "ipywidgets", "anywidget", "traitlets", "IPython"},
 }

@@ -72,6 +72,7 @@ class Entry:
     mark: str
     created_at: float
     owner: str = ""
+    service: str = ""
 
 
 class Journal:
@@ -245,7 +246,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,
     )  # fmt: skip
-    return Entry(run, row["phase"], row["mark"], row["created_at"], row["owner"])
+    return Entry(run, row["phase"], row["mark"], row["created_at"], row["owner"], row["service"])
 
 
 def _text(node: Node) -> str:

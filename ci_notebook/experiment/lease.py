@@ -20,7 +20,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_FORGOTTEN_S: Final = 3600.0
+_FORGOTTEN_S: Final = 60.0
 
 
 class Lease:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.waiting import IDS_A_CALL, OUT_OF_REACH, PATIENCE_S, pause_s
-from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.journal import Entry, Journal
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.outcome import Measure, Outcomes
 from ci_notebook.experiment.price import MAINLAND, PriceList, refuse_over
@@ -47,6 +47,11 @@ _PASSING = (*OUT_OF_REACH, SubmissionUnclear)
 _SKEW = dt.timedelta(minutes=20)
 
 
+# How long a request may be on its way after its sender has died, and how old it is when it surely is not any more.
+SETTLE_S = 5.0
+_LONG_AGO = dt.timedelta(minutes=10)
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C stopped a sweep; it says how far that came and how it goes on."""
 
@@ -73,6 +78,7 @@ def run_all(
     budget: float | None = None,
     forecast: Forecast | None = None,
     patience_s: float = PATIENCE_S,
+    settle_s: float = SETTLE_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Run]:
     """Run every setting on every clip, and return a run each, failed ones included: clip by clip, setting by setting.
@@ -85,7 +91,8 @@ def run_all(
     `budget`, in the currency of `prices`, is checked before anything is sent, and `on_price` told what
     will be sent, with `forecast` telling the output's shape. `service` names what is behind the client,
     so that runs of two services are not taken for each other. A service out of reach is borne for
-    `patience_s` seconds.
+    `patience_s` seconds. What a process that died was sending may still be on its way: it is looked for
+    `settle_s` seconds later, and only then sent again.
 
     Ctrl-C (as `Interrupted`), and `cancel` from another thread, keep what is done; the same call goes on
     from there. Raises `ParameterError` and `BudgetExceeded` before anything is sent, and what makes every
@@ -114,7 +121,7 @@ def run_all(
         outcomes = stack.enter_context(Outcomes(paced, cache, measure=measure, prices=prices, references=references))
         sweep = _Sweep(
             paced, work, journal=journal, lease=lease, outcomes=outcomes, service=name, workers=workers,
-            patience_s=patience_s, clock=clock,
+            patience_s=patience_s, settle_s=settle_s, clock=clock,
         )  # fmt: skip
         return sweep.run(on_progress or (lambda event: None), cancel or threading.Event())
 
@@ -131,11 +138,12 @@ class _Sweep:
 
     def __init__(
         self, client: Paced, work: Work, *, journal: Journal, lease: Lease, outcomes: Outcomes, service: str,
-        workers: int, patience_s: float, clock: Callable[[], float],
+        workers: int, patience_s: float, settle_s: float, clock: Callable[[], float],
     ) -> None:  # fmt: skip
         self._client, self._journal, self._work, self._lease, self._outcomes = client, journal, work, lease, outcomes
         self._service, self._workers, self._patience_s, self._clock = service, workers, patience_s, clock
-        self._reached = clock()
+        self._settle_s, self._reached = settle_s, clock()
+        self._due: dict[str, float] = {}  # key → when what a dead process was sending has arrived or never will
 
     def run(self, tell: Callable[[Event], None], cancel: threading.Event) -> list[Run]:
         """Bring every run to its end, and return them in the order they were planned in."""
@@ -162,8 +170,10 @@ class _Sweep:
     def _turn(self) -> None:
         work = self._work
         try:
-            while work.to_send and len(work.under_way) < self._workers:
-                self._send(work.to_send.popleft())
+            for key in [key for key in work.to_send if self._due.get(key, 0.0) <= self._clock()]:
+                if len(work.under_way) < self._workers:
+                    work.to_send.remove(key)
+                    self._send(key)
             self._ask()
             self._reached = self._clock()
         except _PASSING:
@@ -184,11 +194,11 @@ class _Sweep:
             bucket=self._client.bucket, region=self._client.region, user_data=mark,
         )  # fmt: skip
         if entry is None:
-            ours = self._journal.begin(run, request, service=self._service, mark=mark, owner=self._lease.name)
-        else:
-            ours = entry.owner == self._lease.name or self._journal.claim(entry, self._lease.name)
-        if not ours:
-            work.elsewhere.add(key)
+            if not self._journal.begin(run, request, service=self._service, mark=mark, owner=self._lease.name):
+                work.elsewhere.add(key)
+                return
+        elif entry.owner != self._lease.name:
+            self._take_over(key, entry)
             return
         try:
             # The journal said "sending": whether it arrived is known to the service alone.
@@ -213,6 +223,18 @@ class _Sweep:
         work.runs[key] = replace(run, job=job)
         self._journal.answered(work.runs[key])
         work.under_way[job.job_id or ""] = (key, self._clock())
+
+    def _take_over(self, key: str, entry: Entry) -> None:
+        """Make a run ours that a dead process was sending, to be looked for when it has had its time to arrive."""
+        work = self._work
+        if not self._journal.claim(entry, self._lease.name):
+            work.elsewhere.add(key)
+            return
+        work.entries[key] = replace(entry, owner=self._lease.name)
+        age = time.time() - entry.created_at
+        if 0 <= age < _LONG_AGO.total_seconds():
+            self._due[key] = self._clock() + self._settle_s
+        work.to_send.append(key)
 
     def _ask(self) -> None:
         ids = list(self._work.under_way)

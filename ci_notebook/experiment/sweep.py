@@ -168,14 +168,15 @@ def _places(values_of: Mapping[str, Any]) -> dict[Place, list[Any]]:
         listed = list(given) if isinstance(given, Iterable) and not isinstance(given, (str, bytes)) else [given]
         if not listed:
             raise ParameterError(name, given, "at least one value")
-        place = _place(name)
+        place = place_of(name)
         if place in places:
             raise ParameterError(name, given, "one list of values, given once")
         places[place] = [place[-1].settle(value) for value in listed]
     return places
 
 
-def _place(name: str) -> Place:
+def place_of(name: str) -> Place:
+    """Return the way to the leaf or whole node that `name` means. Raises `ParameterError` for none and for several."""
     stage = nodes().get(name)
     if stage is not None:
         return stage

@@ -227,7 +227,7 @@ def _planes(path: Path, size: tuple[int, int], depth: int = 1) -> NDArray[np.uin
 
 
 def _drift(seen: Grey, had: Grey, rate: float, period: int) -> dict[float, int]:
-    """Return how pictures are shifted, where that can be told: time in s → pictures. Raises `EngineError` when most stretches show other pictures."""
+    """Return how pictures are shifted, where that can be told (time in s → pictures); raises for other pictures."""
     found, likenesses = {}, []
     for number, start in enumerate(range(0, min(len(seen), len(had)), _CHECKED)):
         stretch = slice(start, start + _CHECKED)

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench_crash [--rounds 3] [--kernels 2]
 
 Each round is a sweep of 30 runs, done by so many kernels at once from one journal, each of them
-killed with SIGKILL after 10 to 500 ms and started again until one life comes to its end.
+killed with SIGKILL after 10 to 1000 ms and started again until one life comes to its end.
 """
 
 from __future__ import annotations

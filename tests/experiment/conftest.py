@@ -95,7 +95,7 @@ def small_scores(output: Path, source: Path, /, **more: float) -> dict[str, floa
 @pytest.fixture
 def go(client, clip, journal, tmp_path):
     def go(settings=None, clips=None, **more):
-        more = {"measure": small_scores, "service": SERVICE, "journal": journal} | more
+        more = {"measure": small_scores, "service": SERVICE, "journal": journal, "settle_s": 0.0} | more
         return run_all(
             client, clip if clips is None else clips, SWEEP if settings is None else settings,
             cache=tmp_path / "cache", **more,

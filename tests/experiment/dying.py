@@ -71,10 +71,10 @@ def _about(given: tuple[Any, ...]) -> str:
         return f"{run.key} {run.attempt} {run.state}"
     if hasattr(first, "operation"):
         return str(first.operation.user_data)
-    return " ".join(map(str, given))
+    return str(first)
 
 
-def live(address: str, folder: Path, clip: Clip) -> None:
+def live(address: str, folder: Path, clip: Clip, *, settle_s: float) -> None:
     """Run the sweep, as a user would."""
 
     def measure(output: Path, source: Path, /, **more: Any) -> dict[str, float]:
@@ -85,7 +85,7 @@ def live(address: str, folder: Path, clip: Clip) -> None:
         sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
     )  # fmt: skip
     with client, Journal(folder / "journal.sqlite") as journal:
-        runs = run_all(client, clip, SWEEP, journal=journal, cache=folder / "cache", measure=measure)
+        runs = run_all(client, clip, SWEEP, journal=journal, cache=folder / "cache", measure=measure, settle_s=settle_s)
     assert len(runs) == len(SWEEP)
     assert all(run.ok for run in runs), [run.error or run.state for run in runs if not run.ok]
 
@@ -127,7 +127,7 @@ def main() -> None:
         for kind, names in STEPS.items():
             for name in names:
                 fate.on(kind, name)
-        live(args.address, args.folder, clip)
+        live(args.address, args.folder, clip, settle_s=0)  # killed beside the call, never amid it
 
     def until_it_ends(child: int) -> int:
         return os.waitpid(child, 0)[1]
@@ -135,7 +135,7 @@ def main() -> None:
     draw = random.Random(args.at_random)
 
     def until_a_moment(child: int) -> int:
-        until = time.monotonic() + draw.uniform(0.01, 0.5)
+        until = time.monotonic() + draw.uniform(0.01, 1.0)
         while time.monotonic() < until:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
@@ -147,7 +147,7 @@ def main() -> None:
     if args.at_random is None:
         print(lives(at_every_step, until_it_ends))
     else:
-        print(lives(lambda: live(args.address, args.folder, clip), until_a_moment))
+        print(lives(lambda: live(args.address, args.folder, clip, settle_s=0.3), until_a_moment))
 
 
 if __name__ == "__main__":
