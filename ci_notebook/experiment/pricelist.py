@@ -1,22 +1,24 @@
 """A price list of one's own, read from a TOML file, to be used in place of the published ones.
 
-name = "our contract"
-currency = "CNY"
-date = "2026-11-01"
-source = "contract 4711"
+    name = "our contract"
+    currency = "CNY"
+    date = "2026-11-01"
+    source = "contract 4711"
 
-[items]
-MsSharpen = 0.3                        # a minute of the input
-ColorEnhance = 0.3
+    [items]
+    MsSharpen = 0.3                        # a minute of the input
+    ColorEnhance = 0.3
 
-[items."SuperResolution.Base"]
-minutes = "output"                     # whose length counts; input where it is left out
-fast_from = 30                         # the first rate that costs the second price
-above = false                          # true: that rate itself still costs the first
-steps = [
-    { pixels = 2073600, slow = 2.0, fast = 2.7 },
-    { slow = 4.0, fast = 8.0 },        # without a limit: everything larger
-]
+    [items."SuperResolution.Base"]
+    minutes = "output"                     # whose length counts; input where it is left out
+    fast_from = 30                         # the first rate that costs the second price
+    above = false                          # true: that rate itself still costs the first
+    steps = [
+        { pixels = 2073600, slow = 2.0, fast = 2.7 },
+        { slow = 4.0, fast = 8.0 },        # without a limit: everything larger
+    ]
+
+A stage that is not listed has no price, and no budget can be kept with it.
 """
 
 from __future__ import annotations
