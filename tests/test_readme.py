@@ -7,6 +7,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import ci_notebook as ci
 from ci_notebook.wire.operations import CALL
 from tests.readme_tables import JUDGED, README, written
@@ -26,7 +28,8 @@ def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Pa
             assert f".{judge}(" in judges or not judge
 
 
-def test_the_examples_run_one_after_the_other_as_they_stand() -> None:
+def test_the_examples_run_one_after_the_other_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     text = README.read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     examples = re.findall(r"<!-- snippet: run by tests/test_readme.py -->\n```python\n(.*?)```", text, re.DOTALL)
