@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ci_notebook.model.errors import CIError
+from ci_notebook.model.errors import CIError, EngineError
 
 QUICKSTART = "01_quickstart.ipynb"
 
@@ -103,7 +103,10 @@ def tutorials() -> Path:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from ci_notebook.engine.serve import serve  # lazy: the engine loads lxml, numpy and PyAV
+    try:
+        from ci_notebook.engine.serve import serve  # lazy: the engine loads lxml, numpy and the server
+    except ModuleNotFoundError as absent:
+        raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
 
     secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
     secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")

@@ -44,3 +44,15 @@ def test_serve_with_half_a_key_says_which_half_is_missing(
     monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDhalf")
     assert main(["serve", "--root", str(tmp_path)]) == 1
     assert "TENCENTCLOUD_SECRET_KEY is not set" in capsys.readouterr().err
+
+
+def test_serve_without_the_server_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "ci_notebook.engine.serve", raising=False)
+    monkeypatch.delitem(sys.modules, "ci_notebook.engine.channel", raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == "waitress"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "waitress", None)
+    assert main(["serve", "--root", str(tmp_path)]) == 1
+    assert "pip install 'ci-notebook[local]'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,3 +190,12 @@ def test_runs_are_priced_budgeted_judged_reported_and_found_again(lab: ci.Lab, c
     assert page.count("data:image/jpeg;base64,") >= 2
     assert "http://" not in page and "https://" not in page
     assert {run.key for run in runs} <= {run.key for run in lab.runs()}
+
+
+@pytest.mark.parametrize("package", ["av", "imageio_ffmpeg"])
+def test_an_engine_without_its_programs_says_so_at_once(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ci.EngineError, match=r"pip install 'ci-notebook\[local\]'"):
+        ci.connect(home=tmp_path)

@@ -26,6 +26,8 @@ from ci_notebook.engine.owners import clear_up
 from ci_notebook.engine.store import Store
 from ci_notebook.engine.uploads import Uploads
 from ci_notebook.engine.worker import THREAD_PREFIX, Worker
+from ci_notebook.media.ffmpeg import find_ffmpeg
+from ci_notebook.media.probe import find_pyav
 from ci_notebook.model.errors import EngineError, ParameterError
 
 
@@ -88,6 +90,7 @@ class Engine:
             return self._service
 
     def _begin(self) -> Service:
+        find_ffmpeg(), find_pyav()  # what is not installed is said now, not job by job
         self.root.mkdir(parents=True, exist_ok=True)
         database = self._ending.enter_context(contextlib.closing(Database(self.root / "ledger.sqlite")))
         clock, new_id = self._clock, self._new_id

@@ -32,13 +32,19 @@ _LONG_NAMES = {
 }  # fmt: skip
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound."""
+def find_pyav() -> Any:
+    """Return PyAV. Raises `EngineError` saying how to install it."""
     try:
         import av  # lazy: 0.2 s, and the thin client installs without it
     except ImportError as problem:
         raise EngineError(f"reading videos needs PyAV, which is not installed. Install it: {INSTALL}") from problem
+    return av
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound."""
+    av = find_pyav()
     try:
         container = av.open(str(path), options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"})
     except FileNotFoundError:
