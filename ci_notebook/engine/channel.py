@@ -94,6 +94,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.taken += len(data)
         return bool(super().received(data))
 
+    def close(self) -> None:
+        """Give up the connection when the port is given back, and the files that were on their way out."""
+        self.handle_close()
+
 
 def hurry(server: BaseWSGIServer, *, patience_s: float = PATIENCE_S) -> None:
     """Refuse the requests that come too slowly. Runs in the thread that reads the sockets."""

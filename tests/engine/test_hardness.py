@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from ci_notebook.engine.serve import Listener
+from ci_notebook.engine.store import Store
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import url_path
 from tests.fixtures_engine import BUCKET, CI_HOST, COS_HOST, SECRET_ID, SECRET_KEY, job_body
@@ -109,23 +110,43 @@ def test_many_slow_callers_hold_up_nobody(hasty, call_in_process):
             assert code_of(answer_of(connection)) == "InvalidHost"
 
 
-def test_many_who_read_slowly_hold_up_nobody(served, call_in_process):
-    call_in_process.put("large", bytes(24 << 20))
-    given_headers = {"host": COS_HOST}
+def signed_ask(path):
     signed = signing.authorization(
-        "GET", "/large", query={}, headers=given_headers, secret_id=SECRET_ID, secret_key=SECRET_KEY,
+        "GET", path, query={}, headers={"host": COS_HOST}, secret_id=SECRET_ID, secret_key=SECRET_KEY,
         key_time=signing.key_time(time.time()),
     )  # fmt: skip
-    ask = f"GET /large HTTP/1.1\r\nHost: {COS_HOST}\r\nAuthorization: {signed}\r\nConnection: close\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: {COS_HOST}\r\nAuthorization: {signed}\r\nConnection: close\r\n\r\n".encode()
+
+
+def test_many_who_read_slowly_hold_up_nobody(served, call_in_process):
+    call_in_process.put("large", bytes(24 << 20))
     with contextlib.ExitStack() as slow:
         readers = [slow.enter_context(connected(served)) for _ in range(12)]
         for reader in readers:
-            reader.sendall(ask)
+            reader.sendall(signed_ask("/large"))
             assert b"200 OK" in reader.recv(64)
         with connected(served) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
             assert code_of(answer_of(connection)) == "InvalidHost"
         assert len(answer_of(readers[0])) > 24 << 20
+
+
+def test_a_port_given_back_closes_the_files_that_were_on_their_way_out(engine, call_in_process, monkeypatch):
+    call_in_process.put("large", bytes(24 << 20))
+    opened, really_open = [], Store.open
+
+    def remembered(store, bucket, key):
+        opened.append(really_open(store, bucket, key))
+        return opened[-1]
+
+    monkeypatch.setattr(Store, "open", remembered)
+    with contextlib.ExitStack() as slow, Listener(engine) as listener:
+        listener.start()
+        for _ in range(3):
+            reader = slow.enter_context(connected(listener.address))
+            reader.sendall(signed_ask("/large"))
+            assert b"200 OK" in reader.recv(64)
+    assert [file.closed for _, file in opened] == [True] * 3
 
 
 RAW = {
