@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ci_notebook.client.credentials import Credentials
     from ci_notebook.client.job import Job
     from ci_notebook.client.objects import Clip
+    from ci_notebook.connecting import connect
     from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs
-    from ci_notebook.lab import Lab, connect
+    from ci_notebook.lab import Lab
     from ci_notebook.media.samples import sample
     from ci_notebook.model.enhance import (
         ColorEnhance,
@@ -76,8 +77,9 @@ _HOME = {
     "client.credentials": ("Credentials",),
     "client.job": ("Job",),
     "client.objects": ("Clip",),
+    "connecting": ("connect",),
     "experiment.sweep": ("Sweep", "grid", "one_at_a_time", "pairs"),
-    "lab": ("Lab", "connect"),
+    "lab": ("Lab",),
     "media.samples": ("sample",),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
     "model.errors": ("BudgetExceeded", "CIError", "EngineError", "ParameterError", "ServiceError"),

@@ -1,25 +1,18 @@
-"""`connect()` and `Lab`: the one place where client, engine, experiment, results and widgets meet."""
+"""`Lab`: the one place where client, engine, experiment, results and widgets meet."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-
-import platformdirs
 
 from ci_notebook import __version__
 from ci_notebook.client.callbacks import Receiver
 from ci_notebook.client.catalog import Queues, Templates
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials, find_credentials
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.transport import AddressTransport, WSGITransport
 from ci_notebook.client.watch import Watch
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.quote import Estimate, estimate
@@ -29,67 +22,19 @@ from ci_notebook.experiment.settings import Setting
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
-from ci_notebook.model.paths import values
 from ci_notebook.model.requests import enhance_request, extract_request
-from ci_notebook.results.pictures import Picture, Pictures
+from ci_notebook.results.pictures import Pictures
 from ci_notebook.results.runs import Runs
+from ci_notebook.showing import bar, job_html, jpeg_of, key_of, measure, picture_of
 from ci_notebook.widgets.progress import Progress
-from ci_notebook.widgets.result import result_html
 from ci_notebook.wire.notices import read_notice
 from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
     from ci_notebook.engine.app import Engine
-    from ci_notebook.media.score import Scores
 
-# The embedded engine's bucket. The APPID is the one of the API's own examples.
-BUCKET, REGION = "lab-1250000000", "ap-chongqing"
 # The cloud's default limit for media processing (§14.1).
 CALLS_A_SECOND = 10
-
-
-def connect(
-    bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
-    endpoint: str | None = None, home: Path | str | None = None, workers: int = 2,
-) -> Lab:  # fmt: skip
-    """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
-
-    `region` is required with a bucket (`ap-chongqing`). Keys come from `credentials` or from where
-    `Credentials` are looked for. `endpoint` sends everything to one address instead of the cloud's,
-    such as that of `ci-notebook serve` (`http://127.0.0.1:9000`). `home` holds the engine's store,
-    the journal and what was downloaded; by default `CI_NOTEBOOK_HOME`, else a folder of the user's
-    own. `workers` is how many jobs the embedded engine works on at once.
-
-    Raises `ParameterError`, and `CredentialsError` when there is no usable key.
-
-    >>> import ci_notebook as ci
-    >>> ci.connect()
-    Lab('lab-1250000000', region='ap-chongqing', engine='embedded')
-    """
-    place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
-    if bucket is None:
-        return _embedded(place, region or REGION, workers)
-    if not region:
-        raise ParameterError(
-            "region", region, "the region of the bucket, such as ap-chongqing", "connect(bucket, region=…)"
-        )
-    keys = credentials or find_credentials()
-    transport = AddressTransport(endpoint) if endpoint else None
-    scheme = "http" if endpoint else "https"
-    return Lab(Client(bucket, region=region, credentials=keys, transport=transport, scheme=scheme), home=place)
-
-
-def _embedded(home: Path, region: str, workers: int) -> Lab:
-    from ci_notebook.engine.app import Engine  # lazy: the thin client installs without numpy and PyAV
-
-    # Keys of one session: nobody else can reach the engine, and nothing needs to remember them.
-    keys = Credentials(f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16))
-    engine = Engine(
-        home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id: keys.secret_key}, workers=workers
-    )
-    engine.start()
-    client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
-    return Lab(client, home=home, engine=engine)
 
 
 class Lab:
@@ -147,7 +92,7 @@ class Lab:
 
     def request(self, clip: Clip | Job | str, setting: VideoEnhance | None = None, **more: Any) -> Request:
         """Return the request that `submit` would send, without sending it. Takes what `submit` takes."""
-        return enhance_request(_key_of(clip), setting, bucket=self.bucket, region=self.region, **more)
+        return enhance_request(key_of(clip), setting, bucket=self.bucket, region=self.region, **more)
 
     def xml(self, setting: VideoEnhance) -> str:
         """Return the XML of a setting, as it stands in a request."""
@@ -165,7 +110,7 @@ class Lab:
 
     def extract_digital_watermark(self, video: Clip | Job | str) -> Job:
         """Send the job that reads a hidden text back; when it is done, `job.hidden_text` says what was found."""
-        return self._job(self.client.submit(extract_request(_key_of(video))))
+        return self._job(self.client.submit(extract_request(key_of(video))))
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id. Raises `NotFound`."""
@@ -177,7 +122,7 @@ class Lab:
 
     def watch(self, jobs: Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
         """Return the jobs as they change: `for job in lab.watch(jobs)`, or `async for` beside a running loop."""
-        return Watch(self.client, jobs, timeout_s=timeout_s, bar=_bar)
+        return Watch(self.client, jobs, timeout_s=timeout_s, bar=bar)
 
     def callbacks(self, *, port: int = 0) -> Receiver:
         """Return a receiver on loopback: give its `url` as `call_back`, and wait by push instead of by asking.
@@ -185,7 +130,7 @@ class Lab:
         The embedded engine reaches it; the cloud does not reach your machine. Close it after use, or
         use it as a context manager.
         """
-        return Receiver(self.client, port=port, bar=_bar)
+        return Receiver(self.client, port=port, bar=bar)
 
     def messages(self, name: str, *, region: str = "", reader: str = "notebook") -> list[JobsDetail]:
         """Return the jobs told to the message queue `name` that `reader` has not had (CallBackType TDMQ).
@@ -225,7 +170,7 @@ class Lab:
             done = run_all(
                 self.client, listed, wanted,
                 journal=self.journal, cache=self.cache_dir, workers=workers, force=force, retry_failed=retry_failed,
-                budget=budget, reference=reference, measure=_measure if scores else None, service=self._service(),
+                budget=budget, reference=reference, measure=measure if scores else None, service=self._service(),
                 rate_per_s=None if self.engine else CALLS_A_SECOND,
                 on_progress=lambda event: progress.update(event.share, event.note),
             )  # fmt: skip
@@ -238,19 +183,13 @@ class Lab:
     def look(self, *videos: Clip | Job | str, at_s: float | Iterable[float] = 0.0, width_px: int = 320) -> Pictures:
         """Return pictures of clips and of what jobs made, at one or several times, side by side."""
         times = [at_s] if isinstance(at_s, (int, float)) else list(at_s)
-        return Pictures(tuple(self._picture(video, at, width_px) for video in videos for at in times), width_px)
+        return Pictures(
+            tuple(picture_of(self.client, video, at, width_px) for video in videos for at in times), width_px
+        )
 
     def result_html(self, job: Job) -> str:
         """Return what was asked and what came of it, with a picture before and after, as plain HTML."""
-        detail = job.detail
-        operation = detail.operation
-        setting = (operation.video_enhance if operation else None) or VideoEnhance()
-        if detail.state != "Success" or not detail.output_keys:
-            return result_html(setting, job)
-        at = self._middle(detail)
-        source = detail.input.object if detail.input and detail.input.object else ""
-        before = self.client.snapshot(source, at, width=480) if source else None
-        return result_html(setting, job, before, self.client.snapshot(detail.output_keys[0], at, width=480))
+        return job_html(self.client, job)
 
     def close(self) -> None:
         """Stop the engine's workers and close the connections. A job that runs is taken up again next time."""
@@ -271,49 +210,12 @@ class Lab:
         return f"Lab({self.bucket!r}, region={self.region!r}, engine={engine!r})"
 
     def _job(self, detail: JobsDetail) -> Job:
-        return Job(self.client, detail, bar=_bar)
+        return Job(self.client, detail, bar=bar)
 
     def _shown(self, runs: Iterable[Run], sources: Mapping[str, Path]) -> Runs:
-        return Runs(runs, snapshot=_snapshot, sources=sources)
+        return Runs(runs, snapshot=jpeg_of, sources=sources)
 
     def _service(self) -> str:
         """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
         where = f"{self.bucket}/{self.region}"
         return f"engine {__version__} {where}" if self.engine else where
-
-    def _picture(self, video: Clip | Job | str, at_s: float, width_px: int) -> Picture:
-        if isinstance(video, Job):
-            asked = values(video.setting) if video.setting else {}
-            what = ", ".join(f"{path} {value}" for path, value in asked.items()) or "result"
-        else:
-            what = Path(video).name if isinstance(video, str) else video.name
-        return Picture(self.client.snapshot(_key_of(video), at_s, width=width_px), f"{what} at {at_s:g} s")
-
-    @staticmethod
-    def _middle(detail: JobsDetail) -> float:
-        info = detail.operation.media_info if detail.operation else None
-        duration = info.format.duration if info and info.format else None
-        return round(duration / 2, 1) if isinstance(duration, float) else 0.0
-
-
-def _key_of(video: Clip | Job | str) -> str:
-    """Return the key of a video: a clip's own, or that of what a job made."""
-    return video if isinstance(video, str) else video.output_key if isinstance(video, Job) else video.key
-
-
-@contextlib.contextmanager
-def _bar(job: Job) -> Iterator[Callable[[Job], None]]:
-    with Progress("Job", total=100) as progress:
-        yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
-
-
-def _snapshot(video: Path, at_s: float, width_px: int) -> bytes:
-    from ci_notebook.media.snapshot import encode_picture, picture  # lazy, as below
-
-    return encode_picture(picture(video, at_s, width=width_px), "jpg")
-
-
-def _measure(output: Path, source: Path, /, **more: Any) -> Scores:
-    from ci_notebook.media.score import scores  # lazy: the thin client installs without numpy and PyAV
-
-    return scores(output, source, **more)

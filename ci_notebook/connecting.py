@@ -1,0 +1,62 @@
+"""`connect()`: a lab on the embedded engine, or on the cloud."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import platformdirs
+
+from ci_notebook.client.client import Client
+from ci_notebook.client.credentials import Credentials, find_credentials
+from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.lab import Lab
+from ci_notebook.model.errors import ParameterError
+
+# The embedded engine's bucket. The APPID is the one of the API's own examples.
+BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+
+
+def connect(
+    bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
+    endpoint: str | None = None, home: Path | str | None = None, workers: int = 2,
+) -> Lab:  # fmt: skip
+    """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
+
+    `region` is required with a bucket (`ap-chongqing`). Keys come from `credentials` or from where
+    `Credentials` are looked for. `endpoint` sends everything to one address instead of the cloud's,
+    such as that of `ci-notebook serve` (`http://127.0.0.1:9000`). `home` holds the engine's store,
+    the journal and what was downloaded; by default `CI_NOTEBOOK_HOME`, else a folder of the user's
+    own. `workers` is how many jobs the embedded engine works on at once.
+
+    Raises `ParameterError`, and `CredentialsError` when there is no usable key.
+
+    >>> import ci_notebook as ci
+    >>> ci.connect()
+    Lab('lab-1250000000', region='ap-chongqing', engine='embedded')
+    """
+    place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
+    if bucket is None:
+        return _embedded(place, region or REGION, workers)
+    if not region:
+        raise ParameterError(
+            "region", region, "the region of the bucket, such as ap-chongqing", "connect(bucket, region=…)"
+        )
+    keys = credentials or find_credentials()
+    transport = AddressTransport(endpoint) if endpoint else None
+    scheme = "http" if endpoint else "https"
+    return Lab(Client(bucket, region=region, credentials=keys, transport=transport, scheme=scheme), home=place)
+
+
+def _embedded(home: Path, region: str, workers: int) -> Lab:
+    from ci_notebook.engine.app import Engine  # lazy: the thin client installs without numpy and PyAV
+
+    # Keys of one session: nobody else can reach the engine, and nothing needs to remember them.
+    keys = Credentials(f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16))
+    engine = Engine(
+        home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id: keys.secret_key}, workers=workers
+    )
+    engine.start()
+    client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
+    return Lab(client, home=home, engine=engine)

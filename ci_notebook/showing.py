@@ -1,0 +1,76 @@
+"""What a lab shows of its videos: pictures, a job's result as HTML, the bar of a wait."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ci_notebook.client.client import Client
+from ci_notebook.client.job import Job
+from ci_notebook.client.objects import Clip
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.paths import values
+from ci_notebook.results.pictures import Picture
+from ci_notebook.widgets.progress import Progress
+from ci_notebook.widgets.result import result_html
+
+if TYPE_CHECKING:
+    from ci_notebook.media.score import Scores
+
+
+def key_of(video: Clip | Job | str) -> str:
+    """Return the key of a video: a clip's own, or that of what a job made."""
+    return video if isinstance(video, str) else video.output_key if isinstance(video, Job) else video.key
+
+
+@contextlib.contextmanager
+def bar(job: Job) -> Iterator[Callable[[Job], None]]:
+    """Show a bar while a job is waited for; yield what is told of each of its states."""
+    with Progress("Job", total=100) as progress:
+        yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
+
+
+def picture_of(client: Client, video: Clip | Job | str, at_s: float, width_px: int) -> Picture:
+    """Return one picture of a video, with a caption that says what it is."""
+    if isinstance(video, Job):
+        asked = values(video.setting) if video.setting else {}
+        what = ", ".join(f"{path} {value}" for path, value in asked.items()) or "result"
+    else:
+        what = Path(video).name if isinstance(video, str) else video.name
+    return Picture(client.snapshot(key_of(video), at_s, width=width_px), f"{what} at {at_s:g} s")
+
+
+def job_html(client: Client, job: Job) -> str:
+    """Return what was asked and what came of it, with a picture before and after, as plain HTML."""
+    detail = job.detail
+    operation = detail.operation
+    setting = (operation.video_enhance if operation else None) or VideoEnhance()
+    if detail.state != "Success" or not detail.output_keys:
+        return result_html(setting, job)
+    at = _middle(detail)
+    source = detail.input.object if detail.input and detail.input.object else ""
+    before = client.snapshot(source, at, width=480) if source else None
+    return result_html(setting, job, before, client.snapshot(detail.output_keys[0], at, width=480))
+
+
+def jpeg_of(video: Path, at_s: float, width_px: int) -> bytes:
+    """Return one picture of a local video as a JPEG."""
+    from ci_notebook.media.snapshot import encode_picture, picture  # lazy, as below
+
+    return encode_picture(picture(video, at_s, width=width_px), "jpg")
+
+
+def measure(output: Path, source: Path, /, **more: Any) -> Scores:
+    """Return the scores of a local video against its source."""
+    from ci_notebook.media.score import scores  # lazy: the thin client installs without numpy and PyAV
+
+    return scores(output, source, **more)
+
+
+def _middle(detail: JobsDetail) -> float:
+    info = detail.operation.media_info if detail.operation else None
+    duration = info.format.duration if info and info.format else None
+    return round(duration / 2, 1) if isinstance(duration, float) else 0.0
