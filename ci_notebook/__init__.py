@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ci_notebook.connecting import connect
     from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs
     from ci_notebook.lab import Lab
-    from ci_notebook.media.samples import sample
+    from ci_notebook.media.samples import sample, samples
     from ci_notebook.model.enhance import (
         ColorEnhance,
         FrameEnhance,
@@ -80,7 +80,7 @@ _HOME = {
     "connecting": ("connect",),
     "experiment.sweep": ("Sweep", "grid", "one_at_a_time", "pairs"),
     "lab": ("Lab",),
-    "media.samples": ("sample",),
+    "media.samples": ("sample", "samples"),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
     "model.errors": ("BudgetExceeded", "CIError", "EngineError", "ParameterError", "ServiceError"),
     "model.jobs": ("CallBackMqConfig", "JobFailed", "JobsDetail", "WaitTimedOut"),
@@ -180,6 +180,7 @@ __all__ = [
     "read_jobs",
     "read_runs",
     "sample",
+    "samples",
     "to_frame",
     "verdict",
     "verdicts",

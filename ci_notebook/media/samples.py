@@ -9,8 +9,12 @@ from ci_notebook.model.errors import ParameterError
 FOLDER = Path(__file__).parent.parent / "samples"
 
 
-def names() -> tuple[str, ...]:
-    """Return the names that `sample` takes."""
+def samples() -> tuple[str, ...]:
+    """Return the names that `sample` takes.
+
+    >>> samples()
+    ('city', 'coffee', 'meadow', 'portrait', 'raccoon')
+    """
     return tuple(sorted(path.stem for path in FOLDER.glob("*.mp4")))
 
 
@@ -22,8 +26,8 @@ def sample(name: str = "city") -> Path:
 
     Raises `ParameterError` listing the names for one that does not ship.
     """
-    if name not in names():
+    if name not in samples():
         raise ParameterError(
-            "the name of a sample", name, f"one of {', '.join(names())}", "Or pass a path of your own."
+            "the name of a sample", name, f"one of {', '.join(samples())}", "Or pass a path of your own."
         )
     return FOLDER / f"{name}.mp4"
