@@ -18,6 +18,8 @@ Both ends share the tree: the engine raises the `ServiceError` that the client r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CIError(Exception):
     """Anything that ci_notebook itself refuses or reports."""
@@ -26,14 +28,20 @@ class CIError(Exception):
 class ParameterError(CIError, ValueError):
     """A leaf or a rule refuses a value before anything is sent.
 
+    `fix` is the remedy as something to do, where there is one: path → value that would mend it, beside
+    `path` in the same tree. None leaves the leaf or node out; a node switches one on.
+
     >>> raise ParameterError("MsSharpen.SharpenLevel", 11, "0 to 10 or AUTO")
     Traceback (most recent call last):
     ...
     ci_notebook.model.errors.ParameterError: MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 11
     """
 
-    def __init__(self, path: str, value: object, allowed: str, remedy: str = "") -> None:
+    def __init__(
+        self, path: str, value: object, allowed: str, remedy: str = "", *, fix: Mapping[str, object] | None = None
+    ) -> None:
         self.path, self.value, self.allowed, self.remedy = path, value, allowed, remedy
+        self.fix = dict(fix or {})
         super().__init__(path, value, allowed, remedy)
 
     def __str__(self) -> str:

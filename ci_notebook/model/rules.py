@@ -141,6 +141,7 @@ def _transcode(transcode: Transcode, path: str) -> Found:
                     value,
                     f"nothing with Codec {codec}",
                     f"It goes with {', '.join(codecs)}.",
+                    fix={_join(path, f"Video.{leaf}"): None},
                 )
         yield from _preset(transcode, path)
     if (
@@ -150,8 +151,9 @@ def _transcode(transcode: Transcode, path: str) -> Found:
         and audio.codec in CHANNELS
         and audio.channels not in CHANNELS[audio.codec]
     ):
-        taken = ", ".join(map(str, CHANNELS[audio.codec]))
-        yield ParameterError(_join(path, "Audio.Channels"), audio.channels, f"{taken} with Codec {audio.codec}")
+        taken, where = CHANNELS[audio.codec], _join(path, "Audio.Channels")
+        allowed = f"{', '.join(map(str, taken))} with Codec {audio.codec}"
+        yield ParameterError(where, audio.channels, allowed, fix={where: min(taken, key=lambda n: abs(n - 2))})
 
 
 def _preset(transcode: Transcode, path: str) -> Found:
@@ -163,12 +165,14 @@ def _preset(transcode: Transcode, path: str) -> Found:
     taken = PRESETS.get(codec, ())
     if video.preset not in taken:
         allowed = f"{', '.join(taken)} with Codec {codec}" if taken else f"nothing with Codec {codec}"
-        yield ParameterError(_join(path, "Video.Preset"), video.preset, allowed)
+        where = _join(path, "Video.Preset")
+        yield ParameterError(where, video.preset, allowed, fix={where: None})
 
 
 def _not_in(path: str, leaf: str, value: str, taken: tuple[str, ...], container: str) -> ParameterError:
     allowed = f"{', '.join(taken)} in {container}" if taken else f"nothing in {container}"
-    return ParameterError(_join(path, leaf), value, allowed, "Change the codec, or Container.Format.")
+    fix = {_join(path, leaf): taken[0] if taken else None}
+    return ParameterError(_join(path, leaf), value, allowed, "Change the codec, or Container.Format.", fix=fix)
 
 
 def _watermark(mark: Watermark, path: str) -> Found:
@@ -182,9 +186,11 @@ def _watermark(mark: Watermark, path: str) -> Found:
     for tag, value in (("Dx", mark.dx), ("Dy", mark.dy)):
         if isinstance(value, (int, float)) and not low <= value <= high:
             kind = "a background picture" if background else f"LocMode {mark.loc_mode}"
-            yield ParameterError(_join(path, tag), value, f"{low} to {high} {unit} with {kind}")
+            fix = {_join(path, tag): float(min(max(value, low), high))}
+            yield ParameterError(_join(path, tag), value, f"{low} to {high} {unit} with {kind}", fix=fix)
     if mark.start_time is not None and mark.end_time is not None and mark.end_time <= mark.start_time:
-        yield ParameterError(_join(path, "EndTime"), mark.end_time, f"a time after StartTime {mark.start_time:g} s")
+        where = _join(path, "EndTime")
+        yield ParameterError(where, mark.end_time, f"a time after StartTime {mark.start_time:g} s", fix={where: None})
     if mark.image is not None:
         yield from _image_size(mark, path)
 
@@ -200,10 +206,15 @@ def _image_size(mark: Watermark, path: str) -> Found:
         where = _join(path, f"Image.{tag}")
         if value is not None and image.mode == "Original":
             yield ParameterError(
-                where, value, "nothing with Mode Original", "Leave it out, or use Proportion or Fixed."
+                where,
+                value,
+                "nothing with Mode Original",
+                "Leave it out, or use Proportion or Fixed.",
+                fix={where: None},
             )
         elif isinstance(value, int) and not low <= value <= high:
-            yield ParameterError(where, value, f"{low} to {high} {unit} with Mode {image.mode}")
+            fix = {where: min(max(value, low), high)}
+            yield ParameterError(where, value, f"{low} to {high} {unit} with Mode {image.mode}", fix=fix)
 
 
 def _setting_with_marks(operation: Operation, path: str) -> Found:
@@ -212,9 +223,8 @@ def _setting_with_marks(operation: Operation, path: str) -> Found:
     if transcode and transcode.video and transcode.video.codec == "H.265" and not operation.watermark_template_id:
         for number, mark in enumerate(operation.watermark, 1):
             if isinstance(mark, Watermark) and mark.slide_config and mark.slide_config.slide_mode == "ScrollFromLeft":
-                yield ParameterError(
-                    _join(path, f"Watermark.{number}.SlideConfig"), "ScrollFromLeft", "nothing with Codec H.265"
-                )
+                where = _join(path, f"Watermark.{number}.SlideConfig")
+                yield ParameterError(where, "ScrollFromLeft", "nothing with Codec H.265", fix={where: None})
 
 
 def _template(request: TemplateRequest, path: str) -> Found:
