@@ -4,18 +4,6 @@
 const AUTO = "AUTO";
 const PAUSE_MS = 150;
 
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name === "text") node.textContent = value;
-    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.filter(Boolean));
-  return node;
-}
-
 // Long names may break between their words: EnableScaleUp → Enable|Scale|Up.
 function tagText(tag) {
   const words = tag.split(/(?<=[a-z0-9])(?=[A-Z])/);

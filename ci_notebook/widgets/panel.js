@@ -66,31 +66,6 @@ function makeFold(entries) {
   };
 }
 
-function makeCode(name, model, trait) {
-  const code = el("code");
-  const said = el("span", { class: "ci-copied", role: "status" });
-  const copy = el("button", {
-    type: "button", class: "ci-copy", text: "Copy", "aria-label": `Copy ${name}`,
-    onclick: async () => {
-      try {
-        await navigator.clipboard.writeText(model.get(trait));
-        said.textContent = "copied";
-      } catch {  // a page that may not write to the clipboard leaves it to the reader's hand
-        getSelection().selectAllChildren(code);
-        said.textContent = "selected";
-      }
-      setTimeout(() => { said.textContent = ""; }, 1500);
-    },
-  });
-  const pre = el("pre", { tabindex: "0", role: "region", "aria-label": name }, code);
-  return {
-    node: el("section", { class: `ci-code ci-${trait}` }, el("div", { class: "ci-code-head" }, el("h4", { text: name }), said, copy), pre),
-    show() {
-      if (code.textContent !== model.get(trait)) code.textContent = model.get(trait); // what a reader selected stays selected
-    },
-  };
-}
-
 function makeSubmit(press) {
   const button = el("button", { type: "button", class: "ci-submit", text: "Submit", onclick: (event) => event.detail < 2 && press() });
   const bar = el("progress", { max: "100", "aria-label": "Progress of the job", hidden: true });
@@ -185,7 +160,7 @@ function render({ model, el: root }) {
   };
 
   const panel = el(
-    "div", { class: "ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true",
+    "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true",
       // JupyterLab would take arrows and letters for its own.
       onkeydown: (event) => event.stopPropagation() },
     el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") })),

@@ -65,8 +65,8 @@ class EnhancePanel(anywidget.AnyWidget):
     not be sent.
     """
 
-    _esm = (_HERE / "control.js").read_text("utf-8") + (_HERE / "panel.js").read_text("utf-8")
-    _css = (_HERE / "panel.css").read_text("utf-8")
+    _esm = "".join((_HERE / name).read_text("utf-8") for name in ("dom.js", "control.js", "panel.js"))
+    _css = "".join((_HERE / name).read_text("utf-8") for name in ("base.css", "panel.css"))
 
     title = traitlets.Unicode().tag(sync=True)
     schema: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
