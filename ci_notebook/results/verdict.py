@@ -15,14 +15,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.frame import differing, resolve_column, setting_columns, to_frame, unit_of
-from ci_notebook.results.paired import Estimate, of_clips, of_pictures
+from ci_notebook.results.paired import LEAST_PICTURES, Estimate, of_clips, of_pictures
 from ci_notebook.results.pairing import ClipDifference, Pairs, pair
 from ci_notebook.results.scales import Scale, scale_of
 from ci_notebook.results.varied import varying
@@ -30,9 +30,6 @@ from ci_notebook.results.verdict_record import Answer, Verdict, Verdicts
 from ci_notebook.results.words import all_words, in_words, word_of
 
 __all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
-
-# Fewer of one clip say nothing of how much neighbours resemble each other.
-LEAST_PICTURES: Final = 12
 
 
 def verdict(
@@ -155,7 +152,7 @@ class _Question:
             return replace(asked, why=why)
         series = [one.values for one in pairs.clips]
         worth = scale.least
-        can_alone = all(len(one) >= LEAST_PICTURES for one in series)
+        can_alone = sum(map(len, series)) >= LEAST_PICTURES and min(map(len, series)) > 1
         alone = of_pictures(series, level=level, worth=worth) if can_alone else None
         made = of_clips([one.mean for one in pairs.clips], level=level, worth=worth) if len(series) > 1 else alone
         assert made is not None  # noqa: S101 - `_refusal` has seen to it

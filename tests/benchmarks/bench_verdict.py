@@ -17,7 +17,7 @@ import numpy as np
 from ci_notebook.results.paired import of_clips, of_pictures
 
 RHO = (0.5, 0.6, 0.7, 0.8, 0.9)
-PICTURES = (15, 25, 40, 75)
+PICTURES = (48, 60, 75, 120)  # fewer are refused
 Covers = Callable[[np.ndarray], bool]
 
 
@@ -80,9 +80,10 @@ def one_clip(count: int) -> None:
         row("moving-block bootstrap", count // 5, pictures, 0.0, lambda one: bootstrap(one, draw, stationary=False))
         row("t, as if independent", count, pictures, 0.0, student)
     print(f"  ours, mean over all: {np.mean(cells):.1f}; least {min(cells):.1f}, most {max(cells):.1f}")
-    print("the same with 40 % noise of their own, which the model has only in part:")
-    for pictures in PICTURES:
-        row("ours", count, pictures, 0.4, ours)
+    for noise in (0.2, 0.4, 0.6):
+        print(f"the same with {100 * noise:g} % noise of their own:")
+        for pictures in PICTURES:
+            row("ours", count, pictures, noise, ours)
 
 
 def several_clips(count: int) -> None:

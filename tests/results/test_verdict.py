@@ -94,7 +94,7 @@ def test_one_clip_speaks_for_itself():
 @pytest.mark.parametrize(
     ("runs", "on", "why"),
     [
-        (made(clips=("city",), pictures=8), "vmaf_neg", "8 pictures of one clip are too few"),
+        (made(clips=("city",), pictures=47), "vmaf_neg", "47 pictures of one clip are too few"),
         (made(clips=("city",)), "sharpness", "one number for a whole clip"),
         ([replace(run, job=JobsDetail(state="Failed")) for run in made()], "vmaf_neg", "the run at 0 failed"),
         ([replace(run, pictures={}, scores={}) for run in made()], "vmaf_neg", "no vmaf_neg"),
@@ -189,12 +189,12 @@ def test_students_t_is_what_the_tables_say():
         assert made_of.high / (values.std(ddof=1) / count**0.5) == pytest.approx(table, rel=1e-4)
 
 
-@pytest.mark.parametrize(("pictures", "rho", "least"), [(75, 0.7, 92.5), (25, 0.7, 92.5), (40, 0.9, 91)])
-def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures, rho, least):
+@pytest.mark.parametrize(("pictures", "rho", "noise"), [(75, 0.7, 0.0), (48, 0.9, 0.2), (60, 0.9, 0.4)])
+def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures, rho, noise):
     """The full simulation is `tests.benchmarks.bench_verdict`; 200 series know their share to about 1.5 points."""
-    drawn = series(200, pictures, rho, np.random.default_rng(5))
+    drawn = series(200, pictures, rho, np.random.default_rng(5), noise)
     holds = [made_of.low <= 0 <= made_of.high for made_of in (of_pictures([one]) for one in drawn)]
-    assert least <= 100 * np.mean(holds) <= 99.5
+    assert np.mean(holds) >= 0.925
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0])
