@@ -39,7 +39,7 @@ def picture(
     """
     frame = _frame(Path(path), at_s, mode)
     transfer = TRANSFERS.get(int(frame.color_trc))
-    rgb = from_hdr(frame) if transfer in ("smpte2084", "arib-std-b67") else _to_rgb(frame)
+    rgb = from_hdr(frame) if transfer in ("smpte2084", "arib-std-b67") else to_rgb(frame)
     if rotate == "auto":
         rgb = np.rot90(rgb, round(frame.rotation / 90) % 4)
     return resized(np.ascontiguousarray(rgb), width, height)
@@ -110,8 +110,11 @@ def _frame(path: Path, at_s: float, mode: Mode) -> Any:
         return found
 
 
-def _to_rgb(frame: Any) -> Picture:
-    """Convert with swscale's exact rounding: its quick one, PyAV's own way, is a step too dark in every channel."""
+def to_rgb(frame: Any, *, crop: tuple[int, int, int, int] | None = None, width: int = 0, height: int = 0) -> Picture:
+    """Return a PyAV frame as RGB, or what of it `crop` (x, y, width, height in px) says, in another size if asked.
+
+    With swscale's exact rounding: its quick one, PyAV's own way, is a step too dark in every channel.
+    """
     import av.filter  # lazy, as in probe
 
     # Untagged pictures are read as players read them: BT.709 from 720 lines on, BT.601 below.
@@ -119,9 +122,12 @@ def _to_rgb(frame: Any) -> Picture:
     matrix = known.get(int(frame.colorspace), "bt709" if frame.height >= 720 else "bt601")
     full = "pc" if int(frame.color_range) == 2 else "tv"
     graph = av.filter.Graph()
+    size = f"w={width}:h={height}:" if width else ""
+    x, y, wide, high = crop or (0, 0, frame.width, frame.height)
     steps = [
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=Fraction(1, 25)),
-        graph.add("scale", f"in_color_matrix={matrix}:in_range={full}:flags={_EXACT}"),
+        *([graph.add("crop", f"{wide}:{high}:{x}:{y}:exact=1")] if crop else []),
+        graph.add("scale", f"{size}in_color_matrix={matrix}:in_range={full}:flags={_EXACT}"),
         graph.add("format", "rgb24"),
         graph.add("buffersink"),
     ]
