@@ -18,9 +18,11 @@ from ci_notebook.engine.callbacks import Notice, Notices, Notifier
 from ci_notebook.engine.calls.routes import App
 from ci_notebook.engine.calls.service import Service
 from ci_notebook.engine.catalogue import Catalogue
+from ci_notebook.engine.crews import MakeExecutor
 from ci_notebook.engine.database import Database
 from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.ledger import Ledger
+from ci_notebook.engine.limits import FREE_BYTES, Limits
 from ci_notebook.engine.messages import Message, Messages
 from ci_notebook.engine.owners import clear_up
 from ci_notebook.engine.store import Store
@@ -43,6 +45,13 @@ class Engine:
     with such keys must carry it. `faults` (none until you add one; its chances come from `seed`)
     makes calls and jobs go wrong on demand. `is_activated` says whether media processing is on in
     a bucket made now; `clock` gives Unix seconds and `new_id` 32 hexadecimal digits.
+
+    `workers` jobs are worked on at once, in this process, or by the processes of `executor`, or of
+    what `executor` returns when it is called, again after each time that one broke (see
+    `engine.cluster` for Dask). They share the folder, under the same path; only this process opens
+    the ledger. A job takes at most `time_limit_s` of wall time (None: ten minutes, and ten more for
+    each second of the clip); `disk_limit_bytes` bounds what the folder may hold, `min_free_bytes`
+    is what must stay free on its disk. A job that comes to a limit has failed, with the reason.
     """
 
     def __init__(
@@ -56,7 +65,10 @@ class Engine:
         is_activated: bool = True,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
-        executor: Executor | None = None,
+        executor: Executor | MakeExecutor | None = None,
+        time_limit_s: float | None = None,
+        disk_limit_bytes: int | None = None,
+        min_free_bytes: int = FREE_BYTES,
         tokens: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
@@ -69,6 +81,7 @@ class Engine:
         self._keys, self._tokens = dict(keys), dict(tokens or {})
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
+        self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
         self._lock = threading.Lock()
         self._service: Service | None = None
         self._told: tuple[Notices, Messages]
@@ -105,7 +118,7 @@ class Engine:
         self._ending.callback(notifier.close)
         worker = Worker(
             self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor,
-            faults=self.faults, on_end=notifier.wake,
+            limits=self._limits, faults=self.faults, on_end=notifier.wake,
         )  # fmt: skip
         self._ending.callback(worker.close)
         return Service(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ci_notebook.engine.database import Database
+from ci_notebook.engine.outcome import Outcome
 from ci_notebook.model.jobs import FOLLOWS
 from ci_notebook.wire.errors import service_error
 
@@ -181,27 +182,34 @@ class Ledger:
             sql = "UPDATE jobs SET lease = ? WHERE owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
             return change.execute(sql, (self._clock() + lease_s, owner, job_id, job_id)).rowcount > 0
 
-    def is_running(self, job_id: str, owner: str) -> bool:
-        """Return whether `owner` runs the job still."""
-        sql = "SELECT 1 FROM jobs WHERE job_id = ? AND owner = ? AND state = 'Running'"
-        return self._database.row(sql, (job_id, owner)) is not None
+    def running(self, owner: str) -> set[str]:
+        """Return the ids of the jobs that `owner` runs still."""
+        sql = "SELECT job_id FROM jobs WHERE owner = ? AND state = 'Running'"
+        return {row["job_id"] for row in self._database.rows(sql, (owner,))}
 
     def succeed(self, job_id: str, owner: str, result: bytes, *, message: str = "") -> bool:
         """End a job well. False when it is no longer the owner's; then nothing changed."""
-        return self._end("Success", job_id, owner, result=result, message=message, progress=100)
+        with self._database.change() as change:
+            return self.end(change, job_id, owner, Outcome(state="Success", result=result, message=message))
 
     def fail(self, job_id: str, owner: str, code: str, message: str) -> bool:
         """End a job badly. False when it is no longer the owner's; then nothing changed."""
-        return self._end("Failed", job_id, owner, code=code, message=message)
-
-    def _end(self, state: str, job_id: str, owner: str, **facts: Any) -> bool:
         with self._database.change() as change:
-            now = self._clock()
-            facts |= {"ended": now, "owner": None, "lease": None}
-            is_over = bool(_move(change, state, "job_id = ? AND owner = ?", (job_id, owner), **facts))
-            if is_over:
-                change.execute("INSERT OR IGNORE INTO notices (job_id, due) VALUES (?, ?)", (job_id, now))
-            return is_over
+            return self.end(change, job_id, owner, Outcome(state="Failed", code=code, message=message))
+
+    def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: Outcome) -> bool:
+        """End a job, or put it back, within a transaction that may change more. False when it is not the owner's."""
+        mine = ("job_id = ? AND owner = ?", (job_id, owner))
+        if outcome.state == "Submitted":
+            return bool(_back(change, *mine))
+        now = self._clock()
+        facts: dict[str, Any] = {"code": outcome.code, "message": outcome.message, "ended": now}
+        if outcome.state == "Success":
+            facts |= {"result": outcome.result, "progress": 100}
+        is_over = bool(_move(change, outcome.state, *mine, **facts, owner=None, lease=None))
+        if is_over:
+            change.execute("INSERT OR IGNORE INTO notices (job_id, due) VALUES (?, ?)", (job_id, now))
+        return is_over
 
     def release(self, owner: str, job_id: str = "") -> int:
         """Put the running jobs (or one) of an owner back among the waiting; return how many."""

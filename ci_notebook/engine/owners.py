@@ -3,6 +3,7 @@
 An owner is one running engine. It has a folder of its own for the work in hand, and holds a lock
 on a file in it for as long as its process lives; the system lets go of the lock when the process
 dies, however it dies. Where there are no such locks (Windows) only the lease in the ledger tells.
+Processes on other machines, who see no locks, watch its `beat` count on.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 if sys.platform != "win32":
     import fcntl
+
+GONE: Final = ".gone"
 
 
 class Owner:
@@ -23,14 +27,20 @@ class Owner:
     def __init__(self, root: Path, name: str) -> None:
         self.name, self.folder = name, root / ".owners" / name
         self.folder.mkdir(parents=True)
+        self._beats = 0
         self._lock: BinaryIO = (self.folder / "lock").open("wb")
         if sys.platform != "win32":
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def beat(self) -> None:
+        """Say that it lives, to those who cannot see the lock."""
+        self._beats += 1
+        write_whole(self.folder / "beat", str(self._beats))
+
     def close(self) -> None:
         """Let go of the lock and remove the folder."""
         self._lock.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
 
 
 def is_dead(root: Path, name: str) -> bool:
@@ -52,5 +62,23 @@ def clear_up(root: Path) -> None:
     for folder in (root / ".owners").glob("*"):
         # The lock is made a moment after the folder: an owner that is just being born is left alone.
         with contextlib.suppress(OSError):
-            if (folder / "lock").exists() and is_dead(root, folder.name):
-                shutil.rmtree(folder, ignore_errors=True)
+            if folder.suffix == GONE or ((folder / "lock").exists() and is_dead(root, folder.name)):
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that others may still be writing to: renamed first, they see at once that it has gone."""
+    gone = folder if folder.suffix == GONE else folder.with_suffix(GONE)
+    if gone != folder:
+        with contextlib.suppress(OSError):  # Windows renames no folder with open files in it
+            folder.rename(gone)
+    for one in (folder, gone):
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that nobody reads half of it. A folder that has gone is no error: nobody reads there."""
+    with contextlib.suppress(FileNotFoundError):
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+            file.write(text)
+        Path(file.name).replace(path)

@@ -1,97 +1,219 @@
-"""One job run to its end, whatever that is: in this process, or in another one that an executor has.
+"""One job run to its outcome, whatever that is: in this process, or in another one that an executor has.
 
-An executor of processes gets an `Errand`, which is plain values and can be pickled; over there the
-same ledger and store are opened anew. The executor's processes must reach the engine's folder, and
-lie on one machine with it, for SQLite's WAL is no network protocol.
+An executor of processes gets an `Errand`: plain values that can be pickled. Whoever runs one opens
+no ledger (SQLite's WAL is no network protocol): it finds its objects in the errand's folder, which
+it shares with the engine, writes its progress there, looks there whether it is still wanted, and
+gives back an `Outcome`. Only the engine that owns the job makes objects of what lies there.
+
+    .owners/OWNER/beat          counts on while the owner lives
+    .owners/OWNER/JOB/held/     the objects that the job reads
+    .owners/OWNER/JOB/progress  whole percents
+    .owners/OWNER/JOB/stop      made when the job is no longer wanted, as is removing the folder
+    .owners/OWNER/JOB/try-*/    one attempt's work
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
+import shutil
+import tempfile
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from ci_notebook.engine.database import Database
+from ci_notebook import __version__
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.ledger import Job, Ledger
-from ci_notebook.engine.perform import Performance, perform
+from ci_notebook.engine.limits import LOOK_S, Guard, Limits, as_full
+from ci_notebook.engine.outcome import Outcome
+from ci_notebook.engine.owners import write_whole
+from ci_notebook.engine.perform import Desk, Performance, hold, key_of, perform
 from ci_notebook.engine.store import Store
 from ci_notebook.media.ffmpeg import Cancelled
-from ci_notebook.model.errors import EngineError, ServiceError
+from ci_notebook.media.probe import media_info
+from ci_notebook.model.errors import CIError, EngineError, ServiceError
+from ci_notebook.model.jobs import Operation
+from ci_notebook.model.node import walk
+from ci_notebook.wire.errors import service_error
+from ci_notebook.wire.xml import loads
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
 # How soon a process elsewhere finds out that its job is no longer wanted.
-LOOK_S: Final = 0.5
+FAR_LOOK_S: Final = 0.25
+# An owner whose beat stands still for so long is dead, or cannot be reached.
+SILENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """A job for another process. `folder` is the owner's; `linger_s` and `fails` are faults that were asked for."""
+    """A job for another process. `held` are the objects it may read, each by where it lies below `folder`.
 
-    root: Path
+    `linger_s` and `fails` are faults that were asked for.
+    """
+
     job: Job
-    owner: str
     folder: Path
-    lease_s: float
+    held: Mapping[str, str]
+    limits: Limits
+    room_bytes: int | None = None
     linger_s: float = 0.0
     fails: JobFails | None = None
+    version: str = __version__
+
+    @property
+    def stop(self) -> Path:
+        """The file that says that the job is no longer wanted."""
+        return self.folder / "stop"
+
+    @property
+    def progress(self) -> Path:
+        """The file that says how far the job is."""
+        return self.folder / "progress"
 
 
-def run_elsewhere(errand: Errand) -> None:
-    """Run an errand's job to its end, with a ledger and a store of this process's own."""
-    with contextlib.closing(Database(errand.root / "ledger.sqlite")) as database:
-        ledger = Ledger(database, clock=time.time)
-        store = Store(errand.root, database, clock=time.time, new_id=lambda: uuid.uuid4().hex)
-        with _until_unwanted(ledger, errand) as cancel:
-            performance = Performance(
-                ledger=ledger, store=store, owner=errand.owner, folder=errand.folder, cancel=cancel,
-                lease_s=errand.lease_s, fails=errand.fails,
-            )  # fmt: skip
-            run_here(performance, errand.job, errand.linger_s)
+class NearDesk:
+    """The engine's own ledger and store."""
+
+    def __init__(self, ledger: Ledger, store: Store, job: Job, owner: str) -> None:
+        self._ledger, self._store, self._job, self._owner = ledger, store, job, owner
+
+    def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
+        """Return where an object's bytes lie, and its open file."""
+        stored, opened = self._store.open(bucket, key)
+        return self._store.path(stored), opened
+
+    def tell(self, percent: int) -> None:
+        """Write it to the ledger."""
+        self._ledger.note_progress(self._job.job_id, self._owner, percent)
 
 
-def run_here(with_: Performance, job: Job, linger_s: float = 0.0) -> None:
-    """Run a claimed job to its end. Whatever goes wrong is written on the job."""
-    try:
-        if with_.cancel.wait(linger_s):
-            raise Cancelled("the engine is closed", code="Cancelled")
-        perform(with_, job)
-    except Cancelled:
-        with_.ledger.release(with_.owner, job.job_id)
-    except EngineError as error:
-        log.info("job %s failed: %s", job.job_id, error)
-        with_.ledger.fail(job.job_id, with_.owner, error.code, str(error))
-    except ServiceError as error:
-        with_.ledger.fail(job.job_id, with_.owner, error.code, error.message)
-    except Exception as error:  # the top of a worker: the job says that it failed, the log says why
-        log.exception("job %s failed", job.job_id)
-        text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
-        with_.ledger.fail(job.job_id, with_.owner, "InternalError", text)
+class FarDesk:
+    """An errand's folder."""
+
+    def __init__(self, errand: Errand) -> None:
+        self._errand = errand
+
+    def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
+        """Return where an object's bytes lie, and its open file."""
+        if key not in self._errand.held:
+            raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
+        path = self._errand.folder / self._errand.held[key]
+        return path, path.open("rb")
+
+    def tell(self, percent: int) -> None:
+        """Write it beside the work; the owner looks there."""
+        write_whole(self._errand.progress, str(percent))
 
 
-@contextlib.contextmanager
-def _until_unwanted(ledger: Ledger, errand: Errand) -> Iterator[threading.Event]:
-    """Give an event that is set once the job is no longer its owner's: the engine was closed, say."""
-    cancel, ended = threading.Event(), threading.Event()
+def run(
+    job: Job,
+    desk: Desk,
+    folder: Path,
+    *,
+    limits: Limits,
+    room_bytes: int | None,
+    is_unwanted: Callable[[], bool],
+    linger_s: float = 0.0,
+    fails: JobFails | None = None,
+    look_s: float = LOOK_S,
+) -> Outcome:
+    """Do a job's work in `folder` and return what came of it. Whatever goes wrong is in the outcome."""
 
-    def watch() -> None:
-        while not ended.wait(LOOK_S):
-            if not ledger.is_running(errand.job.job_id, errand.owner):
-                cancel.set()
-                return
+    def length_s() -> float | None:
+        path, opened = desk.open(job.bucket, job.input_object)
+        opened.close()
+        about = media_info(path).format
+        return about.duration if about else None
 
-    watcher = threading.Thread(target=watch, name="ci-notebook-watch", daemon=True)
-    watcher.start()
-    try:
-        yield cancel
-    finally:
-        ended.set()
-        watcher.join()
+    with Guard(
+        limits, folder, room_bytes=room_bytes, is_unwanted=is_unwanted, length_s=length_s, look_s=look_s
+    ) as guard:
+        try:
+            if guard.cancel.wait(linger_s):
+                raise Cancelled("the job is not wanted, or came to a limit", code="Cancelled")
+            return perform(Performance(desk=desk, folder=folder, cancel=guard.cancel, fails=fails), job)
+        except Cancelled:
+            return _failed(guard.why) if guard.why else Outcome(state="Submitted")
+        except Exception as error:  # noqa: BLE001  the top of a worker: the job says that it failed, the log says why
+            if guard.cancel.is_set() and guard.why is None:
+                return Outcome(state="Submitted")  # its folder was taken from under it, say
+            return _failed(guard.why or as_full(error) or error, job)
+
+
+def _failed(error: BaseException, job: Job | None = None) -> Outcome:
+    about = job.job_id if job else ""
+    if isinstance(error, ServiceError):
+        return Outcome(state="Failed", code=error.code, message=error.message)
+    if isinstance(error, CIError):
+        log.info("job %s failed: %s", about, error)
+        return Outcome(state="Failed", code=getattr(error, "code", "InternalError"), message=str(error))
+    log.error("job %s failed", about, exc_info=error)
+    text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
+    return Outcome(state="Failed", code="InternalError", message=text)
+
+
+def errand_of(
+    job: Job, store: Store, folder: Path, *, limits: Limits, room_bytes: int | None, linger_s: float = 0.0,
+    fails: JobFails | None = None,
+) -> Errand:  # fmt: skip
+    """Return a job as what another process can do, with the objects it reads laid into `folder`."""
+    named = {
+        key_of(value)
+        for _, part, value in walk(loads(Operation, job.work))
+        if part.tag in ("Url", "AudioSource") and isinstance(value, str)
+    }
+    held: dict[str, str] = {}
+    for number, key in enumerate(sorted({job.input_object, *named})):
+        if store.head(job.bucket, key) is None:
+            continue  # the job fails with it, if it comes to need it
+        stored, opened = store.open(job.bucket, key)
+        place = folder / "held" / str(number)
+        place.mkdir(parents=True)
+        with opened:
+            held[key] = str(hold(store.path(stored), opened, key, place).relative_to(folder))
+    return Errand(
+        job=job, folder=folder.absolute(), held=held, limits=limits, room_bytes=room_bytes, linger_s=linger_s,
+        fails=fails,
+    )  # fmt: skip
+
+
+def run_elsewhere(errand: Errand) -> Outcome:
+    """Do an errand in a process that shares its folder, and return what came of it."""
+    if errand.version != __version__:
+        text = f"The engine is ci_notebook {errand.version}, a worker of its executor {__version__}: install the same."
+        return _failed(EngineError(text), errand.job)
+    if not errand.folder.is_dir():
+        text = f"A worker does not see the engine's folder, {errand.folder.parents[2].name}"
+        return _failed(EngineError(f"{text}: mount it there at the same path."), errand.job)
+    write_whole(errand.progress, "0")
+    attempt = Path(tempfile.mkdtemp(prefix="try-", dir=errand.folder))
+    outcome = run(
+        errand.job, FarDesk(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
+        is_unwanted=_Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, look_s=FAR_LOOK_S,
+    )  # fmt: skip
+    if outcome.state != "Success":
+        shutil.rmtree(attempt, ignore_errors=True)
+    return outcome
+
+
+class _Unwanted:
+    """Says whether an errand is no longer wanted: it was stopped, its folder went, or its owner fell silent."""
+
+    def __init__(self, errand: Errand) -> None:
+        self._errand, self._beat = errand, errand.folder.parent / "beat"
+        self._heard, self._at = "", time.monotonic()
+
+    def __call__(self) -> bool:
+        if self._errand.stop.exists() or not self._errand.folder.exists():
+            return True
+        try:
+            heard = self._beat.read_text()
+        except OSError:
+            heard = self._heard
+        if heard != self._heard:
+            self._heard, self._at = heard, time.monotonic()
+        return time.monotonic() - self._at > SILENCE_S

@@ -17,19 +17,17 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from ci_notebook.engine.crc64 import Crc64
 from ci_notebook.engine.database import Database
+from ci_notebook.engine.outcome import CHUNK_BYTES, CRC, Made
 from ci_notebook.wire.errors import service_error
 
 MAX_KEY_BYTES: Final = 850
-CHUNK_BYTES: Final = 1 << 18
-# Kept among an object's headers, and so told by GET and HEAD.
-CRC: Final = "x-cos-hash-crc64ecma"
 # A file that no row names is rubbish of a process that died, unless one is being written just now.
 ORPHAN_S: Final = 3600.0
 
@@ -99,29 +97,48 @@ class Store:
 
     def adopt(self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]) -> Stored:
         """Make a finished file below the root the object of a key. The file moves; it must not be used again."""
-        folder = self._root / bucket
-        folder.mkdir(exist_ok=True)
-        name = plain_name(key, self._new_id()[:12])
-        file.replace(folder / name)
-        told = {"content-type": content_type(key), **headers}
-        made = Stored(bucket=bucket, key=key, file=name, size=size, etag=etag, modified=self._clock(), headers=told)
-        with self._database.change() as change:
-            old = _file_of(change, bucket, key)
-            values = (bucket, key, name, size, etag, made.modified, json.dumps(told))
-            change.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-        self._drop(bucket, old)
+        (made,) = self.adopt_all([Made(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)])
         return made
 
-    def adopt_new(self, bucket: str, key: str, file: Path) -> Stored:
-        """Make a file the object of a key, reading it for its digest. The file moves."""
-        check_key(key)
-        md5, crc = hashlib.md5(usedforsecurity=False), Crc64()
-        with file.open("rb") as opened:
-            while chunk := opened.read(CHUNK_BYTES):
-                md5.update(chunk)
-                crc.update(chunk)
-        told = {CRC: str(crc)}
-        return self.adopt(bucket, key, file, size=file.stat().st_size, etag=md5.hexdigest(), headers=told)
+    def adopt_all(
+        self, made: Sequence[Made], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
+    ) -> list[Stored]:
+        """Make finished files below the root the objects of their keys, all in one transaction. The files move.
+
+        `only_if` is called within it, and may change more; when it gives False nothing is kept.
+        """
+        stored: list[Stored] = []
+        moved: list[tuple[str, str]] = []
+        old: list[tuple[str, str | None]] = []
+        try:
+            for one in made:
+                check_key(one.key)
+                folder = self._root / one.bucket
+                folder.mkdir(exist_ok=True)
+                name = plain_name(one.key, self._new_id()[:12])
+                one.file.replace(folder / name)
+                moved.append((one.bucket, name))
+                told = {"content-type": content_type(one.key), **one.headers}
+                stored.append(
+                    Stored(
+                        bucket=one.bucket, key=one.key, file=name, size=one.size, etag=one.etag,
+                        modified=self._clock(), headers=told,
+                    )
+                )  # fmt: skip
+            with self._database.change() as change:
+                if not only_if(change):
+                    stored = []
+                for new in stored:
+                    old.append((new.bucket, _file_of(change, new.bucket, new.key)))
+                    values = (new.bucket, new.key, new.file, new.size, new.etag, new.modified, json.dumps(new.headers))
+                    change.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        except BaseException:
+            for bucket, name in moved:
+                self._drop(bucket, name)
+            raise
+        for bucket, gone in old if stored else moved:
+            self._drop(bucket, gone)
+        return stored
 
     def copy(self, source: Stored, bucket: str, key: str, *, headers: Mapping[str, str]) -> Stored:
         """Make an object of another one's bytes: a second name for the file where the disk has links.

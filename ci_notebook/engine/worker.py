@@ -1,25 +1,35 @@
 """The workers: they take waiting jobs from the ledger and run them, a few at a time.
 
-One thread tends: it claims a job when a place is free, says every few seconds that it lives, and
-puts the jobs of dead engines back. The jobs themselves run in an executor.
+One thread tends: it claims a job when a place is free, says every few seconds that it lives, puts
+the jobs of dead engines back, and writes the end of each job: its objects appear and its state
+changes in one transaction, and only if the job is still this engine's. The work itself is done in
+threads, each of which waits for one FFmpeg, or by an executor's processes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import queue
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook.engine.crews import TRIES, Away, Crew, MakeExecutor
 from ci_notebook.engine.faults import Faults, JobFails, SlowJobs
 from ci_notebook.engine.ledger import Job, Ledger
+from ci_notebook.engine.limits import Limits, as_full
+from ci_notebook.engine.outcome import Outcome
 from ci_notebook.engine.owners import Owner, clear_up, is_dead
-from ci_notebook.engine.perform import Performance
-from ci_notebook.engine.running import Errand, run_elsewhere, run_here
+from ci_notebook.engine.running import NearDesk, errand_of, run
 from ci_notebook.engine.store import Store
+from ci_notebook.model.errors import EngineError, ServiceError
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
@@ -29,6 +39,8 @@ LEASE_S: Final = 60.0
 RENEW_S: Final = 5.0
 # How soon a job that another process accepted is seen; what this process accepts wakes the tender.
 LOOK_S: Final = 0.5
+# How long processes elsewhere are waited for when the engine is closed; they look four times a second.
+FAREWELL_S: Final = 5.0
 THREAD_PREFIX: Final = "ci-notebook"
 
 
@@ -54,11 +66,20 @@ class Threads(Executor):
         return future
 
 
-class Worker:
-    """Runs jobs until it is closed: in threads, each of which waits for one FFmpeg, or in an executor's processes.
+@dataclass(slots=True)
+class _Running:
+    """A job in hand: where its work lies, how it is told to stop, and how far it was when last looked at."""
 
-    `on_end` is called after each job that ended.
-    """
+    job: Job
+    folder: Path
+    stop: Callable[[], None]
+    future: Future[Outcome]
+    progress: Path | None = None
+    percent: int = 0
+
+
+class Worker:
+    """Runs jobs until it is closed. `on_end` is called after each job that ended."""
 
     def __init__(
         self,
@@ -68,16 +89,20 @@ class Worker:
         *,
         places: int,
         new_id: Callable[[], str],
-        executor: Executor | None = None,
+        executor: Executor | MakeExecutor | None = None,
+        limits: Limits | None = None,
         faults: Faults | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._root, self._ledger, self._store, self._places = root, ledger, store, places
         self._owner = Owner(root, new_id())
-        self._faults, self._on_end = faults or Faults(), on_end
-        self._executor, self._threads = executor, Threads()
+        self._limits, self._faults, self._on_end = limits or Limits(), faults or Faults(), on_end
+        self._crew = Crew(executor, places) if executor is not None else None
+        self._threads = Threads()
         self._stop, self._wake = threading.Event(), threading.Event()
-        self._running: set[Future[None]] = set()
+        self._running: dict[str, _Running] = {}
+        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lost: dict[str, int] = {}
         self._tender = threading.Thread(target=self._tend, name=f"{THREAD_PREFIX}-tender", daemon=True)
         self._tender.start()
 
@@ -90,13 +115,19 @@ class Worker:
         self._stop.set()
         self._wake.set()
         self._tender.join()
-        for future in self._running:
-            future.cancel()  # what an executor has not begun
-        if self._executor is not None:
-            self._ledger.release(self._owner.name)  # how the processes elsewhere are told
-        wait(self._running)
+        for one in self._running.values():
+            one.stop()
+            if one.progress is not None and not one.progress.exists():
+                one.future.cancel()  # handed over and not begun
+        wait([one.future for one in self._running.values()], timeout=FAREWELL_S if self._crew else None)
+        for one in list(self._running.values()):
+            one.future.cancel()
+            if one.future.done():
+                self._conclude(one)
         self._ledger.release(self._owner.name)
         self._owner.close()
+        if self._crew is not None:
+            self._crew.close()
 
     def _tend(self) -> None:
         next_renewal = 0.0  # the dead are looked for at once
@@ -104,56 +135,146 @@ class Worker:
             try:
                 if time.monotonic() >= next_renewal:
                     next_renewal = time.monotonic() + RENEW_S
+                    self._owner.beat()
                     self._ledger.renew(self._owner.name, lease_s=LEASE_S)
+                    self._let_go()
                     self._bury()
+                self._conclude_all()
+                self._look_around()
                 self._fill_places()
             except Exception:  # the tender must outlive whatever it meets, or no job would ever run again
                 log.exception("the tender of jobs met an error; it goes on")
             self._wake.wait(LOOK_S)
             self._wake.clear()
 
+    def _let_go(self) -> None:
+        """Stop the jobs that another engine has taken, because this one slept for longer than its lease."""
+        mine = self._ledger.running(self._owner.name)
+        for one in self._running.values():
+            if one.job.job_id not in mine:
+                one.stop()
+
     def _bury(self) -> None:
         if self._ledger.release_dead(lambda name: is_dead(self._root, name), but=self._owner.name):
             clear_up(self._root)
 
+    def _look_around(self) -> None:
+        """See how far the jobs elsewhere are."""
+        for one in self._running.values():
+            if one.progress is not None:
+                with contextlib.suppress(FileNotFoundError, ValueError):
+                    percent = int(one.progress.read_text())
+                    if percent > one.percent:
+                        one.percent = percent
+                        self._ledger.note_progress(one.job.job_id, self._owner.name, percent)
+
     def _fill_places(self) -> None:
-        self._running = {one for one in self._running if not one.done()}
-        while len(self._running) < self._places and not self._stop.is_set():
+        while not self._stop.is_set() and len(self._running) < (self._crew.places() if self._crew else self._places):
             job = self._ledger.claim(self._owner.name, lease_s=LEASE_S, waited_s=self._faults.wait_s())
             if job is None:
                 return
-            self._start(job)
+            try:
+                self._start(job)
+            except Away:
+                self._ledger.release(self._owner.name, job.job_id)
+                return  # jobs go on waiting until an executor is there again
+            except BaseException:
+                self._ledger.release(self._owner.name, job.job_id)
+                raise
 
     def _start(self, job: Job) -> None:
-        slow, fails = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
-        linger_s = slow.run_s if slow else 0.0
-        owner, folder = self._owner.name, self._owner.folder
+        folder = Path(tempfile.mkdtemp(prefix=f"{job.job_id[:9]}-", dir=self._owner.folder))
         try:
-            if self._executor is None:
-                performance = Performance(
-                    ledger=self._ledger, store=self._store, owner=owner, folder=folder, cancel=self._stop,
-                    lease_s=LEASE_S, fails=fails,
-                )  # fmt: skip
-                future = self._threads.submit(run_here, performance, job, linger_s)
-            else:
-                errand = Errand(
-                    root=self._root, job=job, owner=owner, folder=folder, lease_s=LEASE_S, linger_s=linger_s,
-                    fails=fails,
-                )  # fmt: skip
-                future = self._executor.submit(run_elsewhere, errand)
-        except BaseException:
-            self._ledger.release(owner, job.job_id)
-            raise
-        self._running.add(future)
-        future.add_done_callback(lambda ended: self._ended(job, ended))
+            one = self._far(self._crew, job, folder) if self._crew else self._near(job, folder)
+        except (Away, EngineError, ServiceError, OSError) as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, Away):
+                raise
+            self._write_end(job, _failed(as_full(error) or error))
+            return
+        self._running[job.job_id] = one
+        one.future.add_done_callback(lambda _: self._is_over(job.job_id))
 
-    def _ended(self, job: Job, future: Future[None]) -> None:
-        """See that a job does not stay in Running after whoever ran it has died, or never began."""
-        if future.cancelled():
-            self._ledger.release(self._owner.name, job.job_id)
-        elif (error := future.exception()) is not None:
-            log.error("job %s was lost with the process that ran it: %r", job.job_id, error)
-            text = f"The process that ran the job ended with {type(error).__name__}."
-            self._ledger.fail(job.job_id, self._owner.name, "InternalError", text)
-        self._on_end()
+    def _near(self, job: Job, folder: Path) -> _Running:
+        stop = threading.Event()
+        future = self._threads.submit(
+            run, job, NearDesk(self._ledger, self._store, job, self._owner.name), folder,
+            is_unwanted=stop.is_set, **self._asked(),
+        )  # fmt: skip
+        return _Running(job, folder, stop.set, future)
+
+    def _far(self, crew: Crew, job: Job, folder: Path) -> _Running:
+        errand = errand_of(job, self._store, folder, **self._asked())
+        try:
+            future = crew.submit(errand)
+        except (BrokenExecutor, RuntimeError) as error:
+            text = f"The executor takes no more jobs ({type(error).__name__}: {error})."
+            raise EngineError(f"{text} Open the engine with another one, or with a function that makes one.") from error
+        return _Running(job, folder, errand.stop.touch, future, errand.progress)
+
+    def _asked(self) -> dict[str, Any]:
+        slow, fails = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
+        return {
+            "limits": self._limits, "room_bytes": self._limits.room(self._root),
+            "linger_s": slow.run_s if slow else 0.0, "fails": fails,
+        }  # fmt: skip
+
+    def _is_over(self, job_id: str) -> None:
+        self._ended.put(job_id)
         self._wake.set()
+
+    def _conclude_all(self) -> None:
+        while not self._ended.empty():
+            job_id = self._ended.get()
+            try:
+                self._conclude(self._running[job_id])
+            except BaseException:
+                self._ended.put(job_id)  # the disk is full, say: the end is written as soon as it can be
+                raise
+            del self._running[job_id]
+
+    def _conclude(self, one: _Running) -> None:
+        """Write the end of a job whose work is over."""
+        outcome = self._outcome(one)
+        try:
+            self._write_end(one.job, outcome)
+        except OSError as error:
+            self._write_end(one.job, _failed(as_full(error) or error))
+        shutil.rmtree(one.folder, ignore_errors=True)
+        self._on_end()
+
+    def _write_end(self, job: Job, outcome: Outcome) -> None:
+        self._store.adopt_all(
+            outcome.made, only_if=lambda change: self._ledger.end(change, job.job_id, self._owner.name, outcome)
+        )
+
+    def _outcome(self, one: _Running) -> Outcome:
+        """Return what came of a job, also of one whose process died, or never began."""
+        job_id = one.job.job_id
+        error = CancelledError() if one.future.cancelled() else one.future.exception()
+        if error is None:
+            self._lost.pop(job_id, None)
+            return one.future.result()
+        if self._stop.is_set():
+            return Outcome(state="Submitted")
+        again = self._crew is not None and self._crew.is_made_again
+        if isinstance(error, BrokenExecutor | CancelledError) and self._crew is not None and again:
+            self._crew.drop(error)
+        if isinstance(error, CancelledError) and again:
+            return Outcome(state="Submitted")  # nobody ran it: the executor went away
+        self._lost[job_id] = self._lost.get(job_id, 0) + 1
+        if isinstance(error, BrokenExecutor) and again and self._lost[job_id] < TRIES:
+            return Outcome(state="Submitted")
+        log.error("job %s was lost with the process that ran it: %r", job_id, error)
+        return _lost(error)
+
+
+def _lost(error: BaseException) -> Outcome:
+    text = f"The process that ran the job ended with {type(error).__name__}: {str(error)[:300]}"
+    return Outcome(state="Failed", code="InternalError", message=text)
+
+
+def _failed(error: BaseException) -> Outcome:
+    code = getattr(error, "code", "InternalError")
+    text = error.message if isinstance(error, ServiceError | EngineError) else f"{type(error).__name__}: {error}"
+    return Outcome(state="Failed", code=code, message=text)

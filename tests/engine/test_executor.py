@@ -12,6 +12,7 @@ from ci_notebook.client.transport import WSGITransport
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.faults import JobFails, SlowJobs
 from ci_notebook.engine.ledger import Job
+from ci_notebook.engine.limits import Limits
 from ci_notebook.engine.running import Errand
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
 
@@ -48,7 +49,7 @@ def test_an_errand_survives_being_pickled():
         job_id="j1", bucket=BUCKET, queue_id="p1", tag="VideoEnhance", input_object="a", created=1.0,
         request=b"<Request/>", work=b"<Operation/>",
     )  # fmt: skip
-    errand = Errand(root=Path("a"), job=job, owner="o", folder=Path("b"), lease_s=60, fails=JobFails(10))
+    errand = Errand(job=job, folder=Path("b"), held={"a": "held/0/a"}, limits=Limits(), fails=JobFails(10))
     assert pickle.loads(pickle.dumps(errand)) == errand  # noqa: S301  our own
 
 
