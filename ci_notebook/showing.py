@@ -1,9 +1,9 @@
-"""What a lab shows of its videos: pictures, a job's result as HTML, the bar of a wait."""
+"""What a lab does with its videos besides calls: pictures, a job's result as HTML, the bar of a wait, spoilt clips."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail
 from ci_notebook.model.paths import values
 from ci_notebook.results.pictures import Picture
@@ -68,6 +69,25 @@ def measure(output: Path, source: Path, /, **more: Any) -> Scores:
     from ci_notebook.media.score import scores  # lazy: the thin client installs without numpy and PyAV
 
     return scores(output, source, **more)
+
+
+def spoilt(client: Client, clip: Clip, folder: Path, how: Mapping[str, Any]) -> Path:
+    """Return the file of a clip made worse, named by what was done to it."""
+    from ci_notebook.media.spoil import spoil  # lazy, as above
+
+    folder.mkdir(parents=True, exist_ok=True)
+    done = "-".join(f"{name}{value}" for name, value in how.items())
+    source = clip.path or client.download(clip.key, folder / Path(clip.key).name)
+    return spoil(source, folder / f"{Path(clip.name or clip.key).stem}-{done or 'spoilt'}.mp4", **how)
+
+
+def by_clip(clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Clip]:
+    """Return the key of each clip with its reference: one for all, or as many as there are clips."""
+    if reference is None or isinstance(reference, Clip):
+        return {clip.key: reference for clip in clips} if reference else {}
+    if len(reference) != len(clips):
+        raise ParameterError("reference", f"{len(reference)} clips", f"{len(clips)}, one a clip, or one for all")
+    return {clip.key: one for clip, one in zip(clips, reference, strict=True)}
 
 
 def _middle(detail: JobsDetail) -> float:
