@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ci_notebook.model.errors import CIError, EngineError
+from ci_notebook.model.errors import CIError
+from ci_notebook.serving import add_serve
 
 QUICKSTART = "01_quickstart.ipynb"
 
@@ -40,13 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     lab.set_defaults(run=_lab)
 
-    serve = verbs.add_parser("serve", help="put the embedded engine on a port")
-    serve.add_argument("--root", type=Path, required=True, help="folder of objects and jobs; made when missing")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=9000, help="0 takes a free one (default: 9000)")
-    serve.add_argument("--bucket", default="lab-1250000000", metavar="NAME-APPID")
-    serve.add_argument("--region", default="ap-chongqing")
-    serve.set_defaults(run=_serve)
+    add_serve(verbs)
     return parser
 
 
@@ -100,39 +94,6 @@ def tutorials() -> Path:
     package = Path(__file__).parent
     installed = package / "notebooks"
     return installed if installed.is_dir() else package.parent / "notebooks"
-
-
-def _serve(args: argparse.Namespace) -> int:
-    try:
-        from ci_notebook.engine.serve import serve  # lazy: the engine loads lxml, numpy and the server
-    except ModuleNotFoundError as absent:
-        raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
-
-    secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
-    secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")
-    if bool(secret_id) != bool(secret_key):
-        missing = "TENCENTCLOUD_SECRET_KEY" if secret_id else "TENCENTCLOUD_SECRET_ID"
-        print(f"ci-notebook: {missing} is not set; set both keys, or neither to have some made up", file=sys.stderr)
-        return 1
-    if not secret_id:
-        secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)
-        print("No keys are set; these were made up for this run and are shown this once:")
-        print(f"  export TENCENTCLOUD_SECRET_ID={secret_id}")
-        print(f"  export TENCENTCLOUD_SECRET_KEY={secret_key}", flush=True)
-
-    def listening(address: str) -> None:
-        print(f"Listening on {address} for bucket {args.bucket} in {args.region}; Ctrl-C stops.", flush=True)
-
-    serve(
-        args.root,
-        host=args.host,
-        port=args.port,
-        bucket=args.bucket,
-        region=args.region,
-        keys={secret_id: secret_key},
-        on_listening=listening,
-    )
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ MAY: dict[str, set[str]] = {
     "wire": {"model", "lxml"},
     "client": {"model", "wire", "httpx"},
     "media": {"model", "imageio_ffmpeg", "av", "numpy", "PIL"},
-    "engine": {"model", "wire", "media", "waitress", "numpy", "lxml", "PIL", "onnxruntime"},
+    "engine": {"model", "wire", "media", "waitress", "numpy", "lxml", "PIL", "onnxruntime", "distributed"},
     "experiment": {"model", "wire", "client", "media", "optuna"},
     "results": {"model", "wire", "experiment", "pandas", "matplotlib", "numpy", "lxml"},
-    "widgets": {"model", "ipywidgets", "anywidget", "traitlets", "IPython"},
+    "widgets": {"model", "wire", "ipywidgets", "anywidget", "traitlets", "IPython"},
 }
 HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "PIL")
 

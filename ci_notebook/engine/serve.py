@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -17,6 +18,8 @@ from waitress.server import create_server
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.channel import PATIENCE_S, Channel, hurry
+from ci_notebook.engine.crews import MakeExecutor
+from ci_notebook.engine.limits import Limits
 from ci_notebook.model.errors import EngineError
 
 # Each thread answers one call. Bodies come in and objects go out without holding one.
@@ -35,14 +38,21 @@ def serve(
     keys: Mapping[str, str],
     tokens: Mapping[str, str] | None = None,
     workers: int = 2,
+    executor: Executor | MakeExecutor | None = None,
+    limits: Limits | None = None,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop: running jobs go back among the waiting.
 
     `on_listening` gets the address (`http://127.0.0.1:9000`) once it can be called; port 0 takes a
-    free one. Runs in the main thread, for signals go there. Raises `EngineError` when the port is taken.
+    free one. `workers`, `executor` and `limits` are as the engine takes them. Runs in the main
+    thread, for signals go there. Raises `EngineError` when the port is taken.
     """
-    engine = Engine(root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers)
+    limits = limits or Limits()
+    engine = Engine(
+        root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers, executor=executor,
+        time_limit_s=limits.time_s, disk_limit_bytes=limits.disk_bytes, min_free_bytes=limits.free_bytes,
+    )  # fmt: skip
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:
             on_listening(listener.address)

@@ -1,0 +1,99 @@
+"""The verb `serve`: the embedded engine on a port, alone or with a Dask cluster behind it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ci_notebook.model.errors import EngineError
+
+if TYPE_CHECKING:
+    from ci_notebook.engine.cluster import DaskCluster
+
+GIB = 1 << 30
+
+
+def add_serve(verbs: Any) -> None:
+    """Add the verb to a parser's."""
+    serve = verbs.add_parser("serve", help="put the embedded engine on a port")
+    serve.add_argument("--root", type=Path, required=True, help="folder of objects and jobs; made when missing")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=9000, help="0 takes a free one (default: 9000)")
+    serve.add_argument("--bucket", default="lab-1250000000", metavar="NAME-APPID")
+    serve.add_argument("--region", default="ap-chongqing")
+    serve.add_argument("--workers", type=int, default=2, metavar="N", help="jobs worked on at once (default: 2)")
+    serve.add_argument(
+        "--dask", metavar="tcp://HOST:PORT",
+        help="let the workers of this Dask scheduler do the jobs, as many at once as they have threads; "
+        "they must see ROOT under the same path",
+    )  # fmt: skip
+    serve.add_argument(
+        "--time-limit", type=float, metavar="S",
+        help="wall time a job may take (default: ten minutes, and ten for each second of its clip)",
+    )  # fmt: skip
+    serve.add_argument("--disk-limit", type=float, metavar="GIB", help="what ROOT may hold (default: no limit)")
+    serve.add_argument(
+        "--min-free", type=float, default=0.25, metavar="GIB", help="what must stay free on ROOT's disk (default: 0.25)"
+    )
+    serve.set_defaults(run=_serve)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    try:
+        from ci_notebook.engine.limits import Limits  # lazy: the engine loads lxml, numpy and the server
+        from ci_notebook.engine.serve import serve  # lazy: as above
+    except ModuleNotFoundError as absent:
+        raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
+
+    limits = Limits(
+        time_s=args.time_limit,
+        disk_bytes=None if args.disk_limit is None else int(args.disk_limit * GIB),
+        free_bytes=int(args.min_free * GIB),
+    )
+    with contextlib.ExitStack() as ending:
+        cluster = _cluster(args.dask)
+        if cluster is not None:
+            ending.callback(cluster.close)
+        keys = _keys()
+        if not keys:
+            return 1
+
+        def listening(address: str) -> None:
+            behind = f", jobs done by {cluster.address}" if cluster else ""
+            where = f"Listening on {address} for bucket {args.bucket} in {args.region}{behind}"
+            print(f"{where}; Ctrl-C stops.", flush=True)
+
+        serve(
+            args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
+            workers=args.workers, executor=cluster, limits=limits, on_listening=listening,
+        )  # fmt: skip
+    return 0
+
+
+def _cluster(address: str | None) -> DaskCluster | None:
+    if not address:
+        return None
+    from ci_notebook.engine.cluster import DaskCluster  # lazy: an extra of its own
+
+    return DaskCluster(address)
+
+
+def _keys() -> dict[str, str]:
+    """Return the keys that are set, or some made up and shown this once; none when half of a pair is missing."""
+    secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
+    secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")
+    if bool(secret_id) != bool(secret_key):
+        missing = "TENCENTCLOUD_SECRET_KEY" if secret_id else "TENCENTCLOUD_SECRET_ID"
+        print(f"ci-notebook: {missing} is not set; set both keys, or neither to have some made up", file=sys.stderr)
+        return {}
+    if not secret_id:
+        secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)
+        print("No keys are set; these were made up for this run and are shown this once:")
+        print(f"  export TENCENTCLOUD_SECRET_ID={secret_id}")
+        print(f"  export TENCENTCLOUD_SECRET_KEY={secret_key}", flush=True)
+    return {secret_id: secret_key}
