@@ -51,7 +51,7 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     sizes = plan(setting, source)
     here, doubled, out = rates(setting, source)
     return {
-        "fields": ("bwdif=deint=interlaced",) if analysis.interlaced else (),
+        "fields": ("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else (),
         "shape": _shape(sizes, source, setting),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source),

@@ -1,14 +1,20 @@
-"""One picture through the very graph of the job: what a slider shows is what will be rendered."""
+"""One picture through the very graph of the job: what a slider shows is what will be rendered.
+
+The picture lies in a file, as the decoder gave it, and the graph goes to the program's standard
+input: so a program can be started before anybody knows what it will be asked (`engine.previewing`
+does), and only the graph itself is waited for.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from ci_notebook.engine.pictures import hdr
 from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.backdrop import Laid
 from ci_notebook.engine.pictures.graph import (
     AFTER_MARKS,
     BEFORE_NETWORK,
@@ -16,76 +22,136 @@ from ci_notebook.engine.pictures.graph import (
     SCALE_MATRICES,
     STAGES,
     by_network,
+    depth,
+    flattens,
+    is_hdr,
+    pixel_format,
     stages,
 )
-from ci_notebook.engine.pictures.network import enlarge, loaded
-from ci_notebook.engine.pictures.size import plan
-from ci_notebook.media.ffmpeg import filter_bytes
+from ci_notebook.engine.pictures.size import Size, length_s
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.errors import EngineError
-from ci_notebook.model.media_info import MediaInfo, Stream
+from ci_notebook.model.media_info import MediaInfo
+
+_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # else every colour comes out a step darker
+_LEFT_OUT = ("fields", *MOTION)  # done when the picture was decoded; what one picture has no part in
 
 
-def preview(
-    setting: VideoEnhance, picture: NDArray[np.uint8], source: MediaInfo, analysis: Analysis, *, width: int = 0
-) -> bytes:
-    """Return one picture of the source as the job would make it, as the bytes of a JPEG.
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One picture of a clip as bare bytes in a file: upright, whole, in the clip's own size and pixel format.
 
-    `picture` is HxWx3 uint8 RGB in the source's own size, as `media.snapshot.picture` gives it. All
-    work is done at the output's size, then scaled to `width` px if that is not 0, since sharpening a
-    smaller picture would show another strength. Stages of motion are left out. HDR is made and then
-    shown through its exact inverse. Costs about 40 ms at 640x360, with the network of Enhance 150.
+    `source` and `analysis` are those of the clip, `at_s` is the picture's time in it.
     """
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise EngineError(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}", code="InvalidArgument")
-    high, wide = picture.shape[:2]
-    before, after = picture_filters(setting, source, analysis, wide, high, width=width)
-    data = np.ascontiguousarray(picture).tobytes()
-    given = _raw("rgb24", wide, high)
-    if by_network(setting, _still(source, wide, high)):
-        size = plan(setting, _still(source, wide, high)).cut
-        data = filter_bytes([*given, "-vf", ",".join(before), "-frames:v", "1", "-f", "rawvideo", "pipe:1"], data)
-        data = enlarge(data, size.width, size.height, enlarger=loaded())
-        before, given = (), _raw("yuv420p", 2 * size.width, 2 * size.height)
-    picture_out = ["-frames:v", "1", "-c:v", "mjpeg", "-q:v", "2", "-f", "image2pipe", "pipe:1"]
-    return filter_bytes([*given, "-vf", ",".join((*before, *after)), *picture_out], data)
+
+    path: Path
+    at_s: float
+    pixel_format: str
+    size: Size
+    source: MediaInfo
+    analysis: Analysis
+
+    def as_input(self) -> tuple[str, ...]:
+        """Return FFmpeg's arguments for this picture as an input."""
+        size = f"{self.size.width}x{self.size.height}"
+        return ("-f", "rawvideo", "-pixel_format", self.pixel_format, "-video_size", size, "-i", str(self.path))
 
 
-def picture_filters(
-    setting: VideoEnhance, source: MediaInfo, analysis: Analysis, wide: int, high: int, *, width: int = 0
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the filters from an RGB picture to where a network would work, and from there to the JPEG's own coding."""
-    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
-    made = stages(setting, _still(source, wide, high), dataclasses.replace(analysis, interlaced=False))
-    before = [one for stage in BEFORE_NETWORK if stage not in MOTION for one in made[stage]]
-    left = (stage for stage in STAGES if stage not in (*BEFORE_NETWORK, *MOTION, *AFTER_MARKS))
-    work = [one for stage in left for one in made[stage]]
-    mode = hdr.mode_of(setting)
-    if mode is not None:
+def enlarged_first(setting: VideoEnhance, still: Still) -> str | None:
+    """Return the graph up to where the network of Enhance takes over, or None where it has no part.
+
+    What it gives is yuv420p, or yuv420p10le where the source is deep, of `plan(...).cut`'s size.
+    """
+    if not by_network(setting, still.source):
+        return None
+    filters = [*_head(setting, still, ()), *_made(setting, still, BEFORE_NETWORK)]
+    return ",".join([*filters, f"format=yuv420p{depth(still.source)}"])
+
+
+def picture_graph(
+    setting: VideoEnhance, still: Still, laid: Laid, *, is_enlarged: bool = False, width_px: int = 0
+) -> tuple[str, Size]:
+    """Return the graph from the picture, or from what the network made of it, to RGB as it will look, and its size.
+
+    All work is done at the output's size, then scaled to `width_px` if that is not 0 and less:
+    sharpening a smaller picture would show another strength. Stages of motion are left out; HDR is
+    made, then shown through its exact inverse. The marks' pictures are read from the program's folder.
+    """
+    done = BEFORE_NETWORK if is_enlarged else ()
+    left = [stage for stage in STAGES if stage not in (*done, *AFTER_MARKS)]
+    first = [*_head(setting, still, done), *_made(setting, still, left), *([laid.room] if laid.room else [])]
+    matrix, deep, lines = _matrix(setting, still), bool(depth(still.source)), [",".join(first)]
+    for number, mark in enumerate(laid.overlays, 1):
+        lines[-1] += f"[v{number - 1}]"
+        lines.append(f"movie=filename={mark.path.name}[m{number}]")
+        scaled, laid_on = mark.lines(
+            f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
+        )
+        lines += [scaled, laid_on.removesuffix("[]")]
+    last = [*_made(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
+    size = _seen(laid.size, width_px)
+    last += _to_rgb(setting, still, matrix, size)
+    return ";".join([*lines[:-1], ",".join([lines[-1], *last])]), size
+
+
+def unshown(setting: VideoEnhance) -> tuple[str, ...]:
+    """Return the paths of what one picture cannot show: the leaves of motion that are set.
+
+    >>> from ci_notebook.model.enhance import FrameEnhance
+    >>> unshown(VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)))
+    ('FrameEnhance.FrameDoubling',)
+    """
+    video = setting.transcode.video if setting.transcode else None
+    doubled = setting.frame_enhance is not None and setting.frame_enhance.frame_doubling
+    return (
+        *(("FrameEnhance.FrameDoubling",) if doubled else ()),
+        *(("Transcode.Video.Fps",) if video and video.fps else ()),
+    )
+
+
+def _made(setting: VideoEnhance, still: Still, wanted: tuple[str, ...] | list[str] | frozenset[str]) -> list[str]:
+    analysis = dataclasses.replace(still.analysis, matrix=_matrix(setting, still), interlaced=False)
+    made = stages(setting, still.source, analysis)
+    return [one for stage in STAGES if stage in wanted and stage not in _LEFT_OUT for one in made[stage]]
+
+
+def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterator[str]:
+    """Say of bare bytes when they are shown, counted as the job counts, and how light and colour are coded."""
+    stretch = setting.transcode.time_interval if setting.transcode else None
+    length_s(setting, still.source)  # refuses a stretch that begins beyond the end
+    at_s = still.at_s - ((stretch.start or 0.0) if stretch else 0.0)
+    yield f"settb=1/1000000,setpts={round(max(0.0, at_s) * 1e6)}"
+    video, shaped = first_video(still.source), "shape" in done
+    flat = shaped and flattens(setting, still.source)
+    said = {
+        "range": "pc" if video.color_range == "pc" and not shaped else "tv",
+        "colorspace": "bt709" if flat else still.analysis.matrix,
+        "color_primaries": "bt709" if flat else video.color_primaries,
+        "color_trc": "bt709" if flat else video.color_transfer,
+    }
+    yield "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
+
+
+def _matrix(setting: VideoEnhance, still: Still) -> str:
+    """Return how YUV is made of RGB where the work is done: HDR that is turned into SDR is BT.709 from there on."""
+    return "bt709" if flattens(setting, still.source) else still.analysis.matrix
+
+
+def _seen(size: Size, width_px: int) -> Size:
+    """Return how large a picture of `size` is shown: at most `width_px` wide, its own size if that is 0."""
+    if not 0 < width_px < size.width:
+        return size
+    return Size(width_px, max(1, round(size.height * width_px / size.width)))
+
+
+def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:
+    mode, source = hdr.mode_of(setting), still.source
+    transfer = hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer if is_hdr(source) else None
+    if transfer is not None and not flattens(setting, source):
         back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={hdr.DIFFUSE_WHITE}"
-        work += [
-            *made["range"],
-            f"format={hdr.PIXEL_FORMAT}",
-            f"zscale=tin={hdr.TRANSFERS[mode]}:min=bt2020nc:pin=bt2020:rin=tv:{back}",
-            "format=yuv444p",
-        ]
-    exact = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # else every colour comes out a step darker
-    size, matrix_out = f"{width}:-1" if width else "iw:ih", "bt709" if mode else matrix
-    to_yuv = f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags={exact}"
-    # A JPEG is BT.601 over the full range, whatever the video is.
-    to_jpeg = f"scale={size}:flags={exact}:in_color_matrix={matrix_out}:in_range=tv:out_color_matrix=bt601:out_range=pc"
-    return (to_yuv, "format=yuv420p", *before), (*work, to_jpeg, "format=yuvj444p")
-
-
-def _raw(kind: str, wide: int, high: int) -> list[str]:
-    return ["-f", "rawvideo", "-pix_fmt", kind, "-s", f"{wide}x{high}", "-r", "25", "-i", "pipe:0"]
-
-
-def _still(source: MediaInfo, wide: int, high: int) -> MediaInfo:
-    """Return the source's facts as those of the picture: upright, square pixels, SDR, eight bits."""
-    video = dataclasses.replace(
-        first_video(source), width=wide, height=high, sar=None, rotation=0.0, pix_format="yuv420p",
-        color_transfer="bt709", color_primaries="bt709", color_range="tv",
-    )  # fmt: skip
-    return dataclasses.replace(source, stream=dataclasses.replace(source.stream or Stream(), video=(video,)))
+        yield f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"
+        yield "format=yuv444p"
+        matrix = "bt709"
+    coded = f"in_color_matrix={SCALE_MATRICES.get(matrix, matrix)}:in_range=tv"
+    yield f"scale={size.width}:{size.height}:flags={_EXACT}:{coded}"
+    yield "format=rgb24"

@@ -1,0 +1,110 @@
+"""One decoded picture of a clip, laid into a file once, for as many previews as a hand asks of it.
+
+It is what the job's own graph would be given: upright, whole where the clip is interlaced, and
+otherwise untouched, in its own pixel format, so that no conversion stands between it and the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ci_notebook.engine.pictures.analysis import Analysis
+from ci_notebook.engine.pictures.preview import Still
+from ci_notebook.engine.pictures.size import Size
+from ci_notebook.media.probe import no_video, opened
+from ci_notebook.model.media_info import MediaInfo
+
+_HALF_TICK = 1e-4  # s; times come as decimals
+Steps = list[tuple[str, str]]
+_TURNS: dict[int, Steps] = {
+    1: [("transpose", "cclock")],
+    2: [("hflip", ""), ("vflip", "")],
+    3: [("transpose", "clock")],
+}
+_ARRANGED = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "pal8": "rgb24"}  # the same, plane by plane
+
+
+def write_still(clip: Path, at_s: float, place: Path, source: MediaInfo, analysis: Analysis) -> Still:
+    """Write the picture shown at `at_s` seconds into `place`; past the end, the last one.
+
+    Costs as much decoding as lies between the key picture before and it. Raises `EngineError` for
+    what cannot be decoded.
+    """
+    frame = _decoded(Path(clip), at_s, interlaced=analysis.interlaced)
+    if turns := _TURNS.get(round(frame.rotation / 90) % 4):  # counted to the left
+        frame = next(_through([frame], turns, frame.time_base))
+    if arranged := _ARRANGED.get(frame.format.name):
+        frame = frame.reformat(format=arranged)
+    place.write_bytes(b"".join(_planes(frame)))
+    return Still(place, at_s, frame.format.name, Size(frame.width, frame.height), source, analysis)
+
+
+def _decoded(clip: Path, at_s: float, *, interlaced: bool) -> Any:
+    """Return the last PyAV frame whose time is not after `at_s`, of the clip without fields."""
+    with opened(clip) as container:
+        if not container.streams.video:
+            raise no_video(clip, "it holds no pictures")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        begin = float((stream.start_time or 0) * stream.time_base)
+        want = begin + max(0.0, at_s) + _HALF_TICK
+        for start in (
+            int(want / stream.time_base),
+            0,
+        ):  # 0: a time past the end, in a container that finds nothing then
+            container.seek(start, stream=stream)
+            frames = container.decode(stream)
+            if interlaced:
+                frames = _through(frames, [("bwdif", "send_frame:deint=interlaced")], stream.time_base)
+            found = None
+            for frame in frames:
+                if found is not None and (frame.time or 0.0) > want:
+                    break
+                found = frame
+            if found is not None:
+                return found
+        raise no_video(clip, "no picture could be decoded")
+
+
+def _through(frames: Iterable[Any], filters: Steps, time_base: Fraction) -> Iterator[Any]:
+    """Yield what a chain of filters makes of PyAV frames."""
+    import av  # lazy: the thin client installs without it
+    import av.filter
+
+    graph = None
+    for frame in frames:
+        if graph is None:
+            graph = av.filter.Graph()
+            size = {"width": frame.width, "height": frame.height}
+            steps = [graph.add_buffer(**size, format=frame.format.name, time_base=time_base)]
+            steps += [graph.add(name, given) if given else graph.add(name) for name, given in filters]
+            graph.link_nodes(*steps, graph.add("buffersink")).configure()
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _planes(frame: Any) -> Iterator[bytes]:
+    """Yield the rows of each plane without what the decoder left between them."""
+    form = frame.format
+    for number, plane in enumerate(frame.planes):
+        bits = form.padded_bits_per_pixel if len(frame.planes) == 1 else 8 * ((form.components[number].bits + 7) // 8)
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        yield rows[:, : plane.width * bits // 8].tobytes()
+
+
+def _pulled(graph: Any) -> Iterator[Any]:
+    import av  # lazy, as above
+
+    while True:
+        try:
+            yield graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return

@@ -1,0 +1,179 @@
+"""`Previewer`: settings seen on pictures of clips, fast enough to follow a hand.
+
+What a slider's move does not change is kept: the decoded picture, the clip's facts and analysis,
+what the network made of it. And the next FFmpeg stands ready with the picture open, waiting for
+its graph, since starting it costs as much as the work on a small picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.backdrop import Laid, lay_out
+from ci_notebook.engine.pictures.marks import Fetch
+from ci_notebook.engine.pictures.network import enlarge, loaded, picture_bytes
+from ci_notebook.engine.pictures.preview import Still, enlarged_first, picture_graph
+from ci_notebook.engine.pictures.size import Size, plan
+from ci_notebook.engine.pictures.still import write_still
+from ci_notebook.engine.standby import Standby
+from ci_notebook.media.probe import media_info
+from ci_notebook.media.snapshot import encode_picture
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import MediaInfo
+from ci_notebook.model.watermark import Watermark
+
+KEEP_BYTES = 192 << 20  # of decoded pictures, on the disk
+KEEP_CLIPS = 32
+QUALITY = 90  # of the JPEG
+
+T = TypeVar("T")
+
+
+class Origin(Protocol):
+    """Where pictures of one clip come from."""
+
+    @property
+    def key(self) -> Hashable:
+        """What is the same for as long as the clip's pictures are."""
+
+    def facts(self) -> tuple[MediaInfo, Analysis]:
+        """Return what is known of the clip."""
+
+    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
+        """Write the picture at `at_s` seconds into `place`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileOrigin:
+    """A clip that lies on this machine."""
+
+    path: Path
+
+    @property
+    def key(self) -> Hashable:
+        """The path, and when and how large the file was written."""
+        stat = self.path.stat()
+        return str(self.path), stat.st_mtime_ns, stat.st_size
+
+    def facts(self) -> tuple[MediaInfo, Analysis]:
+        """Probe and look at the clip; costs about 0.3 s for a short one."""
+        return media_info(self.path), analyse(self.path)
+
+    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
+        """Decode one picture."""
+        return write_still(self.path, at_s, place, info, analysis)
+
+
+class Previewer:
+    """Applies settings to pictures of clips, one at a time. Any thread may ask; close it after use.
+
+    Keeps up to 192 MB of decoded pictures in a temporary folder, and one idle FFmpeg, which ends by
+    itself when nobody has asked for a minute.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ci-notebook-preview-"))
+        self._lock = threading.RLock()
+        self._facts: OrderedDict[Hashable, tuple[MediaInfo, Analysis]] = OrderedDict()
+        self._stills: OrderedDict[Hashable, Still] = OrderedDict()
+        self._laid: tuple[Hashable, Laid] | None = None
+        self._count = 0
+        self._standby = Standby(self._folder)
+        self._end = weakref.finalize(self, _close, self._standby, self._folder)
+
+    def preview(
+        self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *,
+        width_px: int = 0, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
+    ) -> bytes:  # fmt: skip
+        """Return the picture at `at_s` seconds as the job would make it, with its marks, as the bytes of a JPEG.
+
+        `width_px` 0, and whatever is over the output's width, is the output's own size. Stages of
+        motion are left out. Raises `EngineError` where the job would fail at it.
+        """
+        with self._lock:
+            still = self._still(origin, at_s)
+            laid = self._marked(marks, plan(setting, still.source).out, fetch)
+            is_enlarged = (first := enlarged_first(setting, still)) is not None
+            if first is not None:
+                still = self._enlarged(origin, setting, still, first)
+            graph, size = picture_graph(setting, still, laid, is_enlarged=is_enlarged, width_px=width_px)
+            data = self._standby.run(still, graph, 3 * size.width * size.height)
+        picture = np.frombuffer(data, np.uint8).reshape(size.height, size.width, 3)
+        return encode_picture(picture, "jpg", quality=QUALITY)
+
+    def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
+        """Return a clip's facts and the analysis that AUTO goes by; looked up once."""
+        with self._lock:
+            return _kept(self._facts, origin.key, origin.facts, KEEP_CLIPS)
+
+    def close(self) -> None:
+        """Forget all pictures and end the idle FFmpeg. Closing twice is fine."""
+        with self._lock:
+            self._end()
+
+    def _still(self, origin: Origin, at_s: float) -> Still:
+        def decoded() -> Still:
+            return origin.still(at_s, self._place(), *self.facts(origin))
+
+        return self._keep((origin.key, at_s), decoded)
+
+    def _enlarged(self, origin: Origin, setting: VideoEnhance, still: Still, first: str) -> Still:
+        def worked() -> Still:
+            cut, deep = plan(setting, still.source).cut, "p10" in first
+            data = self._standby.run(still, first, picture_bytes(cut.width, cut.height, deep=deep))
+            place = self._place()
+            place.write_bytes(enlarge(data, cut.width, cut.height, enlarger=loaded(), deep=deep))
+            size, form = Size(2 * cut.width, 2 * cut.height), "yuv420p10le" if deep else "yuv420p"
+            return dataclasses.replace(still, path=place, size=size, pixel_format=form)
+
+        return self._keep((origin.key, still.at_s, first), worked)
+
+    def _keep(self, key: Hashable, make: Callable[[], Still]) -> Still:
+        still = _kept(self._stills, key, make, 1 << 16)
+        while len(self._stills) > 2 and sum(one.path.stat().st_size for one in self._stills.values()) > KEEP_BYTES:
+            self._stills.popitem(last=False)[1].path.unlink()
+        return still
+
+    def _place(self) -> Path:
+        self._count += 1
+        return self._folder / f"{self._count}.raw"
+
+    def _marked(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> Laid:
+        """Return the marks ready to be laid on; those of the last time if they are the same."""
+        if not marks:
+            return Laid((), size)
+        key = (marks, size)
+        if self._laid is None or self._laid[0] != key:
+            self._laid = (key, lay_out(marks, size, self._folder, fetch or _no_fetch))
+        return self._laid[1]
+
+
+def _kept(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T], most: int) -> T:
+    """Return what is kept under a key, made if it is not there; the longest unused beyond `most` is forgotten."""
+    if key not in where:
+        where[key] = make()
+        while len(where) > most:
+            where.popitem(last=False)
+    where.move_to_end(key)
+    return where[key]
+
+
+def _no_fetch(url: str) -> Path:
+    raise EngineError(f"{url}: no objects are within reach", code="ResourceNotFound")
+
+
+def _close(standby: Standby, folder: Path) -> None:
+    standby.close()
+    shutil.rmtree(folder, ignore_errors=True)
