@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ci_notebook.client.job import Job
     from ci_notebook.client.objects import Clip
     from ci_notebook.connecting import connect
-    from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs
+    from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random, templates
     from ci_notebook.lab import Lab
     from ci_notebook.media.samples import sample, samples
     from ci_notebook.model.enhance import (
@@ -78,7 +78,7 @@ _HOME = {
     "client.job": ("Job",),
     "client.objects": ("Clip",),
     "connecting": ("connect",),
-    "experiment.sweep": ("Sweep", "grid", "one_at_a_time", "pairs"),
+    "experiment.sweep": ("Sweep", "explicit", "grid", "one_at_a_time", "pairs", "random", "templates"),
     "lab": ("Lab",),
     "media.samples": ("sample", "samples"),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
@@ -163,6 +163,7 @@ __all__ = [
     "compute_response",
     "connect",
     "differing",
+    "explicit",
     "grid",
     "one_at_a_time",
     "pairs",
@@ -176,11 +177,13 @@ __all__ = [
     "plot_response",
     "plot_timeline",
     "plot_trace",
+    "random",
     "read_frame",
     "read_jobs",
     "read_runs",
     "sample",
     "samples",
+    "templates",
     "to_frame",
     "verdict",
     "verdicts",

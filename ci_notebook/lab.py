@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,14 +18,18 @@ from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.quote import Estimate, estimate
 from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
 from ci_notebook.model.requests import enhance_request, extract_request
+from ci_notebook.results.found import Found
 from ci_notebook.results.pictures import Pictures
+from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
-from ci_notebook.showing import bar, job_html, jpeg_of, key_of, measure, picture_of
+from ci_notebook.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, measure, spoilt
+from ci_notebook.trying import planned, searched
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.wire.notices import read_notice
 from ci_notebook.wire.xml import dumps
@@ -90,6 +94,13 @@ class Lab:
                 path, key or f"input/{path.name}", on_progress=lambda done, total: progress.update(done)
             )
 
+    def spoil(self, clip: Clip, **how: Any) -> Clip:
+        """Store a worse version of a clip and return it: the clip itself is then the true `reference` for `run`.
+
+        `how` is that of `media.spoil.spoil`: `shrink`, `crf`, `fps`, `cast`, `dim`, `noise`.
+        """
+        return self.upload(spoilt(self.client, clip, self.cache_dir / "spoilt", how))
+
     def request(self, clip: Clip | Job | str, setting: VideoEnhance | None = None, **more: Any) -> Request:
         """Return the request that `submit` would send, without sending it. Takes what `submit` takes."""
         return enhance_request(key_of(clip), setting, bucket=self.bucket, region=self.region, **more)
@@ -151,17 +162,22 @@ class Lab:
         wanted = list(settings)
         return estimate((clip.name, infos[clip.key], setting) for clip in listed for setting in wanted)
 
+    def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
+        """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""
+        return planned(self.client, clips, settings, journal=self.journal, service=self._service())
+
     def run(
         self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
-        workers: int = 4, scores: bool = True, reference: Clip | None = None,
-        force: bool = False, retry_failed: bool = False,
+        workers: int = 4, scores: bool = True, reference: Clip | Sequence[Clip] | None = None,
+        every: int | None = None, force: bool = False, retry_failed: bool = False,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return what came of each, failed ones included.
 
         Up to `workers` jobs are under way at once. A run that was already paid for is not sent again
         unless `force`, or `retry_failed` if its job failed. `budget` (CNY) is checked before anything is
         sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
-        true picture that the clip was spoilt from. Ctrl-C keeps what is done; the same call goes on from there.
+        true picture that the clip was spoilt from (of several clips: theirs, in the same order); `every` 1
+        scores all pictures, not every fifth. Ctrl-C keeps what is done; the same call goes on from there.
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         wanted = list(settings)
@@ -170,22 +186,43 @@ class Lab:
             done = run_all(
                 self.client, listed, wanted,
                 journal=self.journal, cache=self.cache_dir, workers=workers, force=force, retry_failed=retry_failed,
-                budget=budget, reference=reference, measure=measure if scores else None, service=self._service(),
+                every=every, budget=budget, reference=by_clip(listed, reference), measure=measure if scores else None,
+                service=self._service(),
                 rate_per_s=None if self.engine else CALLS_A_SECOND,
                 on_progress=lambda event: progress.update(event.share, event.note),
             )  # fmt: skip
         return self._shown(done, {clip.name: clip.path for clip in listed if clip.path})
 
+    def optimize(
+        self, clips: Clip | Iterable[Clip], base: VideoEnhance | None = None, *,
+        space: Mapping[str, Sequence[Any] | Span], on: str | Mapping[str, Direction], trials: int = 20,
+        batch: int = 4, seed: int = 0, budget: float | None = None, reference: Clip | Sequence[Clip] | None = None,
+    ) -> Found:  # fmt: skip
+        """Look for the settings in `space` that make `on` best, learning on the way (Optuna), and return all tried.
+
+        `space` maps leaves, named as in `grid`, to a list of values or to `(low, high)`; the rest is `base`.
+        `on` names a score to be made large, or maps several to "max" or "min" (`cost_cny`, `size_bytes` too):
+        then the best are a Pareto front. A trial is one setting on all clips, `batch` of them at once. What the
+        journal holds counts as tried and is not paid again, so the same call goes on after Ctrl-C. `budget`
+        (CNY) is for the whole search. Raises `CIError` without Optuna (`pip install 'ci-notebook[optuna]'`).
+        """
+        listed = [clips] if isinstance(clips, Clip) else list(clips)
+        return searched(
+            self.client, listed, base, space=space, on=on, trials=trials, batch=batch, seed=seed, budget=budget,
+            reference=by_clip(listed, reference), journal=self.journal, cache=self.cache_dir, service=self._service(),
+            rate_per_s=None if self.engine else CALLS_A_SECOND,
+            shown=lambda runs: self._shown(runs, {clip.name: clip.path for clip in listed if clip.path}),
+        )  # fmt: skip
+
     def runs(self) -> Runs:
         """Return every run of this lab's journal, from earlier sessions and other kernels too."""
         return self._shown(self.journal.runs(), {})
 
-    def look(self, *videos: Clip | Job | str, at_s: float | Iterable[float] = 0.0, width_px: int = 320) -> Pictures:
-        """Return pictures of clips and of what jobs made, at one or several times, side by side."""
-        times = [at_s] if isinstance(at_s, (int, float)) else list(at_s)
-        return Pictures(
-            tuple(picture_of(self.client, video, at, width_px) for video in videos for at in times), width_px
-        )
+    def look(
+        self, *videos: Video | Iterable[Run], at_s: float | Iterable[float] = 0.0, width_px: int = 320
+    ) -> Pictures:
+        """Return pictures of clips and of what jobs and runs made, at one or several times, side by side."""
+        return look(self.client, videos, [at_s] if isinstance(at_s, (int, float)) else list(at_s), width_px)
 
     def result_html(self, job: Job) -> str:
         """Return what was asked and what came of it, with a picture before and after, as plain HTML."""

@@ -45,9 +45,10 @@ class Scored(Protocol):
 class Measure(Protocol):
     """Scores an output against its source or reference.
 
-    Called with `cancel`, an event that is set when nobody waits any more, and where they are not
-    trivial with `start_s` and `length_s` (which stretch of the source the output shows), `crop` (what
-    of its pictures: left, top, width and height as shares of 1) and `rotate` (degrees clockwise).
+    Called with `cancel`, an event that is set when nobody waits any more, with `every` where somebody
+    chose the distance of the pictures to be scored, and where they are not trivial with `start_s` and
+    `length_s` (which stretch of the source the output shows), `crop` (what of its pictures: left, top,
+    width and height as shares of 1) and `rotate` (degrees clockwise).
     """
 
     def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
@@ -93,7 +94,7 @@ def is_of(run: Run, reference: Clip | None) -> bool:
 class Outcomes:
     """A pool of helpers. As a context manager it ends what is being scored when the block is left early.
 
-    `references` maps the key of a clip to its reference.
+    `references` maps the key of a clip to its reference, `every` is handed on to `measure` unless None.
     """
 
     def __init__(
@@ -104,8 +105,10 @@ class Outcomes:
         measure: Measure | None,
         prices: PriceList,
         references: Mapping[str, Clip] | None = None,
+        every: int | None = None,
     ) -> None:
         self._client, self._cache, self._measure, self._prices = client, cache, measure, prices
+        self._how = {} if every is None else {"every": every}
         self._references = references or {}
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="outcome")
         self._infos: dict[str, MediaInfo] = {}
@@ -148,7 +151,7 @@ class Outcomes:
             return found
         reference = self._references.get(run.clip_key)
         beside = self._source(reference or clip)
-        made = self._measure(found.output, beside, cancel=self._stop, **self._where(run))
+        made = self._measure(found.output, beside, cancel=self._stop, **self._how, **self._where(run))
         against: Literal["source", "reference"] = "reference" if reference else "source"
         found = replace(found, score_against=against, reference_md5=reference.md5 if reference else "")
         if isinstance(made, Mapping):

@@ -67,6 +67,7 @@ def run_all(
     rate_per_s: int | None = None,
     measure: Measure | None = None,
     reference: Clip | Mapping[str, Clip] | None = None,
+    every: int | None = None,
     on_progress: Callable[[Event], None] | None = None,
     on_price: Callable[[Estimate], None] | None = None,
     force: bool = False,
@@ -87,7 +88,8 @@ def run_all(
     run that the journal holds is not sent again unless `force`, or `retry_failed` if its job failed;
     runs that were broken off are taken up where they were. `measure(output, source)` scores what a job
     made, against `reference` in place of the source where there is one: a clip for all, or one by a
-    clip's key. What it needs is downloaded into `cache`, once; `rescore` measures again what is there.
+    clip's key, on every `every`-th picture if that is said. What it needs is downloaded into `cache`,
+    once; `rescore` measures again what is there.
     `budget`, in the currency of `prices`, is checked before anything is sent, and `on_price` told what
     will be sent, with `forecast` telling the output's shape. `service` names what is behind the client,
     so that runs of two services are not taken for each other. A service out of reach is borne for
@@ -100,11 +102,14 @@ def run_all(
     """
     if workers < 1:
         raise ParameterError("workers", workers, "a whole number of at least 1")
+    if every is not None and every < 1:
+        raise ParameterError("every", every, "a whole number of at least 1")
     listed = [clips] if isinstance(clips, Clip) else list(clips)
     references = {clip.key: reference for clip in listed} if isinstance(reference, Clip) else dict(reference or {})
     wish = Wish(
-        force=force, retry_failed=retry_failed, rescore=rescore, scores=measure is not None, references=references
-    )
+        force=force, retry_failed=retry_failed, rescore=rescore, scores=measure is not None, references=references,
+        every=every,
+    )  # fmt: skip
     paced = Paced(client, Rate(rate_per_s, sleep=client.sleep))
     wanted = resolved(settings, paced.stored)
     with ExitStack() as stack:
@@ -118,7 +123,9 @@ def run_all(
             cost = _estimate(work, paced, prices, forecast)
             refuse_over(budget, [quote.price for quote in cost.quotes])
             (on_price or (lambda cost: None))(cost)
-        outcomes = stack.enter_context(Outcomes(paced, cache, measure=measure, prices=prices, references=references))
+        outcomes = stack.enter_context(
+            Outcomes(paced, cache, measure=measure, prices=prices, references=references, every=every)
+        )
         sweep = _Sweep(
             paced, work, journal=journal, lease=lease, outcomes=outcomes, service=name, workers=workers,
             patience_s=patience_s, settle_s=settle_s, clock=clock,

@@ -103,7 +103,8 @@ def optimize(
     scores, `cost_cny`, `size_bytes`, `bitrate_kbps`. A trial is one setting on all clips; `batch` of them are
     under way at once. `trials` counts those that the journal holds already; they cost nothing. `budget`
     is for the whole search, in the currency of the price list: where it would be passed the search ends.
-    `more` goes to `run_all`.
+    `on_trial` is told of every trial, the
+    journal's too. `more` goes to `run_all`.
 
     Raises `CIError` without Optuna, and `ParameterError` for a name that is not known.
     """
@@ -127,6 +128,7 @@ def optimize(
         search = _Search(study, base, axes=axes, goals=goals, trials=[*known], tell=on_trial or (lambda trial: None))
         for trial in known:
             study.add_trial(search.frozen(trial))
+            search.tell(trial)
         note = search.go_on(
             client, listed, trials=trials, batch=batch, budget=budget, more={"journal": journal, **more}
         )
@@ -185,7 +187,7 @@ class _Search:
         self, study: optuna.Study, base: VideoEnhance | None, *, axes: Mapping[str, _Axis],
         goals: Mapping[str, Direction], trials: list[Trial], tell: Callable[[Trial], None],
     ) -> None:  # fmt: skip
-        self.study, self._base, self._axes, self._goals, self.trials, self._tell = (
+        self.study, self._base, self._axes, self._goals, self.trials, self.tell = (
             study, base, axes, goals, trials, tell,
         )  # fmt: skip
 
@@ -239,7 +241,7 @@ class _Search:
             self.study.tell(number, state=_optuna().trial.TrialState.FAIL)
         trial = Trial(setting or VideoEnhance(), params, values, tuple(runs))
         self.trials.append(trial)
-        self._tell(trial)
+        self.tell(trial)
 
 
 def _setting(base: VideoEnhance | None, params: Mapping[str, Any]) -> VideoEnhance:

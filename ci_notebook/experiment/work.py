@@ -20,13 +20,15 @@ from ci_notebook.model.templates import Template
 class Wish:
     """What is to be done again although it was done, and what outputs are to be scored against.
 
-    `references` maps the key of a clip to a better one of the same content.
+    `references` maps the key of a clip to a better one of the same content. `every` is the distance of
+    the pictures to be scored, None for whatever there is.
     """
 
     force: bool = False
     retry_failed: bool = False
     rescore: bool = False
     scores: bool = True
+    every: int | None = None
     references: Mapping[str, Clip] = field(default_factory=dict)
 
 
@@ -48,8 +50,7 @@ class Work:
 
     def add(self, clip: Clip, setting: Setting) -> None:
         """Find out what is left to do for one setting on one clip."""
-        held = content(setting)
-        key = key_of(clip.md5 or f"{clip.bucket}/{clip.key}/{clip.size_bytes}", held, self._service)
+        held, key = content(setting), run_key(clip, setting, self._service)
         if key in self.runs:
             return
         template = (setting.template_id or "") if isinstance(setting, Template) else ""
@@ -65,7 +66,7 @@ class Work:
         for key in sorted(self.elsewhere):
             self.elsewhere.discard(key)
             # What another has just done is new enough for us, whatever was wished.
-            self._settle(key, self._journal.latest(key), Wish(scores=self._wish.scores))
+            self._settle(key, self._journal.latest(key), Wish(scores=self._wish.scores, every=self._wish.every))
 
     def is_open(self) -> bool:
         """Say whether anything is left to do."""
@@ -111,6 +112,12 @@ class Work:
             self.under_way[run.job.job_id or ""] = (key, self._clock())
         elif run.state == "Success":
             reference = self._wish.references.get(run.clip_key)
-            is_stale = wish.scores and (wish.rescore or not run.scores or not is_of(run, reference))
+            others = not is_of(run, reference) or (wish.every is not None and run.every not in (0, wish.every))
+            is_stale = wish.scores and (wish.rescore or not run.scores or others)
             if entry.phase == "sent" or run.error or is_stale:
                 self.to_score.append(key)
+
+
+def run_key(clip: Clip, setting: Setting, service: str) -> str:
+    """Return the key of a run: equal for equal content of the clip, equal settings, and the same service."""
+    return key_of(clip.md5 or f"{clip.bucket}/{clip.key}/{clip.size_bytes}", content(setting), service)

@@ -1,0 +1,102 @@
+"""A plan: what a sweep on clips would send, before anything is sent, with only what differs and its price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any, overload
+
+import pandas as pd
+
+from ci_notebook.experiment.quote import Estimate, Quote
+from ci_notebook.results.frame import differing, setting_columns, to_frame
+from ci_notebook.results.words import AUTO, LEFT_OUT, count, in_words
+
+
+class Plan(Sequence[Quote]):
+    """One line a job, in the order they would be sent: clip, setting, price, and whether the journal holds it.
+
+    `held` says of each whether it was run before; those are not sent and not paid again. `total` is
+    the price of the others, in the list's currency.
+    """
+
+    def __init__(self, cost: Estimate, held: Sequence[bool]) -> None:
+        self.cost, self.held = cost, tuple(held)
+
+    @property
+    def total(self) -> float:
+        """The price of what would be sent, of all stages that have one in the list."""
+        return sum(quote.price.total for quote, held in zip(self, self.held, strict=True) if not held)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a job: what differs between them, the shape of the output, what is charged, the price.
+
+        `clip` (string), the setting's leaves that differ (as in `to_frame`, with `auto`), `width` and
+        `height` (Int64, px), `fps` (Float64, 1/s), `duration_s` (Float64, s), `charged` (string, the
+        stages), `cost` (Float64, in the list's currency), `held` (boolean, in the journal already).
+        """
+        settings = to_frame([quote.setting for quote in self])
+        wanted = [name for name in differing(settings).columns if name in (*setting_columns(), "auto", "template_id")]
+        made: dict[str, Any] = {"clip": pd.array([quote.clip for quote in self], dtype="string")}
+        made |= {name: settings[name] for name in wanted}
+        made["width"] = pd.array([quote.output.width for quote in self], dtype="Int64")
+        made["height"] = pd.array([quote.output.height for quote in self], dtype="Int64")
+        made["fps"] = pd.array([float(quote.output.fps) for quote in self], dtype="Float64")
+        made["duration_s"] = pd.array([float(quote.output.duration_s) for quote in self], dtype="Float64")
+        made["charged"] = pd.array([_charged(quote) for quote in self], dtype="string")
+        made["cost"] = pd.array([quote.price.total for quote in self], dtype="Float64")
+        made["held"] = pd.array(self.held, dtype="boolean")
+        return pd.DataFrame(made)
+
+    @overload
+    def __getitem__(self, index: int) -> Quote: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Quote]: ...
+    def __getitem__(self, index: int | slice) -> Quote | Sequence[Quote]:
+        return self.cost.quotes[index]
+
+    def __len__(self) -> int:
+        return len(self.cost.quotes)
+
+    def __iter__(self) -> Iterator[Quote]:
+        return iter(self.cost.quotes)
+
+    def __repr__(self) -> str:
+        return f"<Plan of {count(len(self), 'job')}: {self._summary()}>"
+
+    def _summary(self) -> str:
+        new, least = self.held.count(False), "" if self.cost.is_complete else "at least "
+        price = f"{least}{self.total:.4f} {self.cost.prices.currency}, {self.cost.prices.name} list"
+        kept = f", {self.held.count(True)} in the journal already" if any(self.held) else ""
+        return f"{new} to be sent for {price}{kept}"
+
+    def _repr_html_(self) -> str:
+        df, cell = self.to_frame(), " style='text-align:left'"
+        settings = [name for name in df.columns if name in setting_columns() or name == "template_id"]
+        shown = {"clip": [str(one) for one in df["clip"]]}
+        # What is AUTO is known by the whole frame, also where all are and the column says nothing.
+        whole = to_frame([quote.setting for quote in self])
+        shown |= {name: list(in_words(whole, name)) for name in settings}
+        shown["output"] = [f"{q.output.width}×{q.output.height}, {q.output.fps:.5g}/s" for q in self]
+        shown["charged"] = [_charged(quote) or "nothing" for quote in self]
+        shown[self.cost.prices.currency] = [f"{quote.price.total:.4f}" for quote in self]
+        shown["journal"] = ["held" if held else "to be sent" for held in self.held]
+        head = "".join(f"<th scope='col'{cell}>{escape(name)}</th>" for name in shown)
+        rows = "".join(
+            "<tr>" + "".join(f"<td{cell}>{_word(word)}</td>" for word in row) + "</tr>"
+            for row in zip(*shown.values(), strict=True)
+        )
+        prices = self.cost.prices
+        caption = (
+            f"<caption{cell}><b>{count(len(self), 'job')}: {escape(self._summary())}</b> of {escape(prices.date)}; "
+            "without storage, requests, traffic and transcoding</caption>"
+        )
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _charged(quote: Quote) -> str:
+    return ", ".join(line.stage for line in quote.price.lines)
+
+
+def _word(word: str) -> str:
+    return f"<em>{word}</em>" if word in (LEFT_OUT, AUTO) else escape(word)

@@ -1,0 +1,65 @@
+"""What a lab does with many runs besides running them: plans before, and searches that learn on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ci_notebook.client.client import Client
+from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.progress import Event
+from ci_notebook.experiment.quote import estimate
+from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.search import Direction, Span, Trial, optimize
+from ci_notebook.experiment.settings import Setting, resolved
+from ci_notebook.experiment.work import run_key
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.results.found import Found
+from ci_notebook.results.plan import Plan
+from ci_notebook.results.runs import Runs
+from ci_notebook.showing import measure
+from ci_notebook.widgets.progress import Progress
+
+
+def planned(
+    client: Client, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, journal: Journal, service: str
+) -> Plan:
+    """Return what running the settings on the clips would send, and what of it the journal holds already."""
+    listed = [clips] if isinstance(clips, Clip) else list(clips)
+    infos = {clip.key: client.video_info(clip.key) for clip in listed}
+    jobs = [(clip, setting) for clip in listed for setting in resolved(settings, client.templates.get)]
+    entries = (journal.latest(run_key(clip, setting, service)) for clip, setting in jobs)
+    held = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
+    return Plan(estimate((clip.name, infos[clip.key], setting) for clip, setting in jobs), held)
+
+
+def searched(
+    client: Client,
+    clips: Clip | Iterable[Clip],
+    base: VideoEnhance | None,
+    *,
+    space: Mapping[str, Sequence[Any] | Span],
+    on: str | Mapping[str, Direction],
+    trials: int,
+    batch: int,
+    shown: Callable[[Iterable[Run]], Runs],
+    **more: Any,
+) -> Found:
+    """Look for good settings under a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
+    done: list[Trial] = []
+    with Progress(f"Trying {trials} settings", total=trials) as progress:
+
+        def on_trial(trial: Trial) -> None:
+            done.append(trial)
+            progress.update(len(done), f"{len(done)} of {trials} tried")
+
+        def on_progress(event: Event) -> None:
+            share = event.share * min(batch, trials - len(done))
+            progress.update(min(len(done) + share, trials), f"{len(done)} of {trials} tried; now {event.note}")
+
+        found = optimize(
+            client, clips, base, space=space, on=on, trials=trials, batch=batch, measure=measure,
+            on_trial=on_trial, on_progress=on_progress, **more,
+        )  # fmt: skip
+    return Found(found, shown)

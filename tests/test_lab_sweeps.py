@@ -1,0 +1,148 @@
+"""Many runs from a lab: plans, searches, Ctrl-C and what goes on after it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ci_notebook as ci
+from ci_notebook.media.ffmpeg import run as ffmpeg
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "small.mp4"
+    ffmpeg(["-i", ci.sample(), "-t", "0.4", "-vf", "scale=256:144", path], total_s=0.4)
+    return path
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ci.Lab]:
+    with ci.connect(home=tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def clip(lab: ci.Lab, video: Path) -> ci.Clip:
+    return lab.upload(video)
+
+
+def test_a_plan_shows_what_differs_its_price_and_what_is_held(lab: ci.Lab, clip: ci.Clip) -> None:
+    sweep = ci.grid(ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=40)), SharpenLevel=[0, 6])
+    plan = lab.plan(clip, sweep)
+    df = plan.to_frame()
+    assert list(df.columns)[:2] == ["clip", "MsSharpen.SharpenLevel"]
+    assert list(df["held"]) == [False, False]
+    assert plan.total == pytest.approx(df["cost"].sum()) and plan.total == pytest.approx(lab.price(clip, sweep).total)
+    assert "ColorEnhance" in df["charged"].iloc[0]
+    lab.run(clip, sweep[:1], scores=False)
+    after = lab.plan(clip, sweep)
+    assert list(after.to_frame()["held"]) == [True, False]
+    assert after.total == pytest.approx(plan.total / 2)
+    assert repr(after).startswith("<Plan of 2 jobs: 1 to be sent for ") and "1 in the journal" in repr(after)
+    html = after._repr_html_()
+    assert "<th scope='col' style='text-align:left'>MsSharpen.SharpenLevel</th>" in html
+    assert "ColorEnhance.Contrast" not in html, "only what differs is shown"
+    assert html.count("<tr>") == 3 and "to be sent" in html
+
+
+def test_a_plan_asks_the_service_what_its_templates_hold(lab: ci.Lab, clip: ci.Clip) -> None:
+    made = lab.templates.create("crisp", ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=7)))
+    plan = lab.plan(clip, ci.templates(str(made.template_id)) + ci.grid(None, SharpenLevel=[2]))
+    assert list(plan.to_frame()["MsSharpen.SharpenLevel"]) == [7, 2]
+    assert str(made.template_id) in plan._repr_html_()
+
+
+def test_random_explicit_and_pairs_are_designs_too() -> None:
+    drawn = ci.random(None, 4, seed=3, SharpenLevel=(0, 10), Resolution=[None, "sdtohd"])
+    assert len(drawn) == 4 and drawn == ci.random(None, 4, seed=3, SharpenLevel=(0, 10), Resolution=[None, "sdtohd"])
+    assert drawn != ci.random(None, 4, seed=4, SharpenLevel=(0, 10), Resolution=[None, "sdtohd"])
+    a, b = ci.VideoEnhance(), ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))
+    assert ci.explicit(a, [b]) == ci.explicit(a, b)
+    assert len(ci.pairs(a, b, Contrast=[0, 50])) == 4
+
+
+def test_a_search_shows_its_trials_its_front_and_goes_on(lab: ci.Lab, clip: ci.Clip) -> None:
+    goals = {"sharpness": "max", "size_bytes": "min"}
+    found = lab.optimize(clip, space={"SharpenLevel": [0, 5, 10]}, on=goals, trials=3, batch=2)  # type: ignore[arg-type]
+    df = found.to_frame()
+    assert list(df.columns) == ["trial", "MsSharpen.SharpenLevel", "auto", "sharpness", "size_bytes", "best"]
+    assert len(df) == 3 and df["best"].sum() == len(found.best) >= 1
+    assert "trials for sharpness max and size_bytes min" in repr(found)
+    html = found._repr_html_()
+    assert html.count("<b>best</b>") == len(found.best) and "large is good" in html
+    jobs = [run.job.job_id for run in found.runs if run.job]
+    again = lab.optimize(clip, space={"SharpenLevel": [0, 5, 10]}, on="sharpness", trials=2)
+    assert {run.job.job_id for run in again.runs if run.job} <= set(jobs), "what is known is not paid again"
+    assert again.setting == again.best[0].setting
+    assert "best with SharpenLevel" in repr(again)
+
+
+def test_without_optuna_a_search_says_how_to_get_it(
+    lab: ci.Lab, clip: ci.Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ci.CIError, match=r"pip install 'ci-notebook\[optuna\]'"):
+        lab.optimize(clip, space={"SharpenLevel": (0, 10)}, on="vmaf_neg")
+
+
+def test_all_pictures_are_scored_on_request_and_what_was_scored_coarser_is_scored_again(
+    lab: ci.Lab, clip: ci.Clip
+) -> None:
+    sweep = ci.grid(None, SharpenLevel=[4])
+    (coarse,) = lab.run(clip, sweep)
+    (fine,) = lab.run(clip, sweep, every=1)
+    assert (coarse.every, fine.every) == (5, 1)
+    assert len(fine.pictures["vmaf"]) == 10
+    assert fine.job == coarse.job, "the job is not made again"
+    with pytest.raises(ci.ParameterError, match="every"):
+        lab.run(clip, sweep, every=0)
+
+
+SWEEP = """
+import sys, ci_notebook as ci
+with ci.connect(home=sys.argv[1], workers=1) as lab:
+    clip = lab.upload(sys.argv[2])
+    print("begun", flush=True)
+    runs = lab.run(clip, ci.grid(None, SharpenLevel=list(range(8))), workers=2, scores=False)
+    print("done", len(runs), sum(run.ok for run in runs), flush=True)
+"""
+
+
+def test_ctrl_c_says_what_is_done_and_the_same_call_goes_on(tmp_path: Path, video: Path) -> None:
+    command = [sys.executable, "-c", SWEEP, str(tmp_path), str(video)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline().strip() == "begun"
+        journal = tmp_path / "journal.sqlite"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and _over(journal) < 2:
+            time.sleep(0.05)
+        first.send_signal(signal.SIGINT)
+        _, said = first.communicate(timeout=30)
+    assert first.returncode != 0
+    last = said.strip().splitlines()[-1]
+    assert "Interrupted: stopped at" in last and "of 8 done" in last, said
+    assert "What is done is kept" in last and "Run the same again, and it goes on from here." in last
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert told.stdout.splitlines()[-1] == "done 8 8"
+    with ci.connect(home=tmp_path) as lab:
+        assert len(list(lab.jobs())) == 8, "none was sent twice"
+
+
+def _over(journal: Path) -> int:
+    if not journal.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
+        try:
+            return int(db.execute("SELECT count(*) FROM runs WHERE phase = 'over'").fetchone()[0])
+        except sqlite3.OperationalError:  # not made yet
+            return 0
