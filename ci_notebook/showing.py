@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.record import Run
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail
 from ci_notebook.model.paths import values
-from ci_notebook.results.pictures import Picture
+from ci_notebook.results.pictures import Picture, Pictures
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.widgets.result import result_html
 
@@ -22,8 +23,19 @@ if TYPE_CHECKING:
     from ci_notebook.media.score import Scores
 
 
-def key_of(video: Clip | Job | str) -> str:
-    """Return the key of a video: a clip's own, or that of what a job made."""
+Video = Clip | Job | Run | str
+"""A clip, the key of an object, or what a job or a run made."""
+
+
+def key_of(video: Video) -> str:
+    """Return the key of a video: a clip's own, or that of what a job or a run made.
+
+    Raises `ParameterError` for a run without a result.
+    """
+    if isinstance(video, Run):
+        if video.job is None or not video.job.output_keys:
+            raise ParameterError("a video", video, "a run whose job succeeded", "Its job tells why: run.job.message.")
+        return video.job.output_keys[0]
     return video if isinstance(video, str) else video.output_key if isinstance(video, Job) else video.key
 
 
@@ -34,14 +46,37 @@ def bar(job: Job) -> Iterator[Callable[[Job], None]]:
         yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
 
 
-def picture_of(client: Client, video: Clip | Job | str, at_s: float, width_px: int) -> Picture:
-    """Return one picture of a video, with a caption that says what it is."""
-    if isinstance(video, Job):
-        asked = values(video.setting) if video.setting else {}
-        what = ", ".join(f"{path} {value}" for path, value in asked.items()) or "result"
-    else:
-        what = Path(video).name if isinstance(video, str) else video.name
-    return Picture(client.snapshot(key_of(video), at_s, width=width_px), f"{what} at {at_s:g} s")
+def look(client: Client, videos: Iterable[Video | Iterable[Run]], times: Iterable[float], width_px: int) -> Pictures:
+    """Return pictures of videos at some times, each with a caption that says what differs from the others."""
+    flat: list[Video] = []
+    for video in videos:
+        flat.extend([video] if isinstance(video, Clip | Job | Run | str) else video)
+    captions = _captions(flat)
+    return Pictures(
+        tuple(
+            Picture(client.snapshot(key_of(video), at, width=width_px), f"{said} at {at:g} s")
+            for video, said in zip(flat, captions, strict=True)
+            for at in times
+        ),
+        width_px,
+    )
+
+
+def _captions(videos: Sequence[Video]) -> list[str]:
+    asked = [values(one.setting or VideoEnhance()) if isinstance(one, Job | Run) else None for one in videos]
+    settings = [setting for setting in asked if setting is not None]
+    paths = dict.fromkeys(path for setting in settings for path in setting)
+    varied = [path for path in paths if len({repr(one.get(path)) for one in settings}) > 1] or list(paths)
+    several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
+    said = []
+    for video, setting in zip(videos, asked, strict=True):
+        if setting is None:
+            said.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
+            continue
+        told = ", ".join(f"{path} {setting[path]}" for path in varied if path in setting)
+        of = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
+        said.append(of + (told or ("nothing of it" if varied else "result")))
+    return said
 
 
 def job_html(client: Client, job: Job) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import pandas as pd
 
 from ci_notebook.experiment.record import Run
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.paths import resolve, value_at
 from ci_notebook.results.files import runs_in, write_frame
 from ci_notebook.results.frame import differing, to_frame
 from ci_notebook.results.report import Snapshot, report
@@ -19,13 +22,36 @@ class Runs(Sequence[Run]):
     """Runs in the order they were asked for.
 
     `snapshot` takes a picture of a local file for the report, `sources` maps a clip's name to its
-    file; a lab gives both, and without them a report has no pictures.
+    file, `frames` opens a video as `lab.frames` does; a lab gives all three. Without the first two a
+    report has no pictures.
     """
 
     def __init__(
-        self, runs: Iterable[Run], *, snapshot: Snapshot | None = None, sources: Mapping[str, Path] | None = None
+        self,
+        runs: Iterable[Run],
+        *,
+        snapshot: Snapshot | None = None,
+        sources: Mapping[str, Path] | None = None,
+        frames: Callable[[Any], Any] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
+        self._frames = frames
+
+    @property
+    def sources(self) -> Mapping[str, Path]:
+        """The files of the clips, by the clips' names, as far as they are known."""
+        return dict(self._sources)
+
+    def frames(self, video: Any) -> Any:
+        """Return the pictures of a run, of a clip or of a key, as `lab.frames` does.
+
+        Raises `ParameterError` for runs that were read from a file, for they know no lab.
+        """
+        if self._frames is None:
+            raise ParameterError(
+                "frames of runs", video, "runs that a lab made", "These were read from a file: use lab.frames."
+            )
+        return self._frames(video)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a run (see `results.frame.to_frame` for the columns)."""
@@ -43,7 +69,23 @@ class Runs(Sequence[Run]):
         return report(self._runs, path, **{"snapshot": self._snapshot, "sources": self._sources, **more})
 
     def _with(self, runs: Iterable[Run]) -> Runs:
-        return Runs(runs, snapshot=self._snapshot, sources=self._sources)
+        return Runs(runs, snapshot=self._snapshot, sources=self._sources, frames=self._frames)
+
+    def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
+        """Return the runs on `clip` (its name) in which each leaf has the value, or one of the list of values, given.
+
+        A leaf is named as in `grid`; None is for where it was left out. Raises `ParameterError` for no such leaf.
+
+        >>> Runs([]).where(SharpenLevel=[0, 5])
+        <Runs: 0 runs>
+        """
+        wanted = [(resolve(VideoEnhance, name), value) for name, value in leaves.items()]
+        return self._with(
+            run
+            for run in self._runs
+            if clip in (None, run.clip)
+            and all(value_at(run.setting, leaf) in (v if isinstance(v, list) else [v]) for leaf, v in wanted)
+        )
 
     @property
     def failed(self) -> Runs:
