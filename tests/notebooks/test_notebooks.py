@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ci_notebook.testing import sanitize_rules
+
 HERE = Path(__file__).parent
 NOTEBOOKS = sorted((HERE.parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -29,7 +31,7 @@ def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> Non
     command = [
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "default"),
         *("--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"),
-        *("--nbval-sanitize-with", str(HERE / "sanitize.cfg"), str(notebook)),
+        *("--nbval-sanitize-with", str(sanitize_rules()), str(notebook)),
     ]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,238 @@
+"""What is built is complete, and works in environments that hold nothing else: newest and lowest versions promised.
+
+Each environment is made once and without pip; the pip of the tests fills it. Needs a package index.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import textwrap
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from ci_notebook.media.samples import sample
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+BUCKET, REGION = "thin-1250000000", "ap-chongqing"
+KEYS = {"TENCENTCLOUD_SECRET_ID": "AKIDpackaging", "TENCENTCLOUD_SECRET_KEY": "packagingskey"}
+# What an installation must not load on `import ci_notebook`, and what it has no business to hold.
+HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "PIL")
+CLIP = sample("portrait")
+LOCAL = {"imageio-ffmpeg", "av", "onnxruntime", "waitress", "jupyterlab", "optuna", "distributed"}
+
+pytestmark = pytest.mark.xdist_group("packaging")  # one worker makes the environments, for all
+
+
+def lowest(*extras: str) -> dict[str, str]:
+    """Return name → lowest promised version, of what is needed always and by some extras."""
+    wanted, found = list(PROJECT["dependencies"]), {}
+    for extra in extras:
+        wanted += PROJECT["optional-dependencies"][extra]
+    for text in wanted:
+        asked = Requirement(text)
+        if asked.name != PROJECT["name"]:
+            (bound,) = asked.specifier
+            assert bound.operator == ">=", f"{text} promises no lowest version"
+            found[asked.name] = bound.version
+    return found
+
+
+@dataclass(frozen=True)
+class Place:
+    """A virtual environment of its own, and a folder to run in."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        below = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+        return self.folder.joinpath(*below)
+
+    @classmethod
+    def made(cls, folder: Path) -> Place:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        return cls(folder)
+
+    def install(self, *what: str | Path) -> None:
+        done = pip("--python", self.python, "install", "--quiet", "--no-compile", *what)
+        assert done.returncode == 0, done.stderr
+
+    def versions(self) -> dict[str, str]:
+        code = "import importlib.metadata as m; print(*(f'{d.name.lower()}={d.version}' for d in m.distributions()))"
+        return dict(one.split("=", 1) for one in self.run(code).split())
+
+    def run(self, code: str, *args: str | Path, strict: bool = False, **environ: str) -> str:
+        """Run Python there, with nothing of this environment in sight, and return what it printed."""
+        own = {"HOME": str(self.folder), "PATH": os.defpath, "CI_NOTEBOOK_PROGRESS": "0", "MPLBACKEND": "agg"}
+        windows = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
+        flags = ["-I", *(["-W", "error"] if strict else [])]
+        done = subprocess.run(
+            [self.python, *flags, "-c", textwrap.dedent(code), *args],
+            env={**windows, **own, **environ}, cwd=self.folder, capture_output=True, text=True, check=False,
+            timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def pip(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "pip", *args], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A package index can be reached; nothing else is an excuse."""
+    tried = pip("download", "--quiet", "--no-deps", "--dest", tmp_path_factory.mktemp("index"), "platformdirs")
+    if tried.returncode:
+        pytest.skip(f"no package index can be reached: {tried.stderr.strip().splitlines()[-1]}")
+
+
+@pytest.fixture(scope="module")
+def built(index: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The sdist, and the wheel that is built from it, as an index would get them."""
+    folder = tmp_path_factory.mktemp("built")
+    builder = Place.made(folder / "builder")
+    builder.install("hatchling")
+
+    def build(kind: str, where: Path) -> None:
+        subprocess.run([builder.python, "-m", "hatchling", "build", "-t", kind, "-d", folder], cwd=where, check=True)
+
+    build("sdist", ROOT)
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    (unpacked,) = (folder / "unpacked").iterdir()
+    build("wheel", unpacked)
+    (wheel,) = folder.glob("*.whl")
+    return {"sdist": sdist, "wheel": wheel}
+
+
+@pytest.fixture(scope="module")
+def newest(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """`pip install ci-notebook`, today."""
+    place = Place.made(tmp_path_factory.mktemp("newest"))
+    place.install(built["wheel"])
+    return place
+
+
+@pytest.fixture(scope="module")
+def oldest(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """`pip install ci-notebook`, with the lowest versions that it promises to work with."""
+    if sys.version_info >= (3, 13):
+        pytest.skip("the lowest versions are promised for Python 3.11 and 3.12; later ones have no wheels of them")
+    place = Place.made(tmp_path_factory.mktemp("oldest"))
+    place.install(built["wheel"], *(f"{name}=={version}" for name, version in lowest().items()))
+    return place
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `ci-notebook serve`, run from the tests' own environment."""
+    folder = tmp_path_factory.mktemp("served")
+    command = [sys.executable, "-m", "ci_notebook.cli", "serve", "--root", folder / "store", "--port", "0"]
+    environ = {**os.environ, **KEYS, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*command, "--bucket", BUCKET, "--region", REGION], env=environ, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        said = next((line for line in server.stdout if "Listening" in line), "")
+        found = re.search(r"http://[\w.:\[\]]+", said)
+        assert found, "serve did not say where it listens"
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
+
+
+def test_the_wheel_holds_every_file_of_the_package_the_notebooks_and_the_licence(built: dict[str, Path]) -> None:
+    names = set(zipfile.ZipFile(built["wheel"]).namelist())
+    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ci_notebook").rglob("*") if path.is_file()}
+    ours = {name for name in package if "__pycache__" not in name}
+    notebooks = {f"ci_notebook/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert ours | notebooks <= names
+    assert {Path(name).suffix for name in ours} >= {".py", ".js", ".css", ".md", ".onnx", ".mp4", ".cfg", ".typed"}
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+    about = {name.partition("/")[2] for name in names if ".dist-info/" in name}
+    assert about >= {"METADATA", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_the_sdist_holds_what_it_takes_to_build_and_to_test(built: dict[str, Path]) -> None:
+    with tarfile.open(built["sdist"]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names >= {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".pre-commit-hooks.yaml"}
+    assert names >= {"tests/conftest.py", "tests/test_packaging.py", "ci_notebook/widgets/panel.js"}
+    assert {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
+
+
+def test_the_thin_installation_loads_nothing_heavy_and_knows_every_name(newest: Place) -> None:
+    code = f"""
+        import sys, ci_notebook as ci
+        assert not [name for name in {HEAVY!r} if name in sys.modules]
+        for name in ci.__all__:
+            getattr(ci, name)
+        try:
+            ci.connect()
+        except ci.EngineError as error:
+            print(error)
+    """
+    assert "pip install 'ci-notebook[local]'" in newest.run(code, strict=True)
+    assert not LOCAL & newest.versions().keys(), "the thin installation brings no FFmpeg and no server"
+
+
+THIN = f"""
+    import sys
+    from pathlib import Path
+    import ci_notebook as ci
+
+    lab = ci.connect({BUCKET!r}, region={REGION!r}, endpoint=sys.argv[1], home=Path.cwd() / "home")
+    clip = lab.upload(sys.argv[2])
+    small = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=3))
+    print(ci.EnhancePanel(lab, clip, small))
+    runs = lab.run(clip, ci.grid(small, SharpenLevel=[0, 6]), scores=False, budget=20)
+    df = runs.to_frame()
+    df.to_csv("runs.csv", index=False)
+    assert list(ci.read_frame("runs.csv")["MsSharpen.SharpenLevel"]) == [0, 6]
+    ax = ci.plot_response(df, x="SharpenLevel", y="size_bytes")
+    ax.figure.savefig("chart.png")
+    job = lab.job(df["job_id"].iloc[0])
+    print(list(df["state"]), job.download(Path.cwd()).stat().st_size > 1000, Path("chart.png").stat().st_size > 5000)
+"""
+SAID = "['Success', 'Success'] True True"
+
+
+def test_the_thin_installation_talks_to_the_service_and_makes_frames_and_charts(newest: Place, address: str) -> None:
+    assert SAID in newest.run(THIN, address, CLIP, strict=True, **KEYS)
+
+
+def test_the_same_on_the_lowest_versions_promised(oldest: Place, address: str) -> None:
+    held = oldest.versions()
+    assert {name: Version(held[name]) for name in lowest()} == {n: Version(v) for n, v in lowest().items()}
+    assert SAID in oldest.run(THIN, address, CLIP, **KEYS)
+
+
+def test_the_engine_works_on_the_lowest_versions_promised(oldest: Place, built: dict[str, Path]) -> None:
+    wanted = lowest("local")
+    oldest.install(f"{built['wheel']}[local]", *(f"{name}=={version}" for name, version in wanted.items()))
+    code = """
+        import sys
+        import ci_notebook as ci
+
+        with ci.connect(home="embedded") as lab:
+            clip = lab.upload(sys.argv[1])
+            setting = ci.VideoEnhance(color_enhance=ci.ColorEnhance(), ms_sharpen=ci.MsSharpen(sharpen_level=3))
+            (run,) = lab.run(clip, [setting])
+            print(run.state, 0 < run.scores["vmaf_neg"] <= 100, run.scores["psnr"] > 20)
+    """
+    assert "Success True True" in oldest.run(code, CLIP)
