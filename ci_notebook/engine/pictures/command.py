@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from ci_notebook.engine.pictures.graph import (
     by_network,
     depth,
     flattens,
+    is_hdr,
     pixel_format,
     stages,
 )
@@ -59,14 +61,16 @@ class Paths:
     room: str = ""
 
 
-def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> tuple[str, ...]:
+def command(
+    setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis, *, threads: int | None = None
+) -> tuple[str, ...]:
     """Return FFmpeg's arguments, those after the program's name, for one setting.
 
-    Where the network works, the pictures come through a pipe that is the first input, not among the
+    Where dear stages lead, the pictures come through a pipe that is the first input, not among the
     arguments, and `decoding` says what goes into it. Raises `EngineError` naming the leaf where
     setting and source do not go together.
     """
-    at = 1 if uses_network(setting, source) else 0  # the source's number among the inputs
+    at = 1 if leads(setting, source) else 0  # the source's number among the inputs
     arguments = _input(setting, source, paths.source)
     stills = [*(mark.path for mark in paths.marks), *((paths.hidden,) if paths.hidden else ())]
     for path in stills:
@@ -80,7 +84,11 @@ def command(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: An
     arguments += [*(("-filter_complex", graph) if graph else ()), *tracks]
     if at:
         arguments += ["-map_metadata", str(at), "-map_chapters", str(at)]
-    arguments += [*video_arguments(setting, source), *audio_arguments(setting, source), *container_arguments(setting)]
+    arguments += [
+        *video_arguments(setting, source, threads),
+        *audio_arguments(setting, source),
+        *container_arguments(setting),
+    ]
     return (*arguments, str(paths.output))
 
 
@@ -89,18 +97,43 @@ def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
     return video_codec(setting) is not None and by_network(setting, source)
 
 
+def leads(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Say whether motion is searched or the network works: dear stages, which stand before all others.
+
+    They have an FFmpeg of their own, so that what they make can be kept. Not so the motion of HDR
+    alone: its light levels would not come through the pipe.
+    """
+    if video_codec(setting) is None:
+        return False
+    here, doubled, _ = rates(setting, source)
+    return by_network(setting, source) or (doubled != here and not is_hdr(source))
+
+
 def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
-    """Return the arguments of the FFmpeg before the network, up to its output, and what comes out of it."""
+    """Return the arguments of the FFmpeg that leads, up to its output, and what comes out of it.
+
+    The network takes 4:2:0; without it the colours keep their size.
+    """
     made = stages(setting, source, analysis)
     here, doubled, out = rates(setting, source)
     rate = rate_text(out if made["slower"] else doubled if made["motion"] else here)
     size = plan(setting, source).cut
-    pipe = Pipe(size.width, size.height, rate, deep=bool(depth(source)))
+    network = by_network(setting, source)
+    full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
+    pipe = Pipe(
+        size.width, size.height, rate, deep=bool(depth(source)), times=2 if network else 1,
+        chroma=full[1] if full and not network and not flattens(setting, source) else "420",
+    )  # fmt: skip
     filters = [one for stage in BEFORE_NETWORK for one in made[stage]]
     # Bare pictures have no times: the first is shown at 0, as the sound is.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting)}]{','.join(filters)}[out]"
     return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
+
+
+def share(threads: int | None) -> tuple[str, ...]:
+    """Return FFmpeg's arguments, to stand before all others, for decoding and filtering on so many cores."""
+    return () if threads is None else ("-filter_complex_threads", str(threads), "-threads", str(threads))
 
 
 def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) -> None:
@@ -136,11 +169,11 @@ def _stretch(setting: VideoEnhance, source: MediaInfo) -> list[str]:
 
 def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
     made = stages(setting, source, analysis)
-    enlarged = uses_network(setting, source)
-    done = BEFORE_NETWORK if enlarged else ()
+    led = leads(setting, source)
+    done = BEFORE_NETWORK if led else ()
     first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
-    if enlarged:
-        first.insert(0, _said_again(setting, source, analysis))
+    if led:
+        first[:0] = [_said_again(setting, source, analysis), "setsar=1"]
     if paths.room:
         first.append(paths.room)
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
@@ -149,12 +182,12 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
-    stream = "0:v" if enlarged else _stream(setting)
+    stream = "0:v" if led else _stream(setting)
     marks, end = paths.marks, "shown" if paths.hidden else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
         lines += mark.lines(
-            f"v{number - 1}", f"{number + enlarged}:v", f"v{number}", matrix=matrix, deep=bool(depth(source))
+            f"v{number - 1}", f"{number + led}:v", f"v{number}", matrix=matrix, deep=bool(depth(source))
         )
     lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
     if paths.hidden:
@@ -162,7 +195,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
         space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
         # What is coded otherwise, or does not say, would be converted, and every picture be a level darker.
         said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
-        lines.append(f"[{len(marks) + 1 + enlarged}:v]{said}[pattern]")
+        lines.append(f"[{len(marks) + 1 + led}:v]{said}[pattern]")
         lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
     return ";".join(lines)
 

@@ -1,4 +1,4 @@
-"""A clip through the network: FFmpeg decodes, the network enlarges, FFmpeg encodes, all at once.
+"""A clip through two FFmpegs: one decodes, what stands between them works on each picture, the other encodes.
 
 The pictures travel as bare bytes at one rate, so a clip whose rate varies gets its mean one. Both
 programs and the work between them end together, well or badly.
@@ -7,73 +7,108 @@ programs and the work between them end together, well or badly.
 from __future__ import annotations
 
 import contextlib
+import functools
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ci_notebook.engine.pictures.network import Enlarger, enlarge, loaded, picture_bytes
+from ci_notebook.engine.pictures.network import Enlarger, enlarge, loaded
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable
 from ci_notebook.media.process import kill, program
 from ci_notebook.model.errors import EngineError
 
+if sys.platform == "linux":
+    import fcntl
+
 _LOG_LINES = 20
+_PIPE_BYTES = 1 << 20  # what Linux lets a pipe hold: a picture in one go, not in pieces of 64 kB
 Words = Sequence[str | Path]
+Each = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """What runs from the decoder to the network: pictures of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
+    """What leaves the decoder: pictures of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
 
-    `deep` is ten bits instead of eight.
+    `deep` is ten bits instead of eight, `chroma` how the colours are thinned out. What reaches the
+    encoder is `times` as wide and high.
     """
 
     width: int
     height: int
     fps: str
     deep: bool = False
+    chroma: str = "420"
+    times: int = 2
 
     @property
     def pixel_format(self) -> str:
         """FFmpeg's name of the pictures' format."""
-        return "yuv420p10le" if self.deep else "yuv420p"
+        return f"yuv{self.chroma}p{'10le' if self.deep else ''}"
+
+    @property
+    def picture_bytes(self) -> int:
+        """How many bytes a picture that leaves the decoder has."""
+        across = self.width if self.chroma == "444" else (self.width + 1) // 2
+        down = (self.height + 1) // 2 if self.chroma == "420" else self.height
+        return (self.width * self.height + 2 * across * down) * (2 if self.deep else 1)
+
+    @property
+    def made(self) -> Pipe:
+        """What reaches the encoder, as what leaves a decoder."""
+        return replace(self, width=self.times * self.width, height=self.times * self.height, times=1)
 
     def as_output(self) -> tuple[str, ...]:
         """Return FFmpeg's arguments for the output of the decoder."""
         return ("-f", "rawvideo", "-pix_fmt", self.pixel_format, "pipe:1")
 
     def as_input(self) -> tuple[str, ...]:
-        """Return FFmpeg's arguments for the first input of the encoder, twice as wide and high."""
-        size = f"{2 * self.width}x{2 * self.height}"
+        """Return FFmpeg's arguments for the first input of the encoder."""
+        size = f"{self.times * self.width}x{self.times * self.height}"
         return (
             "-f", "rawvideo", "-pix_fmt", self.pixel_format, "-video_size", size, "-framerate", self.fps, "-i", "pipe:0"
         )  # fmt: skip
 
 
 def enlarge_through(
+    decode: Words, encode: Words, pipe: Pipe, *, enlarger: Enlarger | None = None, **followed: Any
+) -> int:
+    """Double each picture by the network; the rest is as in `pass_through`."""
+    return pass_through(decode, encode, pipe, each=enlarging(pipe, enlarger or loaded()), **followed)
+
+
+def enlarging(pipe: Pipe, enlarger: Enlarger) -> Each:
+    """Return what doubles one picture of a pipe by the network."""
+    return functools.partial(enlarge, width=pipe.width, height=pipe.height, enlarger=enlarger, deep=pipe.deep)
+
+
+def pass_through(
     decode: Words,
     encode: Words,
     pipe: Pipe,
     *,
+    each: Each | None = None,
     total: float | None = None,
     on_progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
-    enlarger: Enlarger | None = None,
+    before: Words = (),
 ) -> int:
-    """Run FFmpeg, the network and FFmpeg again, all at once; return how many pictures went through.
+    """Run FFmpeg, `each` on every picture, and FFmpeg again, all at once; return how many pictures went through.
 
     `decode` are the first FFmpeg's arguments up to its output, `encode` the second's after its first
-    input, which is the enlarged pictures; further inputs, such as the source for its sound, may
-    follow. `on_progress` gets the share done when `total`, in pictures, is known. When `cancel` is
-    set both are killed and `Cancelled` is raised; like any other failure it may leave half a file,
-    so let `encode` write aside. Raises `EngineError` with the log's last lines.
+    input, which is the pictures as `each` gives them; further inputs, such as the source for its
+    sound, may follow. `on_progress` gets the share done when `total`, in pictures, is known. When
+    `cancel` is set both are killed and `Cancelled` is raised; like any other failure it may leave
+    half a file, so let `encode` write aside. `before` stands before both programs' arguments. Raises
+    `EngineError` with the log's last lines.
     """
-    enlarger = enlarger or loaded()
-    words = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "error"]
+    words = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "error", *map(str, before)]
     with (
         _started([*words, *map(str, decode), *pipe.as_output()], stdout=subprocess.PIPE) as source,
         _started([*words, *pipe.as_input(), *map(str, encode)], stdin=subprocess.PIPE, beside=source.process) as sink,
@@ -81,9 +116,10 @@ def enlarge_through(
     ):
         count, out, into = 0, source.process.stdout, sink.process.stdin
         assert out is not None and into is not None  # noqa: S101 - for the type checker: they were asked for
-        for picture in read_pictures(out, picture_bytes(pipe.width, pipe.height, deep=pipe.deep)):
+        _widened(out, into)
+        for picture in read_pictures(out, pipe.picture_bytes):
             try:
-                into.write(enlarge(picture, pipe.width, pipe.height, enlarger=enlarger, deep=pipe.deep))
+                into.write(each(picture) if each else picture)
             except BrokenPipeError:
                 break  # why, it says on its way out: `end` below raises it
             count += 1
@@ -93,7 +129,7 @@ def enlarge_through(
             source.end(out)  # before the sink's input closes: half a source must not look like a whole one
         sink.end(into)
         if count == 0:
-            raise EngineError("the source has no picture to enlarge", command=source.command)
+            raise EngineError("the source has no picture to work on", command=source.command)
     return count
 
 
@@ -103,6 +139,14 @@ def read_pictures(stream: IO[bytes], size: int) -> Iterator[bytes]:
         if len(picture) != size:
             raise EngineError(f"the pictures ended within one: {len(picture)} of {size} bytes")
         yield picture
+
+
+def _widened(*pipes: IO[bytes]) -> None:
+    """Let the pipes hold more, where the system can; it goes without, too."""
+    if sys.platform == "linux":
+        for pipe in pipes:
+            with contextlib.suppress(OSError):  # a user may have only so many wide ones
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,9 +139,9 @@ def _ten_bits(values: Any) -> Plane:
 
 
 @functools.cache
-def loaded() -> Enlarger:
-    """Return the network, loaded once a process. Raises what `Enlarger` raises."""
-    return Enlarger()
+def loaded(threads: int | None = None) -> Enlarger:
+    """Return the network, loaded once a process for each number of threads. Raises what `Enlarger` raises."""
+    return Enlarger(threads=threads)
 
 
 def require() -> Any:

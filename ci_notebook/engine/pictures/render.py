@@ -7,7 +7,6 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from ci_notebook.engine.pictures.acted import refuse_unacted
@@ -17,14 +16,15 @@ from ci_notebook.engine.pictures.command import (
     Paths,
     command,
     decoding,
+    leads,
     refuse_missing,
     refuse_nothing_to_show,
-    uses_network,
+    share,
 )
 from ci_notebook.engine.pictures.encoders import container_of, extension, video_codec
-from ci_notebook.engine.pictures.enlarging import enlarge_through
 from ci_notebook.engine.pictures.graph import flattens
 from ci_notebook.engine.pictures.hidden import Hidden, levels, lost, read_back, write_pattern
+from ci_notebook.engine.pictures.leading import Lead, Memory, run_led
 from ci_notebook.engine.pictures.segments import LONG_NAMES, cut, segment_s
 from ci_notebook.engine.pictures.size import Size, length_s, plan
 from ci_notebook.engine.pictures.sound import ready
@@ -61,14 +61,17 @@ def render(
     cancel: threading.Event | None = None,
     fetch: Fetch | None = None,
     stem: str = "output",
+    memory: Memory | None = None,
+    threads: int | None = None,
 ) -> Rendered:
     """Do what an operation asks to the video at `source_path`; return the files made in `out_dir`.
 
     Templates must have been put into the operation before. `on_progress` gets the share done, 0.0
     to 1.0; when `cancel` is set the work stops within a second and `media.ffmpeg.Cancelled` is
-    raised; `fetch` gives the file for an image mark's Url or a sound's AudioSource. Work is done aside, in a folder
-    that goes away: `out_dir` holds whole files or none. Raises `EngineError`: its `code` and
-    text are what the job's Code and Message should say.
+    raised; `fetch` gives the file for an image mark's Url or a sound's AudioSource. `memory` keeps what is
+    dear, `threads` is this job's share of the cores; neither changes a byte of the output. Work is
+    done aside, in a folder that goes away: `out_dir` holds whole files or none. Raises `EngineError`:
+    its `code` and text are what the job's Code and Message should say.
     """
     refuse_unacted(operation)
     setting = operation.video_enhance or VideoEnhance()
@@ -88,7 +91,7 @@ def render(
         laid = lay_out(operation.watermark, plan(setting, source).out, folder, fetch) if shown else Laid((), Size(0, 0))
         output, mixed = folder / f"{stem}.{extension(setting)}", ready(setting, fetch)
         paths = Paths(Path(source_path), output, laid.overlays, mixed=mixed, room=laid.room)
-        work = _Work(setting, source, analysis, on_progress, cancel)
+        work = _Work(setting, source, analysis, on_progress, cancel, memory, threads)
         hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
         info = _decimal_rates(_checked(paths.output))
         made = (paths.output,) if segment_s(setting) is None else cut(setting, paths.output, stem, cancel)
@@ -105,17 +108,22 @@ class _Work:
     analysis: Analysis
     on_progress: Callable[[float], None] | None
     cancel: threading.Event | None
+    memory: Memory | None
+    threads: int | None
 
     def run(self, paths: Paths) -> None:
         """Make the output file."""
-        arguments = command(self.setting, self.source, paths, self.analysis)
+        arguments = command(self.setting, self.source, paths, self.analysis, threads=self.threads)
         length = length_s(self.setting, self.source)
-        if uses_network(self.setting, self.source):
-            decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
-            total = length * float(Fraction(pipe.fps)) if length else None
-            enlarge_through(decode, arguments, pipe, total=total, on_progress=self.on_progress, cancel=self.cancel)
-        else:
-            run(arguments, total_s=length, on_progress=self.on_progress, cancel=self.cancel)
+        if not leads(self.setting, self.source):
+            run([*share(self.threads), *arguments], total_s=length, on_progress=self.on_progress, cancel=self.cancel)
+            return
+        decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
+        lead = Lead(
+            decode=decode, source=paths.source, pipe=pipe, folder=paths.output.parent, threads=self.threads,
+            length_s=length,
+        )  # fmt: skip
+        run_led(lead, arguments, memory=self.memory, on_progress=self.on_progress, cancel=self.cancel)
 
 
 def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None, size: Size) -> Hidden | None:
