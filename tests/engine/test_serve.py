@@ -19,9 +19,10 @@ from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 SERVE = """
 import sys
+from ci_notebook.engine.cluster import DaskCluster
 from ci_notebook.engine.serve import serve
 serve(sys.argv[1], port=0, bucket=sys.argv[2], region=sys.argv[3], keys={sys.argv[4]: sys.argv[5]},
-      on_listening=lambda address: print(address, flush=True))
+      on_listening=lambda address: print(address, flush=True), EXTRA)
 """
 # Takes some seconds on any machine, of a clip of two.
 SLOW = (
@@ -33,10 +34,10 @@ SLOW = (
 class Server:
     """An engine in a process of its own, on one folder."""
 
-    def __init__(self, root):
+    def __init__(self, root, extra=""):
         root_of_package = Path(__file__).parents[2]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(root), BUCKET, REGION, *KEYS, *KEYS.values()],
+            [sys.executable, "-c", SERVE.replace("EXTRA", extra), str(root), BUCKET, REGION, *KEYS, *KEYS.values()],
             stdout=subprocess.PIPE, text=True, cwd=root_of_package,
         )  # fmt: skip
         self.address = self.process.stdout.readline().strip()
