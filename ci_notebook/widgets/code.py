@@ -1,13 +1,28 @@
-"""A setting as Python that rebuilds it, laid out one node a line as a person would write it."""
+"""What is asked as text that leaves the panel: Python that rebuilds it, its XML, and a call for curl.
+
+The rule of this file: no secret is ever in such a text. A signature is one, so curl's is left to
+whoever runs it.
+"""
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, Final
 
+from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.jobs import Operation, Request
 from ci_notebook.model.node import Node, Unknown
+from ci_notebook.widgets.control import MARKS
+from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.xml import dumps
 
 # As wide as the panel's column shows without scrolling.
 _WIDTH: Final = 50
+
+_UNSIGNED: Final = """\
+# Not signed: a signature is made of your keys, so none is in here. Put one for POST /jobs
+# into CI_AUTHORIZATION (the host must be signed as well), then run this.
+"""
 
 
 def python_text(setting: Node, package: str = "ci") -> str:
@@ -22,13 +37,52 @@ def python_text(setting: Node, package: str = "ci") -> str:
     return _text(setting, f"{package}." if package else "", "")
 
 
+def asked_text(operation: Operation) -> str:
+    """Return Python for what a panel asks: the setting alone, or with its marks the call that submits them."""
+    marks = marks_of(operation)
+    if not marks:
+        return python_text(operation.video_enhance or VideoEnhance())
+    lines = ["clip", _text(operation.video_enhance, "ci.", "    ")]
+    lines += [f"{name}={_text(list(value) if isinstance(value, tuple) else value, 'ci.', '    ')}"
+              for name, value in marks.items()]  # fmt: skip
+    return "lab.submit(\n" + "".join(f"    {line},\n" for line in lines) + ")"
+
+
+def marks_of(operation: Operation) -> dict[str, Any]:
+    """Return the marks beside a setting, by the names that `submit` and `request` take them under."""
+    return {part.name: value for part in MARKS if (value := getattr(operation, part.name))}
+
+
+def request_text(request: Request) -> str:
+    """Return the XML of a whole request, as it is posted."""
+    return dumps(request, pretty=True).decode()
+
+
+def curl_text(request: Request, bucket: str, region: str) -> str:
+    """Return the call that posts a request, for a shell; its signature is left to whoever runs it.
+
+    >>> text = curl_text(Request(tag="VideoEnhance"), "b-1250000000", "ap-chongqing")
+    >>> "https://b-1250000000.ci.ap-chongqing.myqcloud.com/jobs" in text
+    True
+    """
+    call = CALL["create_job"]
+    host = f"{bucket}.ci.{region}.myqcloud.com"
+    body = request_text(request).partition("\n")[2].rstrip()
+    return (
+        f"{_UNSIGNED}curl -X {call.method} {shlex.quote(f'https://{host}{call.path_for()}')} \\\n"
+        "  -H 'Content-Type: application/xml' \\\n"
+        '  -H "Authorization: $CI_AUTHORIZATION" \\\n'
+        f"  --data-binary {shlex.quote(body)}"
+    )
+
+
 def _text(value: Any, package: str, indent: str) -> str:
-    if not isinstance(value, Node | Unknown | tuple):
+    if not isinstance(value, Node | Unknown | tuple | list):
         return f"{package}AUTO" if repr(value) == "AUTO" and not isinstance(value, str) else repr(value)
     inner = indent + "    "
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         inside = [_text(one, package, inner) for one in value]
-        opened, closed = "(", ")"
+        opened, closed = ("(", ")") if isinstance(value, tuple) else ("[", "]")
     else:
         inside = [f"{name}={_text(one, package, inner)}" for name, one in _given(value)]
         opened, closed = f"{package}{type(value).__name__}(", ")"

@@ -10,28 +10,58 @@ function tagText(tag) {
   return words.flatMap((word, at) => (at ? [el("wbr"), word] : [word]));
 }
 
-// `edit(path, text, now)` takes what a hand did; `now` is false while it is still moving.
-function makeRow(leaf, id, edit) {
+// What is wrong at a path, what to think of there, and a button where there is a remedy.
+function makeHint(path, id, view) {
+  const error = el("div", { id, class: "ci-error", role: "alert" });
+  const advice = el("span", { role: "status" });
+  const mend = el("button", { type: "button", class: "ci-mend", onclick: () => view.act("remedy", { path }) });
+  const more = el("div", { class: "ci-advice", hidden: true }, advice, mend);
+  return {
+    node: el("div", { class: "ci-hint" }, error, more),
+    show({ problems, advice: told, remedies }) {
+      setText(error, problems[path] ?? "");
+      setText(advice, told[path] ?? "");
+      setText(mend, remedies[path] ? capital(remedies[path]) : "");
+      mend.hidden = !remedies[path];
+      more.hidden = !told[path] && !remedies[path];
+    },
+  };
+}
+
+// A text that did not change is not written: a reader's selection and a screen reader are left in peace.
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function capital(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+// `view.edit(path, text, now)` takes what a hand did; `now` is false while it is still moving.
+function makeRow(leaf, view) {
+  const id = view.id();
   const ids = { input: `${id}-i`, help: `${id}-h`, error: `${id}-e`, label: `${id}-l` };
   const described = { "aria-describedby": `${ids.help} ${ids.error}` };
-  const send = (text, now = true) => edit(leaf.path, text, now);
-  const make = leaf.kind === "number" ? numberControl : leaf.kind === "text" ? textControl : choiceControl;
-  const control = make(leaf, ids, described, send);
-  const error = el("div", { id: ids.error, class: "ci-error", role: "alert" });
+  const send = (text, now = true) => {
+    view.edit(leaf.path, text, now);
+    if (leaf.switches && text !== null) view.choose(leaf.switches, text);
+  };
+  const makers = { number: numberControl, text: textControl, colour: textControl };
+  const control = (makers[leaf.kind] ?? choiceControl)(leaf, ids, described, send);
+  const hint = makeHint(leaf.path, ids.error, view);
   const label = el("label", { id: ids.label, for: ids.input, class: "ci-label" }, ...tagText(leaf.tag));
   const help = el("div", { id: ids.help, class: "ci-help", text: leaf.help });
-  const node = el("div", { class: "ci-row", "data-path": leaf.path }, label, control.node, help, error);
+  const node = el("div", { class: "ci-row", "data-path": leaf.path }, label, control.node, help, hint.node);
   return {
     node,
-    show(text) {
-      control.show(text ?? null);
-      node.classList.toggle("ci-set", text !== null && text !== undefined);
-    },
-    mark(message) {
-      if (error.textContent !== (message ?? "")) error.textContent = message ?? "";
-      node.classList.toggle("ci-wrong", Boolean(message));
-      control.target.toggleAttribute("aria-invalid", false);
-      if (message) control.target.setAttribute("aria-invalid", "true");
+    show(state) {
+      const text = state.values[leaf.path] ?? null, problem = state.problems[leaf.path];
+      control.show(text);
+      hint.show(state);
+      node.classList.toggle("ci-set", text !== null);
+      node.classList.toggle("ci-wrong", Boolean(problem));
+      if (problem) control.target.setAttribute("aria-invalid", "true");
+      else control.target.removeAttribute("aria-invalid");
     },
   };
 }
@@ -62,11 +92,18 @@ function textControl(leaf, ids, described, send) {
     id: ids.input, type: "text", class: "ci-text", placeholder: leaf.absent, autocomplete: "off", spellcheck: "false",
     ...described, oninput: () => send(read(), false), onchange: () => send(read()),
   });
+  // The browser's own picker beside the text; it knows no "left out", so the text stays the truth.
+  const picker = leaf.kind === "colour" && el("input", {
+    type: "color", class: "ci-colour", "aria-label": `${leaf.tag}, picked`, oninput: () => send(wire(picker.value), false),
+    onchange: () => send(wire(picker.value)),
+  });
+  const wire = (colour) => `0x${colour.slice(1).toUpperCase()}`;
   return {
-    node: el("div", { class: "ci-inputs" }, input),
+    node: el("div", { class: "ci-inputs" }, input, picker),
     target: input,
     show(text) {
       if (input.value !== (text ?? "")) input.value = text ?? "";
+      if (picker && /^0x[0-9A-Fa-f]{6}$/.test(text ?? "")) picker.value = `#${text.slice(2)}`;
     },
   };
 }

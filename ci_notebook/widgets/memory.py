@@ -5,14 +5,8 @@ from __future__ import annotations
 import json
 import urllib.parse
 from pathlib import Path
-from typing import Any, NamedTuple
 
-
-class Held(NamedTuple):
-    """What a panel's controls hold: path → text, and the nodes that are on."""
-
-    values: dict[str, Any]
-    on: list[str]
+from ci_notebook.widgets.control import Held
 
 
 class Memory:

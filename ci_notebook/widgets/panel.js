@@ -1,70 +1,4 @@
-
-// A group of leaves below one switch: a stage is a card, a node within it an indented part.
-function makeGroup(group, depth, view) {
-  const id = view.id();
-  const body = el("div", { class: "ci-body", id: `${id}-b` });
-  const error = el("div", { id: `${id}-e`, class: "ci-error", role: "alert" });
-  const box = el("input", {
-    id, type: "checkbox", role: "switch", class: "ci-switch", "aria-describedby": `${id}-h ${id}-e`,
-    onchange: () => view.toggle(group, box.checked),
-  });
-  const head = el(
-    "div", { class: "ci-head" }, box,
-    el("label", { for: id, class: "ci-title" }, el("span", { text: group.title }), el("code", {}, ...tagText(group.tag))),
-  );
-  const help = el("div", { id: `${id}-h`, class: "ci-help", text: group.help });
-  const rows = group.leaves.map((leaf) => ({ leaf, row: makeRow(leaf, view.id(), view.edit) }));
-  const inner = group.groups.map((one) => ({ group: one, part: makeGroup(one, depth + 1, view) }));
-  // Essentials first, the rest folded; where nothing is essential, nothing is folded.
-  const first = (one) => one.common || !group.common;
-  const fold = makeFold([
-    ...rows.filter(({ leaf }) => !first(leaf)).map(({ leaf, row }) => [leaf.path, row.node]),
-    ...inner.filter((one) => !first(one.group)).map((one) => [one.group.path, one.part.node]),
-  ]);
-  body.append(
-    help,
-    ...rows.filter(({ leaf }) => first(leaf)).map(({ row }) => row.node),
-    ...inner.filter((one) => first(one.group)).map((one) => one.part.node),
-    ...(fold ? [fold.node] : []),
-    ...group.repeated.map((tag) => el("p", { class: "ci-help", text: `${tag} is repeated: it is set from Python, and kept here.` })),
-  );
-  const node = el(depth ? "div" : "section", { class: depth ? "ci-group" : "ci-stage", "data-path": group.path }, head, error, body);
-  return {
-    node,
-    show(values, on, problems) {
-      const there = on.includes(group.path);
-      box.checked = there;
-      body.hidden = !there;
-      node.classList.toggle("ci-off", !there);
-      if (error.textContent !== (problems[group.path] ?? "")) error.textContent = problems[group.path] ?? "";
-      for (const { leaf, row } of rows) {
-        row.show(values[leaf.path]);
-        row.mark(there ? problems[leaf.path] : "");
-      }
-      inner.forEach((one) => one.part.show(values, on, problems));
-      fold?.show(values, on, problems);
-    },
-  };
-}
-
-// What is seldom wanted, folded; it says how much of it is set, and opens where something is wrong.
-function makeFold(entries) {
-  if (!entries.length) return null;
-  const count = el("span", { class: "ci-count" });
-  const node = el(
-    "details", { class: "ci-fold" },
-    el("summary", {}, el("span", { text: `More (${entries.length})` }), count), ...entries.map(([, one]) => one),
-  );
-  const below = (paths) => paths.filter((path) => entries.some(([own]) => path === own || path.startsWith(`${own}.`)));
-  return {
-    node,
-    show(values, on, problems) {
-      const set = below([...Object.keys(values).filter((path) => values[path] !== null), ...on]).length;
-      count.textContent = set ? ` · ${set} set` : "";
-      if (below(Object.keys(problems)).length) node.open = true;
-    },
-  };
-}
+// The panel as a whole: what a hand changes goes to Python, what Python says is shown.
 
 function makeSubmit(press) {
   const button = el("button", { type: "button", class: "ci-submit", text: "Submit", onclick: (event) => event.detail < 2 && press() });
@@ -114,6 +48,7 @@ function render({ model, el: root }) {
   };
   const view = {
     id: () => `${name}-${++made}`,
+    on: () => on,
     edit(path, text, now) {
       if ((values[path] ?? null) !== text) {
         values = { ...values, [path]: text };
@@ -123,34 +58,77 @@ function render({ model, el: root }) {
     },
     toggle(group, there) {
       on = on.filter((path) => path !== group.path);
-      if (there) on = [...new Set([...on, group.path, ...group.brings])];
+      if (there) {
+        on = [...new Set([...on, group.path, ...group.on])];
+        for (const [path, text] of Object.entries(group.values)) if ((values[path] ?? null) === null) values = { ...values, [path]: text };
+      }
       changed(true);
       show();
     },
+    // A choice that switches nodes: the one it names on, the others off.
+    choose(switches, text) {
+      const find = (groups, path) => groups.map((one) => (one.path === path ? one : find(one.groups, path))).find(Boolean);
+      for (const [choice, path] of Object.entries(switches)) {
+        const number = path.match(/\.(\d+)\./)?.[1];
+        const group = find(model.get("schema").map((one) => (one.most && number ? numbered(one, number) : one)), path);
+        if (group && on.includes(path) !== (choice === text)) view.toggle(group, choice === text);
+      }
+    },
+    // What Python does, with the edits that may still be on their way.
+    act(what, more = {}) {
+      dirty = false;
+      clearTimeout(timer);
+      model.send({ do: what, ...more, values, on });
+    },
   };
-  const stages = model.get("schema").map((stage) => makeGroup(stage, 0, view));
+  const stages = model.get("schema").map((stage) => (stage.most ? makeList : makeGroup)(stage, 0, view));
   const codes = [makeCode("Python", model, "python"), makeCode("XML", model, "xml")];
   const submit = makeSubmit(() => {
     submit.hold();
-    dirty = false;
-    clearTimeout(timer);
-    model.send({ do: "submit", press, values, on });
+    view.act("submit", { press });
   });
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
   const stale = el("p", { class: "ci-stale", role: "status" });
+  const told = el("div", { class: "ci-told" }, el("span", { role: "status" }), el("span", { class: "ci-error", role: "alert" }));
+  const start = makeStart(model, view, () => drawers.close());
+  const paste = makePaste(view), changes = makeChanges(model, view), price = makePrice(model), copies = makeCopies(model, view);
+  const drawers = makeDrawers([
+    { name: "Start from", content: start.node, opened: start.opened },
+    { name: "Paste", content: paste.node, opened: paste.opened },
+    { name: "Changes", content: changes.node },
+  ], view);
+  const step = (what, text, keys) => el("button", { type: "button", class: "ci-tool", text, title: keys, "aria-label": capital(what), onclick: () => view.act(what) });
+  const undo = step("undo", "↶", "Undo, Ctrl+Z"), redo = step("redo", "↷", "Redo, Ctrl+Shift+Z");
+  drawers.bar.prepend(undo, redo);
+  // The preview pane, where it is there: at the right in a wide layout, above the stages in a narrow one.
+  const sight = typeof makeSight === "function" ? makeSight(model, view) : null;
 
   const show = () => {
-    const problems = model.get("problems");
-    stages.forEach((stage) => stage.show(values, on, problems));
+    const state = { values, on, problems: model.get("problems"), advice: model.get("advice"), remedies: model.get("remedies") };
+    stages.forEach((stage) => stage.show(state));
     codes.forEach((code) => code.show());
+    changes.show();
+    const can = model.get("can"), count = model.get("changes").length;
+    undo.disabled = !can.undo;
+    redo.disabled = !can.redo;
+    setText(drawers.buttons[2], count ? `Changes (${count})` : "Changes");
     const placed = (path) => panel.querySelector(`[data-path="${CSS.escape(path)}"]`);
-    elsewhere.textContent = Object.keys(problems).filter((path) => !placed(path)).map((path) => problems[path]).join("\n");
-    stale.textContent = Object.keys(problems).length ? "Python and XML show the last setting that was complete." : "";
+    const paths = Object.keys(state.problems);
+    setText(elsewhere, paths.filter((path) => !placed(path)).map((path) => state.problems[path]).join("\n"));
+    setText(stale, paths.length ? "Python and XML show the last setting that was complete." : "");
+  };
+  // One message of Python changes many traits; it is drawn once.
+  let isDue = false;
+  const later = () => {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => { isDue = false; take(); });
   };
   const take = () => {
-    if (dirty) return show();
-    values = { ...model.get("values") };
-    on = [...model.get("on")];
+    if (!dirty) {
+      values = { ...model.get("values") };
+      on = [...model.get("on")];
+    }
     show();
   };
   const follow = () => {
@@ -158,29 +136,50 @@ function render({ model, el: root }) {
     if (!status.busy) press = crypto.randomUUID?.() ?? `${name}-${Date.now()}`;
     submit.show(status);
   };
+  const answer = () => {
+    const { text = "", error = "" } = model.get("told");
+    const [good, bad] = told.children;
+    setText(good, text);
+    setText(bad, error);
+    start.told();
+    if (text.startsWith("Taken")) {
+      paste.took();
+      drawers.close();
+    }
+  };
+  const keys = (event) => {
+    event.stopPropagation(); // JupyterLab would take arrows and letters for its own
+    const key = event.key.toLowerCase();
+    if (!(event.ctrlKey || event.metaKey) || event.target.tagName === "TEXTAREA" || (key !== "z" && key !== "y")) return;
+    event.preventDefault();
+    view.act(key === "y" || event.shiftKey ? "redo" : "undo");
+  };
+  const receive = (message) => { if (message.do === "copied") copies.take(message); };
 
   const panel = el(
-    "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true",
-      // JupyterLab would take arrows and letters for its own.
-      onkeydown: (event) => event.stopPropagation() },
-    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") })),
+    "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", onkeydown: keys },
+    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), drawers.bar),
+    drawers.below, told,
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
-      el("div", { class: "ci-side" }, submit.node, elsewhere, stale, ...codes.map((code) => code.node))),
+      el("div", { class: "ci-side" }, el("div", { class: "ci-sight-slot" }, sight?.node),
+        el("div", { class: "ci-ends" }, submit.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
   );
   root.append(panel);
   take();
   follow();
-  model.on("change:values", take);
-  model.on("change:on", take);
-  for (const trait of ["problems", "python", "xml"]) model.on(`change:${trait}`, show);
-  model.on("change:status", follow);
+  answer();
+  start.show();
+  price.show();
+  const follows = [
+    ...["values", "on", "problems", "advice", "remedies", "changes", "can", "python", "xml"].map((trait) => [`change:${trait}`, later]),
+    ["change:status", follow], ["change:told", answer], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
+  ];
+  follows.forEach(([event, action]) => model.on(event, action));
   return () => {
     flush();
-    model.off("change:values", take);
-    model.off("change:on", take);
-    for (const trait of ["problems", "python", "xml"]) model.off(`change:${trait}`, show);
-    model.off("change:status", follow);
+    sight?.end?.();
+    follows.forEach(([event, action]) => model.off(event, action));
   };
 }
 

@@ -1,119 +1,117 @@
-"""`EnhancePanel`: one setting by hand, its Python and XML beside it, and one job a press.
+"""`EnhancePanel`: what is asked of one clip by hand, its Python and XML beside it, and one job a press.
 
 The rules of this file: the panel, its Python and its XML always agree; a text that is not taken
-is marked and changes nothing; results leave the panel as plain outputs.
+is marked and changes nothing; results leave the panel as plain outputs. What a panel knows stands
+in `sheet`; here are its traits, what a front end may ask of it, and what asks the lab.
 """
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-import anywidget
-import traitlets
+from IPython import get_ipython
 from IPython.display import display
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.paths import resolve, value_at, with_value
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.jobs import Operation, Request
 from ci_notebook.model.rules import check
-from ci_notebook.widgets.code import python_text
-from ci_notebook.widgets.control import build, shown, text_of
-from ci_notebook.widgets.memory import Held, Memory
-from ci_notebook.widgets.result import asked_html, state_html
-from ci_notebook.widgets.schema import schema
+from ci_notebook.model.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.code import asked_text, curl_text, marks_of, request_text
+from ci_notebook.widgets.control import Held, asked
+from ci_notebook.widgets.face import Face
+from ci_notebook.widgets.memory import Memory
+from ci_notebook.widgets.pricing import Pricing
+from ci_notebook.widgets.saying import said
+from ci_notebook.widgets.schema import stages
+from ci_notebook.widgets.sending import IDLE, Lab, Sending, SentJob
+from ci_notebook.widgets.sheet import DEEDS, Sheet
+from ci_notebook.widgets.shelf import Shelf, presets_shown
 from ci_notebook.widgets.trace import Trace
 
-_HERE = Path(__file__).parent
-_IDLE: Final = {"busy": False, "state": "", "percent": None, "text": "", "error": "", "press": ""}
 
+class EnhancePanel(Face):
+    """A panel for one job: switches, sliders, marks, Python, XML, price and Submit, all from the declarations.
 
-class SentJob(Protocol):
-    """A job, as far as the panel needs it."""
-
-    @property
-    def detail(self) -> JobsDetail:
-        """The service's last reply."""
-
-    def wait(self, *, on_progress: Callable[..., None]) -> object:
-        """Return when the job is over; call `on_progress` on the way."""
-
-
-class Lab(Protocol):
-    """What the panel calls. A lab may also have a `state_dir`, a folder where panels with a key are kept."""
-
-    def xml(self, setting: VideoEnhance) -> str:
-        """Return the XML of a setting."""
-
-    def submit(self, clip: Any, setting: VideoEnhance) -> SentJob:
-        """Send one job."""
-
-    def result_html(self, job: Any) -> str:
-        """Return what came of a job as plain HTML."""
-
-
-class EnhancePanel(anywidget.AnyWidget):
-    """A panel for one setting: switches, sliders, Python, XML and Submit, all from the declarations.
-
-    `value` is the last setting in which nothing was refused. With a `key` the panel comes back
-    with what its controls held after the kernel was restarted, if the lab has a `state_dir` and
-    `setting` is still the one it began with. Raises `ParameterError` for a `setting` that could
-    not be sent.
+    `value` is the last setting in which nothing was refused, `watermarks` and `digital_watermark` are
+    the marks beside it. With a `key` the panel comes back with what its controls held after the kernel
+    was restarted, if the lab has a `state_dir` and `setting` is still the one it began with. Raises
+    `ParameterError` for a `setting` that could not be sent.
     """
 
-    _esm = "".join((_HERE / name).read_text("utf-8") for name in ("dom.js", "control.js", "panel.js"))
-    _css = "".join((_HERE / name).read_text("utf-8") for name in ("base.css", "panel.css"))
-
-    title = traitlets.Unicode().tag(sync=True)
-    schema: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
-    values = traitlets.Dict(help="Path → text of a leaf; None or nothing where it is left out.").tag(sync=True)
-    on: traitlets.List[str] = traitlets.List(help="Paths of the nodes that are there.").tag(sync=True)
-    python = traitlets.Unicode().tag(sync=True)
-    xml = traitlets.Unicode().tag(sync=True)
-    problems = traitlets.Dict(help="Path → message.").tag(sync=True)
-    status = traitlets.Dict().tag(sync=True)
-
     def __init__(self, lab: Lab, clip: Any, setting: VideoEnhance | None = None, *, key: str | None = None) -> None:
-        start = check(setting) if setting is not None else VideoEnhance()
+        start = asked(check(setting) if setting is not None else VideoEnhance())
         self._lab, self._clip = lab, clip
-        self._value = self._kept = start
-        self._presses: set[str] = set()
-        self._last_press = ""
-        self._thread: threading.Thread | None = None
-        self.trace = Trace()
-        self.job: SentJob | None = None
-        self.error: Exception | None = None
-        self._memory = Memory(getattr(lab, "state_dir", None), key, python_text(start))
-        held, self._good = self._memory.read() or (Held(*shown(start)), Held(*shown(start)))
-        self._value = build(start, *self._good)[0] or start
-        made, problems = build(start, *held)
-        self._value = made or self._value
+        self._memory = Memory(getattr(lab, "state_dir", None), key, asked_text(start))
+        self._sheet = Sheet(start, *(self._memory.read() or ()))
+        self._sending = Sending(lab, clip, say=self._show_status, fail=self._mark)
+        self._shelf = (
+            Shelf(lab.templates, show=self._show_templates, tell=self._tell) if hasattr(lab, "templates") else None
+        )
+        self._pricing = self._pricing_of(lab)
+        self._is_showing = False
+        self._told: Operation | None = None
+        offers = {"price": self._pricing, "templates": self._shelf, "curl": getattr(lab, "bucket", None)}
         super().__init__(
             title=getattr(clip, "name", "") or getattr(clip, "key", "") or str(clip),
-            schema=list(schema(VideoEnhance)),
-            values=held.values,
-            on=held.on,
-            problems=problems,
-            python=python_text(self._value),
-            xml=lab.xml(self._value),
-            status=_IDLE,
+            schema=stages(),
+            presets=presets_shown(),
+            offers=[name for name, there in offers.items() if there is not None],
+            status=IDLE,
+            **self._sheet.traits(),
+            **self._texts(),
         )
-        self.observe(self._judge, ["values", "on"])
+        self.observe(self._edited, ["values", "on"])
         self.on_msg(self._take)
 
     @property
     def value(self) -> VideoEnhance:
-        """The last setting in which nothing was refused. Assign to set every control."""
-        return self._value
+        """The last setting in which nothing was refused. Assign to set every control but those of the marks."""
+        return self._sheet.setting
 
     @value.setter
     def value(self, setting: VideoEnhance) -> None:
-        self._kept = check(setting)
-        self._hold(*shown(setting))
+        self._put(video_enhance=check(setting))
+
+    @property
+    def watermarks(self) -> tuple[Watermark, ...]:
+        """The visible marks that go with the setting, at most three. Assign any iterable of them."""
+        return self._sheet.asked.watermark
+
+    @watermarks.setter
+    def watermarks(self, marks: Iterable[Watermark]) -> None:
+        self._put(watermark=tuple(check(mark) for mark in marks))
+
+    @property
+    def digital_watermark(self) -> DigitalWatermark | None:
+        """The hidden text that goes with the setting, or None."""
+        return self._sheet.asked.digital_watermark
+
+    @digital_watermark.setter
+    def digital_watermark(self, mark: DigitalWatermark | None) -> None:
+        self._put(digital_watermark=mark if mark is None else check(mark))
+
+    @property
+    def request(self) -> Request:
+        """The whole request that Submit would send."""
+        return self._lab.request(self._clip, self.value, **marks_of(self._sheet.asked))
+
+    @property
+    def trace(self) -> Trace:
+        """The results, as the output that stays in the notebook."""
+        return self._sending.trace
+
+    @property
+    def job(self) -> SentJob | None:
+        """The job that was submitted last."""
+        return self._sending.job
+
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong with the last press, or None."""
+        return self._sending.error
 
     def set(self, name: str, value: object) -> None:
         """Set one leaf, by its path or an unambiguous ending of it, and switch on the nodes above it.
@@ -122,12 +120,30 @@ class EnhancePanel(anywidget.AnyWidget):
         `ParameterError` if the leaf does not take the value. What is still missing elsewhere is
         in `problems`.
         """
-        leaf = resolve(VideoEnhance, name)
-        after = with_value(self._value, leaf, value)
-        above = [leaf.path.rsplit(".", up)[0] for up in range(len(leaf.steps) - 1, 0, -1)]
-        there = shown(after)[1]
-        on = [path for path in self.on if path not in above] + [path for path in above if path in there]
-        self._hold({**self.values, leaf.path: text_of(leaf.part, value_at(after, leaf))}, on)
+        self._sheet.set(name, value)
+        self._show()
+
+    def undo(self) -> None:
+        """Take the last change back, if there is one."""
+        self._do("undo", {})
+
+    def redo(self) -> None:
+        """Make again what was taken back, unless something else was done meanwhile."""
+        self._do("redo", {})
+
+    def paste(self, text: str) -> str:
+        """Take a request, reply or template as XML, or Python as the panel writes it; return what was taken.
+
+        Nothing in it is run. Raises `ParameterError` or `MalformedXML` for a text that is none of these.
+        """
+        return self._do("paste", {"text": text})
+
+    def to_cell(self) -> None:
+        """Put the panel's Python into a new cell: call it from a cell, in any notebook."""
+        shell = get_ipython()
+        if shell is None:
+            raise ParameterError("a new cell", None, "a notebook", "Print panel.python instead.")
+        shell.set_next_input(self.python)
 
     def submit(self) -> None:
         """Do what the Submit button does: send one job in the background, unless one is under way."""
@@ -135,18 +151,24 @@ class EnhancePanel(anywidget.AnyWidget):
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing submitted here is under way; return False if that took too long."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-        return not self.status["busy"]
+        return self._sending.wait(timeout_s)
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until price and templates that were asked for are told; return False if that took too long."""
+        if self._shelf is not None:
+            self._shelf.wait(timeout_s)
+        return self._pricing is None or self._pricing.wait(timeout_s)
 
     def close(self) -> None:
         """Close the panel and its layout. A job that was sent goes on; its result still appears."""
+        if self._pricing is not None:
+            self._pricing.close()
         if self.comm is not None:
             self.layout.close()
         super().close()
 
     def __repr__(self) -> str:
-        return f"EnhancePanel({self.title!r}, {self._value!r})"
+        return f"EnhancePanel({self.title!r}, {self.value!r})"
 
     def _ipython_display_(self) -> None:
         bundle = self._repr_mimebundle_() if self.comm is not None else None
@@ -154,80 +176,108 @@ class EnhancePanel(anywidget.AnyWidget):
             display(bundle[0], metadata=bundle[1], raw=True)  # type: ignore[no-untyped-call]
         self.trace.show()
 
-    def _hold(self, values: dict[str, Any], on: list[str]) -> None:
-        with self.hold_sync():
-            with self.hold_trait_notifications():
-                self.values, self.on = values, on
-            self._judge()  # also when no text changed: what has no control may have
+    def _pricing_of(self, lab: Any) -> Pricing | None:
+        if not hasattr(lab, "price"):
+            return None
+        is_free = getattr(lab, "engine", None) is not None
+        return Pricing(lambda setting: lab.price(self._clip, [setting]), self._show_price, is_free=is_free)
 
-    def _judge(self, _change: object = None) -> None:
-        made, problems = build(self._kept, self.values, self.on)
-        with self.hold_sync():
-            self.problems = problems
-            if made is not None:
-                self._value, self._good = made, Held(self.values, self.on)
-                self.python, self.xml = python_text(made), self._lab.xml(made)
-        self._memory.write(Held(self.values, self.on), self._good)
+    def _put(self, **named: Any) -> None:
+        self._sheet.take(**named)
+        self._show()
+
+    def _edited(self, _change: object) -> None:
+        if not self._is_showing:
+            self._sheet.hold(Held(self.values, self.on))
+            self._show()
+
+    def _show(self) -> None:
+        """Show what the sheet holds, in one message."""
+        self._is_showing = True
+        try:
+            with self.hold_sync():
+                for name, value in {**self._sheet.traits(), **self._texts()}.items():
+                    setattr(self, name, value)
+        finally:
+            self._is_showing = False
+        self._memory.write(self._sheet.held, self._sheet.good)
+
+    def _texts(self) -> dict[str, str]:
+        """Return Python and XML of what is asked, if that is new, and have its price told."""
+        operation = self._sheet.asked
+        if operation is self._told:
+            return {}
+        self._told = operation
+        if self._pricing is not None:
+            self._pricing.ask(self.value)
+        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self.value)
+        return {"python": asked_text(operation), "xml": xml}
+
+    def _do(self, what: str, content: dict[str, Any]) -> str:
+        words = self._sheet.do(what, content)
+        self._show()
+        return words
 
     def _take(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        if content.get("do") != "submit":
+        what = content.get("do")
+        if what not in DEEDS and what not in _DEEDS:
             return
         press = str(content.get("press") or uuid.uuid4().hex)
         try:
-            # The edits travel with the press, because a change sent just before may still be on its way.
-            self._hold(dict(content.get("values", self.values)), list(content.get("on", self.on)))
-            self._press(press)
+            # The edits travel with the message, because a change sent just before may still be on its way.
+            held = Held(dict(content.get("values", self.values)), list(content.get("on", self.on)))
+            if held != self._sheet.held:
+                self._sheet.hold(held)
+                self._show()
+            if what in DEEDS:
+                self._tell(self._do(str(what), content))
+            else:
+                _DEEDS[str(what)](self, {**content, "press": press})
         except Exception as error:  # noqa: BLE001  the front end's call ends here, so the panel says it
-            self._last_press = press
-            self._fail(error)
+            if what == "submit":
+                self._sending.fail(error, press)
+            else:
+                self._tell(error=said(error))
 
     def _press(self, press: str) -> None:
-        if press in self._presses or self.status["busy"]:
-            return
-        self._presses.add(press)
-        self._last_press, self.error = press, None
+        self._sending.press(press, self._sheet.asked, next(iter(self.problems.values()), ""))
+
+    def _copy(self, content: dict[str, Any]) -> None:
+        what = str(content["what"])
         if self.problems:
-            self._say(error=f"Nothing was sent. {next(iter(self.problems.values()))}")
-            return
-        self._say(busy=True, text="Sending")
-        self._thread = threading.Thread(target=self._run_job, args=(self._value,), name="panel-submit", daemon=True)
-        self._thread.start()
+            raise ParameterError("a copy", what, "a panel in which nothing is refused", "Mend what is marked first.")
+        text = {"python": lambda: self.python, "xml": lambda: request_text(self.request), "curl": self._curl}[what]()
+        self.send({"do": "copied", "what": what, "text": text})
 
-    def _run_job(self, setting: VideoEnhance) -> None:
-        entry = self.trace.add(asked_html(setting, "Sending"))
-        try:
-            job = self.job = self._lab.submit(self._clip, setting)
-            self._tell(job.detail)
-            self.trace.put(entry, state_html(job.detail) + asked_html(setting))
-            job.wait(on_progress=lambda *_: self._tell(job.detail))
-            self.trace.put(entry, self._lab.result_html(job))
-            self._tell(job.detail, busy=False)
-        except Exception as error:  # noqa: BLE001  the top of a worker: whatever went wrong is shown, not lost
-            self.trace.put(entry, asked_html(setting, said(error)))
-            self._fail(error)
+    def _curl(self) -> str:
+        return curl_text(self.request, getattr(self._lab, "bucket", ""), getattr(self._lab, "region", ""))
 
-    def _tell(self, job: JobsDetail, *, busy: bool = True) -> None:
-        moving = job.state == "Running" and job.progress is not None
-        text = f"{job.state} {job.progress} %" if moving else str(job.state)
-        self._say(busy=busy, state=job.state, percent=job.progress, text=text)
+    def _read_templates(self, _content: dict[str, Any]) -> None:
+        if self._shelf is not None:
+            self._shelf.read()
 
-    def _fail(self, error: Exception) -> None:
-        self.error = error
-        with self.hold_sync():
-            if isinstance(error, ParameterError):
-                self.problems = {**self.problems, _below(error.path): str(error)}
-            self._say(error=said(error))
+    def _template(self, content: dict[str, Any]) -> None:
+        if self._shelf is not None:
+            name, setting = self._shelf.setting(str(content["id"]))
+            self._put(video_enhance=setting)
+            self._tell(f"Set to the template {name}.")
 
-    def _say(self, **said: Any) -> None:
-        # With the press it answers: a second answer in the same words is still an answer, and is sent.
-        self.status = {**_IDLE, "press": self._last_press, **said}
+    def _keep(self, content: dict[str, Any]) -> None:
+        if self.problems:
+            raise ParameterError("a template", content["name"], "a setting in which nothing is refused")
+        if self._shelf is not None:
+            self._shelf.keep(str(content["name"]), self.value)
+
+    def _mark(self, error: Exception) -> None:
+        if isinstance(error, ParameterError):
+            self._sheet.refuse(error.path, str(error))
+            self.problems = self._sheet.problems
 
 
-def said(error: Exception) -> str:
-    """Return an error as a sentence; one that is not ours with its kind, since its text may be no sentence."""
-    return str(error) if isinstance(error, CIError) else f"{type(error).__name__}: {error}"
-
-
-def _below(path: str) -> str:
-    """Return the path below `VideoEnhance`, as the controls are named, of a path in a whole request."""
-    return path.rpartition("VideoEnhance.")[2]
+_DEEDS: Final[dict[str, Callable[[EnhancePanel, dict[str, Any]], None]]] = {
+    "submit": lambda panel, content: panel._press(content["press"]),
+    "copy": EnhancePanel._copy,
+    "templates": EnhancePanel._read_templates,
+    "template": EnhancePanel._template,
+    "keep": EnhancePanel._keep,
+}

@@ -8,15 +8,57 @@ from __future__ import annotations
 import inspect
 from typing import Any, Final
 
+from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.node import Node, Part, once_a_class, parts
+from ci_notebook.widgets.control import MARKS
 
 # A Transcode without Video drops the pictures, one without Audio the sound. Who switches the
 # encoding on wants neither, so these come on with it and can be switched off on purpose.
-BRINGS: Final = {"Transcode": ("Transcode.Container", "Transcode.Video", "Transcode.Audio")}
 OFF_MEANS: Final = {"Transcode.Video": "Off drops the pictures.", "Transcode.Audio": "Off drops the sound."}
+
+# What a switch brings with it where nothing is there yet, so that what is switched on is whole: the
+# nodes that come on, and texts for leaves that must be given. `#` is an item's number.
+_TEXT: Final = {
+    f"Watermark.#.Text.{leaf}": text for leaf, text in {
+        "Text": "Your text", "FontSize": "32", "FontType": "arial.ttf", "FontColor": "0xFFFFFF", "Transparency": "80",
+    }.items()
+}  # fmt: skip
+BRINGS: Final[dict[str, tuple[tuple[str, ...], dict[str, str]]]] = {
+    "Transcode": (
+        ("Transcode.Container", "Transcode.Video", "Transcode.Audio"), {"Transcode.Container.Format": "mp4"},
+    ),
+    "SuperResolution": ((), {"SuperResolution.Resolution": "sdtohd"}),
+    "SDRtoHDR": ((), {"SDRtoHDR.HdrMode": "HDR10"}),
+    "FrameEnhance": ((), {"FrameEnhance.FrameDoubling": "true"}),
+    "Watermark.#": (
+        ("Watermark.#.Text",),
+        {"Watermark.#.Type": "Text", "Watermark.#.Pos": "BottomRight", "Watermark.#.LocMode": "Relativity",
+         "Watermark.#.Dx": "3", "Watermark.#.Dy": "3", **_TEXT},
+    ),
+    "Watermark.#.Text": ((), _TEXT),
+    "Watermark.#.Image": (
+        (), {"Watermark.#.Image.Mode": "Proportion", "Watermark.#.Image.Width": "20",
+             "Watermark.#.Image.Transparency": "100"},
+    ),
+    "Watermark.#.SlideConfig": (
+        (), {"Watermark.#.SlideConfig.SlideMode": "ScrollFromLeft", "Watermark.#.SlideConfig.XSlideSpeed": "2",
+             "Watermark.#.SlideConfig.YSlideSpeed": "0"},
+    ),
+    "DigitalWatermark": ((), {"DigitalWatermark.Type": "Text", "DigitalWatermark.Version": "V1"}),
+}  # fmt: skip
+
+# A choice that switches nodes: the one that it names on, the others off.
+SWITCHES: Final = {
+    "Watermark.#.Type": {"Text": "Watermark.#.Text", "Image": "Watermark.#.Image"},
+}
 
 # Beyond this many steps a slider a hand wide cannot be set exactly, so there is only the number.
 _MOST_STEPS: Final = 1000
+
+
+def stages() -> list[dict[str, Any]]:
+    """Return all that a panel draws: the stages of a setting, then the marks beside it."""
+    return [*schema(VideoEnhance), *(_group(part, "") for part in MARKS)]
 
 
 @once_a_class
@@ -25,25 +67,29 @@ def schema(root: type[Node]) -> tuple[dict[str, Any], ...]:
 
     Stages that are themselves simple come first: they are what one reaches for.
     """
-    stages = [_group(part, part.node, "") for part in parts(root) if part.node is not None]
-    return tuple(sorted(stages, key=lambda stage: bool(stage["groups"])))
+    listed = [_group(part, "") for part in parts(root) if part.node is not None]
+    return tuple(sorted(listed, key=lambda stage: bool(stage["groups"])))
 
 
-def _group(part: Part, node: type[Node], prefix: str) -> dict[str, Any]:
-    path = prefix + part.tag
-    inside = parts(node)
-    leaves = [_leaf(one, path + ".") for one in inside if one.node is None and not one.many]
-    groups = [_group(one, one.node, path + ".") for one in inside if one.node is not None and not one.many]
+def _group(part: Part, prefix: str) -> dict[str, Any]:
+    """Return one node. Of a repeated one the item that each of `most` is made from, with `#` for its number."""
+    path = prefix + part.tag + (".#" if part.many else "")
+    node: type[Node] = part.node  # type: ignore[assignment]  # only nodes are asked for here
+    inside = [one for one in parts(node) if not one.param.reply]
+    leaves = [_leaf(one, path + ".") for one in inside if one.node is None]
+    groups = [_group(one, path + ".") for one in inside if one.node is not None]
+    on, values = BRINGS.get(path, ((), {}))
     return {
         "path": path,
         "tag": part.tag,
         "title": part.param.help.rstrip("."),
         "help": " ".join(filter(None, [_about(node), OFF_MEANS.get(path, "")])),
         "common": part.param.common or any(one["common"] for one in (*leaves, *groups)),
-        "brings": list(BRINGS.get(path, ())),
+        "on": list(on),
+        "values": values,
         "leaves": leaves,
         "groups": groups,
-        "repeated": [one.tag for one in inside if one.many],
+        **({"most": part.param.at_most or 1} if part.many else {}),
     }
 
 
@@ -52,13 +98,14 @@ def _leaf(part: Part, prefix: str) -> dict[str, Any]:
     return {
         "path": prefix + part.tag,
         "tag": part.tag,
-        "kind": _KINDS[part.kind],
+        "kind": "colour" if param.allowed == "0xRRGGBB" else _KINDS[part.kind],
         "choices": [str(choice) for choice in part.choices],
         "auto": part.auto,
         "unit": param.unit,
         "help": _help(part),
         "absent": f"left out ({param.default})" if param.default else "required" if param.required else "left out",
         "common": param.common,
+        **({"switches": SWITCHES[prefix + part.tag]} if prefix + part.tag in SWITCHES else {}),
         **_span(part),
     }
 

@@ -11,12 +11,15 @@ LAB = """\
 import ci_notebook as ci
 lab = ci.connect()
 clip = lab.upload(ci.sample())"""
+# What is switched on shows more switches.
 ALL_ON = """() => {
-    for (const one of document.querySelectorAll('.ci-panel .ci-switch')) if (!one.checked) one.click();
+    for (const one of document.querySelectorAll('.ci-panel .ci-add')) one.click();
+    for (let off; (off = [...document.querySelectorAll('.ci-panel .ci-switch')].filter(one => !one.checked)).length;)
+        off.forEach(one => one.click());
     for (const one of document.querySelectorAll('.ci-panel details')) one.open = true;
 }"""
 # Inputs and buttons of the panel that have neither a label that is seen nor, for a slider, one that names it.
-NAMELESS = """() => [...document.querySelectorAll('.ci-panel :is(input, select, button, progress)')]
+NAMELESS = """() => [...document.querySelectorAll('.ci-panel :is(input, select, button, progress, textarea)')]
     .filter(one => !(one.getAttribute('aria-label') || one.textContent.trim()
         || [...(one.labels ?? [])].some(label => label.textContent.trim() && label.checkVisibility())
         || document.getElementById(one.getAttribute('aria-labelledby'))?.textContent.trim()))

@@ -10,9 +10,13 @@ import pytest
 from ipywidgets import Widget
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import JobFailed, JobsDetail
+from ci_notebook.model.jobs import JobFailed, JobsDetail, Request
+from ci_notebook.model.requests import enhance_request
 from ci_notebook.widgets.result import result_html
 from ci_notebook.wire.xml import dumps
+from tests.fixtures_engine import make_clip
+
+__all__ = ["lab", "make_clip", "no_widget_is_left"]
 
 
 class HandJob:
@@ -32,6 +36,8 @@ class HandJob:
 class HandLab:
     """What the panel asks of a lab; `may_end` holds jobs back, `refusal` is raised by submit."""
 
+    bucket, region = "b-1250000000", "ap-chongqing"
+
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
         self.jobs: list[HandJob] = []
@@ -39,13 +45,18 @@ class HandLab:
         self.may_end.set()
         self.end = JobsDetail(job_id="j1", state="Success", progress=100)
         self.refusal: Exception | None = None
+        self.marks: dict[str, object] = {}
 
     def xml(self, setting: VideoEnhance) -> str:
         return dumps(setting, pretty=True).decode()
 
-    def submit(self, clip: object, setting: VideoEnhance) -> HandJob:
+    def request(self, clip: object, setting: VideoEnhance, **marks: object) -> Request:
+        return enhance_request("in.mp4", setting, bucket=self.bucket, region=self.region, **marks)
+
+    def submit(self, clip: object, setting: VideoEnhance, **marks: object) -> HandJob:
         if self.refusal:
             raise self.refusal
+        self.marks = marks
         self.jobs.append(HandJob(self, setting))
         return self.jobs[-1]
 

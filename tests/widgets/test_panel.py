@@ -3,51 +3,62 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-import ci_notebook as ci
 from ci_notebook.model.enhance import MsSharpen, SuperResolution, VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.node import AUTO, Unknown
 from ci_notebook.model.paths import leaves
 from ci_notebook.model.transcode import AudioMix, Container, Transcode, Video
-from ci_notebook.widgets.control import AUTO_TEXT
+from ci_notebook.model.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.control import AUTO_TEXT, part_at
 from ci_notebook.widgets.panel import EnhancePanel
-from ci_notebook.widgets.schema import schema
-from ci_notebook.wire.xml import loads
-from tests.widgets.hands import CLIP, SHARPEN, edit
-
-SINGLE = [leaf for leaf in leaves(VideoEnhance) if leaf.single]
+from ci_notebook.widgets.schema import stages as all_stages
+from tests.widgets.hands import CLIP, SHARPEN, all_agree, edit
 
 
-def all_agree(panel: EnhancePanel) -> bool:
-    rebuilt = eval(panel.python, {"ci": ci})  # noqa: S307  that it is Python is what is tested
-    return rebuilt == panel.value == loads(VideoEnhance, panel.xml.encode())
+def control_path(leaf, before=""):
+    """Return the path of a leaf's control, `#` for the number of a repeated node."""
+    return before + ".".join(f"{step.tag}.#" if step.many and step.node else step.tag for step in leaf.steps)
 
 
 def groups(stages=None):
-    for group in schema(VideoEnhance) if stages is None else stages:
+    for group in all_stages() if stages is None else stages:
         yield group
         yield from groups(group["groups"])
 
 
 def test_every_leaf_has_a_control_and_every_node_a_switch():
     drawn = {leaf["path"]: leaf for group in groups() for leaf in group["leaves"]}
-    assert set(drawn) == {leaf.path for leaf in SINGLE}
-    for leaf in SINGLE:
-        control = drawn[leaf.path]
-        assert control["auto"] == leaf.part.auto
+    said = {
+        control_path(leaf, before): leaf.part
+        for root, before in ((VideoEnhance, ""), (Watermark, "Watermark.#."), (DigitalWatermark, "DigitalWatermark."))
+        for leaf in leaves(root)
+        if not leaf.part.param.reply
+    }
+    assert set(drawn) == set(said)
+    for path, part in said.items():
+        control = drawn[path]
+        assert control["auto"] == part.auto
         assert control["help"] and control["absent"]
-        assert control["choices"] == [str(choice) for choice in leaf.part.choices]
+        assert control["choices"] == [str(choice) for choice in part.choices]
+
+
+def test_what_a_switch_brings_makes_it_whole(lab):
+    for group in groups():
+        above = group["path"].split(".")[0] + (".#" if "Watermark.#" in group["path"] else "")
+        held = [one for one in groups() if one["path"] in (above, group["path"])]
+        values = {path: text for one in held for path, text in one["values"].items()}
+        on = [path for one in held for path in (one["path"], *one["on"])]
+        panel = EnhancePanel(lab, CLIP)
+        edit(panel, {path.replace("#", "1"): text for path, text in values.items()}, [p.replace("#", "1") for p in on])
+        assert {path.rpartition(".")[2] for path in panel.problems} <= {"AudioSource", "Url", "Message"}, group["path"]
 
 
 def test_a_slider_reaches_exactly_what_its_leaf_takes():
-    by_path = {leaf.path: leaf.part for leaf in SINGLE}
     sliders = [leaf for group in groups() for leaf in group["leaves"] if "slider" in leaf]
     assert {SHARPEN, "ColorEnhance.Saturation", "Transcode.Video.Crf"} <= {leaf["path"] for leaf in sliders}
     for leaf in sliders:
-        part, slider = by_path[leaf["path"]], leaf["slider"]
+        part, slider = part_at(leaf["path"].replace("#", "1")), leaf["slider"]
         for end in (slider["low"], slider["high"]):
             assert not part.complaint(part.settle(part.kind(end)))
 
@@ -144,41 +155,6 @@ def test_a_setting_that_cannot_be_sent_is_not_taken_from_code(lab):
     panel = EnhancePanel(lab, CLIP)
     with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
         panel.value = VideoEnhance(super_resolution=SuperResolution())
-
-
-def draw(part):
-    """Texts good and bad for a leaf, made from its declaration."""
-    good = [str(choice) for choice in part.choices] + ([AUTO_TEXT] if part.auto else [])
-    texts = st.sampled_from([*good, "", "x", "-3", "3", "2.5", "99999", "true", "4:4:0:0"])
-    return st.none() | (st.integers(0, 400).map(str) | texts if part.kind in (int, float) else texts)
-
-
-NODES = [group["path"] for group in groups()]
-EDITS = st.lists(
-    st.tuples(
-        st.just("leaf"), st.sampled_from(SINGLE).flatmap(lambda leaf: st.tuples(st.just(leaf.path), draw(leaf.part)))
-    )
-    | st.tuples(st.just("node"), st.sampled_from(NODES)),
-    max_size=12,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(edits=EDITS)
-def test_panel_python_and_xml_agree_after_every_edit(lab, edits):
-    panel = EnhancePanel(lab, CLIP)
-    for what, arg in edits:
-        before = panel.value
-        if what == "leaf":
-            path, text = arg
-            above = [path.rsplit(".", up)[0] for up in range(1, path.count(".") + 1)]
-            edit(panel, {path: text}, [*{*panel.on, *above}])
-        else:
-            edit(panel, {}, [path for path in panel.on if path != arg] if arg in panel.on else [*panel.on, arg])
-        assert all_agree(panel)
-        assert not panel.problems or panel.value == before
-    again = EnhancePanel(lab, CLIP, panel.value)
-    assert again.value == panel.value and all_agree(again) and not again.problems
 
 
 def test_a_panel_with_a_key_comes_back(lab):

@@ -1,0 +1,51 @@
+"""What a panel and its front end tell each other: the traits, and the scripts and styles that show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__).parent
+_SCRIPTS: Final = ("dom.js", "control.js", "group.js", "tools.js", "panel.js")
+_STYLES: Final = ("base.css", "panel.css")
+
+
+class Face(anywidget.AnyWidget):
+    """The traits of a panel, and how it shows what comes from its threads."""
+
+    _esm = "".join((_HERE / name).read_text("utf-8") for name in _SCRIPTS)
+    _css = "".join((_HERE / name).read_text("utf-8") for name in _STYLES)
+
+    title = traitlets.Unicode().tag(sync=True)
+    schema: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    presets: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    templates: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    values = traitlets.Dict(help="Path → text of a leaf; None or nothing where it is left out.").tag(sync=True)
+    on: traitlets.List[str] = traitlets.List(help="Paths of the nodes that are there.").tag(sync=True)
+    python = traitlets.Unicode().tag(sync=True)
+    xml = traitlets.Unicode().tag(sync=True)
+    problems = traitlets.Dict(help="Path → message.").tag(sync=True)
+    advice = traitlets.Dict(help="Path → what to think of.").tag(sync=True)
+    remedies = traitlets.Dict(help="Path → what its remedy does, in words.").tag(sync=True)
+    changes: traitlets.List[dict[str, str]] = traitlets.List(help="What is not as at the start.").tag(sync=True)
+    can = traitlets.Dict(help="What can be done now: undo, redo.").tag(sync=True)
+    offers: traitlets.List[str] = traitlets.List(help="What the lab can: price, templates, curl.").tag(sync=True)
+    price = traitlets.Dict(help="Of one job with this setting.").tag(sync=True)
+    told = traitlets.Dict(help="The answer to what was done last: text, error, and a number.").tag(sync=True)
+    status = traitlets.Dict().tag(sync=True)
+
+    def _show_status(self, status: dict[str, Any]) -> None:
+        self.status = status
+
+    def _show_templates(self, rows: list[dict[str, str]]) -> None:
+        self.templates = rows
+
+    def _show_price(self, price: dict[str, Any]) -> None:
+        self.price = price
+
+    def _tell(self, text: str = "", error: str = "") -> None:
+        # With a number: the same answer twice is still an answer, and is sent.
+        self.told = {"text": text, "error": error, "number": int(self.told.get("number", 0)) + 1}

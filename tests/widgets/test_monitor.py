@@ -1,0 +1,211 @@
+"""The monitor in the kernel: what it asks, what it tells the page, and what it leaves in the notebook."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ci_notebook.connecting import connect
+from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.errors import ServiceError
+from ci_notebook.model.jobs import Input, JobsDetail, Operation
+from ci_notebook.widgets.monitor import Monitor
+from ci_notebook.widgets.monitor_rows import Pace, difference, row_of, varied
+from tests.many_jobs import fill
+
+SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with connect(home=tmp_path / "home") as lab:
+        yield lab
+
+
+@pytest.fixture
+def clip_of(lab, make_clip):
+    return lab.upload(make_clip(seconds=0.4, size="128x128"))
+
+
+@pytest.fixture
+def monitor(lab):
+    """A monitor whose messages to the page are kept in `told`."""
+    monitor = Monitor(lab)
+    monitor.told = []
+    monitor.send = lambda message, buffers=None: monitor.told.append(message)
+    yield monitor
+    monitor.close()
+
+
+def press(monitor, what, *ids, token="first"):
+    monitor._handle_custom_msg({"do": what, "ids": list(ids), "press": token}, [])
+    assert monitor.wait(30)
+
+
+def until(true, timeout_s=20):
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+def pause(lab):
+    (queue,) = lab.queues.list()
+    return lab.queues.pause(queue)
+
+
+def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor):
+    fill(lab, clip_of, 20)
+    monitor.refresh()
+    monitor._handle_custom_msg({"do": "hello", "view": "a"}, [])
+    everything = [message for message in monitor.told if message["do"] == "all"]
+    assert len(everything) == 1 and len(everything[0]["rows"]) == 20
+    monitor.told.clear()
+    monitor.refresh()
+    assert monitor.told == [], "nothing happened, so nothing is said"
+    job = lab.submit(clip_of, SETTING)
+    until(lambda: monitor.jobs[0].state == "Success")
+    news = [message["rows"] for message in monitor.told if message["do"] == "rows"]
+    assert all(set(rows) == {job.id} for rows in news)
+    assert "set" in news[0][job.id] and "set" not in news[-1][job.id], "a job's setting travels once"
+
+
+def test_it_shows_the_newest_jobs_and_knows_when_to_stop_reading(lab, clip_of):
+    ids = fill(lab, clip_of, 230)
+    monitor = Monitor(lab, most=150)
+    assert [job.job_id for job in monitor.refresh().jobs] == ids[::-1][:150]
+    asked = []
+    real = lab.client.jobs
+    lab.client.jobs = lambda **more: (asked.append(job.job_id) or job for job in real(**more))
+    monitor.refresh()
+    assert len(asked) == 10, "ten known ones in a row are enough"
+    monitor.close()
+
+
+def test_another_monitor_shows_the_same_jobs(lab, clip_of):
+    fill(lab, clip_of, 5)
+    first, second = Monitor(lab).refresh(), Monitor(lab).refresh()
+    assert first.jobs == second.jobs and first._repr_html_() == second._repr_html_() and repr(first) == repr(second)
+    first.close(), second.close()
+
+
+def test_two_presses_cancel_once_and_send_once(lab, clip_of, monitor):
+    pause(lab)
+    job = lab.submit(clip_of, SETTING, user_data="mine")
+    monitor.refresh()
+    for token in ("one", "one", "two"):
+        monitor._handle_custom_msg({"do": "cancel", "ids": [job.id], "press": token}, [])
+    assert monitor.wait(30) and job.refresh().state == "Cancel"
+    for token in ("three", "three"):
+        monitor._handle_custom_msg({"do": "retry", "ids": [job.id], "press": token}, [])
+    assert monitor.wait(30)
+    again, first = lab.jobs()
+    assert first.id == job.id and again.state == "Pause" and again.setting == SETTING
+    assert again.detail.input == job.detail.input and again.detail.operation.output == job.detail.operation.output
+    assert again.detail.operation.user_data.startswith("mine retry ")
+    assert monitor.told[-1]["do"] == "answer" or monitor.told[-2]["made"] == [again.id]
+
+
+def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
+    (job_id,) = fill(lab, clip_of, 1, state="Success")
+    monitor.refresh()
+    press(monitor, "cancel", job_id)
+    assert "only a job in Submitted or Pause can be cancelled" in monitor.told[-1]["error"]
+    with pytest.raises(ServiceError):
+        monitor.cancel(job_id)
+
+
+def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
+    job = lab.submit(clip_of, SETTING).wait()
+    monitor.refresh()
+    press(monitor, "open", job.id)
+    path = monitor.opened[job.id]
+    assert path.read_bytes() == lab.client.read(job.output_key)
+    assert "MsSharpen.SharpenLevel" in monitor.trace._repr_html_() and "<img" in monitor.trace._repr_html_()
+    before = path.stat().st_mtime_ns
+    press(monitor, "open", job.id, token="second")
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, monitor):
+    fill(lab, clip_of, 1, state="Failed")
+    monitor.refresh()
+    html = monitor._repr_html_()
+    assert "ResourceNotSupported: no &lt;video&gt; in it" in html and "mp4, mkv" in html
+    assert "<script" not in html and "http" not in html
+
+
+def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monitor):
+    fill(lab, clip_of, 3)
+    monitor._handle_custom_msg({"do": "look", "view": "a", "on": True}, [])
+    until(lambda: len(monitor.jobs) == 3)
+    assert monitor._thread is not None
+    monitor._handle_custom_msg({"do": "look", "view": "a", "on": False}, [])
+    monitor._wake.set()
+    until(lambda: monitor._thread is None)
+    assert monitor.status == {"live": False, "error": ""}
+    monitor._handle_custom_msg({"do": "look", "view": "b", "on": True}, [])
+    assert monitor._thread is not None
+    thread = monitor._thread
+    monitor.close()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
+    real, broken = lab.client.jobs, [OSError("the line is cut")]
+
+    def jobs(**more):
+        if broken:
+            raise broken.pop()
+        return real(**more)
+
+    lab.client.jobs = jobs
+    fill(lab, clip_of, 1)
+    said = []
+    monitor.observe(lambda change: said.append(change.new["error"]), "status")
+    monitor._handle_custom_msg({"do": "look", "view": "a", "on": True}, [])
+    until(lambda: len(monitor.jobs) == 1)
+    until(lambda: monitor.status["error"] == "")
+    assert "OSError: the line is cut" in said
+
+
+def test_many_waiting_jobs_are_read_a_part_at_a_time(lab, clip_of, monitor):
+    queue = pause(lab)
+    ids = fill(lab, clip_of, 420, state="Pause")
+    monitor.refresh()
+    read = []
+    real = lab.client.job
+    lab.client.job = lambda *ids: read.append(len(ids)) or real(*ids)
+    monitor.refresh()
+    assert sum(read) <= 200 and max(read) <= 50
+    for one in ids[:3]:
+        lab.client.cancel(one)
+    for _ in range(4):
+        monitor.refresh()
+    assert sum(job.state == "Cancel" for job in monitor.jobs) == 3
+    assert queue.state == "Paused"
+
+
+def test_time_left_comes_from_how_it_went_so_far():
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+
+    def at(seconds, percent, state="Running"):
+        now[0] = seconds
+        return pace.left_s(JobsDetail(job_id="j", state=state, progress=percent))
+
+    assert at(0, 20) is None and at(10, 40) == 30 and at(20, 60) == 20
+    assert at(21, 5) is None, "another worker began anew"
+    assert at(31, 24) == 40 and at(32, 100, "Success") is None
+
+
+def test_only_what_differs_is_worth_the_room():
+    def row(level):
+        setting = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))
+        return row_of(JobsDetail(input=Input(object="a/b.mp4"), operation=Operation(video_enhance=setting)))
+
+    assert varied([row(1), row(1)]) == varied([row(1)]) == {"MsSharpen.SharpenLevel"}
+    assert row(None)["set"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {"MsSharpen", "MsSharpen.SharpenLevel"}
+    assert difference(row(1), row(2)) == {"set": {"MsSharpen.SharpenLevel": "2"}}
