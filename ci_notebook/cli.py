@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ci_notebook.model.errors import CIError
+from ci_notebook.reporting import add_report
 from ci_notebook.serving import add_serve
 
 QUICKSTART = "01_quickstart.ipynb"
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.set_defaults(run=_lab)
 
     add_serve(verbs)
+    add_report(verbs)
     return parser
 
 
