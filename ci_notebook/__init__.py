@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from ci_notebook.results.frame import differing, read_frame, read_jobs, to_frame
     from ci_notebook.results.runs import Runs, read_runs
     from ci_notebook.results.verdict import all_verdicts, verdict, verdicts
+    from ci_notebook.widgets.compare import CompareView
     from ci_notebook.widgets.panel import EnhancePanel
 
 __version__ = "0.1.0"
@@ -115,6 +116,7 @@ _HOME = {
     "results.frame": ("differing", "read_frame", "read_jobs", "to_frame"),
     "results.runs": ("Runs", "read_runs"),
     "results.verdict": ("all_verdicts", "verdict", "verdicts"),
+    "widgets.compare": ("CompareView",),
     "widgets.panel": ("EnhancePanel",),
 }
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -129,6 +131,7 @@ __all__ = [
     "Clip",
     "ClipConfig",
     "ColorEnhance",
+    "CompareView",
     "Container",
     "Credentials",
     "DashEncrypt",

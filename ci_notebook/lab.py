@@ -20,6 +20,7 @@ from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
+from ci_notebook.fetching import frames_of
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
@@ -36,6 +37,7 @@ from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
     from ci_notebook.engine.app import Engine
+    from ci_notebook.media.frames import Frames
 
 # The cloud's default limit for media processing (§14.1).
 CALLS_A_SECOND = 10
@@ -224,6 +226,13 @@ class Lab:
         """Return pictures of clips and of what jobs and runs made, at one or several times, side by side."""
         return look(self.client, videos, [at_s] if isinstance(at_s, (int, float)) else list(at_s), width_px)
 
+    def frames(self, video: Video | Path) -> Frames:
+        """Return the pictures of a clip, a job, a run, a key or a local path, by their numbers (see `media.frames`).
+
+        What is in the bucket is fetched into the cache once, by its content.
+        """
+        return frames_of(self.client, self.cache_dir, video)
+
     def result_html(self, job: Job) -> str:
         """Return what was asked and what came of it, with a picture before and after, as plain HTML."""
         return job_html(self.client, job)
@@ -250,7 +259,7 @@ class Lab:
         return Job(self.client, detail, bar=bar)
 
     def _shown(self, runs: Iterable[Run], sources: Mapping[str, Path]) -> Runs:
-        return Runs(runs, snapshot=jpeg_of, sources=sources)
+        return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
 
     def _service(self) -> str:
         """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""

@@ -210,6 +210,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
   const onDown = (event) => {
     if (event.button) return;
     const at = share(event);
+    tell("point", { x: x + (at[0] - 0.5) / zoom, y: y + (at[1] - 0.5) / zoom }); // a finger points by touching
     pointers.set(event.pointerId, at);
     root.setPointerCapture(event.pointerId);
     const beside = nearest(at, event.pointerType === "touch" ? 28 : 14);

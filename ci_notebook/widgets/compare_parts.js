@@ -1,0 +1,107 @@
+// Native controls with names, and what asks Python for pictures.
+
+function cvNode(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "text") node.textContent = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter(Boolean));
+  return node;
+}
+
+const cvSay = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+
+function cvButton(text, name, press, attributes = {}) {
+  return cvNode("button", { type: "button", class: "cv-button", "aria-label": name, title: name, text, onclick: press, ...attributes });
+}
+
+// Radios that look like one bar; `show(value)` sets it without a word to anybody.
+function cvSegments(id, name, choices, pick) {
+  const inputs = choices.map(([value]) => cvNode("input", {
+    type: "radio", name: id, id: `${id}-${value}`, value, onchange: () => pick(value),
+  }));
+  const node = cvNode("div", { class: "cv-segments", role: "radiogroup", "aria-label": name },
+    ...choices.flatMap(([value, text], at) => [inputs[at], cvNode("label", { for: `${id}-${value}`, text })]));
+  return { node, show: (value) => inputs.forEach((input) => { input.checked = input.value === value; }) };
+}
+
+function cvSelect(name, choices, pick, attributes = {}) {
+  const select = cvNode("select", { class: "cv-select", "aria-label": name, title: name, onchange: () => pick(select.value), ...attributes },
+    ...choices.map(([value, text]) => cvNode("option", { value, text })));
+  return select;
+}
+
+function cvToggle(text, name, flip) {
+  const button = cvNode("button", { type: "button", class: "cv-button cv-toggle", "aria-pressed": "false", title: name, text,
+    onclick: () => { set(button.getAttribute("aria-pressed") !== "true"); flip(is()); } });
+  const is = () => button.getAttribute("aria-pressed") === "true";
+  const set = (to) => button.setAttribute("aria-pressed", String(to));
+  return { node: button, is, set };
+}
+
+// Questions to Python, each with its answer: ask("look", {...}) → { pictures, buffers, … }.
+function cvAsker(model, view) {
+  const open = new Map();
+  let number = 0;
+  const hear = (content, buffers) => {
+    if (content.view !== view || !open.has(content.re)) return;
+    const answer = open.get(content.re);
+    open.delete(content.re);
+    answer({ ...content, buffers: buffers ?? [] });
+  };
+  model.on("msg:custom", hear);
+  return {
+    ask: (what, content) => new Promise((answer) => {
+      open.set(++number, answer);
+      model.send({ do: what, ask: number, view, ...content });
+    }),
+    close: () => model.off("msg:custom", hear),
+  };
+}
+
+// What was sent lately, so that a step back costs nothing; the oldest goes when there is too much of it.
+function cvShelf(mostBytes) {
+  const held = new Map();
+  let bytes = 0;
+  return {
+    get(key) {
+      const blob = held.get(key);
+      if (blob) { held.delete(key); held.set(key, blob); }
+      return blob;
+    },
+    put(key, blob) {
+      bytes += blob.size - (held.get(key)?.size ?? 0);
+      held.delete(key);
+      held.set(key, blob);
+      for (const [oldest, one] of held) {
+        if (bytes <= mostBytes) break;
+        held.delete(oldest);
+        bytes -= one.size;
+      }
+    },
+    has: (key) => held.has(key),
+    clear() { held.clear(); bytes = 0; },
+  };
+}
+
+// One at a time: while `work` runs, only the newest of what is wanted waits.
+function cvNewest(work) {
+  let isBusy = false, next = null;
+  return async function want(value) {
+    next = [value];
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      while (next) {
+        const [now] = next;
+        next = null;
+        await work(now, () => next !== null);
+      }
+    } finally {
+      isBusy = false;
+    }
+  };
+}
