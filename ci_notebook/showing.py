@@ -73,7 +73,7 @@ def _captions(videos: Sequence[Video]) -> list[str]:
         if setting is None:
             said.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
             continue
-        told = ", ".join(f"{path} {setting[path]}" for path in varied if path in setting)
+        told = ", ".join(f"{path.rpartition('.')[2]} {setting[path]}" for path in varied if path in setting)
         of = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
         said.append(of + (told or ("nothing of it" if varied else "result")))
     return said
