@@ -21,6 +21,7 @@ from ci_notebook.engine.catalogue import Catalogue
 from ci_notebook.engine.crews import MakeExecutor
 from ci_notebook.engine.database import Database
 from ci_notebook.engine.faults import Faults
+from ci_notebook.engine.kept import Keeping
 from ci_notebook.engine.ledger import Ledger
 from ci_notebook.engine.limits import FREE_BYTES, Limits
 from ci_notebook.engine.messages import Message, Messages
@@ -52,6 +53,10 @@ class Engine:
     the ledger. A job takes at most `time_limit_s` of wall time (None: ten minutes, and ten more for
     each second of the clip); `disk_limit_bytes` bounds what the folder may hold, `min_free_bytes`
     is what must stay free on its disk. A job that comes to a limit has failed, with the reason.
+
+    What was dear to make and what jobs made is kept, up to `kept_bytes` (None: CI_NOTEBOOK_KEPT_BYTES
+    in the environment, else 4 GB, or nothing under a `disk_limit_bytes`; 0: nothing), and with
+    `reuse` a job that was done before is answered from there. The outputs' bytes are the same.
     """
 
     def __init__(
@@ -69,6 +74,8 @@ class Engine:
         time_limit_s: float | None = None,
         disk_limit_bytes: int | None = None,
         min_free_bytes: int = FREE_BYTES,
+        kept_bytes: int | None = None,
+        reuse: bool = True,
         tokens: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
@@ -82,6 +89,7 @@ class Engine:
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
         self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
+        self._keeping = Keeping.below(self.root, kept_bytes, reuse=reuse, bounded=disk_limit_bytes is not None)
         self._lock = threading.Lock()
         self._service: Service | None = None
         self._told: tuple[Notices, Messages]
@@ -118,7 +126,7 @@ class Engine:
         self._ending.callback(notifier.close)
         worker = Worker(
             self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor,
-            limits=self._limits, faults=self.faults, on_end=notifier.wake,
+            limits=self._limits, keeping=self._keeping, faults=self.faults, on_end=notifier.wake,
         )  # fmt: skip
         self._ending.callback(worker.close)
         return Service(

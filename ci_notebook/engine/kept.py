@@ -40,27 +40,30 @@ _PACKAGE: Final = Path(__file__).parent.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """What an engine keeps of its work. `reuse` is whether jobs are answered from what former jobs made.
+    """What an engine keeps of its work: in `folder`, `limit_bytes` at most (0 keeps nothing).
 
-    `limit_bytes` is what all entries may take on disk; 0 keeps nothing. None takes the environment
-    variable CI_NOTEBOOK_KEPT_BYTES, else 4 GB.
+    `reuse` is whether an output that was made before is taken instead of being made again.
     """
 
-    limit_bytes: int | None = None
+    folder: Path
+    limit_bytes: int = LIMIT_BYTES
     reuse: bool = True
 
-    @property
-    def limit(self) -> int:
-        """The bound in force, in bytes. Raises `ParameterError` for a negative one, or one that is no number."""
-        value = os.environ.get(VARIABLE, LIMIT_BYTES) if self.limit_bytes is None else self.limit_bytes
-        name = "kept_bytes" if self.limit_bytes is not None else VARIABLE
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 0:
+    @classmethod
+    def below(cls, root: Path, limit_bytes: int | None = None, *, reuse: bool = True, bounded: bool = False) -> Keeping:
+        """Return what an engine on `root` keeps: as much as was said, in the environment if need be, else 4 GB.
+
+        Where the engine's folder is `bounded`, only what was said in so many words takes room from
+        its jobs. Raises `ParameterError` for what is no number of bytes.
+        """
+        name, value = "kept_bytes", limit_bytes if limit_bytes is not None else os.environ.get(VARIABLE)
+        if limit_bytes is None and value is not None:
+            name = VARIABLE
+        if value is None:
+            value = 0 if bounded else LIMIT_BYTES
+        if not str(value).isdecimal():
             raise ParameterError(name, value, "a whole number of bytes from 0", "0 keeps nothing.")
-        return number
+        return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), reuse=reuse)
 
 
 class Kept:
@@ -93,6 +96,13 @@ class Kept:
         self._make_room(size)
         os.utime(file)
         file.replace(self._folder / f"{key}.{size}")
+
+    def put_link(self, key: str, file: Path) -> None:
+        """Keep a finished file under a second name; the first one stays."""
+        if file.stat().st_size <= self._limit:
+            aside = file.with_name(f"{key}.link")
+            _linked(file, aside)
+            self.put(key, aside)
 
     def get_text(self, key: str) -> str | None:
         """Return a small entry's text, or None."""
@@ -162,6 +172,12 @@ class Kept:
             with contextlib.suppress(OSError):  # gone already; or open, where open files cannot be removed
                 found.unlink()
             taken -= freed
+
+
+def content_of(file: Path) -> str:
+    """Return a name of a file's bytes that no other bytes have; reads them all, at about 1 GB a second."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
 
 
 def key_of(*facts: object) -> str:

@@ -18,9 +18,11 @@ from typing import BinaryIO, Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
 from ci_notebook.engine.faults import JobFails
+from ci_notebook.engine.kept import Keeping
 from ci_notebook.engine.ledger import Job
 from ci_notebook.engine.outcome import Made, Outcome, made_of
 from ci_notebook.engine.pictures.blindmark import extract
+from ci_notebook.engine.pictures.memory import memory_of
 from ci_notebook.engine.pictures.render import Rendered, render
 from ci_notebook.engine.store import check_key, plain_name
 from ci_notebook.model.errors import EngineError
@@ -45,12 +47,17 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What a job is run with. `folder` is its own, on the store's own disk; `fails` a fault that was asked for."""
+    """What a job is run with. `folder` is its own, on the store's own disk; `fails` a fault that was asked for.
+
+    `keeping` says what may be taken over from former jobs, `threads` is the job's share of the cores.
+    """
 
     desk: Desk
     folder: Path
     cancel: threading.Event
     fails: JobFails | None = None
+    keeping: Keeping | None = None
+    threads: int | None = None
 
 
 def perform(with_: Performance, job: Job) -> Outcome:
@@ -69,6 +76,8 @@ def perform(with_: Performance, job: Job) -> Outcome:
         cancel=with_.cancel,
         fetch=lambda url: _held(with_, job.bucket, key_of(url)),
         stem=_stem(work.output or Output(), job),
+        memory=memory_of(with_.keeping, source),
+        threads=with_.threads,
     )
     if with_.fails:
         tell(1.0)  # a short job may end before it has told how far it is

@@ -21,10 +21,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from ci_notebook import __version__
 from ci_notebook.engine.faults import JobFails
+from ci_notebook.engine.kept import Keeping
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.limits import LOOK_S, Guard, Limits, as_full
 from ci_notebook.engine.outcome import Outcome
@@ -52,7 +53,7 @@ SILENCE_S: Final = 60.0
 class Errand:
     """A job for another process. `held` are the objects it may read, each by where it lies below `folder`.
 
-    `linger_s` and `fails` are faults that were asked for.
+    `linger_s` and `fails` are faults that were asked for; `keeping` and `threads` as in `Performance`.
     """
 
     job: Job
@@ -62,6 +63,8 @@ class Errand:
     room_bytes: int | None = None
     linger_s: float = 0.0
     fails: JobFails | None = None
+    keeping: Keeping | None = None
+    threads: int | None = None
     version: str = __version__
 
     @property
@@ -119,6 +122,8 @@ def run(
     is_unwanted: Callable[[], bool],
     linger_s: float = 0.0,
     fails: JobFails | None = None,
+    keeping: Keeping | None = None,
+    threads: int | None = None,
     look_s: float = LOOK_S,
 ) -> Outcome:
     """Do a job's work in `folder` and return what came of it. Whatever goes wrong is in the outcome."""
@@ -135,7 +140,10 @@ def run(
         try:
             if guard.cancel.wait(linger_s):
                 raise Cancelled("the job is not wanted, or came to a limit", code="Cancelled")
-            return perform(Performance(desk=desk, folder=folder, cancel=guard.cancel, fails=fails), job)
+            with_ = Performance(
+                desk=desk, folder=folder, cancel=guard.cancel, fails=fails, keeping=keeping, threads=threads
+            )
+            return perform(with_, job)
         except Cancelled:
             return _failed(guard.why) if guard.why else Outcome(state="Submitted")
         except Exception as error:  # noqa: BLE001  the top of a worker: the job says that it failed, the log says why
@@ -156,10 +164,7 @@ def _failed(error: BaseException, job: Job | None = None) -> Outcome:
     return Outcome(state="Failed", code="InternalError", message=text)
 
 
-def errand_of(
-    job: Job, store: Store, folder: Path, *, limits: Limits, room_bytes: int | None, linger_s: float = 0.0,
-    fails: JobFails | None = None,
-) -> Errand:  # fmt: skip
+def errand_of(job: Job, store: Store, folder: Path, **asked: Any) -> Errand:
     """Return a job as what another process can do, with the objects it reads laid into `folder`."""
     named = {
         key_of(value)
@@ -175,10 +180,7 @@ def errand_of(
         place.mkdir(parents=True)
         with opened:
             held[key] = str(hold(store.path(stored), opened, key, place).relative_to(folder))
-    return Errand(
-        job=job, folder=folder.absolute(), held=held, limits=limits, room_bytes=room_bytes, linger_s=linger_s,
-        fails=fails,
-    )  # fmt: skip
+    return Errand(job=job, folder=folder.absolute(), held=held, **asked)
 
 
 def run_elsewhere(errand: Errand) -> Outcome:
@@ -193,7 +195,8 @@ def run_elsewhere(errand: Errand) -> Outcome:
     attempt = Path(tempfile.mkdtemp(prefix="try-", dir=errand.folder))
     outcome = run(
         errand.job, FarDesk(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
-        is_unwanted=_Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, look_s=FAR_LOOK_S,
+        is_unwanted=_Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, keeping=errand.keeping,
+        threads=errand.threads, look_s=FAR_LOOK_S,
     )  # fmt: skip
     if outcome.state != "Success":
         shutil.rmtree(attempt, ignore_errors=True)

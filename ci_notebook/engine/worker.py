@@ -12,6 +12,7 @@ import contextlib
 import logging
 import queue
 import shutil
+import sqlite3
 import tempfile
 import threading
 import time
@@ -23,12 +24,14 @@ from typing import Any, Final
 
 from ci_notebook.engine.crews import TRIES, Away, Crew, MakeExecutor
 from ci_notebook.engine.faults import Faults, JobFails, SlowJobs
+from ci_notebook.engine.kept import Keeping
 from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.limits import Limits, as_full
 from ci_notebook.engine.outcome import Outcome
 from ci_notebook.engine.owners import Owner, clear_up, is_dead
 from ci_notebook.engine.running import NearDesk, errand_of, run
 from ci_notebook.engine.store import Store
+from ci_notebook.media.process import cores
 from ci_notebook.model.errors import EngineError, ServiceError
 
 log = logging.getLogger(__name__)
@@ -91,6 +94,7 @@ class Worker:
         new_id: Callable[[], str],
         executor: Executor | MakeExecutor | None = None,
         limits: Limits | None = None,
+        keeping: Keeping | None = None,
         faults: Faults | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
@@ -98,11 +102,12 @@ class Worker:
         self._owner = Owner(root, new_id())
         self._limits, self._faults, self._on_end = limits or Limits(), faults or Faults(), on_end
         self._crew = Crew(executor, places) if executor is not None else None
+        self._keeping, self._share = keeping, max(1, cores() // places)
         self._threads = Threads()
         self._stop, self._wake = threading.Event(), threading.Event()
-        self._running: dict[str, _Running] = {}
-        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._lost: dict[str, int] = {}
+        self._running: dict[Path, _Running] = {}
+        self._ended: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._tries: dict[str, int] = {}
         self._tender = threading.Thread(target=self._tend, name=f"{THREAD_PREFIX}-tender", daemon=True)
         self._tender.start()
 
@@ -122,8 +127,11 @@ class Worker:
         wait([one.future for one in self._running.values()], timeout=FAREWELL_S if self._crew else None)
         for one in list(self._running.values()):
             one.future.cancel()
-            if one.future.done():
-                self._conclude(one)
+            try:
+                if one.future.done():
+                    self._conclude(one)
+            except (OSError, sqlite3.Error):
+                log.exception("the end of job %s could not be written; it will run again", one.job.job_id)
         self._ledger.release(self._owner.name)
         self._owner.close()
         if self._crew is not None:
@@ -169,6 +177,8 @@ class Worker:
                         self._ledger.note_progress(one.job.job_id, self._owner.name, percent)
 
     def _fill_places(self) -> None:
+        if self._crew is not None and not self._crew.is_ready():
+            return
         while not self._stop.is_set() and len(self._running) < (self._crew.places() if self._crew else self._places):
             job = self._ledger.claim(self._owner.name, lease_s=LEASE_S, waited_s=self._faults.wait_s())
             if job is None:
@@ -191,9 +201,10 @@ class Worker:
             if isinstance(error, Away):
                 raise
             self._write_end(job, _failed(as_full(error) or error))
+            self._on_end()
             return
-        self._running[job.job_id] = one
-        one.future.add_done_callback(lambda _: self._is_over(job.job_id))
+        self._running[folder] = one
+        one.future.add_done_callback(lambda _: self._is_over(folder))
 
     def _near(self, job: Job, folder: Path) -> _Running:
         stop = threading.Event()
@@ -216,30 +227,34 @@ class Worker:
         slow, fails = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
         return {
             "limits": self._limits, "room_bytes": self._limits.room(self._root),
-            "linger_s": slow.run_s if slow else 0.0, "fails": fails,
+            "linger_s": slow.run_s if slow else 0.0, "fails": fails, "keeping": self._keeping, "threads": self._share,
         }  # fmt: skip
 
-    def _is_over(self, job_id: str) -> None:
-        self._ended.put(job_id)
+    def _is_over(self, folder: Path) -> None:
+        self._ended.put(folder)
         self._wake.set()
 
     def _conclude_all(self) -> None:
         while not self._ended.empty():
-            job_id = self._ended.get()
+            folder = self._ended.get()
             try:
-                self._conclude(self._running[job_id])
+                self._conclude(self._running[folder])
             except BaseException:
-                self._ended.put(job_id)  # the disk is full, say: the end is written as soon as it can be
+                self._ended.put(folder)  # the disk is full, say: the end is written as soon as it can be
                 raise
-            del self._running[job_id]
+            del self._running[folder]
 
     def _conclude(self, one: _Running) -> None:
         """Write the end of a job whose work is over."""
         outcome = self._outcome(one)
         try:
             self._write_end(one.job, outcome)
-        except OSError as error:
-            self._write_end(one.job, _failed(as_full(error) or error))
+        except (OSError, sqlite3.OperationalError) as error:
+            log.warning("the end of job %s could not be written: %s", one.job.job_id, error)
+            shutil.rmtree(one.folder, ignore_errors=True)  # which may make the room to write that much
+            full = as_full(error)
+            again = full is None and self._may_try_again(one.job)
+            self._write_end(one.job, Outcome(state="Submitted") if again else _failed(full or error))
         shutil.rmtree(one.folder, ignore_errors=True)
         self._on_end()
 
@@ -250,10 +265,8 @@ class Worker:
 
     def _outcome(self, one: _Running) -> Outcome:
         """Return what came of a job, also of one whose process died, or never began."""
-        job_id = one.job.job_id
         error = CancelledError() if one.future.cancelled() else one.future.exception()
         if error is None:
-            self._lost.pop(job_id, None)
             return one.future.result()
         if self._stop.is_set():
             return Outcome(state="Submitted")
@@ -262,11 +275,15 @@ class Worker:
             self._crew.drop(error)
         if isinstance(error, CancelledError) and again:
             return Outcome(state="Submitted")  # nobody ran it: the executor went away
-        self._lost[job_id] = self._lost.get(job_id, 0) + 1
-        if isinstance(error, BrokenExecutor) and again and self._lost[job_id] < TRIES:
+        if isinstance(error, BrokenExecutor) and again and self._may_try_again(one.job):
             return Outcome(state="Submitted")
-        log.error("job %s was lost with the process that ran it: %r", job_id, error)
+        log.error("job %s was lost with the process that ran it: %r", one.job.job_id, error)
         return _lost(error)
+
+    def _may_try_again(self, job: Job) -> bool:
+        """Count a try that came to nothing; True while there were few."""
+        self._tries[job.job_id] = self._tries.get(job.job_id, 0) + 1
+        return self._tries[job.job_id] < TRIES
 
 
 def _lost(error: BaseException) -> Outcome:

@@ -27,6 +27,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "SVT_LOG": "0"}  # SVT-AV1 takes no notice of -v
 
 
+def cores() -> int:
+    """Return how many cores this process may use: not all of the machine's in a container, or under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def program(
     command: Sequence[str],

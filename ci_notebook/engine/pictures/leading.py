@@ -21,6 +21,7 @@ from typing import Any, Final
 from ci_notebook.engine.kept import Kept, key_of
 from ci_notebook.engine.pictures.command import share
 from ci_notebook.engine.pictures.enlarging import Pipe, Words, enlarging, pass_through
+from ci_notebook.engine.pictures.memory import Memory
 from ci_notebook.engine.pictures.network import loaded
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.model.errors import EngineError
@@ -30,14 +31,6 @@ log.addHandler(logging.NullHandler())
 
 # Of the bare pictures' bytes, what a copy of them takes at most, noise aside.
 _SHARE: Final = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Where what is dear is kept, and a name of the source's bytes that no other bytes have."""
-
-    kept: Kept
-    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

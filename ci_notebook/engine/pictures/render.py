@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_notebook.engine.pictures.acted import refuse_unacted
-from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.analysis import Analysis
 from ci_notebook.engine.pictures.backdrop import Laid, lay_out
 from ci_notebook.engine.pictures.command import (
     Paths,
@@ -24,7 +24,8 @@ from ci_notebook.engine.pictures.command import (
 from ci_notebook.engine.pictures.encoders import container_of, extension, video_codec
 from ci_notebook.engine.pictures.graph import flattens
 from ci_notebook.engine.pictures.hidden import Hidden, levels, lost, read_back, write_pattern
-from ci_notebook.engine.pictures.leading import Lead, Memory, run_led
+from ci_notebook.engine.pictures.leading import Lead, run_led
+from ci_notebook.engine.pictures.memory import Memory, former, look
 from ci_notebook.engine.pictures.segments import LONG_NAMES, cut, segment_s
 from ci_notebook.engine.pictures.size import Size, length_s, plan
 from ci_notebook.engine.pictures.sound import ready
@@ -80,19 +81,24 @@ def render(
     if video_codec(setting) is not None:
         first_video(source, Path(source_path).name)
     refuse_missing(setting, source, capabilities())
-    analysis = analyse(source_path) if video_codec(setting) is not None else Analysis()
-    if video_codec(setting) is not None and flattens(setting, source):
-        analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
         shown = video_codec(setting) is not None
+        analysis = look(source_path, memory, folder) if shown else Analysis()
+        if shown and flattens(setting, source):
+            analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
         fetch = fetch or _no_fetch
         laid = lay_out(operation.watermark, plan(setting, source).out, folder, fetch) if shown else Laid((), Size(0, 0))
         output, mixed = folder / f"{stem}.{extension(setting)}", ready(setting, fetch)
         paths = Paths(Path(source_path), output, laid.overlays, mixed=mixed, room=laid.room)
         work = _Work(setting, source, analysis, on_progress, cancel, memory, threads)
-        hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
+        with former(operation, memory, fetch, cancel) as place:
+            is_there, hidden = place.take(output) if place else (False, None)
+            if not is_there:
+                hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
+                if place:
+                    place.keep(output, hidden)
         info = _decimal_rates(_checked(paths.output))
         made = (paths.output,) if segment_s(setting) is None else cut(setting, paths.output, stem, cancel)
         info = _as_a_whole(info, setting, made)
