@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from ci_notebook.results.runs import Runs, read_runs
     from ci_notebook.results.verdict import all_verdicts, verdict, verdicts
     from ci_notebook.widgets.compare import CompareView
+    from ci_notebook.widgets.monitor import Monitor
     from ci_notebook.widgets.panel import EnhancePanel
 
 __version__ = "0.1.0"
@@ -117,6 +118,7 @@ _HOME = {
     "results.runs": ("Runs", "read_runs"),
     "results.verdict": ("all_verdicts", "verdict", "verdicts"),
     "widgets.compare": ("CompareView",),
+    "widgets.monitor": ("Monitor",),
     "widgets.panel": ("EnhancePanel",),
 }
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -146,6 +148,7 @@ __all__ = [
     "JobFailed",
     "JobsDetail",
     "Lab",
+    "Monitor",
     "MsSharpen",
     "ParameterError",
     "Runs",

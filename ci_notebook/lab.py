@@ -21,6 +21,7 @@ from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.fetching import frames_of
+from ci_notebook.jobdesk import JobDesk
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
@@ -74,6 +75,11 @@ class Lab:
     def queues(self) -> Queues:
         """The bucket's queues: `list`, `get`, `pause`, `resume`, `update`."""
         return self.client.queues
+
+    @property
+    def job_desk(self) -> JobDesk:
+        """The bucket's jobs for a `Monitor`."""
+        return JobDesk(self.client, cache=self.cache_dir, costs_money=self.engine is None, result_html=self.result_html)
 
     @property
     def bucket(self) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import Input, Operation, Output, Request
-from ci_notebook.model.node import parts
+from ci_notebook.model.jobs import Input, JobsDetail, Operation, Output, Request
+from ci_notebook.model.node import Node, parts
 from ci_notebook.model.watermark import ExtractDigitalWatermark
+
+N = TypeVar("N", bound=Node)
 
 
 def enhance_request(
@@ -40,6 +42,36 @@ def enhance_request(
     operation = dataclasses.replace(Operation(video_enhance=setting, output=output), **inside)
     request = Request(tag="VideoEnhance", input=Input(object=key), operation=operation)
     return dataclasses.replace(request, **{name: more[name] for name in around})
+
+
+def repeat_request(job: JobsDetail, *, user_data: str) -> Request:
+    """Return the request that asks once more for what a job was asked for, marked with a `user_data` of its own.
+
+    What only replies hold is left out, and where a job's id stands in its result's key, the new job's will.
+    A callback of its own is not known from a reply, so the queue's is taken.
+    """
+    asked = _as_asked(job.operation or Operation())
+    output = asked.output
+    if output is not None and output.object and job.job_id:
+        output = dataclasses.replace(output, object=output.object.replace(job.job_id, "${jobid}"))
+    # A template beats a setting beside it, which a reply may show all the same.
+    setting = None if asked.template_id else asked.video_enhance
+    changes: dict[str, Any] = {"output": output, "video_enhance": setting, "user_data": user_data, "unknown": ()}
+    operation = dataclasses.replace(asked, **changes)
+    source = Input(object=job.input.object if job.input else None)
+    return Request(tag=cast(Any, job.tag), input=source, operation=operation, queue_id=job.queue_id)
+
+
+def _as_asked(node: N) -> N:
+    """Return a node without the parts that only the service sends."""
+    changes: dict[str, Any] = {}
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        if part.param.reply:
+            changes[part.name] = () if part.many else None
+        elif part.node is not None and value:
+            changes[part.name] = tuple(map(_as_asked, value)) if part.many else _as_asked(value)
+    return dataclasses.replace(node, **changes) if changes else node  # type: ignore[type-var]
 
 
 def extract_request(key: str) -> Request:

@@ -15,13 +15,14 @@ class Trace:
     It is a display that is updated, not a widget: what it shows is saved with the notebook.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, nothing: str = _NONE) -> None:
+        self._nothing = nothing
         self._entries: list[str] = []
         self._display_id = uuid.uuid4().hex
         self._is_shown = False
 
     def _repr_html_(self) -> str:
-        return "".join(f"<section>{entry}</section>" for entry in self._entries) or _NONE
+        return "".join(f"<section>{entry}</section>" for entry in self._entries) or self._nothing
 
     def __repr__(self) -> str:
         return f"Trace of {len(self._entries)} submissions"

@@ -38,8 +38,8 @@ def monitor(lab):
     monitor.close()
 
 
-def press(monitor, what, *ids, token="first"):
-    monitor._handle_custom_msg({"do": what, "ids": list(ids), "press": token}, [])
+def press(monitor, what, *ids, name="first"):
+    monitor._handle_custom_msg({"do": what, "ids": list(ids), "press": name}, [])
     assert monitor.wait(30)
 
 
@@ -64,7 +64,10 @@ def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor
     monitor.told.clear()
     monitor.refresh()
     assert monitor.told == [], "nothing happened, so nothing is said"
+    queue = pause(lab)
     job = lab.submit(clip_of, SETTING)
+    until(lambda: monitor.jobs[0].job_id == job.id)
+    lab.queues.resume(queue)
     until(lambda: monitor.jobs[0].state == "Success")
     news = [message["rows"] for message in monitor.told if message["do"] == "rows"]
     assert all(set(rows) == {job.id} for rows in news)
@@ -124,7 +127,7 @@ def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     assert path.read_bytes() == lab.client.read(job.output_key)
     assert "MsSharpen.SharpenLevel" in monitor.trace._repr_html_() and "<img" in monitor.trace._repr_html_()
     before = path.stat().st_mtime_ns
-    press(monitor, "open", job.id, token="second")
+    press(monitor, "open", job.id, name="second")
     assert path.stat().st_mtime_ns == before
 
 
@@ -207,5 +210,8 @@ def test_only_what_differs_is_worth_the_room():
         return row_of(JobsDetail(input=Input(object="a/b.mp4"), operation=Operation(video_enhance=setting)))
 
     assert varied([row(1), row(1)]) == varied([row(1)]) == {"MsSharpen.SharpenLevel"}
-    assert row(None)["set"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {"MsSharpen", "MsSharpen.SharpenLevel"}
+    assert row(None)["set"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {
+        "MsSharpen",
+        "MsSharpen.SharpenLevel",
+    }
     assert difference(row(1), row(2)) == {"set": {"MsSharpen.SharpenLevel": "2"}}
