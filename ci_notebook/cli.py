@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ci_notebook.checking import add_check
 from ci_notebook.model.errors import CIError
 from ci_notebook.reporting import add_report
 from ci_notebook.serving import add_serve
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_serve(verbs)
     add_report(verbs)
+    add_check(verbs)
     return parser
 
 

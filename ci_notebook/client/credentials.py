@@ -135,6 +135,13 @@ def find_credentials(
     )
 
 
+def all_credentials(
+    *, environ: Mapping[str, str] | None = None, home: Path | None = None, root: Path = Path("/")
+) -> list[Credentials]:
+    """Return the credentials of every source that has whole ones, for a search for what must not be shown."""
+    return [look.found for look in _look(_Place(environ, home, root), {}) if look.found is not None]
+
+
 def explain(*, environ: Mapping[str, str] | None = None, home: Path | None = None, root: Path = Path("/")) -> str:
     """Return, a line a source, which one wins and why the others do not. Holds no value."""
     lines, won = [], ""
