@@ -21,14 +21,14 @@ import numpy as np
 
 from ci_notebook.engine.pictures.analysis import Analysis, analyse
 from ci_notebook.engine.pictures.backdrop import Laid, lay_out
-from ci_notebook.engine.pictures.marks import Fetch
+from ci_notebook.engine.pictures.marks import Fetch, place
 from ci_notebook.engine.pictures.network import enlarge, loaded, picture_bytes
-from ci_notebook.engine.pictures.preview import Still, enlarged_first, picture_graph
+from ci_notebook.engine.pictures.preview import Cut, Still, cut, enlarged_first, picture_graph
 from ci_notebook.engine.pictures.size import Size, plan
-from ci_notebook.engine.pictures.still import write_still
 from ci_notebook.engine.standby import Standby
+from ci_notebook.media.bare import bare_picture
 from ci_notebook.media.probe import media_info
-from ci_notebook.media.snapshot import encode_picture
+from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.media_info import MediaInfo
@@ -38,7 +38,24 @@ KEEP_BYTES = 192 << 20  # of decoded pictures, on the disk
 KEEP_CLIPS = 32
 QUALITY = 90  # of the JPEG
 
+Box = tuple[float, float, float, float]
+"""Left, top, width and height, as shares of a picture."""
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A preview: its JPEG, the size of the whole output, which part of it this is, and where the marks lie (px).
+
+    A mark that moves, or lies under the video, has no place.
+    """
+
+    jpeg: bytes
+    size: Size
+    box: Box
+    places: tuple[tuple[int, int, int, int] | None, ...]
 
 
 class Origin(Protocol):
@@ -73,7 +90,9 @@ class FileOrigin:
 
     def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one picture."""
-        return write_still(self.path, at_s, place, info, analysis)
+        made = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
+        place.write_bytes(made.data)
+        return Still(place, at_s, made.pixel_format, Size(made.width, made.height), info, analysis)
 
 
 class Previewer:
@@ -94,24 +113,33 @@ class Previewer:
         self._end = weakref.finalize(self, _close, self._standby, self._folder)
 
     def preview(
-        self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *,
-        width_px: int = 0, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
+        self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
+        box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
     ) -> bytes:  # fmt: skip
         """Return the picture at `at_s` seconds as the job would make it, with its marks, as the bytes of a JPEG.
 
-        `width_px` 0, and whatever is over the output's width, is the output's own size. Stages of
-        motion are left out. Raises `EngineError` where the job would fail at it.
+        `width_px` 0, and whatever is over the width of what is shown, is the output's own size. `box`
+        shows a part only. Stages of motion are left out. Raises `EngineError` where the job would fail at it.
         """
+        return self.show(origin, setting, at_s, width_px=width_px, box=box, marks=marks, fetch=fetch).jpeg
+
+    def show(
+        self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
+        box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
+    ) -> Shown:  # fmt: skip
+        """Return what `preview` does, and what it is."""
         with self._lock:
             still = self._still(origin, at_s)
             laid = self._marked(marks, plan(setting, still.source).out, fetch)
-            is_enlarged = (first := enlarged_first(setting, still)) is not None
+            seen = cut(laid.size, width_px=width_px, box=box)
+            first = enlarged_first(setting, still)
             if first is not None:
                 still = self._enlarged(origin, setting, still, first)
-            graph, size = picture_graph(setting, still, laid, is_enlarged=is_enlarged, width_px=width_px)
-            data = self._standby.run(still, graph, 3 * size.width * size.height)
-        picture = np.frombuffer(data, np.uint8).reshape(size.height, size.width, 3)
-        return encode_picture(picture, "jpg", quality=QUALITY)
+            graph = picture_graph(setting, still, laid, seen, is_enlarged=first is not None)
+            data = self._standby.run(still, graph, 3 * seen.shown.width * seen.shown.height)
+            places = tuple(self._place_of(number, mark, laid) for number, mark in enumerate(marks, 1))
+        picture = np.frombuffer(data, np.uint8).reshape(seen.shown.height, seen.shown.width, 3)
+        return Shown(encode_picture(picture, "jpg", quality=QUALITY), laid.size, _shares(seen, laid.size), places)
 
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
         """Return a clip's facts and the analysis that AUTO goes by; looked up once."""
@@ -125,17 +153,17 @@ class Previewer:
 
     def _still(self, origin: Origin, at_s: float) -> Still:
         def decoded() -> Still:
-            return origin.still(at_s, self._place(), *self.facts(origin))
+            return origin.still(at_s, self._new_file(), *self.facts(origin))
 
         return self._keep((origin.key, at_s), decoded)
 
     def _enlarged(self, origin: Origin, setting: VideoEnhance, still: Still, first: str) -> Still:
         def worked() -> Still:
-            cut, deep = plan(setting, still.source).cut, "p10" in first
-            data = self._standby.run(still, first, picture_bytes(cut.width, cut.height, deep=deep))
-            place = self._place()
-            place.write_bytes(enlarge(data, cut.width, cut.height, enlarger=loaded(), deep=deep))
-            size, form = Size(2 * cut.width, 2 * cut.height), "yuv420p10le" if deep else "yuv420p"
+            given, deep = plan(setting, still.source).cut, "p10" in first.rpartition(",")[2]
+            data = self._standby.run(still, first, picture_bytes(given.width, given.height, deep=deep))
+            place = self._new_file()
+            place.write_bytes(enlarge(data, given.width, given.height, enlarger=loaded(), deep=deep))
+            size, form = Size(2 * given.width, 2 * given.height), "yuv420p10le" if deep else "yuv420p"
             return dataclasses.replace(still, path=place, size=size, pixel_format=form)
 
         return self._keep((origin.key, still.at_s, first), worked)
@@ -146,7 +174,16 @@ class Previewer:
             self._stills.popitem(last=False)[1].path.unlink()
         return still
 
-    def _place(self) -> Path:
+    def _place_of(self, number: int, mark: Watermark, laid: Laid) -> tuple[int, int, int, int] | None:
+        slides = mark.slide_config is not None and mark.slide_config.slide_mode == "ScrollFromLeft"
+        if slides or (mark.image is not None and mark.image.background):
+            return None
+        with pillow().open(self._folder / f"mark{number}.png") as opened:
+            own = Size(*opened.size)
+        x, y = place(mark, laid.size, own)
+        return int(x), int(y), own.width, own.height
+
+    def _new_file(self) -> Path:
         self._count += 1
         return self._folder / f"{self._count}.raw"
 
@@ -168,6 +205,11 @@ def _kept(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T],
             where.popitem(last=False)
     where.move_to_end(key)
     return where[key]
+
+
+def _shares(seen: Cut, size: Size) -> Box:
+    across, down = 1 / size.width, 1 / size.height
+    return seen.left * across, seen.top * down, seen.size.width * across, seen.size.height * down
 
 
 def _no_fetch(url: str) -> Path:

@@ -8,6 +8,7 @@ does), and only the graph itself is waited for.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,14 +69,40 @@ def enlarged_first(setting: VideoEnhance, still: Still) -> str | None:
     return ",".join([*filters, f"format=yuv420p{depth(still.source)}"])
 
 
-def picture_graph(
-    setting: VideoEnhance, still: Still, laid: Laid, *, is_enlarged: bool = False, width_px: int = 0
-) -> tuple[str, Size]:
-    """Return the graph from the picture, or from what the network made of it, to RGB as it will look, and its size.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is shown of a picture, in px of the output, and how large."""
 
-    All work is done at the output's size, then scaled to `width_px` if that is not 0 and less:
-    sharpening a smaller picture would show another strength. Stages of motion are left out; HDR is
-    made, then shown through its exact inverse. The marks' pictures are read from the program's folder.
+    left: int
+    top: int
+    size: Size
+    shown: Size
+
+
+def cut(size: Size, *, width_px: int = 0, box: tuple[float, float, float, float] = (0, 0, 1, 1)) -> Cut:
+    """Return what to show of an output of `size`: of `box` (left, top, width, height; shares of 1), never enlarged.
+
+    The box grows to whole chroma samples.
+    """
+    left, top = (int(share * side) // 2 * 2 for share, side in zip(box[:2], (size.width, size.height), strict=True))
+    right, bottom = (
+        math.ceil((box[0] + box[2]) * size.width / 2) * 2,
+        math.ceil((box[1] + box[3]) * size.height / 2) * 2,
+    )
+    left, top = min(max(0, left), size.width - 2), min(max(0, top), size.height - 2)
+    whole = Size(max(2, min(right, size.width) - left), max(2, min(bottom, size.height) - top))
+    shown = whole
+    if 0 < width_px < whole.width:
+        shown = Size(width_px, max(1, round(whole.height * width_px / whole.width)))
+    return Cut(left, top, whole, shown)
+
+
+def picture_graph(setting: VideoEnhance, still: Still, laid: Laid, seen: Cut, *, is_enlarged: bool = False) -> str:
+    """Return the graph from the picture, or from what the network made of it, to what is `seen` of it in RGB.
+
+    All work is done at the output's size: sharpening a smaller picture would show another strength.
+    Stages of motion are left out; HDR is made, then shown through its exact inverse. The marks'
+    pictures are read from the program's folder.
     """
     done = BEFORE_NETWORK if is_enlarged else ()
     left = [stage for stage in STAGES if stage not in (*done, *AFTER_MARKS)]
@@ -89,9 +116,10 @@ def picture_graph(
         )
         lines += [scaled, laid_on.removesuffix("[]")]
     last = [*_made(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
-    size = _seen(laid.size, width_px)
-    last += _to_rgb(setting, still, matrix, size)
-    return ";".join([*lines[:-1], ",".join([lines[-1], *last])]), size
+    if seen.size != laid.size:
+        last.append(f"crop={seen.size.width}:{seen.size.height}:{seen.left}:{seen.top}")
+    last += _to_rgb(setting, still, matrix, seen.shown)
+    return ";".join([*lines[:-1], ",".join([lines[-1], *last])])
 
 
 def unshown(setting: VideoEnhance) -> tuple[str, ...]:
@@ -135,13 +163,6 @@ def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterato
 def _matrix(setting: VideoEnhance, still: Still) -> str:
     """Return how YUV is made of RGB where the work is done: HDR that is turned into SDR is BT.709 from there on."""
     return "bt709" if flattens(setting, still.source) else still.analysis.matrix
-
-
-def _seen(size: Size, width_px: int) -> Size:
-    """Return how large a picture of `size` is shown: at most `width_px` wide, its own size if that is 0."""
-    if not 0 < width_px < size.width:
-        return size
-    return Size(width_px, max(1, round(size.height * width_px / size.width)))
 
 
 def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:

@@ -1,23 +1,19 @@
-"""One decoded picture of a clip, laid into a file once, for as many previews as a hand asks of it.
+"""One decoded picture as bare bytes, as FFmpeg's own graph would be given it: for those who go on with it there.
 
-It is what the job's own graph would be given: upright, whole where the clip is interlaced, and
-otherwise untouched, in its own pixel format, so that no conversion stands between it and the job.
+It is upright, whole where the clip is interlaced, and otherwise untouched, in its own pixel format.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ci_notebook.engine.pictures.analysis import Analysis
-from ci_notebook.engine.pictures.preview import Still
-from ci_notebook.engine.pictures.size import Size
 from ci_notebook.media.probe import no_video, opened
-from ci_notebook.model.media_info import MediaInfo
 
 _HALF_TICK = 1e-4  # s; times come as decimals
 Steps = list[tuple[str, str]]
@@ -29,19 +25,33 @@ _TURNS: dict[int, Steps] = {
 _ARRANGED = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "pal8": "rgb24"}  # the same, plane by plane
 
 
-def write_still(clip: Path, at_s: float, place: Path, source: MediaInfo, analysis: Analysis) -> Still:
-    """Write the picture shown at `at_s` seconds into `place`; past the end, the last one.
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A picture without anything around it. `pixel_format` is FFmpeg's name for how the bytes lie."""
+
+    data: bytes
+    pixel_format: str
+    width: int
+    height: int
+
+
+def bare_picture(path: Path, at_s: float, *, interlaced: bool = False) -> Bare:
+    """Return the picture shown at `at_s` seconds; past the end, the last one. `interlaced` puts fields together.
 
     Costs as much decoding as lies between the key picture before and it. Raises `EngineError` for
     what cannot be decoded.
+
+    >>> from ci_notebook.media.samples import sample
+    >>> made = bare_picture(sample("city"), 1.0)
+    >>> made.pixel_format, made.width, made.height, len(made.data)
+    ('yuv420p', 640, 360, 345600)
     """
-    frame = _decoded(Path(clip), at_s, interlaced=analysis.interlaced)
+    frame = _decoded(Path(path), at_s, interlaced=interlaced)
     if turns := _TURNS.get(round(frame.rotation / 90) % 4):  # counted to the left
         frame = next(_through([frame], turns, frame.time_base))
     if arranged := _ARRANGED.get(frame.format.name):
         frame = frame.reformat(format=arranged)
-    place.write_bytes(b"".join(_planes(frame)))
-    return Still(place, at_s, frame.format.name, Size(frame.width, frame.height), source, analysis)
+    return Bare(b"".join(_planes(frame)), frame.format.name, frame.width, frame.height)
 
 
 def _decoded(clip: Path, at_s: float, *, interlaced: bool) -> Any:
