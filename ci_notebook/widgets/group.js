@@ -75,9 +75,9 @@ function makeList(group, depth, view) {
     },
   });
   const head = el("div", { class: "ci-head" },
-    el("div", { class: "ci-title" }, el("span", { text: group.title }), el("code", {}, ...tagText(group.tag))), add);
-  const node = el(depth ? "div" : "section", { class: depth ? "ci-group" : "ci-stage", "data-path": path }, head,
-    el("div", { class: "ci-help", id: `${id}-h`, text: `${group.help} At most ${group.most}.` }), hint.node, listed);
+    el("div", { class: "ci-title" }, el("span", { text: group.title }), el("code", {}, ...tagText(group.tag)),
+      el("span", { class: "ci-help", id: `${id}-h`, text: `at most ${group.most}` })), add);
+  const node = el(depth ? "div" : "section", { class: depth ? "ci-group" : "ci-stage", "data-path": path }, head, hint.node, listed);
   return {
     node,
     show(state) {

@@ -90,20 +90,27 @@ function render({ model, el: root }) {
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
   const stale = el("p", { class: "ci-stale", role: "status" });
   const told = el("div", { class: "ci-told" }, el("span", { role: "status" }), el("span", { class: "ci-error", role: "alert" }));
-  const start = makeStart(model, view, () => drawers.close());
+  const start = makeStart(model, view, () => shut(0));
   const paste = makePaste(view), changes = makeChanges(model, view), price = makePrice(model), copies = makeCopies(model, view);
   const drawers = makeDrawers([
     { name: "Start from", content: start.node, opened: start.opened },
     { name: "Paste", content: paste.node, opened: paste.opened },
     { name: "Changes", content: changes.node },
   ], view);
+  const shut = (number) => { drawers.close(); drawers.buttons[number].focus(); };
   const step = (what, text, keys) => el("button", { type: "button", class: "ci-tool", text, title: keys, "aria-label": capital(what), onclick: () => view.act(what) });
   const undo = step("undo", "↶", "Undo, Ctrl+Z"), redo = step("redo", "↷", "Redo, Ctrl+Shift+Z");
   drawers.bar.prepend(undo, redo);
   // The preview pane, where it is there: at the right in a wide layout, above the stages in a narrow one.
   const sight = typeof makeSight === "function" ? makeSight(model, view) : null;
 
-  const show = () => {
+  // Who pressed a button that is gone now keeps the keys of the panel.
+  const keepFocus = (draw) => {
+    const focused = panel.getRootNode().activeElement, was = focused && focused !== panel && panel.contains(focused);
+    draw();
+    if (was && (!panel.contains(focused) || focused.disabled || !focused.checkVisibility())) panel.focus({ preventScroll: true });
+  };
+  const show = () => keepFocus(() => {
     const state = { values, on, problems: model.get("problems"), advice: model.get("advice"), remedies: model.get("remedies") };
     stages.forEach((stage) => stage.show(state));
     codes.forEach((code) => code.show());
@@ -116,7 +123,7 @@ function render({ model, el: root }) {
     const paths = Object.keys(state.problems);
     setText(elsewhere, paths.filter((path) => !placed(path)).map((path) => state.problems[path]).join("\n"));
     setText(stale, paths.length ? "Python and XML show the last setting that was complete." : "");
-  };
+  });
   // One message of Python changes many traits; it is drawn once.
   let isDue = false;
   const later = () => {
@@ -144,7 +151,7 @@ function render({ model, el: root }) {
     start.told();
     if (text.startsWith("Taken")) {
       paste.took();
-      drawers.close();
+      shut(1);
     }
   };
   const keys = (event) => {
@@ -157,7 +164,7 @@ function render({ model, el: root }) {
   const receive = (message) => { if (message.do === "copied") copies.take(message); };
 
   const panel = el(
-    "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", onkeydown: keys },
+    "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", tabindex: "-1", onkeydown: keys },
     el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), drawers.bar),
     drawers.below, told,
     el("div", { class: "ci-columns" },

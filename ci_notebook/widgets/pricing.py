@@ -75,11 +75,12 @@ def price_shown(estimate: Any, *, is_free: bool) -> dict[str, Any]:
         {"stage": line.stage, "why": line.why, "amount": "not listed" if line.amount is None else _money(line.amount)}
         for line in price.lines
     ]
-    about = "what the cloud would have charged; nothing is charged here" if is_free else "charged by the cloud"
+    about = "Nothing is charged here" if is_free else "To be charged by the cloud"
     return {
+        "label": "The cloud would have charged" if is_free else "Price of this job",
         "text": f"{least}{_money(price.total)} {prices.currency}",
         "lines": lines,
-        "about": f"{about}. {prices.name} list of {prices.date}, {prices.source}; "
+        "about": f"{about}. By the {prices.name} list of {prices.date}, {prices.source}; "
         "without storage, requests, traffic and transcoding.",
     }
 

@@ -52,6 +52,9 @@ SWITCHES: Final = {
     "Watermark.#.Type": {"Text": "Watermark.#.Text", "Image": "Watermark.#.Image"},
 }
 
+# Said of a list where the declaration speaks of its items.
+_TITLES: Final = {"Watermark": "Visible marks"}
+
 # Beyond this many steps a slider a hand wide cannot be set exactly, so there is only the number.
 _MOST_STEPS: Final = 1000
 
@@ -82,7 +85,7 @@ def _group(part: Part, prefix: str) -> dict[str, Any]:
     return {
         "path": path,
         "tag": part.tag,
-        "title": part.param.help.rstrip("."),
+        "title": _TITLES.get(part.tag) or part.param.help.rstrip("."),
         "help": " ".join(filter(None, [_about(node), OFF_MEANS.get(path, "")])),
         "common": part.param.common or any(one["common"] for one in (*leaves, *groups)),
         "on": list(on),

@@ -84,9 +84,9 @@ function makeChanges(model, view) {
 }
 
 function makePrice(model) {
-  const sum = el("b"), lines = el("tbody"), about = el("p", { class: "ci-help" });
+  const label = el("span"), sum = el("b"), lines = el("tbody"), about = el("p", { class: "ci-help" });
   const error = el("div", { class: "ci-error", role: "alert" });
-  const details = el("details", { class: "ci-fold" }, el("summary", { "aria-label": "Price of this job" }, el("span", { text: "Price " }), sum),
+  const details = el("details", { class: "ci-fold" }, el("summary", {}, label, " ", sum),
     el("table", { class: "ci-changes" }, lines), about);
   const node = el("div", { class: "ci-price", hidden: true }, details, error);
   return {
@@ -95,9 +95,10 @@ function makePrice(model) {
       const price = model.get("price");
       node.hidden = !price.text && !price.error;
       details.hidden = !price.text;
+      setText(label, price.label ?? "");
       setText(sum, price.text ?? "");
       setText(error, price.error ? `No price: ${price.error}` : "");
-      setText(about, price.about ? capital(price.about) : "");
+      setText(about, price.about ?? "");
       lines.replaceChildren(...(price.lines ?? []).map((one) => el("tr", {},
         el("th", { scope: "row", text: one.stage }), el("td", { text: one.why }), el("td", { text: one.amount }))));
     },

@@ -7,6 +7,8 @@ import re
 import pytest
 from nbconvert import HTMLExporter
 
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
 LAB = """\
 import ci_notebook as ci
 lab = ci.connect()
@@ -20,7 +22,7 @@ ALL_ON = """() => {
 }"""
 # Inputs and buttons of the panel that have neither a label that is seen nor, for a slider, one that names it.
 NAMELESS = """() => [...document.querySelectorAll('.ci-panel :is(input, select, button, progress, textarea)')]
-    .filter(one => !(one.getAttribute('aria-label') || one.textContent.trim()
+    .filter(one => one.checkVisibility() && !(one.getAttribute('aria-label') || one.textContent.trim()
         || [...(one.labels ?? [])].some(label => label.textContent.trim() && label.checkVisibility())
         || document.getElementById(one.getAttribute('aria-labelledby'))?.textContent.trim()))
     .map(one => one.outerHTML)"""
@@ -132,6 +134,120 @@ def test_every_control_has_a_name_and_every_name_is_seen(panel):
     panel.shot("panel-3-all-on")
     panel.theme("JupyterLab Dark")
     panel.shot("panel-4-all-on-dark")
+
+
+def serious(page, selector=".ci-panel"):
+    """Return what axe finds of serious or critical impact below a selector."""
+    found = axe.Axe().run(page, context=selector).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
+    ]  # fmt: skip
+
+
+def tool(page, name):
+    return page.locator(".ci-bar").get_by_role("button", name=name)
+
+
+def told(page, text):
+    page.locator(".ci-told").get_by_text(text).wait_for()
+
+
+def test_start_from_a_preset_undo_it_by_keys_and_mend_what_it_meets(panel):
+    page = panel.page
+    tool(page, "Start from").click()
+    page.get_by_text("There is none yet.").wait_for()
+    panel.shot("panel-9-start-from")
+    page.get_by_role("button", name="Smooth motion").click()
+    told(page, "Set to the preset Smooth motion.")
+    wait_for_xml(page, "<FrameDoubling>true</FrameDoubling>")
+    page.locator(".ci-price").get_by_text("The cloud would have charged").wait_for()
+    stage(page, "SDRtoHDR").click()  # comes with what it needs, and with advice
+    wait_for_xml(page, "<HdrMode>HDR10</HdrMode>")
+    row = page.locator("[data-path='SDRtoHDR.HdrMode']")
+    row.get_by_text("HDR asks for H.265").wait_for()
+    panel.shot("panel-10-advice")
+    row.get_by_role("button", name="Codec H.265").click()
+    wait_for_xml(page, "<Pixfmt>yuv420p10le</Pixfmt>")
+    assert row.get_by_role("button").count() == 0
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => !document.querySelector('.ci-xml pre').textContent.includes('Pixfmt')")
+    page.keyboard.press("Control+Shift+Z")
+    wait_for_xml(page, "<Pixfmt>yuv420p10le</Pixfmt>")
+    tool(page, "Changes").click()
+    assert page.get_by_role("rowheader", name="Transcode.Video.Codec").is_visible()
+    panel.shot("panel-11-changes")
+    page.get_by_role("button", name="Reset FrameEnhance.FrameDoubling").click()
+    page.wait_for_function("() => !document.querySelector('.ci-xml pre').textContent.includes('FrameEnhance')")
+    page.get_by_role("button", name="Reset all").click()
+    wait_for_xml(page, "<VideoEnhance/>")
+    assert panel.ask("panel.value == ci.VideoEnhance()")
+
+    tool(page, "Start from").click()
+    page.get_by_role("textbox", name="Name of the template").fill("mine")
+    page.get_by_role("button", name="Keep this setting").click()
+    told(page, "Kept by the service as the template mine.")
+    page.get_by_role("button", name="mine").click()
+    told(page, "Set to the template mine.")
+
+
+PASTED = """<Request><Tag>VideoEnhance</Tag><Input><Object>a.mp4</Object></Input><Operation>
+<VideoEnhance><MsSharpen><SharpenLevel>4</SharpenLevel></MsSharpen></VideoEnhance>
+<Watermark><Type>Text</Type><Pos>TopRight</Pos><LocMode>Absolute</LocMode><Dx>16</Dx><Dy>16</Dy>
+<Text><Text>demo</Text><FontSize>30</FontSize><FontType>simhei.ttf</FontType><FontColor>0xFF0000</FontColor>
+<Transparency>50</Transparency></Text></Watermark></Operation></Request>"""
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(one => one.model.sharedModel.getSource())"
+
+
+def test_paste_marks_copies_and_a_new_cell(panel):
+    page = panel.page
+    tool(page, "Paste").click()
+    page.get_by_label("XML of a request").fill(PASTED)
+    page.get_by_role("button", name="Take it").click()
+    told(page, "Left out: Tag, Input.Object.")
+    wait_for_xml(page, "<FontColor>0xFF0000</FontColor>")
+    assert "lab.submit(" in page.locator(".ci-python pre").inner_text()
+    page.get_by_role("button", name="Add Watermark").click()
+    page.wait_for_function("() => document.querySelector('.ci-xml pre').textContent.split('<Watermark>').length === 3")
+    page.get_by_role("button", name="Remove Watermark 1").click()
+    wait_for_xml(page, "<Text>Your text</Text>")
+    assert panel.ask("[mark.text.text for mark in panel.watermarks]") == ["Your text"]
+    page.locator("[data-path='Watermark.1.Type']").get_by_role("combobox").select_option("Image")
+    image = page.locator("[data-path='Watermark.1.Image']")
+    image.get_by_role("alert").filter(has_text="Url takes text").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    panel.shot("panel-12-marks")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    wait_for_xml(page, "<Text>Your text</Text>")
+
+    page.get_by_role("button", name="Copy curl").click()
+    page.get_by_text("it is not signed, and holds no key").wait_for()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert "curl -X POST" in copied and "$CI_AUTHORIZATION" in copied and "q-sign" not in copied
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+    page.get_by_role("button", name="Copy request XML").click()
+    area = page.get_by_role("textbox", name="The text to copy")
+    area.wait_for()
+    assert "<Request>" in area.input_value()
+    assert page.evaluate("() => document.activeElement.selectionEnd") > 100, "it stands selected"
+    page.get_by_role("button", name="New cell").click()
+    page.get_by_text("In a new cell.").wait_for()
+    cells = page.evaluate(CELLS)
+    assert len(cells) == 3 and cells[2].startswith("lab.submit(")
+
+
+def test_axe_finds_nothing_serious_with_all_on_in_light_and_dark(panel):
+    page = panel.page
+    assert serious(page) == []
+    tool(page, "Start from").click()
+    page.evaluate(ALL_ON)
+    page.set_viewport_size({"width": 1280, "height": 2600})
+    assert serious(page) == []
+    page.set_viewport_size({"width": 480, "height": 4200})
+    panel.theme("JupyterLab Dark")
+    assert serious(page) == []
+    panel.shot("panel-13-narrow-dark")
 
 
 def test_double_click_makes_one_job_and_its_result_stays_without_a_kernel(panel):
