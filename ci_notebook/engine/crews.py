@@ -50,6 +50,14 @@ class Crew:
         """Whether a broken executor is followed by another."""
         return self._make is not None
 
+    def is_ready(self) -> bool:
+        """Return whether there is an executor; makes one if it can. A broken one is found out by handing it a job."""
+        try:
+            self._take()
+        except Away:
+            return False
+        return True
+
     def places(self) -> int:
         """Return how many jobs may be handed over at once."""
         try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -30,8 +32,9 @@ PER_SECOND_S: Final = 600.0
 FREE_BYTES: Final = 256 << 20
 LOOK_S: Final = 0.1
 WEIGH_S: Final = 0.5
-# What FFmpeg and Python say when a disk, a quota or the size of a file is used up.
-FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large")
+# What FFmpeg and Python say when a disk, a quota or the size of a file is used up, and SQLite when it cannot write.
+FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
+OVER_SIZE: Final[int] = getattr(signal, "SIGXFSZ", 0)
 FULL_NUMBERS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -164,14 +167,16 @@ def weight(folder: Path) -> int:
 
 def as_full(error: BaseException) -> EngineError | None:
     """Return what to say of an error that a full disk made, None for any other error."""
-    text = str(error) if isinstance(error, EngineError) else ""
+    text = str(error) if isinstance(error, EngineError | sqlite3.Error) else ""
     said = next((one for one in FULL if one in text), "")
+    if isinstance(error, EngineError) and OVER_SIZE and error.message.startswith(f"FFmpeg ended with -{OVER_SIZE}"):
+        said = "File too large"  # the system killed it for that, before it could say a word
     if not said and isinstance(error, OSError) and error.errno in FULL_NUMBERS:
         said = os.strerror(error.errno)
     if not said:
         return None
     return EngineError(
-        f"The engine's disk is full ({said}). Make room, then send the job again.", code=NO_ROOM,
+        f"The engine's disk is full ({said}). Make room, then try again.", code=NO_ROOM,
         command=getattr(error, "command", ""),
     )  # fmt: skip
 

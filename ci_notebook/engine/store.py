@@ -97,7 +97,11 @@ class Store:
 
     def adopt(self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]) -> Stored:
         """Make a finished file below the root the object of a key. The file moves; it must not be used again."""
-        (made,) = self.adopt_all([Made(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)])
+        try:
+            (made,) = self.adopt_all([Made(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)])
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
         return made
 
     def adopt_all(
@@ -105,10 +109,11 @@ class Store:
     ) -> list[Stored]:
         """Make finished files below the root the objects of their keys, all in one transaction. The files move.
 
-        `only_if` is called within it, and may change more; when it gives False nothing is kept.
+        `only_if` is called within it, and may change more; when it gives False nothing is kept. After an
+        error the files are where they were.
         """
         stored: list[Stored] = []
-        moved: list[tuple[str, str]] = []
+        moved: list[tuple[Made, str]] = []
         old: list[tuple[str, str | None]] = []
         try:
             for one in made:
@@ -117,7 +122,7 @@ class Store:
                 folder.mkdir(exist_ok=True)
                 name = plain_name(one.key, self._new_id()[:12])
                 one.file.replace(folder / name)
-                moved.append((one.bucket, name))
+                moved.append((one, name))
                 told = {"content-type": content_type(one.key), **one.headers}
                 stored.append(
                     Stored(
@@ -133,10 +138,10 @@ class Store:
                     values = (new.bucket, new.key, new.file, new.size, new.etag, new.modified, json.dumps(new.headers))
                     change.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         except BaseException:
-            for bucket, name in moved:
-                self._drop(bucket, name)
+            for one, name in moved:
+                (self._root / one.bucket / name).replace(one.file)
             raise
-        for bucket, gone in old if stored else moved:
+        for bucket, gone in old if stored else [(one.bucket, name) for one, name in moved]:
             self._drop(bucket, gone)
         return stored
 

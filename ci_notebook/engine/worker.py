@@ -79,6 +79,7 @@ class _Running:
     future: Future[Outcome]
     progress: Path | None = None
     percent: int = 0
+    outcome: Outcome | None = None
 
 
 class Worker:
@@ -246,15 +247,18 @@ class Worker:
 
     def _conclude(self, one: _Running) -> None:
         """Write the end of a job whose work is over."""
-        outcome = self._outcome(one)
+        one.outcome = one.outcome or self._outcome(one)
         try:
-            self._write_end(one.job, outcome)
-        except (OSError, sqlite3.OperationalError) as error:
-            log.warning("the end of job %s could not be written: %s", one.job.job_id, error)
-            shutil.rmtree(one.folder, ignore_errors=True)  # which may make the room to write that much
+            self._write_end(one.job, one.outcome)
+        except (OSError, sqlite3.Error) as error:
             full = as_full(error)
+            if full is None and isinstance(error, sqlite3.Error):
+                raise  # another holds the ledger, say: the same end is written later
+            log.warning("what job %s made cannot be kept: %s", one.job.job_id, error)
             again = full is None and self._may_try_again(one.job)
-            self._write_end(one.job, Outcome(state="Submitted") if again else _failed(full or error))
+            one.outcome = Outcome(state="Submitted") if again else _failed(full or error)
+            shutil.rmtree(one.folder, ignore_errors=True)  # which may make the room to write that much
+            self._write_end(one.job, one.outcome)
         shutil.rmtree(one.folder, ignore_errors=True)
         self._on_end()
 

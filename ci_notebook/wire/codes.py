@@ -139,6 +139,7 @@ CODES: Final[dict[str, Code]] = {
     "DomainAuditFailed": Code(451),
     "SlowDown": Code(429, Throttled, _SLOW, 1020),
     "InternalError": Code(500, ServiceUnavailable, _RETRY, 1007),
+    "InsufficientStorage": Code(507, hint="The disk of the embedded engine is full: make room, then try again."),
     "NotImplemented": Code(501, hint="The service does not offer this call."),
     "ServiceUnavailable": Code(503, ServiceUnavailable, _RETRY),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_
 from ci_notebook.engine.calls.objects import Pieces
 from ci_notebook.engine.calls.service import Handler, Service
 from ci_notebook.engine.faults import HungUp, Silent
+from ci_notebook.engine.limits import as_full
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.errors import error_body, service_error
 from ci_notebook.wire.signing import verify
@@ -56,10 +57,11 @@ class App:
             answer = _refusal(error, resource, request_id)
         except (HungUp, Silent):
             raise  # whoever called the application stands for the network
-        except Exception:  # the top of a call: told to the caller as a 500 and to the log in full
+        except Exception as error:  # the top of a call: told to the caller as a 500 and to the log in full
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
-            text = "The engine failed; its log has the reason under this request id."
-            answer = _refusal(service_error("InternalError", text), resource, request_id)
+            text, full = "The engine failed; its log has the reason under this request id.", as_full(error)
+            refusal = service_error(full.code, full.message) if full else service_error("InternalError", text)
+            answer = _refusal(refusal, resource, request_id)
         headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
         headers |= _headers(answer, request_id, "cos" if is_cos else "ci")
         status = HTTPStatus(answer.status)
