@@ -1,0 +1,90 @@
+"""A finding of the doctor's, and all of them as a report: text, HTML, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Final, Literal
+
+State = Literal["OK", "warning", "problem"]
+_SIGNS: Final = {"OK": "✓", "warning": "!", "problem": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `remedy` is the next step, empty where there is nothing to do."""
+
+    area: str
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+class Report(Sequence[Finding]):
+    """What the doctor found, in the order it looked. `ok` says that there is no problem; warnings may be."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self._findings = tuple(findings)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is a problem."""
+        return all(one.state != "problem" for one in self._findings)
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]  # as a tuple's, for numbers and slices
+        return self._findings[at]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._findings)
+
+    def summary(self) -> str:
+        """Return the counts in words."""
+        counts = {state: sum(one.state == state for one in self) for state in _SIGNS}
+        problems = f"{counts['problem']} problem{'' if counts['problem'] == 1 else 's'}"
+        return f"{problems}, {counts['warning']} warning{'' if counts['warning'] == 1 else 's'}, {counts['OK']} OK"
+
+    def to_json(self) -> str:
+        """Return it for a program: `ok`, and the findings."""
+        return json.dumps({"ok": self.ok, "findings": [asdict(one) for one in self]}, indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        width = max((len(one.name) for one in self), default=0)
+        lines, area = [], ""
+        for one in self:
+            if one.area != area:
+                area = one.area
+                lines += ["", area]
+            lines.append(f"  {_SIGNS[one.state]} {one.name:<{width}}  {one.detail}")
+            if one.remedy:
+                lines.append(f"    {'':<{width}}  → {one.remedy}")
+        return "\n".join([*lines[1:], "", self.summary()])
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{escape(one.area)}: {escape(one.name)}</th>"
+            f"<td style='text-align:left'>{_SIGNS[one.state]} {one.state}</td>"
+            f"<td style='text-align:left'>{escape(one.detail)}</td>"
+            f"<td style='text-align:left'>{escape(one.remedy)}</td></tr>"
+            for one in self
+        )
+        heads = "".join(f"<th scope='col'>{head}</th>" for head in ("what", "state", "found", "next step"))
+        caption = f"<caption style='text-align:left'><b>{escape(self.summary())}</b></caption>"
+        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def at_home(path: Path) -> str:
+    """Return a path with the user's folder as `~`: a report may be shown to others."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except ValueError:
+        return str(path)
