@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ci_notebook.client.job import Job
     from ci_notebook.client.objects import Clip
     from ci_notebook.connecting import connect
+    from ci_notebook.doctoring.doctor import doctor
     from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random, templates
     from ci_notebook.lab import Lab
     from ci_notebook.media.samples import sample, samples
@@ -80,6 +81,7 @@ _HOME = {
     "client.job": ("Job",),
     "client.objects": ("Clip",),
     "connecting": ("connect",),
+    "doctoring.doctor": ("doctor",),
     "experiment.sweep": ("Sweep", "explicit", "grid", "one_at_a_time", "pairs", "random", "templates"),
     "lab": ("Lab",),
     "media.samples": ("sample", "samples"),
@@ -169,6 +171,7 @@ __all__ = [
     "compute_response",
     "connect",
     "differing",
+    "doctor",
     "explicit",
     "grid",
     "one_at_a_time",
