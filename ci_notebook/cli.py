@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ci_notebook.checking import add_check
+from ci_notebook.doctoring.doctor import add_doctor
 from ci_notebook.model.errors import CIError
 from ci_notebook.reporting import add_report
 from ci_notebook.serving import add_serve
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     add_serve(verbs)
     add_report(verbs)
     add_check(verbs)
+    add_doctor(verbs)
     return parser
 
 
