@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,7 @@ from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.watch import Watch
 from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import Estimate, estimate
 from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.run import run_all
@@ -33,7 +35,8 @@ from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
 from ci_notebook.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, measure, spoilt
 from ci_notebook.sights import Sights
-from ci_notebook.trying import planned, searched
+from ci_notebook.sweepdesk import SweepDesk
+from ci_notebook.trying import planned, searched, told
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.wire.notices import read_notice
 from ci_notebook.wire.xml import dumps
@@ -83,6 +86,11 @@ class Lab:
     def job_desk(self) -> JobDesk:
         """The bucket's jobs for a `Monitor`."""
         return JobDesk(self.client, cache=self.cache_dir, costs_money=self.engine is None, result_html=self.result_html)
+
+    @property
+    def sweep_desk(self) -> SweepDesk:
+        """Designs, plans and runs for a `SweepPanel`."""
+        return SweepDesk(plan=self.plan, run=self.run, costs_money=self.engine is None)
 
     @property
     def bucket(self) -> str:
@@ -181,6 +189,7 @@ class Lab:
         self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
         workers: int = 4, scores: bool = True, reference: Clip | Sequence[Clip] | None = None,
         every: int | None = None, force: bool = False, retry_failed: bool = False,
+        on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return what came of each, failed ones included.
 
@@ -189,18 +198,19 @@ class Lab:
         sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
         true picture that the clip was spoilt from (of several clips: theirs, in the same order); `every` 1
         scores all pictures, not every fifth. Ctrl-C keeps what is done; the same call goes on from there.
+        `on_progress` is told how far it is, in place of a bar; `cancel` stops it as Ctrl-C does, and returns.
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         wanted = list(settings)
         count = len(listed) * len(wanted)
-        with Progress(f"Running {count} job{'' if count == 1 else 's'}", total=1) as progress:
+        with told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
             done = run_all(
                 self.client, listed, wanted,
                 journal=self.journal, cache=self.cache_dir, workers=workers, force=force, retry_failed=retry_failed,
                 every=every, budget=budget, reference=by_clip(listed, reference), measure=measure if scores else None,
                 service=self._service(),
                 rate_per_s=None if self.engine else CALLS_A_SECOND,
-                on_progress=lambda event: progress.update(event.share, event.note),
+                on_progress=tell, cancel=cancel,
             )  # fmt: skip
         return self._shown(done, {clip.name: clip.path for clip in listed if clip.path})
 

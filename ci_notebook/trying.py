@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ci_notebook.client.client import Client
@@ -32,6 +33,16 @@ def planned(
     entries = (journal.latest(run_key(clip, setting, service)) for clip, setting in jobs)
     held = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
     return Plan(estimate((clip.name, infos[clip.key], setting) for clip, setting in jobs), held)
+
+
+@contextlib.contextmanager
+def told(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Callable[[Event], None]]:
+    """Yield what is told of a sweep's progress: `on_progress`, or without it a bar."""
+    if on_progress is not None:
+        yield on_progress
+        return
+    with Progress(label, total=1) as progress:
+        yield lambda event: progress.update(event.share, event.note)
 
 
 def searched(
