@@ -9,8 +9,8 @@ import anywidget
 import traitlets
 
 _HERE = Path(__file__).parent
-_SCRIPTS: Final = ("dom.js", "control.js", "group.js", "tools.js", "panel.js")
-_STYLES: Final = ("base.css", "panel.css")
+_SCRIPTS: Final = ("dom.js", "control.js", "group.js", "tools.js", "wipe.js", "sight.js", "panel.js")
+_STYLES: Final = ("base.css", "wipe.css", "sight.css", "panel.css")
 
 
 class Face(anywidget.AnyWidget):

@@ -102,7 +102,7 @@ function render({ model, el: root }) {
   const undo = step("undo", "↶", "Undo, Ctrl+Z"), redo = step("redo", "↷", "Redo, Ctrl+Shift+Z");
   drawers.bar.prepend(undo, redo);
   // The preview pane, where it is there: at the right in a wide layout, above the stages in a narrow one.
-  const sight = typeof makeSight === "function" ? makeSight(model, view) : null;
+  const sight = makeSight(model, view);
 
   // Who pressed a button that is gone now keeps the keys of the panel.
   const keepFocus = (draw) => {
@@ -115,6 +115,7 @@ function render({ model, el: root }) {
     stages.forEach((stage) => stage.show(state));
     codes.forEach((code) => code.show());
     changes.show();
+    sight?.show(state);
     const can = model.get("can"), count = model.get("changes").length;
     undo.disabled = !can.undo;
     redo.disabled = !can.redo;
@@ -165,8 +166,8 @@ function render({ model, el: root }) {
 
   const panel = el(
     "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", tabindex: "-1", onkeydown: keys },
-    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), drawers.bar),
-    drawers.below, told,
+    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), told, drawers.bar),
+    drawers.below,
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, el("div", { class: "ci-sight-slot" }, sight?.node),
@@ -185,7 +186,7 @@ function render({ model, el: root }) {
   follows.forEach(([event, action]) => model.on(event, action));
   return () => {
     flush();
-    sight?.end?.();
+    sight?.end();
     follows.forEach(([event, action]) => model.off(event, action));
   };
 }

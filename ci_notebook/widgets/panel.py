@@ -29,6 +29,7 @@ from ci_notebook.widgets.schema import stages
 from ci_notebook.widgets.sending import IDLE, Lab, Sending, SentJob
 from ci_notebook.widgets.sheet import DEEDS, Sheet
 from ci_notebook.widgets.shelf import Shelf, presets_shown
+from ci_notebook.widgets.sight import Sight
 from ci_notebook.widgets.trace import Trace
 
 
@@ -53,7 +54,11 @@ class EnhancePanel(Face):
         self._pricing = self._pricing_of(lab)
         self._is_showing = False
         self._told: Operation | None = None
-        offers = {"price": self._pricing, "templates": self._shelf, "curl": getattr(lab, "bucket", None)}
+        self._sight = Sight(lab, clip, send=self.send)
+        offers = {
+            "price": self._pricing, "templates": self._shelf, "curl": getattr(lab, "bucket", None),
+            "preview": getattr(lab, "previews", None),
+        }  # fmt: skip
         super().__init__(
             title=getattr(clip, "name", "") or getattr(clip, "key", "") or str(clip),
             schema=stages(),
@@ -163,6 +168,7 @@ class EnhancePanel(Face):
         """Close the panel and its layout. A job that was sent goes on; its result still appears."""
         if self._pricing is not None:
             self._pricing.close()
+        self._sight.close()
         if self.comm is not None:
             self.layout.close()
         super().close()
@@ -220,6 +226,8 @@ class EnhancePanel(Face):
 
     def _take(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         what = content.get("do")
+        if what == "sight":
+            self._sight.take(content)
         if what not in DEEDS and what not in _DEEDS:
             return
         press = str(content.get("press") or uuid.uuid4().hex)
