@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ci_notebook.client.objects import Clip
     from ci_notebook.connecting import connect
     from ci_notebook.doctoring.doctor import doctor
+    from ci_notebook.exercises import check
     from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random, templates
     from ci_notebook.lab import Lab
     from ci_notebook.media.samples import sample, samples
@@ -82,6 +83,7 @@ _HOME = {
     "client.objects": ("Clip",),
     "connecting": ("connect",),
     "doctoring.doctor": ("doctor",),
+    "exercises": ("check",),
     "experiment.sweep": ("Sweep", "explicit", "grid", "one_at_a_time", "pairs", "random", "templates"),
     "lab": ("Lab",),
     "media.samples": ("sample", "samples"),
@@ -168,6 +170,7 @@ __all__ = [
     "WaitTimedOut",
     "Watermark",
     "all_verdicts",
+    "check",
     "compute_response",
     "connect",
     "differing",

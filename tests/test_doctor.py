@@ -82,7 +82,7 @@ def test_a_bucket_that_is_not_switched_on_is_named_once_with_the_call_that_does_
         listener.start()
         found = ask(listener.address)
     assert [name for name, one in found.items() if one.state == "problem"] == ["media processing"]
-    assert "client.activate()" in found["media processing"].remedy
+    assert "buckets.activate()" in found["media processing"].remedy
 
 
 def test_a_wrong_key_an_unknown_key_and_a_wrong_bucket_are_told_apart(served: str) -> None:

@@ -38,7 +38,7 @@ _CLOCK = "Set this machine's clock by the network (NTP) and try again.{skew}"
 _RETRY = "The service failed for a reason of its own; asking again later may help."
 _SLOW = "Too many requests at once; the default is 10 a second. Wait, then send fewer."
 _ACTIVATE = (
-    "Media processing is not switched on for {bucket}: call `client.activate()` once, "
+    "Media processing is not switched on for {bucket}: call `lab.client.buckets.activate()` once, "
     "or bind the bucket in the console under Cloud Infinite."
 )
 _ROLE = (
