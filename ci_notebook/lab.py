@@ -22,6 +22,7 @@ from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
+from ci_notebook.facts import Facts
 from ci_notebook.fetching import frames_of
 from ci_notebook.jobdesk import JobDesk
 from ci_notebook.model.enhance import VideoEnhance
@@ -62,6 +63,7 @@ class Lab:
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
         self._journal: Journal | None = None
+        self._facts = Facts(client)
         self.previews = Sights(client, cache=self.cache_dir, is_local=engine is not None)
         self._close_engine = weakref.finalize(self, engine.close) if engine else None
 
@@ -174,12 +176,9 @@ class Lab:
         found = self.engine.messages(name, region=region, reader=reader)
         return [job for message in found for job in read_notice(message.body)]
 
-    def price(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Estimate:
+    def price(self, clips: Video | Iterable[Video], settings: Iterable[Setting]) -> Estimate:
         """Return what running the settings on the clips would cost on the cloud, by its published list, job by job."""
-        listed = [clips] if isinstance(clips, Clip) else list(clips)
-        infos = {clip.key: self.client.video_info(clip.key) for clip in listed}
-        wanted = list(settings)
-        return estimate((clip.name, infos[clip.key], setting) for clip in listed for setting in wanted)
+        return estimate(self._facts.jobs(clips, settings))
 
     def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
         """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""

@@ -73,7 +73,7 @@ def changes(start: Held, now: Held) -> list[dict[str, str]]:
     A switch is left out where a leaf below it says as much.
     """
     was, is_now = _in_force(start), _in_force(now)
-    paths = [path for path in {**was, **is_now} if was.get(path) != is_now.get(path)]
+    paths = sorted(path for path in {**was, **is_now} if was.get(path) != is_now.get(path))
     return [
         {"path": path, "before": _word(path, was), "now": _word(path, is_now)}
         for path in paths
