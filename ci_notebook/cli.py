@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ci_notebook.checking import add_check
 from ci_notebook.doctoring.doctor import add_doctor
+from ci_notebook.jobbing import add_jobs
 from ci_notebook.model.errors import CIError
 from ci_notebook.reporting import add_report
 from ci_notebook.serving import add_serve
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report(verbs)
     add_check(verbs)
     add_doctor(verbs)
+    add_jobs(verbs)
     return parser
 
 
