@@ -49,7 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     add_check(verbs)
     add_doctor(verbs)
     add_jobs(verbs)
+
+    rules = verbs.add_parser("sanitize-rules", help="print where our rules for nbval are, for --nbval-sanitize-with")
+    rules.set_defaults(run=_rules)
     return parser
+
+
+def _rules(args: argparse.Namespace) -> int:
+    # Not asked of the test kit: that needs pytest.
+    print(Path(__file__).parent / "testing" / "sanitize.cfg")
+    return 0
 
 
 def _lab(args: argparse.Namespace) -> int:
