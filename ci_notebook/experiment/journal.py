@@ -14,6 +14,7 @@ A run goes through the phases
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import platform
@@ -29,6 +30,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.vote import Vote
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.jobs import JobsDetail, Request
@@ -38,7 +40,7 @@ from ci_notebook.wire.xml import dumps, loads
 N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 _BUSY_S: Final = 30.0
 # What version 2 added: `owner` is the lease of the process that is sending, `setting_sha256` tells equal
 # settings of different clips, `score_against` and `reference_md5` say what the scores are scores of.
@@ -58,8 +60,16 @@ CREATE TABLE runs (
     PRIMARY KEY (key, attempt)
 ) STRICT
 """
+# What version 3 added: what people said who compared runs blindly.
+_VOTES: Final = """
+CREATE TABLE votes (
+    ballot TEXT NOT NULL, voter TEXT NOT NULL, number INTEGER NOT NULL, left TEXT NOT NULL, right TEXT NOT NULL,
+    share REAL NOT NULL, answer TEXT NOT NULL, took_s REAL NOT NULL, repeats INTEGER, created_at REAL NOT NULL,
+    PRIMARY KEY (ballot, voter, number)
+) STRICT
+"""
 # What a file of an earlier version lacks: version → how to bring it to the next one.
-_STEPS: Final = {1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW)}
+_STEPS: Final = {1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,)}
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
 
@@ -112,7 +122,8 @@ class Journal:
                 raise CIError(
                     f"{self.path} was written by a later version of ci_notebook (journal {version} > {VERSION})"
                 )
-            for statement in [_TABLE] if version == 0 else [s for v in range(version, VERSION) for s in _STEPS[v]]:
+            missing = [s for v in range(version, VERSION) for s in _STEPS[v]] if version else [_TABLE, _VOTES]
+            for statement in missing:
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -178,6 +189,24 @@ class Journal:
     def runs(self) -> list[Run]:
         """Return every run, oldest first, in its last attempt."""
         return [entry.run for entry in self.entries()]
+
+    def add_vote(self, vote: Vote) -> None:
+        """Write down what somebody answered."""
+        values = {**dataclasses.asdict(vote), "created_at": self._clock()}
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        self._write(f"INSERT OR REPLACE INTO votes ({names}) VALUES ({marks})", *values.values())  # noqa: S608 - names of ours
+
+    def drop_vote(self, vote: Vote) -> None:
+        """Forget an answer that was taken back."""
+        key = (vote.ballot, vote.voter, vote.number)
+        self._write("DELETE FROM votes WHERE ballot = ? AND voter = ? AND number = ?", *key)
+
+    def votes(self, ballot: str = "") -> list[Vote]:
+        """Return what was answered to one ballot, or to all, oldest first."""
+        with self._lock:
+            names = ", ".join(field.name for field in dataclasses.fields(Vote))
+            sql = f"SELECT {names} FROM votes WHERE ? IN ('', ballot) ORDER BY created_at, number"  # noqa: S608 - as above
+            return [Vote(**dict(row)) for row in self._db.execute(sql, (ballot,))]
 
     def close(self) -> None:
         """Close the file."""

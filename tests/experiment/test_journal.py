@@ -118,6 +118,7 @@ def test_the_file_of_the_first_version_is_brought_up_to_date(journal):
     with sqlite3.connect(journal.path) as db:
         for column in ("pictures", "owner", "setting_sha256", "score_against", "reference_md5", "template_id"):
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        db.execute("DROP TABLE votes")
         db.execute("PRAGMA user_version = 1")
     db.close()
     with Journal(journal.path) as again:
