@@ -1,19 +1,24 @@
-"""Kill sweeps at random moments, two kernels at a time, and see whether each run is sent once.
+"""Kill engines at random moments over a queue of jobs, and kernels over a sweep, and count what came of it.
 
-    python -m tests.benchmarks.bench_crash [--rounds 3] [--kernels 2]
+    python -m tests.benchmarks.bench_crash [--jobs 100] [--kills 50] [--seed 1] [--rounds 3] [--kernels 2]
 
-Each round is a sweep of 30 runs, done by so many kernels at once from one journal, each of them
-killed with SIGKILL after 10 to 1000 ms and started again until one life comes to its end.
+First the engine: 100 jobs are accepted, then the process that works on them is killed with SIGKILL
+at 50 random moments, once with one engine on the store and once with two; at the end each job must
+have ended once, well, with all of its objects and nothing else (see `tests.engine.killing`). Then
+the other side: each round is a sweep of 30 runs, done by so many kernels at once from one journal,
+each of them killed after 10 to 1000 ms and started again until one life comes to its end.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from ci_notebook.client.client import Client
@@ -23,6 +28,7 @@ from ci_notebook.engine.app import Engine
 from ci_notebook.engine.serve import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.media.ffmpeg import run as ffmpeg
+from tests.engine.killing import Counts
 from tests.experiment.dying import BUCKET, ID, KEY, REGION, SWEEP
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,11 +61,36 @@ def one_round(folder: Path, seed: int, kernels: int) -> tuple[int, int, int]:
         return killed, sum(run.ok for run in journal.runs()), len(jobs)
 
 
+def engines_killed(jobs: int, kills: int, seed: int) -> list[str]:
+    """Kill engines, print what was counted, and return what is not as it must be."""
+    wrong, shown = [], False
+    for engines in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "tests.engine.killing", folder, "--jobs", str(jobs), "--kills", str(kills)]
+            done = subprocess.run(
+                [*command, "--engines", str(engines), "--seed", str(seed)], cwd=ROOT, check=True, text=True,
+                stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+        counts = Counts(**json.loads(done.stdout))
+        if not shown:
+            shown = True
+            print(f"{'engines':>8} {'seed':>5}", *(f"{name:>{max(6, len(name))}}" for name in asdict(counts)))
+        row = (f"{value:>{max(6, len(name))}}" for name, value in asdict(counts).items())
+        print(f"{engines:>8} {seed:>5}", *row, flush=True)
+        wrong += counts.faults() + (["kills"] if counts.kills < kills else [])
+    return wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kernels", type=int, default=2)
     args = parser.parse_args()
+    if wrong := engines_killed(args.jobs, args.kills, args.seed):
+        sys.exit(f"not as it must be: {', '.join(wrong)}")
     print(f"{'round':>5} {'killed':>7} {'well':>5} {'sent':>5} {'of':>4} {'s':>6}")
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
