@@ -39,17 +39,17 @@ class Steps:
         """Whether there is a step to undo, and one to redo."""
         return {"undo": bool(self._past), "redo": bool(self._future)}
 
-    def note(self, state: State) -> None:
-        """Take down where the panel is now; nothing if it is where it was."""
+    def note(self, state: State, *, by_hand: bool = False) -> None:
+        """Take down where the panel is now; nothing if it is where it was. A hand's edits may be one step."""
         before = self._now
         if state == before:
             return
         paths, now = _edited(before.held, state.held), self._clock()
-        is_same = len(paths) == 1 and paths == self._last[0] and now - self._last[1] < ONE_STEP_S
+        is_same = by_hand and len(paths) == 1 and paths == self._last[0] and now - self._last[1] < ONE_STEP_S
         if not (is_same and self._past):
             self._past = [*self._past[1 - _MOST_STEPS :], before]
         self._future.clear()
-        self._now, self._last = state, (paths, now)
+        self._now, self._last = state, (paths if by_hand else set(), now)
 
     def undo(self) -> State:
         """Go back one step, if there is one, and return where the panel then is."""

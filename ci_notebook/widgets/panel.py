@@ -166,9 +166,9 @@ class EnhancePanel(Face):
 
     def close(self) -> None:
         """Close the panel and its layout. A job that was sent goes on; its result still appears."""
-        if self._pricing is not None:
-            self._pricing.close()
-        self._sight.close()
+        for one in (getattr(self, "_pricing", None), getattr(self, "_sight", None)):  # a refused setting made neither
+            if one is not None:
+                one.close()
         if self.comm is not None:
             self.layout.close()
         super().close()
@@ -194,7 +194,7 @@ class EnhancePanel(Face):
 
     def _edited(self, _change: object) -> None:
         if not self._is_showing:
-            self._sheet.hold(Held(self.values, self.on))
+            self._sheet.hold(Held(self.values, self.on), by_hand=True)
             self._show()
 
     def _show(self) -> None:
@@ -235,7 +235,7 @@ class EnhancePanel(Face):
             # The edits travel with the message, because a change sent just before may still be on its way.
             held = Held(dict(content.get("values", self.values)), list(content.get("on", self.on)))
             if held != self._sheet.held:
-                self._sheet.hold(held)
+                self._sheet.hold(held, by_hand=True)
                 self._show()
             if what in DEEDS:
                 self._tell(self._do(str(what), content))

@@ -54,11 +54,11 @@ class Sheet:
             "can": self._steps.can,
         }
 
-    def hold(self, held: Held) -> None:
-        """Hold this instead."""
+    def hold(self, held: Held, *, by_hand: bool = False) -> None:
+        """Hold this instead; what a hand does to one control in quick succession is one step to undo."""
         self.held = held
         self._judge()
-        self._steps.note(State(held, self._kept))
+        self._steps.note(State(held, self._kept), by_hand=by_hand)
 
     def take(self, **named: Any) -> None:
         """Take these parts of an operation, good or not, and leave the others as their controls stand."""

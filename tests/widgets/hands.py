@@ -20,9 +20,9 @@ def edit(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | Non
     panel.set_state(state)
 
 
-def do(panel: EnhancePanel, what: str, **more: object) -> None:
+def do(panel: EnhancePanel, deed: str, /, **more: object) -> None:
     """Send what a button sends: what to do, and the edits that may still be on their way."""
-    panel._handle_custom_msg({"do": what, **more, "values": panel.values, "on": panel.on}, [])
+    panel._handle_custom_msg({"do": deed, **more, "values": panel.values, "on": panel.on}, [])
 
 
 def all_agree(panel: EnhancePanel) -> bool:

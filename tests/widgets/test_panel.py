@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from ci_notebook.model.enhance import MsSharpen, SuperResolution, VideoEnhance
@@ -183,6 +185,12 @@ def test_the_repr_is_one_line_of_what_is_set(lab):
         lab, CLIP, VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(crf=20)))
     )
     assert repr(panel) == f"EnhancePanel('bikes.mp4', {panel.value!r})"
+
+
+def test_a_panel_that_never_came_to_be_goes_without_a_sound(lab):
+    with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
+        EnhancePanel(lab, CLIP, VideoEnhance(super_resolution=SuperResolution()))
+    gc.collect()
 
 
 def test_closing_closes_all(lab):
