@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from ci_notebook.engine.pictures.preview import Still
@@ -16,6 +17,7 @@ from ci_notebook.model.errors import EngineError
 
 IDLE_S = 60.0
 LIMIT_S = 60.0
+PAUSE_S = 0.01  # before the next one starts: what was asked for goes out first
 
 Process = subprocess.Popen[bytes]
 
@@ -30,7 +32,7 @@ class Standby:
         self._folder = folder
         self._lock = threading.Lock()
         self._ready: tuple[Still, Process] | None = None
-        self._idle: threading.Timer | None = None
+        self._next: threading.Timer | None = None
         self._done: Process | None = None
 
     def run(self, still: Still, graph: str, size_bytes: int) -> bytes:
@@ -46,32 +48,35 @@ class Standby:
                 process.stdin.close()
             except BrokenPipeError:
                 process.stdin = None  # it ended first, and its log says why
-            self._keep(still)  # the next one starts while this one works
             data = process.stdout.read(size_bytes)
         finally:
             limit.cancel()
         if len(data) != size_bytes:
             raise _failed(process)
-        self._reap(process)
+        with self._lock:
+            before, self._done = self._done, process  # it ends by itself; the one before has
+            self._after(PAUSE_S, lambda: self._begin(still))
+        if before is not None:
+            _end(before)
         return data
 
     def close(self) -> None:
         """End the program that waits. Closing twice is fine."""
         with self._lock:
-            ready, self._ready = self._ready, None
-            if self._idle is not None:
-                self._idle.cancel()
-            if self._done is not None:
-                _end(self._done)
-                self._done = None
-        if ready is not None:
-            _end(ready[1])
+            ended = [*([self._ready[1]] if self._ready else []), *([self._done] if self._done else [])]
+            self._ready = self._done = None
+            if self._next is not None:
+                self._next.cancel()
+                self._next = None
+        for process in ended:
+            _end(process)
 
     def _taken(self, still: Still) -> Process | None:
         with self._lock:
             ready, self._ready = self._ready, None
-            if self._idle is not None:
-                self._idle.cancel()
+            if self._next is not None:
+                self._next.cancel()
+                self._next = None
         if ready is None:
             return None
         if ready[0] == still and ready[1].poll() is None:
@@ -79,12 +84,16 @@ class Standby:
         _end(ready[1])
         return None
 
-    def _keep(self, still: Still) -> None:
+    def _begin(self, still: Still) -> None:
         with self._lock:
-            self._ready = (still, self._start(still))
-            self._idle = threading.Timer(IDLE_S, self.close)
-            self._idle.daemon = True
-            self._idle.start()
+            if self._next is threading.current_thread():  # else another came meanwhile, or the end
+                self._ready = (still, self._start(still))
+                self._after(IDLE_S, self.close)
+
+    def _after(self, wait_s: float, work: Callable[[], None]) -> None:
+        self._next = threading.Timer(wait_s, work)
+        self._next.daemon = True
+        self._next.start()
 
     def _start(self, still: Still) -> Process:
         command = [
@@ -95,13 +104,6 @@ class Standby:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self._folder,
             env=environment(), start_new_session=True,  # Ctrl-C in a notebook does not reach it
         )  # fmt: skip
-
-    def _reap(self, process: Process) -> None:
-        """Let a program that has given all end by itself, and clear up after the one before."""
-        with self._lock:
-            before, self._done = self._done, process
-        if before is not None:
-            _end(before)
 
 
 def _end(process: Process) -> None:

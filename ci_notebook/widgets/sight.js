@@ -152,12 +152,15 @@ function makeMarks(pane, view, values, size, say) {
       onpointerdown: (event) => {
         event.stopPropagation(); // else the divider would come
         box.node.setPointerCapture(event.pointerId);
+        box.node.focus({ preventScroll: true });
         box.from = [event.clientX, event.clientY, box.place[0], box.place[1]];
       },
       onpointermove: (event) => drag(event, false),
       onpointerup: (event) => drag(event, true),
       onpointercancel: () => { box.from = null; },
       ondblclick: (event) => event.stopPropagation(),
+      onfocus: () => pane.only(1), // a mark is moved on the picture that has it
+      onblur: () => pane.only(null),
       onkeydown: (event) => {
         const step = event.shiftKey ? 10 : 1;
         const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];

@@ -100,20 +100,26 @@ def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.Monkey
     assert not with_._folder.exists()
 
 
+def waiting_of(previewer: Previewer) -> standby.Process:
+    deadline = time.monotonic() + 5
+    while (ready := previewer._standby._ready) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return ready[1]
+
+
 def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standby, "IDLE_S", 0.1)
     with_ = Previewer()
     with_.preview(CLIP, SHARP)
-    waiting = with_._standby._ready
-    assert waiting is not None
-    waiting[1].wait(5)
+    waiting_of(with_).wait(5)
     assert pixels(with_.preview(CLIP, SHARP)).shape == (360, 640, 3)
     monkeypatch.setattr(standby, "IDLE_S", 60)
     with_.preview(CLIP, SHARP)
-    waiting = with_._standby._ready
-    assert waiting is not None and waiting[1].poll() is None
+    waiting = waiting_of(with_)
+    assert waiting.poll() is None
     with_.close()
-    assert waiting[1].poll() is not None
+    assert waiting.poll() is not None
 
 
 def test_many_threads_may_ask_at_once(previewer: Previewer) -> None:
@@ -135,12 +141,14 @@ def _sharp(level: int) -> VideoEnhance:
 
 
 CHILD = """
-import os, sys
+import os, time
 from ci_notebook.engine.previewing import FileOrigin, Previewer
 from ci_notebook.media.samples import sample
 from ci_notebook.model.enhance import VideoEnhance
 with_ = Previewer()
 with_.preview(FileOrigin(sample()), VideoEnhance())
+while with_._standby._ready is None:
+    time.sleep(0.01)
 print(with_._standby._ready[1].pid, flush=True)
 os.kill(os.getpid(), 9)
 """

@@ -1,0 +1,151 @@
+"""The live preview: a slider's move in the engine, stage by stage, and in JupyterLab's page. Prints; asserts nothing.
+
+The floor is FFmpeg's own start; the peer is one fresh FFmpeg a move with the same graph, the decoded
+picture piped in and a JPEG out. Targets: 40 ms at 640 px, 100 ms at 1080p, without motion and networks;
+100 ms from a hand's move to the picture in the page.
+
+Run: python -m tests.benchmarks.bench_preview
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ci_notebook.engine.pictures.backdrop import Laid
+from ci_notebook.engine.pictures.preview import cut, picture_graph
+from ci_notebook.engine.pictures.size import plan
+from ci_notebook.engine.previewing import FileOrigin, Previewer
+from ci_notebook.media.ffmpeg import filter_bytes, run
+from ci_notebook.media.samples import sample
+from ci_notebook.model.enhance import ColorEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from tests.browser.jupyter import chromium, page_at, running_browser, running_server
+
+ROUNDS = 15
+PAUSE_S = 0.05  # between moves: no hand is faster, and the next program has started
+STAGES = {
+    "nothing": VideoEnhance(),
+    "sharpen": VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=6)),
+    "tone": VideoEnhance(color_enhance=ColorEnhance(contrast=40, correction=0, saturation=120)),
+    "colour": VideoEnhance(color_enhance=ColorEnhance(contrast=40, correction=300, saturation=120)),
+    "colour and sharpen": VideoEnhance(
+        color_enhance=ColorEnhance(contrast=40, correction=300, saturation=120), ms_sharpen=MsSharpen(sharpen_level=6)
+    ),
+    "HDR10": VideoEnhance(sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10")),
+    "HLG": VideoEnhance(sdr_to_hdr=SDRtoHDR(hdr_mode="HLG")),
+    "enlarge": VideoEnhance(super_resolution=SuperResolution(resolution="sdtohd", version="Base")),
+    "network, then sharpen": VideoEnhance(
+        super_resolution=SuperResolution(resolution="sdtohd", version="Enhance"), ms_sharpen=MsSharpen(sharpen_level=3)
+    ),
+}
+CELLS = (
+    "import ci_notebook as ci\nlab = ci.connect()\nclip = lab.upload(ci.sample())",
+    "panel = ci.EnhancePanel(lab, clip, ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=10)))\npanel",
+)
+WATCH = """() => {
+    const [slider, pane] = [document.querySelector('.ci-stages .ci-slider'), document.querySelector('.ci-sight')];
+    document.querySelector('.ci-columns').style.gridTemplateColumns = '1fr 640px';
+    window.roundTrips = [];
+    let from = 0;
+    slider.addEventListener('input', () => { from = performance.now(); }, true);
+    const seen = () => requestAnimationFrame(() => {
+        if (from) { window.roundTrips.push(performance.now() - from); from = 0; }
+    });
+    new MutationObserver(seen).observe(pane, {attributes: true, attributeFilter: ['data-shown']});
+    slider.focus();
+}"""
+
+
+def times(work: Callable[[], object]) -> list[float]:
+    """Return milliseconds, the quickest first."""
+    made = []
+    for _ in range(ROUNDS):
+        time.sleep(PAUSE_S)
+        start = time.perf_counter()
+        work()
+        made.append(1000 * (time.perf_counter() - start))
+    return sorted(made)
+
+
+def report_start() -> None:
+    nothing = ["-f", "lavfi", "-i", "color=s=2x2:d=0.04", "-frames:v", "1", "-f", "rawvideo", "pipe:1"]
+    made = times(lambda: filter_bytes(nothing, b""))
+    print(f"floor: FFmpeg starts, makes four pixels and ends in {made[0]:.1f} ms, median {statistics.median(made):.1f}")
+
+
+def report_stages(previewer: Previewer, clip: Path, width_px: int, title: str) -> None:
+    print(f"{title}\n  {'stage':24}{'first':>8}{'ours':>8}{'median':>8}{'peer':>8}   ratio")
+    origin = FileOrigin(clip)
+    previewer.preview(origin, VideoEnhance(), 0.5, width_px=width_px)
+    for name, setting in STAGES.items():
+        if setting.super_resolution is not None and clip != sample():
+            continue
+        start = time.perf_counter()
+        previewer.preview(origin, setting, 0.5, width_px=width_px)
+        first = 1000 * (time.perf_counter() - start)
+        ours = times(lambda setting=setting: previewer.preview(origin, setting, 0.5, width_px=width_px))
+        line = f"  {name:24}{first:8.1f}{ours[0]:8.1f}{statistics.median(ours):8.1f}"
+        if "network" in name:
+            print(line)
+            continue
+        peer = times(peer_of(previewer, origin, setting, width_px))
+        print(f"{line}{peer[0]:8.1f}{ours[0] / peer[0]:8.2f}")
+
+
+def peer_of(previewer: Previewer, origin: FileOrigin, setting: VideoEnhance, width_px: int) -> Callable[[], bytes]:
+    still = previewer._still(origin, 0.5)
+    size = plan(setting, still.source).out
+    graph = picture_graph(setting, still, Laid((), size), cut(size, width_px=width_px))
+    data = still.path.read_bytes()
+    given = [*still.as_input()[:-1], "pipe:0", "-vf", f"{graph},format=yuvj444p"]
+    return lambda: filter_bytes([*given, "-frames:v", "1", "-q:v", "2", "-f", "mjpeg", "pipe:1"], data)
+
+
+def report_page() -> None:
+    program = chromium()
+    if program is None:
+        raise SystemExit("no Chromium is installed")
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_server(Path(name)) as server,
+        running_browser(program) as browser,
+        page_at(server, browser, Path(name) / "shots") as desk,
+    ):
+        desk.page.set_viewport_size({"width": 1600, "height": 1000})
+        desk.write("bench.ipynb", *CELLS)
+        desk.open("bench.ipynb")
+        desk.run_all()
+        desk.page.wait_for_selector(".ci-sight[data-shown]", timeout=60_000)
+        desk.page.evaluate(WATCH)
+        desk.page.wait_for_timeout(1000)
+        for number in range(40):
+            desk.page.keyboard.press("ArrowRight" if number % 2 else "ArrowUp")
+            desk.page.wait_for_function("number => window.roundTrips.length > number", arg=number)
+            desk.page.wait_for_timeout(1000 * PAUSE_S)
+        made = desk.page.evaluate("window.roundTrips")
+        p95 = statistics.quantiles(made, n=20)[-1]
+        print(
+            f"in JupyterLab's page, 640 px: a slider's step to the picture: median {statistics.median(made):.0f} ms, ",
+            end="",
+        )
+        print(f"least {min(made):.0f}, p95 {p95:.0f}; target 100 ms")
+
+
+def main() -> None:
+    report_start()
+    with tempfile.TemporaryDirectory() as folder:
+        large = Path(folder) / "large.mp4"
+        run(["-i", sample(), "-t", "1", "-vf", "scale=1920:1080", "-c:v", "libx264", "-preset", "veryfast", large])
+        previewer = Previewer()
+        report_stages(previewer, sample(), 640, "640x360, shown whole")
+        report_stages(previewer, large, 640, "1920x1080, shown at 640 px")
+        report_stages(previewer, large, 0, "1920x1080, shown whole")
+        previewer.close()
+    report_page()
+
+
+if __name__ == "__main__":
+    main()
