@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from ci_notebook.model.jobs import CallBackMqConfig, JobFailed, JobsDetail, WaitTimedOut
     from ci_notebook.model.node import AUTO, Unknown
+    from ci_notebook.model.presets import PRESETS, preset
     from ci_notebook.model.transcode import (
         Audio,
         AudioMix,
@@ -91,6 +92,7 @@ _HOME = {
     "model.errors": ("BudgetExceeded", "CIError", "EngineError", "ParameterError", "ServiceError"),
     "model.jobs": ("CallBackMqConfig", "JobFailed", "JobsDetail", "WaitTimedOut"),
     "model.node": ("AUTO", "Unknown"),
+    "model.presets": ("PRESETS", "preset"),
     "model.transcode": (
         "Audio",
         "AudioMix",
@@ -129,6 +131,7 @@ _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "AUTO",
+    "PRESETS",
     "Audio",
     "AudioMix",
     "BudgetExceeded",
@@ -189,6 +192,7 @@ __all__ = [
     "plot_response",
     "plot_timeline",
     "plot_trace",
+    "preset",
     "random",
     "read_frame",
     "read_jobs",

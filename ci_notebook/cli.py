@@ -73,6 +73,7 @@ def _lab(args: argparse.Namespace) -> int:
         # Nothing asks the network: no news, no search for updates or extensions.
         *("--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--expose-app-in-browser",  # for the panel's button that makes a new cell
         *(["--no-browser"] if args.no_browser else []),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
