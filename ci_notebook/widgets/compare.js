@@ -109,10 +109,10 @@ function cvRender({ model, el: root }) {
   const scopes = cvNode("section", { class: "cv-scopes", hidden: true, "aria-label": "Scopes" });
   const flickerRate = cvSelect("Swaps a second", [["1", "1 a second"], ["2", "2 a second"], ["3", "3 a second"]], () => { if (stage.isFlickering()) stage.start(Number(flickerRate.value)); });
   const flickerOn = cvToggle("Flicker", "Swap by itself", (is) => (is ? stage.start(Number(flickerRate.value)) : stage.stop()));
-  const flickers = cvNode("span", { class: "cv-group" }, flickerOn.node, flickerRate, cvButton("Swap", "Swap now", () => { flickerOn.set(false); stage.stop(); stage.swap(); }));
+  const flickers = cvNode("span", { class: "cv-group cv-own-line" }, flickerOn.node, flickerRate, cvButton("Swap", "Swap now", () => { flickerOn.set(false); stage.stop(); stage.swap(); }));
   const gainSelect = cvSelect("Amplification", [1, 2, 4, 8, 16, 32, 64].map((one) => [String(one), `× ${one}`]), (to) => { gain = Number(to); model.set("gain", gain); model.save_changes(); legend(); look(); });
   const legendText = cvNode("span", { class: "cv-soft" });
-  const differences = cvNode("span", { class: "cv-group" }, gainSelect, cvNode("span", { class: "cv-ramp", "aria-hidden": "true" }), legendText);
+  const differences = cvNode("span", { class: "cv-group cv-own-line" }, gainSelect, cvNode("span", { class: "cv-ramp", "aria-hidden": "true" }), legendText);
   const scoreSelect = cvNode("select", { class: "cv-select", "aria-label": "Score", onchange: () => follow() });
   const rangeText = cvNode("span", { class: "cv-soft" });
   const note = cvNode("p", { class: "cv-soft cv-note" });
@@ -209,6 +209,8 @@ function cvRender({ model, el: root }) {
     stage.busy(true);
     loop.stop();
     cvSay(error, "");
+    clearTimeout(saving);
+    model.set("at", at); // the place travels along: Python may not know it yet
     model.set("shown", shown);
     model.save_changes();
   };
@@ -289,8 +291,8 @@ function cvRender({ model, el: root }) {
       cvNode("span", { class: "cv-group" }, magnify.node, scope.node)),
     stage.node,
     cvNode("div", { class: "cv-transport" },
-      cvNode("span", { class: "cv-group" }, jump("⏮", "First picture", "first"), jump("−10", "Ten pictures back", -10), jump("−1", "A picture back", -1),
-        play.node, jump("+1", "A picture on", 1), jump("+10", "Ten pictures on", 10), jump("⏭", "Last picture", "last")),
+      cvNode("span", { class: "cv-group" }, jump("«", "First picture", "first"), jump("−10", "Ten pictures back", -10), jump("−1", "A picture back", -1),
+        play.node, jump("+1", "A picture on", 1), jump("+10", "Ten pictures on", 10), jump("»", "Last picture", "last")),
       slider, cvNode("span", { class: "cv-group" }, number, readout)),
     cvNode("div", { class: "cv-bar cv-under" },
       cvNode("span", { class: "cv-group" }, cvButton("In", "Loop from this picture", () => point("in")), cvButton("Out", "Loop to this picture", () => point("out")),

@@ -29,7 +29,7 @@ _MODES: Final = ("wipe", "side", "flicker", "difference")
 _KINDS: Final = ("open", "look", "loupe", "detail", "trace", "keep", "ahead")
 _PAIR: Final = re.compile(r"(\d+)(?:-(\d+))?")  # a side, or the difference of two
 _WIDEST: Final = 4096
-_KEPT_WIDE: Final = 480
+_KEPT_WIDE: Final = {2: 480, 3: 370, 4: 480}  # px: two or three to a line
 _QUALITY: Final = 90
 _MAIN: Final = "vmaf_neg"
 
@@ -234,15 +234,15 @@ class CompareView(anywidget.AnyWidget):
 
     def _figure(self, line: Line, at: int) -> str:
         """Return the pictures of one moment as plain HTML, and how far the second is from the first."""
-        parts = []
+        parts, wide = list[str](), _KEPT_WIDE[len(line.sides)]
         for place, (side, pictures) in enumerate(line.sides):
             number = line.number(place, at)
-            jpeg = pictures.coded(number, quality=85, width=_KEPT_WIDE, shape=line.size)
+            jpeg = pictures.coded(number, quality=85, width=wide, shape=line.size)
             score = next(
                 ((on, line.score(place, on, at)) for on in (_MAIN, *side.pictures) if on in side.pictures), None
             )
             scored = f", {score[0]} {score[1]:.4g}" if score and score[1] is not None else ""
-            parts.append(picture_html(jpeg, "jpeg", f"{side.name}, picture {number}{scored}", width_px=_KEPT_WIDE))
+            parts.append(picture_html(jpeg, "jpeg", f"{side.name}, picture {number}{scored}", width_px=wide))
         when = f"Picture {at} of {line.count}, {line.time_at(at):.2f} s into {self._sides[self.shown[0]].clip or 'it'}"
         tones = {pictures.tone: None for _, pictures in line.sides if pictures.tone}
         more = "".join(f". {tone}" for tone in tones)

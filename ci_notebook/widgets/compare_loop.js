@@ -69,7 +69,7 @@ function cvLoop({ fetch, now, show, tell, ended }) {
         const at = first + (step % length);
         show(at, keys.map((key) => held.get(`${key}|${at}`)));
         if (drawn % 12 === 0) {
-          tell(`Playing ${(drawn / passed).toFixed(1)} of ${(rate * speed).toFixed(rate * speed % 1 ? 1 : 0)} pictures a second${small}${cut}`);
+          tell(`Playing ${((drawn - 1) / passed).toFixed(1)} of ${(rate * speed).toFixed(rate * speed % 1 ? 1 : 0)} pictures a second${small}${cut}`);
         }
       }
       requestAnimationFrame(tick);

@@ -14,8 +14,10 @@ function cvNode(tag, attributes = {}, ...children) {
 
 const cvSay = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
+// What is read out begins with what is seen: a sign alone is replaced by its meaning.
 function cvButton(text, name, press, attributes = {}) {
-  return cvNode("button", { type: "button", class: "cv-button", "aria-label": name, title: name, text, onclick: press, ...attributes });
+  const spoken = /[a-z]/i.test(text) ? text : /\d/.test(text) ? `${text}: ${name}` : name;
+  return cvNode("button", { type: "button", class: "cv-button", "aria-label": spoken, title: name, text, onclick: press, ...attributes });
 }
 
 // Radios that look like one bar; `show(value)` sets it without a word to anybody.
@@ -35,7 +37,8 @@ function cvSelect(name, choices, pick, attributes = {}) {
 }
 
 function cvToggle(text, name, flip) {
-  const button = cvNode("button", { type: "button", class: "cv-button cv-toggle", "aria-pressed": "false", title: name, text,
+  const button = cvNode("button", { type: "button", class: "cv-button cv-toggle", "aria-pressed": "false",
+    "aria-label": /[a-z]/i.test(text) ? text : name, title: name, text,
     onclick: () => { set(button.getAttribute("aria-pressed") !== "true"); flip(is()); } });
   const is = () => button.getAttribute("aria-pressed") === "true";
   const set = (to) => button.setAttribute("aria-pressed", String(to));
