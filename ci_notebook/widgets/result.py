@@ -6,7 +6,7 @@ from html import escape
 from typing import Any, Protocol
 
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.jobs import JobsDetail, Operation
 from ci_notebook.model.show import picture_html
 
 
@@ -30,7 +30,7 @@ def result_html(setting: VideoEnhance, job: HasDetail, before: bytes | None = No
     )
     return (
         f"{state_html(job.detail)}<div style='display:flex;flex-wrap:wrap;gap:0 24px;align-items:flex-start'>"
-        f"{setting._repr_html_()}{facts_html(job.detail)}</div>"
+        f"{setting._repr_html_()}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
         f"<div>{pictures}</div>"
     )
 
@@ -43,10 +43,18 @@ def state_html(detail: JobsDetail) -> str:
     return f"<p style='margin:8px 0 4px'>{text}</p>"
 
 
-def asked_html(setting: VideoEnhance, note: str = "") -> str:
+def asked_html(operation: Operation, note: str = "") -> str:
     """Return what was asked, under a line that says how it stands."""
     line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
-    return line + setting._repr_html_()
+    return line + (operation.video_enhance or VideoEnhance())._repr_html_() + marks_html(operation)
+
+
+def marks_html(operation: Operation | None) -> str:
+    """Return a table of each mark that was asked for beside the setting; nothing when there is none."""
+    if operation is None:
+        return ""
+    marks = [*operation.watermark, operation.digital_watermark]
+    return "".join(mark._repr_html_() for mark in marks if mark is not None)
 
 
 def facts_html(detail: JobsDetail) -> str:

@@ -90,16 +90,16 @@ class Sending:
 
     def _run(self, operation: Operation) -> None:
         setting = operation.video_enhance or VideoEnhance()
-        entry = self.trace.add(asked_html(setting, "Sending"))
+        entry = self.trace.add(asked_html(operation, "Sending"))
         try:
             job = self.job = self._lab.submit(self._clip, setting, **marks_of(operation))
             self._tell(job.detail)
-            self.trace.put(entry, state_html(job.detail) + asked_html(setting))
+            self.trace.put(entry, state_html(job.detail) + asked_html(operation))
             job.wait(on_progress=lambda *_: self._tell(job.detail))
             self.trace.put(entry, self._lab.result_html(job))
             self._tell(job.detail, busy=False)
         except Exception as error:  # noqa: BLE001  the top of a worker: whatever went wrong is shown, not lost
-            self.trace.put(entry, asked_html(setting, said(error)))
+            self.trace.put(entry, asked_html(operation, said(error)))
             self.fail(error)
 
     def _tell(self, job: JobsDetail, *, busy: bool = True) -> None:

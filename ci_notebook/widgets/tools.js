@@ -2,7 +2,7 @@
 
 // Buttons in a row, each of which opens its drawer below; one is open at a time, Escape closes it.
 function makeDrawers(entries, view) {
-  const bar = el("div", { class: "ci-bar", role: "toolbar", "aria-label": "Panel" });
+  const bar = el("div", { class: "ci-bar", role: "group", "aria-label": "For the whole panel" });
   const below = el("div", { class: "ci-drawers" });
   const drawers = entries.map(({ name, content, opened, close: closing }) => {
     const id = view.id();

@@ -76,6 +76,8 @@ def test_a_job_with_marks_comes_back_with_them(real, clip):
     assert panel.wait(60) and panel.status["state"] == "Success", panel.status
     operation = panel.job.detail.operation
     assert operation.watermark == (MARK,) and operation.digital_watermark.message == "t1"
+    trace = panel.trace._repr_html_()
+    assert "Text.FontSize" in trace and "DigitalWatermark" in trace, "the notebook keeps what was asked, marks and all"
 
 
 def test_the_price_follows_the_setting_and_says_who_charges(real, clip):
@@ -144,6 +146,17 @@ def test_a_setting_that_is_refused_is_not_kept(real, clip):
     edit(panel, {SHARPEN: "11"}, ["MsSharpen"])
     do(panel, "keep", name="no")
     assert "nothing is refused" in panel.told["error"]
+
+
+def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch):
+    panel, cells = EnhancePanel(lab, CLIP, preset("Smooth motion")), []
+    with pytest.raises(ci.ParameterError, match=r"panel\.python"):
+        panel.to_cell()
+    monkeypatch.setattr(
+        "ci_notebook.widgets.panel.get_ipython", lambda: types.SimpleNamespace(set_next_input=cells.append)
+    )
+    panel.to_cell()
+    assert cells == [panel.python]
 
 
 def test_a_lab_that_can_less_is_offered_less():
