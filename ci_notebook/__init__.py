@@ -65,11 +65,13 @@ if TYPE_CHECKING:
         plot_needle,
         plot_parallel,
         plot_pareto,
+        plot_ranking,
         plot_response,
         plot_timeline,
         plot_trace,
     )
     from ci_notebook.results.frame import differing, read_frame, read_jobs, to_frame
+    from ci_notebook.results.ranking import compute_ranking, ranking
     from ci_notebook.results.runs import Runs, read_runs
     from ci_notebook.results.verdict import all_verdicts, verdict, verdicts
     from ci_notebook.widgets.compare import CompareView
@@ -116,11 +118,13 @@ _HOME = {
         "plot_needle",
         "plot_parallel",
         "plot_pareto",
+        "plot_ranking",
         "plot_response",
         "plot_timeline",
         "plot_trace",
     ),
     "results.frame": ("differing", "read_frame", "read_jobs", "to_frame"),
+    "results.ranking": ("compute_ranking", "ranking"),
     "results.runs": ("Runs", "read_runs"),
     "results.verdict": ("all_verdicts", "verdict", "verdicts"),
     "widgets.compare": ("CompareView",),
@@ -174,6 +178,7 @@ __all__ = [
     "Watermark",
     "all_verdicts",
     "check",
+    "compute_ranking",
     "compute_response",
     "connect",
     "differing",
@@ -189,11 +194,13 @@ __all__ = [
     "plot_needle",
     "plot_parallel",
     "plot_pareto",
+    "plot_ranking",
     "plot_response",
     "plot_timeline",
     "plot_trace",
     "preset",
     "random",
+    "ranking",
     "read_frame",
     "read_jobs",
     "read_runs",

@@ -10,6 +10,7 @@ from ci_notebook.results.charts.interaction import compute_interaction, describe
 from ci_notebook.results.charts.needle import compute_needle, describe_needle, plot_needle
 from ci_notebook.results.charts.parallel import compute_parallel, describe_parallel, plot_parallel
 from ci_notebook.results.charts.pareto import compute_pareto, describe_pareto, plot_pareto
+from ci_notebook.results.charts.ranking import describe_ranking, plot_ranking
 from ci_notebook.results.charts.response import compute_response, describe_response, plot_response
 from ci_notebook.results.charts.style import COLORS, LINES, MARKERS
 from ci_notebook.results.charts.timeline import compute_timeline, describe_timeline, plot_timeline
@@ -37,6 +38,7 @@ __all__ = [
     "describe_needle",
     "describe_parallel",
     "describe_pareto",
+    "describe_ranking",
     "describe_response",
     "describe_timeline",
     "describe_trace",
@@ -47,6 +49,7 @@ __all__ = [
     "plot_needle",
     "plot_parallel",
     "plot_pareto",
+    "plot_ranking",
     "plot_response",
     "plot_timeline",
     "plot_trace",
