@@ -28,7 +28,11 @@ def cluster() -> Iterator[Any]:
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every death, and deaths are meant
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
     ) as running:
         yield running
 

@@ -84,6 +84,8 @@ class Engine:
             raise ParameterError("bucket", bucket, allowed, "Take lab-1250000000, say.")
         if not re.fullmatch("[a-z0-9-]{2,40}", region):
             raise ParameterError("region", region, "lower-case letters, digits and hyphens", "Take ap-chongqing, say.")
+        if workers < 1:
+            raise ParameterError("workers", workers, "1 and more")
         self.root, self.bucket, self.region = Path(root), bucket, region
         self._keys, self._tokens = dict(keys), dict(tokens or {})
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)

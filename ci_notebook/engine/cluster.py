@@ -43,7 +43,8 @@ class DaskCluster:
         if not re.fullmatch(r"(tcp|tls|ucx|ws|wss|inproc)://.+", address):
             raise ParameterError("dask", address, "a scheduler's address, tcp://HOST:PORT")
         self.address, self._timeout_s = address, timeout_s
-        self._count, self._counted = 0, float("-inf")
+        self._threads: dict[str, int] = {}  # of each machine
+        self._counted = float("-inf")
         self._client: Client | None = None
         self._first: _Hands | None = self._connected()
 
@@ -57,14 +58,25 @@ class DaskCluster:
 
     def places(self) -> int:
         """Return how many jobs the cluster works on at once: the threads of its workers, all together."""
-        if self._client is not None and time.monotonic() - self._counted > COUNT_S:
-            self._count, self._counted = sum(self._client.nthreads().values()), time.monotonic()
-        return self._count
+        return sum(self._now().values())
+
+    def beside(self) -> int:
+        """Return how many jobs one machine works on at once, at most."""
+        return max(self._now().values(), default=1)
 
     def close(self) -> None:
         """Let go of a connection that no engine has used."""
         if self._first is not None:
             self._first.shutdown()
+
+    def _now(self) -> dict[str, int]:
+        """Return the number of threads of each machine."""
+        if self._client is not None and time.monotonic() - self._counted > COUNT_S:
+            self._threads, self._counted = {}, time.monotonic()
+            for address, count in self._client.nthreads().items():
+                machine = address.rpartition(":")[0]
+                self._threads[machine] = self._threads.get(machine, 0) + count
+        return self._threads
 
     def _connected(self) -> _Hands:
         try:

@@ -30,6 +30,9 @@ class Counted(Protocol):
     def places(self) -> int:
         """Return how many."""
 
+    def beside(self) -> int:
+        """Return how many of them are on one machine, at most."""
+
 
 class Away(Exception):
     """There is no executor just now; there may be one later."""
@@ -64,6 +67,13 @@ class Crew:
             return self._make.places() if isinstance(self._make, Counted) else self._places
         except Exception:  # noqa: BLE001  any executor's own errors; the next submit meets and names it
             return self._places
+
+    def beside(self) -> int:
+        """Return how many jobs may run at once on one machine."""
+        try:
+            return max(1, self._make.beside() if isinstance(self._make, Counted) else self._places)
+        except Exception:  # noqa: BLE001  as above
+            return max(1, self._places)
 
     def submit(self, errand: Errand) -> Future[Outcome]:
         """Hand a job over. Raises `Away` when another executor is to be had later, and the executor's own errors."""

@@ -34,6 +34,7 @@ from ci_notebook.engine.perform import Desk, Performance, hold, key_of, perform
 from ci_notebook.engine.store import Store
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
+from ci_notebook.media.process import cores
 from ci_notebook.model.errors import CIError, EngineError, ServiceError
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.node import walk
@@ -53,7 +54,8 @@ SILENCE_S: Final = 60.0
 class Errand:
     """A job for another process. `held` are the objects it may read, each by where it lies below `folder`.
 
-    `linger_s` and `fails` are faults that were asked for; `keeping` and `threads` as in `Performance`.
+    `linger_s` and `fails` are faults that were asked for; `keeping` is as in
+    `Performance`. On a machine at most `beside` jobs run at once, and share its cores.
     """
 
     job: Job
@@ -64,7 +66,7 @@ class Errand:
     linger_s: float = 0.0
     fails: JobFails | None = None
     keeping: Keeping | None = None
-    threads: int | None = None
+    beside: int = 1
     version: str = __version__
 
     @property
@@ -196,7 +198,7 @@ def run_elsewhere(errand: Errand) -> Outcome:
     outcome = run(
         errand.job, FarDesk(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
         is_unwanted=_Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, keeping=errand.keeping,
-        threads=errand.threads, look_s=FAR_LOOK_S,
+        threads=max(1, cores() // errand.beside), look_s=FAR_LOOK_S,
     )  # fmt: skip
     if outcome.state != "Success":
         shutil.rmtree(attempt, ignore_errors=True)

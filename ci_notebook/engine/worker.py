@@ -211,12 +211,12 @@ class Worker:
         stop = threading.Event()
         future = self._threads.submit(
             run, job, NearDesk(self._ledger, self._store, job, self._owner.name), folder,
-            is_unwanted=stop.is_set, **self._asked(),
+            is_unwanted=stop.is_set, threads=self._share, **self._asked(),
         )  # fmt: skip
         return _Running(job, folder, stop.set, future)
 
     def _far(self, crew: Crew, job: Job, folder: Path) -> _Running:
-        errand = errand_of(job, self._store, folder, **self._asked())
+        errand = errand_of(job, self._store, folder, beside=crew.beside(), **self._asked())
         try:
             future = crew.submit(errand)
         except (BrokenExecutor, RuntimeError) as error:
@@ -228,7 +228,7 @@ class Worker:
         slow, fails = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
         return {
             "limits": self._limits, "room_bytes": self._limits.room(self._root),
-            "linger_s": slow.run_s if slow else 0.0, "fails": fails, "keeping": self._keeping, "threads": self._share,
+            "linger_s": slow.run_s if slow else 0.0, "fails": fails, "keeping": self._keeping,
         }  # fmt: skip
 
     def _is_over(self, folder: Path) -> None:
