@@ -23,8 +23,7 @@ _OURS: Final = "python -m pip install -U 'ci-notebook[local]'"
 def look_at_ffmpeg() -> Iterator[Finding]:
     """Yield findings on the FFmpeg program: which, and what of the engine's needs it cannot do."""
     try:
-        # lazy: the thin client installs without them
-        from ci_notebook.engine.pictures.encoders import AUDIO_ENCODERS, VIDEO_ENCODERS
+        from ci_notebook.engine.pictures.encoders import AUDIO_ENCODERS, VIDEO_ENCODERS  # lazy: an extra's
         from ci_notebook.media.ffmpeg import capabilities
 
         can = capabilities()
