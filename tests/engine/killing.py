@@ -127,7 +127,7 @@ def kill_and_go_on(folder: Path, kills: int, engines: int, draw: random.Random) 
     while (todo := left(folder)) or lives:
         while len(lives) < engines and todo:
             # Lives are shorter where kills are many for what is left to do, so that none is left over.
-            longest = min(1.0, max(0.08, 0.25 * todo / max(1, kills - done)))
+            longest = min(1.0, max(0.04, 0.2 * todo / max(1, kills - done)))
             lives[born(folder)] = time.monotonic() + draw.uniform(0.01, longest)
         for child, until in list(lives.items()):
             ended, status = os.waitpid(child, os.WNOHANG)
