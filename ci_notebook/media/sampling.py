@@ -37,6 +37,23 @@ def spread_pairs(path: Path, count: int) -> Iterator[tuple[Any, Any]]:
         raise no_video(path, "no picture could be decoded")
 
 
+def key_pictures(path: Path) -> Iterator[Any]:
+    """Yield the pictures that are coded by themselves, first to last; none of the others is decoded."""
+    path = Path(path)
+    with opened(path) as container:
+        if not container.streams.video:
+            raise no_video(path, "it holds no pictures")
+        stream = container.streams.video[0]
+        found = False
+        for packet in container.demux(stream):
+            if packet.is_keyframe or packet.dts is None:  # the last packet is empty, and asks for what is left
+                for picture in packet.decode():
+                    found = True
+                    yield picture
+    if not found:
+        raise no_video(path, "no picture could be decoded")
+
+
 def _by_number(container: Any, total: int, count: int) -> Iterator[tuple[Any, Any]]:
     step = max(1.0, total / count)
     wanted = step / 2  # the middle of each stretch: the first picture of a clip is often black

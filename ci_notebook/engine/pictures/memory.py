@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.engine.kept import Keeping, Kept, content_of, key_of
-from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.analysis import Analysis, Needs, analyse
 from ci_notebook.engine.pictures.hidden import Hidden
+from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.node import walk
 from ci_notebook.wire.xml import dumps
@@ -38,18 +39,32 @@ def memory_of(keeping: Keeping | None, source: Path) -> Memory | None:
     return Memory(Kept(keeping.folder, limit=keeping.limit_bytes), content_of(source), keeping.reuse)
 
 
-def look(path: Path, memory: Memory | None, folder: Path) -> Analysis:
-    """Look at a clip, or remember what was seen. `folder` is the job's own, on the disk of what is kept."""
-    if memory is None:
-        return analyse(path)
-    key = key_of("analysis", memory.content)
+def look(path: Path, setting: VideoEnhance, memory: Memory | None, folder: Path) -> Analysis:
+    """Look at a clip as closely as a setting asks, or remember what was seen.
+
+    `folder` is the job's own, on the disk of what is kept.
+    """
+    needs = needs_of(setting)
+    if memory is None or needs == "coding":
+        return analyse(path, needs=needs)
+    key = key_of("analysis", memory.content, needs)
     text = memory.kept.get_text(key)
     if text is None:
-        seen = analyse(path)
+        seen = analyse(path, needs=needs)
         memory.kept.put_text(key, json.dumps(asdict(seen)), folder)
         return seen
     facts: dict[str, Any] = json.loads(text)
     return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"])})
+
+
+def needs_of(setting: VideoEnhance) -> Needs:
+    """Return how much of a clip a setting has to know: all for a leaf at AUTO, and for one left out of its stage."""
+    colour, detail = setting.color_enhance, setting.ms_sharpen
+    values = [] if colour is None else [colour.contrast, colour.correction, colour.saturation]
+    values += [] if detail is None else [detail.sharpen_level]
+    if not all(isinstance(value, int) for value in values):
+        return "all"
+    return "coding" if colour is None else "levels"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def render(
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
         shown = video_codec(setting) is not None
-        analysis = look(source_path, memory, folder) if shown else Analysis()
+        analysis = look(source_path, setting, memory, folder) if shown else Analysis()
         if shown and flattens(setting, source):
             analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
         fetch = fetch or _no_fetch

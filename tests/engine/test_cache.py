@@ -1,0 +1,146 @@
+"""What is kept on disk: whole or not there, within its bound, made by one at a time, and nobody waits for the dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ci_notebook.engine import kept
+from ci_notebook.engine.kept import VARIABLE, Keeping, Kept, content_of, key_of
+from ci_notebook.media.ffmpeg import Cancelled
+from ci_notebook.model.errors import ParameterError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Kept:
+    return Kept(tmp_path / "kept", limit=100)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[bytes], Path]:
+    def made(data: bytes) -> Path:
+        path = tmp_path / "aside"
+        path.write_bytes(data)
+        return path
+
+    return made
+
+
+def test_an_entry_comes_back_under_a_name_that_outlives_it(store, write, tmp_path):
+    store.put("a", write(b"x" * 10))
+    link = store.get("a", tmp_path / "mine")
+    store.drop("a")
+    assert link.read_bytes() == b"x" * 10
+    assert store.get("a", tmp_path / "mine") is None
+
+
+def test_half_a_file_is_not_taken_for_a_whole_one(store, write, tmp_path):
+    store.put("a", write(b"x" * 10))
+    (tmp_path / "kept" / "a.10").write_bytes(b"x" * 9)
+    assert store.get("a", tmp_path / "mine") is None
+    assert not (tmp_path / "kept" / "a.10").exists()
+
+
+def test_what_was_not_used_for_longest_goes_first(store, write, tmp_path):
+    for number, key in enumerate("abc"):
+        store.put(key, write(b"x" * 40)) if key != "c" else None
+        if key != "c":
+            os.utime(tmp_path / "kept" / f"{key}.40", (number, number))
+    store.get("a", tmp_path / "mine")  # now b is the one that was used least lately
+    store.put("c", write(b"x" * 40))
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a.40", "c.40"]
+
+
+def test_what_is_larger_than_the_bound_is_not_kept(store, write, tmp_path):
+    store.put("a", write(b"x" * 101))
+    assert store.get("a", tmp_path / "mine") is None
+    assert not store.make_room(101)
+
+
+def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_path):
+    began, found = threading.Event(), []
+
+    def second() -> None:
+        began.wait()
+        with store.making("a"):
+            found.append(store.get("a", tmp_path / "mine"))
+
+    other = threading.Thread(target=second)
+    other.start()
+    with store.making("a"):
+        began.set()
+        time.sleep(0.2)
+        assert not found
+        store.put("a", write(b"x"))
+    other.join()
+    assert found == [tmp_path / "mine"]
+    assert not list((tmp_path / "kept").glob("*.lock"))
+
+
+def test_whoever_waits_can_be_cancelled(store):
+    cancel = threading.Event()
+    threading.Timer(0.1, cancel.set).start()
+    began = time.monotonic()
+    with store.making("a"), pytest.raises(Cancelled), store.making("a", cancel):
+        pass
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
+def test_a_killed_maker_holds_nobody_up(store, tmp_path):
+    code = (
+        "import pathlib, time; from ci_notebook.engine.kept import Kept\n"
+        f"with Kept(pathlib.Path({str(tmp_path / 'kept')!r}), limit=100).making('a'): print('in', flush=True); "
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as maker:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == b"in\n"
+        cancel = threading.Event()
+        threading.Timer(0.3, cancel.set).start()
+        with pytest.raises(Cancelled), store.making("a", cancel):
+            pass
+        maker.send_signal(signal.SIGKILL)
+    with store.making("a"):
+        pass
+
+
+def test_a_key_follows_all_facts_and_the_engine(monkeypatch):
+    first = key_of("leading", "c0ffee", 2)
+    assert first == key_of("leading", "c0ffee", 2) != key_of("leading", "c0ffee", 3)
+    monkeypatch.setattr(kept, "version", lambda: "another")
+    assert key_of("leading", "c0ffee", 2) != first
+
+
+def test_the_same_bytes_have_the_same_name(tmp_path):
+    for name, data in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(data)
+    a, b, c = (content_of(tmp_path / name) for name in "abc")
+    assert a == b != c
+
+
+def test_the_bound_comes_from_the_argument_then_the_environment(monkeypatch, tmp_path):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert Keeping.below(tmp_path).limit_bytes == 4_000_000_000
+    assert Keeping.below(tmp_path, bounded=True).limit_bytes == 0
+    monkeypatch.setenv(VARIABLE, "1000")
+    assert Keeping.below(tmp_path).limit_bytes == 1000
+    assert Keeping.below(tmp_path, 5, bounded=True).limit_bytes == 5
+
+
+def test_what_is_no_number_of_bytes_is_refused_by_name(monkeypatch, tmp_path):
+    monkeypatch.setenv(VARIABLE, "much")
+    with pytest.raises(ParameterError, match=VARIABLE):
+        Keeping.below(tmp_path)
+    with pytest.raises(ParameterError, match="kept_bytes"):
+        Keeping.below(tmp_path, -1)

@@ -1,0 +1,192 @@
+"""The dear stages are made once, kept losslessly, and taken up again without a byte of difference."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ci_notebook.engine.kept import Kept
+from ci_notebook.engine.pictures.memory import Memory
+from ci_notebook.engine.pictures.render import render
+from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, run
+from ci_notebook.model.enhance import FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.jobs import Operation
+from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+
+ROOT = Path(__file__).resolve().parents[2]
+DOUBLED = VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True))
+ENHANCED = VideoEnhance(super_resolution=SuperResolution(resolution="sdtohd", version="Enhance"))
+BOTH = dataclasses.replace(ENHANCED, frame_enhance=FrameEnhance(frame_doubling=True))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Clips of ten pictures with sound: `tiny("yuv420p", "96x54", "25")`."""
+    folder = tmp_path_factory.mktemp("tiny")
+
+    def make(kind: str = "yuv420p", size: str = "96x54", rate: str = "25") -> Path:
+        path = folder / f"{kind}-{size}-{rate.replace('/', '_')}.mkv"
+        if not path.exists():
+            inputs = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d=0.4", "-f", "lavfi", "-i", "sine=d=0.4"]
+            run([*inputs, "-pix_fmt", kind, "-c:v", "ffv1", "-c:a", "flac", path])
+        return path
+
+    return make
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    """A memory that keeps what leads, and no outputs."""
+    return Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Count how many FFmpegs were started to make something: each goes through a script that writes a line."""
+    log, script = tmp_path / "programs", tmp_path / "ffmpeg"
+    script.write_text(f'#!/bin/sh\ncase "$*" in *" -i "*) echo >> "{log}";; esac\nexec "{find_ffmpeg()}" "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script))
+
+    def count() -> int:
+        number = len(log.read_text().splitlines()) if log.exists() else 0
+        log.unlink(missing_ok=True)
+        return number
+
+    return count
+
+
+def sharpened(setting: VideoEnhance, level: int) -> Operation:
+    return Operation(video_enhance=dataclasses.replace(setting, ms_sharpen=MsSharpen(sharpen_level=level)))
+
+
+def made(operation: Operation, source: Path, folder: Path, memory: Memory | None = None, **more: object) -> bytes:
+    out = folder / f"out-{time.monotonic_ns()}"
+    return render(operation, source, out, memory=memory, **more).files[0].read_bytes()
+
+
+def entries(memory: Memory) -> list[str]:
+    """The files that are kept of what leads: all but the look at the clip, which is a few hundred bytes."""
+    folder = memory.kept._folder
+    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    return [name for name in found if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
+
+
+@pytest.mark.parametrize(
+    ("setting", "about"),
+    [
+        (BOTH, ("yuv420p", "96x54", "25")),
+        (DOUBLED, ("yuv420p", "96x54", "30000/1001")),
+        (DOUBLED, ("yuv422p", "94x54", "25")),
+        (DOUBLED, ("yuv420p", "95x53", "24")),
+        (ENHANCED, ("yuv420p10le", "96x54", "24")),
+    ],
+    ids=["both", "ntsc", "422", "odd", "deep"],
+)
+def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, tiny, memory, tmp_path):
+    source, operation = tiny(*about), sharpened(setting, 4)
+    alone = made(operation, source, tmp_path)
+    first = made(operation, source, tmp_path, memory)
+    (kept,) = entries(memory)
+    os.utime(memory.kept._folder / kept, (1, 1))
+    assert made(operation, source, tmp_path, memory) == first == alone
+    assert (memory.kept._folder / kept).stat().st_mtime > 1, "the kept copy was used"
+
+
+def test_what_is_kept_are_the_very_pictures(tiny, memory, tmp_path):
+    made(sharpened(DOUBLED, 0), tiny(), tmp_path, memory)
+    copy = memory.kept._folder / entries(memory)[0]
+    whole = tmp_path / "whole"
+    motion = "setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=1,minterpolate=fps=50,trim=end=0.4"
+    run(["-i", tiny(), "-vf", f"{motion},fps=50:start_time=0,format=yuv420p", "-f", "rawvideo", whole])
+    run(["-i", copy, "-f", "rawvideo", tmp_path / "copy"])
+    assert (tmp_path / "copy").read_bytes() == whole.read_bytes()
+
+
+def test_settings_that_begin_alike_share_and_others_do_not(tiny, memory, tmp_path, programs):
+    made(sharpened(DOUBLED, 2), tiny(), tmp_path, memory)
+    assert programs() == 2
+    made(sharpened(DOUBLED, 8), tiny(), tmp_path, memory)
+    assert programs() == 1
+    made(sharpened(BOTH, 8), tiny(), tmp_path, memory)
+    assert programs() == 2
+    other = dataclasses.replace(memory, content="another clip")
+    made(sharpened(DOUBLED, 2), tiny(), tmp_path, other)
+    assert programs() == 2
+
+
+def test_cheap_stages_are_not_kept(tiny, memory, tmp_path):
+    made(sharpened(VideoEnhance(), 5), tiny(), tmp_path, memory)
+    assert entries(memory) == []
+
+
+def test_of_two_at_once_one_makes_it(tiny, memory, tmp_path, programs):
+    jobs = [
+        threading.Thread(target=made, args=(sharpened(DOUBLED, level), tiny(), tmp_path, memory)) for level in (3, 6, 9)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert programs() == 2 + 1 + 1
+
+
+def test_a_spoilt_copy_is_made_again(tiny, memory, tmp_path):
+    first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory)
+    copy = memory.kept._folder / entries(memory)[0]
+    copy.write_bytes(b"\0" * copy.stat().st_size)
+    assert made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory) == first
+    assert not copy.exists()
+
+
+def test_progress_is_told_while_making_and_while_taking_up(tiny, memory, tmp_path, clip):
+    for _ in range(2):
+        told: list[float] = []
+        made(sharpened(DOUBLED, 4), clip, tmp_path, memory, on_progress=told.append)
+        assert told and told == sorted(told) and told[-1] > 0.5
+
+
+def test_a_cancelled_maker_leaves_nothing(clip, memory, tmp_path):
+    cancel = threading.Event()
+    with pytest.raises(Cancelled):
+        made(sharpened(BOTH, 4), clip, tmp_path, memory, cancel=cancel, on_progress=lambda _: cancel.set())
+    assert entries(memory) == []
+
+
+def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory, tmp_path):
+    source = make_clip(seconds=2)
+    code = (
+        "from tests.engine.test_cache_leading import *\n"
+        f"memory = Memory(Kept(Path({str(memory.kept._folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
+        f"render(sharpened(DOUBLED, 4), Path({str(source)!r}), Path({str(tmp_path / 'dying')!r}), memory=memory)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as maker:
+        until = time.monotonic() + 30
+        while not any(path.stat().st_size for path in (tmp_path / "dying").rglob("copy.nut")):
+            assert maker.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+        maker.kill()
+    assert all(name.endswith(".lock") for name in entries(memory))
+    made(sharpened(DOUBLED, 4), source, tmp_path, memory)
+    assert [name for name in entries(memory) if not name.endswith(".lock")]
+    shutil.rmtree(tmp_path / "dying")
+
+
+@pytest.mark.parametrize("codec", ["H.264", "H.265", "VP8", "VP9", "AV1"])
+def test_the_share_of_the_cores_changes_no_byte(codec, clip, tmp_path):
+    transcode = Transcode(
+        container=Container(format="WebM" if codec == "VP8" else "mp4"), video=Video(codec=codec),
+        audio=Audio(remove=True),
+    )  # fmt: skip
+    setting = dataclasses.replace(sharpened(VideoEnhance(transcode=transcode), 6))
+    assert made(setting, clip, tmp_path, threads=1) == made(setting, clip, tmp_path, threads=3)
