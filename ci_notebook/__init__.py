@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from ci_notebook.widgets.compare import CompareView
     from ci_notebook.widgets.monitor import Monitor
     from ci_notebook.widgets.panel import EnhancePanel
+    from ci_notebook.widgets.sweep import SweepPanel
 
 __version__ = "0.1.0"
 
@@ -130,6 +131,7 @@ _HOME = {
     "widgets.compare": ("CompareView",),
     "widgets.monitor": ("Monitor",),
     "widgets.panel": ("EnhancePanel",),
+    "widgets.sweep": ("SweepPanel",),
 }
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -167,6 +169,7 @@ __all__ = [
     "ServiceError",
     "SuperResolution",
     "Sweep",
+    "SweepPanel",
     "Text",
     "TimeInterval",
     "TransConfig",

@@ -116,11 +116,15 @@ class JobDesk:
 
     def result_html(self, job: JobsDetail) -> str:
         """Return what was asked and what came of it, as plain HTML."""
-        return self._result_html(Job(self._client, job))
+        return self._result_html(self.handle(job))
+
+    def handle(self, job: JobsDetail) -> Job:
+        """Return a job to be held on to."""
+        return Job(self._client, job)
 
     def fetch(self, job: JobsDetail) -> Path:
         """Return a local copy of what a job made, downloaded once. Raises `NotFound` when it made nothing."""
-        made = Job(self._client, job)
+        made = self.handle(job)
         path = self._cache / "results" / f"{job.job_id}{Path(made.output_key).suffix}"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

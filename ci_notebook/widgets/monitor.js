@@ -81,7 +81,7 @@ function makeDetail(name, facts, { act, isBusy, close }) {
       const isOver = OVER.includes(job.state);
       doing.replaceChildren(...(asking === job.id ? asks(job) : [
         ...(job.state === "Success" ? [button("open", "Open the result", job, true)] : []),
-        ...(job.state === "Success" && facts.compares ? [button("compare", "Compare", job)] : []),
+        ...(job.state === "Success" ? [button("compare", "Compare with the source", job)] : []),
         ...(WAITS.includes(job.state) ? [button("cancel", "Cancel the job", job, true)] : []),
         ...(isOver ? [button("retry", facts.costs ? "Send again …" : "Send again", job, job.state !== "Success")] : []),
       ]));
@@ -91,11 +91,11 @@ function makeDetail(name, facts, { act, isBusy, close }) {
   return api;
 }
 
-function makeMarks({ act, clear, compares }) {
+function makeMarks({ act, clear }) {
   const text = el("span", { role: "status" });
   const button = (what, words) => el("button", { type: "button", class: "ci-plain", text: words, onclick: (event) => event.detail < 2 && act(what) });
   const cancel = button("cancel", "Cancel"), open = button("compare", "Compare");
-  const node = el("div", { class: "ci-jmarks", hidden: true }, text, compares && open, cancel, el("button", { type: "button", class: "ci-quiet", text: "Unmark", onclick: clear }));
+  const node = el("div", { class: "ci-jmarks", hidden: true }, text, open, cancel, el("button", { type: "button", class: "ci-quiet", text: "Unmark", onclick: clear }));
   return {
     node,
     show(jobs) {
@@ -152,7 +152,7 @@ function render({ model, el: root }) {
   });
   const detail = makeDetail(name, facts, { act: begin, isBusy, close: () => { choose(null); grid.focus(); } });
   const marks = makeMarks({
-    compares: facts.compares, clear: () => { marked.clear(); draw(); },
+    clear: () => { marked.clear(); draw(); },
     act: (what) => act(what, markedJobs().filter((job) => what !== "cancel" || WAITS.includes(job.state))),
   });
   const told = el("span", { class: "ci-clip ci-jtold", role: "status", "aria-live": "polite" });
@@ -181,7 +181,7 @@ function render({ model, el: root }) {
     } else if (message.do === "answer") {
       const isOurs = pending.delete(message.press);
       if (isOurs || message.error) say(message.error);
-      if (isOurs) told.textContent = message.error ? "" : { open: "The result is below", cancel: "Cancelled", retry: "Sent again", compare: "" }[message.what];
+      if (isOurs) told.textContent = message.error ? "" : { open: "The result is below", cancel: "Cancelled", retry: "Sent again", compare: "Compared below" }[message.what];
       if (isOurs && !message.error) detail.done();
       if (isOurs && message.made?.length) active = message.made[0];
       draw();

@@ -19,10 +19,12 @@ import anywidget
 import traitlets
 from IPython.display import HTML, display
 
-from ci_notebook.model.errors import CIError
 from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.widgets.compare import CompareView
+from ci_notebook.widgets.compare_sides import Opens
 from ci_notebook.widgets.monitor_board import Board, Desk
 from ci_notebook.widgets.monitor_rows import counts, static_html
+from ci_notebook.widgets.saying import said
 from ci_notebook.widgets.trace import Trace
 
 _HERE = Path(__file__).parent
@@ -31,10 +33,10 @@ _SEEN_S: Final = 40.0
 _FIRST: Final = 100
 _STATIC_EVERY_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 10.0
-Compare = Callable[[list[JobsDetail]], Any]
+Compare = Callable[[list[JobsDetail]], object]
 
 
-class Lab(Protocol):
+class Lab(Opens, Protocol):
     """What the monitor needs of a lab."""
 
     @property
@@ -47,9 +49,9 @@ class Monitor(anywidget.AnyWidget):
 
     Jobs are cancelled, sent again, and their results opened, here. Shows at most `most` jobs, the
     newest, of those accepted after `since` (timezone-aware). It knows nothing that the service does
-    not: the same cell run by a new kernel shows the same jobs. `compare` is given a list of jobs to be
-    compared and returns the widget that shows them. `opened` maps the id of each job whose result was
-    opened to the local copy of it.
+    not: the same cell run by a new kernel shows the same jobs. `opened` maps the id of each job whose
+    result was opened to the local copy of it; `compared` is the last `CompareView` that was asked for.
+    With `compare` that is called instead, with the jobs, and shows them where it likes.
 
     >>> import ci_notebook as ci
     >>> monitor = ci.Monitor(ci.connect()).refresh()
@@ -67,21 +69,24 @@ class Monitor(anywidget.AnyWidget):
     def __init__(
         self, lab: Lab, *, since: dt.datetime | None = None, most: int = 1000, compare: Compare | None = None
     ) -> None:
-        self._desk, self._compare = lab.job_desk, compare
+        # First what `close` needs: a widget is closed even when it was never built.
+        self._is_closed, self._wake = False, threading.Event()
+        self._lab, self._desk, self._compare = lab, lab.job_desk, compare
         self._board = Board(self._desk, self._tell, since=since, most=most)
-        self._wake, self._moved = threading.Event(), time.monotonic()
+        self._moved = time.monotonic()
         self._viewers: dict[str, float] = {}
         self._presses: set[str] = set()
         self._busy: set[str] = set()
         self._thread: threading.Thread | None = None
         self._hands: list[threading.Thread] = []
-        self._is_closed = self._is_shown = False
+        self._is_shown = False
         self._static, self._static_at = "", 0.0
         self._places = {name: uuid.uuid4().hex for name in ("table", "compared")}
         self.trace = Trace(nothing="")
         self.opened: dict[str, Path] = {}
-        can = {"costs": self._desk.costs_money, "compares": compare is not None}
-        super().__init__(facts={"currency": self._desk.currency, **can}, status={"live": False, "error": ""})
+        self.compared: CompareView | None = None
+        facts = {"currency": self._desk.currency, "costs": self._desk.costs_money}
+        super().__init__(facts=facts, status={"live": False, "error": ""})
         self.on_msg(self._take)
 
     @property
@@ -116,6 +121,22 @@ class Monitor(anywidget.AnyWidget):
         if job.output_keys:
             self.opened[job_id] = self._desk.fetch(job)
         return self.opened.get(job_id)
+
+    def compare(self, *job_ids: str) -> None:
+        """Compare what jobs made, one with its source or two to four with each other, below the table."""
+        jobs = [self._board[one] for one in job_ids]
+        if self._compare is not None:
+            self._compare(jobs)
+            return
+        source = [jobs[0].input.object] if len(jobs) == 1 and jobs[0].input else []
+        view = CompareView(self._lab, [*source, *map(self._desk.handle, jobs)])
+        if self.compared is not None:
+            self.compared.close()
+        self.compared = view
+        bundle = view._repr_mimebundle_() if self._is_shown else None
+        if bundle is not None:
+            place = self._places["compared"]
+            display(bundle[0], raw=True, display_id=place, update=True)  # type: ignore[no-untyped-call]
 
     def wait(self, timeout_s: float = 60.0) -> bool:
         """Wait until what was pressed here is done; return False if that took too long."""
@@ -195,21 +216,12 @@ class Monitor(anywidget.AnyWidget):
             elif what == "open":
                 self.open_result(ids[0])
             else:
-                self._show_compared(ids)
+                self.compare(*ids)
         except Exception as error:  # noqa: BLE001  the top of a worker: whatever went wrong is shown, not lost
             answer["error"] = said(error)
         finally:
             self._busy -= {f"{what} {one}" for one in ids}
         self._tell(answer)
-
-    def _show_compared(self, ids: list[str]) -> None:
-        """Put what compares the jobs into the place that the cell's output keeps for it."""
-        if self._compare is None:
-            return
-        view = self._compare([self._board[one] for one in ids])
-        bundle = view._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        display(data, raw=True, display_id=self._places["compared"], update=True)  # type: ignore[no-untyped-call]
 
     def _tell(self, message: dict[str, Any]) -> None:
         if message["do"] == "rows":
@@ -276,8 +288,3 @@ class Monitor(anywidget.AnyWidget):
         if html != self._static:
             self._static, self._static_at = html, now
             display(HTML(html), display_id=self._places["table"], update=True)  # type: ignore[no-untyped-call]
-
-
-def said(error: Exception) -> str:
-    """Return an error as a sentence; one that is not ours with its kind, since its text may be no sentence."""
-    return str(error) if isinstance(error, CIError) else f"{type(error).__name__}: {error}"

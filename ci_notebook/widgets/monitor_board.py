@@ -49,6 +49,9 @@ class Desk(Protocol):
     def result_html(self, job: JobsDetail) -> str:
         """Return what came of a job."""
 
+    def handle(self, job: JobsDetail) -> Any:
+        """Return a job as what opens videos takes it."""
+
     def fetch(self, job: JobsDetail) -> Path:
         """Return a local copy of what a job made."""
 

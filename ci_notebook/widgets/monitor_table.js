@@ -109,7 +109,7 @@ function makeJobRow(name, act, mark) {
     sign: el("span", { class: "ci-jsign", "aria-hidden": "true" }), state: el("span"),
     bar: el("progress", { max: "100" }), why: el("span", { class: "ci-jsub ci-jwhy" }),
     time: el("span"), made: el("span", { class: "ci-jsub" }), cost: el("span", { class: "ci-jcost" }),
-    button: el("button", { type: "button", class: "ci-quiet ci-jbutton", tabindex: "-1", onclick: (event) => event.detail < 2 && act(parts.button.dataset.do, job) }),
+    button: el("button", { type: "button", class: "ci-plain", tabindex: "-1", onclick: (event) => event.detail < 2 && act(parts.button.dataset.do, job) }),
   };
   const cell = (kind, ...inside) => el("div", { role: "gridcell", class: `ci-j-${kind}` }, ...inside);
   const node = el(

@@ -131,6 +131,17 @@ def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     assert path.stat().st_mtime_ns == before
 
 
+def test_jobs_are_compared_with_their_source_or_with_each_other(lab, clip_of, monitor):
+    jobs = [lab.submit(clip_of, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))).wait() for level in (2, 8)]
+    monitor.refresh()
+    press(monitor, "compare", jobs[0].id)
+    first = monitor.compared
+    assert len(first.sides) == 2 and monitor.told[-1]["error"] == ""
+    press(monitor, "compare", *(job.id for job in jobs), name="second")
+    assert monitor.compared is not first and len(monitor.compared.sides) == 2
+    monitor.compared.close()
+
+
 def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, monitor):
     fill(lab, clip_of, 1, state="Failed")
     monitor.refresh()
