@@ -29,7 +29,7 @@ _MODES: Final = ("wipe", "side", "flicker", "difference")
 _KINDS: Final = ("open", "look", "loupe", "detail", "trace", "keep", "ahead")
 _PAIR: Final = re.compile(r"(\d+)(?:-(\d+))?")  # a side, or the difference of two
 _WIDEST: Final = 4096
-_KEPT_WIDE: Final = {2: 480, 3: 370, 4: 480}  # px: two or three to a line
+_KEPT_WIDE: Final = {2: 480, 3: 350, 4: 480}  # px: two or three to a line
 _QUALITY: Final = 90
 _MAIN: Final = "vmaf_neg"
 
@@ -47,7 +47,11 @@ class CompareView(anywidget.AnyWidget):
 
     _esm = "".join(
         (_HERE / f"{name}.js").read_text("utf-8")
-        for name in ("wipe", "compare_parts", "compare_scopes", "compare_loop", "compare_stage", "compare")
+        for name in (
+            "wipe",
+            *(f"compare_{part}" for part in ("parts", "scopes", "loop", "stage", "look", "bars")),
+            "compare",
+        )
     )
     _css = (_HERE / "wipe.css").read_text("utf-8") + (_HERE / "compare.css").read_text("utf-8")
 

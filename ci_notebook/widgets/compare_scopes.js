@@ -1,6 +1,5 @@
 // What numbers say beside the pictures: histogram, waveform, the loupe's pixels, and the score over time.
 
-const CV_COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]; // told apart by the colour-blind, too
 const CV_DASHES = ["", "7 3", "2 3", "9 3 2 3"];
 const CV_WIDE = 256, CV_HIGH = 144, CV_LEVELS = 128;
 
@@ -36,18 +35,17 @@ function cvScope(name) {
 }
 
 function cvHistogram(to, counts) {
-  const most = Math.max(...counts.flatMap((one) => [...one.subarray(2, 254)]), 1);
+  // By the square root, so that one flat surface does not hide the rest.
+  const most = Math.max(...counts.flatMap((one) => [...one]), 1);
+  const high = (count) => Math.sqrt(count / most) * (CV_LEVELS - 4);
   to.fillStyle = "#16181b";
   to.fillRect(0, 0, 256, CV_LEVELS);
   to.fillStyle = "#7d848c";
-  for (let at = 0; at < 256; at++) {
-    const high = Math.min(CV_LEVELS, (counts[3][at] / most) * (CV_LEVELS - 6));
-    to.fillRect(at, CV_LEVELS - high, 1, high);
-  }
+  for (let at = 0; at < 256; at++) to.fillRect(at, CV_LEVELS - high(counts[3][at]), 1, CV_LEVELS);
   ["#ff6b6b", "#6bd968", "#74a9ff"].forEach((color, one) => {
     to.strokeStyle = color;
     to.beginPath();
-    for (let at = 0; at < 256; at++) to.lineTo(at + 0.5, CV_LEVELS - Math.min(CV_LEVELS, (counts[one][at] / most) * (CV_LEVELS - 6)));
+    for (let at = 0; at < 256; at++) to.lineTo(at + 0.5, CV_LEVELS - high(counts[one][at]));
     to.stroke();
   });
 }
@@ -121,11 +119,11 @@ function cvTrace(jump) {
       svg.setAttribute("viewBox", `0 0 ${count} 100`);
       svg.replaceChildren(band, ...lines.map((line) => make("polyline", {
         points: line.values.map((value, at) => `${line.first + at * line.step + 0.5},${y(value)}`).join(" "),
-        stroke: CV_COLORS[line.place], "stroke-dasharray": CV_DASHES[line.place], "vector-effect": "non-scaling-stroke",
+        style: `stroke:var(--cv-${line.place + 1})`, "stroke-dasharray": CV_DASHES[line.place], "vector-effect": "non-scaling-stroke",
       })), cursor);
       legend.replaceChildren(...lines.map((line) => {
         const sample = make("svg", { width: 26, height: 8, "aria-hidden": "true" });
-        sample.append(make("line", { x1: 0, x2: 26, y1: 4, y2: 4, stroke: CV_COLORS[line.place], "stroke-dasharray": CV_DASHES[line.place] }));
+        sample.append(make("line", { x1: 0, x2: 26, y1: 4, y2: 4, style: `stroke:var(--cv-${line.place + 1})`, "stroke-dasharray": CV_DASHES[line.place] }));
         return cvNode("span", {}, sample, document.createTextNode(names[line.place]));
       }));
       bad = lines.flatMap((line) => line.worst.map((one) => ({ ...one, place: line.place })))
@@ -133,7 +131,7 @@ function cvTrace(jump) {
       worst.replaceChildren(...bad.map((one) => cvNode("li", {}, cvNode("button", {
         type: "button", class: "cv-worst-one", onclick: () => jump(one.at),
         "aria-label": `Picture ${one.at}: ${unit} ${one.value.toPrecision(4)}, ${names[one.place]}`, title: names[one.place],
-      }, cvNode("i", { style: `background:${CV_COLORS[one.place]}` }), cvNode("b", { text: String(one.at) }),
+      }, cvNode("i", { style: `background:var(--cv-${one.place + 1})` }), cvNode("b", { text: String(one.at) }),
       cvNode("span", { text: one.value.toPrecision(4) })))));
       this.show(now);
     },
