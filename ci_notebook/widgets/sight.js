@@ -148,7 +148,7 @@ function makeMarks(pane, view, values, size, say) {
       if (isDone) box.from = null;
     };
     box.node = el("button", {
-      type: "button", class: "ci-mark", text: String(mark),
+      type: "button", class: "ci-mark",
       onpointerdown: (event) => {
         event.stopPropagation(); // else the divider would come
         box.node.setPointerCapture(event.pointerId);
@@ -177,6 +177,7 @@ function makeMarks(pane, view, values, size, say) {
     show(places) {
       while (boxes.length < places.length) boxes.push(make(boxes.length + 1));
       boxes.forEach((box, at) => {
+        if (!places[at]) box.node.blur(); // what is hidden under the focus does not tell
         box.node.hidden = !places[at];
         if (!places[at] || box.from) return; // under the hand it lies where the hand is
         box.place = [...places[at]];

@@ -33,6 +33,15 @@ PIXEL = """([layer, x, y]) => {
     const at = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
     return [...canvas.getContext('2d').getImageData(...at, 1, 1).data].slice(0, 3);
 }"""
+# Whether there is yellow within a few pixels of a place in the picture after.
+YELLOWS = """([x, y, wanted]) => {
+    const canvas = document.querySelectorAll('.ci-sight .wp-layer')[1].querySelector('canvas');
+    const [wide, high] = [canvas.width, canvas.height];
+    const { data } = canvas.getContext('2d').getImageData(x * wide - 20, y * high - 12, 40, 24);
+    let yellow = false;
+    for (let at = 0; at < data.length; at += 4) yellow ||= data[at] - data[at + 2] > 120;
+    return yellow === wanted;
+}"""
 BEFORE, AFTER = 0, 1
 
 
@@ -113,8 +122,12 @@ def test_a_mark_is_dragged_on_the_picture(sight):
     page.mouse.up()
     moved = page.get_by_role("button", name=re.compile("Dx 140 px, Dy 70 px"))
     moved.wait_for()
-    # Seen in the picture, too: its yellow is where the box is now.
-    wait_for_pixel(desk, AFTER, "true")
+    assert not page.locator(".ci-sight .wp-layer").first.is_visible(), "it is moved on the picture that has it"
+    # Seen there, too: its yellow is where the box is now, not where it was.
+    now, pane = moved.bounding_box(), page.locator(".ci-sight .wp-pane").bounding_box()
+    sides = [((now[one] + now[side] / 2 - pane[one]) / pane[side]) for one, side in (("x", "width"), ("y", "height"))]
+    page.wait_for_function(YELLOWS, arg=[sides[0], sides[1], True])
+    page.wait_for_function(YELLOWS, arg=[0.8, 0.85, False])
     page.wait_for_function("() => document.querySelector('.ci-xml pre').textContent.includes('<Dx>140</Dx>')")
     moved.focus()
     for key in ("ArrowRight", "ArrowDown", "Shift+ArrowUp"):
