@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from ci_notebook.widgets.monitor import Monitor
     from ci_notebook.widgets.panel import EnhancePanel
     from ci_notebook.widgets.sweep import SweepPanel
+    from ci_notebook.widgets.vote import VoteView
 
 __version__ = "0.1.0"
 
@@ -132,6 +133,7 @@ _HOME = {
     "widgets.monitor": ("Monitor",),
     "widgets.panel": ("EnhancePanel",),
     "widgets.sweep": ("SweepPanel",),
+    "widgets.vote": ("VoteView",),
 }
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -177,6 +179,7 @@ __all__ = [
     "Unknown",
     "Video",
     "VideoEnhance",
+    "VoteView",
     "WaitTimedOut",
     "Watermark",
     "all_verdicts",

@@ -22,6 +22,7 @@ from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
+from ci_notebook.experiment.vote import Vote
 from ci_notebook.facts import Facts
 from ci_notebook.fetching import frames_of
 from ci_notebook.jobdesk import JobDesk
@@ -38,6 +39,7 @@ from ci_notebook.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, 
 from ci_notebook.sights import Sights
 from ci_notebook.sweepdesk import SweepDesk
 from ci_notebook.trying import planned, searched, told
+from ci_notebook.voting import Booth
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.wire.notices import read_notice
 from ci_notebook.wire.xml import dumps
@@ -233,6 +235,14 @@ class Lab:
             rate_per_s=None if self.engine else CALLS_A_SECOND,
             shown=lambda runs: self._shown(runs, {clip.name: clip.path for clip in listed if clip.path}),
         )  # fmt: skip
+
+    def booth(self, runs: Iterable[Run], **how: Any) -> Booth:
+        """Return a place to vote on runs, for a `VoteView`; `how` is that of `experiment.ballot.Ballot`."""
+        return Booth(runs, self.journal, self.frames, **how)
+
+    def votes(self) -> list[Vote]:
+        """Return every blind vote of this lab's journal, for `ranking`."""
+        return self.journal.votes()
 
     def runs(self) -> Runs:
         """Return every run of this lab's journal, from earlier sessions and other kernels too."""

@@ -72,7 +72,8 @@ def page(one: Ranking) -> str:
             for _, row in one.consistency.iterrows()
         ],
     )  # fmt: skip
-    head = f"<p style='margin:0 0 6px'><b>{escape(one.sentence)}</b></p>"
+    first, _, rest = one.sentence.partition(". ")
+    head = f"<p style='margin:0 0 6px'><b>{escape(first)}.</b> {escape(rest)}</p>"
     return f"<div style='max-width:60em;margin:8px 0'>{head}{figure}{settings}{scores}{voters}</div>"
 
 

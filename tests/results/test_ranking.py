@@ -79,7 +79,7 @@ def test_few_votes_tell_little():
 
 
 def test_intervals_hold_what_they_say():
-    """Of 20 ballots of 60 votes the intervals of all three settings; of 300 ballots 94 % hold the truth."""
+    """Of 20 ballots of 60 votes, all three settings. Of 150 each of 15, 30 and 60 votes, 93 to 94 % held the truth."""
     truth = dict(zip(["SharpenLevel 0", "SharpenLevel 3", "SharpenLevel 6"], 100 * chosen(TRUE), strict=True))
     held = []
     for seed in range(20):
