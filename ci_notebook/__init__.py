@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ci_notebook.client.objects import Clip
     from ci_notebook.connecting import connect
     from ci_notebook.doctoring.doctor import doctor
+    from ci_notebook.engine.cluster import DaskCluster
     from ci_notebook.exercises import check
     from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random, templates
     from ci_notebook.lab import Lab
@@ -92,6 +93,7 @@ _HOME = {
     "experiment.sweep": ("Sweep", "explicit", "grid", "one_at_a_time", "pairs", "random", "templates"),
     "lab": ("Lab",),
     "media.samples": ("sample", "samples"),
+    "engine.cluster": ("DaskCluster",),
     "model.enhance": ("ColorEnhance", "FrameEnhance", "MsSharpen", "SDRtoHDR", "SuperResolution", "VideoEnhance"),
     "model.errors": ("BudgetExceeded", "CIError", "EngineError", "ParameterError", "ServiceError"),
     "model.jobs": ("CallBackMqConfig", "JobFailed", "JobsDetail", "WaitTimedOut"),
@@ -152,6 +154,7 @@ __all__ = [
     "Container",
     "Credentials",
     "DashEncrypt",
+    "DaskCluster",
     "DigitalWatermark",
     "EffectConfig",
     "EngineError",

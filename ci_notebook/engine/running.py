@@ -197,7 +197,7 @@ def run_elsewhere(errand: Errand) -> Outcome:
     attempt = Path(tempfile.mkdtemp(prefix="try-", dir=errand.folder))
     outcome = run(
         errand.job, FarDesk(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
-        is_unwanted=_Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, keeping=errand.keeping,
+        is_unwanted=Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, keeping=errand.keeping,
         threads=max(1, cores() // errand.beside), look_s=FAR_LOOK_S,
     )  # fmt: skip
     if outcome.state != "Success":
@@ -205,7 +205,7 @@ def run_elsewhere(errand: Errand) -> Outcome:
     return outcome
 
 
-class _Unwanted:
+class Unwanted:
     """Says whether an errand is no longer wanted: it was stopped, its folder went, or its owner fell silent."""
 
     def __init__(self, errand: Errand) -> None:
@@ -213,6 +213,7 @@ class _Unwanted:
         self._heard, self._at = "", time.monotonic()
 
     def __call__(self) -> bool:
+        """Look."""
         if self._errand.stop.exists() or not self._errand.folder.exists():
             return True
         try:

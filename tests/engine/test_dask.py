@@ -17,6 +17,10 @@ from ci_notebook.client.transport import WSGITransport
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.cluster import DaskCluster
 from ci_notebook.engine.faults import SlowJobs
+from ci_notebook.engine.ledger import Job
+from ci_notebook.engine.limits import Limits
+from ci_notebook.engine.owners import Owner
+from ci_notebook.engine.running import Errand, Unwanted
 from ci_notebook.model.errors import EngineError, ParameterError
 from tests.engine.test_serve import Server
 from tests.fixtures_crews import pool
@@ -92,6 +96,10 @@ def test_an_engine_that_is_killed_leaves_no_work_behind_and_the_next_ends_its_jo
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from ci_notebook.engine.cluster import DaskCluster
 from ci_notebook.engine.faults import SlowJobs
+from ci_notebook.engine.ledger import Job
+from ci_notebook.engine.limits import Limits
+from ci_notebook.engine.owners import Owner
+from ci_notebook.engine.running import Errand, Unwanted
 from tests.fixtures_engine import *
 engine = Engine({str(tmp_path / "root")!r}, bucket=BUCKET, region=REGION, keys=KEYS,
     executor=DaskCluster({cluster.scheduler_address!r}))
@@ -181,3 +189,25 @@ def test_connect_takes_an_executor_and_limits_and_refuses_them_with_a_bucket(clu
         ci.connect("mybucket-1250000000", region="ap-chongqing", time_limit_s=3)
     with pytest.raises(ParameterError, match="time_limit_s"):
         ci.connect(home=tmp_path, time_limit_s=0)
+
+
+def test_a_worker_stops_when_its_engine_falls_silent_or_the_folder_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr("ci_notebook.engine.running.SILENCE_S", 0.2)
+    owner = Owner(tmp_path, "owner")
+    job = Job(
+        job_id="j1", bucket=BUCKET, queue_id="p1", tag="VideoEnhance", input_object="a", created=1.0,
+        request=b"<Request/>", work=b"<Operation/>",
+    )  # fmt: skip
+    folder = owner.folder / "j1"
+    folder.mkdir()
+    is_unwanted = Unwanted(Errand(job=job, folder=folder, held={}, limits=Limits()))
+    for _ in range(4):
+        owner.beat()
+        assert not is_unwanted()
+        time.sleep(0.1)
+    time.sleep(0.15)
+    assert is_unwanted()
+    owner.beat()
+    assert not is_unwanted()
+    owner.close()
+    assert is_unwanted()
