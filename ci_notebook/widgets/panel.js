@@ -88,7 +88,13 @@ function render({ model, el: root }) {
     view.act("submit", { press });
   });
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
-  const stale = el("p", { class: "ci-stale", role: "status" });
+  const lead = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show what is refused", onclick: () => {
+    const row = Object.keys(model.get("problems")).map(placed).find(Boolean);
+    for (let fold = row; fold; fold = fold.parentElement.closest("details")) if (fold.tagName === "DETAILS") fold.open = true;
+    row?.scrollIntoView({ block: "center" });
+    row?.querySelector("input, select, button")?.focus({ preventScroll: true });
+  } });
+  const why = el("span", { role: "status" }), stale = el("div", { class: "ci-stale" }, why, lead);
   const told = el("div", { class: "ci-told" }, el("span", { role: "status" }), el("span", { class: "ci-error", role: "alert" }));
   const start = makeStart(model, view, () => shut(0));
   const paste = makePaste(view), changes = makeChanges(model, view), price = makePrice(model), copies = makeCopies(model, view);
@@ -110,6 +116,7 @@ function render({ model, el: root }) {
     draw();
     if (was && (!panel.contains(focused) || focused.disabled || !focused.checkVisibility())) panel.focus({ preventScroll: true });
   };
+  const placed = (path) => panel.querySelector(`[data-path="${CSS.escape(path)}"]`);
   const show = () => keepFocus(() => {
     const state = { values, on, problems: model.get("problems"), advice: model.get("advice"), remedies: model.get("remedies") };
     stages.forEach((stage) => stage.show(state));
@@ -120,10 +127,11 @@ function render({ model, el: root }) {
     undo.disabled = !can.undo;
     redo.disabled = !can.redo;
     setText(drawers.buttons[2], count ? `Changes (${count})` : "Changes");
-    const placed = (path) => panel.querySelector(`[data-path="${CSS.escape(path)}"]`);
     const paths = Object.keys(state.problems);
     setText(elsewhere, paths.filter((path) => !placed(path)).map((path) => state.problems[path]).join("\n"));
-    setText(stale, paths.length ? "Python and XML show the last setting that was complete." : "");
+    stale.hidden = !paths.length;
+    lead.hidden = !paths.some(placed);
+    setText(why, paths.length ? `${paths.length} refused or missing; Python and XML show what was whole last.` : "");
   });
   // One message of Python changes many traits; it is drawn once.
   let isDue = false;

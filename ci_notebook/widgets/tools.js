@@ -67,12 +67,15 @@ function makeChanges(model, view) {
   const none = el("p", { class: "ci-help", text: "All is as at the start." });
   const all = el("button", { type: "button", class: "ci-tool", text: "Reset all", onclick: () => view.act("reset") });
   const rows = el("tbody");
+  let shown = null; // a hand on a slider changes nothing here until Python has judged
   const table = el("table", { class: "ci-changes" }, el("thead", {}, el("tr", {},
     ...["Leaf", "At the start", "Now"].map((text) => el("th", { scope: "col", text })), el("td"))), rows);
   return {
     node: el("div", {}, none, table, el("div", { class: "ci-line" }, all)),
     show() {
       const changes = model.get("changes");
+      if (changes === shown) return;
+      shown = changes;
       none.hidden = changes.length > 0;
       table.hidden = all.hidden = !changes.length;
       rows.replaceChildren(...changes.map(({ path, before, now }) => el("tr", {},

@@ -26,6 +26,7 @@ NAMELESS = """() => [...document.querySelectorAll('.ci-panel :is(input, select, 
         || [...(one.labels ?? [])].some(label => label.textContent.trim() && label.checkVisibility())
         || document.getElementById(one.getAttribute('aria-labelledby'))?.textContent.trim()))
     .map(one => one.outerHTML)"""
+TOO_WIDE = "() => { const p = document.querySelector('.ci-panel'); return p.scrollWidth - p.clientWidth; }"
 PANEL = "panel = ci.EnhancePanel(lab, clip)\npanel"
 
 
@@ -115,6 +116,8 @@ def test_a_value_that_is_not_taken_is_marked_at_its_control(panel):
     assert box.input_value() == "11", "nothing is clamped"
     assert "<SharpenLevel>5</SharpenLevel>" in page.locator(".ci-xml pre").inner_text()
     panel.shot("panel-2-refused")
+    page.get_by_role("button", name="Show what is refused").click()
+    assert box.evaluate("one => one.closest('.ci-row').contains(document.activeElement)")
     page.get_by_role("button", name="Submit").click()
     page.locator(".ci-foot").get_by_role("alert").filter(has_text="Nothing was sent").wait_for()
     page.get_by_role("button", name="Submit", disabled=False).click()  # the same answer twice is still an answer
@@ -125,17 +128,6 @@ def test_a_value_that_is_not_taken_is_marked_at_its_control(panel):
     assert box.get_attribute("aria-invalid") is None
 
 
-def test_every_control_has_a_name_and_every_name_is_seen(panel):
-    page = panel.page
-    page.evaluate(ALL_ON)
-    assert page.get_by_role("switch", checked=False).count() == 0
-    assert page.evaluate(NAMELESS) == []
-    page.set_viewport_size({"width": 1280, "height": 2600})
-    panel.shot("panel-3-all-on")
-    panel.theme("JupyterLab Dark")
-    panel.shot("panel-4-all-on-dark")
-
-
 def serious(page, selector=".ci-panel"):
     """Return what axe finds of serious or critical impact below a selector."""
     found = axe.Axe().run(page, context=selector).response["violations"]
@@ -143,6 +135,25 @@ def serious(page, selector=".ci-panel"):
         f"{one['id']}: {node['html'][:120]}"
         for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
     ]  # fmt: skip
+
+
+def test_every_control_has_a_name_that_is_seen_and_axe_finds_nothing_serious_in_light_and_dark(panel):
+    page = panel.page
+    assert serious(page) == []
+    page.evaluate(ALL_ON)
+    assert page.get_by_role("switch", checked=False).count() == 0
+    assert page.evaluate(NAMELESS) == []
+    tool(page, "Start from").click()
+    page.set_viewport_size({"width": 1280, "height": 2600})
+    assert serious(page) == []
+    panel.shot("panel-3-all-on")
+    panel.theme("JupyterLab Dark")
+    assert serious(page) == []
+    panel.shot("panel-4-all-on-dark")
+    tool(page, "Start from").click()
+    page.set_viewport_size({"width": 480, "height": 3200})
+    assert page.evaluate(TOO_WIDE) <= 0
+    panel.shot("panel-13-narrow-dark")
 
 
 def tool(page, name):
@@ -238,19 +249,6 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     assert len(cells) == 3 and cells[2].startswith("lab.submit(")
 
 
-def test_axe_finds_nothing_serious_with_all_on_in_light_and_dark(panel):
-    page = panel.page
-    assert serious(page) == []
-    tool(page, "Start from").click()
-    page.evaluate(ALL_ON)
-    page.set_viewport_size({"width": 1280, "height": 2600})
-    assert serious(page) == []
-    page.set_viewport_size({"width": 480, "height": 4200})
-    panel.theme("JupyterLab Dark")
-    assert serious(page) == []
-    panel.shot("panel-13-narrow-dark")
-
-
 def test_double_click_makes_one_job_and_its_result_stays_without_a_kernel(panel):
     page = panel.page
     stage(page, "MsSharpen").click()
@@ -304,9 +302,6 @@ def test_a_panel_with_a_key_comes_back_after_a_restart(desk):
 def test_a_narrow_page_puts_everything_below_each_other(panel):
     page = panel.page
     stage(page, "ColorEnhance").click()
-    page.set_viewport_size({"width": 560, "height": 1000})
-    wide = page.evaluate(
-        "() => { const p = document.querySelector('.ci-panel'); return p.scrollWidth - p.clientWidth; }"
-    )
-    assert wide <= 0
+    page.set_viewport_size({"width": 480, "height": 1000})
+    assert page.evaluate(TOO_WIDE) <= 0
     panel.shot("panel-8-narrow")
