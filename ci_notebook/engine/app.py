@@ -91,7 +91,9 @@ class Engine:
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
         self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
-        self._keeping = Keeping.below(self.root, kept_bytes, reuse=reuse, bounded=disk_limit_bytes is not None)
+        self._keeping = Keeping.below(
+            self.root, kept_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
+        )
         self._lock = threading.Lock()
         self._service: Service | None = None
         self._told: tuple[Notices, Messages]

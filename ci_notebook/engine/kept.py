@@ -42,15 +42,20 @@ _PACKAGE: Final = Path(__file__).parent.parent
 class Keeping:
     """What an engine keeps of its work: in `folder`, `limit_bytes` at most (0 keeps nothing).
 
-    `reuse` is whether an output that was made before is taken instead of being made again.
+    `free_bytes` are left free on the disk: before there are less, what is kept goes. `reuse` is
+    whether an output that was made before is taken instead of being made again.
     """
 
     folder: Path
     limit_bytes: int = LIMIT_BYTES
+    free_bytes: int = 0
     reuse: bool = True
 
     @classmethod
-    def below(cls, root: Path, limit_bytes: int | None = None, *, reuse: bool = True, bounded: bool = False) -> Keeping:
+    def below(
+        cls, root: Path, limit_bytes: int | None = None, *, free_bytes: int = 0, reuse: bool = True,
+        bounded: bool = False,
+    ) -> Keeping:  # fmt: skip
         """Return what an engine on `root` keeps: as much as was said, in the environment if need be, else 4 GB.
 
         Where the engine's folder is `bounded`, only what was said in so many words takes room from
@@ -63,14 +68,14 @@ class Keeping:
             value = 0 if bounded else LIMIT_BYTES
         if not str(value).isdecimal():
             raise ParameterError(name, value, "a whole number of bytes from 0", "0 keeps nothing.")
-        return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), reuse=reuse)
+        return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), free_bytes=free_bytes, reuse=reuse)
 
 
 class Kept:
     """The entries of one folder. May be used by many threads and processes at once."""
 
-    def __init__(self, folder: Path, *, limit: int) -> None:
-        self._folder, self._limit = folder, limit
+    def __init__(self, folder: Path, *, limit: int, free: int = 0) -> None:
+        self._folder, self._limit, self._free = folder, limit, free
 
     def get(self, key: str, link: Path) -> Path | None:
         """Give an entry a second name, `link`, under which it stays whatever happens; None when there is none."""
@@ -136,7 +141,7 @@ class Kept:
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
         self._make_room(size)
-        return shutil.disk_usage(self._folder).free > 2 * size
+        return self._spare() > 2 * size
 
     @contextlib.contextmanager
     def making(self, key: str, cancel: threading.Event | None = None) -> Iterator[None]:
@@ -167,11 +172,15 @@ class Kept:
                     found.unlink()
         taken = sum(entry[1] for entry in entries)
         for _, freed, found in sorted(entries):
-            if taken + size <= self._limit:
+            if taken + size <= self._limit and self._spare() > 2 * size:
                 break
             with contextlib.suppress(OSError):  # gone already; or open, where open files cannot be removed
                 found.unlink()
             taken -= freed
+
+    def _spare(self) -> int:
+        """Return the bytes that may still be written to the disk."""
+        return shutil.disk_usage(self._folder).free - self._free
 
 
 def content_of(file: Path) -> str:

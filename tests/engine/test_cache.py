@@ -67,6 +67,13 @@ def test_what_is_larger_than_the_bound_is_not_kept(store, write, tmp_path):
     assert not store.make_room(101)
 
 
+def test_on_a_disk_that_fills_up_what_is_kept_goes(store, write, tmp_path):
+    store.put("a", write(b"x" * 10))
+    full = Kept(tmp_path / "kept", limit=100, free=1 << 60)
+    assert not full.make_room(0)
+    assert store.get("a", tmp_path / "mine") is None
+
+
 def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_path):
     began, found = threading.Event(), []
 

@@ -12,6 +12,10 @@ tone     contrast and saturation, in one table.
 sharpen  last of the work on pictures: on final pixels, so that a level means the same at every size.
 faster   a higher Fps only repeats pictures.
 range    (marks are laid on before it) light is re-coded for HDR when all else is done in SDR.
+
+So what is dear, motion and the network, comes before all that is cheap and varied, and can be kept
+and shared (see `leading`). Sharpening first would give the search of motion halos to follow and the
+network edges to double, and make each of its levels cost both again.
 """
 
 from __future__ import annotations

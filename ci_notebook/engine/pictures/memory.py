@@ -36,7 +36,9 @@ def memory_of(keeping: Keeping | None, source: Path) -> Memory | None:
     """Return a job's memory; None where nothing is kept."""
     if keeping is None or not keeping.limit_bytes:
         return None
-    return Memory(Kept(keeping.folder, limit=keeping.limit_bytes), content_of(source), keeping.reuse)
+    kept = Kept(keeping.folder, limit=keeping.limit_bytes, free=2 * keeping.free_bytes)
+    kept.make_room(0)  # on a disk that fills up, jobs come before what is kept
+    return Memory(kept, content_of(source), keeping.reuse)
 
 
 def look(path: Path, setting: VideoEnhance, memory: Memory | None, folder: Path) -> Analysis:
