@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -53,6 +54,7 @@ class Frames:
         try:
             self._open()
             self._times, self._keys = _index(self._container, self._stream)
+            self._unit = self._stream.time_base
             self._kept: OrderedDict[int, Any] = OrderedDict()
             self._reading: Iterator[Any] | None = None
             self._next, self._most_kept = 0, _LEAST_KEPT
@@ -74,7 +76,7 @@ class Frames:
     def rate(self) -> float:
         """Pictures a second, on average; 1 for a single one."""
         count = len(self._times)
-        length = float((self._times[-1] - self._times[0]) * self._stream.time_base)
+        length = float((self._times[-1] - self._times[0]) * self._unit)
         return round((count - 1) / length, 3) if length > 0 else 1.0
 
     @property
@@ -91,12 +93,12 @@ class Frames:
 
     def number_at(self, time_s: float) -> int:
         """Return the number of the picture that is shown `time_s` seconds after the first appears."""
-        want = self._times[0] + (time_s + _HALF_TICK) / float(self._stream.time_base)
+        want = self._times[0] + (time_s + _HALF_TICK) / float(self._unit)
         return max(0, bisect_right(self._times, want) - 1)
 
     def time_of(self, number: int) -> float:
         """Return when a picture appears, in seconds after the first one."""
-        return float((self._times[self._checked(number)] - self._times[0]) * self._stream.time_base)
+        return float((self._times[self._checked(number)] - self._times[0]) * self._unit)
 
     def __getitem__(self, number: int) -> Picture:
         return self.picture(number)
@@ -154,12 +156,17 @@ class Frames:
             shown = resized(shown, width)
         return encode_picture(shown, quality=90), float(apart.mean()), int(apart.max())
 
-    def close(self) -> None:
-        """Close the file and forget what was decoded."""
+    def rest(self) -> None:
+        """Forget what was decoded and close the file, until a picture is asked for again."""
         with self._lock:
             self._kept.clear()
             self._reading = None
             self._stack.close()
+            self._is_resting = True
+
+    def close(self) -> None:
+        """Close the file and forget what was decoded. It opens again for whoever asks all the same."""
+        self.rest()
 
     def __enter__(self) -> Self:
         return self
@@ -199,6 +206,8 @@ class Frames:
 
     def _seek(self, want: int, key: int) -> None:
         """Put the decoder on a picture at or before `want`: containers seek by decoding time, which may be too late."""
+        if self._is_resting:
+            self._open()
         for start in range(key, -2, -1):
             if start >= 0:
                 self._container.seek(self._keys[start], stream=self._stream)
@@ -207,12 +216,13 @@ class Frames:
             pictures = self._container.decode(self._stream)
             first = next((frame for frame in pictures if frame.pts is not None), None)
             if first is not None and (first.pts <= want or start < 0):
-                self._reading = _chained(first, pictures)
+                self._reading = chain([first], pictures)
                 return
         self._reading = None
 
     def _open(self) -> None:
         self._stack.close()
+        self._is_resting = False
         self._container = self._stack.enter_context(opened(self.path))
         if not self._container.streams.video:
             raise no_video(self.path, "it holds no pictures")
@@ -224,11 +234,6 @@ class Frames:
         self._kept.move_to_end(number)
         while len(self._kept) > self._most_kept:
             self._kept.popitem(last=False)
-
-
-def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
 
 
 def _index(container: Any, stream: Any) -> tuple[list[int], list[int]]:

@@ -61,7 +61,7 @@ function cvCaptions(st, names) {
   }
   return names.slice(1).map((one, place) => {
     const told = st.apart[`${place + 1}-0`];
-    return `${one} − ${names[0]}${told?.mean === undefined ? "" : ` · mean ${told.mean.toFixed(2)}, most ${told.most}`}`;
+    return `${one} − ${names[0]}${told?.mean === undefined ? "" : ` · mean ${told.mean.toFixed(2)}, largest ${told.most}`}`;
   });
 }
 

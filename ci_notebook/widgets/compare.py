@@ -69,7 +69,7 @@ class CompareView(anywidget.AnyWidget):
         self._opens = first
         self._sides, shown, lost = sides_of(first, videos)
         self._opened: dict[int, Pictures] = {}
-        self._worker = Worker(*_KINDS)
+        self._worker = Worker(*_KINDS, idle=self._rest)
         self.trace = Trace()
         try:
             self._line = self._line_of(shown)
@@ -144,6 +144,11 @@ class CompareView(anywidget.AnyWidget):
                 self.error = ""
 
         self._ask("open", work)
+
+    def _rest(self) -> None:
+        # A view that nobody looks at any more stays in the notebook, and pictures are large.
+        for pictures in self._opened.values():
+            pictures.rest()
 
     def _forget(self) -> None:
         while self._opened:

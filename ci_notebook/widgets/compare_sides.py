@@ -38,6 +38,7 @@ class Pictures(Protocol):
     def difference(  # noqa: D102
         self, number: int, other: Any, other_number: int, **more: Any
     ) -> tuple[bytes, float, int]: ...
+    def rest(self) -> None: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
 
 

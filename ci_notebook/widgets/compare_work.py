@@ -14,11 +14,11 @@ class Worker:
 
     `kinds` are in order of urgency. A newer work takes the place of an older one of its kind, asked by the
     same one, that has not begun; one that has begun is told when something at least as urgent waits.
-    Works see to their errors themselves.
+    Works see to their errors themselves. `idle` is called when nothing was asked for `idle_s` seconds.
     """
 
-    def __init__(self, *kinds: str) -> None:
-        self._kinds = kinds
+    def __init__(self, *kinds: str, idle: Callable[[], None] = lambda: None, idle_s: float = 60.0) -> None:
+        self._kinds, self._idle, self._idle_s = kinds, idle, idle_s
         self._waiting: dict[tuple[str, str], Work] = {}
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -47,8 +47,9 @@ class Worker:
     def _run(self) -> None:
         while True:
             with self._change:
-                while not self._waiting and not self._is_closed:
-                    self._change.wait()
+                if not self._change.wait_for(lambda: self._waiting or self._is_closed, self._idle_s):
+                    self._idle()
+                self._change.wait_for(lambda: self._waiting or self._is_closed)
                 if self._is_closed:
                     return
                 asked = min(self._waiting, key=lambda one: self._kinds.index(one[0]))

@@ -148,6 +148,15 @@ def test_what_is_kept_of_decoded_pictures_is_bounded(clip: Path) -> None:
         assert len(frames._kept) == 10
 
 
+def test_at_rest_it_holds_nothing_and_goes_on_when_it_is_asked(clip: Path) -> None:
+    with Frames(clip) as frames:
+        before = frames[17]
+        frames.rest()
+        assert not frames._kept
+        assert (len(frames), frames.number_at(1.0), frames.rate) == (40, 25, 25)
+        np.testing.assert_array_equal(frames[17], before)
+
+
 @pytest.mark.parametrize("number", [-1, 40])
 def test_a_number_that_no_picture_has_is_refused(clip: Path, number: int) -> None:
     with Frames(clip) as frames, pytest.raises(ParameterError, match="0 to 39"):

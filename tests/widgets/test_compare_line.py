@@ -43,6 +43,9 @@ class Flat:
     def difference(self, number: int, other: Any, other_number: int, **more: Any) -> tuple[bytes, float, int]:
         return b"", 0.0, 0
 
+    def rest(self) -> None:
+        self.count = 0
+
     def close(self) -> None:
         self.count = 0
 
@@ -205,3 +208,21 @@ def test_the_worker_does_the_newest_and_the_most_urgent_first() -> None:
     assert done == ["late True", "new", "other view", "ahead", "ahead"]
     worker.ask("look", lambda _: done.append("after its end"))
     assert done[-1] == "ahead"
+
+
+def test_the_worker_says_once_that_nothing_is_asked_any_more() -> None:
+    rests, rested = list[int](), threading.Event()
+
+    def idle() -> None:
+        rests.append(1)
+        rested.set()
+
+    worker = Worker("look", idle=idle, idle_s=0.02)
+    worker.ask("look", lambda _: None)
+    assert rested.wait(5)
+    rested.clear()
+    assert not rested.wait(0.1)
+    worker.ask("look", lambda _: None)
+    assert rested.wait(5)
+    worker.close()
+    assert len(rests) == 2
