@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.node import Node
-from ci_notebook.widgets.control import Held, above, part_at, shown, text_of
+from ci_notebook.widgets.control import ASKED, Held, above, part_at, shown, text_of
 
 # Edits of one control within this time are one step: a drag that paused is undone as a whole.
 ONE_STEP_S: Final = 1.0
@@ -151,11 +151,10 @@ def without_item(held: Held, path: str) -> Held:
 
 def replaced(held: Held, operation: Operation, *names: str) -> Held:
     """Return `held` with the named parts of an operation as they are there, and the rest as it is."""
-    fresh, tags = shown(operation), {"watermark": "Watermark", "digital_watermark": "DigitalWatermark"}
+    fresh, names_of = shown(operation), {tag: name for name, tag in ASKED.items()}
 
     def is_of(path: str) -> bool:
-        first = path.partition(".")[0]
-        return next((name for name, tag in tags.items() if tag == first), "video_enhance") in names
+        return names_of.get(path.partition(".")[0], "video_enhance") in names
 
     values = {path: text for path, text in held.values.items() if not is_of(path)}
     values |= {path: text for path, text in fresh.values.items() if is_of(path)}

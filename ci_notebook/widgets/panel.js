@@ -78,7 +78,7 @@ function render({ model, el: root }) {
     act(what, more = {}) {
       dirty = false;
       clearTimeout(timer);
-      model.send({ do: what, ...more, values, on });
+      model.send({ do: what, ...more, values, on, view: name });
     },
   };
   const stages = model.get("schema").map((stage) => (stage.most ? makeList : makeGroup)(stage, 0, view));
@@ -131,7 +131,7 @@ function render({ model, el: root }) {
     setText(elsewhere, paths.filter((path) => !placed(path)).map((path) => state.problems[path]).join("\n"));
     stale.hidden = !paths.length;
     lead.hidden = !paths.some(placed);
-    setText(why, paths.length ? `${paths.length} refused or missing; Python and XML show what was whole last.` : "");
+    setText(why, paths.length ? `${paths.length} refused or missing; Python, XML and price show what was whole last.` : "");
   });
   // One message of Python changes many traits; it is drawn once.
   let isDue = false;
@@ -170,7 +170,7 @@ function render({ model, el: root }) {
     event.preventDefault();
     view.act(key === "y" || event.shiftKey ? "redo" : "undo");
   };
-  const receive = (message) => { if (message.do === "copied") copies.take(message); };
+  const receive = (message) => { if (message.do === "copied" && message.view === name) copies.take(message); };
 
   const panel = el(
     "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", tabindex: "-1", onkeydown: keys },

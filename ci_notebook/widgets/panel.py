@@ -255,7 +255,7 @@ class EnhancePanel(Face):
         if self.problems:
             raise ParameterError("a copy", what, "a panel in which nothing is refused", "Mend what is marked first.")
         text = {"python": lambda: self.python, "xml": lambda: request_text(self.request), "curl": self._curl}[what]()
-        self.send({"do": "copied", "what": what, "text": text})
+        self.send({"do": "copied", "what": what, "text": text, "view": content.get("view")})
 
     def _curl(self) -> str:
         return curl_text(self.request, getattr(self._lab, "bucket", ""), getattr(self._lab, "region", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 
 import pytest
 
@@ -191,6 +192,12 @@ def test_a_panel_that_never_came_to_be_goes_without_a_sound(lab):
     with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
         EnhancePanel(lab, CLIP, VideoEnhance(super_resolution=SuperResolution()))
     gc.collect()
+
+
+def test_the_scripts_are_small_and_take_nothing_from_elsewhere():
+    script = EnhancePanel._esm
+    assert len(script.encode()) <= 60_000
+    assert not re.search(r"^\s*import\b|https?://|\beval\(|innerHTML", script, re.MULTILINE)
 
 
 def test_closing_closes_all(lab):
