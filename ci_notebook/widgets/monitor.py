@@ -79,7 +79,7 @@ class Monitor(anywidget.AnyWidget):
         self._busy: set[str] = set()
         self._thread: threading.Thread | None = None
         self._hands: list[threading.Thread] = []
-        self._is_shown = False
+        self._is_shown = self._is_greeted = False
         self._static, self._static_at = "", 0.0
         self._places = {name: uuid.uuid4().hex for name in ("table", "compared")}
         self.trace = Trace(nothing="")
@@ -180,6 +180,7 @@ class Monitor(anywidget.AnyWidget):
         what = content.get("do")
         if what == "hello":
             with self._board.lock:
+                self._is_greeted = True
                 self.send({"do": "all", "rows": self._board.rows()})
         if what in ("hello", "look"):
             self._look(str(content.get("view")), is_seen=bool(content.get("on", True)))
@@ -226,6 +227,8 @@ class Monitor(anywidget.AnyWidget):
     def _tell(self, message: dict[str, Any]) -> None:
         if message["do"] == "rows":
             self._moved = time.monotonic()
+            if not self._is_greeted:  # the first view asks for all
+                return
         if not self._is_closed:
             self.send(message)
 

@@ -59,7 +59,8 @@ def test_jobs_are_seen_to_move_and_a_result_is_opened(shown):
     rows(page, "Success").nth(1).wait_for(timeout=60_000)
     assert rows(page, "Success").count() == 2
     rows(page).first.get_by_role("button", name="Open").click()
-    page.locator(".jp-OutputArea figure img").last.wait_for(timeout=30_000)
+    page.locator(".ci-jtold").get_by_text("The result is below").wait_for(timeout=60_000)
+    page.locator(".jp-OutputArea figure img").last.wait_for()
     assert desk.ask("len(monitor.opened), all(path.stat().st_size > 1000 for path in monitor.opened.values())") == (
         1,
         True,
