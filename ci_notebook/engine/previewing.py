@@ -8,6 +8,7 @@ its graph, since starting it costs as much as the work on a small picture.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from ci_notebook.engine.pictures.size import Size, plan
 from ci_notebook.engine.standby import Standby
 from ci_notebook.media.bare import bare_picture
 from ci_notebook.media.probe import media_info
+from ci_notebook.media.process import POSIX
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
@@ -37,6 +39,7 @@ from ci_notebook.model.watermark import Watermark
 KEEP_BYTES = 192 << 20  # of decoded pictures, on the disk
 KEEP_CLIPS = 32
 QUALITY = 90  # of the JPEG
+_NAME = "ci-notebook-preview-"  # how its temporary folders begin; the process's number follows
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height, as shares of a picture."""
@@ -103,7 +106,8 @@ class Previewer:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="ci-notebook-preview-"))
+        _clear_up()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-"))
         self._lock = threading.RLock()
         self._facts: OrderedDict[Hashable, tuple[MediaInfo, Analysis]] = OrderedDict()
         self._stills: OrderedDict[Hashable, Still] = OrderedDict()
@@ -210,6 +214,24 @@ def _kept(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T],
 def _shares(seen: Cut, size: Size) -> Box:
     across, down = 1 / size.width, 1 / size.height
     return seen.left * across, seen.top * down, seen.size.width * across, seen.size.height * down
+
+
+def _clear_up() -> None:
+    """Remove what killed processes left behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_NAME}*"):
+        owner = folder.name.removeprefix(_NAME).partition("-")[0]
+        if POSIX and owner.isdigit() and not _runs(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _no_fetch(url: str) -> Path:

@@ -149,14 +149,17 @@ with_ = Previewer()
 with_.preview(FileOrigin(sample()), VideoEnhance())
 while with_._standby._ready is None:
     time.sleep(0.01)
-print(with_._standby._ready[1].pid, flush=True)
+print(with_._standby._ready[1].pid, with_._folder, flush=True)
 os.kill(os.getpid(), 9)
 """
 
 
-def test_a_killed_kernel_leaves_no_program_behind() -> None:
+def test_a_killed_kernel_leaves_no_program_and_no_pictures_behind() -> None:
     child = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=False)
-    program = Path(f"/proc/{int(child.stdout)}/cmdline")
+    number, folder = child.stdout.split()
+    Previewer().close()
+    assert not Path(folder).exists(), "its pictures go when the next one begins"
+    program = Path(f"/proc/{number}/cmdline")
     if not Path("/proc/self").exists():
         pytest.skip("processes are looked up in /proc")
     deadline = time.monotonic() + 5
