@@ -30,7 +30,7 @@ BASE_S: Final = 600.0
 PER_SECOND_S: Final = 600.0
 # What is left on the disk unless said, for the ledger and for everything else that lives there.
 FREE_BYTES: Final = 256 << 20
-LOOK_S: Final = 0.1
+LOOK_S: Final = 0.05
 WEIGH_S: Final = 0.5
 # What FFmpeg and Python say when a disk, a quota or the size of a file is used up, and SQLite when it cannot write.
 FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
 # How soon a process elsewhere finds out that its job is no longer wanted.
-FAR_LOOK_S: Final = 0.25
+FAR_LOOK_S: Final = 0.15
 # An owner whose beat stands still for so long is dead, or cannot be reached.
 SILENCE_S: Final = 60.0
 

@@ -42,7 +42,7 @@ LEASE_S: Final = 60.0
 RENEW_S: Final = 5.0
 # How soon a job that another process accepted is seen; what this process accepts wakes the tender.
 LOOK_S: Final = 0.5
-# How long processes elsewhere are waited for when the engine is closed; they look four times a second.
+# How long processes elsewhere are waited for when the engine is closed; they look some times a second.
 FAREWELL_S: Final = 5.0
 THREAD_PREFIX: Final = "ci-notebook"
 

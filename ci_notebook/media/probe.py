@@ -106,7 +106,8 @@ def _moving(container: Any) -> list[Any]:
 
 def _video(path: Path, container: Any, stream: Any) -> VideoStream:
     codec = stream.codec_context
-    container.seek(0)
+    if stream is not _moving(container)[0]:  # FLV without an index cannot be sent back, nor need it be
+        container.seek(0)
     picture = next(container.decode(stream), None)
     if picture is None:
         raise no_video(path, "no picture could be decoded")
@@ -137,7 +138,7 @@ def _video(path: Path, container: Any, stream: Any) -> VideoStream:
         start_time=_seconds(stream.start_time, stream.time_base),
         duration=_seconds(stream.duration, stream.time_base) or _seconds(container.duration, 1e-6),
         bitrate=_kbps(stream.bit_rate if hasattr(stream, "bit_rate") else codec.bit_rate),
-        num_frames=stream.frames or _count(container, stream),
+        num_frames=stream.frames or _count(path, stream.index),
         language=stream.language or "und",
         rotation=float(-picture.rotation % 360),
     )
@@ -170,9 +171,10 @@ def _codec_name(codec: Any) -> str:
     return {"libdav1d": "av1", "mp3float": "mp3"}.get(name, name)
 
 
-def _count(container: Any, stream: Any) -> int:
-    container.seek(0)
-    return sum(1 for packet in container.demux(stream) if packet.size)
+def _count(path: Path, index: int) -> int:
+    """Return how many packets a stream really has, of all that its file may promise."""
+    with opened(path) as anew:  # from the beginning, which not every container can be sent back to
+        return sum(1 for packet in anew.demux(anew.streams[index]) if packet.size)
 
 
 def _field_order(codec: Any) -> str | None:

@@ -247,3 +247,22 @@ def test_a_store_that_may_not_keep_what_was_made_removes_it(tmp_path, engine, ca
     assert store.adopt_all([made], only_if=lambda change: False) == []
     assert store.head(BUCKET, "x") is None
     assert len(list((engine.root / BUCKET).iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "flv", "ts", "avi"])
+def test_half_a_source_fails_the_job_and_a_whole_one_does_not(make_engine, tmp_path, kind):
+    """FFmpeg makes half an output of it and calls it well. Half of a ts or an avi is a whole shorter one."""
+    path = tmp_path / f"a.{kind}"
+    sources = ["-f", "lavfi", "-i", "testsrc2=s=160x128:r=25:d=4"]
+    ffmpeg([*sources, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "10", "-movflags", "+faststart", path])
+    engine, call = make_engine(tmp_path / "root")
+    call.put(f"whole.{kind}", path.read_bytes())
+    call.put(f"half.{kind}", path.read_bytes()[: path.stat().st_size // 2])
+    whole, half = (call.ended(call.submit(key=f"{name}.{kind}").job_id) for name in ("whole", "half"))
+    assert whole.state == "Success", whole.message
+    if kind in ("ts", "avi"):
+        assert half.state == "Success"
+        return
+    assert (half.state, half.code) == ("Failed", "ResourceNotSupported"), half.operation.media_info
+    assert f"half.{kind}" in half.message
+    assert len(list((engine.root / BUCKET).iterdir())) == 3

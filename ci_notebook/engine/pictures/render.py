@@ -29,6 +29,7 @@ from ci_notebook.engine.pictures.memory import Memory, former, look
 from ci_notebook.engine.pictures.segments import LONG_NAMES, cut, segment_s
 from ci_notebook.engine.pictures.size import Size, length_s, plan
 from ci_notebook.engine.pictures.sound import ready
+from ci_notebook.engine.pictures.whole import refuse_cut_short
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.model.enhance import VideoEnhance
@@ -97,6 +98,7 @@ def render(
             is_there, hidden = place.take(output) if place else (False, None)
             if not is_there:
                 hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
+                refuse_cut_short(_checked(paths.output), setting, source, paths.source, cancel)
                 if place:
                     place.keep(output, hidden)
         info = _decimal_rates(_checked(paths.output))
