@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, Protocol, Self
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.segments import PLAYLISTS, segments_of
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.media_info import MediaInfo
 from ci_notebook.model.shape import plan
@@ -197,11 +198,29 @@ class Outcomes:
         if job is None or not job.output_keys:
             raise CIError("the job succeeded, but names no result")
         result = job.operation.media_result.output_file if job.operation and job.operation.media_result else None
-        digests = {info.object_name: info.md5 or "" for info in result.md5_info} if result else {}
+        digests = {info.object_name or "": info.md5 or "" for info in result.md5_info} if result else {}
         key = job.output_keys[0]
-        md5 = next(iter(digests.values()), "")
+        md5 = digests.get(key, "") or (next(iter(digests.values()), "") if len(digests) == 1 else "")
         name = md5 or hashlib.md5(f"{run.key}/{job.job_id}".encode(), usedforsecurity=False).hexdigest()
-        return self._fetch(key, self._cache / f"{name}{Path(key).suffix}", md5)
+        path = self._fetch(key, self._cache / f"{name}{Path(key).suffix}", md5)
+        return self._joined(path, job.output_keys, digests) if path.suffix in PLAYLISTS else path
+
+    def _joined(self, playlist: Path, keys: Sequence[str], digests: Mapping[str, str]) -> Path:
+        """Return one file of the segments of a playlist."""
+        segments = segments_of(keys, playlist.read_text("utf-8", errors="replace"))
+        if not segments:
+            raise CIError(f"{keys[0]} names segments that the job did not, so it cannot be scored")
+        path = playlist.with_name(f"{playlist.stem}-joined{Path(segments[-1]).suffix.replace('.m4s', '.mp4')}")
+        if not path.exists():
+            half = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{path.name}")
+            with half.open("wb") as whole:
+                for number, key in enumerate(segments):
+                    part = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{number}-{path.name}")
+                    self._download(key, part, digests.get(key, ""))
+                    whole.write(part.read_bytes())
+                    part.unlink()
+            half.replace(path)
+        return path
 
     def _source(self, clip: Clip) -> Path:
         if clip.path is not None and clip.path.exists():
