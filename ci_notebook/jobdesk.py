@@ -87,10 +87,10 @@ class JobDesk:
         return self._client.submit(repeat_request(job, user_data=mark))
 
     def cost(self, job: JobsDetail) -> float | None:
-        """Return the price of a job by the list, a forecast until it is done; None where it is not known."""
+        """Return the price of a job by the list, a forecast where it made nothing; None where it is not known."""
         setting = job.operation.video_enhance if job.operation else None
         key = job.input.object if job.input else None
-        if setting is None or not key or job.state in ("Failed", "Cancel"):
+        if setting is None or not key:
             return None
         info = self._source(key)
         source = Shape.of(info) if info else None

@@ -75,7 +75,7 @@ function makeDetail(name, facts, { act, isBusy, close }) {
         ["Id", job.id], ["Kind", job.tag], ["Source", job.key], ["Result", job.out],
         ["Asked for", Object.entries(job.set).map(([path, text]) => `${path} ${text}`).join("\n")],
         ["Accepted", clockText(job.made)], ["Time", timeText(job)],
-        ["Cost", job.cost === null ? "" : `${job.cost.toFixed(4)} ${facts.currency} by the published list${facts.costs ? "" : "; this engine charges nothing"}`],
+        ["Cost", !hasCost(job) ? "" : `${job.cost.toFixed(4)} ${facts.currency} by the published list${facts.costs ? "" : "; this engine charges nothing"}`],
       ];
       list.replaceChildren(...facts_.filter(([, text]) => text).flatMap(([what, text]) => [el("dt", { text: what }), el("dd", { text })]));
       const isOver = OVER.includes(job.state);

@@ -127,7 +127,8 @@ def _texts(row: Row, differs: set[str]) -> tuple[str, ...]:
     what = ", ".join(f"{path} {text}" for path, text in set_to.items() if path in differs)
     running = row["state"] == "Running" and row["pct"] is not None
     state = f"{row['state']} {row['pct']} %" if running else row["state"]
-    cost = "" if row["cost"] is None else f"{row['cost']:.4f}"
+    # What failed made nothing, so what it would have cost is said only where it is sent again.
+    cost = "" if row["cost"] is None or row["state"] in ("Failed", "Cancel") else f"{row['cost']:.4f}"
     why = ". ".join(filter(None, (f"{row['code']}: {row['why']}".rstrip(". "), row["hint"]))) if row["code"] else ""
     return row["clip"], what or "–", state, cost, why or row["out"]
 

@@ -9,8 +9,13 @@ const SORTS = {
   asked: (job) => job.asked.toLowerCase(),
   state: (job) => STATES.indexOf(job.state) * 1000 - (job.pct ?? 0),
   made: (job) => job.made ?? 0,
-  cost: (job) => job.cost ?? -1,
+  cost: (job) => (hasCost(job) ? job.cost : -1),
 };
+
+// What failed made nothing; what it would have cost is said only where it is sent again.
+function hasCost(job) {
+  return job.cost !== null && job.state !== "Failed" && job.state !== "Cancel";
+}
 
 function spanText(seconds) {
   if (seconds < 90) return `${seconds < 10 && seconds % 1 ? seconds.toFixed(1) : Math.round(seconds)} s`;
@@ -147,7 +152,7 @@ function makeJobRow(name, act, mark) {
       parts.why.title = [job.why, job.hint].filter(Boolean).join("\n");
       put(parts.time, timeText(job));
       put(parts.made, clockText(job.made));
-      put(parts.cost, job.cost === null ? "" : `${OVER.includes(job.state) ? "" : "≈ "}${job.cost.toFixed(4)}`);
+      put(parts.cost, !hasCost(job) ? "" : `${OVER.includes(job.state) ? "" : "≈ "}${job.cost.toFixed(4)}`);
       const what = WAITS.includes(job.state) ? "cancel" : job.state === "Success" ? "open" : OVER.includes(job.state) ? "retry" : "";
       parts.button.hidden = !what;
       parts.button.disabled = isBusy(what, job.id);

@@ -14,6 +14,11 @@ from tests.many_jobs import fill
 lab = ci.connect(home="{home}")
 clip = lab.upload(ci.sample())
 setting = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))"""
+# A lab whose jobs cost money, as far as its monitor knows.
+COSTLY = """\
+from ci_notebook.jobdesk import JobDesk
+more = {"cache": lab.cache_dir, "result_html": lab.result_html}
+type(lab).job_desk = property(lambda lab: JobDesk(lab.client, costs_money=True, **more))"""
 MONITOR = "monitor = ci.Monitor(lab)\nmonitor"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 560, "height": 900}
 
@@ -70,14 +75,20 @@ def test_jobs_are_seen_to_move_and_a_result_is_opened(shown):
 
 
 def test_a_waiting_job_is_cancelled_and_sent_again_once_however_often_it_is_clicked(shown):
-    desk = shown("(queue,) = lab.queues.list()\nqueue = lab.queues.pause(queue)\njob = lab.submit(clip, setting)")
+    desk = shown(
+        "(queue,) = lab.queues.list()\nqueue = lab.queues.pause(queue)\njob = lab.submit(clip, setting)", COSTLY
+    )
     page = desk.page
     rows(page, "Pause").wait_for(timeout=20_000)
     rows(page).click()
     assert serious(page, ".ci-monitor") == []
     rows(page).get_by_role("button", name="Cancel").dblclick()
     rows(page, "Cancel").wait_for(timeout=20_000)
-    page.locator(".ci-jdetail").get_by_role("button", name="Send again").dblclick()
+    page.locator(".ci-jdetail").get_by_role("button", name="Send again").click()
+    page.get_by_text("On the cloud it costs about 0.0200 CNY").wait_for()
+    assert desk.ask("len(list(lab.jobs()))") == 1, "what costs money is asked for twice"
+    desk.shot("monitor-7-asks")
+    page.get_by_role("button", name="Send it").dblclick()
     rows(page, "Pause").wait_for(timeout=20_000)
     assert desk.ask("[one.state for one in lab.jobs()]") == ["Pause", "Cancel"]
     # It goes on while it is looked at; what the service refuses is said in the panel.
