@@ -78,7 +78,7 @@ class CompareView(anywidget.AnyWidget):
             raise
         runs = f"{lost} run{'' if lost == 1 else 's'}"
         super().__init__(
-            title=self._sides[shown[0]].clip or self._sides[shown[0]].name,
+            title=self._sides[shown[0]].clip,
             sides=[{"name": side.name, "clip": side.clip} for side in self._sides],
             shown=shown,
             line=self._told(shown, self._line),
@@ -252,7 +252,8 @@ class CompareView(anywidget.AnyWidget):
             )
             scored = f", {score[0]} {score[1]:.4g}" if score and score[1] is not None else ""
             parts.append(picture_html(jpeg, "jpeg", f"{side.name}, picture {number}{scored}", width_px=wide))
-        when = f"Picture {at} of {line.count}, {line.time_at(at):.2f} s into {self._sides[self.shown[0]].clip or 'it'}"
+        clip = line.sides[0][0].clip
+        when = f"Picture {at} of {line.count}, at {line.time_at(at):.2f} s{f' of {clip}' if clip else ''}"
         tones = {pictures.tone: None for _, pictures in line.sides if pictures.tone}
         more = "".join(f". {tone}" for tone in tones)
         return f"<p style='margin:8px 0 4px'>{escape(when + more)}</p><div>{''.join(parts)}</div>"
