@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ci_notebook.checking import add_check
+from ci_notebook.dashboard.app import add_app
 from ci_notebook.doctoring.doctor import add_doctor
 from ci_notebook.jobbing import add_jobs
 from ci_notebook.model.errors import CIError
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
     rules = verbs.add_parser("sanitize-rules", help="print where our rules for nbval are, for --nbval-sanitize-with")
     rules.set_defaults(run=_rules)
+    add_app(verbs)
     return parser
 
 

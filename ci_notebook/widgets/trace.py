@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from IPython.display import HTML, display
 
@@ -20,6 +21,7 @@ class Trace:
         self._entries: list[str] = []
         self._display_id = uuid.uuid4().hex
         self._is_shown = False
+        self._followers: list[Callable[[str], None]] = []
 
     def _repr_html_(self) -> str:
         return "".join(f"<section>{entry}</section>" for entry in self._entries) or self._nothing
@@ -31,6 +33,11 @@ class Trace:
         """Show it here. Every place where it is shown follows."""
         self._display(update=False)
         self._is_shown = True
+
+    def follow(self, tell: Callable[[str], None]) -> None:
+        """Call `tell` with the HTML now and at every change: for a page that shows no later outputs, as Voila's."""
+        self._followers.append(tell)
+        tell(self._repr_html_())
 
     def add(self, html: str) -> int:
         """Append an entry; return its number, for `put`."""
@@ -44,6 +51,8 @@ class Trace:
         self._follow()
 
     def _follow(self) -> None:
+        for tell in self._followers:
+            tell(self._repr_html_())
         if self._is_shown:
             self._display(update=True)
 

@@ -34,8 +34,14 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def desk(browser: Any, server: Server, tmp_path: Path) -> Iterator[Desk]:
-    """A page with JupyterLab in it. Its pictures go where CI_NOTEBOOK_SHOTS says, or to the test's files."""
-    with page_at(server, browser, Path(os.environ.get("CI_NOTEBOOK_SHOTS", tmp_path / "shots"))) as desk:
+def shots(tmp_path: Path) -> Path:
+    """Where pictures of pages go: where CI_NOTEBOOK_SHOTS says, or to the test's files."""
+    return Path(os.environ.get("CI_NOTEBOOK_SHOTS", tmp_path / "shots"))
+
+
+@pytest.fixture
+def desk(browser: Any, server: Server, shots: Path) -> Iterator[Desk]:
+    """A page with JupyterLab in it."""
+    with page_at(server, browser, shots) as desk:
         yield desk
     assert desk.off_loopback == [], "the page asked for something beyond this machine"

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,10 +48,11 @@ END_KERNEL = """async () => {
 
 @dataclass
 class Server:
-    """A JupyterLab server on loopback. `root` is where its notebooks lie."""
+    """A server on loopback. `root` is where its notebooks lie, `opens` the way to one of them."""
 
     url: str
     root: Path
+    opens: str = "/doc/tree/{}?reset"
 
 
 def free_port() -> int:
@@ -81,38 +83,61 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **{name: str(folder / below) for name, below in own.items()}, "PYTHONPATH": paths}
 
 
-def wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 60) -> None:
+def wait_until_it_answers(
+    url: str, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 60, *, or_an_error: bool = False
+) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{url}/api/status", timeout=2):  # noqa: S310  loopback
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  loopback
                 return
-        except OSError:
+        except OSError as error:
+            if or_an_error and isinstance(error, urllib.error.HTTPError):
+                return
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"the server did not start:\n{log.read_text()[-2000:]}")
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[Server]:
-    """Run JupyterLab with everything that it reads or writes below `folder`."""
+def running_server(folder: Path, front: str = "jupyterlab") -> Iterator[Server]:
+    """Run JupyterLab, or `notebook`, with everything that it reads or writes below `folder`."""
     root, log, port = folder / "notebooks", folder / "server.log", free_port()
     root.mkdir()
     write_settings(folder)
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        sys.executable, "-m", front, "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.password=",
         f"--ServerApp.root_dir={root}", "--LabApp.news_url=", "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "--expose-app-in-browser",
     ]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
+    with running(command, folder, root, log) as process:
+        wait_until_it_answers(f"{url}/api/status", process, log)
+        yield Server(url, root, "/notebooks/{}?reset" if front == "notebook" else Server.opens)
+
+
+@contextmanager
+def running_app(folder: Path, clip: Path) -> Iterator[Server]:
+    """Run `ci-notebook app` with everything that it reads or writes below `folder`."""
+    root, log, port = folder / "app", folder / "app.log", free_port()
+    root.mkdir()
+    write_settings(folder)
+    command = [sys.executable, "-m", "ci_notebook.cli", "app", str(clip), f"--port={port}", "--no-browser"]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, folder, root, log) as process:
+        wait_until_it_answers(f"{url}/voila/templates/lab/static/index.css", process, log, or_an_error=True)
+        yield Server(url, root, "/")
+
+
+@contextmanager
+def running(command: list[str], folder: Path, root: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=root, env=environment(folder), stdout=out, stderr=subprocess.STDOUT)
         try:
-            wait_until_it_answers(url, process, log)
-            yield Server(url, root)
+            yield process
         finally:
             process.terminate()  # ends its kernels, too
             try:
@@ -153,7 +178,7 @@ class Desk:
 
     def open(self, name: str, *, kernel: bool = True) -> None:
         """Open a notebook alone in the page; ask the app for its kernel, as the toolbar says idle too early."""
-        self.page.goto(f"{self.server.url}/doc/tree/{name}?reset")
+        self.page.goto(self.server.url + self.server.opens.format(name))
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         if kernel:
             self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)

@@ -1,0 +1,118 @@
+"""The page itself: a tab for one setting, one for comparing, one for many settings, and one for all jobs.
+
+The rule of this file: Voila shows widgets, and no output that comes later. So what panels leave as
+outputs is shown by widgets here, and nothing is computed that the panels do not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+import ipywidgets
+from IPython.display import display
+
+from ci_notebook.client.objects import Clip
+from ci_notebook.connecting import connect
+from ci_notebook.lab import Lab
+from ci_notebook.media.samples import sample
+from ci_notebook.model.errors import CIError
+from ci_notebook.widgets.compare import CompareView
+from ci_notebook.widgets.monitor import Monitor
+from ci_notebook.widgets.panel import EnhancePanel
+from ci_notebook.widgets.saying import said
+from ci_notebook.widgets.sweep import SweepPanel
+from ci_notebook.widgets.trace import Trace
+
+CLIP_VARIABLE: Final = "CI_NOTEBOOK_APP_CLIP"
+TABS: Final = ("One setting", "Compare", "Many settings", "Jobs")
+_MOST_COMPARED: Final = 4
+_NOTHING_YET: Final = "Submit a setting in the first tab: its result is laid on the source here."
+
+
+class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The page for one clip: `panel`, `sweep` and `monitor` are the views of `ci`, in tabs.
+
+    >>> import ci_notebook as ci
+    >>> from ci_notebook.dashboard.page import Dashboard
+    >>> lab = ci.connect()
+    >>> page = Dashboard(lab, lab.upload(ci.sample()))
+    >>> page.tabs.titles
+    ('One setting', 'Compare', 'Many settings', 'Jobs')
+    >>> page.close_all()
+    """
+
+    def __init__(self, lab: Lab, clip: Clip) -> None:
+        self._lab, self._clip, self._compared = lab, clip, ""
+        self.panel = EnhancePanel(lab, clip)
+        self.sweep = SweepPanel(lab, clip)
+        self.monitor = Monitor(lab, compare=self._chosen)
+        self.compare_box = ipywidgets.VBox([ipywidgets.HTML(f"<p>{_NOTHING_YET}</p>")])
+        self.tabs = ipywidgets.Tab(
+            [
+                ipywidgets.VBox([self.panel, following(self.panel.trace)]),
+                self.compare_box,
+                ipywidgets.VBox([self.sweep, following(self.sweep.trace)]),
+                ipywidgets.VBox([self.monitor, following(self.monitor.trace)]),
+            ],
+            titles=TABS,
+        )
+        head = ipywidgets.HTML(
+            f"<h1>{escape(clip.name)}</h1><p>Set what should be done to this video, look at the preview, and submit. "
+            "Everything is worked out on this machine, and nothing costs money.</p>"
+        )
+        super().__init__([head, self.tabs])
+        self.add_class("ci-dashboard")
+        self.panel.observe(self._after_a_job, ["status"])
+
+    def __repr__(self) -> str:
+        return f"<Dashboard of {self._clip.name}>"
+
+    def show(self, videos: Sequence[Any]) -> None:
+        """Show two to four videos in the tab that compares."""
+        self._put(CompareView(self._lab, list(videos)[:_MOST_COMPARED]))
+
+    def close_all(self) -> None:
+        """Close the page and every view in it."""
+        for view in (self.panel, self.sweep, self.monitor, *self.compare_box.children):
+            view.close()
+        self.close()
+
+    def _after_a_job(self, change: Any) -> None:
+        job = self.panel.job
+        if job is None or change["new"].get("busy") or change["new"].get("state") != "Success":
+            return
+        if job.detail.job_id != self._compared:
+            self._compared = job.detail.job_id or ""
+            try:
+                self.show([self._clip, job])
+            except CIError as error:
+                self._put(ipywidgets.HTML(f"<p role='alert'>{escape(said(error))}</p>"))
+
+    def _chosen(self, details: list[Any]) -> CompareView:
+        view = CompareView(self._lab, [self._clip, *(self._lab.job(one.job_id) for one in details)][:_MOST_COMPARED])
+        self._put(view)
+        self.tabs.selected_index = TABS.index("Compare")
+        return view
+
+    def _put(self, view: Any) -> None:
+        before, self.compare_box.children = self.compare_box.children, (view,)
+        for one in before:
+            one.close()
+
+
+def following(trace: Trace) -> Any:
+    """Return a widget that shows what a trace shows, now and later."""
+    shown = ipywidgets.HTML()
+    trace.follow(lambda html: shown.set_trait("value", html))
+    return shown
+
+
+def show() -> None:
+    """Show the page for the clip that CI_NOTEBOOK_APP_CLIP names, or for the sample: the notebook's only cell."""
+    lab = connect()
+    clip = lab.upload(Path(os.environ.get(CLIP_VARIABLE) or sample()))
+    display(Dashboard(lab, clip))  # type: ignore[no-untyped-call]
