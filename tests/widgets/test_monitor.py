@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from ci_notebook.connecting import connect
 from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import ServiceError
-from ci_notebook.model.jobs import Input, JobsDetail, Operation
+from ci_notebook.model.jobs import Input, JobsDetail, Operation, Output
+from ci_notebook.model.requests import repeat_request
+from ci_notebook.model.watermark import DigitalWatermark
 from ci_notebook.widgets.monitor import Monitor
 from ci_notebook.widgets.monitor_rows import Pace, difference, row_of, varied
 from tests.many_jobs import fill
@@ -226,3 +229,17 @@ def test_only_what_differs_is_worth_the_room():
         "MsSharpen.SharpenLevel",
     }
     assert difference(row(1), row(2)) == {"set": {"MsSharpen.SharpenLevel": "2"}}
+
+
+def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):
+    mark = DigitalWatermark(message="t-1", type="Text", version="V1")
+    first = lab.submit(clip_of, SETTING, digital_watermark=mark, output_key="out/mine.mp4", job_level=2)
+    read = lab.extract_digital_watermark(clip_of).wait().detail
+    asked = lab.request(clip_of, SETTING, digital_watermark=mark, output_key="out/mine.mp4", job_level=2)
+    repeated = repeat_request(first.refresh().detail, user_data="x")
+    assert repeated.operation == replace(asked.operation, user_data="x") and repeated.input == asked.input
+    for request in (repeated, repeat_request(read, user_data="x")):
+        assert lab.client.submit(request).job_id not in (first.id, read.job_id)
+    named = replace(first.detail.operation, output=Output(object=f"out/{first.id}.mp4"), template_id="t1")
+    again = repeat_request(replace(first.detail, operation=named), user_data="x").operation
+    assert again.output.object == "out/${jobid}.mp4" and again.template_id == "t1" and again.video_enhance is None
