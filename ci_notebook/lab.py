@@ -206,12 +206,9 @@ class Lab:
         count = len(listed) * len(wanted)
         with told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
             done = run_all(
-                self.client, listed, wanted,
-                journal=self.journal, cache=self.cache_dir, workers=workers, force=force, retry_failed=retry_failed,
-                every=every, budget=budget, reference=by_clip(listed, reference), measure=measure if scores else None,
-                service=self._service(),
-                rate_per_s=None if self.engine else CALLS_A_SECOND,
-                on_progress=tell, cancel=cancel,
+                self.client, listed, wanted, workers=workers, force=force, retry_failed=retry_failed, every=every,
+                budget=budget, measure=measure if scores else None, on_progress=tell, cancel=cancel,
+                **self._how(listed, reference),
             )  # fmt: skip
         return self._shown(done, {clip.name: clip.path for clip in listed if clip.path})
 
@@ -231,9 +228,8 @@ class Lab:
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         return searched(
             self.client, listed, base, space=space, on=on, trials=trials, batch=batch, seed=seed, budget=budget,
-            reference=by_clip(listed, reference), journal=self.journal, cache=self.cache_dir, service=self._service(),
-            rate_per_s=None if self.engine else CALLS_A_SECOND,
             shown=lambda runs: self._shown(runs, {clip.name: clip.path for clip in listed if clip.path}),
+            **self._how(listed, reference),
         )  # fmt: skip
 
     def booth(self, runs: Iterable[Run], **how: Any) -> Booth:
@@ -299,6 +295,12 @@ class Lab:
 
     def _shown(self, runs: Iterable[Run], sources: Mapping[str, Path]) -> Runs:
         return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
+
+    def _how(self, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Any]:
+        return {
+            "journal": self.journal, "cache": self.cache_dir, "service": self._service(),
+            "reference": by_clip(clips, reference), "rate_per_s": None if self.engine else CALLS_A_SECOND,
+        }  # fmt: skip
 
     def _service(self) -> str:
         """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
