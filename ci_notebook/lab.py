@@ -19,7 +19,6 @@ from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import Estimate, estimate
 from ci_notebook.experiment.record import Run
-from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.vote import Vote
@@ -35,10 +34,10 @@ from ci_notebook.results.found import Found
 from ci_notebook.results.pictures import Pictures
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
-from ci_notebook.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, measure, spoilt
+from ci_notebook.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, spoilt
 from ci_notebook.sights import Sights
 from ci_notebook.sweepdesk import SweepDesk
-from ci_notebook.trying import planned, searched, told
+from ci_notebook.trying import planned, ran, searched
 from ci_notebook.voting import Booth
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.wire.notices import read_notice
@@ -202,15 +201,11 @@ class Lab:
         `on_progress` is told how far it is, in place of a bar; `cancel` stops it as Ctrl-C does, and returns.
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
-        wanted = list(settings)
-        count = len(listed) * len(wanted)
-        with told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
-            done = run_all(
-                self.client, listed, wanted, workers=workers, force=force, retry_failed=retry_failed, every=every,
-                budget=budget, measure=measure if scores else None, on_progress=tell, cancel=cancel,
-                **self._how(listed, reference),
-            )  # fmt: skip
-        return self._shown(done, {clip.name: clip.path for clip in listed if clip.path})
+        done = ran(
+            self.client, listed, list(settings), workers=workers, force=force, retry_failed=retry_failed, every=every,
+            budget=budget, scores=scores, on_progress=on_progress, cancel=cancel, **self._how(listed, reference),
+        )  # fmt: skip
+        return self._shown(done, listed)
 
     def optimize(
         self, clips: Clip | Iterable[Clip], base: VideoEnhance | None = None, *,
@@ -228,8 +223,7 @@ class Lab:
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         return searched(
             self.client, listed, base, space=space, on=on, trials=trials, batch=batch, seed=seed, budget=budget,
-            shown=lambda runs: self._shown(runs, {clip.name: clip.path for clip in listed if clip.path}),
-            **self._how(listed, reference),
+            shown=lambda runs: self._shown(runs, listed), **self._how(listed, reference),
         )  # fmt: skip
 
     def booth(self, runs: Iterable[Run], **how: Any) -> Booth:
@@ -242,7 +236,7 @@ class Lab:
 
     def runs(self) -> Runs:
         """Return every run of this lab's journal, from earlier sessions and other kernels too."""
-        return self._shown(self.journal.runs(), {})
+        return self._shown(self.journal.runs())
 
     def look(
         self, *videos: Video | Iterable[Run], at_s: float | Iterable[float] = 0.0, width_px: int = 320
@@ -293,7 +287,8 @@ class Lab:
     def _job(self, detail: JobsDetail) -> Job:
         return Job(self.client, detail, bar=bar)
 
-    def _shown(self, runs: Iterable[Run], sources: Mapping[str, Path]) -> Runs:
+    def _shown(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
+        sources = {clip.name: clip.path for clip in clips if clip.path}
         return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
 
     def _how(self, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Any]:

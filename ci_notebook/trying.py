@@ -1,4 +1,4 @@
-"""What a lab does with many runs besides running them: plans before, and searches that learn on the way."""
+"""What a lab does with many runs: plans before, running them, and searches that learn on the way."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import estimate
 from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.search import Direction, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.experiment.work import run_key
@@ -43,6 +44,16 @@ def told(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Ca
         return
     with Progress(label, total=1) as progress:
         yield lambda event: progress.update(event.share, event.note)
+
+
+def ran(
+    client: Client, clips: Sequence[Clip], settings: Sequence[Setting], *, scores: bool,
+    on_progress: Callable[[Event], None] | None, **more: Any,
+) -> list[Run]:  # fmt: skip
+    """Run every setting on every clip, under a bar unless `on_progress` is told; `more` goes to `run_all`."""
+    count = len(clips) * len(settings)
+    with told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
+        return run_all(client, clips, settings, measure=measure if scores else None, on_progress=tell, **more)
 
 
 def searched(
