@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ci_notebook.checking import add_check
 from ci_notebook.dashboard.app import add_app
-from ci_notebook.doctoring.doctor import add_doctor
+from ci_notebook.doctoring.verb import add_doctor
 from ci_notebook.jobbing import add_jobs
 from ci_notebook.model.errors import CIError
 from ci_notebook.reporting import add_report

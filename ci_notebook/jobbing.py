@@ -8,14 +8,14 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ci_notebook.connecting import connect
-from ci_notebook.lab import Lab
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.jobs import JobFailed, JobsDetail, Response, WaitTimedOut, time_of
 from ci_notebook.model.paths import values
-from ci_notebook.wire.xml import dumps
+
+if TYPE_CHECKING:
+    from ci_notebook.lab import Lab
 
 _DEEDS: Final = ("list", "show", "wait", "cancel")
 _HEADS: Final = ("job", "state", "%", "created (UTC)", "input", "setting")
@@ -58,6 +58,8 @@ def _run(args: argparse.Namespace) -> int:
         raise ParameterError(
             "--bucket", None, "the name of a bucket", "The embedded lab has neither region nor endpoint."
         )
+    from ci_notebook.connecting import connect  # lazy: other verbs need none of it, and `--help` neither
+
     os.environ.setdefault("CI_NOTEBOOK_PROGRESS", "0")
     with connect(args.bucket, region=args.region, endpoint=args.endpoint, home=args.home) as lab:
         details, failed = _done(lab, args)
@@ -101,6 +103,8 @@ def _waited(lab: Lab, ids: Sequence[str], timeout_s: float | None) -> tuple[list
 
 def _written(details: Sequence[JobsDetail], form: str) -> str:
     if form == "xml":
+        from ci_notebook.wire.xml import dumps  # lazy, as above
+
         return dumps(Response(jobs_detail=tuple(details)), pretty=True).decode().rstrip()
     if form == "table":
         return _table(details)

@@ -56,3 +56,15 @@ def test_serve_without_the_server_says_what_to_install(
     monkeypatch.setitem(sys.modules, "waitress", None)
     assert main(["serve", "--root", str(tmp_path)]) == 1
     assert "pip install 'ci-notebook[local]'" in capsys.readouterr().err
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    heavy = ("pandas", "matplotlib", "ipywidgets", "httpx", "lxml", "numpy")
+    code = f"import ci_notebook.cli, sys; print([name for name in {heavy} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_app_says_what_it_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["app", str(tmp_path / "missing.mp4"), "--no-browser"]) == 1
+    assert "the path of a video file" in capsys.readouterr().err

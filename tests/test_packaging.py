@@ -162,7 +162,8 @@ def test_the_wheel_holds_every_file_of_the_package_the_notebooks_and_the_licence
     ours = {name for name in package if "__pycache__" not in name}
     notebooks = {f"ci_notebook/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert ours | notebooks <= names
-    assert {Path(name).suffix for name in ours} >= {".py", ".js", ".css", ".md", ".onnx", ".mp4", ".cfg", ".typed"}
+    endings = {".py", ".js", ".css", ".md", ".onnx", ".mp4", ".cfg", ".j2", ".typed"}
+    assert {Path(name).suffix for name in ours} >= endings
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
     about = {name.partition("/")[2] for name in names if ".dist-info/" in name}
     assert about >= {"METADATA", "entry_points.txt", "licenses/LICENSE"}

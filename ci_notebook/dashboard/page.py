@@ -7,7 +7,7 @@ outputs is shown by widgets here, and nothing is computed that the panels do not
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -67,13 +67,21 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         super().__init__([head, self.tabs])
         self.add_class("ci-dashboard")
         self.panel.observe(self._after_a_job, ["status"])
+        self.sweep.observe(self._after_a_sweep, ["status"])
 
     def __repr__(self) -> str:
         return f"<Dashboard of {self._clip.name}>"
 
-    def show(self, videos: Sequence[Any]) -> None:
-        """Show two to four videos in the tab that compares."""
-        self._put(CompareView(self._lab, list(videos)[:_MOST_COMPARED]))
+    def show(self, make: Callable[[], CompareView]) -> None:
+        """Show a view in the tab that compares, and below it what is kept of it; or why there is none."""
+        before = self.compare_box.children
+        try:
+            view = make()
+            self.compare_box.children = (view, following(view.trace))
+        except (CIError, OSError) as error:
+            self.compare_box.children = (ipywidgets.HTML(f"<p role='alert'>{escape(said(error))}</p>"),)
+        for one in before:
+            one.close()
 
     def close_all(self) -> None:
         """Close the page and every view in it."""
@@ -87,21 +95,19 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             return
         if job.detail.job_id != self._compared:
             self._compared = job.detail.job_id or ""
-            try:
-                self.show([self._clip, job])
-            except CIError as error:
-                self._put(ipywidgets.HTML(f"<p role='alert'>{escape(said(error))}</p>"))
+            self.show(lambda: CompareView(self._lab, [self._clip, job]))
+
+    def _after_a_sweep(self, change: Any) -> None:
+        runs = self.sweep.runs
+        if change["old"].get("busy") and not change["new"].get("busy") and runs is not None:
+            self.show(lambda: CompareView(runs))
 
     def _chosen(self, details: list[Any]) -> CompareView:
-        view = CompareView(self._lab, [self._clip, *(self._lab.job(one.job_id) for one in details)][:_MOST_COMPARED])
-        self._put(view)
+        made = [self._clip, *(self._lab.job(one.job_id) for one in details)]
+        view = CompareView(self._lab, made[:_MOST_COMPARED])
+        self.show(lambda: view)
         self.tabs.selected_index = TABS.index("Compare")
         return view
-
-    def _put(self, view: Any) -> None:
-        before, self.compare_box.children = self.compare_box.children, (view,)
-        for one in before:
-            one.close()
 
 
 def following(trace: Trace) -> Any:

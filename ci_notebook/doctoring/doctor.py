@@ -1,13 +1,11 @@
-"""`ci.doctor()` and `ci-notebook doctor`: look at everything, say what is wrong and what to do."""
+"""`ci.doctor()`: look at everything, say what is wrong and what to do."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
@@ -41,19 +39,3 @@ def doctor(
             raise ParameterError("region", region, "the region of the bucket, such as ap-chongqing")
         found += look_at_service(bucket, region, endpoint=endpoint, credentials=credentials, clock=clock)
     return Report(found)
-
-
-def add_doctor(verbs: Any) -> None:
-    """Add the verb to a parser's."""
-    parser = verbs.add_parser("doctor", help="say what is installed, what works, and what to do about the rest")
-    parser.add_argument("--bucket", metavar="NAME-APPID", help="ask this bucket, too")
-    parser.add_argument("--region", help="its region, such as ap-chongqing")
-    parser.add_argument("--endpoint", metavar="URL", help="where the service is, for `ci-notebook serve`")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_run)
-
-
-def _run(args: argparse.Namespace) -> int:
-    report = doctor(args.bucket, region=args.region, endpoint=args.endpoint)
-    print(report.to_json() if args.json else report)  # noqa: T201  a command line prints
-    return 0 if report.ok else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tests.browser.jupyter import Desk, page_at, running_app, running_server
 from tests.browser.test_panel import LAB, PANEL, html, number, stage, wait_for_xml
 
 AFTER = ".jupyter-widgets img[alt*='After']"
+SWEPT = ".jupyter-widgets table:has-text('succeeded')"
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -50,7 +50,8 @@ def test_a_colleague_sets_submits_compares_and_sees_the_job_without_code(app: De
     page.locator(".wp-picture:visible").first.wait_for()
     app.shot("app-2-compare")
     page.get_by_role("tab", name="Many settings").click()
-    page.get_by_role("button", name=re.compile("Run")).first.wait_for()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_selector(SWEPT, timeout=90_000)
     app.shot("app-3-sweep")
     page.get_by_role("tab", name="Jobs").click()
     page.locator(".ci-monitor").get_by_text("Success").first.wait_for()
