@@ -65,8 +65,8 @@ def test_pictures_are_embedded_and_captioned_by_the_setting(lab: ci.Lab, clip: c
     assert [one.caption for one in pictures] == [
         "small.mp4 at 0 s",
         "small.mp4 at 0.2 s",
-        "MsSharpen.SharpenLevel 5 at 0 s",
-        "MsSharpen.SharpenLevel 5 at 0.2 s",
+        "SharpenLevel 5 at 0 s",
+        "SharpenLevel 5 at 0.2 s",
     ]
     assert pictures._repr_html_().count("data:image/jpeg;base64,") == 4
 

@@ -55,7 +55,7 @@ def spoil(
         ]
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]
-    written = [
+    written: list[str | Path] = [
         *("-i", Path(source), "-an", "-vf", ",".join(steps), "-c:v", "libx264", "-preset", "medium"),
         *("-crf", str(12 if crf is None else crf), "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
         *("-map_metadata", "-1", "-movflags", "+faststart", Path(target)),
