@@ -38,7 +38,7 @@ from ci_notebook.model.transcode import Audio, Container, Transcode, Video
 
 BUCKET, REGION = "bench-1250000000", "ap-chongqing"
 KEY = Credentials("AKIDbench", "benchskey")
-LOOK_S = 0.01
+LOOK_S = 0.03
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 COLOURED = replace(SHARP, color_enhance=ColorEnhance(contrast=20, correction=100, saturation=30))
 MEDIUM = replace(

@@ -98,10 +98,12 @@ def render(
             is_there, hidden = place.take(output) if place else (False, None)
             if not is_there:
                 hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
-                refuse_cut_short(_checked(paths.output), setting, source, paths.source, cancel)
+            info = _checked(output)
+            if not is_there:
+                refuse_cut_short(info, setting, source, paths.source, cancel)
                 if place:
                     place.keep(output, hidden)
-        info = _decimal_rates(_checked(paths.output))
+        info = _decimal_rates(info)
         made = (paths.output,) if segment_s(setting) is None else cut(setting, paths.output, stem, cancel)
         info = _as_a_whole(info, setting, made)
         return Rendered(_moved(made, out_dir), info, analysis, hidden)
