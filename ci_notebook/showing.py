@@ -75,7 +75,9 @@ def _captions(videos: Sequence[Video]) -> list[str]:
             continue
         told = ", ".join(f"{path.rpartition('.')[2]} {setting[path]}" for path in varied if path in setting)
         of = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
-        said.append(of + (told or (f"without {', '.join(path.rpartition('.')[2] for path in varied)}" if varied else "result")))
+        said.append(
+            of + (told or (f"without {', '.join(path.rpartition('.')[2] for path in varied)}" if varied else "result"))
+        )
     return said
 
 
