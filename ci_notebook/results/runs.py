@@ -77,7 +77,7 @@ class Runs(Sequence[Run]):
         A leaf is named as in `grid`; None is for where it was left out. Raises `ParameterError` for no such leaf.
 
         >>> Runs([]).where(SharpenLevel=[0, 5])
-        <Runs: 0 runs>
+        <Runs: 0 of 0 succeeded>
         """
         wanted = [(resolve(VideoEnhance, name), value) for name, value in leaves.items()]
         return self._with(

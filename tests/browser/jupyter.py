@@ -144,6 +144,7 @@ def running(command: list[str], folder: Path, root: Path, log: Path) -> Iterator
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
 
 def chromium() -> str | None:

@@ -53,7 +53,7 @@ BRIGHTNESS = """() => {
 
 
 def wait_for_number(page, number, many=3):
-    page.wait_for_function(ALL_SHOW, arg=[number, many], timeout=20_000)
+    page.wait_for_function(ALL_SHOW, arg=[number, many], timeout=60_000)
 
 
 def button(page, name):
@@ -78,7 +78,7 @@ def desk(browser, server, tmp_path_factory):
         desk.page.set_viewport_size({"width": 1280, "height": 1400})
         desk.open("compare.ipynb")
         desk.run_all()
-        desk.page.wait_for_selector(".cv", timeout=90_000)
+        desk.page.wait_for_selector(".cv", timeout=180_000)
         yield desk
     assert desk.off_loopback == [], "the page asked for something beyond this machine"
 
@@ -311,7 +311,7 @@ def test_a_loop_plays_in_step_from_memory_at_its_rate(view):
     wait_for_number(page, 30)
     page.keyboard.press("o")
     page.keyboard.press("Space")
-    page.wait_for_function("texts => texts.some(one => one.startsWith('Playing'))", arg=said, timeout=20_000)
+    page.wait_for_function("texts => texts.some(one => one.startsWith('Playing'))", arg=said, timeout=60_000)
     seen = page.evaluate(WATCH)
     page.keyboard.press("Space")
     texts = said.json_value()
@@ -374,7 +374,7 @@ def test_kept_pictures_stay_after_a_restart_and_without_a_kernel(view):
 
     view.restart_kernel()
     view.run_all()
-    page.wait_for_selector(".cv", timeout=60_000)
+    page.wait_for_selector(".cv", timeout=180_000)
     wait_for_number(page, 20)
     view.save(view.path)
     view.end_kernel()
