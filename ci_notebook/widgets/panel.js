@@ -157,7 +157,7 @@ function render({ model, el: root }) {
     const [good, bad] = told.children;
     setText(good, text);
     setText(bad, error);
-    start.told();
+    start.told(error);
     if (text.startsWith("Taken")) {
       paste.took();
       shut(1);

@@ -45,13 +45,17 @@ function makeStart(model, view, done) {
       listed.replaceChildren(...templates.map((one) => card(one.name, `${one.category} ${one.id}`.trim(), () => view.act("template", { id: one.id }))));
       none.textContent = templates.length || !read ? "" : "There is none yet.";
     },
-    told: () => { read = true; if (none.textContent === "Reading") none.textContent = model.get("templates").length ? "" : "There is none yet."; },
+    told: (error) => {
+      read = !error;
+      if (none.textContent === "Reading") none.textContent = error || model.get("templates").length ? "" : "There is none yet.";
+    },
   };
 }
 
 function makePaste(view) {
   const id = view.id();
-  const text = el("textarea", { id, class: "ci-area", rows: "6", spellcheck: "false", autocomplete: "off", placeholder: "<Request>…   or   ci.VideoEnhance(…)" });
+  const text = el("textarea", { id, class: "ci-area", rows: "6", spellcheck: "false", autocomplete: "off", placeholder: "<Request>…   or   ci.VideoEnhance(…)",
+    onkeydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) take(); } });
   const take = () => { if (text.value.trim()) view.act("paste", { text: text.value }); else text.focus(); };
   return {
     node: el("div", {},
