@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ci_notebook.engine.callbacks import Notice, Notices, Notifier
 from ci_notebook.engine.calls.routes import App
@@ -32,6 +32,13 @@ from ci_notebook.engine.worker import THREAD_PREFIX, Worker
 from ci_notebook.media.ffmpeg import find_ffmpeg
 from ci_notebook.media.probe import find_pyav
 from ci_notebook.model.errors import EngineError, ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ci_notebook.engine.previewing import Previewer
+    from ci_notebook.model.enhance import VideoEnhance
 
 
 class Engine:
@@ -96,6 +103,7 @@ class Engine:
         )
         self._lock = threading.Lock()
         self._service: Service | None = None
+        self._previewer: Previewer | None = None
         self._told: tuple[Notices, Messages]
         self._ending = contextlib.ExitStack()
         # A notebook's kernel ends without a word; FFmpeg must not go on without it.
@@ -163,6 +171,23 @@ class Engine:
         """Return the notices of jobs that nobody has taken yet, with what went wrong and when the next try is due."""
         self.start()
         return self._told[0].all()
+
+    def preview(self, setting: VideoEnhance, snapshot: NDArray[np.uint8], *, width_px: int = 0) -> bytes:
+        """Return one decoded picture as a job with this setting would make it, as the bytes of a JPEG.
+
+        `snapshot` is HxWx3 uint8 RGB, as `media.snapshot.picture` gives it; AUTO goes by it alone. Work is
+        done at the output's size, then scaled to `width_px` (0: not at all). Stages of motion are left
+        out, HDR is shown through its exact inverse. `Previewer` does the same for any time of a clip.
+        """
+        from ci_notebook.engine.fetched import picture_origin  # lazy: an engine that only works needs neither
+        from ci_notebook.engine.previewing import Previewer  # lazy, as above
+
+        self.start()
+        with self._lock:
+            if self._previewer is None:
+                self._previewer = Previewer()
+                self._ending.callback(self._previewer.close)
+        return self._previewer.preview(picture_origin(snapshot), setting, width_px=width_px)
 
     def close(self) -> None:
         """Stop: running jobs go back among the waiting, nothing half-made stays. Closing twice is fine."""

@@ -7,18 +7,23 @@ will, and AUTO goes by a few snapshots instead of the clip.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ci_notebook.engine.pictures.analysis import Analysis, analyse
 from ci_notebook.engine.pictures.preview import Still
 from ci_notebook.engine.pictures.size import Size
 from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.probe import first_video
-from ci_notebook.media.snapshot import pillow
-from ci_notebook.model.media_info import MediaInfo, Stream
+from ci_notebook.media.snapshot import encode_picture, pillow
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.media_info import MediaInfo, Stream, VideoStream
 
 LOOKS = (0.2, 0.5, 0.8)  # where AUTO looks, as shares of the clip's length
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -58,6 +63,15 @@ class SnapshotOrigin:
         data, size = _yuv(self.snapshot(at_s))
         place.write_bytes(data)
         return Still(place, at_s, "yuv420p", size, info, analysis)
+
+
+def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
+    """Return one decoded picture, HxWx3 RGB, as a clip of its own. Raises `EngineError` for anything else."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise EngineError(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}", code="InvalidArgument")
+    name = hashlib.blake2b(picture.tobytes(), digest_size=16).digest(), picture.shape
+    alone = MediaInfo(stream=Stream(video=(VideoStream(width=picture.shape[1], height=picture.shape[0], fps=25.0),)))
+    return SnapshotOrigin(name, lambda: alone, lambda _: encode_picture(picture, "png"))
 
 
 def _yuv(data: bytes) -> tuple[bytes, Size]:

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 import ci_notebook as ci
 from ci_notebook.client.objects import Clip
 from ci_notebook.lab import Lab
+from ci_notebook.media.snapshot import picture
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.watermark import Image, Text, Watermark
 from ci_notebook.sights import Sights
@@ -43,6 +44,16 @@ def test_a_preview_is_a_jpeg_of_the_width_asked_and_sends_nothing(lab: Lab, clip
     assert pixels(lab.preview(clip, SHARP, at_s=1.0, width_px=320)).shape == (180, 320, 3)
     assert list(lab.jobs()) == []
     assert lab.previews.note == ""
+
+
+def test_the_engine_shows_one_decoded_picture_too(lab: Lab, clip: Clip) -> None:
+    assert lab.engine is not None
+    snapshot = picture(ci.sample(), 1.0)
+    made = pixels(lab.engine.preview(SHARP, snapshot))
+    assert np.abs(made.mean(axis=(0, 1)) - pixels(lab.preview(clip, SHARP, at_s=1.0)).mean(axis=(0, 1))).max() < 1
+    assert np.abs(made - snapshot).mean() > 1
+    with pytest.raises(EngineError, match="a picture is HxWx3 uint8"):
+        lab.engine.preview(SHARP, snapshot[..., 0])
 
 
 def test_a_detail_is_that_of_the_whole(lab: Lab, clip: Clip) -> None:
