@@ -10,7 +10,7 @@ unknown: a difference is a stationary process whose correlation over k pictures 
 the share of noise that no two pictures have in common. For each (rho, w) the mean has a Student t
 of its own (generalised least squares); they are mixed by how well each (rho, w) explains the series
 (its restricted likelihood) times a weight that leans to strong resemblance, since short series hide
-it. From `LEAST_PICTURES` on, with rho up to 0.9 and up to 40 % noise, its 95 % hold 93 to 99.5 %:
+it. From `LEAST_PICTURES` on, with rho from 0.5 to 0.9 and up to 60 % noise, its 95 % hold 94 to 99.9 %:
 too much rather than too little. Fewer pictures cannot tell 0.9 from 0.5, whatever is done with them.
 `tests/benchmarks/bench_verdict.py` prints the table.
 """
