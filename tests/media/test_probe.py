@@ -8,7 +8,7 @@ import pytest
 
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import first_video, media_info
-from ci_notebook.media.samples import names, sample
+from ci_notebook.media.samples import sample, samples
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.media_info import MediaInfoReply
 from ci_notebook.wire.xml import dumps
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_video_is_refused_by_name(kind: str, tmp_path: Path) -
 
 
 def test_an_unknown_sample_is_refused_with_the_names_there_are() -> None:
-    assert names() == ("city",)
+    assert samples() == ("city",)
     with pytest.raises(ParameterError, match="one of city"):
         sample("bikes")
 

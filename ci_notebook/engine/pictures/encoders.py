@@ -1,7 +1,7 @@
 """From Transcode to FFmpeg's encoders and containers. Pure tables and the few rules between them.
 
 Decided here: without Transcode the output is mp4 with H.264 at crf 18 and preset veryfast, and aac,
-so that looking at an enhancement is not looking at an encoder. On five clips that is as near to the
+so that looking at an enhancement is not looking at an encoder. On four clips that is as near to the
 pictures as crf 20 at preset medium (VMAF-NEG and SSIM within 0.1), in half the time and a fifth more
 bytes. A Video without Crf and Bitrate gets crf 25, as documented.
 
