@@ -187,8 +187,12 @@ def test_the_thin_installation_loads_nothing_heavy_and_knows_every_name(newest: 
             ci.connect()
         except ci.EngineError as error:
             print(error)
+        report = ci.doctor()
+        print(report.ok, [one.name for one in report if one.area in ("Packages", "FFmpeg") and one.state != "OK"])
     """
-    assert "pip install 'ci-notebook[local]'" in newest.run(code, strict=True)
+    said = newest.run(code, strict=True)
+    assert "pip install 'ci-notebook[local]'" in said
+    assert "True ['extra local', 'program']" in said, "the doctor says that the engine is missing, and that all is well"
     assert not LOCAL & newest.versions().keys(), "the thin installation brings no FFmpeg and no server"
 
 
@@ -196,6 +200,7 @@ THIN = f"""
     import sys
     from pathlib import Path
     import ci_notebook as ci
+    from ci_notebook.cli import main
 
     lab = ci.connect({BUCKET!r}, region={REGION!r}, endpoint=sys.argv[1], home=Path.cwd() / "home")
     clip = lab.upload(sys.argv[2])
@@ -208,6 +213,8 @@ THIN = f"""
     ax = ci.plot_response(df, x="SharpenLevel", y="size_bytes")
     ax.figure.savefig("chart.png")
     job = lab.job(df["job_id"].iloc[0])
+    where = ["--bucket", lab.bucket, "--region", lab.region, "--endpoint", sys.argv[1], "--home", "home"]
+    assert main(["jobs", "--limit", "1", *where]) == 0
     print(list(df["state"]), job.download(Path.cwd()).stat().st_size > 1000, Path("chart.png").stat().st_size > 5000)
 """
 SAID = "['Success', 'Success'] True True"

@@ -28,8 +28,8 @@ def look_at_ffmpeg() -> Iterator[Finding]:
 
         can = capabilities()
     except (CIError, ImportError) as error:
-        told = f"no FFmpeg: jobs go to the cloud only. {error}"
-        yield Finding("FFmpeg", "program", "warning", told, _OURS)
+        why = f": {error.name} is not installed" if isinstance(error, ImportError) else ""
+        yield Finding("FFmpeg", "program", "warning", f"none was found{why}; jobs go to the cloud only", _OURS)
         return
     yield Finding("FFmpeg", "program", "OK", f"{can.version}, {at_home(can.program)}")
     codecs = VIDEO_ENCODERS | AUDIO_ENCODERS
