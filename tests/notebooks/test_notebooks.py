@@ -45,13 +45,6 @@ def test_it_reads_well(notebook: Path) -> None:
     assert sum("NBVAL_IGNORE_OUTPUT" in source for source in code) <= 1
 
 
-def test_it_carries_no_widget_state_no_machine_path_and_no_date(notebook: Path) -> None:
-    text = notebook.read_text(encoding="utf-8")
-    assert "widgets" not in json.loads(text)["metadata"]
-    assert not re.search(r"/(root|home|tmp|Users|work)/|[A-Z]:\\\\", text)
-    assert not re.search(r"20[2-9]\d-[01]\d-[0-3]\dT", text)
-
-
 def test_every_result_shows_in_an_export_without_scripts(notebook: Path) -> None:
     from nbconvert import HTMLExporter
 
