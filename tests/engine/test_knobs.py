@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ci_notebook.engine.pictures.analysis import Analysis, analyse
+from ci_notebook.engine.pictures.analysis import analyse
 from ci_notebook.engine.pictures.graph import chosen
-from ci_notebook.engine.pictures.preview import preview
 from ci_notebook.engine.pictures.render import render
+from ci_notebook.engine.previewing import FileOrigin, Previewer
 from ci_notebook.media import look
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.media.score import sharpness
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.jobs import Operation
-from ci_notebook.model.media_info import MediaInfo
 from ci_notebook.model.node import AUTO
 from ci_notebook.model.paths import resolve
 from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, Video
@@ -71,50 +69,55 @@ def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return path
 
 
-def shown(setting: VideoEnhance, rgb: Rgb, source: MediaInfo, analysis: Analysis) -> Rgb:
-    return np.asarray(Image.open(io.BytesIO(preview(setting, rgb, source, analysis))).convert("RGB"))
+Shown = Callable[[VideoEnhance, Path], Rgb]
+
+
+@pytest.fixture(scope="module")
+def shown() -> Iterator[Shown]:
+    """Return what half a second into a clip looks like with a setting."""
+    previewer = Previewer()
+
+    def shown(setting: VideoEnhance, clip: Path) -> Rgb:
+        jpeg = previewer.preview(FileOrigin(clip), setting, 0.5)
+        return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+
+    yield shown
+    previewer.close()
 
 
 @pytest.mark.parametrize("knob", KNOBS)
-def test_a_knob_moves_its_measure_strictly_over_its_whole_range(knob: str, clip: Path) -> None:
+def test_a_knob_moves_its_measure_strictly_over_its_whole_range(knob: str, clip: Path, shown: Shown) -> None:
     values, setting, measure, direction = KNOBS[knob]
     low, high = (resolve(VideoEnhance, knob).part.param.low, resolve(VideoEnhance, knob).part.param.high)
     assert (values[0], values[-1]) == (low, high)
-    source, analysis, rgb = media_info(clip), analyse(clip), picture(clip, 0.5)
-    measured = [direction * measure(shown(setting(value), rgb, source, analysis)) for value in values]
+    measured = [direction * measure(shown(setting(value), clip)) for value in values]
     assert all(before < after for before, after in itertools.pairwise(measured)), measured
 
 
-def test_a_knob_at_rest_changes_nothing(clip: Path) -> None:
-    source, analysis, rgb = media_info(clip), analyse(clip), picture(clip, 0.5)
+def test_a_knob_at_rest_changes_nothing(clip: Path, shown: Shown) -> None:
     at_rest = VideoEnhance(
         color_enhance=ColorEnhance(contrast=0, correction=0, saturation=0), ms_sharpen=MsSharpen(sharpen_level=0)
     )
-    assert preview(at_rest, rgb, source, analysis) == preview(VideoEnhance(), rgb, source, analysis)
+    assert np.array_equal(shown(at_rest, clip), shown(VideoEnhance(), clip))
 
 
 @pytest.mark.parametrize("clip", ["dim and warm", "flat, soft and blue"], indirect=True)
-def test_correction_brings_a_spoilt_clip_nearer_to_the_good_one(clip: Path) -> None:
-    source, analysis, rgb = media_info(clip), analyse(clip), picture(clip, 0.5)
+def test_correction_brings_a_spoilt_clip_nearer_to_the_good_one(clip: Path, shown: Shown) -> None:
     good = picture(sample(), 0.5).astype(float)
-    off = [
-        float(np.abs(shown(colour(correction=value), rgb, source, analysis) - good).mean())
-        for value in (0, 250, 500, 1000)
-    ]
+    off = [float(np.abs(shown(colour(correction=value), clip) - good).mean()) for value in (0, 250, 500, 1000)]
     assert off == sorted(off, reverse=True)
     assert off[-1] < 0.6 * off[0]
 
 
-def test_correction_hardly_touches_good_footage() -> None:
-    source, analysis, rgb = media_info(sample()), analyse(sample()), picture(sample(), 0.5)
-    moved = shown(colour(correction=1000), rgb, source, analysis).astype(float) - rgb
+def test_correction_hardly_touches_good_footage(shown: Shown) -> None:
+    moved = shown(colour(correction=1000), sample()).astype(float) - picture(sample(), 0.5)
     assert np.abs(moved).mean() < 8
 
 
-def test_contrast_and_saturation_leave_the_brightness_about_where_it_was(clip: Path) -> None:
-    source, analysis, rgb = media_info(clip), analyse(clip), picture(clip, 0.5)
+def test_contrast_and_saturation_leave_the_brightness_about_where_it_was(clip: Path, shown: Shown) -> None:
+    rgb = picture(clip, 0.5)
     for setting in (colour(contrast=50), colour(saturation=150)):
-        moved = look.luma_of(shown(setting, rgb, source, analysis)).mean() - look.luma_of(rgb).mean()
+        moved = look.luma_of(shown(setting, clip)).mean() - look.luma_of(rgb).mean()
         assert abs(moved) < 12
 
 
