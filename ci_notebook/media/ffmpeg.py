@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -32,8 +31,6 @@ DEMUXERS = (
     "ogg", "mxf", "dv", "ivf", "h264", "hevc", "av1", "obu", "m4v", "gif", "rm", "nut", "yuv4mpegpipe", "wtv", "vc1",
     "wav", "mp3", "aac", "flac", "amr", "ac3", "aiff", "caf",
 )  # fmt: skip
-
-_STOP_S = 0.5  # time to end by itself: x264 may take nine seconds to drain its look-ahead
 
 
 class Cancelled(EngineError):
@@ -98,7 +95,7 @@ def run(
 
     `arguments` are those after the program's name. `on_progress` is called with the share done,
     0.0 to 1.0, when `total_s`, the length of the output, is known. When `cancel` is set the
-    program is asked to stop, killed half a second later, and `Cancelled` is raised. Any other
+    program is killed, and `Cancelled` is raised. Any other
     end but a good one raises `EngineError` with the command and the last `log_lines` of the log.
     """
     command = [
@@ -156,9 +153,7 @@ def readable(command: Iterable[str]) -> str:
 def _stop_when_asked(process: subprocess.Popen[bytes], cancel: threading.Event | None, ended: threading.Event) -> None:
     while cancel is not None and not ended.wait(0.05):
         if cancel.is_set():
-            kill(process, signal.SIGTERM)
-            if not ended.wait(_STOP_S):
-                kill(process)
+            kill(process)  # not asked to end: it would drain its encoder first, for an output that nobody wants
             return
 
 
