@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from ci_notebook.client.job import Job
     from ci_notebook.client.objects import Clip
     from ci_notebook.connecting import connect
-    from ci_notebook.doctoring.doctor import doctor
     from ci_notebook.engine.cluster import DaskCluster
-    from ci_notebook.exercises import check
     from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random, templates
     from ci_notebook.lab import Lab
+    from ci_notebook.lessons.exercises import check
     from ci_notebook.media.samples import sample, samples
     from ci_notebook.model.enhance import (
         ColorEnhance,
@@ -75,6 +74,7 @@ if TYPE_CHECKING:
     from ci_notebook.results.ranking import compute_ranking, ranking
     from ci_notebook.results.runs import Runs, read_runs
     from ci_notebook.results.verdict import all_verdicts, verdict, verdicts
+    from ci_notebook.terminal.doctoring.doctor import doctor
     from ci_notebook.widgets.compare import CompareView
     from ci_notebook.widgets.monitor import Monitor
     from ci_notebook.widgets.panel import EnhancePanel
@@ -88,8 +88,8 @@ _HOME = {
     "client.job": ("Job",),
     "client.objects": ("Clip",),
     "connecting": ("connect",),
-    "doctoring.doctor": ("doctor",),
-    "exercises": ("check",),
+    "terminal.doctoring.doctor": ("doctor",),
+    "lessons.exercises": ("check",),
     "experiment.sweep": ("Sweep", "explicit", "grid", "one_at_a_time", "pairs", "random", "templates"),
     "lab": ("Lab",),
     "media.samples": ("sample", "samples"),

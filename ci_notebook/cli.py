@@ -12,13 +12,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ci_notebook.checking import add_check
-from ci_notebook.dashboard.app import add_app
-from ci_notebook.doctoring.verb import add_doctor
-from ci_notebook.jobbing import add_jobs
 from ci_notebook.model.errors import CIError
-from ci_notebook.reporting import add_report
-from ci_notebook.serving import add_serve
+from ci_notebook.terminal.checking import add_check
+from ci_notebook.terminal.dashboard.app import add_app
+from ci_notebook.terminal.doctoring.verb import add_doctor
+from ci_notebook.terminal.jobbing import add_jobs
+from ci_notebook.terminal.reporting import add_report
+from ci_notebook.terminal.serving import add_serve
 
 QUICKSTART = "01_quickstart.ipynb"
 

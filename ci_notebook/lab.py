@@ -15,6 +15,14 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.watch import Watch
+from ci_notebook.desk.facts import Facts
+from ci_notebook.desk.fetching import frames_of
+from ci_notebook.desk.jobdesk import JobDesk
+from ci_notebook.desk.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, spoilt
+from ci_notebook.desk.sights import Sights
+from ci_notebook.desk.sweepdesk import SweepDesk
+from ci_notebook.desk.trying import planned, ran, searched
+from ci_notebook.desk.voting import Booth
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import Estimate, estimate
@@ -22,9 +30,6 @@ from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.vote import Vote
-from ci_notebook.facts import Facts
-from ci_notebook.fetching import frames_of
-from ci_notebook.jobdesk import JobDesk
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
@@ -34,11 +39,6 @@ from ci_notebook.results.found import Found
 from ci_notebook.results.pictures import Pictures
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
-from ci_notebook.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, spoilt
-from ci_notebook.sights import Sights
-from ci_notebook.sweepdesk import SweepDesk
-from ci_notebook.trying import planned, ran, searched
-from ci_notebook.voting import Booth
 from ci_notebook.widgets.progress import Progress
 from ci_notebook.wire.notices import read_notice
 from ci_notebook.wire.xml import dumps

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from ci_notebook.checking import check_notebook, strip_widget_state
 from ci_notebook.cli import main, tutorials
-from ci_notebook.leaks import Known
+from ci_notebook.terminal.checking import check_notebook, strip_widget_state
+from ci_notebook.terminal.leaks import Known
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(tutorials().glob("*.ipynb"))

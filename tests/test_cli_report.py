@@ -17,7 +17,7 @@ import ci_notebook as ci
 from ci_notebook.cli import main
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.node import AUTO
-from ci_notebook.reporting import sweep_of, videos_in
+from ci_notebook.terminal.reporting import sweep_of, videos_in
 
 
 @pytest.fixture(scope="module")

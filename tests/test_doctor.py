@@ -13,14 +13,14 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook.cli import main
-from ci_notebook.doctoring import machine, packages
-from ci_notebook.doctoring.doctor import doctor
-from ci_notebook.doctoring.findings import Finding, Report
-from ci_notebook.doctoring.service import look_at_service
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.faults import HangUp, ServerError, Throttle
 from ci_notebook.engine.serve import Listener
 from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.terminal.doctoring import machine, packages
+from ci_notebook.terminal.doctoring.doctor import doctor
+from ci_notebook.terminal.doctoring.findings import Finding, Report
+from ci_notebook.terminal.doctoring.service import look_at_service
 
 BUCKET, REGION = "test-1250000000", "ap-chongqing"
 KEYS = ci.Credentials("AKIDdoctor", "doctorskey")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ci_notebook.desk.voting import Booth
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.voting import Booth
 from ci_notebook.widgets.vote import VoteView
 from tests.experiment.test_ballot import FOUR, runs
 

@@ -37,7 +37,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     """The page for one clip: `panel`, `sweep` and `monitor` are the views of `ci`, in tabs.
 
     >>> import ci_notebook as ci
-    >>> from ci_notebook.dashboard.page import Dashboard
+    >>> from ci_notebook.terminal.dashboard.page import Dashboard
     >>> lab = ci.connect()
     >>> page = Dashboard(lab, lab.upload(ci.sample()))
     >>> page.tabs.titles

@@ -8,6 +8,7 @@ from typing import Any
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
+from ci_notebook.desk.showing import measure
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import estimate
@@ -20,7 +21,6 @@ from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.results.found import Found
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
-from ci_notebook.showing import measure
 from ci_notebook.widgets.progress import Progress
 
 

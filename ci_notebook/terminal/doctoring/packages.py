@@ -14,7 +14,7 @@ from typing import Final
 from packaging.requirements import Requirement
 
 from ci_notebook import __version__
-from ci_notebook.doctoring.findings import Finding
+from ci_notebook.terminal.doctoring.findings import Finding
 
 NAME: Final = "ci-notebook"
 # What an extra is for, and what is lost without it. `test` is the project's own business.

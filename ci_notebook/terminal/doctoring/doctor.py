@@ -10,11 +10,11 @@ from pathlib import Path
 import platformdirs
 
 from ci_notebook.client.credentials import Credentials
-from ci_notebook.doctoring.findings import Report
-from ci_notebook.doctoring.machine import look_at_disk, look_at_ffmpeg, look_at_keys
-from ci_notebook.doctoring.packages import look_at_front_ends, look_at_packages
-from ci_notebook.doctoring.service import look_at_service
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.terminal.doctoring.findings import Report
+from ci_notebook.terminal.doctoring.machine import look_at_disk, look_at_ffmpeg, look_at_keys
+from ci_notebook.terminal.doctoring.packages import look_at_front_ends, look_at_packages
+from ci_notebook.terminal.doctoring.service import look_at_service
 
 
 def doctor(

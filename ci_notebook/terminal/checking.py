@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ci_notebook.leaks import Known, remedy, unpacked
+from ci_notebook.terminal.leaks import Known, remedy, unpacked
 
 # More than this in one cell makes a notebook that nobody can review or open quickly.
 LARGEST_OUTPUT_KB: Final = 1024

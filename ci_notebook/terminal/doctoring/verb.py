@@ -17,7 +17,7 @@ def add_doctor(verbs: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from ci_notebook.doctoring.doctor import doctor  # lazy: other verbs need no httpx, and `--help` neither
+    from ci_notebook.terminal.doctoring.doctor import doctor  # lazy: other verbs need no httpx, and `--help` neither
 
     report = doctor(args.bucket, region=args.region, endpoint=args.endpoint)
     print(report.to_json() if args.json else report)  # noqa: T201  a command line prints

@@ -19,7 +19,7 @@ from ci_notebook.model.errors import EngineError, ParameterError
 TITLE: Final = "Video enhancement"
 # The parts of widgets that live in the browser. What else JupyterLab has been given stays out of the page.
 _EXTENSIONS: Final = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget")
-_CODE: Final = "from ci_notebook.dashboard.page import show\n\nshow()"
+_CODE: Final = "from ci_notebook.terminal.dashboard.page import show\n\nshow()"
 
 
 def add_app(verbs: Any) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.client.credentials import explain
-from ci_notebook.doctoring.findings import Finding, at_home
 from ci_notebook.model.errors import CIError
+from ci_notebook.terminal.doctoring.findings import Finding, at_home
 
 _MB: Final = 1_000_000
 # Clips, results and journal of an afternoon; below the second even one job may not fit.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
-from ci_notebook.fetching import local_file
+from ci_notebook.desk.fetching import local_file
+from ci_notebook.desk.showing import key_of
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.watermark import Watermark
-from ci_notebook.showing import key_of
 
 if TYPE_CHECKING:
     from ci_notebook.engine.previewing import Origin, Previewer

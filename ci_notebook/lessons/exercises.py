@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ci_notebook.lessons import (
+from ci_notebook.lessons.feedback import (
     Exercise,
     Exercises,
     Feedback,

@@ -9,7 +9,6 @@ from typing import Final
 from ci_notebook.client.credentials import Credentials, find_credentials
 from ci_notebook.client.reach import Reach, reach
 from ci_notebook.client.transport import AddressTransport, Transport
-from ci_notebook.doctoring.findings import Finding, State
 from ci_notebook.model.errors import (
     BucketNotActivated,
     ClockSkewed,
@@ -19,6 +18,7 @@ from ci_notebook.model.errors import (
     SignatureRefused,
     Throttled,
 )
+from ci_notebook.terminal.doctoring.findings import Finding, State
 
 # Signatures hold from a minute before this machine's time to an hour after it.
 _AHEAD_S, _BEHIND_S, _NOTICED_S = 60, -3600, 20

@@ -1,0 +1,1 @@
+"""The exercises of the tutorials, and the feedback on answers."""

@@ -1,0 +1,1 @@
+"""The verbs of `ci-notebook`, one file or folder each."""
