@@ -84,7 +84,7 @@ def _requirements() -> dict[str, list[Requirement]]:
     try:
         texts = metadata.requires(NAME) or []
     except metadata.PackageNotFoundError:  # run from a clone
-        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+        project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
         extras = project["optional-dependencies"].items()
         texts = [*project["dependencies"], *(f'{one}; extra == "{extra}"' for extra, ones in extras for one in ones)]
     found: dict[str, list[Requirement]] = {}
