@@ -19,6 +19,16 @@ def test_the_tables_are_those_of_the_declarations() -> None:
     assert written(text) == text, "run `python -m tests.readme_tables`"
 
 
+def test_the_pictures_it_shows_are_there_are_small_and_have_a_text() -> None:
+    shown = re.findall(r"!\[([^]]*)\]\(([^)]+)\)", README.read_text(encoding="utf-8"))
+    assert shown
+    for text, path in shown:
+        picture = README.parent / path
+        assert len(text) > 40
+        assert picture.stat().st_size <= 250_000
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Path) -> None:
     judges = (Path(__file__).parent / "engine" / "test_official_sdk.py").read_text(encoding="utf-8")
     assert JUDGED.keys() == CALL.keys()

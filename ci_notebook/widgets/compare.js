@@ -165,7 +165,9 @@ function cvRender({ model, el: root }) {
     looker.clear();
     loop.mark("none");
     page.setAttribute("aria-label", `Compare ${names().join(", ")}`);
-    cvSay(facts, st.line.sides.map((side, one) => `${names()[one]}: ${side.size.join(" × ")} px, ${side.rate} a second${side.tone ? `, ${side.tone}` : ""}`).join(" · "));
+    const told = st.line.sides.map((side) => `${side.size.join(" × ")} px, ${side.rate} a second${side.tone ? `, ${side.tone}` : ""}`);
+    const isAlike = new Set(told).size === 1;
+    cvSay(facts, isAlike ? `All: ${told[0]}` : told.map((text, one) => `${names()[one]}: ${text}`).join(" · "));
     cvSay(note, model.get("note"));
     const chosen = scores.value;
     scores.replaceChildren(...st.line.scores.map((one) => cvNode("option", { value: one, text: one })));

@@ -103,7 +103,8 @@ function cvTrace(jump) {
       count = pictures;
       unit = answer.on;
       const lines = answer.traces.map((trace, at) => {
-        const data = answer.buffers[at];
+        const got = answer.buffers[at]; // a view or a bare buffer, as the front end has it
+        const data = new DataView(got.buffer ?? got, got.byteOffset ?? 0, got.byteLength);
         const values = Array.from({ length: data.byteLength / 4 }, (_, one) => data.getFloat32(4 * one, true));
         return { ...trace, values };
       });

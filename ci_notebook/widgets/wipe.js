@@ -54,7 +54,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
     return handle;
   });
   const badge = make("span", { class: "wp-badge", role: "status" });
-  const root = make("div", { class: "wp-pane", role: "group", tabindex: "0" },
+  const root = make("div", { class: count > 2 ? "wp-pane wp-many" : "wp-pane", role: "group", tabindex: "0" },
     ...layers.map((layer) => layer.node), ...handles, badge, make("span", { class: "wp-bar", "aria-hidden": "true" }));
 
   // Where things stand -------------------------------------------------------------------------------------------
@@ -84,6 +84,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
       const isLast = at && at === count - 1 && alone === null;
       layer.name.style.left = isLast ? "auto" : `calc(${100 * left}% + ${at ? 10 : 8}px)`;
       layer.name.style.right = isLast ? "8px" : "auto";
+      if (count > 2) layer.name.style.maxWidth = alone === null ? `calc(${100 * (right - left)}% - 18px)` : "";
       place(layer.picture, [0, 0, 1, 1]);
       if (layer.box) place(layer.detail, layer.box);
       layer.picture.classList.toggle("wp-sharp", isSharp);
