@@ -43,7 +43,7 @@ def test_the_examples_run_one_after_the_other_as_they_stand(tmp_path: Path, monk
     text = README.read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     examples = re.findall(r"<!-- snippet: run by tests/test_readme.py -->\n```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 7
     for code in examples:
         exec(compile(code, "README.md", "exec"), names)  # noqa: S102  our own text
     assert list(names["df"]["state"]) == ["Success"] * 6
