@@ -63,9 +63,9 @@ def test_a_queue_is_paused_and_resumed(client):
 def test_a_bucket_that_is_not_active_says_how_to_activate_it(client, cloud):
     cloud.is_active = False
     request = enhance_request("a.mp4", SETTING, bucket=BUCKET, region=REGION)
-    with pytest.raises(BucketNotActivated, match=r"client\.activate\(\)"):
+    with pytest.raises(BucketNotActivated, match=r"client\.buckets\.activate\(\)"):
         client.submit(request)
-    assert client.activate().bucket_id == BUCKET
+    assert client.buckets.activate().bucket_id == BUCKET
     assert client.activate().bucket_id == BUCKET
     assert client.submit(request).state == "Submitted"
 

@@ -207,6 +207,7 @@ def sweep(session, tmp_path, video):  # noqa: F811
     asked = {"service": next(keys), "settings": grid(None, SharpenLevel=[0, 5])}
 
     def run(sessions=20, **more):
+        more = {"settle_s": 0.2} | more  # what this service accepts, it lists at once
         for number in range(1, sessions + 1):
             with Journal(tmp_path / "journal.sqlite") as journal:
                 try:
