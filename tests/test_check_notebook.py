@@ -14,9 +14,10 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from ci_notebook.cli import main, tutorials
+from ci_notebook.cli import main
 from ci_notebook.terminal.checking import check_notebook, strip_widget_state
 from ci_notebook.terminal.leaks import Known
+from ci_notebook.terminal.tutorials import tutorials
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(tutorials().glob("*.ipynb"))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.cli import copy_tutorials, main, tutorials
+from ci_notebook.cli import main
+from ci_notebook.terminal.tutorials import copy_tutorials, tutorials
 
 
 def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
@@ -68,3 +69,19 @@ def test_help_waits_for_nothing_heavy() -> None:
 def test_app_says_what_it_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["app", str(tmp_path / "missing.mp4"), "--no-browser"]) == 1
     assert "the path of a video file" in capsys.readouterr().err
+
+
+def test_a_server_ends_with_its_verb(tmp_path: Path) -> None:
+    """SIGTERM reaches the verb alone; what it started must not go on without it."""
+    child = "import os, time; time.sleep(0.5); print(os.getpid(), flush=True); time.sleep(60)"
+    code = (
+        "import sys; from ci_notebook.terminal.child import serve_until_ended; "
+        f"serve_until_ended([sys.executable, '-c', {child!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as verb:
+        assert verb.stdout is not None
+        server = int(verb.stdout.readline())
+        verb.send_signal(signal.SIGTERM)
+        assert verb.wait(10) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)

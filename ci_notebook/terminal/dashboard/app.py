@@ -6,15 +6,14 @@ import argparse
 import importlib.util
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.terminal.child import serve_until_ended
 
 TITLE: Final = "Video enhancement"
 # The parts of widgets that live in the browser. What else JupyterLab has been given stays out of the page.
@@ -46,12 +45,7 @@ def _run(args: argparse.Namespace) -> int:
             *(["--no-browser"] if args.no_browser else []),
         ]
         print(f"The page will be at http://127.0.0.1:{port}/ – Ctrl-C stops.", flush=True)
-        server = subprocess.Popen(command, env=environment(place, args.clip), cwd=place)  # noqa: S603  no shell
-        signal.signal(signal.SIGTERM, lambda *_: server.terminate())  # it would go on alone, with its kernels
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
-            return server.wait()  # Ctrl-C went to Voila as well
+        return serve_until_ended(command, env=environment(place, args.clip), cwd=place)
 
 
 def _free(first: int) -> int:
