@@ -16,18 +16,19 @@ from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.watch import Watch
 from ci_notebook.desk.facts import Facts
-from ci_notebook.desk.fetching import frames_of
+from ci_notebook.desk.fetching import Video, frames_of, key_of
 from ci_notebook.desk.jobdesk import JobDesk
-from ci_notebook.desk.showing import Video, bar, by_clip, job_html, jpeg_of, key_of, look, spoilt
-from ci_notebook.desk.sights import Sights
+from ci_notebook.desk.previews import Previews
+from ci_notebook.desk.showing import bar, by_clip, job_html, jpeg_of, look, spoilt
 from ci_notebook.desk.sweepdesk import SweepDesk
-from ci_notebook.desk.trying import planned, ran, searched
-from ci_notebook.desk.voting import Booth
+from ci_notebook.desk.sweeping import plan_sweep, run_search, run_sweep
+from ci_notebook.desk.votedesk import VoteDesk
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import Estimate, estimate
 from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.search import Direction, Span
+from ci_notebook.experiment.service import CALLS_A_SECOND
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.vote import Vote
 from ci_notebook.model.enhance import VideoEnhance
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from ci_notebook.engine.app import Engine
     from ci_notebook.media.frames import Frames
 
-# The cloud's default limit for media processing (§14.1).
-CALLS_A_SECOND = 10
-
 
 class Lab:
     """A bucket to work in, wherever it is. Close it, or use it as a context manager, to stop the engine's workers.
@@ -65,7 +63,7 @@ class Lab:
         self.cache_dir = home / "cache"
         self._journal: Journal | None = None
         self._facts = Facts(client)
-        self.previews = Sights(client, cache=self.cache_dir, is_local=engine is not None)
+        self.previews = Previews(client, cache=self.cache_dir, is_local=engine is not None)
         self._close_engine = weakref.finalize(self, engine.close) if engine else None
 
     @property
@@ -171,9 +169,7 @@ class Lab:
         Raises `ParameterError` on the cloud, whose queues are read with TDMQ's own tools.
         """
         if self.engine is None:
-            raise ParameterError(
-                "messages", name, "a queue of the embedded engine", "Read the cloud's with TDMQ's tools."
-            )
+            raise ParameterError("messages", name, "a queue of the embedded engine", "TDMQ's tools read the cloud's.")
         found = self.engine.messages(name, region=region, reader=reader)
         return [job for message in found for job in read_notice(message.body)]
 
@@ -183,7 +179,7 @@ class Lab:
 
     def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
         """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""
-        return planned(self.client, clips, settings, journal=self.journal, service=self._service())
+        return plan_sweep(self.client, clips, settings, journal=self.journal, service=self._service())
 
     def run(
         self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
@@ -201,7 +197,7 @@ class Lab:
         `on_progress` is told how far it is, in place of a bar; `cancel` stops it as Ctrl-C does, and returns.
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
-        done = ran(
+        done = run_sweep(
             self.client, listed, list(settings), workers=workers, force=force, retry_failed=retry_failed, every=every,
             budget=budget, scores=scores, on_progress=on_progress, cancel=cancel, **self._how(listed, reference),
         )  # fmt: skip
@@ -221,14 +217,14 @@ class Lab:
         (CNY) is for the whole search. Raises `CIError` without Optuna (`pip install 'ci-notebook[optuna]'`).
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
-        return searched(
+        return run_search(
             self.client, listed, base, space=space, on=on, trials=trials, batch=batch, seed=seed, budget=budget,
             shown=lambda runs: self._shown(runs, listed), **self._how(listed, reference),
         )  # fmt: skip
 
-    def booth(self, runs: Iterable[Run], **how: Any) -> Booth:
-        """Return a place to vote on runs, for a `VoteView`; `how` is that of `experiment.ballot.Ballot`."""
-        return Booth(runs, self.journal, self.frames, **how)
+    def vote_desk(self, runs: Iterable[Run], **how: Any) -> VoteDesk:
+        """Ballots on runs, for a `VoteView`; `how` is that of `experiment.ballot.Ballot`."""
+        return VoteDesk(runs, self.journal, self.frames, **how)
 
     def votes(self) -> list[Vote]:
         """Return every blind vote of this lab's journal, for `ranking`."""

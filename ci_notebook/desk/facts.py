@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
-from ci_notebook.desk.showing import Video, key_of
+from ci_notebook.desk.fetching import Video, key_of
 from ci_notebook.experiment.record import Run
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.model.media_info import MediaInfo

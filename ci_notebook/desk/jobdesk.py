@@ -13,6 +13,7 @@ from typing import Final
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.waiting import IDS_A_CALL
+from ci_notebook.desk.fetching import fetched, key_of
 from ci_notebook.experiment.price import MAINLAND, PriceList, Shape, forecast, price
 from ci_notebook.model.errors import CIError, NotFound
 from ci_notebook.model.jobs import JobsDetail
@@ -124,13 +125,5 @@ class JobDesk:
 
     def fetch(self, job: JobsDetail) -> Path:
         """Return a local copy of what a job made, downloaded once. Raises `NotFound` when it made nothing."""
-        made = self.handle(job)
-        path = self._cache / "results" / f"{job.job_id}{Path(made.output_key).suffix}"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            half = path.with_name(f"half-{secrets.token_hex(4)}-{path.name}")
-            try:
-                made.download(half).replace(path)
-            finally:
-                half.unlink(missing_ok=True)
-        return path
+        key = key_of(self.handle(job))
+        return fetched(self._client, key, self._cache / "results" / f"{job.job_id}{Path(key).suffix}")

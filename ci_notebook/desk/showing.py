@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.desk.fetching import Video, key_of
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
@@ -21,22 +22,6 @@ from ci_notebook.widgets.result import result_html
 
 if TYPE_CHECKING:
     from ci_notebook.media.score import Scores
-
-
-Video = Clip | Job | Run | str
-"""A clip, the key of an object, or what a job or a run made."""
-
-
-def key_of(video: Video) -> str:
-    """Return the key of a video: a clip's own, or that of what a job or a run made.
-
-    Raises `ParameterError` for a run without a result.
-    """
-    if isinstance(video, Run):
-        if video.job is None or not video.job.output_keys:
-            raise ParameterError("a video", video, "a run whose job succeeded", "Its job tells why: run.job.message.")
-        return video.job.output_keys[0]
-    return video if isinstance(video, str) else video.output_key if isinstance(video, Job) else video.key
 
 
 @contextlib.contextmanager

@@ -8,12 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail, Request
 from ci_notebook.model.media_info import MediaInfo
 from ci_notebook.model.templates import Template
+
+# The cloud's default limit for media processing (§14.1).
+CALLS_A_SECOND: Final = 10
 
 
 class Stored(Protocol):

@@ -20,9 +20,7 @@ def add_lab(verbs: Any) -> None:
     """Add the verb to a parser's."""
     parser = verbs.add_parser("lab", help="copy the tutorials into a folder and open JupyterLab on the quickstart")
     parser.add_argument("--dir", type=Path, default=Path("ci-notebook-tutorials"), help="where the tutorials go")
-    parser.add_argument(
-        "--port", type=int, default=8888, help="its port (default: 8888, or the next free one)"
-    )
+    parser.add_argument("--port", type=int, default=8888, help="its port (default: 8888, or the next free one)")
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     parser.set_defaults(run=_run)
 

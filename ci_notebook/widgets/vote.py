@@ -53,7 +53,7 @@ class Votes(Protocol):
         """Forget the last answer."""
 
 
-class Place(Protocol):
+class VoteDesk(Protocol):
     """Where one votes: ballots, pictures, results."""
 
     def ballot(self, voter: str) -> Votes:
@@ -72,7 +72,7 @@ class Place(Protocol):
 class Lab(Protocol):
     """What the view needs of a lab."""
 
-    def booth(self, runs: Any, **how: Any) -> Place:
+    def vote_desk(self, runs: Any, **how: Any) -> VoteDesk:
         """Return a place to vote."""
 
 
@@ -95,8 +95,8 @@ class VoteView(anywidget.AnyWidget):
     error = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, lab: Lab, runs: Iterable[Any], *, voter: str = "", **how: Any) -> None:
-        self._booth = lab.booth(list(runs), **how)
-        self._ballot = self._booth.ballot(voter)
+        self._desk = lab.vote_desk(list(runs), **how)
+        self._ballot = self._desk.ballot(voter)
         self.trace = Trace(nothing=_WAITING)
         self._entry: int | None = None
         super().__init__(voter=self._ballot.voter, state=self._told())
@@ -110,7 +110,7 @@ class VoteView(anywidget.AnyWidget):
         left = len(self._ballot.questions) - self._ballot.done
         if left:
             raise CIError(f"{left} questions are left: what the pictures are is not told before the last answer")
-        return self._booth.ranking(self._ballot)
+        return self._desk.ranking(self._ballot)
 
     def vote(self, answer: str, *, took_s: float = 0.0) -> None:
         """Answer the question that is shown: `left`, `right` or `same`. Does nothing after the last one."""
@@ -129,7 +129,7 @@ class VoteView(anywidget.AnyWidget):
         if self.comm is not None:
             self.layout.close()
         super().close()
-        self._booth.close()
+        self._desk.close()
 
     def __repr__(self) -> str:
         who = f" by {self._ballot.voter}" if self._ballot.voter else ""
@@ -163,7 +163,7 @@ class VoteView(anywidget.AnyWidget):
                 self.trace.put(self._entry, _WAITING)  # the next voter is not to see what the last one said
             return
         try:
-            html = self._booth.ranking(self._ballot)._repr_html_()
+            html = self._desk.ranking(self._ballot)._repr_html_()
         except CIError as problem:  # such as settings that no vote joins: the answers are kept all the same
             self.error = said(problem)
             return
@@ -175,7 +175,7 @@ class VoteView(anywidget.AnyWidget):
     def _change_voter(self, _change: object) -> None:
         if " ".join(self.voter.split()) == self._ballot.voter:
             return
-        self._ballot = self._booth.ballot(self.voter)
+        self._ballot = self._desk.ballot(self.voter)
         self.state = self._told()
         self._reveal()
 
@@ -195,7 +195,7 @@ class VoteView(anywidget.AnyWidget):
         number = int(content["number"])
         if 0 <= number < len(self._ballot.questions) and content.get("voter") == self.voter:
             width = min(max(int(content.get("width") or _WIDEST), 64), _WIDEST)
-            pictures = self._booth.pictures(self._ballot.questions[number], width)
+            pictures = self._desk.pictures(self._ballot.questions[number], width)
             self.send(
                 {"do": "look", "number": number, "view": content.get("view"), "voter": self.voter}, list(pictures)
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.desk.voting import Booth
+from ci_notebook.desk.votedesk import VoteDesk
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.errors import CIError, ParameterError
@@ -38,12 +38,12 @@ class HandLab:
     def __init__(self, path: Path) -> None:
         self.journal, self.opened = Journal(path), list[HandFrames]()
 
-    def booth(self, given: list[Run], **how: object) -> Booth:
+    def vote_desk(self, given: list[Run], **how: object) -> VoteDesk:
         def frames(run: Run) -> HandFrames:
             self.opened.append(HandFrames(run))
             return self.opened[-1]
 
-        return Booth(given, self.journal, frames, **how)
+        return VoteDesk(given, self.journal, frames, **how)
 
 
 @pytest.fixture

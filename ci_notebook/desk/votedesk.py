@@ -17,7 +17,7 @@ _OPEN: Final = 6  # videos that are kept open: a pair, the next one, and some th
 _QUALITY: Final = 95  # what is to be told apart must not drown in the coding of the pictures
 
 
-class Booth:
+class VoteDesk:
     """The runs to be compared, and the journal that the answers go to. Safe to use from several threads.
 
     `frames` opens a run as `lab.frames` does; `how` is that of `experiment.ballot.Ballot`.

@@ -1,4 +1,4 @@
-"""What a lab does with many runs: plans before, running them, and searches that learn on the way."""
+"""What a lab does with many settings: plan them, run them, and search among them, each under its bar."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ci_notebook.results.runs import Runs
 from ci_notebook.widgets.progress import Progress
 
 
-def planned(
+def plan_sweep(
     client: Client, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, journal: Journal, service: str
 ) -> Plan:
     """Return what running the settings on the clips would send, and what of it the journal holds already."""
@@ -37,7 +37,7 @@ def planned(
 
 
 @contextlib.contextmanager
-def told(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Callable[[Event], None]]:
+def _told(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Callable[[Event], None]]:
     """Yield what is told of a sweep's progress: `on_progress`, or without it a bar."""
     if on_progress is not None:
         yield on_progress
@@ -46,17 +46,17 @@ def told(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Ca
         yield lambda event: progress.update(event.share, event.note)
 
 
-def ran(
+def run_sweep(
     client: Client, clips: Sequence[Clip], settings: Sequence[Setting], *, scores: bool,
     on_progress: Callable[[Event], None] | None, **more: Any,
 ) -> list[Run]:  # fmt: skip
     """Run every setting on every clip, under a bar unless `on_progress` is told; `more` goes to `run_all`."""
     count = len(clips) * len(settings)
-    with told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
+    with _told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
         return run_all(client, clips, settings, measure=measure if scores else None, on_progress=tell, **more)
 
 
-def searched(
+def run_search(
     client: Client,
     clips: Clip | Iterable[Clip],
     base: VideoEnhance | None,

@@ -1,4 +1,4 @@
-"""What a lab shows of a setting before a job is sent: the engine's preview, of clips wherever they lie."""
+"""Previews: what a job would make of one picture, by the engine's own graph, of clips wherever they lie."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
-from ci_notebook.desk.fetching import local_file
-from ci_notebook.desk.showing import key_of
+from ci_notebook.desk.fetching import key_of, local_file
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.watermark import Watermark
@@ -26,8 +25,8 @@ APPROXIMATION = "The engine's approximation: the service's own algorithms look d
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sight:
-    """A preview, and what it is: `size` in px and `box` (shares of 1) say what of the whole output it shows.
+class Preview:
+    """One picture, and what it is: `size` in px and `box` (shares of 1) say what of the whole output it shows.
 
     `places` are where the marks lie, in px of the output (left, top, width, height), None for one that
     moves or lies under the video. `unshown` names the leaves that one picture cannot show.
@@ -49,7 +48,7 @@ class Length:
     size: tuple[int, int]
 
 
-class Sights:
+class Previews:
     """Previews of one lab. What was decoded is kept until it is closed."""
 
     def __init__(self, client: Client, *, cache: Path, is_local: bool) -> None:
@@ -65,7 +64,7 @@ class Sights:
     def see(
         self, clip: Clip | Job | str, setting: VideoEnhance, *, at_s: float = 0.0, width_px: int = 640,
         box: Box = (0.0, 0.0, 1.0, 1.0), watermark: tuple[Watermark, ...] = (),
-    ) -> Sight:  # fmt: skip
+    ) -> Preview:  # fmt: skip
         """Return one picture of a clip as a job with this setting would make it."""
         previewer = self._previewer()
         shown = previewer.show(
@@ -73,9 +72,9 @@ class Sights:
         )
         unshown = _engine("pictures.preview").unshown(setting)
         size = (shown.size.width, shown.size.height)
-        return Sight(jpeg=shown.jpeg, size=size, box=shown.box, places=shown.places, unshown=unshown)
+        return Preview(jpeg=shown.jpeg, size=size, box=shown.box, places=shown.places, unshown=unshown)
 
-    def source(self, clip: Clip | Job | str, setting: VideoEnhance, **more: Any) -> Sight:
+    def source(self, clip: Clip | Job | str, setting: VideoEnhance, **more: Any) -> Preview:
         """Return what `see` does without any enhancement: the clip in the shape that the setting gives it."""
         return self.see(clip, VideoEnhance(transcode=setting.transcode), **more)
 
