@@ -43,8 +43,9 @@ function makeRow(leaf, view) {
   const ids = { input: `${id}-i`, help: `${id}-h`, error: `${id}-e`, label: `${id}-l` };
   const described = { "aria-describedby": `${ids.help} ${ids.error}` };
   const send = (text, now = true) => {
-    view.edit(leaf.path, text, now);
-    if (leaf.switches && text !== null) view.choose(leaf.switches, text);
+    const switches = text !== null && leaf.switches; // the choice and what it switches are one edit
+    view.edit(leaf.path, text, now && !switches);
+    if (switches) view.choose(switches, text);
   };
   const makers = { number: numberControl, text: textControl, colour: textControl };
   const control = (makers[leaf.kind] ?? choiceControl)(leaf, ids, described, send);

@@ -9,7 +9,8 @@ import anywidget
 import traitlets
 
 _HERE = Path(__file__).parent
-_SCRIPTS: Final = ("dom.js", "control.js", "group.js", "tools.js", "wipe.js", "sight.js", "panel.js")
+_VIEWS: Final = 20
+_SCRIPTS: Final = ("dom.js", "code.js", "control.js", "group.js", "tools.js", "wipe.js", "sight.js", "panel.js")
 _STYLES: Final = ("base.css", "wipe.css", "sight.css", "panel.css")
 
 
@@ -25,6 +26,7 @@ class Face(anywidget.AnyWidget):
     templates: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     values = traitlets.Dict(help="Path → text of a leaf; None or nothing where it is left out.").tag(sync=True)
     on: traitlets.List[str] = traitlets.List(help="Paths of the nodes that are there.").tag(sync=True)
+    heard = traitlets.Dict(help="View → number of the last edit of a hand that is in `values` and `on`.").tag(sync=True)
     python = traitlets.Unicode().tag(sync=True)
     xml = traitlets.Unicode().tag(sync=True)
     problems = traitlets.Dict(help="Path → message.").tag(sync=True)
@@ -45,6 +47,10 @@ class Face(anywidget.AnyWidget):
 
     def _show_price(self, price: dict[str, Any]) -> None:
         self.price = price
+
+    def _hear(self, view: str, number: int) -> None:
+        """Say that an edit of a view has come; of views that went long ago nothing is kept."""
+        self.heard = dict([*(one for one in self.heard.items() if one[0] != view), (view, number)][-_VIEWS:])
 
     def _tell(self, text: str = "", error: str = "") -> None:
         # With a number: the same answer twice is still an answer, and is sent.

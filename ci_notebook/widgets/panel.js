@@ -29,19 +29,25 @@ let views = 0;
 function render({ model, el: root }) {
   const name = `ci-${++views}-${Math.random().toString(36).slice(2, 8)}`;
   let made = 0, timer = 0, press = crypto.randomUUID?.() ?? `${name}-${Date.now()}`;
-  // What a hand has changed and Python has not been told: it wins over what arrives meanwhile.
-  let values = { ...model.get("values") }, on = [...model.get("on")], dirty = false;
-
-  const flush = () => {
-    clearTimeout(timer);
-    if (!dirty) return;
-    dirty = false;
-    model.set("values", values);
-    model.set("on", on);
-    model.save_changes();
+  // What is shown is what Python said last, and over it what a hand did that Python has not heard of. To Python
+  // goes what was done, never all that is held: so a second step in haste does not bring back what the first took.
+  let values = {}, on = [], unheard = [], fresh = null, sent = 0;
+  const lay = () => {
+    const heard = model.get("heard")[name] ?? 0;
+    unheard = unheard.filter((edit) => edit.number > heard);
+    values = { ...model.get("values") };
+    on = [...model.get("on")];
+    for (const edit of fresh ? [...unheard, fresh] : unheard) {
+      Object.assign(values, edit.values);
+      on = [...on.filter((path) => !(path in edit.on)), ...Object.keys(edit.on).filter((path) => edit.on[path])];
+    }
   };
-  const changed = (now) => {
-    dirty = true;
+  const flush = () => { if (fresh) view.act("edit"); };
+  const changed = (edits, now) => {
+    fresh ??= { number: ++sent, values: {}, on: {} };
+    Object.assign(fresh.values, edits.values);
+    Object.assign(fresh.on, edits.on);
+    lay();
     clearTimeout(timer);
     timer = setTimeout(flush, PAUSE_MS);
     if (now) flush();
@@ -50,19 +56,14 @@ function render({ model, el: root }) {
     id: () => `${name}-${++made}`,
     on: () => on,
     edit(path, text, now) {
-      if ((values[path] ?? null) !== text) {
-        values = { ...values, [path]: text };
-        changed(now);
-      } else if (now) flush();
+      if ((values[path] ?? null) !== text) changed({ values: { [path]: text } }, now);
+      else if (now) flush();
       show();
     },
-    toggle(group, there) {
-      on = on.filter((path) => path !== group.path);
-      if (there) {
-        on = [...new Set([...on, group.path, ...group.on])];
-        for (const [path, text] of Object.entries(group.values)) if ((values[path] ?? null) === null) values = { ...values, [path]: text };
-      }
-      changed(true);
+    toggle(group, there, now = true) {
+      const given = Object.entries(there ? group.values : {}).filter(([path]) => (values[path] ?? null) === null);
+      const switched = there ? [group.path, ...group.on].map((path) => [path, true]) : [[group.path, false]];
+      changed({ values: Object.fromEntries(given), on: Object.fromEntries(switched) }, now);
       show();
     },
     // A choice that switches nodes: the one it names on, the others off.
@@ -71,14 +72,16 @@ function render({ model, el: root }) {
       for (const [choice, path] of Object.entries(switches)) {
         const number = path.match(/\.(\d+)\./)?.[1];
         const group = find(model.get("schema").map((one) => (one.most && number ? numbered(one, number) : one)), path);
-        if (group && on.includes(path) !== (choice === text)) view.toggle(group, choice === text);
+        if (group && on.includes(path) !== (choice === text)) view.toggle(group, choice === text, false);
       }
+      flush();
     },
-    // What Python does, with the edits that may still be on their way.
+    // What Python does, after the edits that it has not been told of.
     act(what, more = {}) {
-      dirty = false;
       clearTimeout(timer);
-      model.send({ do: what, ...more, values, on, view: name });
+      model.send({ do: what, ...more, edit: fresh, view: name });
+      if (fresh) unheard.push(fresh);
+      fresh = null;
     },
   };
   const stages = model.get("schema").map((stage) => (stage.most ? makeList : makeGroup)(stage, 0, view));
@@ -141,10 +144,7 @@ function render({ model, el: root }) {
     queueMicrotask(() => { isDue = false; take(); });
   };
   const take = () => {
-    if (!dirty) {
-      values = { ...model.get("values") };
-      on = [...model.get("on")];
-    }
+    lay();
     show();
   };
   const follow = () => {
@@ -188,7 +188,7 @@ function render({ model, el: root }) {
   start.show();
   price.show();
   const follows = [
-    ...["values", "on", "problems", "advice", "remedies", "changes", "can", "python", "xml"].map((trait) => [`change:${trait}`, later]),
+    ...["values", "on", "heard", "problems", "advice", "remedies", "changes", "can", "python", "xml"].map((trait) => [`change:${trait}`, later]),
     ["change:status", follow], ["change:told", answer], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
   ];
   follows.forEach(([event, action]) => model.on(event, action));

@@ -20,7 +20,7 @@ from ci_notebook.model.jobs import Operation, Request
 from ci_notebook.model.rules import check
 from ci_notebook.model.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.code import asked_text, curl_text, marks_of, request_text
-from ci_notebook.widgets.control import Held, asked
+from ci_notebook.widgets.control import asked
 from ci_notebook.widgets.face import Face
 from ci_notebook.widgets.memory import Memory
 from ci_notebook.widgets.pricing import Pricing
@@ -52,7 +52,6 @@ class EnhancePanel(Face):
             Shelf(lab.templates, show=self._show_templates, tell=self._tell) if hasattr(lab, "templates") else None
         )
         self._pricing = self._pricing_of(lab)
-        self._is_showing = False
         self._told: Operation | None = None
         self._sight = Sight(lab, clip, send=self.send)
         offers = {
@@ -68,7 +67,6 @@ class EnhancePanel(Face):
             **self._sheet.traits(),
             **self._texts(),
         )
-        self.observe(self._edited, ["values", "on"])
         self.on_msg(self._take)
 
     @property
@@ -192,20 +190,11 @@ class EnhancePanel(Face):
         self._sheet.take(**named)
         self._show()
 
-    def _edited(self, _change: object) -> None:
-        if not self._is_showing:
-            self._sheet.hold(Held(self.values, self.on), by_hand=True)
-            self._show()
-
     def _show(self) -> None:
         """Show what the sheet holds, in one message."""
-        self._is_showing = True
-        try:
-            with self.hold_sync():
-                for name, value in {**self._sheet.traits(), **self._texts()}.items():
-                    setattr(self, name, value)
-        finally:
-            self._is_showing = False
+        with self.hold_sync():
+            for name, value in {**self._sheet.traits(), **self._texts()}.items():
+                setattr(self, name, value)
         self._memory.write(self._sheet.held, self._sheet.good)
 
     def _texts(self) -> dict[str, str]:
@@ -232,11 +221,11 @@ class EnhancePanel(Face):
             return
         press = str(content.get("press") or uuid.uuid4().hex)
         try:
-            # The edits travel with the message, because a change sent just before may still be on its way.
-            held = Held(dict(content.get("values", self.values)), list(content.get("on", self.on)))
-            if held != self._sheet.held:
-                self._sheet.hold(held, by_hand=True)
-                self._show()
+            if edit := content.get("edit"):  # of a hand, before what was pressed
+                with self.hold_sync():
+                    self._hear(str(content.get("view")), int(edit["number"]))
+                    self._sheet.edit(edit["values"], edit["on"])
+                    self._show()
             if what in DEEDS:
                 self._tell(self._do(str(what), content))
             else:
@@ -283,6 +272,7 @@ class EnhancePanel(Face):
 
 
 _DEEDS: Final[dict[str, Callable[[EnhancePanel, dict[str, Any]], None]]] = {
+    "edit": lambda panel, content: None,
     "submit": lambda panel, content: panel._press(content["press"]),
     "copy": EnhancePanel._copy,
     "templates": EnhancePanel._read_templates,

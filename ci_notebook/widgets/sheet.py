@@ -60,6 +60,12 @@ class Sheet:
         self._judge()
         self._steps.note(State(held, self._kept), by_hand=by_hand)
 
+    def edit(self, values: Mapping[str, str | None], on: Mapping[str, bool]) -> None:
+        """Take what a hand did: texts by path, and nodes that went on or off."""
+        left = [path for path in self.held.on if on.get(path, True)]
+        there = [path for path, is_on in on.items() if is_on and path not in left]
+        self.hold(Held({**self.held.values, **values}, left + there), by_hand=True)
+
     def take(self, **named: Any) -> None:
         """Take these parts of an operation, good or not, and leave the others as their controls stand."""
         self._kept = dataclasses.replace(self._kept, **named)

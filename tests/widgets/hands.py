@@ -1,4 +1,4 @@
-"""What the front end's hand does: it sets whole traits and sends messages."""
+"""What the front end's hand does: it sends messages."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ SHARPEN = "MsSharpen.SharpenLevel"
 
 
 def edit(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | None = None) -> None:
-    """Do what the front end does: set the whole of both traits in one message."""
-    state = {"values": {**panel.values, **values}, "on": panel.on if on is None else on}
-    panel.set_state(state)
+    """Do what the front end does: send what was changed. `on` is all that is on then; None leaves it."""
+    panel._handle_custom_msg({"do": "edit", "view": "v", "edit": edited(panel, values, on)}, [])
+
+
+def edited(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | None = None) -> dict[str, object]:
+    """Return an edit as it travels."""
+    was = panel.on
+    switched = {} if on is None else {path: path in on for path in [*on, *was] if (path in on) != (path in was)}
+    return {"number": panel.heard.get("v", 0) + 1, "values": values, "on": switched}
 
 
 def do(panel: EnhancePanel, deed: str, /, **more: object) -> None:
-    """Send what a button sends: what to do, and the edits that may still be on their way."""
-    panel._handle_custom_msg({"do": deed, **more, "values": panel.values, "on": panel.on}, [])
+    """Send what a button sends."""
+    panel._handle_custom_msg({"do": deed, **more}, [])
 
 
 def all_agree(panel: EnhancePanel) -> bool:
@@ -43,4 +49,4 @@ def parts_of(operation: Operation) -> tuple[object, ...]:
 
 
 def press(panel: EnhancePanel, token: str) -> None:
-    panel._handle_custom_msg({"do": "submit", "press": token, "values": panel.values, "on": panel.on}, [])
+    panel._handle_custom_msg({"do": "submit", "press": token}, [])

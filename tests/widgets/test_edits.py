@@ -99,3 +99,18 @@ def test_the_switches_above_a_leaf():
     assert above("Transcode.AudioMixArray.2.EffectConfig.BgmFadeTime") == [
         "Transcode", "Transcode.AudioMixArray.2", "Transcode.AudioMixArray.2.EffectConfig",
     ]  # fmt: skip
+
+
+def test_what_a_hand_did_lies_over_what_python_did_meanwhile_and_brings_nothing_back(lab):
+    panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
+    do(panel, "preset", name="Punchy colour")
+    edit(
+        panel, {"ColorEnhance.Contrast": "40"}
+    )  # sent by a view that has not seen the preset yet, it would be the same
+    assert panel.value.color_enhance.contrast == 40 and panel.value.ms_sharpen is None
+    assert panel.heard == {"v": 1}, "what its view need not lay over the values any more"
+    for number in range(40):
+        panel._handle_custom_msg(
+            {"do": "edit", "view": f"gone {number}", "edit": {"number": 1, "values": {}, "on": {}}}, []
+        )
+    assert len(panel.heard) == 20

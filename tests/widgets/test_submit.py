@@ -8,7 +8,7 @@ from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.jobs import JobsDetail
 from ci_notebook.widgets.panel import EnhancePanel
-from tests.widgets.hands import CLIP, SHARPEN, edit, press
+from tests.widgets.hands import CLIP, SHARPEN, do, edit, edited, press
 
 
 def test_one_press_makes_one_job_and_leaves_a_trace(lab):
@@ -47,7 +47,7 @@ def test_a_second_press_appends_to_the_trace(lab):
 
 def test_edits_that_travel_with_the_press_are_sent(lab):
     panel = EnhancePanel(lab, CLIP)
-    panel._handle_custom_msg({"do": "submit", "press": "p", "values": {SHARPEN: "7"}, "on": ["MsSharpen"]}, [])
+    do(panel, "submit", press="p", edit=edited(panel, {SHARPEN: "7"}, ["MsSharpen"]))
     assert panel.wait(10)
     assert lab.jobs[0].setting.ms_sharpen.sharpen_level == 7
 
@@ -117,5 +117,5 @@ def test_a_failed_job_says_why(lab):
 
 def test_a_message_that_makes_no_sense_is_shown_and_not_raised(lab):
     panel = EnhancePanel(lab, CLIP)
-    panel._handle_custom_msg({"do": "submit", "values": 7}, [])
+    panel._handle_custom_msg({"do": "submit", "edit": 7}, [])
     assert panel.status["error"]
