@@ -13,10 +13,10 @@ function cvModeBar({ id, st, stage, setMode, setGain, say }) {
   const rate = cvSelect("Swaps a second", CV_SWAPS, () => { if (stage.isFlickering()) stage.start(Number(rate.value)); });
   const on = cvToggle("Flicker", "Swap by itself", (is) => (is ? stage.start(Number(rate.value)) : stage.stop()));
   const swap = cvButton("Swap", "Swap now", () => { on.set(false); stage.stop(); stage.swap(); });
-  const flickers = cvNode("span", { class: "cv-group cv-own-line" }, on.node, rate, swap);
+  const flickers = el("span", { class: "cv-group cv-own-line" }, on.node, rate, swap);
   const gain = cvSelect("Amplification", CV_GAINS.map((one) => [String(one), `× ${one}`]), (to) => setGain(Number(to)));
-  const text = cvNode("span", { class: "cv-soft" });
-  const differences = cvNode("span", { class: "cv-group cv-own-line" }, gain, cvNode("span", { class: "cv-ramp", "aria-hidden": "true" }), text);
+  const text = el("span", { class: "cv-soft" });
+  const differences = el("span", { class: "cv-group cv-own-line" }, gain, el("span", { class: "cv-ramp", "aria-hidden": "true" }), text);
   return {
     modes: modes.node, flickers, differences,
     show() {
@@ -37,7 +37,7 @@ function cvModeBar({ id, st, stage, setMode, setGain, say }) {
 
 // Histogram and waveform of what is shown, made anew when that is something else.
 function cvScopes({ st, stage, loop, names }) {
-  const node = cvNode("section", { class: "cv-scopes", hidden: true, "aria-label": "Scopes" });
+  const node = el("section", { class: "cv-scopes", hidden: true, "aria-label": "Scopes" });
   let of = "", parts = [];
   const draw = () => {
     if (node.hidden || loop.isOn()) return;
@@ -70,7 +70,7 @@ function cvRender({ model, el: root }) {
   const asker = cvAsker(model, id);
   const st = { line: model.get("line"), at: model.get("at"), mode: model.get("mode"), gain: model.get("gain"), direction: 1, apart: {} };
   const names = () => st.line.shown.map((place) => model.get("sides")[place].name);
-  const status = cvNode("span", { class: "cv-status", role: "status" }), error = cvNode("div", { class: "cv-error", role: "alert" });
+  const status = el("span", { class: "cv-status", role: "status" }), error = el("div", { class: "cv-error", role: "alert" });
   const say = (text) => cvSay(status, text);
   const tell = (trait, value) => { if (model.get(trait) !== value) { model.set(trait, value); model.save_changes(); } };
   let saving = 0;
@@ -99,9 +99,9 @@ function cvRender({ model, el: root }) {
   const scope = cvToggle("Scopes", "Histogram and waveform", scopes.open);
   const magnify = cvToggle("Loupe", "Single pixels with their values", loupe.open);
   const trace = cvTrace((to) => go(to));
-  const scores = cvNode("select", { class: "cv-select", "aria-label": "Score", onchange: () => follow() });
-  const zoomText = cvNode("span", { class: "cv-zoom-text" }), rangeText = cvNode("span", { class: "cv-soft" });
-  const facts = cvNode("p", { class: "cv-soft cv-facts" }), note = cvNode("p", { class: "cv-soft cv-note" });
+  const scores = el("select", { class: "cv-select", "aria-label": "Score", onchange: () => follow() });
+  const zoomText = el("span", { class: "cv-zoom-text" }), rangeText = el("span", { class: "cv-soft" });
+  const facts = el("p", { class: "cv-soft cv-facts" }), note = el("p", { class: "cv-soft cv-note" });
 
   // What they do -------------------------------------------------------------------------------------------------
   const save = () => {
@@ -170,7 +170,7 @@ function cvRender({ model, el: root }) {
     cvSay(facts, isAlike ? `All: ${told[0]}` : told.map((text, one) => `${names()[one]}: ${text}`).join(" · "));
     cvSay(note, model.get("note"));
     const chosen = scores.value;
-    scores.replaceChildren(...st.line.scores.map((one) => cvNode("option", { value: one, text: one })));
+    scores.replaceChildren(...st.line.scores.map((one) => el("option", { value: one, text: one })));
     if (st.line.scores.includes(chosen)) scores.value = chosen;
     scoreBox.hidden = !st.line.scores.length;
     loupe.build(names(), st.line.sides, st.line.size);
@@ -190,19 +190,19 @@ function cvRender({ model, el: root }) {
     i: () => mark("in"), o: () => mark("out"), n: () => trace.next(1), b: () => trace.next(-1), f: () => stage.swap(), k: keep,
     m: nextMode, l: () => magnify.node.click(), h: () => scope.node.click(), " ": () => play.node.click(),
   } });
-  const space = () => cvNode("span", { class: "cv-space" });
-  const scoreBox = cvNode("section", { class: "cv-scores", "aria-label": "Scores" },
-    cvNode("div", { class: "cv-scores-head" }, cvNode("h4", { text: "Score" }), scores), trace.node);
-  const page = cvNode("div", { class: "cv", role: "group", "data-lm-suppress-shortcuts": "true", onkeydown },
-    cvNode("div", { class: "cv-top" }, cvNode("h3", { text: "Compare" }), cvNode("span", { class: "cv-soft", text: model.get("title") }), picks.node),
-    cvNode("div", { class: "cv-bar" }, modeBar.modes, modeBar.flickers, modeBar.differences, space(),
-      cvNode("span", { class: "cv-group", role: "group", "aria-label": "Zoom" },
+  const space = () => el("span", { class: "cv-space" });
+  const scoreBox = el("section", { class: "cv-scores", "aria-label": "Scores" },
+    el("div", { class: "cv-scores-head" }, el("h4", { text: "Score" }), scores), trace.node);
+  const page = el("div", { class: "cv", role: "group", "data-lm-suppress-shortcuts": "true", onkeydown },
+    el("div", { class: "cv-top" }, el("h3", { text: "Compare" }), el("span", { class: "cv-soft", text: model.get("title") }), picks.node),
+    el("div", { class: "cv-bar" }, modeBar.modes, modeBar.flickers, modeBar.differences, space(),
+      el("span", { class: "cv-group", role: "group", "aria-label": "Zoom" },
         cvButton("Fit", "Fit the whole picture", () => stage.zoom("fit")), cvButton("1:1", "A pixel on a pixel of the screen", () => stage.zoom("1:1")),
         cvButton("−", "Zoom out", () => stage.zoomBy(0.8)), cvButton("+", "Zoom in", () => stage.zoomBy(1.25)), zoomText),
-      cvNode("span", { class: "cv-group" }, magnify.node, scope.node)),
+      el("span", { class: "cv-group" }, magnify.node, scope.node)),
     stage.node, transport.node,
-    cvNode("div", { class: "cv-bar cv-under" },
-      cvNode("span", { class: "cv-group" }, cvButton("In", "Loop from this picture", () => mark("in")), cvButton("Out", "Loop to this picture", () => mark("out")),
+    el("div", { class: "cv-bar cv-under" },
+      el("span", { class: "cv-group" }, cvButton("In", "Loop from this picture", () => mark("in")), cvButton("Out", "Loop to this picture", () => mark("out")),
         cvButton("×", "Loop two seconds again", () => mark("none"), { class: "cv-button cv-drop" }), rangeText),
       cvSelect("Speed", CV_SPEEDS, (to) => { loop.speed(Number(to)); if (loop.isOn()) loop.play(); }),
       status, space(), cvButton("Keep this picture", "Keep this picture in the notebook", keep, { class: "cv-button cv-keep" })),

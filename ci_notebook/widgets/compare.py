@@ -21,8 +21,8 @@ from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.show import picture_html
 from ci_notebook.widgets.compare_line import Line
 from ci_notebook.widgets.compare_sides import MOST, Opens, Pictures, sides_of
-from ci_notebook.widgets.compare_work import Work, Worker
 from ci_notebook.widgets.trace import Trace
+from ci_notebook.widgets.worker import Work, Worker
 
 _HERE = Path(__file__).parent
 _MODES: Final = ("wipe", "side", "flicker", "difference")
@@ -48,6 +48,7 @@ class CompareView(anywidget.AnyWidget):
     _esm = "".join(
         (_HERE / f"{name}.js").read_text("utf-8")
         for name in (
+            "dom",
             "wipe",
             *(f"compare_{part}" for part in ("parts", "scopes", "loop", "stage", "look", "bars")),
             "compare",

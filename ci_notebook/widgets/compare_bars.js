@@ -7,13 +7,13 @@ const CV_KEYS = [
 ];
 
 function cvKeyTable() {
-  return cvNode("details", { class: "cv-keys" }, cvNode("summary", { text: "Keys" }),
-    cvNode("dl", {}, ...CV_KEYS.flatMap(([keys, what]) => [cvNode("dt", { text: keys }), cvNode("dd", { text: what })])));
+  return el("details", { class: "cv-keys" }, el("summary", { text: "Keys" }),
+    el("dl", {}, ...CV_KEYS.flatMap(([keys, what]) => [el("dt", { text: keys }), el("dd", { text: what })])));
 }
 
 // Which videos are looked at; `choose(shown)` gets their places.
 function cvPicks(choose) {
-  const node = cvNode("div", { class: "cv-picks" });
+  const node = el("div", { class: "cv-picks" });
   const change = (shown, place, to) => {
     const next = [...shown], other = shown.indexOf(to);
     if (to === -1) next.splice(place, 1);
@@ -30,7 +30,7 @@ function cvPicks(choose) {
         const select = cvSelect(`Video ${one + 1}`, choices, (to) => change(shown, one, Number(to)));
         select.value = String(place);
         const drop = shown.length > 2 && cvButton("×", `Leave out ${sides[place].name}`, () => change(shown, one, -1), { class: "cv-button cv-drop" });
-        return cvNode("span", { class: "cv-pick" }, cvNode("i", { style: `background:var(--cv-${one + 1})` }), select, drop);
+        return el("span", { class: "cv-pick" }, el("i", { style: `background:var(--cv-${one + 1})` }), select, drop);
       }), free >= 0 && shown.length < 4 ? cvButton("+", "Add a video", () => change(shown, shown.length, free)) : "");
     },
   };
@@ -38,9 +38,9 @@ function cvPicks(choose) {
 
 // Where in time: `go(to)` takes any number, `refuse(text)` what cannot be gone to.
 function cvTransport({ st, go, refuse, play }) {
-  const slider = cvNode("input", { type: "range", class: "cv-slider", min: "0", step: "1", "aria-label": "Picture", oninput: () => go(Number(slider.value)) });
-  const number = cvNode("input", { type: "number", class: "cv-number", min: "0", "aria-label": "Number of the picture", onchange: () => typed() });
-  const readout = cvNode("span", { class: "cv-readout" });
+  const slider = el("input", { type: "range", class: "cv-slider", min: "0", step: "1", "aria-label": "Picture", oninput: () => go(Number(slider.value)) });
+  const number = el("input", { type: "number", class: "cv-number", min: "0", "aria-label": "Number of the picture", onchange: () => typed() });
+  const readout = el("span", { class: "cv-readout" });
   const typed = () => {
     const to = Number(number.value);
     const isGood = Number.isInteger(to) && to >= 0 && to < st.line.count && number.value !== "";
@@ -50,11 +50,11 @@ function cvTransport({ st, go, refuse, play }) {
     if (isGood) go(to);
   };
   const jump = (text, name, to) => cvButton(text, name, () => go(to()));
-  const node = cvNode("div", { class: "cv-transport" },
-    cvNode("span", { class: "cv-group" }, jump("«", "First picture", () => 0), jump("−10", "Ten pictures back", () => st.at - 10),
+  const node = el("div", { class: "cv-transport" },
+    el("span", { class: "cv-group" }, jump("«", "First picture", () => 0), jump("−10", "Ten pictures back", () => st.at - 10),
       jump("−1", "A picture back", () => st.at - 1), play, jump("+1", "A picture on", () => st.at + 1),
       jump("+10", "Ten pictures on", () => st.at + 10), jump("»", "Last picture", () => st.line.count - 1)),
-    slider, cvNode("span", { class: "cv-group" }, number, readout));
+    slider, el("span", { class: "cv-group" }, number, readout));
   return {
     node,
     show() {

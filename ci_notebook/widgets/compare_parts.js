@@ -1,43 +1,31 @@
 // Native controls with names, and what asks Python for pictures.
 
-function cvNode(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name === "text") node.textContent = value;
-    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.filter(Boolean));
-  return node;
-}
-
 const cvSay = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
 // What is read out begins with what is seen: a sign alone is replaced by its meaning.
 function cvButton(text, name, press, attributes = {}) {
   const spoken = /[a-z]/i.test(text) ? text : /\d/.test(text) ? `${text}: ${name}` : name;
-  return cvNode("button", { type: "button", class: "cv-button", "aria-label": spoken, title: name, text, onclick: press, ...attributes });
+  return el("button", { type: "button", class: "cv-button", "aria-label": spoken, title: name, text, onclick: press, ...attributes });
 }
 
 // Radios that look like one bar; `show(value)` sets it without a word to anybody.
 function cvSegments(id, name, choices, pick) {
-  const inputs = choices.map(([value]) => cvNode("input", {
+  const inputs = choices.map(([value]) => el("input", {
     type: "radio", name: id, id: `${id}-${value}`, value, onchange: () => pick(value),
   }));
-  const node = cvNode("div", { class: "cv-segments", role: "radiogroup", "aria-label": name },
-    ...choices.flatMap(([value, text], at) => [inputs[at], cvNode("label", { for: `${id}-${value}`, text })]));
+  const node = el("div", { class: "cv-segments", role: "radiogroup", "aria-label": name },
+    ...choices.flatMap(([value, text], at) => [inputs[at], el("label", { for: `${id}-${value}`, text })]));
   return { node, show: (value) => inputs.forEach((input) => { input.checked = input.value === value; }) };
 }
 
 function cvSelect(name, choices, pick, attributes = {}) {
-  const select = cvNode("select", { class: "cv-select", "aria-label": name, title: name, onchange: () => pick(select.value), ...attributes },
-    ...choices.map(([value, text]) => cvNode("option", { value, text })));
+  const select = el("select", { class: "cv-select", "aria-label": name, title: name, onchange: () => pick(select.value), ...attributes },
+    ...choices.map(([value, text]) => el("option", { value, text })));
   return select;
 }
 
 function cvToggle(text, name, flip) {
-  const button = cvNode("button", { type: "button", class: "cv-button cv-toggle", "aria-pressed": "false",
+  const button = el("button", { type: "button", class: "cv-button cv-toggle", "aria-pressed": "false",
     "aria-label": /[a-z]/i.test(text) ? text : name, title: name, text,
     onclick: () => { set(button.getAttribute("aria-pressed") !== "true"); flip(is()); } });
   const is = () => button.getAttribute("aria-pressed") === "true";

@@ -5,11 +5,11 @@ const CV_WIDE = 256, CV_HIGH = 144, CV_LEVELS = 128;
 
 // Histogram and waveform of one picture, from a small copy of it.
 function cvScope(name) {
-  const histogram = cvNode("canvas", { class: "cv-scope", width: 256, height: CV_LEVELS, role: "img", "aria-label": `Histogram of ${name}` });
-  const waveform = cvNode("canvas", { class: "cv-scope", width: CV_WIDE, height: CV_LEVELS, role: "img", "aria-label": `Waveform of ${name}` });
+  const histogram = el("canvas", { class: "cv-scope", width: 256, height: CV_LEVELS, role: "img", "aria-label": `Histogram of ${name}` });
+  const waveform = el("canvas", { class: "cv-scope", width: CV_WIDE, height: CV_LEVELS, role: "img", "aria-label": `Waveform of ${name}` });
   const small = new OffscreenCanvas(CV_WIDE, CV_HIGH).getContext("2d", { willReadFrequently: true });
-  const node = cvNode("figure", { class: "cv-scopes-of" }, cvNode("figcaption", { text: name }),
-    cvNode("div", { class: "cv-scope-pair" }, histogram, waveform));
+  const node = el("figure", { class: "cv-scopes-of" }, el("figcaption", { text: name }),
+    el("div", { class: "cv-scope-pair" }, histogram, waveform));
   return {
     node,
     draw(canvas) {
@@ -71,13 +71,13 @@ function cvTrace(jump) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
-  const high = cvNode("span", { class: "cv-trace-high" }), low = cvNode("span", { class: "cv-trace-low" });
-  const plot = cvNode("div", { class: "cv-plot", role: "slider", tabindex: "0", "aria-label": "Score over time", "aria-valuemin": "0" }, high, low);
+  const high = el("span", { class: "cv-trace-high" }), low = el("span", { class: "cv-trace-low" });
+  const plot = el("div", { class: "cv-plot", role: "slider", tabindex: "0", "aria-label": "Score over time", "aria-valuemin": "0" }, high, low);
   plot.prepend(svg);
-  const legend = cvNode("div", { class: "cv-legend" });
-  const worst = cvNode("ol", { class: "cv-worst", "aria-label": "Worst pictures first" });
-  const node = cvNode("div", { class: "cv-trace-row" }, cvNode("div", { class: "cv-trace-main" }, plot, legend),
-    cvNode("div", { class: "cv-worst-box" }, cvNode("h4", { text: "Worst pictures" }), worst));
+  const legend = el("div", { class: "cv-legend" });
+  const worst = el("ol", { class: "cv-worst", "aria-label": "Worst pictures first" });
+  const node = el("div", { class: "cv-trace-row" }, el("div", { class: "cv-trace-main" }, plot, legend),
+    el("div", { class: "cv-worst-box" }, el("h4", { text: "Worst pictures" }), worst));
   let count = 1, steps = 1, now = 0, bad = [], loop = null, unit = "";
   const make = (tag, attributes) => {
     const one = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -125,15 +125,15 @@ function cvTrace(jump) {
       legend.replaceChildren(...lines.map((line) => {
         const sample = make("svg", { width: 26, height: 8, "aria-hidden": "true" });
         sample.append(make("line", { x1: 0, x2: 26, y1: 4, y2: 4, style: `stroke:var(--cv-${line.place + 1})`, "stroke-dasharray": CV_DASHES[line.place] }));
-        return cvNode("span", {}, sample, document.createTextNode(names[line.place]));
+        return el("span", {}, sample, document.createTextNode(names[line.place]));
       }));
       bad = lines.flatMap((line) => line.worst.map((one) => ({ ...one, place: line.place })))
         .sort((a, b) => (unit === "delta_e" ? b.value - a.value : a.value - b.value)).slice(0, 8);
-      worst.replaceChildren(...bad.map((one) => cvNode("li", {}, cvNode("button", {
+      worst.replaceChildren(...bad.map((one) => el("li", {}, el("button", {
         type: "button", class: "cv-worst-one", onclick: () => jump(one.at),
         "aria-label": `Picture ${one.at}: ${unit} ${one.value.toPrecision(4)}, ${names[one.place]}`, title: names[one.place],
-      }, cvNode("i", { style: `background:var(--cv-${one.place + 1})` }), cvNode("b", { text: String(one.at) }),
-      cvNode("span", { text: one.value.toPrecision(4) })))));
+      }, el("i", { style: `background:var(--cv-${one.place + 1})` }), el("b", { text: String(one.at) }),
+      el("span", { text: one.value.toPrecision(4) })))));
       this.show(now);
     },
     show(at) {

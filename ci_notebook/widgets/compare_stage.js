@@ -4,7 +4,7 @@ const CV_GRID = 17, CV_CROP = 64; // px of the largest video: what the loupe sho
 
 // `seen(view)` hears of zoom and pan, `pointed(point)` of where a hand points.
 function cvStage({ seen, pointed }) {
-  const node = cvNode("div", { class: "cv-stage" });
+  const node = el("div", { class: "cv-stage" });
   let panes = [], places = [], mode = "", flicker = 0, lit = 0, isFollowing = false;
   const each = (work) => panes.forEach(work);
   const swap = () => {
@@ -71,7 +71,7 @@ function cvPadded([wide, high], shape) {
 
 // Some pixels of each, large, with their values. `fetch(box)` → blobs in the order of the sides.
 function cvLoupe({ fetch }) {
-  const node = cvNode("section", { class: "cv-loupe", hidden: true, tabindex: "0", "aria-label": "Loupe: arrow keys move it by a pixel, with Shift by ten" });
+  const node = el("section", { class: "cv-loupe", hidden: true, tabindex: "0", "aria-label": "Loupe: arrow keys move it by a pixel, with Shift by ten" });
   let parts = [], sides = [], size = [1, 1], at = [0.5, 0.5], crop = null;
   const spot = (side) => {
     const [wide, high] = cvPadded(side.size, size);
@@ -135,11 +135,11 @@ function cvLoupe({ fetch }) {
     build(names, ownSides, ownSize) {
       [sides, size, crop] = [ownSides, ownSize, null];
       parts = names.map((name) => ({
-        canvas: cvNode("canvas", { width: 170, height: 170, role: "img", "aria-label": `Pixels of ${name}` }),
-        name: cvNode("figcaption", { text: name }), place: cvNode("span", { class: "cv-soft" }),
-        value: cvNode("code", { class: "cv-value" }), apart: cvNode("code", { class: "cv-apart" }),
+        canvas: el("canvas", { width: 170, height: 170, role: "img", "aria-label": `Pixels of ${name}` }),
+        name: el("figcaption", { text: name }), place: el("span", { class: "cv-soft" }),
+        value: el("code", { class: "cv-value" }), apart: el("code", { class: "cv-apart" }),
       }));
-      node.replaceChildren(...parts.map((part) => cvNode("figure", {}, part.canvas, cvNode("div", {}, part.name, part.value, part.apart, part.place))));
+      node.replaceChildren(...parts.map((part) => el("figure", {}, part.canvas, el("div", {}, part.name, part.value, part.apart, part.place))));
     },
     open(is) { node.hidden = !is; if (is) look(); },
     point(x, y) { at = [x, y]; look(); },

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol, TypedDict
 
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.watermark import Watermark
-from ci_notebook.widgets.compare_work import Worker
 from ci_notebook.widgets.control import asked, build
 from ci_notebook.widgets.saying import said
+from ci_notebook.widgets.worker import Worker
 
 WIDEST: Final = 1920  # px of a picture that travels
 Box = tuple[float, float, float, float]

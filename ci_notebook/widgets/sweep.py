@@ -20,13 +20,15 @@ from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.paths import resolve, values
 from ci_notebook.model.rules import check
+from ci_notebook.widgets.latest import Latest
 from ci_notebook.widgets.saying import said
-from ci_notebook.widgets.sweep_plan import Planner
 from ci_notebook.widgets.sweep_read import SHOWN, Fields, Form, Made, Sweep, asked_html, table_of
 from ci_notebook.widgets.sweep_values import DESIGNS, described, text_of
 from ci_notebook.widgets.trace import Trace
 
 _HERE = Path(__file__).parent
+# The price follows the hand once it rests: the service is asked about each clip.
+_REST_S: Final = 0.3
 _INPUTS: Final = ("vary", "kind", "n", "seed", "budget", "chosen")
 _IDLE: Final = {"busy": False, "stopping": False, "share": None, "text": "", "error": "", "press": ""}
 
@@ -77,7 +79,7 @@ class SweepPanel(anywidget.AnyWidget):
     >>> panel.close()
     """
 
-    _esm = "".join((_HERE / name).read_text("utf-8") for name in ("dom.js", "sweep_parts.js", "sweep.js"))
+    _esm = "".join((_HERE / name).read_text("utf-8") for name in ("dom.js", "code.js", "sweep_parts.js", "sweep.js"))
     _css = "".join((_HERE / name).read_text("utf-8") for name in ("base.css", "sweep.css"))
 
     leaves: traitlets.List[dict[str, Any]] = traitlets.List(help="Every leaf that can vary.").tag(sync=True)
@@ -98,7 +100,8 @@ class SweepPanel(anywidget.AnyWidget):
         self, lab: Lab, clips: Any, base: VideoEnhance | None = None, *, against: VideoEnhance | None = None
     ) -> None:
         # First what `close` needs: a widget is closed even when it was never built.
-        self._cancel, self._planner = threading.Event(), Planner(self._plan, self._tell_plan)
+        self._cancel = threading.Event()
+        self._planner = Latest("sweep-plan", self._plan, self._tell_plan, rest_s=_REST_S)
         self._desk = lab.sweep_desk
         is_one = not isinstance(clips, Iterable)
         self._clips = [clips] if is_one else list(clips)

@@ -16,7 +16,7 @@ from ci_notebook.model.node import AUTO
 from ci_notebook.model.transcode import TimeInterval, Transcode
 from ci_notebook.widgets.compare_line import Line, worst_of
 from ci_notebook.widgets.compare_sides import Side, sides_of
-from ci_notebook.widgets.compare_work import Worker
+from ci_notebook.widgets.worker import Worker
 
 
 class Flat:

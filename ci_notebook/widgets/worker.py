@@ -32,7 +32,7 @@ class Worker:
             self._waiting[kind, who] = work
             self._change.notify()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="compare", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._kinds[0], daemon=True)
                 self._thread.start()
 
     def close(self, timeout_s: float = 5.0) -> None:
