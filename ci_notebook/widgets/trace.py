@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
+from typing import Any
 
+import ipywidgets
 from IPython.display import HTML, display
 
 _NONE = "<p style='opacity:0.75;margin:4px 0'>Nothing was submitted from this panel yet.</p>"
@@ -13,7 +16,8 @@ _NONE = "<p style='opacity:0.75;margin:4px 0'>Nothing was submitted from this pa
 class Trace:
     """A growing piece of HTML that is shown where `show` was called and follows every change.
 
-    It is a display that is updated, not a widget: what it shows is saved with the notebook.
+    It is a display that is updated, not a widget: what it shows is saved with the notebook. Voila saves
+    nothing, and shows no display anew: there it is a widget.
     """
 
     def __init__(self, nothing: str = _NONE) -> None:
@@ -31,13 +35,17 @@ class Trace:
 
     def show(self) -> None:
         """Show it here. Every place where it is shown follows."""
+        if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
+            display(self.following())  # type: ignore[no-untyped-call]
+            return
         self._display(update=False)
         self._is_shown = True
 
-    def follow(self, tell: Callable[[str], None]) -> None:
-        """Call `tell` with the HTML now and at every change: for a page that shows no later outputs, as Voila's."""
-        self._followers.append(tell)
-        tell(self._repr_html_())
+    def following(self) -> Any:
+        """Return a widget that shows it now and later: for a page that shows no later outputs, as Voila's."""
+        shown = ipywidgets.HTML(self._repr_html_())
+        self._followers.append(lambda html: shown.set_trait("value", html))
+        return shown
 
     def add(self, html: str) -> int:
         """Append an entry; return its number, for `put`."""

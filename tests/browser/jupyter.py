@@ -25,6 +25,8 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import sync_playwright
 
+from ci_notebook.terminal.dashboard import app
+
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -130,6 +132,23 @@ def running_app(folder: Path, clip: Path) -> Iterator[Server]:
     with running(command, folder, root, log) as process:
         wait_until_it_answers(f"{url}/voila/templates/lab/static/index.css", process, log, or_an_error=True)
         yield Server(url, root, "/")
+
+
+@contextmanager
+def running_voila(folder: Path, notebook: str) -> Iterator[Server]:
+    """Run Voila for a notebook that will lie below the server's root, in our template, which fetches nothing."""
+    root, log, port = folder / "page", folder / "voila.log", free_port()
+    root.mkdir()
+    write_settings(folder)
+    (folder / "data/voila").symlink_to(Path(app.__file__).parent / "voila")
+    command = [
+        sys.executable, "-m", "voila", str(root), f"--port={port}", "--no-browser", "--Voila.ip=127.0.0.1",
+        "--template=ci", "--show_tracebacks=True", "--Voila.port_retries=0",
+    ]  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    with running(command, folder, root, log) as process:
+        wait_until_it_answers(f"{url}/voila/templates/lab/static/index.css", process, log, or_an_error=True)
+        yield Server(url, root, f"/voila/render/{notebook}")
 
 
 @contextmanager

@@ -25,7 +25,6 @@ from ci_notebook.widgets.monitor import Monitor
 from ci_notebook.widgets.panel import EnhancePanel
 from ci_notebook.widgets.saying import said
 from ci_notebook.widgets.sweep import SweepPanel
-from ci_notebook.widgets.trace import Trace
 
 CLIP_VARIABLE: Final = "CI_NOTEBOOK_APP_CLIP"
 TABS: Final = ("One setting", "Compare", "Many settings", "Jobs")
@@ -53,10 +52,10 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.compare_box = ipywidgets.VBox([ipywidgets.HTML(f"<p>{_NOTHING_YET}</p>")])
         self.tabs = ipywidgets.Tab(
             [
-                ipywidgets.VBox([self.panel, following(self.panel.trace)]),
+                ipywidgets.VBox([self.panel, self.panel.trace.following()]),
                 self.compare_box,
-                ipywidgets.VBox([self.sweep, following(self.sweep.trace)]),
-                ipywidgets.VBox([self.monitor, following(self.monitor.trace)]),
+                ipywidgets.VBox([self.sweep, self.sweep.trace.following()]),
+                ipywidgets.VBox([self.monitor, self.monitor.trace.following()]),
             ],
             titles=TABS,
         )
@@ -77,7 +76,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         before = self.compare_box.children
         try:
             view = make()
-            self.compare_box.children = (view, following(view.trace))
+            self.compare_box.children = (view, view.trace.following())
         except (CIError, OSError) as error:
             self.compare_box.children = (ipywidgets.HTML(f"<p role='alert'>{escape(said(error))}</p>"),)
         for one in before:
@@ -108,13 +107,6 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.show(lambda: view)
         self.tabs.selected_index = TABS.index("Compare")
         return view
-
-
-def following(trace: Trace) -> Any:
-    """Return a widget that shows what a trace shows, now and later."""
-    shown = ipywidgets.HTML()
-    trace.follow(lambda html: shown.set_trait("value", html))
-    return shown
 
 
 def show() -> None:
