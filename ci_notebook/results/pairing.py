@@ -64,7 +64,8 @@ def pair(runs: Sequence[Run], df: pd.DataFrame, path: str, first: str, second: s
     leaf, at, wanted = resolve(VideoEnhance, path), in_words(df, path), (first, second)
     for word in wanted:
         if word not in set(at):
-            raise ParameterError(path, word, "what the runs hold: " + ", ".join(dict.fromkeys(at)))
+            held = ", ".join(dict.fromkeys(at))
+            raise ParameterError(path, word, f"what the runs hold: {held or 'there are none'}")
     if first == second:
         raise ParameterError(path, second, f"another value than {first}")
     found: dict[str, dict[VideoEnhance, dict[str, int]]] = {}
@@ -114,6 +115,8 @@ def _difference(
     a, b = (runs[numbers[word]] for word in sides.words)
     first, second = pictures_of(a, sides.on), pictures_of(b, sides.on)
     if first and second and not sides.scale.is_share:
+        if not np.isfinite([*first, *second]).all():
+            return f"some of its pictures have no {sides.on}"
         apart = tuple(sides.scale.apart(x, y) for x, y in zip(first, second, strict=False))
         return _mismatch(a, b, len(first), len(second)) or (apart, a.every)
     values = [whole.iloc[numbers[word]] for word in sides.words]

@@ -180,7 +180,7 @@ def test_drawing_leaves_no_figure_and_no_setting_behind():
 )
 def test_the_description_says_how_the_curve_goes(scores, said):
     df = frame(grid(None, SharpenLevel=[0, 5, 10]), score=lambda level, clip: scores[level // 5])
-    assert describe_response(df, "SharpenLevel", "vmaf_neg") == f"vmaf_neg over MsSharpen.SharpenLevel. {said}"
+    assert describe_response(df, "SharpenLevel", "vmaf_neg") == f"vmaf_neg over MsSharpen.SharpenLevel: {said}"
 
 
 def test_the_description_names_what_was_averaged_over():

@@ -26,6 +26,7 @@ from ci_notebook.results.charts.style import (
     floats,
     frame_of,
     label,
+    legend_aside,
     number_column,
     once,
 )
@@ -96,7 +97,7 @@ def plot_bd_rate(
     data = once(data)
     df = frame_of(data)
     quality, size, family = resolve_column(df, quality), resolve_column(df, size), resolve_column(df, family)
-    axes = axes_or_new(ax)
+    axes = axes_or_new(ax, width_in=8.2)
     points = _points(df, family, first, second, quality=quality, size=size)
     named = set[int]()
     for _, clip in points.groupby("clip", sort=False):
@@ -117,7 +118,7 @@ def plot_bd_rate(
     axes.set_ylabel(label(quality))
     axes.grid(visible=True, alpha=0.3, which="both")
     if named:
-        axes.legend(frameon=False, loc="lower right")
+        legend_aside(axes)
     axes.set_title("shaded: the qualities that both reach", fontsize="medium", loc="left")
     return described(axes, describe_bd_rate(data, family, first, second, quality=quality, size=size))
 

@@ -75,8 +75,11 @@ def plot_needle(data: Data, x: str = "SharpenLevel", ax: Axes | None = None) -> 
             places, values, color=COLORS[number_of], marker=MARKERS[number_of], linestyle=LINES[number_of], label=shown
         )
         best = max(places, key=lambda place, v=values: v[place])  # type: ignore[misc]  # bound at once
-        side = 12 if number_of == 0 else -18
-        axes.annotate(f"best {shown}", (best, values[best]), xytext=(0, side), textcoords="offset points", ha="center",
+        # At the ends the words go inwards, where no axis crosses them, and over the line that falls from there.
+        has_room = made["gain"].iloc[best] > 0.15 * (made["vmaf"].max() - made["vmaf_neg"].min())
+        side = 12 if number_of == 0 or (has_room and best in (0, places[-1])) else -18
+        inwards = "center" if len(places) == 1 else {0: "left", places[-1]: "right"}.get(best, "center")
+        axes.annotate(f"best {shown}", (best, values[best]), xytext=(0, side), textcoords="offset points", ha=inwards,
                       fontsize="small", color=COLORS[number_of])  # fmt: skip
     axes.fill_between(places, floats(made["vmaf_neg"]), floats(made["vmaf"]), color=COLORS[1], alpha=0.12, linewidth=0,
                       label="gain that NEG does not pay")  # fmt: skip

@@ -152,7 +152,7 @@ def describe_response(data: Data, x: str, y: str, hue: str | None = None) -> str
     over += f"; with a {_NAMED[kind]}" if kind == "pictures" else ""
     missing = int(df[y].isna().sum())
     over += f"; {count(missing, 'run')} without {y} not shown" if missing else ""
-    return f"{y} over {x}{by}. {'; '.join(told)}{more}{over}."
+    return f"{y} over {x}{by}: {'; '.join(told)}{more}{over}."
 
 
 def _places(data: pd.DataFrame, x: str) -> dict[str, float]:

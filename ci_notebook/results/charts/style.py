@@ -53,8 +53,8 @@ def number_column(df: pd.DataFrame, name: str, said: str) -> str:
 
 
 def floats(values: Iterable[Any]) -> list[float]:
-    """Return plain numbers."""
-    return [float(value) for value in values]
+    """Return plain numbers; NaN, which is drawn as a gap, for what is missing."""
+    return [float("nan") if value is pd.NA else float(value) for value in values]
 
 
 def highest(df: pd.DataFrame, name: str, sign: int = 1) -> pd.Series[Any]:
@@ -74,7 +74,10 @@ def axes_or_new(ax: Axes | None, *, width_in: float = 6.8, height_in: float = 4.
 
 
 def described(axes: Axes, text: str) -> Axes:
-    """Give axes of our own their description, and return them."""
+    """Give axes of our own their description, and return them; those that hold nothing say so."""
+    if not np.isfinite(axes.dataLim.get_points()).all():  # a line of zero, across all, has but one place
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color="0.4")
     if isinstance(axes, ChartAxes):
         axes.description = text
     return axes
@@ -93,5 +96,11 @@ def legend_aside(axes: Axes, title: str | None = None, more: Sequence[Line2D] = 
     """Put a legend to the right of the axes, where it hides nothing, with `more` below what has a label."""
     handles = [*axes.get_legend_handles_labels()[0], *more]
     axes.legend(
-        handles=handles, title=title, alignment="left", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0)
+        handles=handles,
+        title=title,
+        alignment="left",
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        fontsize="medium" if len(handles) < 12 else "small",
     )

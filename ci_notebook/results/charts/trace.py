@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -26,6 +27,8 @@ from ci_notebook.results.scales import scale_of
 from ci_notebook.results.varied import setting_labels
 from ci_notebook.results.words import number
 
+_NAMED, _LISTED = 6, 16  # lines with names of several lines; names that a legend has room for
+
 
 def compute_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) -> pd.DataFrame:
     """Return a row a picture: `run` (its place), `series` in words, `picture` (from 0), `time_s`, `on`, `is_worst`.
@@ -40,7 +43,7 @@ def compute_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) 
     parts = []
     for place, (run, setting) in enumerate(zip(listed, setting_labels(df), strict=True)):
         values = pictures_of(run, on)
-        if not values:
+        if not np.isfinite(values).any():
             continue
         step = max(1, run.every)
         numbers = [step * at for at in range(len(values))]
@@ -61,12 +64,13 @@ def plot_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3, ax:
     """Draw a score over time, a line a run, the worst pictures ringed and numbered, and return the axes."""
     listed = list(runs)
     made = compute_trace(listed, on, worst=worst)
-    axes = axes_or_new(ax, width_in=8.2)
+    count = made["run"].nunique()
+    axes = axes_or_new(ax, width_in=8.2 if count <= _NAMED else 10.0)
     across = "time_s" if made["time_s"].notna().all() else "picture"
     for place, (_, part) in enumerate(made.groupby("run", sort=False)):
         color, line = COLORS[place % len(COLORS)], LINES[place % len(LINES)]
         axes.plot(floats(part[across]), floats(part[on]), color=color, linestyle=line, linewidth=1.4,
-                  label=str(part["series"].iloc[0]).replace(", ", ",\n"))  # fmt: skip
+                  label=_named(str(part["series"].iloc[0]), place, count))  # fmt: skip
         marked = part[part["is_worst"]]
         axes.plot(floats(marked[across]), floats(marked[on]), linestyle="none", marker=MARKERS[place % len(MARKERS)],
                   fillstyle="none", markersize=9, markeredgewidth=1.8, color=color, label="_nolegend_")  # fmt: skip
@@ -77,30 +81,43 @@ def plot_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3, ax:
     axes.set_xlabel("time [s]" if across == "time_s" else "picture")
     axes.set_ylabel(label(on))
     axes.grid(visible=True, alpha=0.3)
-    axes.set_title(f"ringed: the {worst} worst pictures of each, by number", fontsize="medium", loc="left")
-    if made["run"].nunique() > 1:
+    clips = dict.fromkeys(listed[int(place)].clip for place in made["run"].unique())
+    one = f"{next(iter(clips))}; " if len(clips) == 1 else ""
+    axes.set_title(f"{one}ringed: the {worst} worst pictures of each, by number", fontsize="medium", loc="left")
+    if count > 1:
         legend_aside(axes)
     return described(axes, describe_trace(listed, on, worst=worst))
 
 
 def describe_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) -> str:
     """Return in one sentence each run's mean and its worst picture."""
-    made = compute_trace(runs, on, worst=worst)
+    listed = list(runs)
+    made = compute_trace(listed, on, worst=worst)
+    clips = dict.fromkeys(listed[int(place)].clip for place in made["run"].unique())
+    of = f" of {next(iter(clips))}" if len(clips) == 1 else ""
     unit, sign, told = f" {unit_of(on)}" if unit_of(on) else "", scale_of(on).sign, []
     for _, part in list(made.groupby("run", sort=False))[:4]:
-        low = highest(part, on, -sign)
+        low = highest(part[part[on].notna()], on, -sign)
         told.append(
             f"{low['series']}: mean {number(float(part[on].mean()))}{unit}, worst {number(float(low[on]))}{unit} "
             f"at picture {low['picture']}"
         )
     more = made["run"].nunique() - len(told)
-    return f"{on} picture by picture. {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
+    return f"{on}{of} picture by picture: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _named(series: str, place: int, count: int) -> str:
+    """Return what the legend says of a line: where there are many, in one line each, and not of all of them."""
+    if count <= _NAMED:
+        return series.replace(", ", ",\n")
+    return series if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
 
 
 def _worst(values: tuple[float, ...], how_many: int, sign: int) -> list[bool]:
     """Mark the worst, none of which is within a twentieth of the clip from a worse one."""
     apart, marked = max(1, len(values) // 20), list[int]()
-    for at in sorted(range(len(values)), key=lambda place: sign * values[place]):
+    known = [place for place, value in enumerate(values) if np.isfinite(value)]
+    for at in sorted(known, key=lambda place: sign * values[place]):
         if len(marked) == how_many:
             break
         if all(abs(at - other) > apart for other in marked):
