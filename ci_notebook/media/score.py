@@ -53,7 +53,8 @@ class Scores:
     `vmaf_neg` go from 0 to 100, `delta_e` is the mean CIEDE2000 of the colours of small areas (0 is
     equal, 1 can just be seen). `pooled` maps them to their means, with `_hmean`, `_p5` and `_worst`
     beside each (`_p95` for `delta_e`, of which less is better), and holds what `by_itself` tells of the output.
-    `offset` says how many pictures later the source begins, `place` what of both pictures was compared.
+    `offset` says how many pictures later the source begins, `place` what of both pictures was compared,
+    `precise` that VMAF was taken in floating point.
     """
 
     pooled: dict[str, float]
@@ -61,11 +62,7 @@ class Scores:
     every: int
     offset: int = 0
     place: Place = WHOLE
-
-
-def measure(output: Path, source: Path, **more: Any) -> dict[str, float]:
-    """Return the pooled scores of an output against its source. Takes and raises what `scores` does."""
-    return scores(output, source, **more).pooled
+    precise: bool = False
 
 
 def scores(output: Path, source: Path, **more: Any) -> Scores:
@@ -174,7 +171,7 @@ def _scored(
         )  # fmt: skip
         pictures = _read(folder, every, colour)
         drift = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
-    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place), drift
+    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place, precise), drift
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:

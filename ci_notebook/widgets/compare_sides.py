@@ -82,7 +82,7 @@ def sides_of(first: Any, videos: Iterable[Any] | None) -> tuple[list[Side], list
     lost = sum(side is None for side in found)
     made = [side for side in found if side is not None]
     named = {_key(video): video for video in listed if _is_clip(video)}
-    sides = _named(_with_sources(made, getattr(first, "sources", {}), named, listed))
+    sides = _named(_with_sources(made, getattr(first, "sources", {}), named))
     if len(sides) < 2:
         raise ParameterError(
             "CompareView", f"{len(sides)} of {len(listed)} videos to show", "two at least",
@@ -121,9 +121,7 @@ def _key(video: Any) -> str:
     return str(video.key)
 
 
-def _with_sources(
-    made: Sequence[Side], files: Mapping[str, Path], named: Mapping[str, Any], listed: Sequence[Any]
-) -> list[Side]:
+def _with_sources(made: Sequence[Side], files: Mapping[str, Path], named: Mapping[str, Any]) -> list[Side]:
     """Put the source of each run before the first run of it, once."""
     sides: list[Side] = [side for side in made if side.is_source]
     there = {_key(side.video) for side in sides}

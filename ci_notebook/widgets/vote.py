@@ -24,14 +24,6 @@ _LONGEST_S: Final = 3600.0
 _WAITING: Final = "<p style='opacity:0.75;margin:4px 0'>The ranking appears here after the last vote.</p>"
 
 
-class Asked(Protocol):
-    """One question of a ballot."""
-
-    @property
-    def number(self) -> int:
-        """Its place in the order."""
-
-
 class Votes(Protocol):
     """The questions and answers of one voter."""
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ci_notebook.engine.pictures.enlarging import Pipe, enlarge_through
+from ci_notebook.engine.pictures.enlarging import Pipe, enlarging, pass_through
 from ci_notebook.engine.pictures.network import Enlarger
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
@@ -90,9 +90,8 @@ def measure(clip: Path, enlarger: Enlarger, *, pictures: int, start_s: float, no
             small = folder / "small.mkv"
             run(["-i", whole, *halve, *codec, small])
             lanczos = ["-i", small, "-vf", "scale=2*iw:2*ih:flags=lanczos", *LOSSLESS, out]
-            enhance = partial(
-                enlarge_through, ["-i", small], [*LOSSLESS, out], Pipe(width, height, FPS), enlarger=enlarger
-            )
+            pipe = Pipe(width, height, FPS)
+            enhance = partial(pass_through, ["-i", small], [*LOSSLESS, out], pipe, each=enlarging(pipe, enlarger))
             ways: dict[str, Callable[[], object]] = {"lanczos": partial(run, lanczos), "Enhance": enhance}
             found = {}
             for way, work in ways.items():

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ci_notebook.engine.pictures import network
-from ci_notebook.engine.pictures.enlarging import Pipe, enlarge_through, read_pictures
+from ci_notebook.engine.pictures.enlarging import Pipe, enlarging, pass_through, read_pictures
 from ci_notebook.engine.pictures.network import WEIGHTS, Enlarger, available, enlarge, enlarge_chroma, picture_bytes
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import media_info
@@ -179,14 +179,14 @@ def test_a_pipe_that_ends_within_a_picture_is_noticed() -> None:
 
 
 def test_a_clip_goes_through_ffmpeg_the_network_and_ffmpeg(enlarger: Enlarger, tmp_path: Path) -> None:
-    out, shares = tmp_path / "out.mkv", []
-    count = enlarge_through(
+    out, shares, pipe = tmp_path / "out.mkv", [], Pipe(160, 90, "25")
+    count = pass_through(
         ["-i", sample(), "-frames:v", "5", "-vf", "scale=160:90"],
         [*LOSSLESS, out],
-        Pipe(160, 90, "25"),
+        pipe,
         total=5,
         on_progress=shares.append,
-        enlarger=enlarger,
+        each=enlarging(pipe, enlarger),
     )
     stream = media_info(out).stream
     assert stream is not None
@@ -195,17 +195,17 @@ def test_a_clip_goes_through_ffmpeg_the_network_and_ffmpeg(enlarger: Enlarger, t
 
 
 def test_a_source_that_cannot_be_read_fails_with_the_program_s_own_words(enlarger: Enlarger, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.mp4"
+    broken, pipe = tmp_path / "broken.mp4", Pipe(16, 8, "25")
     broken.write_bytes(b"no video at all")
     with pytest.raises(EngineError, match=r"FFmpeg ended with") as caught:
-        enlarge_through(["-i", broken], [*LOSSLESS, tmp_path / "o.mkv"], Pipe(16, 8, "25"), enlarger=enlarger)
+        pass_through(["-i", broken], [*LOSSLESS, tmp_path / "o.mkv"], pipe, each=enlarging(pipe, enlarger))
     assert "Invalid data" in caught.value.log
 
 
 def test_an_encoder_that_gives_up_fails_with_the_program_s_own_words(enlarger: Enlarger, tmp_path: Path) -> None:
-    encode = ["-c:v", "libx264", "-pix_fmt", "no_such_format", tmp_path / "o.mp4"]
+    encode, pipe = ["-c:v", "libx264", "-pix_fmt", "no_such_format", tmp_path / "o.mp4"], Pipe(640, 360, "25")
     with pytest.raises(EngineError, match=r"FFmpeg ended with") as caught:
-        enlarge_through(["-i", sample()], encode, Pipe(640, 360, "25"), enlarger=enlarger)
+        pass_through(["-i", sample()], encode, pipe, each=enlarging(pipe, enlarger))
     assert "no_such_format" in caught.value.log
 
 
@@ -213,9 +213,10 @@ def test_a_cancelled_run_stops_within_a_second(enlarger: Enlarger, tmp_path: Pat
     cancel = threading.Event()
     threading.Timer(0.3, cancel.set).start()
     endless = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=2"]
+    encode, pipe = [*LOSSLESS, tmp_path / "o.mkv"], Pipe(64, 48, "2")
     began = time.monotonic()
     with pytest.raises(Cancelled):
-        enlarge_through(endless, [*LOSSLESS, tmp_path / "o.mkv"], Pipe(64, 48, "2"), cancel=cancel, enlarger=enlarger)
+        pass_through(endless, encode, pipe, cancel=cancel, each=enlarging(pipe, enlarger))
     assert time.monotonic() - began < 1.8
 
 

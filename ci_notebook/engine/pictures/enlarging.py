@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ci_notebook.engine.pictures.network import Enlarger, enlarge, loaded
+from ci_notebook.engine.pictures.network import Enlarger, enlarge
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable
 from ci_notebook.media.process import kill, program
 from ci_notebook.model.errors import EngineError
@@ -74,13 +74,6 @@ class Pipe:
         return (
             "-f", "rawvideo", "-pix_fmt", self.pixel_format, "-video_size", size, "-framerate", self.fps, "-i", "pipe:0"
         )  # fmt: skip
-
-
-def enlarge_through(
-    decode: Words, encode: Words, pipe: Pipe, *, enlarger: Enlarger | None = None, **followed: Any
-) -> int:
-    """Double each picture by the network; the rest is as in `pass_through`."""
-    return pass_through(decode, encode, pipe, each=enlarging(pipe, enlarger or loaded()), **followed)
 
 
 def enlarging(pipe: Pipe, enlarger: Enlarger) -> Each:
