@@ -63,10 +63,8 @@ def _decoded(clip: Path, at_s: float, *, interlaced: bool) -> Any:
         stream.thread_type = "AUTO"
         begin = float((stream.start_time or 0) * stream.time_base)
         want = begin + max(0.0, at_s) + _HALF_TICK
-        for start in (
-            int(want / stream.time_base),
-            0,
-        ):  # 0: a time past the end, in a container that finds nothing then
+        # From the beginning where that finds nothing: past the end, or in a container that hits upon no key picture.
+        for start in (int(want / stream.time_base), 0):
             container.seek(start, stream=stream)
             frames = container.decode(stream)
             if interlaced:
@@ -76,7 +74,7 @@ def _decoded(clip: Path, at_s: float, *, interlaced: bool) -> Any:
                 if found is not None and (frame.time or 0.0) > want:
                     break
                 found = frame
-            if found is not None:
+            if found is not None and (start == 0 or (found.time or 0.0) <= want):
                 return found
         raise no_video(clip, "no picture could be decoded")
 

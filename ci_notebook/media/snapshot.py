@@ -93,18 +93,20 @@ def _frame(path: Path, at_s: float, mode: Mode) -> Any:
         stream.thread_type = "AUTO"
         begin = float((stream.start_time or 0) * stream.time_base)
         want = begin + max(0.0, at_s) + _HALF_TICK
-        container.seek(int(want / stream.time_base), stream=stream)
         found = None
-        for frame in container.decode(stream):
-            if found is not None and (frame.time or 0.0) > want:
-                break
-            found = frame
-            if mode == "keyframe":
-                break
-        if found is None:  # a time past the end, in a container that then finds nothing
-            container.seek(0)
+        # From the beginning where that finds nothing: past the end, or in a container that hits upon no key picture.
+        for start in (int(want / stream.time_base), 0):
+            container.seek(start, stream=stream)
             for frame in container.decode(stream):
-                found = frame
+                if found is not None and (frame.time or 0.0) > want:
+                    break
+                if mode == "exactframe" or frame.key_frame or found is None:
+                    found = frame
+                if mode == "keyframe" and start:
+                    break
+            if found is not None and (found.time or 0.0) <= want:
+                break
+            found = found if start == 0 else None
         if found is None:
             raise no_video(path, "no picture could be decoded")
         return found

@@ -35,8 +35,9 @@ from ci_notebook.engine.pictures.graph import (
     stages,
 )
 from ci_notebook.engine.pictures.marks import Overlay
-from ci_notebook.engine.pictures.size import length_s, plan, rate_text, rates
+from ci_notebook.engine.pictures.size import plan, rate_text, rates
 from ci_notebook.engine.pictures.sound import Mixed, mapped
+from ci_notebook.engine.pictures.stretch import cut_out, sought
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
@@ -124,7 +125,7 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
         size.width, size.height, rate, deep=bool(depth(source)), times=2 if network else 1,
         chroma=full[1] if full and not network and not flattens(setting, source) else "420",
     )  # fmt: skip
-    filters = [one for stage in BEFORE_NETWORK for one in made[stage]]
+    filters = [*cut_out(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
     # Bare pictures have no times: the first is shown at 0, as the sound is.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting)}]{','.join(filters)}[out]"
@@ -156,17 +157,6 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
         )
 
 
-def _stretch(setting: VideoEnhance, source: MediaInfo) -> list[str]:
-    stretch = transcode_of(setting).time_interval
-    if stretch is None:
-        return []
-    length = length_s(setting, source)
-    made = ["-ss", f"{stretch.start:.3f}"] if stretch.start else []
-    if stretch.duration:
-        made += ["-t", f"{length or stretch.duration:.3f}"]
-    return made
-
-
 def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
     made = stages(setting, source, analysis)
     led = leads(setting, source)
@@ -174,6 +164,8 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
     if led:
         first[:0] = [_said_again(setting, source, analysis), "setsar=1"]
+    else:
+        first[:0] = cut_out(setting, source)
     if paths.room:
         first.append(paths.room)
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
@@ -206,7 +198,7 @@ def _stream(setting: VideoEnhance) -> str:
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
-    return [*_stretch(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
+    return [*sought(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
 
 
 def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:

@@ -115,8 +115,8 @@ def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
         made += ["-ac", str(audio.channels)]
     elif codec == "amr":
         made += ["-ac", "1"]
-    elif codec == "Vorbis":
-        made += ["-ac", "2"]
+    elif codec == "Vorbis" or (codec in ("opus", "mp3") and _channels(source) > 2):
+        made += ["-ac", "2"]  # the most that they take
     bitrate = _audio_bitrate(audio, setting, source)
     if bitrate:
         made += ["-b:a", f"{bitrate}k"]
@@ -225,6 +225,10 @@ def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> in
     if asked and config and config.is_check_video_bitrate and own and asked > own:
         return _or_source(f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod")
     return asked
+
+
+def _channels(source: MediaInfo) -> int:
+    return max((one.channel or 0 for one in source.stream.audio), default=0) if source.stream else 0
 
 
 def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> int | None:

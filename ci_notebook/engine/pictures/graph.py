@@ -25,7 +25,8 @@ import re
 
 from ci_notebook.engine.pictures import hdr
 from ci_notebook.engine.pictures.analysis import Analysis
-from ci_notebook.engine.pictures.size import Plan, length_s, plan, rate_text, rates
+from ci_notebook.engine.pictures.size import Plan, plan, rate_text, rates
+from ci_notebook.engine.pictures.stretch import pictures_end_s
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import EngineError
@@ -152,14 +153,16 @@ def _rotate(sizes: Plan) -> str:
 
 
 def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
-    """Double the rate by motion search. minterpolate drops the tail; a second of still picture before it keeps it."""
+    """Double the rate by motion search. minterpolate drops the tail; a second of still picture before it keeps it.
+
+    Pictures that begin after the sound do so still. minterpolate knows eight bits only, so deeper ones lose two.
+    """
     here, doubled, _ = rates(setting, source)
     if doubled == here:
         return ()
-    length = length_s(setting, source)
-    cut = () if length is None else (f"trim=end={length:.6f}",)
+    end = pictures_end_s(setting, source)
+    cut = () if end is None else (f"trim=end={end:.6f}",)
     return (
-        "setpts=PTS-STARTPTS",
         "tpad=stop_mode=clone:stop_duration=1",
         f"minterpolate=fps={rate_text(doubled)}",
         *cut,

@@ -31,6 +31,7 @@ log.addHandler(logging.NullHandler())
 
 # Of the bare pictures' bytes, what a copy of them takes at most, noise aside.
 _SHARE: Final = 0.6
+COPY: Final = "copy.nut"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +75,8 @@ def run_led(
         with memory.kept.making(key, cancel):
             if memory.kept.get(key, link) is not None:  # another made it while this one waited
                 break
-            copy = _copying(lead, memory.kept)
-            make([*encode, *copy])
-            if copy:
-                memory.kept.put(key, Path(copy[-1]))
+            if _made_with_copy(make, encode, _copying(lead, memory.kept)):
+                memory.kept.put(key, lead.folder / COPY)
             return
     try:
         # The rate is said, as it is of bare pictures: the same times, the same bytes.
@@ -93,6 +92,22 @@ def run_led(
         link.unlink(missing_ok=True)
 
 
+def _made_with_copy(make: Callable[[Words], None], encode: Words, copy: Words) -> bool:
+    """Make the output and a copy of what leads; say whether there is one. No job fails for want of a copy."""
+    if copy:
+        try:
+            make([*encode, *copy])
+        except Cancelled:
+            raise
+        except EngineError as problem:
+            log.warning("no copy of the leading stages could be made: %s", problem.message)
+            Path(copy[-1]).unlink(missing_ok=True)
+        else:
+            return True
+    make(encode)
+    return False
+
+
 def _make(lead: Lead, encode: Words, **heard: Any) -> None:
     total = lead.length_s * float(Fraction(lead.pipe.fps)) if lead.length_s else None
     each = enlarging(lead.pipe, loaded(lead.threads)) if lead.pipe.times == 2 else None
@@ -103,11 +118,12 @@ def _copying(lead: Lead, kept: Kept) -> list[str]:
     """Return FFmpeg's arguments for a lossless copy of its first input, ending in its path; none without room.
 
     Measured at 720p, Ut Video takes 3 ms a picture to write and as much to read, FFV1 14 and 16 for
-    three fifths of the room. It holds eight bits and even sides only.
+    three fifths of the room, but Ut Video holds eight bits and even sides only. FFV1 chooses its
+    slices itself: some sizes cannot be cut into four.
     """
     made = lead.pipe.made
     if not kept.make_room(int(_SHARE * made.picture_bytes * float(Fraction(made.fps)) * (lead.length_s or 0))):
         return []
     plain = not (made.deep or made.width % 2 or made.height % 2)
-    codec = ["utvideo", "-pred", "left"] if plain else ["ffv1", "-level", "3", "-slices", "4", "-slicecrc", "1"]
-    return ["-map", "0:v", "-c:v", *codec, "-pix_fmt", made.pixel_format, "-f", "nut", str(lead.folder / "copy.nut")]
+    codec = ["utvideo", "-pred", "left"] if plain else ["ffv1", "-level", "3", "-slicecrc", "1"]
+    return ["-map", "0:v", "-c:v", *codec, "-pix_fmt", made.pixel_format, "-f", "nut", str(lead.folder / COPY)]

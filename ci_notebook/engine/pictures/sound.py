@@ -14,6 +14,7 @@ from typing import Final
 
 from ci_notebook.engine.pictures.encoders import audio_codec, mixes_of, transcode_of, video_codec
 from ci_notebook.engine.pictures.size import length_s
+from ci_notebook.engine.pictures.stretch import cut_out
 from ci_notebook.media.ffmpeg import DEMUXERS
 from ci_notebook.media.probe import media_info
 from ci_notebook.model.enhance import VideoEnhance
@@ -88,13 +89,16 @@ def mapped(
     if audio is None or audio_codec(setting, source) is None:
         return [], ""
     tracks = _tracks(setting, source)
+    cut = ",".join(cut_out(setting, source, of="a"))
     if not mixed:
-        return [word for track in tracks for word in ("-map", f"{at}:a:{track}")], ""
+        filtered = ["-filter:a", cut] if cut and tracks else []
+        return [*filtered, *(word for track in tracks for word in ("-map", f"{at}:a:{track}"))], ""
     whole = length_s(setting, source) or max(one.length_s for one in mixed)
     lines = [f"[{first + i}:a:0]{','.join(one.filters(whole))}[m{i}]" for i, one in enumerate(mixed)]
     parts = [f"[m{i}]" for i in range(len(mixed))]
     if tracks and not any(one.mix.replace for one in mixed):
-        parts.insert(0, f"[{at}:a:{tracks[0]}]")
+        lines += [f"[{at}:a:{tracks[0]}]{cut}[own]"] if cut else []
+        parts.insert(0, "[own]" if cut else f"[{at}:a:{tracks[0]}]")
     added = [f"amix=inputs={len(parts)}:normalize=0:duration=longest", "alimiter=limit=0.95:level=0:latency=1"]
     end = f"atrim=end={whole:.3f}"
     return ["-map", "[sound]"], ";".join([*lines, f"{''.join(parts)}{','.join([*added, end])}[sound]"])
