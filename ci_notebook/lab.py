@@ -24,9 +24,11 @@ from ci_notebook.desk.sweepdesk import SweepDesk
 from ci_notebook.desk.sweeping import plan_sweep, run_search, run_sweep
 from ci_notebook.desk.votedesk import VoteDesk
 from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.price import MAINLAND
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import Estimate, estimate
 from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.service import CALLS_A_SECOND
 from ci_notebook.experiment.settings import Setting
@@ -53,11 +55,13 @@ class Lab:
     """A bucket to work in, wherever it is. Close it, or use it as a context manager, to stop the engine's workers.
 
     What it keeps stands below `home`: `journal.sqlite`, `cache/` (downloaded results), `panels/`
-    (the state of panels with a key) and, for the embedded engine, `engine/`.
+    (the state of panels with a key) and, for the embedded engine, `engine/`. `prices` is the list that
+    all is priced by, the published one; `lab.prices = ci.read_prices("contract.toml")` puts yours in its place.
     """
 
     def __init__(self, client: Client, *, home: Path, engine: Engine | None = None) -> None:
         self.client, self.engine, self.home = client, engine, home
+        self.prices = MAINLAND
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
@@ -86,7 +90,8 @@ class Lab:
     @property
     def job_desk(self) -> JobDesk:
         """The bucket's jobs for a `Monitor`."""
-        return JobDesk(self.client, cache=self.cache_dir, costs_money=self.engine is None, result_html=self.result_html)
+        return JobDesk(self.client, cache=self.cache_dir, costs_money=self.engine is None,
+                       result_html=self.result_html, prices=self.prices)  # fmt: skip
 
     @property
     def sweep_desk(self) -> SweepDesk:
@@ -174,31 +179,35 @@ class Lab:
         return [job for message in found for job in read_notice(message.body)]
 
     def price(self, clips: Video | Iterable[Video], settings: Iterable[Setting]) -> Estimate:
-        """Return what running the settings on the clips would cost on the cloud, by its published list, job by job."""
-        return estimate(self._facts.jobs(clips, settings))
+        """Return what running the settings on the clips would cost on the cloud, by `lab.prices`, job by job."""
+        return estimate(self._facts.jobs(clips, settings), prices=self.prices)
 
     def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
         """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""
-        return plan_sweep(self.client, clips, settings, journal=self.journal, service=self._service())
+        return plan_sweep(
+            self.client, clips, settings, journal=self.journal, service=self._service(), prices=self.prices
+        )
 
     def run(
         self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
         workers: int = 4, scores: bool = True, reference: Clip | Sequence[Clip] | None = None,
-        every: int | None = None, force: bool = False, retry_failed: bool = False,
+        every: int | None = None, precise: bool = False, force: bool = False, retry_failed: bool = False,
         on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return what came of each, failed ones included.
 
-        Up to `workers` jobs are under way at once. A run that was already paid for is not sent again
-        unless `force`, or `retry_failed` if its job failed. `budget` (CNY) is checked before anything is
-        sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
-        true picture that the clip was spoilt from (of several clips: theirs, in the same order); `every` 1
-        scores all pictures, not every fifth. Ctrl-C keeps what is done; the same call goes on from there.
-        `on_progress` is told how far it is, in place of a bar; `cancel` stops it as Ctrl-C does, and returns.
+        Up to `workers` jobs are under way at once. A run that was already paid for is not sent again unless
+        `force`, or `retry_failed` if its job failed. `budget`, in the list's currency, is checked before
+        anything is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`,
+        the true picture that the clip was spoilt from (of several clips: theirs, in the same order); `every` 1
+        scores all pictures, not every fifth; `precise` takes VMAF in floating point, which agrees with others'
+        to 0.001 where the usual lies up to 0.2 beside. Ctrl-C keeps what is done; the same call goes on from
+        there. `on_progress` is told how far it is, in place of a bar; `cancel` stops it as Ctrl-C does, and returns.
         """
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         done = run_sweep(
             self.client, listed, list(settings), workers=workers, force=force, retry_failed=retry_failed, every=every,
+            precise=precise,
             budget=budget, scores=scores, on_progress=on_progress, cancel=cancel, **self._how(listed, reference),
         )  # fmt: skip
         return self._shown(done, listed)
@@ -252,8 +261,8 @@ class Lab:
         """Return one picture of a clip as a job with this setting would make it, as the bytes of a JPEG.
 
         Nothing is sent. It is the embedded engine's picture, on the cloud too: `previews.note` says so there.
-        Work is done at the output's size, then scaled to `width_px` (0: not at all). About 10 ms once a
-        picture was decoded. Raises `EngineError` where the job would fail, or the extra `local` is missing.
+        Work is done at the output's size, then scaled to `width_px` (0: not at all). 10 to 45 ms once
+        a picture was decoded. Raises `EngineError` where the job would fail, or the extra `local` is missing.
         """
         return self.previews.see(clip, setting, at_s=at_s, width_px=width_px, watermark=tuple(watermark)).jpeg
 
@@ -291,6 +300,7 @@ class Lab:
         return {
             "journal": self.journal, "cache": self.cache_dir, "service": self._service(),
             "reference": by_clip(clips, reference), "rate_per_s": None if self.engine else CALLS_A_SECOND,
+            "prices": self.prices, "settle_s": SETTLE_S if self.engine else CLOUD_SETTLE_S,
         }  # fmt: skip
 
     def _service(self) -> str:

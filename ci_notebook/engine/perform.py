@@ -35,8 +35,8 @@ from ci_notebook.wire.xml import dumps, loads
 TELL_S: Final = 0.25
 
 
-class Desk(Protocol):
-    """Where a job finds its objects and says how far it is: the engine's own, or a folder that it shares."""
+class Site(Protocol):
+    """Where a job is worked on, finds its objects and says how far it is: beside the ledger, or in a shared folder."""
 
     def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
         """Return where an object's bytes lie, which may go, and its open file. Raises `ServiceError` (NoSuchKey)."""
@@ -52,7 +52,7 @@ class Performance:
     `keeping` says what may be taken over from former jobs, `threads` is the job's share of the cores.
     """
 
-    desk: Desk
+    site: Site
     folder: Path
     cancel: threading.Event
     fails: JobFails | None = None
@@ -103,7 +103,7 @@ def _hidden(with_: Performance, source: Path) -> Outcome:
 
 def _held(with_: Performance, bucket: str, key: str) -> Path:
     """Return a file with an object's bytes that stays while the job runs, whatever happens to the key."""
-    path, opened = with_.desk.open(bucket, key)
+    path, opened = with_.site.open(bucket, key)
     with opened:
         return hold(path, opened, key, Path(tempfile.mkdtemp(dir=with_.folder)))
 
@@ -163,12 +163,12 @@ def _teller(with_: Performance) -> Callable[[float], None]:
     def tell(share: float) -> None:
         nonlocal last, at
         if with_.fails and share * 100 >= with_.fails.at_percent:
-            with_.desk.tell(int(with_.fails.at_percent))
+            with_.site.tell(int(with_.fails.at_percent))
             with_.fails.strike()
         percent, now = int(share * 100), time.monotonic()
         if percent > last and now - at >= TELL_S:
             last, at = percent, now
-            with_.desk.tell(percent)
+            with_.site.tell(percent)
 
     return tell
 

@@ -30,7 +30,7 @@ from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.limits import LOOK_S, Guard, Limits, as_full
 from ci_notebook.engine.outcome import Outcome
 from ci_notebook.engine.owners import write_whole
-from ci_notebook.engine.perform import Desk, Performance, hold, key_of, perform
+from ci_notebook.engine.perform import Performance, Site, hold, key_of, perform
 from ci_notebook.engine.store import Store
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
@@ -80,7 +80,7 @@ class Errand:
         return self.folder / "progress"
 
 
-class NearDesk:
+class NearSite:
     """The engine's own ledger and store."""
 
     def __init__(self, ledger: Ledger, store: Store, job: Job, owner: str) -> None:
@@ -96,7 +96,7 @@ class NearDesk:
         self._ledger.note_progress(self._job.job_id, self._owner, percent)
 
 
-class FarDesk:
+class FarSite:
     """An errand's folder."""
 
     def __init__(self, errand: Errand) -> None:
@@ -116,7 +116,7 @@ class FarDesk:
 
 def run(
     job: Job,
-    desk: Desk,
+    site: Site,
     folder: Path,
     *,
     limits: Limits,
@@ -131,7 +131,7 @@ def run(
     """Do a job's work in `folder` and return what came of it. Whatever goes wrong is in the outcome."""
 
     def length_s() -> float | None:
-        path, opened = desk.open(job.bucket, job.input_object)
+        path, opened = site.open(job.bucket, job.input_object)
         opened.close()
         about = media_info(path).format
         return about.duration if about else None
@@ -143,7 +143,7 @@ def run(
             if guard.cancel.wait(linger_s):
                 raise Cancelled("the job is not wanted, or came to a limit", code="Cancelled")
             with_ = Performance(
-                desk=desk, folder=folder, cancel=guard.cancel, fails=fails, keeping=keeping, threads=threads
+                site=site, folder=folder, cancel=guard.cancel, fails=fails, keeping=keeping, threads=threads
             )
             return perform(with_, job)
         except Cancelled:
@@ -196,7 +196,7 @@ def run_elsewhere(errand: Errand) -> Outcome:
     write_whole(errand.progress, "0")
     attempt = Path(tempfile.mkdtemp(prefix="try-", dir=errand.folder))
     outcome = run(
-        errand.job, FarDesk(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
+        errand.job, FarSite(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
         is_unwanted=Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, keeping=errand.keeping,
         threads=max(1, cores() // errand.beside), look_s=FAR_LOOK_S,
     )  # fmt: skip

@@ -29,7 +29,7 @@ from ci_notebook.engine.ledger import Job, Ledger
 from ci_notebook.engine.limits import Limits, as_full
 from ci_notebook.engine.outcome import Outcome
 from ci_notebook.engine.owners import Owner, clear_up, is_dead
-from ci_notebook.engine.running import NearDesk, errand_of, run
+from ci_notebook.engine.running import NearSite, errand_of, run
 from ci_notebook.engine.store import Store
 from ci_notebook.media.process import cores
 from ci_notebook.model.errors import EngineError, ServiceError
@@ -210,7 +210,7 @@ class Worker:
     def _near(self, job: Job, folder: Path) -> _Running:
         stop = threading.Event()
         future = self._threads.submit(
-            run, job, NearDesk(self._ledger, self._store, job, self._owner.name), folder,
+            run, job, NearSite(self._ledger, self._store, job, self._owner.name), folder,
             is_unwanted=stop.is_set, threads=self._share, **self._asked(),
         )  # fmt: skip
         return _Running(job, folder, stop.set, future)
