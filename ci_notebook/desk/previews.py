@@ -86,6 +86,13 @@ class Previews:
         size = (video.width or 0, video.height or 0) if video else (0, 0)
         return Length(seconds=seconds, rate=(video.fps if video else None) or 25.0, size=size)
 
+    def rest(self) -> None:
+        """End the program that stands ready for the next preview; it starts again with that."""
+        with self._lock:
+            made = self._made
+        if made is not None:
+            made.rest()
+
     def close(self) -> None:
         """Forget all pictures. Closing twice is fine."""
         with self._lock:

@@ -150,6 +150,10 @@ class Previewer:
         with self._lock:
             return _kept(self._facts, origin.key, origin.facts, KEEP_CLIPS)
 
+    def rest(self) -> None:
+        """End the idle FFmpeg, and keep the pictures."""
+        self._standby.close()
+
     def close(self) -> None:
         """Forget all pictures and end the idle FFmpeg. Closing twice is fine."""
         with self._lock:

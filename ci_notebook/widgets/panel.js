@@ -1,19 +1,21 @@
 // The panel as a whole: what a hand changes goes to Python, what Python says is shown.
 
 function makeSubmit(press) {
-  const button = el("button", { type: "button", class: "ci-submit", text: "Submit", onclick: (event) => event.detail < 2 && press() });
+  const button = el("button", { type: "button", class: "ci-submit", text: "Submit", onclick: (event) => event.detail < 2 && !isHeld() && press() });
+  // Not `disabled`: then the button that was just pressed would lose the keys.
+  const isHeld = () => button.getAttribute("aria-disabled") === "true", setHeld = (is) => button.setAttribute("aria-disabled", String(is));
   const bar = el("progress", { max: "100", "aria-label": "Progress of the job", hidden: true });
   const text = el("span", { class: "ci-status", role: "status", "aria-live": "polite" });
   const error = el("div", { class: "ci-error", role: "alert" });
   return {
     node: el("div", { class: "ci-foot" }, el("div", { class: "ci-foot-line" }, button, bar, text), error),
     hold() {
-      button.disabled = true;
+      setHeld(true);
       text.textContent = "Waiting for the kernel";
       error.textContent = "";
     },
     show(status) {
-      button.disabled = status.busy;
+      setHeld(status.busy);
       bar.hidden = !status.busy;
       if (status.percent === null || status.percent === undefined) bar.removeAttribute("value");
       else bar.value = status.percent;

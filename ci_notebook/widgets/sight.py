@@ -15,6 +15,7 @@ from ci_notebook.widgets.control import asked, build
 from ci_notebook.widgets.saying import said
 from ci_notebook.widgets.worker import Worker
 
+IDLE_S: Final = 10.0  # a panel that a cell made anew leaves no thread behind
 WIDEST: Final = 1920  # px of a picture that travels
 Box = tuple[float, float, float, float]
 Send = Callable[[dict[str, Any], list[bytes] | None], None]
@@ -81,6 +82,9 @@ class Previews(Protocol):
     def source(self, clip: Any, setting: VideoEnhance, *, at_s: float, width_px: int, box: Box) -> Seen:
         """Return the same picture without any enhancement."""
 
+    def rest(self) -> None:
+        """End what stands ready for the next one."""
+
 
 class Sight:
     """Answers what a preview pane asks. A lab without `previews` has none: then every question stays unanswered."""
@@ -88,7 +92,7 @@ class Sight:
     def __init__(self, lab: Any, clip: Any, *, send: Send) -> None:
         self._previews: Previews | None = getattr(lab, "previews", None)
         self._clip, self._send = clip, send
-        self._worker = Worker("look")
+        self._worker = Worker("look", idle_s=IDLE_S)
 
     def take(self, content: Mapping[str, Any]) -> None:
         """Take one question, and have it answered in a thread; one of the same view that waits is dropped."""
@@ -97,8 +101,10 @@ class Sight:
             self._worker.ask("look", lambda _: self._answer(previews, content), str(content.get("view")))
 
     def close(self) -> None:
-        """Answer nothing any more."""
+        """Answer nothing any more, and end what stands ready to answer; for another pane it starts anew."""
         self._worker.close()
+        if self._previews is not None:
+            self._previews.rest()
 
     def _answer(self, previews: Previews, content: Mapping[str, Any]) -> None:
         head = {"do": "sight", "view": content.get("view"), "number": content.get("number")}

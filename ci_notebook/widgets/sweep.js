@@ -35,21 +35,23 @@ function makeClips(names, edit) {
 
 function makeSum(facts, { run, stop }) {
   const count = el("strong", { class: "ci-scount" }), price = el("span", { class: "ci-sprice" }), note = el("p", { class: "ci-help", role: "status" });
-  const go = el("button", { type: "button", class: "ci-submit", text: "Run", onclick: (event) => event.detail < 2 && run() });
+  const go = el("button", { type: "button", class: "ci-submit", text: "Run", onclick: (event) => event.detail < 2 && !isHeld() && run() });
+  // Not `disabled`: then the button that was just pressed would lose the keys.
+  const isHeld = () => go.getAttribute("aria-disabled") === "true", setHeld = (is) => go.setAttribute("aria-disabled", String(is));
   const halt = el("button", { type: "button", class: "ci-plain", text: "Stop", hidden: true, onclick: stop });
   const bar = el("progress", { max: "1", "aria-label": "Progress of the sweep", hidden: true });
   const text = el("span", { class: "ci-status", role: "status", "aria-live": "polite" }), error = el("div", { class: "ci-error", role: "alert" });
   return {
     head: el("div", { class: "ci-ssum" }, count, price, note),
     foot: el("div", { class: "ci-foot" }, el("div", { class: "ci-foot-line" }, go, halt, bar, text), error),
-    hold() { go.disabled = true; text.textContent = "Waiting for the kernel"; error.textContent = ""; },
+    hold() { setHeld(true); text.textContent = "Waiting for the kernel"; error.textContent = ""; },
     show(table, plan, status, isWrong) {
       count.textContent = `${table.count} ${table.count === 1 ? "run" : "runs"}`;
       const known = plan.total !== undefined;
       price.textContent = plan.error ? "no price" : known ? `${plan.least ? "at least " : ""}${plan.total.toFixed(4)} ${plan.currency}` : "…";
       const free = facts.costs ? "" : " This engine charges nothing.";
       note.textContent = plan.error || (known ? `${plan.held ? `${plan.held} held in the journal, not paid again. ` : ""}By the ${plan.list} list.${free}` : "");
-      go.disabled = status.busy || isWrong;
+      setHeld(status.busy || isWrong);
       halt.hidden = bar.hidden = !status.busy;
       halt.disabled = Boolean(status.stopping);
       if (status.share === null || status.share === undefined) bar.removeAttribute("value");

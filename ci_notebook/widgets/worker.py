@@ -10,11 +10,11 @@ Work = Callable[[Callable[[], bool]], None]
 
 
 class Worker:
-    """Does what is asked, in a thread that is started when it is needed.
+    """Does what is asked, in a thread that is started when it is needed and ends when nothing was asked for `idle_s`.
 
     `kinds` are in order of urgency. A newer work takes the place of an older one of its kind, asked by the
     same one, that has not begun; one that has begun is told when something at least as urgent waits.
-    Works see to their errors themselves. `idle` is called when nothing was asked for `idle_s` seconds.
+    Works see to their errors themselves. `idle` is called when the thread ends so.
     """
 
     def __init__(self, *kinds: str, idle: Callable[[], None] = lambda: None, idle_s: float = 60.0) -> None:
@@ -49,7 +49,8 @@ class Worker:
             with self._change:
                 if not self._change.wait_for(lambda: self._waiting or self._is_closed, self._idle_s):
                     self._idle()
-                self._change.wait_for(lambda: self._waiting or self._is_closed)
+                    self._thread = None
+                    return
                 if self._is_closed:
                     return
                 asked = min(self._waiting, key=lambda one: self._kinds.index(one[0]))

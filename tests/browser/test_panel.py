@@ -260,6 +260,7 @@ def test_double_click_makes_one_job_and_its_result_stays_without_a_kernel(panel)
     before = panel.ask("len(list(lab.jobs()))")
     page.get_by_role("button", name="Submit").dblclick()
     page.get_by_role("progressbar", name="Progress of the job").wait_for()
+    assert page.evaluate("() => document.activeElement.textContent") == "Submit", "the panel keeps the keys"
     panel.shot("panel-5-running")
     page.locator(".ci-status[data-state=Success]").wait_for(timeout=60_000)
     assert panel.ask("len(list(lab.jobs()))") == before + 1

@@ -222,6 +222,7 @@ def test_the_worker_says_once_that_nothing_is_asked_any_more() -> None:
     assert rested.wait(5)
     rested.clear()
     assert not rested.wait(0.1)
+    assert worker._thread is None, "nobody asks, and no thread waits"
     worker.ask("look", lambda _: None)
     assert rested.wait(5)
     worker.close()

@@ -59,6 +59,9 @@ class Previews:
             raise self.refusal
         return Picture(b"after")
 
+    def rest(self) -> None:
+        self.asked.append(("rest",))
+
     def source(self, clip: Any, setting: ci.VideoEnhance, **how: Any) -> Picture:
         return Picture(b"before")
 
@@ -172,7 +175,10 @@ def test_a_panel_answers_from_the_real_engine_and_keeps_no_picture(tmp_path: Pat
         assert told["size"] == (640, 360) and len(pictures) == 2
         assert all(one.startswith(b"\xff\xd8\xff") for one in pictures)
         assert len(json.dumps(panel.get_state(), default=str)) < 200_000 and panel.value == SHARP
+        standby = lab.previews._made._standby
+        until(lambda: standby._ready is not None)
         panel.close()
+        assert standby._ready is None and standby._next is None, "no program stands by when the panel is closed"
 
 
 def test_a_lab_that_cannot_preview_offers_none(lab: Any) -> None:
