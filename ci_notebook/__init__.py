@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ci_notebook.client.objects import Clip
     from ci_notebook.connecting import connect
     from ci_notebook.engine.cluster import DaskCluster
+    from ci_notebook.experiment.pricelist import read_prices
     from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random, templates
     from ci_notebook.lab import Lab
     from ci_notebook.lessons.exercises import check
@@ -90,6 +91,7 @@ _HOME = {
     "connecting": ("connect",),
     "terminal.doctoring.doctor": ("doctor",),
     "lessons.exercises": ("check",),
+    "experiment.pricelist": ("read_prices",),
     "experiment.sweep": ("Sweep", "explicit", "grid", "one_at_a_time", "pairs", "random", "templates"),
     "lab": ("Lab",),
     "media.samples": ("sample", "samples"),
@@ -212,6 +214,7 @@ __all__ = [
     "ranking",
     "read_frame",
     "read_jobs",
+    "read_prices",
     "read_runs",
     "sample",
     "samples",

@@ -146,3 +146,35 @@ def _over(journal: Path) -> int:
             return int(db.execute("SELECT count(*) FROM runs WHERE phase = 'over'").fetchone()[0])
         except sqlite3.OperationalError:  # not made yet
             return 0
+
+
+def test_a_price_list_of_ones_own_replaces_the_published_one(lab: ci.Lab, clip: ci.Clip, tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text(
+        'name = "our contract"\ncurrency = "CNY"\ndate = "2026-11-01"\n[items]\nMsSharpen = 600\n'
+    )
+    sweep, published = ci.grid(None, SharpenLevel=[1]), lab.prices
+    lab.prices = ci.read_prices(tmp_path / "ours.toml")
+    try:
+        asked = lab.price(clip, sweep)
+        assert asked.total == pytest.approx(600 * 0.4 / 60, rel=0.1) and "our contract list" in repr(asked)
+        plan = lab.plan(clip, sweep)
+        assert plan.total == asked.total and "our contract list" in repr(plan)
+        with pytest.raises(ci.BudgetExceeded):
+            lab.run(clip, sweep, budget=1)
+        (run,) = lab.run(clip, sweep, budget=10, scores=False)
+        assert run.cost_cny == pytest.approx(asked.total)
+    finally:
+        lab.prices = published
+
+
+def test_scores_in_floating_point_are_made_once_and_not_mixed_with_others(lab: ci.Lab, clip: ci.Clip) -> None:
+    sweep = ci.grid(None, SharpenLevel=[1, 2])
+    usual = lab.run(clip, sweep, every=1)
+    exact = lab.run(clip, sweep, every=1, precise=True)
+    assert [run.precise for run in (*usual, *exact)] == [False, False, True, True]
+    assert 0 < abs(exact[0].scores["vmaf"] - usual[0].scores["vmaf"]) < 0.5
+    assert [run.job.job_id for run in exact if run.job] == [run.job.job_id for run in usual if run.job]
+    again = lab.run(clip, sweep)
+    assert [run.scores for run in again] == [run.scores for run in exact], "what is held is not measured again"
+    mixed = ci.verdict([usual[0], exact[1]], "SharpenLevel", 1, 2, on="vmaf_neg")
+    assert mixed.answer == "refused" and "floating point" in mixed.sentence

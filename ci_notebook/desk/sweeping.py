@@ -10,6 +10,7 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
 from ci_notebook.desk.showing import measure
 from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.price import MAINLAND, PriceList
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import estimate
 from ci_notebook.experiment.record import Run
@@ -25,7 +26,13 @@ from ci_notebook.widgets.progress import Progress
 
 
 def plan_sweep(
-    client: Client, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, journal: Journal, service: str
+    client: Client,
+    clips: Clip | Iterable[Clip],
+    settings: Iterable[Setting],
+    *,
+    journal: Journal,
+    service: str,
+    prices: PriceList = MAINLAND,
 ) -> Plan:
     """Return what running the settings on the clips would send, and what of it the journal holds already."""
     listed = [clips] if isinstance(clips, Clip) else list(clips)
@@ -33,7 +40,8 @@ def plan_sweep(
     jobs = [(clip, setting) for clip in listed for setting in resolved(settings, client.templates.get)]
     entries = (journal.latest(run_key(clip, setting, service)) for clip, setting in jobs)
     held = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
-    return Plan(estimate((clip.name, infos[clip.key], setting) for clip, setting in jobs), held)
+    asked = ((clip.name, infos[clip.key], setting) for clip, setting in jobs)
+    return Plan(estimate(asked, prices=prices), held)
 
 
 @contextlib.contextmanager

@@ -171,7 +171,11 @@ class Journal:
         """Write what came of the run after its job was over: output, scores, cost, or what went wrong."""
         scores = json.dumps(dict(run.scores)) if run.scores else None
         output = str(run.output) if run.output else None
-        pictures = json.dumps({"every": run.every, "pictures": dict(run.pictures)}) if run.pictures else None
+        pictures = (
+            json.dumps({"every": run.every, "precise": run.precise, "pictures": dict(run.pictures)})
+            if run.pictures
+            else None
+        )
         self._set(
             run, phase="over", scores=scores, pictures=pictures, score_against=run.score_against,
             reference_md5=run.reference_md5, cost_cny=run.cost_cny, output=output, error=run.error,
@@ -271,6 +275,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         setting=loads(VideoEnhance, row["setting"].encode()),
         job=loads(JobsDetail, row["reply"].encode()) if row["reply"] else None,
         scores=scores, pictures={name: tuple(one) for name, one in series["pictures"].items()}, every=series["every"],
+        precise=series.get("precise", False),
         score_against=row["score_against"], reference_md5=row["reference_md5"], template_id=row["template_id"],
         cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,

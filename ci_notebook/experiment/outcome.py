@@ -41,15 +41,18 @@ class Scored(Protocol):
     def pictures(self) -> Mapping[str, tuple[float, ...]]: ...  # noqa: D102
     @property
     def every(self) -> int: ...  # noqa: D102
+    @property
+    def precise(self) -> bool: ...  # noqa: D102
 
 
 class Measure(Protocol):
     """Scores an output against its source or reference.
 
     Called with `cancel`, an event that is set when nobody waits any more, with `every` where somebody
-    chose the distance of the pictures to be scored, and where they are not trivial with `start_s` and
-    `length_s` (which stretch of the source the output shows), `crop` (what of its pictures: left, top,
-    width and height as shares of 1) and `rotate` (degrees clockwise).
+    chose the distance of the pictures to be scored, with `precise` where floating point is wanted, and
+    where they are not trivial with `start_s` and `length_s` (which stretch of the source the output
+    shows), `crop` (what of its pictures: left, top, width and height as shares of 1) and `rotate`
+    (degrees clockwise).
     """
 
     def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
@@ -71,6 +74,7 @@ class Outcome:
     scores: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     every: int = 0
+    precise: bool = False
     cost: float | None = None
     error: str = ""
     score_against: Literal["", "source", "reference"] = ""
@@ -81,6 +85,7 @@ class Outcome:
         """Return the run with this outcome."""
         return replace(
             run, output=self.output, scores=self.scores, pictures=self.pictures, every=self.every,
+            precise=self.precise,
             cost_cny=self.cost, error=self.error, score_against=self.score_against, reference_md5=self.reference_md5,
         )  # fmt: skip
 
@@ -95,7 +100,8 @@ def is_of(run: Run, reference: Clip | None) -> bool:
 class Outcomes:
     """A pool of helpers. As a context manager it ends what is being scored when the block is left early.
 
-    `references` maps the key of a clip to its reference, `every` is handed on to `measure` unless None.
+    `references` maps the key of a clip to its reference, `every` and `precise` are handed on to
+    `measure` unless None and false.
     """
 
     def __init__(
@@ -107,9 +113,10 @@ class Outcomes:
         prices: PriceList,
         references: Mapping[str, Clip] | None = None,
         every: int | None = None,
+        precise: bool = False,
     ) -> None:
         self._client, self._cache, self._measure, self._prices = client, cache, measure, prices
-        self._how = {} if every is None else {"every": every}
+        self._how: dict[str, Any] = ({} if every is None else {"every": every}) | ({"precise": True} if precise else {})
         self._references = references or {}
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="outcome")
         self._infos: dict[str, MediaInfo] = {}
@@ -157,7 +164,8 @@ class Outcomes:
         found = replace(found, score_against=against, reference_md5=reference.md5 if reference else "")
         if isinstance(made, Mapping):
             return replace(found, scores=dict(made))
-        return replace(found, scores=dict(made.pooled), pictures=dict(made.pictures), every=made.every)
+        found = replace(found, every=made.every, precise=made.precise)
+        return replace(found, scores=dict(made.pooled), pictures=dict(made.pictures))
 
     def _where(self, run: Run) -> dict[str, Any]:
         """Return where in its source the output lies, as far as that is not trivial."""

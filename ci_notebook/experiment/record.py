@@ -25,7 +25,8 @@ class Run:
     `output` is the local copy of the result. `cost_cny` is None when it is not known.
 
     `scores` maps a score to its number for the whole clip, `pictures` to one number a picture: those
-    of every `every`-th picture, first to last, from the first one on. `every` is 0 without any.
+    of every `every`-th picture, first to last, from the first one on. `every` is 0 without any. `precise`
+    says that VMAF was taken in floating point.
     `score_against` says what the output was compared with: its "source", which measures change, or a
     true "reference", which measures fidelity; `reference_md5` is that reference. `template_id` names
     the template that was sent in place of the setting that it held.
@@ -42,6 +43,7 @@ class Run:
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
     pictures: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: _NO_PICTURES)
     every: int = 0
+    precise: bool = False
     score_against: Literal["", "source", "reference"] = ""
     reference_md5: str = ""
     cost_cny: float | None = None

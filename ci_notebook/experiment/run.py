@@ -48,7 +48,7 @@ _SKEW = dt.timedelta(minutes=20)
 
 
 # How long a request may be on its way after its sender has died, and how old it is when it surely is not any more.
-SETTLE_S = 5.0
+SETTLE_S, CLOUD_SETTLE_S = 5.0, 30.0
 _LONG_AGO = dt.timedelta(minutes=10)
 
 
@@ -68,6 +68,7 @@ def run_all(
     measure: Measure | None = None,
     reference: Clip | Mapping[str, Clip] | None = None,
     every: int | None = None,
+    precise: bool = False,
     on_progress: Callable[[Event], None] | None = None,
     on_price: Callable[[Estimate], None] | None = None,
     force: bool = False,
@@ -88,8 +89,8 @@ def run_all(
     run that the journal holds is not sent again unless `force`, or `retry_failed` if its job failed;
     runs that were broken off are taken up where they were. `measure(output, source)` scores what a job
     made, against `reference` in place of the source where there is one: a clip for all, or one by a
-    clip's key, on every `every`-th picture if that is said. What it needs is downloaded into `cache`,
-    once; `rescore` measures again what is there.
+    clip's key, on every `every`-th picture if that is said, in floating point if
+    `precise`. What it needs is downloaded into `cache`, once; `rescore` measures again what is there.
     `budget`, in the currency of `prices`, is checked before anything is sent, and `on_price` told what
     will be sent, with `forecast` telling the output's shape. `service` names what is behind the client,
     so that runs of two services are not taken for each other. A service out of reach is borne for
@@ -108,7 +109,7 @@ def run_all(
     references = {clip.key: reference for clip in listed} if isinstance(reference, Clip) else dict(reference or {})
     wish = Wish(
         force=force, retry_failed=retry_failed, rescore=rescore, scores=measure is not None, references=references,
-        every=every,
+        every=every, precise=precise,
     )  # fmt: skip
     paced = Paced(client, Rate(rate_per_s, sleep=client.sleep))
     wanted = resolved(settings, paced.stored)
@@ -124,7 +125,7 @@ def run_all(
             refuse_over(budget, [quote.price for quote in cost.quotes])
             (on_price or (lambda cost: None))(cost)
         outcomes = stack.enter_context(
-            Outcomes(paced, cache, measure=measure, prices=prices, references=references, every=every)
+            Outcomes(paced, cache, measure=measure, prices=prices, references=references, every=every, precise=precise)
         )
         sweep = _Sweep(
             paced, work, journal=journal, lease=lease, outcomes=outcomes, service=name, workers=workers,

@@ -21,7 +21,7 @@ class Wish:
     """What is to be done again although it was done, and what outputs are to be scored against.
 
     `references` maps the key of a clip to a better one of the same content. `every` is the distance of
-    the pictures to be scored, None for whatever there is.
+    the pictures to be scored, None for whatever there is; `precise` asks for VMAF in floating point.
     """
 
     force: bool = False
@@ -29,6 +29,7 @@ class Wish:
     rescore: bool = False
     scores: bool = True
     every: int | None = None
+    precise: bool = False
     references: Mapping[str, Clip] = field(default_factory=dict)
 
 
@@ -66,7 +67,8 @@ class Work:
         for key in sorted(self.elsewhere):
             self.elsewhere.discard(key)
             # What another has just done is new enough for us, whatever was wished.
-            self._settle(key, self._journal.latest(key), Wish(scores=self._wish.scores, every=self._wish.every))
+            wish = Wish(scores=self._wish.scores, every=self._wish.every, precise=self._wish.precise)
+            self._settle(key, self._journal.latest(key), wish)
 
     def is_open(self) -> bool:
         """Say whether anything is left to do."""
@@ -113,6 +115,7 @@ class Work:
         elif run.state == "Success":
             reference = self._wish.references.get(run.clip_key)
             others = not is_of(run, reference) or (wish.every is not None and run.every not in (0, wish.every))
+            others = others or (wish.precise and not run.precise and run.every > 0)
             is_stale = wish.scores and (wish.rescore or not run.scores or others)
             if entry.phase == "sent" or run.error or is_stale:
                 self.to_score.append(key)

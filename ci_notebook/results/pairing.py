@@ -140,6 +140,8 @@ def _mismatch(a: Run, b: Run, first: int, second: int) -> str:
     """Say why two runs' pictures do not belong together, if so."""
     if a.score_against != b.score_against:
         return f"one run was scored against the {a.score_against}, the other against the {b.score_against}"
+    if a.precise != b.precise:
+        return "one run was scored in floating point (precise), the other not"
     if a.every != b.every:
         return f"one run was scored on every {a.every}th picture, the other on every {b.every}th"
     if abs(first - second) > SLACK:

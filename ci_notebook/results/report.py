@@ -165,7 +165,7 @@ def _price(df: pd.DataFrame) -> str:
     unknown = len(df) - len(known)
     more = f" {count(unknown, 'run')} without a known price not counted." if unknown else ""
     text = (
-        f"{number(float(known.sum()), 4)} CNY for {count(len(known), 'run')} by the published list, from "
+        f"{number(float(known.sum()), 4)} CNY for {count(len(known), 'run')} by the price list, from "
         f"{number(float(known.min()))} to {number(float(known.max()))} CNY a run; without storage, requests, traffic "
         f"and transcoding. Runs on the embedded engine cost nothing: this is what the cloud would have charged.{more}"
     )

@@ -55,7 +55,8 @@ def add_report(verbs: Any) -> None:
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the true picture that a clip was spoilt from; one a clip, in their order")  # fmt: skip
     add("--every", type=int, metavar="N", help="score every Nth picture; 1 scores all (default: every fifth)")
-    add("--budget", type=float, metavar="CNY", help="send nothing if it would cost more by the published list")
+    add("--budget", type=float, metavar="CNY", help="send nothing if it would cost more by the list")
+    add("--prices", type=Path, metavar="FILE", help="a price list of your own (TOML) in place of the published one")
     add("--workers", type=int, default=4, metavar="N", help="jobs under way at once (default: 4)")
     add("--retry-failed", action="store_true", help="send jobs again that failed before")
     add("--plan", action="store_true", help="say what would be sent and its price, and stop")
@@ -86,10 +87,13 @@ def _write(args: argparse.Namespace) -> int:
     if not out.parent.is_dir() or out.is_dir():
         raise ParameterError("--out", str(out), "a file in a folder that is there")
     from ci_notebook.connecting import connect  # lazy: a mistake in the words costs no second of imports
+    from ci_notebook.experiment.pricelist import read_prices  # lazy, as above
     from ci_notebook.results.frame import resolve_column, to_frame  # lazy, as above
 
     resolve_column(to_frame([]), args.on)  # a score that nobody measures is found out now, not after the runs
     with connect(args.bucket, region=args.region, home=args.home) as lab:
+        if args.prices:
+            lab.prices = read_prices(args.prices)
         clips = [lab.upload(path) for path in paths]
         truths = [lab.upload(path, f"reference/{path.name}") for path in references]
         plan = lab.plan(clips, sweep)

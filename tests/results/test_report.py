@@ -95,7 +95,7 @@ def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(p
     ]  # fmt: skip
     assert "<h1>Is 6 &lt;better&gt; than 3?</h1>" in page
     assert "ci.grid(Resolution=[None, &#x27;sdtohd&#x27;], SharpenLevel=[None, 0, 3, 6, 8, 10])" in page
-    assert "CNY for 12 runs by the published list" in page
+    assert "CNY for 12 runs by the price list" in page
 
 
 def test_before_and_after_are_turned_by_buttons_without_a_script(page):
