@@ -25,7 +25,8 @@ def connect(
     bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
     endpoint: str | None = None, home: Path | str | None = None, workers: int = 2,
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
-    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None,
+    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, kept_bytes: int | None = None,
+    reuse: bool | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
 
@@ -41,7 +42,10 @@ def connect(
     the same path. A job that takes more than `time_limit_s` of wall time (by default ten minutes,
     and ten for each second of the clip), that would have the engine's folder hold more than
     `disk_limit_bytes` (by default no limit) or leave less than `min_free_bytes` free on its disk
-    (by default 256 MiB) has failed, with the reason.
+    (by default 256 MiB) has failed, with the reason. What was dear to make, and what jobs made, is
+    kept up to `kept_bytes` (by default CI_NOTEBOOK_KEPT_BYTES of the environment, else 4 GB, or none
+    under a `disk_limit_bytes`; 0 keeps nothing), and unless `reuse` is False a job that was done
+    before is answered from there; the bytes are the same.
 
     Raises `ParameterError`, and `CredentialsError` when there is no usable key.
 
@@ -50,8 +54,11 @@ def connect(
     Lab('lab-1250000000', region='ap-chongqing', engine='embedded')
     """
     place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
-    limits = {"time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes, "min_free_bytes": min_free_bytes}
-    ours = {name: value for name, value in {"executor": executor, **limits}.items() if value is not None}
+    about = {
+        "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,
+        "min_free_bytes": min_free_bytes, "kept_bytes": kept_bytes, "reuse": reuse,
+    }  # fmt: skip
+    ours = {name: value for name, value in about.items() if value is not None}
     if bucket is None:
         return _embedded(place, region or REGION, workers, **ours)
     for name, value in ours.items():

@@ -36,10 +36,23 @@ def add_serve(verbs: Any) -> None:
         "--time-limit", type=float, metavar="S",
         help="wall time a job may take (default: ten minutes, and ten for each second of its clip)",
     )  # fmt: skip
-    serve.add_argument("--disk-limit", type=float, metavar="GIB", help="what ROOT may hold (default: no limit)")
+    serve.add_argument("--disk-limit", type=_bytes, metavar="GIB", help="what ROOT may hold (default: no limit)")
     serve.add_argument(
-        "--min-free", type=float, default=0.25, metavar="GIB", help="what must stay free on ROOT's disk (default: 0.25)"
+        "--min-free",
+        type=_bytes,
+        default="0.25",
+        metavar="GIB",
+        help="what must stay free on ROOT's disk (default: 0.25)",
     )
+    serve.add_argument(
+        "--kept", type=_bytes, metavar="GIB",
+        help="what may be kept of former jobs' work, in ROOT/.kept; 0 keeps nothing "
+        "(default: CI_NOTEBOOK_KEPT_BYTES, else 4 GB, or 0 under a --disk-limit)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--no-reuse", dest="reuse", action="store_false",
+        help="make each output anew, even where a job was done before (its dear first stages are taken over still)",
+    )  # fmt: skip
     serve.set_defaults(run=_serve)
 
 
@@ -50,11 +63,7 @@ def _serve(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as absent:
         raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
 
-    limits = Limits(
-        time_s=args.time_limit,
-        disk_bytes=None if args.disk_limit is None else int(args.disk_limit * GIB),
-        free_bytes=int(args.min_free * GIB),
-    )
+    limits = Limits(time_s=args.time_limit, disk_bytes=args.disk_limit, free_bytes=args.min_free)
     with contextlib.ExitStack() as ending:
         cluster = _cluster(args.dask)
         if cluster is not None:
@@ -70,9 +79,18 @@ def _serve(args: argparse.Namespace) -> int:
 
         serve(
             args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
-            workers=args.workers, executor=cluster, limits=limits, on_listening=listening,
+            workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
+            kept_bytes=args.kept, on_listening=listening,
         )  # fmt: skip
     return 0
+
+
+def _bytes(text: str) -> int:
+    """Read a number of GiB."""
+    try:
+        return int(float(text) * GIB)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"takes a number of GiB, such as 2.5; got {text!r}") from None
 
 
 def _cluster(address: str | None) -> DaskCluster | None:

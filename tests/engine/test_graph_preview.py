@@ -6,6 +6,7 @@ import dataclasses
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image as Pillow
 from ci_notebook.engine.pictures.render import render
 from ci_notebook.engine.previewing import FileOrigin, Previewer
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.media.probe import first_video
+from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.enhance import (
@@ -81,11 +82,12 @@ def logo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def equal(
     previewer: Previewer, clip: Path, folder: Path, setting: VideoEnhance, *marks: Watermark, logo: Path, at_s: float
-) -> None:
-    """Check that the preview is the job's own picture but for what the encoder did to it."""
+) -> Path:
+    """Check that the preview is the job's own picture but for what the encoder did to it; return the job's output."""
     transcode = setting.transcode or Transcode()
-    codec = "H.265" if setting.sdr_to_hdr is not None else "H.264"
-    video = dataclasses.replace(transcode.video or Video(), codec=codec, crf=12.0)  # type: ignore[type-var]
+    asked = transcode.video or Video()
+    codec = asked.codec or ("H.265" if setting.sdr_to_hdr is not None else "H.264")
+    video = dataclasses.replace(asked, codec=codec, crf=12.0)  # type: ignore[type-var]
     stretch = transcode.time_interval or TimeInterval(start=at_s, duration=0.2)
     whole = dataclasses.replace(transcode, container=Container(format="mp4"), video=video, time_interval=stretch)
     setting = dataclasses.replace(setting, transcode=whole)  # type: ignore[type-var]
@@ -96,6 +98,7 @@ def equal(
     assert seen.shape == job.shape
     assert ssim(seen, job) > 0.97
     assert np.abs(seen.mean(axis=(0, 1)) - job.mean(axis=(0, 1))).max() < 3
+    return made
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -179,3 +182,19 @@ def test_odd_clips_are_shown_as_the_job_takes_them(kind: str, previewer: Preview
         transcode=Transcode(trans_config=config), color_enhance=ColorEnhance(contrast=20, correction=100, saturation=40)
     )
     equal(previewer, clip, tmp_path / "out", setting, logo=logo, at_s=0.2)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "codec", "stage"), [("arib-std-b67", "H.265", "colour"), ("smpte2084", "H.264", "network")]
+)
+def test_hdr_that_stays_hdr_is_shown_through_its_exact_inverse(
+    transfer: str, codec: Any, stage: str, previewer: Previewer, logo: Path, tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    words = [
+        word.replace("arib-std-b67", transfer).replace("zscale=", "scale=320:180,zscale=") for word in CLIPS["HLG"]
+    ]
+    run(["-i", sample(), "-t", "0.2", *words, "-crf", "14", clip])
+    setting = VideoEnhance(transcode=Transcode(video=Video(codec=codec)), **STAGES[stage])  # type: ignore[arg-type]
+    made = equal(previewer, clip, tmp_path / "out", setting, logo=logo, at_s=0.12)
+    assert first_video(media_info(made)).color_transfer == transfer
