@@ -185,12 +185,12 @@ def test_odd_clips_are_shown_as_the_job_takes_them(kind: str, previewer: Preview
 
 
 @pytest.mark.parametrize(
-    ("transfer", "codec", "stage"), [("arib-std-b67", "H.265", "colour"), ("smpte2084", "H.264", "network")]
+    "case", [("arib-std-b67", "H.265", "colour"), ("smpte2084", "H.264", "network")], ids=["HLG", "HDR10"]
 )
 def test_hdr_that_stays_hdr_is_shown_through_its_exact_inverse(
-    transfer: str, codec: Any, stage: str, previewer: Previewer, logo: Path, tmp_path: Path
+    case: tuple[str, Any, str], previewer: Previewer, logo: Path, tmp_path: Path
 ) -> None:
-    clip = tmp_path / "clip.mp4"
+    (transfer, codec, stage), clip = case, tmp_path / "clip.mp4"
     words = [
         word.replace("arib-std-b67", transfer).replace("zscale=", "scale=320:180,zscale=") for word in CLIPS["HLG"]
     ]
