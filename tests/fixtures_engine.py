@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -155,3 +156,19 @@ def call_in_process(engine: Engine) -> Iterator[Caller]:
     caller = Caller(WSGITransport(engine.app))
     yield caller
     caller.close()
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many FFmpegs were started to make something since last asked: a script before each writes a line."""
+    log, script = tmp_path / "programs", tmp_path / "ffmpeg"
+    script.write_text(f'#!/bin/sh\ncase "$*" in *" -i "*) echo >> "{log}";; esac\nexec "{find_ffmpeg()}" "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script))
+
+    def count() -> int:
+        number = len(log.read_text().splitlines()) if log.exists() else 0
+        log.unlink(missing_ok=True)
+        return number
+
+    return count

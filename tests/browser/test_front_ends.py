@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import ci_notebook as ci
+from tests.browser.accessible import serious
 from tests.browser.jupyter import Desk, page_at, running_server, running_voila
-from tests.browser.test_monitor import serious
 from tests.counting import counting_clip
 
 NAME = "views.ipynb"

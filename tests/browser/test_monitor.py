@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+from tests.browser.accessible import serious
 
 LAB = """\
 import ci_notebook as ci
@@ -43,16 +43,6 @@ def rows(page, state=""):
 
 def chip(page, text):
     return page.get_by_role("button", name=re.compile(f"^{text}"), pressed=None)
-
-
-def serious(page, selector):
-    """Return what axe finds of serious or critical impact below a selector."""
-    found = axe.Axe().run(page, context=selector).response["violations"]
-    return [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_jobs_are_seen_to_move_and_a_result_is_opened(shown):

@@ -7,7 +7,7 @@ import re
 import pytest
 from nbconvert import HTMLExporter
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+from tests.browser.accessible import serious
 
 LAB = """\
 import ci_notebook as ci
@@ -128,27 +128,18 @@ def test_a_value_that_is_not_taken_is_marked_at_its_control(panel):
     assert box.get_attribute("aria-invalid") is None
 
 
-def serious(page, selector=".ci-panel"):
-    """Return what axe finds of serious or critical impact below a selector."""
-    found = axe.Axe().run(page, context=selector).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
-    ]  # fmt: skip
-
-
 def test_every_control_has_a_name_that_is_seen_and_axe_finds_nothing_serious_in_light_and_dark(panel):
     page = panel.page
-    assert serious(page) == []
+    assert serious(page, ".ci-panel") == []
     page.evaluate(ALL_ON)
     assert page.get_by_role("switch", checked=False).count() == 0
     assert page.evaluate(NAMELESS) == []
     tool(page, "Start from").click()
     page.set_viewport_size({"width": 1280, "height": 2600})
-    assert serious(page) == []
+    assert serious(page, ".ci-panel") == []
     panel.shot("panel-3-all-on")
     panel.theme("JupyterLab Dark")
-    assert serious(page) == []
+    assert serious(page, ".ci-panel") == []
     panel.shot("panel-4-all-on-dark")
     tool(page, "Start from").click()
     page.set_viewport_size({"width": 480, "height": 3200})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.test_monitor import NARROW, serious
+from tests.browser.accessible import serious
+from tests.browser.test_monitor import NARROW
 
 LAB = """\
 import ci_notebook as ci

@@ -9,9 +9,8 @@ import pytest
 
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
+from tests.browser.accessible import serious
 from tests.browser.jupyter import page_at
-
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
 LAB = """\
 import ci_notebook as ci
@@ -30,16 +29,6 @@ SEEN = """() => [...document.querySelectorAll('.vo .wp-pane')].filter(pane => pa
 
 def wait_for_question(page, number):
     page.wait_for_function(SHOWN, arg=number, timeout=20_000)
-
-
-def serious(page, selector):
-    """Return what axe finds of serious or critical impact below a selector."""
-    found = axe.Axe().run(page, context=selector).response["violations"]
-    return [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ import pytest
 from ci_notebook.engine.kept import Kept
 from ci_notebook.engine.pictures.memory import Memory
 from ci_notebook.engine.pictures.render import render
-from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, run
+from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.model.enhance import FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.transcode import Audio, Container, Transcode, Video
@@ -48,22 +47,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 def memory(tmp_path: Path) -> Memory:
     """A memory that keeps what leads, and no outputs."""
     return Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
-
-
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Count how many FFmpegs were started to make something: each goes through a script that writes a line."""
-    log, script = tmp_path / "programs", tmp_path / "ffmpeg"
-    script.write_text(f'#!/bin/sh\ncase "$*" in *" -i "*) echo >> "{log}";; esac\nexec "{find_ffmpeg()}" "$@"\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script))
-
-    def count() -> int:
-        number = len(log.read_text().splitlines()) if log.exists() else 0
-        log.unlink(missing_ok=True)
-        return number
-
-    return count
 
 
 def sharpened(setting: VideoEnhance, level: int) -> Operation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import stat
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from PIL import Image
 from ci_notebook.client.transport import WSGITransport
 from ci_notebook.engine.app import Engine
 from ci_notebook.engine.kept import Keeping
-from ci_notebook.media.ffmpeg import find_ffmpeg
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, MP4, REGION, Caller, job_body
 
 SHARP = MP4 + "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
@@ -25,22 +23,6 @@ MARK = (
 @pytest.fixture
 def call(call_in_process):
     return call_in_process
-
-
-@pytest.fixture
-def programs(tmp_path, monkeypatch):
-    """The calls of FFmpeg that made something, each through a script that writes a line."""
-    log, script = tmp_path / "programs", tmp_path / "ffmpeg"
-    script.write_text(f'#!/bin/sh\ncase "$*" in *" -i "*) echo >> "{log}";; esac\nexec "{find_ffmpeg()}" "$@"\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script))
-
-    def count() -> int:
-        number = len(log.read_text().splitlines()) if log.exists() else 0
-        log.unlink(missing_ok=True)
-        return number
-
-    return count
 
 
 def done(call: Caller, body: bytes | None = None, setting: str = SHARP):
