@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ci_notebook import __version__
 from ci_notebook.client.callbacks import Receiver
 from ci_notebook.client.catalog import Queues, Templates
 from ci_notebook.client.client import Client
@@ -19,18 +18,16 @@ from ci_notebook.desk.facts import Facts
 from ci_notebook.desk.fetching import Video, frames_of, key_of
 from ci_notebook.desk.jobdesk import JobDesk
 from ci_notebook.desk.previews import Previews
-from ci_notebook.desk.showing import bar, by_clip, job_html, jpeg_of, look, spoilt
+from ci_notebook.desk.showing import bar, job_html, jpeg_of, look, spoilt
 from ci_notebook.desk.sweepdesk import SweepDesk
-from ci_notebook.desk.sweeping import plan_sweep, run_search, run_sweep
+from ci_notebook.desk.sweeping import plan_sweep, run_search, run_sweep, service_of, terms
 from ci_notebook.desk.votedesk import VoteDesk
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.price import MAINLAND
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import Estimate, estimate
 from ci_notebook.experiment.record import Run
-from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S
 from ci_notebook.experiment.search import Direction, Span
-from ci_notebook.experiment.service import CALLS_A_SECOND
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.vote import Vote
 from ci_notebook.model.enhance import VideoEnhance
@@ -184,9 +181,8 @@ class Lab:
 
     def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
         """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""
-        return plan_sweep(
-            self.client, clips, settings, journal=self.journal, service=self._service(), prices=self.prices
-        )
+        service = service_of(self.client, is_local=self.engine is not None)
+        return plan_sweep(self.client, clips, settings, journal=self.journal, service=service, prices=self.prices)
 
     def run(
         self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
@@ -207,8 +203,8 @@ class Lab:
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         done = run_sweep(
             self.client, listed, list(settings), workers=workers, force=force, retry_failed=retry_failed, every=every,
-            precise=precise,
-            budget=budget, scores=scores, on_progress=on_progress, cancel=cancel, **self._how(listed, reference),
+            precise=precise, budget=budget, scores=scores, on_progress=on_progress, cancel=cancel,
+            **self._terms(listed, reference),
         )  # fmt: skip
         return self._shown(done, listed)
 
@@ -228,7 +224,7 @@ class Lab:
         listed = [clips] if isinstance(clips, Clip) else list(clips)
         return run_search(
             self.client, listed, base, space=space, on=on, trials=trials, batch=batch, seed=seed, budget=budget,
-            shown=lambda runs: self._shown(runs, listed), **self._how(listed, reference),
+            shown=lambda runs: self._shown(runs, listed), **self._terms(listed, reference),
         )  # fmt: skip
 
     def vote_desk(self, runs: Iterable[Run], **how: Any) -> VoteDesk:
@@ -296,14 +292,6 @@ class Lab:
         sources = {clip.name: clip.path for clip in clips if clip.path}
         return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
 
-    def _how(self, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Any]:
-        return {
-            "journal": self.journal, "cache": self.cache_dir, "service": self._service(),
-            "reference": by_clip(clips, reference), "rate_per_s": None if self.engine else CALLS_A_SECOND,
-            "prices": self.prices, "settle_s": SETTLE_S if self.engine else CLOUD_SETTLE_S,
-        }  # fmt: skip
-
-    def _service(self) -> str:
-        """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
-        where = f"{self.bucket}/{self.region}"
-        return f"engine {__version__} {where}" if self.engine else where
+    def _terms(self, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Any]:
+        kept = {"journal": self.journal, "cache": self.cache_dir, "prices": self.prices}
+        return {**kept, **terms(self.client, clips, reference, is_local=self.engine is not None)}

@@ -13,7 +13,6 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.desk.fetching import Video, key_of
 from ci_notebook.experiment.record import Run
 from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import JobsDetail
 from ci_notebook.model.paths import values
 from ci_notebook.results.pictures import Picture, Pictures
@@ -101,15 +100,6 @@ def spoilt(client: Client, clip: Clip, folder: Path, how: Mapping[str, Any]) -> 
     done = "-".join(f"{name}{value}" for name, value in how.items())
     source = clip.path or client.download(clip.key, folder / Path(clip.key).name)
     return spoil(source, folder / f"{Path(clip.name or clip.key).stem}-{done or 'spoilt'}.mp4", **how)
-
-
-def by_clip(clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Clip]:
-    """Return the key of each clip with its reference: one for all, or as many as there are clips."""
-    if reference is None or isinstance(reference, Clip):
-        return {clip.key: reference for clip in clips} if reference else {}
-    if len(reference) != len(clips):
-        raise ParameterError("reference", f"{len(reference)} clips", f"{len(clips)}, one a clip, or one for all")
-    return {clip.key: one for clip, one in zip(clips, reference, strict=True)}
 
 
 def _middle(detail: JobsDetail) -> float:

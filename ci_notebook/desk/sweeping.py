@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ci_notebook import __version__
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
 from ci_notebook.desk.showing import measure
@@ -14,11 +15,13 @@ from ci_notebook.experiment.price import MAINLAND, PriceList
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.quote import estimate
 from ci_notebook.experiment.record import Run
-from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, run_all
 from ci_notebook.experiment.search import Direction, Span, Trial, optimize
+from ci_notebook.experiment.service import CALLS_A_SECOND
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.experiment.work import run_key
 from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.found import Found
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
@@ -42,6 +45,31 @@ def plan_sweep(
     held = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
     asked = ((clip.name, infos[clip.key], setting) for clip, setting in jobs)
     return Plan(estimate(asked, prices=prices), held)
+
+
+def service_of(client: Client, *, is_local: bool) -> str:
+    """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
+    where = f"{client.bucket}/{client.region}"
+    return f"engine {__version__} {where}" if is_local else where
+
+
+def terms(
+    client: Client, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None, *, is_local: bool
+) -> dict[str, Any]:
+    """Return what `run_all` is told of the service (its name and pace), and the reference of each clip by its key."""
+    return {
+        "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_A_SECOND,
+        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S, "reference": _by_clip(clips, reference),
+    }  # fmt: skip
+
+
+def _by_clip(clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Clip]:
+    """Return the key of each clip with its reference: one for all, or as many as there are clips."""
+    if reference is None or isinstance(reference, Clip):
+        return {clip.key: reference for clip in clips} if reference else {}
+    if len(reference) != len(clips):
+        raise ParameterError("reference", f"{len(reference)} clips", f"{len(clips)}, one a clip, or one for all")
+    return {clip.key: one for clip, one in zip(clips, reference, strict=True)}
 
 
 @contextlib.contextmanager
