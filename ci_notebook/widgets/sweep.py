@@ -21,6 +21,7 @@ from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.paths import resolve, values
 from ci_notebook.model.rules import check
 from ci_notebook.widgets.latest import Latest
+from ci_notebook.widgets.memory import Kept
 from ci_notebook.widgets.saying import said
 from ci_notebook.widgets.sweep_read import SHOWN, Fields, Form, Made, Sweep, asked_html, table_of
 from ci_notebook.widgets.sweep_values import DESIGNS, described, text_of
@@ -67,8 +68,9 @@ class SweepPanel(anywidget.AnyWidget):
 
     `clips` is a clip or several, of which the panel lets some be chosen; `base` is what the leaves are
     set in, and `against` the second setting of the design "pairs". `sweep` is the last sweep in which
-    nothing was refused; `runs` is what came of the last run, None before. Raises `ParameterError` for
-    settings that could not be sent.
+    nothing was refused; `runs` is what came of the last run, None before. With a `key` the fields come
+    back after the kernel was restarted, if the lab has a `state_dir` and the panel still begins with the
+    same. Raises `ParameterError` for settings that could not be sent.
 
     >>> import ci_notebook as ci
     >>> lab = ci.connect()
@@ -97,8 +99,9 @@ class SweepPanel(anywidget.AnyWidget):
     status = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, lab: Lab, clips: Any, base: VideoEnhance | None = None, *, against: VideoEnhance | None = None
-    ) -> None:
+        self, lab: Lab, clips: Any, base: VideoEnhance | None = None, *, against: VideoEnhance | None = None,
+        key: str | None = None,
+    ) -> None:  # fmt: skip
         # First what `close` needs: a widget is closed even when it was never built.
         self._cancel = threading.Event()
         self._planner = Latest("sweep-plan", self._plan, self._tell_plan, rest_s=_REST_S)
@@ -125,6 +128,8 @@ class SweepPanel(anywidget.AnyWidget):
         if made is None:
             raise ParameterError("a sweep", start, next(iter(problems.values())))
         self._show(made)
+        self._memory = Kept(getattr(lab, "state_dir", None), key, repr((start, other, names)), "sweep")
+        self._recall()
         self.observe(self._judge, list(_INPUTS))
         self.on_msg(self._take)
 
@@ -187,7 +192,20 @@ class SweepPanel(anywidget.AnyWidget):
             display(bundle[0], metadata=bundle[1], raw=True)  # type: ignore[no-untyped-call]
         self.trace.show()
 
+    def _recall(self) -> None:
+        """Come back with what the fields held, if there is anything to come back to."""
+        kept = self._memory.load()
+        try:
+            fields = Fields(**kept["fields"]) if kept else None
+            for name, value in fields._asdict().items() if fields else ():
+                setattr(self, name, value)
+        except (KeyError, TypeError, traitlets.TraitError):
+            return  # another version's file: it is written over at the next edit
+        if fields:
+            self._judge()
+
     def _judge(self, _change: object = None) -> None:
+        self._memory.save(fields=self._fields()._asdict())
         made, problems = self._form.read(self._fields())
         with self.hold_sync():
             self.problems = problems

@@ -256,3 +256,20 @@ def test_a_sweep_is_priced_run_and_shown_by_the_lab(tmp_path, make_clip):
 def test_a_panel_wants_a_clip(hand):
     with pytest.raises(ParameterError, match="at least one clip"):
         SweepPanel(hand, [])
+
+
+def test_a_panel_with_a_key_comes_back_with_its_fields_unless_it_begins_elsewhere(hand, tmp_path):
+    lab = types.SimpleNamespace(sweep_desk=hand.sweep_desk, state_dir=tmp_path)
+    first = SweepPanel(lab, "clip", key="mine")
+    first.set("SharpenLevel", [0, 5])
+    first.budget = "3"
+    first.set("Contrast", "101")  # refused, and remembered as it was typed
+    again = SweepPanel(lab, "clip", key="mine")
+    assert again.vary == first.vary and again.budget == "3" and "ColorEnhance.Contrast" in again.problems
+    again.set("Contrast", None)
+    assert len(again.sweep) == 2 and again.sweep == grid(SharpenLevel=[0, 5])
+    assert SweepPanel(lab, "clip", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=1)), key="mine").vary == []
+    assert SweepPanel(lab, "clip", key="other").vary == [] and SweepPanel(lab, "clip").vary == []
+    (file,) = (one for one in tmp_path.iterdir() if "mine" in one.name)
+    file.write_text(file.read_text().replace('"budget": "3"', '"budget": 3'))
+    assert SweepPanel(lab, "clip", key="mine").problems == {}
