@@ -261,7 +261,7 @@ def test_a_job_tells_of_its_end_in_the_message_queue_that_its_body_names(sdk, en
 
 
 def test_faults_are_read_as_what_they_are_and_the_sdk_tries_again(served, engine):
-    way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}, "Timeout": 1}
+    way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}, "Timeout": 2}
     client = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **way), retry=1)
     for fault in (ServerError(), HangUp(), TimeOut()):
         engine.faults.add("list_queues", fault)
