@@ -177,7 +177,7 @@ class Lab:
 
     def price(self, clips: Video | Iterable[Video], settings: Iterable[Setting]) -> Estimate:
         """Return what running the settings on the clips would cost on the cloud, by `lab.prices`, job by job."""
-        return estimate(self._facts.jobs(clips, settings), prices=self.prices)
+        return estimate(self._facts.each(clips, settings), prices=self.prices)
 
     def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
         """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""

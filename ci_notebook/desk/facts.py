@@ -21,7 +21,7 @@ class Facts:
         self._client = client
         self._known: dict[tuple[str, str], MediaInfo] = {}
 
-    def jobs(
+    def each(
         self, videos: Video | Iterable[Video], settings: Iterable[Setting]
     ) -> Iterator[tuple[str, MediaInfo, Setting]]:
         """Yield name and facts of each video with each setting."""

@@ -19,12 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.kept import Keeping
+from ci_notebook.engine.keys import check_key, plain_name
 from ci_notebook.engine.ledger import Job
 from ci_notebook.engine.outcome import Made, Outcome, made_of
 from ci_notebook.engine.pictures.blindmark import extract
 from ci_notebook.engine.pictures.memory import memory_of
 from ci_notebook.engine.pictures.render import Rendered, render
-from ci_notebook.engine.store import check_key, plain_name
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request
 from ci_notebook.model.node import Node, parts

@@ -12,9 +12,7 @@ import base64
 import contextlib
 import hashlib
 import json
-import mimetypes
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,10 +22,10 @@ from typing import BinaryIO, Final
 
 from ci_notebook.engine.crc64 import Crc64
 from ci_notebook.engine.database import Database
+from ci_notebook.engine.keys import check_key, content_type, plain_name
 from ci_notebook.engine.outcome import CHUNK_BYTES, CRC, Made
 from ci_notebook.wire.errors import service_error
 
-MAX_KEY_BYTES: Final = 850
 # A file that no row names is rubbish of a process that died, unless one is being written just now.
 ORPHAN_S: Final = 3600.0
 
@@ -251,30 +249,6 @@ class Store:
 _LAST: Final = "\U0010ffff"
 
 
-def check_key(key: str) -> None:
-    """Raise `ServiceError` unless `key` is one that an object can have (§12).
-
-    `.` and `..` between slashes are refused because HTTP clients rewrite such addresses on the way.
-    """
-    try:
-        length = len(key.encode())
-    except UnicodeEncodeError:
-        raise service_error("InvalidURI", "The key is not UTF-8.") from None
-    if not 1 <= length <= MAX_KEY_BYTES:
-        raise service_error("KeyTooLong", f"A key takes 1 to {MAX_KEY_BYTES} bytes of UTF-8; got {length}.")
-    if key.startswith("/"):
-        raise service_error("InvalidObjectName", f"A key takes no slash at its start; got {key[:80]!r}.")
-    if re.search(r"[\x00-\x1f\x7f]", key):
-        raise service_error("InvalidObjectName", f"A key takes no control characters; got {key[:80]!r}.")
-    if any(part in (".", "..") for part in key.split("/")):
-        raise service_error("InvalidObjectName", f"A key takes no part that is . or ..; got {key[:80]!r}.")
-
-
-def content_type(key: str) -> str:
-    """Return the media type that a key's ending stands for."""
-    return mimetypes.guess_type(key, strict=False)[0] or "application/octet-stream"
-
-
 def _file_of(change: sqlite3.Connection, bucket: str, key: str) -> str | None:
     row = change.execute("SELECT file FROM objects WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
     return str(row["file"]) if row else None
@@ -282,14 +256,6 @@ def _file_of(change: sqlite3.Connection, bucket: str, key: str) -> str | None:
 
 def _stored(row: sqlite3.Row) -> Stored:
     return Stored(**{**dict(row), "headers": json.loads(row["headers"])})
-
-
-def plain_name(key: str, tell_apart: str = "") -> str:
-    """Return a file name that begins and ends like `key`, of letters and digits that every disk takes."""
-    found = re.search(r"\.[0-9A-Za-z]{1,8}$", key)
-    suffix = found[0] if found else ""
-    stem = re.sub(r"[^0-9A-Za-z-]+", "_", key.removesuffix(suffix))[-60:] or "_"
-    return f"{stem}.{tell_apart}{suffix}" if tell_apart else f"{stem}{suffix}"
 
 
 def _base64(digest: bytes) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.engine.database import Database
+from ci_notebook.engine.keys import check_key
 from ci_notebook.engine.outcome import CHUNK_BYTES, CRC
-from ci_notebook.engine.store import Store, Stored, check_key
+from ci_notebook.engine.store import Store, Stored
 from ci_notebook.wire.errors import service_error
 
 # All parts but the last are at least this long (§12).

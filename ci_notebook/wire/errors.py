@@ -1,4 +1,4 @@
-"""The table of error codes (§13), and error bodies both ways.
+"""Errors both ways: from a code to our class, from a body to an error, and back (§13; the table is `wire.codes`).
 
 One table serves both ends: the engine raises `service_error(code, …)` and writes `error_body`,
 the client reads it back with `error_from`, and both get the same class, status and hint.

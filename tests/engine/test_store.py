@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ci_notebook.engine.catalogue import Catalogue
 from ci_notebook.engine.database import Database
-from ci_notebook.engine.store import ORPHAN_S, Store, check_key
+from ci_notebook.engine.keys import check_key
+from ci_notebook.engine.store import ORPHAN_S, Store
 from ci_notebook.engine.uploads import MIN_PART_BYTES, Uploads
 from ci_notebook.model.errors import ServiceError
 

@@ -19,9 +19,9 @@ from ci_notebook.engine.calls.service import (
     word_in_query,
     xml_answer,
 )
+from ci_notebook.engine.keys import check_key
 from ci_notebook.engine.ledger import Job, Wanted
 from ci_notebook.engine.notice import check_request
-from ci_notebook.engine.store import check_key
 from ci_notebook.model.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
 from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.xml import dumps

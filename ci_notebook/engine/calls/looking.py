@@ -19,7 +19,7 @@ from ci_notebook.engine.calls.service import (
     word_in_query,
     xml_answer,
 )
-from ci_notebook.engine.store import check_key
+from ci_notebook.engine.keys import check_key
 from ci_notebook.media.probe import media_info as facts_of
 from ci_notebook.media.snapshot import CONTENT_TYPES, encode_picture, picture
 from ci_notebook.model.errors import EngineError
