@@ -24,7 +24,7 @@ from ci_notebook.widgets.latest import Latest
 from ci_notebook.widgets.memory import Kept
 from ci_notebook.widgets.saying import said
 from ci_notebook.widgets.sweep_read import SHOWN, Fields, Form, Made, Sweep, asked_html, table_of
-from ci_notebook.widgets.sweep_values import DESIGNS, described, text_of
+from ci_notebook.widgets.sweep_values import DESIGNS, described, stages_of, text_of
 from ci_notebook.widgets.trace import Trace
 
 _HERE = Path(__file__).parent
@@ -123,7 +123,7 @@ class SweepPanel(anywidget.AnyWidget):
         set_to = [f"{path} {value}" for path, value in values(start).items()]
         names = [getattr(one, "name", "") or getattr(one, "key", "") or str(one) for one in self._clips]
         facts = {"clips": names, "designs": designs, "base": set_to, "costs": self._desk.costs_money}
-        super().__init__(leaves=described(), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={})
+        super().__init__(leaves=described(start), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={})
         made, problems = self._form.read(self._fields())
         if made is None:
             raise ParameterError("a sweep", start, next(iter(problems.values())))
@@ -146,18 +146,23 @@ class SweepPanel(anywidget.AnyWidget):
     def set(self, name: str, values: str | Iterable[Any] | None) -> None:
         """Let a leaf vary over values: a list, the text of one ("0:9:3, AUTO"), or None to vary it no more.
 
-        `name` is its path or an unambiguous ending. What is not taken is in `problems`. Raises
+        `name` is its path or an unambiguous ending, or the tag of a stage that is on in the base and
+        varies as the text "as in the base, left out". What is not taken is in `problems`. Raises
         `ParameterError` for an unknown name.
         """
-        leaf = resolve(VideoEnhance, name)
-        text = values if isinstance(values, str) or values is None else text_of(leaf, values)
-        held = [[path, now] for path, now in self.vary if path != leaf.path or text is not None]
+        is_stage = name in stages_of(self._form.base)
+        varied = name if is_stage else resolve(VideoEnhance, name).path
+        if isinstance(values, str) or values is None:
+            text = values
+        else:
+            text = ", ".join(map(str, values)) if is_stage else text_of(resolve(VideoEnhance, varied), values)
+        held = [[path, now] for path, now in self.vary if path != varied or text is not None]
         if text is None:
             self.vary = held
-        elif any(path == leaf.path for path, _ in held):
-            self.vary = [[path, text if path == leaf.path else now] for path, now in held]
+        elif any(path == varied for path, _ in held):
+            self.vary = [[path, text if path == varied else now] for path, now in held]
         else:
-            self.vary = [*held, [leaf.path, text]]
+            self.vary = [*held, [varied, text]]
 
     def run(self) -> None:
         """Do what the Run button does: run the sweep in the background, unless one is under way."""

@@ -14,7 +14,7 @@ from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.node import AUTO, Node, parts
 from ci_notebook.model.paths import leaves, resolve
-from ci_notebook.widgets.sweep_values import OUT_WORD, code, values_of
+from ci_notebook.widgets.sweep_values import OUT_WORD, code, stage_values, stages_of, values_of
 
 # Beyond this a sweep is no work for a panel, and a slip of the pen would make ten thousand jobs.
 MOST_RUNS: Final = 2000
@@ -67,7 +67,7 @@ class Form(NamedTuple):
     def read(self, fields: Fields) -> tuple[Made | None, dict[str, str]]:
         """Return what the fields stand for, and field → message of all that is not taken; then there is no sweep."""
         problems: dict[str, str] = {}
-        listed = _listed(fields, problems)
+        listed = _listed(self.base, fields, problems)
         is_random = fields.kind == "random"
         n = _whole("n", fields.n, problems, low=1, high=MOST_RUNS) if is_random else 10
         seed = _whole("seed", fields.seed, problems, low=0, high=2**31) if is_random else 0
@@ -123,14 +123,18 @@ def asked_html(made: Made, names: Iterable[str], note: str) -> str:
     return f"<p style='margin:8px 0 4px'>{escape(note)} · {escape(', '.join(names))}</p>{told}"
 
 
-def _listed(fields: Fields, problems: dict[str, str]) -> dict[str, Any]:
-    known = {leaf.path for leaf in leaves(VideoEnhance) if leaf.single}
+def _listed(base: VideoEnhance, fields: Fields, problems: dict[str, str]) -> dict[str, Any]:
+    known, stages = {leaf.path for leaf in leaves(VideoEnhance) if leaf.single}, stages_of(base)
     listed: dict[str, Any] = {}
     for path, text in fields.vary:
         try:
-            if path not in known or path in listed:
-                raise ParameterError("what varies", path, "leaves, each once")
-            listed[path] = values_of(resolve(VideoEnhance, path), text, fields.kind)
+            if path not in {*known, *stages} or path in listed:
+                raise ParameterError("what varies", path, "leaves, and stages that are on in the base, each once")
+            listed[path] = (
+                stage_values(base, stages[path], text)
+                if path in stages
+                else values_of(resolve(VideoEnhance, path), text, fields.kind)
+            )
         except ParameterError as error:
             problems[path] = str(error)
     return listed

@@ -2,6 +2,7 @@
 
     0, 3, 6, 9      a list             0:10:2          from 0 to 10 in steps of 2, both ends included
     AUTO            the empty node     left out        the node is absent
+    as in the base  a whole stage, with all that is set in it
     0..10           any number between: for a random design only
 
 The rule of this file: a text that is not taken is refused in words, and nothing is bent to fit.
@@ -18,12 +19,13 @@ from typing import Any, Final
 
 from ci_notebook.model.enhance import VideoEnhance
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import AUTO, Part
+from ci_notebook.model.node import AUTO, Part, parts
 from ci_notebook.model.paths import Leaf, leaves, resolve
 from ci_notebook.widgets.code import python_text
 
 AUTO_WORD: Final = "AUTO"
 OUT_WORD: Final = "left out"
+BASE_WORD: Final = "as in the base"
 DESIGNS: Final = {
     "grid": "every combination", "one_at_a_time": "one change at a time", "random": "drawn at random",
     "pairs": "two settings at every point",
@@ -82,9 +84,32 @@ def name_of(leaf: Leaf) -> str:
     return leaf.path
 
 
-def described() -> list[dict[str, Any]]:
-    """Return every leaf that can be varied, for the search: what it is, what it takes, and an example."""
-    return [_described(leaf) for leaf in leaves(VideoEnhance) if leaf.single]
+def stages_of(base: VideoEnhance) -> dict[str, Part]:
+    """Return tag → declaration of the stages that are on in a setting: each may be there, or be left out."""
+    return {part.tag: part for part in parts(VideoEnhance) if part.node and getattr(base, part.name) is not None}
+
+
+def stage_values(base: VideoEnhance, part: Part, text: str) -> list[Any]:
+    """Return the values that a text lists for a whole stage: that of the base, and None.
+
+    >>> from ci_notebook.model.enhance import MsSharpen
+    >>> base = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+    >>> stage_values(base, stages_of(base)["MsSharpen"], "as in the base, left out")
+    [MsSharpen(sharpen_level=5), None]
+
+    Raises `ParameterError` for anything else.
+    """
+    known = {BASE_WORD: getattr(base, part.name), OUT_WORD: None}
+    items = dict.fromkeys(filter(None, (item.strip() for item in text.split(","))))
+    if not items or not items.keys() <= known.keys():
+        raise ParameterError(part.tag, text or "nothing", " or ".join(known))
+    return [known[item] for item in items]
+
+
+def described(base: VideoEnhance) -> list[dict[str, Any]]:
+    """Return every stage and leaf that can be varied, for the search: what it is, what it takes, and an example."""
+    stages = [_stage_described(part) for part in stages_of(base).values()]
+    return [*stages, *(_described(leaf) for leaf in leaves(VideoEnhance) if leaf.single)]
 
 
 def code(
@@ -111,6 +136,9 @@ def code(
 
 
 def _argument(path: str, values: Any) -> str:
+    if "." not in path:
+        name = next(part.name for part in parts(VideoEnhance) if part.tag == path)
+        return f"{path}=[{', '.join('None' if value is None else f'base.{name}' for value in values)}]"
     name = name_of(resolve(VideoEnhance, path))
     shown = _literal(values)
     return f"{name}={shown}" if name.isidentifier() and not keyword.iskeyword(name) else f"**{{{name!r}: {shown}}}"
@@ -166,6 +194,15 @@ def _span(leaf: Leaf, item: str) -> tuple[float, float] | None:
     if not all(type(end) in (int, float) for end in ends) or ends[0] >= ends[1]:
         raise ParameterError(leaf.path, item, "low..high, the lower number first")
     return ends
+
+
+def _stage_described(part: Part) -> dict[str, Any]:
+    words = [BASE_WORD, OUT_WORD]
+    return {
+        "path": part.tag, "name": part.tag, "stage": part.param.help.rstrip("."), "unit": "", "words": words,
+        "help": "The whole stage, with all that is set in it, or without it.", "takes": " or ".join(words),
+        "common": True, "start": ", ".join(words),
+    }  # fmt: skip
 
 
 def _described(leaf: Leaf) -> dict[str, Any]:

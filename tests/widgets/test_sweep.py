@@ -102,7 +102,7 @@ def test_a_span_is_for_a_random_design():
 
 @pytest.mark.parametrize("one", LEAVES, ids=str)
 def test_every_leaf_is_offered_under_a_name_that_means_it_alone_with_values_that_it_takes(one):
-    (told,) = [entry for entry in described() if entry["path"] == one.path]
+    (told,) = [entry for entry in described(VideoEnhance()) if entry["path"] == one.path]
     assert resolve(VideoEnhance, told["name"]) == one
     if told["start"]:
         assert values_of(one, told["start"])
@@ -170,7 +170,7 @@ def test_what_is_refused_is_said_at_its_field_and_changes_nothing(panel):
     panel.set("SharpenLevel", "1, 2")
     good = panel.sweep
     for name, value, word in (
-        ("vary", [[SHARPEN, "11"]], "0 to 10"), ("vary", [["Nonsense", "1"]], "leaves, each once"),
+        ("vary", [[SHARPEN, "11"]], "0 to 10"), ("vary", [["Nonsense", "1"]], "in the base, each once"),
         ("budget", "-1", "at least 0"), ("budget", "much", "at least 0"), ("chosen", [], "at least one"),
         ("chosen", [7], "at least one"),
     ):  # fmt: skip
@@ -273,3 +273,22 @@ def test_a_panel_with_a_key_comes_back_with_its_fields_unless_it_begins_elsewher
     (file,) = (one for one in tmp_path.iterdir() if "mine" in one.name)
     file.write_text(file.read_text().replace('"budget": "3"', '"budget": 3'))
     assert SweepPanel(lab, "clip", key="mine").problems == {}
+
+
+def test_a_stage_of_the_base_varies_as_a_whole(hand):
+    base = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5), color_enhance=ColorEnhance(contrast=10))
+    panel = SweepPanel(hand, "clip", base)
+    assert [one["path"] for one in panel.leaves if "." not in one["path"]] == ["ColorEnhance", "MsSharpen"]
+    panel.set("MsSharpen", ["as in the base", "left out"])
+    panel.set("Contrast", [10, 40])
+    assert panel.sweep == grid(base, MsSharpen=[base.ms_sharpen, None], Contrast=[10, 40]) and not panel.problems
+    made = {}
+    exec(panel.python.rpartition("runs =")[0], {"ci": ci}, made)  # noqa: S102  that it is Python is what is tested
+    assert made["sweep"] == panel.sweep
+    panel.set("MsSharpen", "on")
+    assert "as in the base or left out" in panel.problems["MsSharpen"]
+    panel.set("MsSharpen", None)
+    assert not panel.problems and len(panel.sweep) == 2
+    with pytest.raises(ParameterError):
+        panel.set("SDRtoHDR", "as in the base")
+    panel.close()
