@@ -61,7 +61,8 @@ def opened(path: Path) -> Iterator[Any]:
 def no_video(path: Path, why: str) -> EngineError:
     """Return the error for a file that cannot be read as a video."""
     reason = why.replace(str(path), path.name)
-    return EngineError(f"{path.name} cannot be read as a video: {reason}", code="ResourceNotSupported")
+    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}. Take a file that a player shows to its end."
+    return EngineError(text, code="ResourceNotSupported")
 
 
 def media_info(path: Path) -> MediaInfo:

@@ -16,7 +16,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.jobs import Operation, Request
 from ci_notebook.model.node import Node, Part, once_a_class, parts
 from ci_notebook.model.templates import TemplateRequest
-from ci_notebook.model.transcode import Transcode
+from ci_notebook.model.transcode import Audio, Transcode
 from ci_notebook.model.watermark import Watermark
 
 N = TypeVar("N", bound=Node)
@@ -144,16 +144,21 @@ def _transcode(transcode: Transcode, path: str) -> Found:
                     fix={_join(path, f"Video.{leaf}"): None},
                 )
         yield from _preset(transcode, path)
-    if (
-        audio
-        and audio.codec
-        and audio.channels
-        and audio.codec in CHANNELS
-        and audio.channels not in CHANNELS[audio.codec]
-    ):
-        taken, where = CHANNELS[audio.codec], _join(path, "Audio.Channels")
-        allowed = f"{', '.join(map(str, taken))} with Codec {audio.codec}"
+    if audio and audio.codec:
+        yield from _sound(audio.codec, container, audio, path)
+
+
+def _sound(codec: str, container: str | None, audio: Audio, path: str) -> Found:
+    taken, where = CHANNELS.get(codec, ()), _join(path, "Audio.Channels")
+    if audio.channels and taken and audio.channels not in taken:
+        allowed = f"{', '.join(map(str, taken))} with Codec {codec}"
         yield ParameterError(where, audio.channels, allowed, fix={where: min(taken, key=lambda n: abs(n - 2))})
+    rates = RATES.get(f"{codec} in {container}", RATES.get(codec, ()))
+    where, rate = _join(path, "Audio.Samplerate"), audio.samplerate
+    if rate and rates and rate not in rates:
+        allowed = f"{', '.join(map(str, rates))} with Codec {codec}"
+        nearest = min(rates, key=lambda one: abs(one - rate))
+        yield ParameterError(where, rate, f"{allowed} in {container}" if container else allowed, fix={where: nearest})
 
 
 def _preset(transcode: Transcode, path: str) -> Found:
@@ -243,6 +248,14 @@ RULES: dict[type[Node], tuple[Callable[..., Found], ...]] = {
     Watermark: (_watermark,),
     TemplateRequest: (_template,),
     VideoEnhance: (),
+}
+_MP3 = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+RATES: dict[str, tuple[int, ...]] = {
+    "amr": (8000,),
+    "opus": (8000, 16000, 24000, 48000),
+    "mp3": _MP3,
+    "mp3 in flv": (22050, 44100),
+    "mp3 in mp4": _MP3[3:],
 }
 
 _H = ("H.264", "H.265", "AV1")

@@ -129,7 +129,7 @@ def first_video(info: MediaInfo, name: str = "the source") -> VideoStream:
     """Return the first stream of pictures. Raises `EngineError` when there is none."""
     streams = info.stream.video if info.stream else ()
     if not streams or not streams[0].width or not streams[0].height:
-        raise EngineError(f"{name} holds no pictures", code="ResourceNotSupported")
+        raise EngineError(f"{name} holds no pictures. Take a file that does.", code="ResourceNotSupported")
     return streams[0]
 
 

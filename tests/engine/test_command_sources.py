@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.enhance import FrameEnhance, VideoEnhance
+from ci_notebook.model.errors import EngineError
 from ci_notebook.model.jobs import Operation
 from ci_notebook.model.media_info import MediaInfo
-from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, Video
+from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
 
 NEAR = {"a.ts": 3, "a.mpg": 7, "a.mp4": 3}  # neighbours differ by 4.7; a program stream's times are a picture off
 DOUBLED = FrameEnhance(frame_doubling=True)
@@ -125,3 +127,25 @@ def test_more_channels_than_a_codec_takes_are_mixed_down(tmp_path, kind, codec) 
     stream = media_info(rendered(source, tmp_path, kind, codec=codec)).stream
     assert stream is not None
     assert stream.audio[0].channel == (6 if codec == "aac" else 2)
+
+
+@pytest.mark.parametrize(
+    ("transcode", "words"),
+    [
+        (
+            Transcode(video=Video(codec="H.264", fps=0.1)),
+            r"no picture .* 1\.8 s at .*Fps 0\.1 hold none\. Raise",
+        ),
+        (
+            Transcode(video=Video(codec="H.264"), trans_config=TransConfig(transcode_index=1)),
+            r"TransConfig\.TranscodeIndex takes .* pictures, 0; got 1\. Leave it out",
+        ),
+    ],
+    ids=["too slow", "no such stream"],
+)
+def test_what_would_give_no_pictures_is_refused_by_name(clips, tmp_path, transcode, words) -> None:
+    setting = VideoEnhance(transcode=dataclasses.replace(transcode, container=Container(format="mp4")))
+    with pytest.raises(EngineError, match=words) as caught:
+        render(Operation(video_enhance=setting), clips / "a.mp4", tmp_path)
+    assert caught.value.code == "InvalidArgument"
+    assert not list(tmp_path.iterdir())

@@ -134,6 +134,14 @@ BAD = {
         encoding("mp4", None, Audio(codec="mp3", channels=6)),
         "Operation.VideoEnhance.Transcode.Audio.Channels",
     ),
+    "mp3 at 96 kHz": (
+        encoding("mkv", None, Audio(codec="mp3", samplerate=96000)),
+        "Operation.VideoEnhance.Transcode.Audio.Samplerate",
+    ),
+    "mp3 at 48 kHz in flv": (
+        encoding("flv", None, Audio(codec="mp3", samplerate=48000)),
+        "Operation.VideoEnhance.Transcode.Audio.Samplerate",
+    ),
 }
 
 

@@ -128,7 +128,7 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
     filters = [*cut_out(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
     # Bare pictures have no times: the first is shown at 0, as the sound is.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
-    graph = f"[{_stream(setting)}]{','.join(filters)}[out]"
+    graph = f"[{_stream(setting, source)}]{','.join(filters)}[out]"
     return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
 
 
@@ -174,7 +174,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
-    stream = "0:v" if led else _stream(setting)
+    stream = "0:v" if led else _stream(setting, source)
     marks, end = paths.marks, "shown" if paths.hidden else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
@@ -192,9 +192,18 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     return ";".join(lines)
 
 
-def _stream(setting: VideoEnhance) -> str:
+def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     config = transcode_of(setting).trans_config
-    return f"0:{config.transcode_index}" if config and config.transcode_index is not None else "0:V:0"
+    if config is None or config.transcode_index is None:
+        return "0:V:0"
+    taken = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
+    if config.transcode_index not in taken:
+        raise EngineError(
+            "VideoEnhance.Transcode.TransConfig.TranscodeIndex takes the number of one of the source's streams of "
+            f"pictures, {', '.join(map(str, taken))}; got {config.transcode_index}. Leave it out to take the first.",
+            code="InvalidArgument",
+        )
+    return f"0:{config.transcode_index}"
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:

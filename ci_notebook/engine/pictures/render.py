@@ -27,7 +27,7 @@ from ci_notebook.engine.pictures.hidden import Hidden, levels, lost, read_back, 
 from ci_notebook.engine.pictures.leading import Lead, run_led
 from ci_notebook.engine.pictures.memory import Memory, former, look
 from ci_notebook.engine.pictures.segments import LONG_NAMES, cut, segment_s
-from ci_notebook.engine.pictures.size import Size, length_s, plan
+from ci_notebook.engine.pictures.size import Size, length_s, plan, rates
 from ci_notebook.engine.pictures.sound import ready
 from ci_notebook.engine.pictures.whole import refuse_cut_short
 from ci_notebook.media.ffmpeg import capabilities, run
@@ -98,7 +98,7 @@ def render(
             is_there, hidden = place.take(output) if place else (False, None)
             if not is_there:
                 hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
-            info = _checked(output)
+            info = _checked(output, setting, source)
             if not is_there:
                 refuse_cut_short(info, setting, source, paths.source, cancel)
                 if place:
@@ -172,12 +172,24 @@ def _as_a_whole(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, ...])
     )
 
 
-def _checked(path: Path) -> MediaInfo:
-    """Return the facts of a file just made. FFmpeg may end well and leave a file that nothing reads."""
+def _checked(path: Path, setting: VideoEnhance, source: MediaInfo) -> MediaInfo:
+    """Return the facts of a file just made. FFmpeg may end well and leave a file that nothing reads, or no picture."""
+    made, wrong = None, None
     try:
-        return media_info(path)
+        made = media_info(path)
     except EngineError as problem:
-        raise EngineError(f"the output cannot be read back: {problem.message}") from problem
+        wrong = problem
+    length, rate = length_s(setting, source), rates(setting, source)[2]
+    is_empty = made is not None and not (made.stream and made.stream.video)
+    if video_codec(setting) is not None and (is_empty or (made is None and (length or 1.0) * rate < 1)):
+        raise EngineError(
+            f"no picture came of it: {length or 0:g} s at VideoEnhance.Transcode.Video.Fps {rate:g} hold none. "
+            "Raise Fps, or lengthen VideoEnhance.Transcode.TimeInterval.",
+            code="InvalidArgument",
+        )
+    if made is None:
+        raise EngineError(f"the output cannot be read back: {wrong.message if wrong else ''}") from wrong
+    return made
 
 
 def _decimal_rates(info: MediaInfo) -> MediaInfo:
