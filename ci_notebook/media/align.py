@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ci_notebook.media.beside import lies_beside, moves_otherwise
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.pairing import Box, Pair, Place, Side
 from ci_notebook.media.snapshot import pillow
@@ -78,8 +79,34 @@ def aligned(
             break
     alike, place, shift = max(found, key=lambda one: one[0])
     refuse_unlike(alike)
-    offset = shift.pictures or 0
-    return replace(pair, place=place, offset=offset)
+    _refuse_beside(pair, place, shift.pictures or 0, seen, had)
+    return replace(pair, place=place, offset=shift.pictures or 0)
+
+
+def likely(output: Path, source: Path) -> Pair | None:
+    """Return the pair as most are, whole and without a shift, where nothing that is known speaks against it."""
+    pair = Pair(out := Side.of(Path(output)), ref := Side.of(Path(source)), (0.0, ref.duration_s))
+    _refuse_other_length(pair)
+    return pair if abs(out.shape / ref.shape - 1) < _SAME_SHAPE else None
+
+
+def _refuse_beside(pair: Pair, place: Place, offset: int, seen: Grey, had: Grey) -> None:
+    """Raise `EngineError` where pictures are alike, and yet not those that belong together."""
+    one, other = (_small(pictures, pair, place, side, _WIDE) for pictures, side in ((seen, "output"), (had, "")))
+    beside = lies_beside(one[max(0, -offset) :], other[max(0, offset) :])
+    if beside is not None:
+        across, down = (100 * by / size for by, size in zip(beside, (one.shape[2], one.shape[1]), strict=True))
+        raise _refusal(
+            f"the pictures of the output lie beside those of the source, {across:+.1f} % of the width to the right and "
+            f"{down:+.1f} % of the height down. If the output shows a part of the source, say which: crop"
+        )
+    rows = _moving(_small(seen, pair, place, "output")), _moving(_small(had, pair, place, ""))
+    products = [_mean_product(*rows, k) for k in _shifts(*rows)]
+    if len(products) > SEARCH and moves_otherwise(*rows, max(products)):
+        raise _refusal(
+            f"what moves in the output moves otherwise in the source, and so it does {SEARCH} pictures earlier and "
+            "later: they show another moment. Say where in the source the output begins: start_s"
+        )
 
 
 def shift_of(seen: Grey, had: Grey) -> Shift:
@@ -231,10 +258,10 @@ def _found_in(whole: NDArray[np.float64], part: NDArray[np.float64]) -> tuple[in
     return int(top), int(left)
 
 
-def _small(pictures: Grey, pair: Pair, place: Place, side: str) -> Grey:
+def _small(pictures: Grey, pair: Pair, place: Place, side: str, wide: int = _COMPARED) -> Grey:
     """Return pictures as they would be compared, small."""
     width, height = pair.size
-    shrink = _COMPARED / max(width, height)
+    shrink = wide / max(width, height)
     size = (max(4, round(width * shrink)), max(4, round(height * shrink)))
     box = place.output if side == "output" else place.source
     turn = 0 if side == "output" else place.turn

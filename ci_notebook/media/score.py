@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci_notebook.media import look
-from ci_notebook.media.align import SEARCH, Grey, aligned, refuse_unlike, shift_of
+from ci_notebook.media.align import SEARCH, Grey, aligned, likely, refuse_unlike, shift_of
 from ci_notebook.media.colour import delta_e, lab_of
 from ci_notebook.media.ffmpeg import Progress, capabilities, run
 from ci_notebook.media.pairing import WHOLE, Box, Pair, Place
@@ -41,6 +41,8 @@ PSNR_MOST = 100.0  # dB, said for equal pictures, whose PSNR has no end
 _COLOUR_WIDE, _CHECK_WIDE = 96, 128  # px
 _CHECKED, _PLACES = 25, 40  # whether pictures drift is looked at in so many stretches of so many pictures
 _PIXELS_4K = 2160
+# Up to this length it is cheaper to score a pair as most are, and to look how it lies only where that fails.
+_SHORT_S, _SURE = 20.0, 0.97
 Size: TypeAlias = tuple[int, int]
 
 
@@ -98,11 +100,20 @@ def compare(
     can = capabilities()
     if "libvmaf" not in can.filters:
         raise EngineError(f"the FFmpeg here ({can.version}) has no libvmaf. Use the one of imageio-ffmpeg.")
+    known = start_s or length_s is not None or crop or rotate % 360
+    guess = None if known else likely(output, source)
+    if guess is not None and guess.length_s <= _SHORT_S:
+        found, drift, alike = _scored(guess, every, precise, on_progress, cancel)
+        if drift and alike > _SURE and not any(drift.values()):
+            return found
     pair = aligned(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
-    found, drift = _scored(pair, every, precise, on_progress, cancel)
+    if pair != guess or guess.length_s > _SHORT_S:
+        found, drift, alike = _scored(pair, every, precise, on_progress, cancel)
+    refuse_unlike(alike)
     if len(set(drift.values())) == 1 and any(drift.values()):  # what was looked at first did not move
         pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
-        found, drift = _scored(pair, every, precise, on_progress, cancel)
+        found, drift, alike = _scored(pair, every, precise, on_progress, cancel)
+        refuse_unlike(alike)
     if any(drift.values()):
         changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
         where = ", ".join(f"from {at:.1f} s on by {pair.offset + drift[at]:+d}" for at in changes[:4])
@@ -154,8 +165,8 @@ def _rgb(picture: Any) -> NDArray[np.uint8]:
 
 def _scored(
     pair: Pair, every: int, precise: bool, on_progress: Progress | None, cancel: threading.Event | None
-) -> tuple[Scores, dict[float, int]]:
-    """Return the scores, and where the pictures are shifted against each other: time in s → pictures."""
+) -> tuple[Scores, dict[float, int], float]:
+    """Return the scores, where the pictures are shifted against each other (time in s → pictures), and how alike."""
     width, height = pair.size
     colour, check = (_small(width, height, wide) for wide in (_COLOUR_WIDE, _CHECK_WIDE))
     period = max(_CHECKED, int(pair.length_s * pair.rate / _PLACES))
@@ -170,8 +181,8 @@ def _scored(
             total_s=pair.length_s, on_progress=on_progress, cancel=cancel, cwd=folder,
         )  # fmt: skip
         pictures = _read(folder, every, colour)
-        drift = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
-    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place, precise), drift
+        drift, alike = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
+    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place, precise), drift, alike
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:
@@ -234,8 +245,8 @@ def _planes(path: Path, size: tuple[int, int], depth: int = 1) -> NDArray[np.uin
     return np.fromfile(path, np.uint8).reshape(shape)
 
 
-def _drift(seen: Grey, had: Grey, rate: float, period: int) -> dict[float, int]:
-    """Return how pictures are shifted, where that can be told (time in s → pictures); raises for other pictures."""
+def _drift(seen: Grey, had: Grey, rate: float, period: int) -> tuple[dict[float, int], float]:
+    """Return how pictures are shifted, where that can be told (time in s → pictures), and how alike they are."""
     found, likenesses = {}, []
     for number, start in enumerate(range(0, min(len(seen), len(had)), _CHECKED)):
         stretch = slice(start, start + _CHECKED)
@@ -244,6 +255,4 @@ def _drift(seen: Grey, had: Grey, rate: float, period: int) -> dict[float, int]:
             likenesses.append(shift.alike)
             if shift.pictures is not None:
                 found[number * period / rate] = shift.pictures
-    if likenesses:
-        refuse_unlike(statistics.median(likenesses))
-    return found
+    return found, statistics.median(likenesses) if likenesses else 1.0

@@ -35,7 +35,7 @@ _SEED: Final = 20_240_229
 LEAST_PICTURES: Final = 48
 
 _RHO: Final = np.array([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.94, 0.97, 0.985])
-_NOISE: Final = {0.0: 1.0, 0.25: 0.06, 0.6: 0.005}  # share of independent noise → its weight
+_NOISE: Final = {0.0: 1.0, 0.25: 0.12, 0.6: 0.02}  # share of independent noise → its weight
 _GRID: Final = [(float(rho), w) for rho in _RHO for w in _NOISE if rho or not w]
 
 

@@ -136,3 +136,27 @@ def test_a_fade_from_black_is_looked_past(source: Path, tmp_path: Path) -> None:
     run(["-i", source, "-vf", "tpad=start=35:color=black", "-c:v", "libx264", "-crf", "12", long])
     shifted = made(tmp_path / "shifted.mp4", "trim=start_frame=2,setpts=PTS-STARTPTS", source=long)
     assert aligned(shifted, long).offset == 2
+
+
+def test_pictures_a_few_pixels_beside_are_refused(source: Path, tmp_path: Path) -> None:
+    soft = made(tmp_path / "soft.mp4", "gblur=6", source=source)
+    beside = made(tmp_path / "beside.mp4", "crop=iw-6:ih:6:0,pad=iw+6:ih:0:0", source=soft)
+    with pytest.raises(EngineError, match=r"lie beside those of the source, -1\.9 % of the width .* crop"):
+        compare(beside, soft)
+
+
+def test_another_moment_before_the_same_background_is_refused(tmp_path: Path) -> None:
+    spot = "((X-160-110*sin(1.7*T))^2+(Y-90-50*cos(2.3*T))^2)/600"
+    drawn = f"color=gray:320x180:r=12:d=4,geq=lum='100+60*sin(X/17)*cos(Y/13)+90*exp(-{spot})':cb=128:cr=128"
+    whole = tmp_path / "whole.mp4"
+    run(["-f", "lavfi", "-i", drawn, "-c:v", "libx264", "-crf", "12", whole])
+    early = made(tmp_path / "early.mp4", "trim=end=2", source=whole)
+    late = made(tmp_path / "late.mp4", "trim=2,setpts=PTS-STARTPTS", source=whole)
+    with pytest.raises(EngineError, match="another moment.*start_s"):
+        compare(late, early)
+    assert compare(late, whole, start_s=2).pooled["psnr"] > 35
+
+
+@pytest.mark.parametrize("filters", ["noise=alls=50:allf=t", "gblur=6", "eq=contrast=2:brightness=0.2", "hue=s=3"])
+def test_what_is_much_changed_is_scored_all_the_same(source: Path, tmp_path: Path, filters: str) -> None:
+    assert aligned(made(tmp_path / "changed.mp4", filters, source=source), source).offset == 0
