@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ci_notebook.media.probe import no_video, opened
+from ci_notebook.media.snapshot import frame_at
 
-_HALF_TICK = 1e-4  # s; times come as decimals
 Steps = list[tuple[str, str]]
 _TURNS: dict[int, Steps] = {
     1: [("transpose", "cclock")],
@@ -46,7 +45,7 @@ def bare_picture(path: Path, at_s: float, *, interlaced: bool = False) -> Bare:
     >>> made.pixel_format, made.width, made.height, len(made.data)
     ('yuv420p', 640, 360, 345600)
     """
-    frame = _decoded(Path(path), at_s, interlaced=interlaced)
+    frame = frame_at(Path(path), at_s, through=_without_fields if interlaced else None)
     if turns := _TURNS.get(round(frame.rotation / 90) % 4):  # counted to the left
         frame = next(_through([frame], turns, frame.time_base))
     if arranged := _ARRANGED.get(frame.format.name):
@@ -54,29 +53,8 @@ def bare_picture(path: Path, at_s: float, *, interlaced: bool = False) -> Bare:
     return Bare(b"".join(_planes(frame)), frame.format.name, frame.width, frame.height)
 
 
-def _decoded(clip: Path, at_s: float, *, interlaced: bool) -> Any:
-    """Return the last PyAV frame whose time is not after `at_s`, of the clip without fields."""
-    with opened(clip) as container:
-        if not container.streams.video:
-            raise no_video(clip, "it holds no pictures")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        begin = float((stream.start_time or 0) * stream.time_base)
-        want = begin + max(0.0, at_s) + _HALF_TICK
-        # From the beginning where that finds nothing: past the end, or in a container that hits upon no key picture.
-        for start in (int(want / stream.time_base), 0):
-            container.seek(start, stream=stream)
-            frames = container.decode(stream)
-            if interlaced:
-                frames = _through(frames, [("bwdif", "send_frame:deint=interlaced")], stream.time_base)
-            found = None
-            for frame in frames:
-                if found is not None and (frame.time or 0.0) > want:
-                    break
-                found = frame
-            if found is not None and (start == 0 or (found.time or 0.0) <= want):
-                return found
-        raise no_video(clip, "no picture could be decoded")
+def _without_fields(frames: Iterable[Any], time_base: Fraction) -> Iterator[Any]:
+    return _through(frames, [("bwdif", "send_frame:deint=interlaced")], time_base)
 
 
 def _through(frames: Iterable[Any], filters: Steps, time_base: Fraction) -> Iterator[Any]:

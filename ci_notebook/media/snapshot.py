@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,8 @@ from ci_notebook.model.errors import EngineError
 
 Picture = NDArray[np.uint8]
 Mode = Literal["exactframe", "keyframe"]
+Through = Callable[[Iterable[Any], Fraction], Iterable[Any]]
+"""Gives other frames for those of a stream, whose unit of time it is told."""
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 LARGEST = 4096
 HDR_WHITE = 203  # cd/m², diffuse white by BT.2408
@@ -37,7 +40,7 @@ def picture(
     `width` and `height` 0 follow the video, or each other. `keyframe` is the last key picture
     before, which is cheap. HDR is shown through the exact inverse of the engine's own SDRtoHDR.
     """
-    frame = _frame(Path(path), at_s, mode)
+    frame = frame_at(Path(path), at_s, mode=mode)
     transfer = TRANSFERS.get(int(frame.color_trc))
     rgb = from_hdr(frame) if transfer in ("smpte2084", "arib-std-b67") else to_rgb(frame)
     if rotate == "auto":
@@ -84,8 +87,8 @@ def pillow() -> Any:
     return Image
 
 
-def _frame(path: Path, at_s: float, mode: Mode) -> Any:
-    """Return the last PyAV frame whose time is not after `at_s`."""
+def frame_at(path: Path, at_s: float, *, mode: Mode = "exactframe", through: Through | None = None) -> Any:
+    """Return the last PyAV frame whose time is not after `at_s`, of what `through` makes of those decoded."""
     with opened(path) as container:
         if not container.streams.video:
             raise no_video(path, "it holds no pictures")
@@ -97,7 +100,8 @@ def _frame(path: Path, at_s: float, mode: Mode) -> Any:
         # From the beginning where that finds nothing: past the end, or in a container that hits upon no key picture.
         for start in (int(want / stream.time_base), 0):
             container.seek(start, stream=stream)
-            for frame in container.decode(stream):
+            frames = container.decode(stream)
+            for frame in through(frames, stream.time_base) if through else frames:
                 if found is not None and (frame.time or 0.0) > want:
                     break
                 if mode == "exactframe" or frame.key_frame or found is None:
