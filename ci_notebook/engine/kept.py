@@ -18,10 +18,10 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from ci_notebook.media.ffmpeg import Cancelled, capabilities
 from ci_notebook.model.errors import ParameterError
@@ -144,15 +144,23 @@ class Kept:
         return self._spare() > 2 * size
 
     @contextlib.contextmanager
-    def making(self, key: str, cancel: threading.Event | None = None) -> Iterator[None]:
-        """Be the only one who makes an entry; wait while another does. Raises `Cancelled` when `cancel` is set."""
+    def making(
+        self, key: str, cancel: threading.Event | None = None, *, heard: Callable[[float], None] | None = None
+    ) -> Iterator[Callable[[float], None]]:
+        """Be the only one who makes an entry; wait while another does. Raises `Cancelled` when `cancel` is set.
+
+        Yields what takes the share that is done, 0 to 1; those who wait get it by `heard`.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{key}{_LOCK}"
         while (lock := _locked(path)) is None:
             if (cancel or _NEVER).wait(_LOOK_S):
                 raise Cancelled("the run was cancelled", code="Cancelled")
+            if heard is not None:
+                with contextlib.suppress(OSError, ValueError):  # it has just gone, or says nothing yet
+                    heard(int(path.read_bytes()) / 100)
         try:
-            yield
+            yield functools.partial(_tell, lock)
         finally:
             if sys.platform == "win32":
                 lock.close()
@@ -211,9 +219,14 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def _locked(path: Path) -> BinaryIO | None:
+def _tell(lock: IO[bytes], share: float) -> None:
+    lock.seek(0)
+    lock.write(b"%3d" % min(100, max(0, int(100 * share))))
+
+
+def _locked(path: Path) -> IO[bytes] | None:
     """Return the opened and locked file, or None while another has it."""
-    lock = path.open("ab")
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
     if sys.platform == "win32":
         return lock  # no such locks there: two may make the same, and the later one is kept
     try:

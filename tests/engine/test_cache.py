@@ -104,6 +104,19 @@ def test_whoever_waits_can_be_cancelled(store):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
+def test_whoever_waits_hears_how_far_the_maker_is(store):
+    cancel, heard = threading.Event(), []
+    with store.making("a") as tell:
+        for share in (0.0, 1.0, 0.42):
+            tell(share)
+        threading.Timer(0.5, cancel.set).start()
+        with pytest.raises(Cancelled), store.making("a", cancel, heard=heard.append):
+            pass
+    assert heard
+    assert set(heard) == {0.42}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 def test_a_killed_maker_holds_nobody_up(store, tmp_path):
     code = (
         "import pathlib, time; from ci_notebook.engine.kept import Kept\n"

@@ -124,6 +124,34 @@ def test_of_two_at_once_one_makes_it(tiny, memory, tmp_path, programs):
     assert programs() == 2 + 1 + 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on Windows that a waiting one could ask")
+def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, memory, tmp_path):
+    source, told, began, waits = tiny(), {3: [], 6: []}, threading.Event(), threading.Event()
+
+    def first_hears(share: float) -> None:
+        told[3].append(share)
+        began.set()
+        waits.wait(20)
+
+    def second_hears(share: float) -> None:
+        told[6].append(share)
+        if share > 0:
+            waits.set()
+
+    def work(level: int, hear: Callable[[float], None]) -> None:
+        operation = Operation(video_enhance=sharpened(DOUBLED, level).video_enhance)
+        render(operation, source, tmp_path / str(level), memory=memory, on_progress=hear)
+
+    first, second = (threading.Thread(target=work, args=one) for one in ((3, first_hears), (6, second_hears)))
+    first.start()
+    assert began.wait(20)
+    second.start()
+    first.join()
+    second.join()
+    assert waits.is_set()
+    assert 0 < told[6][0] < 0.5 < told[6][-1]
+
+
 def test_a_spoilt_copy_is_made_again(tiny, memory, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory)
     copy = memory.kept._folder / entries(memory)[0]

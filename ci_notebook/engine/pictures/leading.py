@@ -32,6 +32,7 @@ log.addHandler(logging.NullHandler())
 # Of the bare pictures' bytes, what a copy of them takes at most, noise aside.
 _SHARE: Final = 0.6
 COPY: Final = "copy.nut"
+_WAITED: Final = 0.8  # of a job's progress, when it has waited for another's leading stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +67,15 @@ def run_led(
 
     Raises `EngineError` and `Cancelled` as `pass_through` does.
     """
-    make = partial(_make, lead, on_progress=on_progress, cancel=cancel)
     if memory is None:
-        make(encode)
+        _make(lead, encode, on_progress=on_progress, cancel=cancel)
         return
     key, link = lead.key(memory.content), lead.folder / "leading"
     while memory.kept.get(key, link) is None:
-        with memory.kept.making(key, cancel):
+        with memory.kept.making(key, cancel, heard=_as_waiting(on_progress)) as tell:
             if memory.kept.get(key, link) is not None:  # another made it while this one waited
                 break
+            make = partial(_make, lead, on_progress=_both(tell, on_progress), cancel=cancel)
             if _made_with_copy(make, encode, _copying(lead, memory.kept)):
                 memory.kept.put(key, lead.folder / COPY)
             return
@@ -87,9 +88,23 @@ def run_led(
     except EngineError as problem:  # the copy may be spoilt, the job may be: without the copy it shows which
         log.warning("what was kept of %s cannot be used; it is made again: %s", key, problem.message)
         memory.kept.drop(key)
-        make(encode)
+        _make(lead, encode, on_progress=on_progress, cancel=cancel)
     finally:
         link.unlink(missing_ok=True)
+
+
+def _as_waiting(on_progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
+    """Return what hears how far another is, who makes what leads: more than half of the work by far, but not all."""
+    return (lambda share: on_progress(_WAITED * share)) if on_progress is not None else None
+
+
+def _both(*heard: Callable[[float], None] | None) -> Callable[[float], None]:
+    def tell(share: float) -> None:
+        for one in heard:
+            if one is not None:
+                one(share)
+
+    return tell
 
 
 def _made_with_copy(make: Callable[[Words], None], encode: Words, copy: Words) -> bool:
