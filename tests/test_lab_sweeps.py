@@ -178,3 +178,13 @@ def test_scores_in_floating_point_are_made_once_and_not_mixed_with_others(lab: c
     assert [run.scores for run in again] == [run.scores for run in exact], "what is held is not measured again"
     mixed = ci.verdict([usual[0], exact[1]], "SharpenLevel", 1, 2, on="vmaf_neg")
     assert mixed.answer == "refused" and "floating point" in mixed.sentence
+
+
+def test_the_jobs_of_a_lab_are_a_frame_as_runs_are(lab: ci.Lab, clip: ci.Clip) -> None:
+    (run,) = lab.run(clip, ci.grid(None, SharpenLevel=[3]), scores=False)
+    df = ci.to_frame(lab.jobs())
+    assert list(df.columns) == list(ci.to_frame([]).columns)
+    assert run.job is not None
+    assert df.set_index("job_id").loc[run.job.job_id, "MsSharpen.SharpenLevel"] == 3
+    with pytest.raises(ci.ParameterError, match="runs, jobs, settings or templates"):
+        ci.to_frame(["j1"])  # type: ignore[list-item]  # what is refused

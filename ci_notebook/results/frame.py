@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from lxml import etree
@@ -22,7 +22,16 @@ from ci_notebook.results.columns import AGAINST, ENDS, POOLED, RUN, SCORES, TIME
 from ci_notebook.wire.stream import elements
 from ci_notebook.wire.xml import element_of
 
-Shown = Run | JobsDetail | VideoEnhance | Template
+
+class Held(Protocol):
+    """A job in hand, as `lab.submit` and `lab.jobs` return it."""
+
+    @property
+    def detail(self) -> JobsDetail:
+        """What the service last said of it."""
+
+
+Shown = Run | JobsDetail | Held | VideoEnhance | Template
 
 
 def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
@@ -184,8 +193,17 @@ def _job(shown: Shown) -> JobsDetail:
     if isinstance(shown, Template):
         stored = Operation(template_id=shown.template_id, template_name=shown.name, video_enhance=shown.video_enhance)
         return JobsDetail(tag=shown.tag, creation_time=shown.create_time, operation=stored)
+    if not isinstance(shown, Run):
+        return _detail(shown)
     job = shown.job or JobsDetail()
     return replace(job, operation=replace(job.operation or Operation(), video_enhance=shown.setting))
+
+
+def _detail(held: Held) -> JobsDetail:
+    detail = getattr(held, "detail", None)
+    if not isinstance(detail, JobsDetail):
+        raise ParameterError("to_frame", held, "runs, jobs, settings or templates")
+    return detail
 
 
 def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:

@@ -69,3 +69,11 @@ def test_a_trace_of_one_clip_names_it():
     axes = plot_trace(made(clips=("city",)))
     assert axes.get_title(loc="left").startswith("city; ")
     assert axes.description.startswith("vmaf_neg of city picture by picture: SharpenLevel")
+
+
+def test_a_job_that_began_and_ended_in_one_second_is_seen():
+    runs = made(clips=("city",))
+    (first, *rest) = runs
+    at_once = dataclasses.replace(first.job, end_time=first.job.start_time)
+    axes = plot_timeline([dataclasses.replace(first, job=at_once), *rest])
+    assert 0 < min(bar.get_width() for bar in axes.containers[-1]) < 1

@@ -51,9 +51,11 @@ def plot_timeline(data: Data, ax: Axes | None = None) -> Axes:
     made = compute_timeline(data)
     rows = made.drop_duplicates("row")
     axes = axes_or_new(ax, width_in=8.2, height_in=min(10.0, 1.5 + 0.3 * len(rows)))
+    # Services tell whole seconds: a job that began and ended in one is a thin line, and not nothing.
+    thin = 0.006 * float(made["to_s"].max()) if len(made) else 0.0
     for phase, part in made.groupby("phase", sort=False):
         color, hatch = _LOOK.get(str(phase), ("black", ""))
-        widths = (part["to_s"] - part["from_s"]).astype(float)
+        widths = (part["to_s"] - part["from_s"]).astype(float).clip(lower=0.0 if phase == "waiting" else thin)
         axes.barh(part["row"].astype(float), widths, left=part["from_s"].astype(float), height=0.6, color=color,
                   hatch=hatch, edgecolor="white", linewidth=0.5, label=str(phase))  # fmt: skip
     if len(rows) <= 25:
