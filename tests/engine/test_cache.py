@@ -97,10 +97,8 @@ def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_pa
 def test_whoever_waits_can_be_cancelled(store):
     cancel = threading.Event()
     threading.Timer(0.1, cancel.set).start()
-    began = time.monotonic()
     with store.making("a"), pytest.raises(Cancelled), store.making("a", cancel):
-        pass
-    assert time.monotonic() - began < 1
+        pass  # without the cancelling it would wait for ever
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
