@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import sqlite3
 import tempfile
 import threading
 from pathlib import Path
@@ -252,3 +253,15 @@ def test_a_change_that_fails_changes_nothing(things):
     with pytest.raises(KeyError):
         fail()
     assert things.catalogue.queues(BUCKET)
+
+
+def test_a_ledger_of_the_version_before_is_brought_up_to_date(tmp_path):
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as old:
+        for statement in STEPS[0].split(";"):
+            old.execute(statement)
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+    database = Database(tmp_path / "ledger.sqlite")
+    Catalogue(database, clock=lambda: 0.0, new_id=lambda: "0" * 32).make_bucket(BUCKET, "ap-chongqing")
+    assert database.rows("SELECT * FROM notices") == []
+    database.close()
