@@ -10,8 +10,6 @@ so that CPU time is that of the client alone. Asserts nothing.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import http.client
 import socket
 import subprocess
@@ -21,7 +19,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
-from urllib.parse import quote
 
 import httpx
 import requests
@@ -35,108 +32,24 @@ from ci_notebook.client.credentials import Credentials
 from ci_notebook.client.sending import Body
 from ci_notebook.client.transport import AddressTransport, WSGITransport
 from ci_notebook.engine.app import Engine
-from ci_notebook.model.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
-from ci_notebook.model.jobs import Input, JobsDetail, Request, Response
-from ci_notebook.model.requests import enhance_request
 from ci_notebook.model.rules import check
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import dumps
-
-BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDbenchmark", "benchmarkbenchmark"
-HOST = f"{BUCKET}.ci.{REGION}.myqcloud.com"
-SETTING = VideoEnhance(
-    transcode=Transcode(
-        container=Container(format="mp4"),
-        video=Video(codec="H.264", width=1280, fps=30, bitrate=1000),
-        audio=Audio(codec="aac", samplerate=44100, bitrate=128, channels=2),
-    ),
-    super_resolution=SuperResolution(resolution="sdtohd", enable_scale_up=True, version="Base"),
-    color_enhance=ColorEnhance(contrast=50, correction=100, saturation=100),
-    ms_sharpen=MsSharpen(sharpen_level=5),
-    frame_enhance=FrameEnhance(frame_doubling=True),
+from tests.benchmarks.little_server import Server
+from tests.benchmarks.one_request import (
+    BODY,
+    BUCKET,
+    HOST,
+    ID,
+    KEY,
+    REGION,
+    REPLY,
+    SDK_JOB,
+    headers_by_hand,
+    our_request,
+    read_by_hand,
 )
-# The same for the official SDK: nested dicts of text.
-SDK_SETTING = {
-    "Transcode": {
-        "Container": {"Format": "mp4"},
-        "Video": {"Codec": "H.264", "Width": "1280", "Fps": "30", "Bitrate": "1000"},
-        "Audio": {"Codec": "aac", "Samplerate": "44100", "Bitrate": "128", "Channels": "2"},
-    },
-    "SuperResolution": {"Resolution": "sdtohd", "EnableScaleUp": "true", "Version": "Base"},
-    "ColorEnhance": {"Contrast": "50", "Correction": "100", "Saturation": "100"},
-    "MsSharpen": {"SharpenLevel": "5"},
-    "FrameEnhance": {"FrameDoubling": "true"},
-}
-SDK_JOB = {
-    "Tag": "VideoEnhance",
-    "Input": {"Object": "input/a.mp4"},
-    "Operation": {
-        "VideoEnhance": SDK_SETTING,
-        "Output": {"Region": REGION, "Bucket": BUCKET, "Object": "output/a-${jobid}.${ext}"},
-        "UserData": "run 1",
-    },
-}
-
-
-def our_request() -> Request:
-    """Return a request as a user makes it."""
-    return enhance_request("input/a.mp4", SETTING, bucket=BUCKET, region=REGION, user_data="run 1")
-
-
-BODY = dumps(our_request(), "Request")
-REPLY = dumps(
-    Response(
-        request_id="NTk0MjdmODlfMjQ4OGY3XzYzYzhfMjc=",
-        jobs_detail=(
-            JobsDetail(
-                code="Success", message="", job_id=f"j{'0' * 32}", state="Submitted", progress=0, tag="VideoEnhance",
-                creation_time="2022-06-27T15:23:12+0800", start_time="-", end_time="-", queue_id=f"p{'1' * 32}",
-                input=Input(bucket_id=BUCKET, object="input/a.mp4", region=REGION), operation=our_request().operation,
-            ),
-        ),
-    ),
-    "Response",
-)  # fmt: skip
-
-
-# The bare floor: what a careful script does by hand.
-
-
-def sign_by_hand(method: str, path: str, headers: dict[str, str]) -> str:
-    """Sign as §2 of the API says, and nothing else."""
-    span = f"{int(time.time()) - 60};{int(time.time()) + 3600}"
-    pairs = sorted((quote(name, safe="-_.~").lower(), quote(value, safe="-_.~")) for name, value in headers.items())
-    listed = ";".join(name for name, _ in pairs)
-    text = f"{method.lower()}\n{path}\n\n{'&'.join(f'{name}={value}' for name, value in pairs)}\n"
-    sign_key = hmac.new(KEY.encode(), span.encode(), hashlib.sha1).hexdigest()
-    to_sign = f"sha1\n{span}\n{hashlib.sha1(text.encode()).hexdigest()}\n"
-    signature = hmac.new(sign_key.encode(), to_sign.encode(), hashlib.sha1).hexdigest()
-    return (
-        f"q-sign-algorithm=sha1&q-ak={ID}&q-sign-time={span}&q-key-time={span}&q-header-list={listed}"
-        f"&q-url-param-list=&q-signature={signature}"
-    )
-
-
-def headers_by_hand() -> dict[str, str]:
-    """Return the headers of a submission, signed by hand."""
-    said = {"host": HOST, "content-length": str(len(BODY)), "content-type": "application/xml"}
-    return {**said, "authorization": sign_by_hand("POST", "/jobs", said)}
-
-
-def read_by_hand(reply: bytes) -> dict[str, str]:
-    """Read every leaf of a reply into a dict by path."""
-    found, stack = {}, [("", etree.fromstring(reply))]
-    while stack:
-        path, element = stack.pop()
-        for child in element:
-            if len(child):
-                stack.append((f"{path}{child.tag}.", child))
-            else:
-                found[f"{path}{child.tag}"] = child.text or ""
-    return found
-
 
 # Rounds: each way once, again and again; the least of each counts.
 
@@ -257,52 +170,6 @@ def build_and_sign(calls: int) -> None:
 
 # G6 and G8: a service in a process of its own that says the same to everybody.
 
-SERVER = r"""
-import socket, sys, threading
-reply = sys.stdin.buffer.read()
-answer = (b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
-          b"x-ci-request-id: NTk0MjdmODlf\r\nServer: tencent-ci\r\n\r\n" % len(reply)) + reply
-
-def talk(line):
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    rest = b""
-    while True:
-        while b"\r\n\r\n" not in rest:
-            more = line.recv(65536)
-            if not more:
-                return
-            rest += more
-        head, _, rest = rest.partition(b"\r\n\r\n")
-        at = head.lower().find(b"content-length:")
-        length = int(head[at + 15:].split(b"\r\n", 1)[0]) if at >= 0 else 0
-        while len(rest) < length:
-            rest += line.recv(65536)
-        rest = rest[length:]
-        line.sendall(answer)
-
-door = socket.create_server(("127.0.0.1", 0))
-print(door.getsockname()[1], flush=True)
-while True:
-    threading.Thread(target=talk, args=(door.accept()[0],), daemon=True).start()
-"""
-
-
-class Server:
-    """The little server, while the block lasts."""
-
-    def __enter__(self) -> int:
-        self._process = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(REPLY)
-        self._process.stdin.close()
-        return int(self._process.stdout.readline())
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout
-        self._process.stdout.close()
-
 
 def clients(port: int) -> tuple[dict[str, Callable[[], object]], Client]:
     """Return the ways to submit over loopback, each signed and with its reply read."""
@@ -335,7 +202,7 @@ def clients(port: int) -> tuple[dict[str, Callable[[], object]], Client]:
 
 def over_loopback(calls: int) -> None:
     """Print one thread's submissions."""
-    with Server() as port:
+    with Server(REPLY) as port:
         ways, client = clients(port)
         spent = least_us(ways, calls)
         client.close()
@@ -347,7 +214,7 @@ def over_loopback(calls: int) -> None:
 
 def fan_out(calls: int) -> None:
     """Print eight threads on one client."""
-    with Server() as port, ThreadPoolExecutor(8) as pool:
+    with Server(REPLY) as port, ThreadPoolExecutor(8) as pool:
         ways, client = clients(port)
         del ways["floor: http.client"]  # one connection: no client for eight
         print("G8: eight threads on one client")
