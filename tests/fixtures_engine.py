@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -130,6 +131,22 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     """An engine in process."""
     with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=KEYS) as running:
         yield running
+
+
+@pytest.fixture
+def make_engine() -> Iterator[Callable[..., tuple[Engine, Caller]]]:
+    """Make an engine on a folder, with its caller; both are closed at the end, engines first."""
+    made: list[tuple[Engine, Caller]] = []
+
+    def make(root: Path, **options: Any) -> tuple[Engine, Caller]:
+        engine = Engine(root, bucket=BUCKET, region=REGION, keys=KEYS, **options)
+        made.append((engine, Caller(WSGITransport(engine.app))))
+        return made[-1]
+
+    yield make
+    for engine, call in made:
+        engine.close()
+        call.close()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import random
 import signal
 import sqlite3
 import time
-import traceback
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from ci_notebook.engine.store import ORPHAN_S
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.fixtures_crews import programs_below
 from tests.fixtures_engine import BUCKET, KEYS, MP4, REGION, Caller
+from tests.forking import born
 
 TOLD = (
     "<CallBackType>TDMQ</CallBackType><CallBackMqConfig><MqRegion>cd</MqRegion><MqMode>Queue</MqMode>"
@@ -105,22 +105,6 @@ def live(folder: Path) -> None:
             time.sleep(0.05)
 
 
-def born(folder: Path) -> int:
-    """Start a life in a process of its own and return its id."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            live(folder)
-            code = 0
-        except BaseException:
-            traceback.print_exc()  # nothing else would tell: _exit leaves without a word
-            raise
-        finally:
-            os._exit(code)
-    return child
-
-
 def kill_and_go_on(folder: Path, kills: int, engines: int, draw: random.Random) -> int:
     """Let engines live and kill them until enough are killed, or all is done; return how many were killed."""
     done, lives = 0, {}
@@ -128,7 +112,7 @@ def kill_and_go_on(folder: Path, kills: int, engines: int, draw: random.Random) 
         while len(lives) < engines and todo:
             # Lives are shorter where kills are many for what is left to do, so that none is left over.
             longest = min(1.0, max(0.04, 0.2 * todo / max(1, kills - done)))
-            lives[born(folder)] = time.monotonic() + draw.uniform(0.01, longest)
+            lives[born(lambda: live(folder))] = time.monotonic() + draw.uniform(0.01, longest)
         for child, until in list(lives.items()):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:

@@ -28,18 +28,8 @@ from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 
 @pytest.fixture
-def make_engine(tmp_path):
-    made = []
-
-    def make(executor, **options):
-        engine = Engine(tmp_path / "root", bucket=BUCKET, region=REGION, keys=KEYS, executor=executor, **options)
-        made.append((engine, Caller(WSGITransport(engine.app))))
-        return made[-1]
-
-    yield make
-    for engine, call in made:
-        engine.close()
-        call.close()
+def make_engine(make_engine, tmp_path):
+    return lambda executor, **options: make_engine(tmp_path / "root", executor=executor, **options)
 
 
 def until(true, timeout_s=30):

@@ -9,8 +9,6 @@ import time
 
 import pytest
 
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
 from ci_notebook.engine.database import Database
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.ledger import Ledger
@@ -22,28 +20,13 @@ from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.errors import ParameterError
 from tests.engine.test_serve import SLOW, states
 from tests.fixtures_crews import programs_below
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.fixtures_engine import BUCKET, COS_HOST
 
 # An output far larger than its source: what the encoder lost is paid for with every bit.
 LARGE = (
     "<Transcode><Container><Format>mp4</Format></Container><Video><Codec>H.264</Codec><Crf>1</Crf>"
     "<Preset>veryfast</Preset></Video></Transcode><MsSharpen><SharpenLevel>10</SharpenLevel></MsSharpen>"
 )
-
-
-@pytest.fixture
-def make_engine():
-    made = []
-
-    def make(root, **options):
-        engine = Engine(root, bucket=BUCKET, region=REGION, keys=KEYS, **options)
-        made.append((engine, Caller(WSGITransport(engine.app))))
-        return made[-1]
-
-    yield make
-    for engine, call in made:
-        engine.close()
-        call.close()
 
 
 @pytest.fixture(scope="module")

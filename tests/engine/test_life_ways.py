@@ -4,28 +4,20 @@ import time
 
 import pytest
 
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
 from ci_notebook.engine.faults import JobFails, SlowJobs
 from tests.engine.test_serve import SLOW, states
 from tests.fixtures_crews import programs_below
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, MP4, REGION, Caller
+from tests.fixtures_engine import BUCKET, COS_HOST, MP4
 
 
 @pytest.fixture
-def make_engine(tmp_path, executor):
-    made = []
-
+def make_engine(make_engine, executor, tmp_path):
     def make(**options):
-        engine = Engine(tmp_path / "root", bucket=BUCKET, region=REGION, keys=KEYS, executor=executor, **options)
+        engine, call = make_engine(tmp_path / "root", executor=executor, **options)
         engine.start()
-        made.append((engine, Caller(WSGITransport(engine.app))))
-        return made[-1]
+        return engine, call
 
-    yield make
-    for engine, call in made:
-        engine.close()
-        call.close()
+    return make
 
 
 @pytest.fixture

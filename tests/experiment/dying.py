@@ -14,7 +14,6 @@ import os
 import random
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from ci_notebook.client.transport import AddressTransport
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid
+from tests.forking import born
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDexample", "secret-example"
 SWEEP = grid(None, SharpenLevel=range(10), Contrast=[0, 30, 60])
@@ -94,18 +94,7 @@ def lives(one: Callable[[], None], wait: Callable[[int], int]) -> int:
     """Start one life after the other until one comes to its end; return how many were killed."""
     killed = 0
     while True:
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                one()
-                code = 0
-            except BaseException:
-                traceback.print_exc()  # nothing else would tell: _exit leaves without a word
-                raise
-            finally:
-                os._exit(code)
-        status = wait(child)
+        status = wait(born(one))
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0, "a life ended with an error"
             return killed
