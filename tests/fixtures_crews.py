@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ci_notebook.engine.cluster import DaskCluster
+from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 
 WAYS = ("threads", "processes", "dask")
 

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ci_notebook.client.transport import AddressTransport, WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.serve import Listener
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.server.serve import Listener
 from ci_notebook.media.ffmpeg import find_ffmpeg
-from ci_notebook.model.jobs import JobsDetail, Response
+from ci_notebook.model.api.jobs import JobsDetail, Response
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import url_path, url_query
 from ci_notebook.wire.xml import loads

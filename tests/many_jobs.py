@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any, get_args
 
-from ci_notebook.engine.ledger import Job
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.model.jobs import State
-from ci_notebook.model.requests import enhance_request
+from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.model.api.jobs import State
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.wire.xml import dumps
 
 FAILURE = {"code": "ResourceNotSupported", "message": "no <video> in it"}

@@ -6,9 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from ci_notebook.engine.pictures.acted import ACTED, REFUSED
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.paths import Leaf, leaves
+from ci_notebook.engine.render.supported import ACTED, REFUSED
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.declaration.paths import Leaf, leaves
 from ci_notebook.wire.operations import CALLS, Call
 
 README = Path(__file__).parent.parent / "README.md"

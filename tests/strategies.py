@@ -7,10 +7,10 @@ import re
 
 from hypothesis import strategies as st
 
-from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import Input, Operation, Output, Request
-from ci_notebook.model.node import AUTO, Node, Part, Unknown, parts
-from ci_notebook.model.rules import problems
+from ci_notebook.model.api.jobs import Input, Operation, Output, Request
+from ci_notebook.model.declaration.node import AUTO, Node, Part, Unknown, parts
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.rules import problems
 
 # XML 1.0 text; a carriage return is left out because every parser must read it as a line feed.
 TEXT = st.text(

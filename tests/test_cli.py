@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.cli import main
-from ci_notebook.terminal.tutorials import copy_tutorials, tutorials
+from ci_notebook.cli.lab import copy_tutorials, tutorials
+from ci_notebook.cli.main import main
 
 
 def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
 
 def test_serve_prints_made_up_keys_once_and_the_address_and_stops_on_sigterm(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TENCENTCLOUD_")}
-    command = [sys.executable, "-m", "ci_notebook.cli", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
+    command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         lines = [server.stdout.readline() for _ in range(4)]
@@ -50,8 +50,8 @@ def test_serve_with_half_a_key_says_which_half_is_missing(
 def test_serve_without_the_server_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "ci_notebook.engine.serve", raising=False)
-    monkeypatch.delitem(sys.modules, "ci_notebook.engine.channel", raising=False)
+    monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.serve", raising=False)
+    monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.channel", raising=False)
     for name in [name for name in sys.modules if name.split(".")[0] == "waitress"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "waitress", None)
@@ -61,7 +61,7 @@ def test_serve_without_the_server_says_what_to_install(
 
 def test_help_waits_for_nothing_heavy() -> None:
     heavy = ("pandas", "matplotlib", "ipywidgets", "httpx", "lxml", "numpy")
-    code = f"import ci_notebook.cli, sys; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import ci_notebook.cli.main, sys; print([name for name in {heavy} if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
 
@@ -75,7 +75,7 @@ def test_a_server_ends_with_its_verb(tmp_path: Path) -> None:
     """SIGTERM reaches the verb alone; what it started must not go on without it."""
     child = "import os, time; time.sleep(0.5); print(os.getpid(), flush=True); time.sleep(60)"
     code = (
-        "import sys; from ci_notebook.terminal.child import serve_until_ended; "
+        "import sys; from ci_notebook.cli.subprocess_server import serve_until_ended; "
         f"serve_until_ended([sys.executable, '-c', {child!r}])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as verb:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli import main
+from ci_notebook.cli.main import main
+from ci_notebook.cli.report import sweep_of, videos_in
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from ci_notebook.model.node import AUTO
-from ci_notebook.terminal.reporting import sweep_of, videos_in
+from ci_notebook.model.declaration.node import AUTO
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,9 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
 def test_on_the_cloud_nobody_spends_money_unasked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ci_notebook.connecting import BUCKET, REGION
-    from ci_notebook.engine.app import Engine
-    from ci_notebook.engine.serve import Listener
+    from ci_notebook.engine.engine import Engine
+    from ci_notebook.engine.server.serve import Listener
+    from ci_notebook.lab.connect import BUCKET, REGION
 
     keys = ci.Credentials("AKIDmine", "a-secret-of-mine")
     with (
@@ -102,7 +102,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
         address = listener.address
         connect = ci.connect
         monkeypatch.setattr(  # the cloud's place is taken by an engine on a port
-            "ci_notebook.connecting.connect",
+            "ci_notebook.lab.connect.connect",
             lambda bucket, **more: connect(bucket, endpoint=address, credentials=keys, **more),
         )
         monkeypatch.setattr("sys.stdin", io.StringIO())
@@ -114,7 +114,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
 
 def test_ctrl_c_says_how_to_go_on_and_the_journal_knows(folder: Path, tmp_path: Path) -> None:
     words = [
-        *(sys.executable, "-m", "ci_notebook.cli", "report", str(folder / "a.mp4"), "--home", str(tmp_path)),
+        *(sys.executable, "-m", "ci_notebook.cli.main", "report", str(folder / "a.mp4"), "--home", str(tmp_path)),
         *(
             "--vary",
             "SharpenLevel=" + ",".join(map(str, range(6))),

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli import main
-from ci_notebook.engine.app import Engine
+from ci_notebook.cli.main import main
+from ci_notebook.doctor import machine, packages
+from ci_notebook.doctor.doctor import doctor
+from ci_notebook.doctor.findings import Finding, Report
+from ci_notebook.doctor.service_checks import look_at_service
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, ServerError, Throttle
-from ci_notebook.engine.serve import Listener
+from ci_notebook.engine.server.serve import Listener
 from ci_notebook.model.errors import EngineError, ParameterError
-from ci_notebook.terminal.doctoring import machine, packages
-from ci_notebook.terminal.doctoring.doctor import doctor
-from ci_notebook.terminal.doctoring.findings import Finding, Report
-from ci_notebook.terminal.doctoring.service import look_at_service
 
 BUCKET, REGION = "test-1250000000", "ap-chongqing"
 KEYS = ci.Credentials("AKIDdoctor", "doctorskey")

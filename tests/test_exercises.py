@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.lessons.exercises import EXERCISES
+from ci_notebook.course.exercises import EXERCISES
 from ci_notebook.model.errors import ParameterError
 
 KNOBS = pd.DataFrame({

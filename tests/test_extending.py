@@ -15,9 +15,9 @@ NEW_LINE = '    radius: Annotated[int | None, Param("Reach of sharpening.", 1, 9
 ASK = """
 import ci_notebook as ci
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.rules import problems
-from ci_notebook.results.frame import to_frame
-from ci_notebook.widgets.schema import schema
+from ci_notebook.model.setting.rules import problems
+from ci_notebook.results.dataframe import to_frame
+from ci_notebook.widgets.enhance.schema import schema
 from ci_notebook.wire.xml import dumps, loads
 
 setting = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=3, radius=5))
@@ -46,7 +46,7 @@ def python_in(folder, *arguments):
 def test_one_line_makes_a_parameter(tmp_path):
     for folder in ("ci_notebook", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    declared = tmp_path / "ci_notebook/model/enhance.py"
+    declared = tmp_path / "ci_notebook/model/setting/enhance.py"
     source = declared.read_text("utf-8")
     declared.write_text(re.sub(r"(    sharpen_level: .*\n)", lambda line: line[0] + NEW_LINE, source), "utf-8")
     asked = python_in(tmp_path, "-c", ASK)

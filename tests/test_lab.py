@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.connecting import BUCKET, REGION
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.serve import Listener
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.server.serve import Listener
+from ci_notebook.lab.connect import BUCKET, REGION
 from ci_notebook.model.errors import CredentialsError, NotFound, SignatureRefused, UnknownKey
 
 SHARPER = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))

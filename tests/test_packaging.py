@@ -141,7 +141,7 @@ def oldest(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `ci-notebook serve`, run from the tests' own environment."""
     folder = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-m", "ci_notebook.cli", "serve", "--root", folder / "store", "--port", "0"]
+    command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", folder / "store", "--port", "0"]
     environ = {**os.environ, **KEYS, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [*command, "--bucket", BUCKET, "--region", REGION], env=environ, stdout=subprocess.PIPE, text=True
@@ -173,7 +173,7 @@ def test_the_sdist_holds_what_it_takes_to_build_and_to_test(built: dict[str, Pat
     with tarfile.open(built["sdist"]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".pre-commit-hooks.yaml"}
-    assert names >= {"tests/conftest.py", "tests/test_packaging.py", "ci_notebook/widgets/panel.js"}
+    assert names >= {"tests/conftest.py", "tests/test_packaging.py", "ci_notebook/widgets/enhance/js/panel.js"}
     assert {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
 
 
@@ -200,7 +200,7 @@ THIN = f"""
     import sys
     from pathlib import Path
     import ci_notebook as ci
-    from ci_notebook.cli import main
+    from ci_notebook.cli.main import main
 
     lab = ci.connect({BUCKET!r}, region={REGION!r}, endpoint=sys.argv[1], home=Path.cwd() / "home")
     clip = lab.upload(sys.argv[2])

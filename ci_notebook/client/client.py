@@ -10,25 +10,25 @@ from types import TracebackType
 from typing import Literal, Self
 
 from ci_notebook.client import multipart, objects
-from ci_notebook.client.catalog import Buckets, Queues, Templates
-from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.http import Sender
+from ci_notebook.client.connection.transport import Transport
 from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
-from ci_notebook.client.sending import Sender
-from ci_notebook.client.submitting import Submitter
-from ci_notebook.client.transport import Transport
-from ci_notebook.model.errors import NotFound
-from ci_notebook.model.jobs import Input, JobsDetail, Output, Request, Response, time_text
-from ci_notebook.model.media_info import MediaInfo, MediaInfoReply
-from ci_notebook.model.queues import MediaBucket
-from ci_notebook.model.rules import check
-from ci_notebook.model.snapshots import (
+from ci_notebook.client.submit import Submitter
+from ci_notebook.client.templates import Buckets, Queues, Templates
+from ci_notebook.model.api.jobs import Input, JobsDetail, Output, Request, Response, time_text
+from ci_notebook.model.api.media_info import MediaInfo, MediaInfoReply
+from ci_notebook.model.api.queues import MediaBucket
+from ci_notebook.model.api.snapshot_calls import (
     MediaInfoRequest,
     SnapshotFormat,
     SnapshotMode,
     SnapshotRequest,
     SnapshotResponse,
 )
+from ci_notebook.model.errors import NotFound
+from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import MalformedXML
 

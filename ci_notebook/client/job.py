@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ci_notebook.client import aside, waiting
-from ci_notebook.client.waiting import Pace
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.client import async_bridge, polling
+from ci_notebook.client.polling import Pace
+from ci_notebook.model.api.jobs import JobFailed, JobsDetail, WaitTimedOut
+from ci_notebook.model.api.snapshot_calls import SnapshotFormat
+from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import NotFound
-from ci_notebook.model.jobs import JobFailed, JobsDetail, WaitTimedOut
-from ci_notebook.model.paths import values
-from ci_notebook.model.show import html_table
-from ci_notebook.model.snapshots import SnapshotFormat
+from ci_notebook.model.html import html_table
+from ci_notebook.model.setting.enhance import VideoEnhance
 
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
@@ -94,7 +94,7 @@ class Job:
         """
         bar = self._bar if on_progress is None else None
         with bar(self) if bar else contextlib.nullcontext(on_progress) as tell:
-            for detail in waiting.watch(self._client, [self.id], timeout_s=timeout_s, pace=pace):
+            for detail in polling.watch(self._client, [self.id], timeout_s=timeout_s, pace=pace):
                 self.detail = detail
                 if tell is not None:
                     tell(self)
@@ -105,7 +105,7 @@ class Job:
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return aside.result(lambda rest: self.wait(pace=Pace(rest)), self._client.sleep).__await__()
+        return async_bridge.result(lambda rest: self.wait(pace=Pace(rest)), self._client.sleep).__await__()
 
     def cancel(self) -> Self:
         """Cancel the job, which works only before it runs, and read it again."""

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 
 import httpx
 
-from ci_notebook.client.sending import BACK_OFF_S, Body, Sender
+from ci_notebook.client.connection.http import BACK_OFF_S, Body, Sender
 from ci_notebook.model.errors import NotFound, ParameterError, ServiceError, ServiceUnavailable
-from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import parse
 
 Progress = Callable[[int, int], None]

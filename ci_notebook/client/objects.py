@@ -14,11 +14,11 @@ from urllib.parse import quote, unquote
 import httpx
 
 from ci_notebook.client import multipart
+from ci_notebook.client.connection.http import BACK_OFF_S, Body, Sender
 from ci_notebook.client.multipart import Progress
-from ci_notebook.client.sending import BACK_OFF_S, Body, Sender
 from ci_notebook.model.errors import NotFound, ParameterError
-from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import parse
 
 CHUNK_BYTES: Final = 256 * 1024

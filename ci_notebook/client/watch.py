@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ci_notebook.client import aside, waiting
+from ci_notebook.client import async_bridge, polling
 from ci_notebook.client.job import Bar, Job
-from ci_notebook.client.waiting import Pace
-from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.client.polling import Pace
+from ci_notebook.model.api.jobs import JobsDetail
 
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
@@ -48,7 +48,7 @@ class Watch:
 
     async def __aiter__(self) -> AsyncIterator[Job]:
         # Brought up to date here, not in the thread: a job that is looked at must not change meanwhile.
-        changes = aside.each(lambda rest: self._changes(replace(self._pace, rest=rest)), self._pace.rest)
+        changes = async_bridge.each(lambda rest: self._changes(replace(self._pace, rest=rest)), self._pace.rest)
         try:
             async for detail in changes:
                 yield self._brought_up(detail)
@@ -60,7 +60,7 @@ class Watch:
 
     def _changes(self, pace: Pace) -> Iterator[JobsDetail]:
         known: dict[str | None, str | None] = {}
-        for detail in waiting.watch(self._client, self._jobs, timeout_s=self._timeout_s, pace=pace):
+        for detail in polling.watch(self._client, self._jobs, timeout_s=self._timeout_s, pace=pace):
             if self._progress or known.get(detail.job_id) != detail.state:
                 known[detail.job_id] = detail.state
                 yield detail

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, NoReturn, TypeVar
 
 from ci_notebook.model.errors import EngineError, ParameterError
-from ci_notebook.wire.codes import CODE_OF_STATUS
-from ci_notebook.wire.errors import service_error
+from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.service_errors import service_error
 
 RUN_JOB: Final = "run_job"
 ANY_CALL: Final = "*"

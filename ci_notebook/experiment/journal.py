@@ -29,12 +29,12 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from ci_notebook.experiment.lease import Lease
-from ci_notebook.experiment.record import Run
-from ci_notebook.experiment.vote import Vote
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.voting.vote import Vote
+from ci_notebook.model.api.jobs import JobsDetail, Request
+from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.errors import CIError
-from ci_notebook.model.jobs import JobsDetail, Request
-from ci_notebook.model.node import Node, parts
+from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.wire.xml import dumps, loads
 
 N = TypeVar("N", bound=Node)

@@ -17,17 +17,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.waiting import IDS_A_CALL, OUT_OF_REACH, PATIENCE_S, pause_s
+from ci_notebook.client.polling import IDS_A_CALL, OUT_OF_REACH, PATIENCE_S, pause_s
+from ci_notebook.experiment.client_port import Paced, Rate, Service
 from ci_notebook.experiment.journal import Entry, Journal
 from ci_notebook.experiment.lease import Lease
-from ci_notebook.experiment.outcome import Measure, Outcomes
-from ci_notebook.experiment.price import MAINLAND, PriceList, refuse_over
+from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, refuse_over
+from ci_notebook.experiment.pricing.quote import Estimate, Forecast, estimate
 from ci_notebook.experiment.progress import Event, Meter
-from ci_notebook.experiment.quote import Estimate, Forecast, estimate
-from ci_notebook.experiment.record import Run
-from ci_notebook.experiment.service import Paced, Rate, Service
+from ci_notebook.experiment.run_queue import Wish, Work
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.scoring import Measure, Outcomes
 from ci_notebook.experiment.settings import Setting, resolved
-from ci_notebook.experiment.work import Wish, Work
+from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import (
     AccessDenied,
     BucketNotActivated,
@@ -37,8 +39,6 @@ from ci_notebook.model.errors import (
     SignatureRefused,
     SubmissionUnclear,
 )
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.requests import enhance_request
 
 # Not about one run: the next one would be refused for the same reason.
 _FOR_ALL = (AccessDenied, SignatureRefused, BucketNotActivated)

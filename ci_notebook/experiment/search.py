@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.client_port import Service
 from ci_notebook.experiment.journal import Journal, as_written
-from ci_notebook.experiment.price import refuse_over
-from ci_notebook.experiment.quote import Estimate
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.pricing.price import refuse_over
+from ci_notebook.experiment.pricing.quote import Estimate
 from ci_notebook.experiment.run import run_all
-from ci_notebook.experiment.service import Service
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid, place_of
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.declaration.paths import Leaf, value_at
 from ci_notebook.model.errors import BudgetExceeded, CIError, ParameterError
-from ci_notebook.model.paths import Leaf, value_at
+from ci_notebook.model.setting.enhance import VideoEnhance
 
 if TYPE_CHECKING:
     import optuna

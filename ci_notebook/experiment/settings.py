@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.api.templates import Template
+from ci_notebook.model.declaration.node import Node, Part, parts
+from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import Node, Part, parts
-from ci_notebook.model.paths import values
-from ci_notebook.model.rules import check
-from ci_notebook.model.templates import Template
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.rules import check
 
 TEMPLATE = "TemplateId"
 Setting = VideoEnhance | Template

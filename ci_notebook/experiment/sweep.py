@@ -19,11 +19,11 @@ from html import escape
 from typing import Any, TypeVar, overload
 
 from ci_notebook.experiment.settings import TEMPLATE, Place, Setting, checked, content, nodes, shown
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.api.templates import Template
+from ci_notebook.model.declaration.node import Node, Part
+from ci_notebook.model.declaration.paths import Leaf, leaves, resolve, with_value
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import Node, Part
-from ci_notebook.model.paths import Leaf, leaves, resolve, with_value
-from ci_notebook.model.templates import Template
+from ci_notebook.model.setting.enhance import VideoEnhance
 
 N = TypeVar("N", bound=Node)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL
+from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
-from ci_notebook.model.shape import first_video
+from ci_notebook.model.setting.shape import first_video
 
 __all__ = ["PRIMARIES", "RANGES", "TRANSFERS", "first_video", "media_info", "no_video", "opened"]
 

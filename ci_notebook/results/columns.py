@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.node import Node, Part, part_by_tag, parts
+from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.declaration.node import Node, Part, part_by_tag, parts
+from ci_notebook.model.setting.enhance import VideoEnhance
 
 Kind = Literal["text", "whole", "number", "truth", "time", "choice"]
 

@@ -8,9 +8,9 @@ from typing import Any, overload
 
 import pandas as pd
 
-from ci_notebook.experiment.quote import Estimate, Quote
-from ci_notebook.results.frame import differing, setting_columns, to_frame
-from ci_notebook.results.words import AUTO, LEFT_OUT, count, in_words
+from ci_notebook.experiment.pricing.quote import Estimate, Quote
+from ci_notebook.results.dataframe import differing, setting_columns, to_frame
+from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words
 
 
 class Plan(Sequence[Quote]):

@@ -8,14 +8,14 @@ from typing import Any, overload
 
 import pandas as pd
 
-from ci_notebook.experiment.record import Run
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.declaration.paths import resolve, value_at
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.paths import resolve, value_at
-from ci_notebook.results.files import runs_in, write_frame
-from ci_notebook.results.frame import differing, to_frame
-from ci_notebook.results.report import Snapshot, report
-from ci_notebook.results.table import SETTINGS, counted, table
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.results.dataframe import differing, to_frame
+from ci_notebook.results.report.report import Snapshot, report
+from ci_notebook.results.run_table import SETTINGS, counted, table
+from ci_notebook.results.table_files import runs_in, write_frame
 
 
 class Runs(Sequence[Run]):

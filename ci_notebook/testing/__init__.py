@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ci_notebook.engine.app import Engine
-    from ci_notebook.lab import Lab
+    from ci_notebook.engine.engine import Engine
+    from ci_notebook.lab.lab import Lab
 
 __all__ = ["ci_clip", "ci_engine", "ci_lab", "sanitize_rules"]
 
@@ -78,7 +78,7 @@ def ci_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ci_lab(tmp_path: Path) -> Iterator[Lab]:
     """Give a lab on an embedded engine of its own, empty, closed after the test."""
-    from ci_notebook.connecting import connect  # lazy, as above
+    from ci_notebook.lab.connect import connect  # lazy, as above
 
     with connect(home=tmp_path / "ci-notebook") as lab:
         yield lab

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
-from ci_notebook.model.jobs import Request, Response
-from ci_notebook.model.media_info import MediaInfoReply
-from ci_notebook.model.node import Node
-from ci_notebook.model.queues import MediaBucketResponse, QueueRequest, QueueResponse
-from ci_notebook.model.snapshots import MediaInfoRequest, SnapshotRequest, SnapshotResponse
-from ci_notebook.model.templates import TemplateRequest, TemplateResponse
+from ci_notebook.model.api.jobs import Request, Response
+from ci_notebook.model.api.media_info import MediaInfoReply
+from ci_notebook.model.api.queues import MediaBucketResponse, QueueRequest, QueueResponse
+from ci_notebook.model.api.snapshot_calls import MediaInfoRequest, SnapshotRequest, SnapshotResponse
+from ci_notebook.model.api.templates import TemplateRequest, TemplateResponse
+from ci_notebook.model.declaration.node import Node
 
 HostKind = Literal["ci", "cos", "region"]
 

@@ -12,8 +12,8 @@ import hmac
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import HostKind, url_encode
+from ci_notebook.wire.service_errors import service_error
 
 # The fixed list of the official SDK for Python; besides, all that begin with x-cos- or x-ci-.
 SIGNED_HEADERS: Final = frozenset(

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from lxml import etree
 
+from ci_notebook.model.declaration.node import Node, Part, Unknown, once_a_class, part_by_tag, parts, tag_of
 from ci_notebook.model.errors import CIError
-from ci_notebook.model.node import Node, Part, Unknown, once_a_class, part_by_tag, parts, tag_of
 
 N = TypeVar("N", bound=Node)
 
@@ -54,7 +54,7 @@ def loads(cls: type[N], data: bytes, *, root: str = "") -> N:
 
     `root` is the tag that the outermost element must have, if any. Raises `MalformedXML`.
 
-    >>> from ci_notebook.model.enhance import MsSharpen
+    >>> from ci_notebook.model.setting.enhance import MsSharpen
     >>> loads(MsSharpen, b"<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>")
     MsSharpen(sharpen_level=5)
     """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ci_notebook.media.score import compare
+from ci_notebook.media.scoring.score import compare
 from tests.media.held_out import CHANGES, changed, source, stored
 
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ci_notebook.engine.pictures.blindmark import amplitude, blend_filter, extract, pattern, psnr
+from ci_notebook.engine.render.digital_watermark.pattern import amplitude, blend_filter, extract, pattern, psnr
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample

@@ -28,11 +28,11 @@ from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_auth import CosS3Auth
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.sending import Body
-from ci_notebook.client.transport import AddressTransport, WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.model.rules import check
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.http import Body
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
+from ci_notebook.engine.engine import Engine
+from ci_notebook.model.setting.rules import check
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import dumps
@@ -85,7 +85,8 @@ SNIPPETS = {
         "CosS3Client(CosConfig(Region='ap-chongqing', SecretId='a', SecretKey='b'))"
     ),
     "ours": (
-        "from ci_notebook.client.client import Client; from ci_notebook.client.credentials import Credentials; "
+        "from ci_notebook.client.client import Client; "
+        "from ci_notebook.client.connection.credentials import Credentials; "
         "Client('lab-1250000000', region='ap-chongqing', credentials=Credentials('AKIDa', 'bbbbbbbb'))"
     ),
 }

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from distributed import LocalCluster
 
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.cluster import DaskCluster
+from ci_notebook.client.connection.transport import WSGITransport
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
+from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.fixtures_engine import BUCKET, KEYS, MP4, REGION, Caller
 

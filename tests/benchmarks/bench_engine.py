@@ -23,18 +23,18 @@ from pathlib import Path
 from subprocess import run as run_program
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.pictures.analysis import analyse
-from ci_notebook.engine.pictures.command import Paths, command
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import WSGITransport
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.render.analysis import analyse
+from ci_notebook.engine.render.command import Paths, command
 from ci_notebook.media.ffmpeg import find_ffmpeg
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
-from ci_notebook.model.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.setting.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
 BUCKET, REGION = "bench-1250000000", "ap-chongqing"
 KEY = Credentials("AKIDbench", "benchskey")

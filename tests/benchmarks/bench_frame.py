@@ -64,15 +64,15 @@ def by_hand(path: Path) -> pd.DataFrame:
 
 def ours(path: Path) -> pd.DataFrame:
     """Read with `read_jobs`."""
-    from ci_notebook.results.frame import read_jobs
+    from ci_notebook.results.dataframe import read_jobs
 
     return read_jobs(path)
 
 
 def ours_from_nodes(path: Path) -> pd.DataFrame:
     """Read into the model first, then `to_frame`: what a client does."""
-    from ci_notebook.model.jobs import Response
-    from ci_notebook.results.frame import to_frame
+    from ci_notebook.model.api.jobs import Response
+    from ci_notebook.results.dataframe import to_frame
     from ci_notebook.wire.xml import loads
 
     return to_frame(loads(Response, path.read_bytes()))

@@ -17,7 +17,7 @@ from statistics import median as middle
 import ipywidgets
 
 import ci_notebook as ci
-from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.api.jobs import JobsDetail
 from tests.benchmarks.bench_panel import recorded
 from tests.browser.jupyter import chromium, page_at, running_browser, running_server
 from tests.many_jobs import fill

@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ci_notebook.engine.pictures.backdrop import Laid
-from ci_notebook.engine.pictures.preview import cut, picture_graph
-from ci_notebook.engine.pictures.size import plan
-from ci_notebook.engine.previewing import FileOrigin, Previewer
+from ci_notebook.engine.preview.preview_graph import cut, picture_graph
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.engine.render.output.output_size import plan
+from ci_notebook.engine.render.watermark.background_image import Laid
 from ci_notebook.media.ffmpeg import filter_bytes, run
 from ci_notebook.media.samples import sample
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
 from tests.browser.jupyter import chromium, page_at, running_browser, running_server
 
 ROUNDS = 15

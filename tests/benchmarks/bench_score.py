@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import EVERY, compare
+from ci_notebook.media.scoring.score import EVERY, compare
 
 MODELS = "model='version=vmaf_v0.6.1\\:name=vmaf|version=vmaf_v0.6.1neg\\:name=vmaf_neg'"
 

@@ -22,8 +22,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ci_notebook.engine.pictures.enlarging import Pipe, enlarging, pass_through
-from ci_notebook.engine.pictures.network import Enlarger
+from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe, enlarging, pass_through
+from ci_notebook.engine.render.super_resolution.network import Enlarger
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample

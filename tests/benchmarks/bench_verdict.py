@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ci_notebook.results.paired import of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
 
 RHO = (0.5, 0.6, 0.7, 0.8, 0.9)
 PICTURES = (48, 60, 75, 120)  # fewer are refused

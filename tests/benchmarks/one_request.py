@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from ci_notebook.model.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
-from ci_notebook.model.jobs import Input, JobsDetail, Request, Response
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+from ci_notebook.model.api.jobs import Input, JobsDetail, Request, Response
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.setting.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 from ci_notebook.wire.xml import dumps
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDbenchmark", "benchmarkbenchmark"

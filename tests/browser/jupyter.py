@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import sync_playwright
 
-from ci_notebook.terminal.dashboard import app
+from ci_notebook.cli import app
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -127,7 +127,7 @@ def running_app(folder: Path, clip: Path) -> Iterator[Server]:
     root, log, port = folder / "app", folder / "app.log", free_port()
     root.mkdir()
     write_settings(folder)
-    command = [sys.executable, "-m", "ci_notebook.cli", "app", str(clip), f"--port={port}", "--no-browser"]
+    command = [sys.executable, "-m", "ci_notebook.cli.main", "app", str(clip), f"--port={port}", "--no-browser"]
     url = f"http://127.0.0.1:{port}"
     with running(command, folder, root, log) as process:
         wait_until_it_answers(f"{url}/voila/templates/lab/static/index.css", process, log, or_an_error=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from ci_notebook.terminal.tutorials import QUICKSTART, tutorials
+from ci_notebook.cli.lab import QUICKSTART, tutorials
 from tests.browser.test_panel import drag, number, slider, wait_for_xml
 
 LAST_CHART = "() => document.querySelectorAll('.jp-OutputArea figure img[alt*=\"vmaf_neg\"]').length > 0"

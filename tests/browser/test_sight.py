@@ -11,7 +11,7 @@ CLIP = """\
 import dataclasses, pathlib, tempfile
 import ci_notebook as ci
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.model.watermark import Text, Watermark
+from ci_notebook.model.setting.watermark import Text, Watermark
 lab = ci.connect()
 path = pathlib.Path(tempfile.mkdtemp()) / "counted.mp4"
 source = "color=0x808080:s=320x180:r=25:d=2,geq=lum='16+4*N':cb=128:cr=128"
@@ -23,7 +23,7 @@ MARK = """\
 words = Text(text="Mark", font_size=40, font_type="arial.ttf", font_color="0xFFE000", transparency=100)
 panel.watermarks = [Watermark(type="Text", pos="BottomRight", loc_mode="Absolute", dx=40, dy=20, text=words)]"""
 ELSEWHERE = """\
-from ci_notebook.desk.previews import Previews
+from ci_notebook.lab.previews import Previews
 lab.previews.close()
 lab.previews = Previews(lab.client, cache=lab.cache_dir, is_local=False)
 clip = dataclasses.replace(lab.upload(ci.sample()), path=None)"""

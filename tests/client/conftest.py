@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.transport import WSGITransport
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import WSGITransport
 from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY, LittleCloud
 
 

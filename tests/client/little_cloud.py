@@ -12,10 +12,9 @@ import threading
 import time
 from urllib.parse import parse_qsl, quote
 
-from ci_notebook.model.errors import ServiceError
-from ci_notebook.model.jobs import Input, JobsDetail, Operation, Request, Response, time_of
-from ci_notebook.model.media_info import Format, MediaInfo, MediaInfoReply
-from ci_notebook.model.queues import (
+from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Request, Response, time_of
+from ci_notebook.model.api.media_info import Format, MediaInfo, MediaInfoReply
+from ci_notebook.model.api.queues import (
     MediaBucket,
     MediaBucketResponse,
     NotifyConfig,
@@ -23,9 +22,10 @@ from ci_notebook.model.queues import (
     QueueRequest,
     QueueResponse,
 )
-from ci_notebook.model.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
-from ci_notebook.wire.errors import error_body, service_error
+from ci_notebook.model.api.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
+from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.operations import match
+from ci_notebook.wire.service_errors import error_body, service_error
 from ci_notebook.wire.signing import verify
 from ci_notebook.wire.xml import dumps, loads
 
@@ -245,7 +245,7 @@ class LittleCloud:
 
 def finished(job, key):
     """Return a job as it is when it made `key`."""
-    from ci_notebook.model.jobs import MediaResult, OutputFile
+    from ci_notebook.model.api.jobs import MediaResult, OutputFile
 
     made = MediaResult(output_file=OutputFile(bucket=BUCKET, region=REGION, object_name=(key,), object_prefix=""))
     operation = dataclasses.replace(job.operation or Operation(), media_result=made)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import BucketNotActivated, NotFound, ParameterError
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.model.transcode import Container, Transcode, Video
-from ci_notebook.model.watermark import Text, Watermark
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Container, Transcode, Video
+from ci_notebook.model.setting.watermark import Text, Watermark
 from tests.client.little_cloud import BUCKET, REGION
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import TOKEN_VARIABLES, Credentials, Secret, explain, find_credentials
+from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, Secret, explain, find_credentials
 from ci_notebook.model.errors import CIError, CredentialsError
 from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
@@ -241,7 +241,7 @@ def test_a_broken_connection_shows_no_key_and_no_signature_even_with_its_variabl
 
 
 def test_a_refused_connection_shows_no_key_either():
-    from ci_notebook.client.transport import AddressTransport
+    from ci_notebook.client.connection.transport import AddressTransport
 
     client = Client(
         BUCKET, region=REGION, credentials=KEYS, transport=AddressTransport("127.0.0.1:9"), sleep=lambda _: None
@@ -266,7 +266,7 @@ def test_no_log_record_holds_a_key_or_a_signature(client, cloud, caplog, tmp_pat
 
 @pytest.mark.parametrize("method", ["upload", "job"])
 def test_a_token_travels_under_the_host_s_own_name_and_is_signed(cloud, method):
-    from ci_notebook.client.transport import WSGITransport
+    from ci_notebook.client.connection.transport import WSGITransport
 
     cloud.tokens = {SECRET_ID: "T"}
     client = Client(

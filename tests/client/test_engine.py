@@ -12,19 +12,19 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from ci_notebook.client.callbacks import Receiver
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
 from ci_notebook.client.job import Job
-from ci_notebook.client.transport import AddressTransport, WSGITransport
+from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.watch import Watch
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.serve import Listener
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.server.serve import Listener
+from ci_notebook.model.api.jobs import JobFailed
+from ci_notebook.model.api.queues import NotifyConfig
+from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import NotFound, ServiceError, SignatureRefused, UnknownKey
-from ci_notebook.model.jobs import JobFailed
-from ci_notebook.model.queues import NotifyConfig
-from ci_notebook.model.requests import enhance_request
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.client.test_objects import AWKWARD
 
 BUCKET, REGION = "lab-1250000000", "ap-chongqing"

@@ -15,18 +15,18 @@ import httpx
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.transport import AddressTransport, WSGITransport
-from ci_notebook.engine.app import Engine
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, JobFails, ServerError, Throttle, TimeOut
-from ci_notebook.engine.serve import Listener
+from ci_notebook.engine.server.serve import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import ServiceError, SubmissionUnclear
-from ci_notebook.model.requests import enhance_request
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.client.test_engine import video  # noqa: F401  a fixture
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDonce", "onceonceonce"

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from ci_notebook.client.job import Job
-from ci_notebook.client.waiting import pause_s, watch
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.client.polling import pause_s, watch
+from ci_notebook.model.api.jobs import JobFailed, WaitTimedOut
+from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import (
     NotFound,
     ParameterError,
@@ -18,9 +19,8 @@ from ci_notebook.model.errors import (
     SubmissionUnclear,
     Throttled,
 )
-from ci_notebook.model.jobs import JobFailed, WaitTimedOut
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.wire.errors import service_error
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.wire.service_errors import service_error
 from tests.client.little_cloud import BUCKET, CREATED, REGION, finished
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

@@ -9,10 +9,10 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
 from ci_notebook.client import multipart, objects
-from ci_notebook.client.credentials import Credentials
-from ci_notebook.engine.app import Engine
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, ServerError
-from ci_notebook.engine.serve import Listener
+from ci_notebook.engine.server.serve import Listener
 from ci_notebook.model.errors import NotFound, ParameterError, ServiceError
 from tests.client.test_engine import BUCKET, ID, KEY, REGION, connect, transport  # noqa: F401  a fixture
 
@@ -213,7 +213,7 @@ def test_the_official_sdk_goes_on_with_what_we_began(listener, engine, file):
         Region=REGION, SecretId=ID, SecretKey=KEY, Scheme="http", Proxies={"http": f"http://127.0.0.1:{port}"}
     )
     sdk = CosS3Client(config, retry=0)
-    from ci_notebook.client.transport import AddressTransport
+    from ci_notebook.client.connection.transport import AddressTransport
 
     with connect(lambda: AddressTransport(listener.address), sleep=lambda _: None) as client:
         engine.faults.add("complete_multipart", HangUp(), times=None)

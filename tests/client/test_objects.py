@@ -175,7 +175,7 @@ def test_objects_are_listed_page_by_page(client, cloud):
 
 
 def test_a_presigned_url_reads_without_keys(client, cloud):
-    from ci_notebook.client.transport import WSGITransport
+    from ci_notebook.client.connection.transport import WSGITransport
 
     client.upload(b"video", "视频/a b.mp4")
     url = client.presigned_url("视频/a b.mp4", valid_s=60)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
-from ci_notebook.client.transport import AddressTransport, WSGITransport, network
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport, network
 from ci_notebook.model.errors import ServiceError
 from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 

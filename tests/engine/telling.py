@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ci_notebook.model.queues import QueueResponse
+from ci_notebook.model.api.queues import QueueResponse
 from ci_notebook.wire.xml import loads
 
 

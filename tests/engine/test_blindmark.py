@@ -12,15 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.engine.pictures import blindmark_polar as polar
-from ci_notebook.engine.pictures.blindmark import KEY, Extracted, amplitude, blend_filter, extract, pattern, psnr
-from ci_notebook.engine.pictures.blindmark_message import CHECK_BITS, PAYLOADS, alphabets, to_bits, to_message
-from ci_notebook.engine.pictures.blindmark_signal import fine_grid, gather, spread
+from ci_notebook.engine.render.digital_watermark import polar_code
+from ci_notebook.engine.render.digital_watermark.carrier import fine_grid, gather, spread
+from ci_notebook.engine.render.digital_watermark.pattern import (
+    KEY,
+    Extracted,
+    amplitude,
+    blend_filter,
+    extract,
+    pattern,
+    psnr,
+)
+from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYLOADS, alphabets, to_bits, to_message
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.samples import sample
+from ci_notebook.model.declaration.param import Param
 from ci_notebook.model.errors import EngineError, ParameterError
-from ci_notebook.model.param import Param
-from ci_notebook.model.watermark import DigitalWatermark
+from ci_notebook.model.setting.watermark import DigitalWatermark
 
 LATIN = "ci_notebook-2026"
 MESSAGES = {
@@ -120,8 +128,10 @@ def test_a_mark_of_another_key_says_nothing(city: dict[str, Path]) -> None:
 def test_noise_is_never_read_as_a_message() -> None:
     random = np.random.default_rng(1)
     for payload in PAYLOADS * 3:
-        noise = random.standard_normal(polar.LENGTH).astype(np.float32)
-        assert [to_message(bits) for bits, _ in polar.decode(noise, payload + CHECK_BITS)] == [None] * polar.PATHS
+        noise = random.standard_normal(polar_code.LENGTH).astype(np.float32)
+        assert [to_message(bits) for bits, _ in polar_code.decode(noise, payload + CHECK_BITS)] == [
+            None
+        ] * polar_code.PATHS
 
 
 def test_more_amplitude_gives_more_margin_and_fewer_wrong_bits(tmp_path: Path) -> None:
@@ -166,10 +176,10 @@ def test_all_that_the_api_takes_can_be_hidden() -> None:
 def test_every_message_survives_bits_code_and_grid(message: str) -> None:
     bits = to_bits(message)
     assert len(bits) - CHECK_BITS in PAYLOADS
-    evidence = gather(spread(polar.encode(bits), 40, 160, KEY), KEY)
-    best, word = polar.decode(evidence, len(bits))[0]
+    evidence = gather(spread(polar_code.encode(bits), 40, 160, KEY), KEY)
+    best, word = polar_code.decode(evidence, len(bits))[0]
     assert to_message(best) == message
-    assert np.array_equal(word, polar.encode(bits))
+    assert np.array_equal(word, polar_code.encode(bits))
 
 
 @pytest.mark.parametrize("message", ["", "a" * 65, "naïve", "a\nb", "😀"])

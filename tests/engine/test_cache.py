@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.engine import kept
-from ci_notebook.engine.kept import VARIABLE, Keeping, Kept, content_of, key_of
+from ci_notebook.engine.storage import cache
+from ci_notebook.engine.storage.cache import VARIABLE, Keeping, Kept, content_of, key_of
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
@@ -117,7 +117,7 @@ def test_whoever_waits_hears_how_far_the_maker_is(store):
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 def test_a_killed_maker_holds_nobody_up(store, tmp_path):
     code = (
-        "import pathlib, time; from ci_notebook.engine.kept import Kept\n"
+        "import pathlib, time; from ci_notebook.engine.storage.cache import Kept\n"
         f"with Kept(pathlib.Path({str(tmp_path / 'kept')!r}), limit=100).making('a'): print('in', flush=True); "
         "time.sleep(60)"
     )
@@ -136,7 +136,7 @@ def test_a_killed_maker_holds_nobody_up(store, tmp_path):
 def test_a_key_follows_all_facts_and_the_engine(monkeypatch):
     first = key_of("leading", "c0ffee", 2)
     assert first == key_of("leading", "c0ffee", 2) != key_of("leading", "c0ffee", 3)
-    monkeypatch.setattr(kept, "version", lambda: "another")
+    monkeypatch.setattr(cache, "version", lambda: "another")
     assert key_of("leading", "c0ffee", 2) != first
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.engine.kept import Kept
-from ci_notebook.engine.pictures.memory import Memory
-from ci_notebook.engine.pictures.render import render
+from ci_notebook.engine.render.cache_lookup import Memory
+from ci_notebook.engine.render.render import render
+from ci_notebook.engine.storage.cache import Kept
 from ci_notebook.media.ffmpeg import Cancelled, run
-from ci_notebook.model.enhance import FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
 ROOT = Path(__file__).resolve().parents[2]
 DOUBLED = VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True))

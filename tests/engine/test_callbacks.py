@@ -10,13 +10,13 @@ import time
 import pytest
 from lxml import etree
 
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine import callbacks
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.callbacks import Notices, post
-from ci_notebook.engine.database import Database
-from ci_notebook.engine.notice import notice
-from ci_notebook.model.jobs import JobsDetail, Operation, Response
+from ci_notebook.client.connection.transport import WSGITransport
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.notify import sender
+from ci_notebook.engine.notify.body import notice
+from ci_notebook.engine.notify.sender import Notices, post
+from ci_notebook.engine.storage.database import Database
+from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.wire.xml import loads
 from tests.engine.telling import notify_to, set_queue, until
 from tests.fixtures_engine import BUCKET, KEYS, REGION, Caller
@@ -162,7 +162,7 @@ def test_a_notice_whose_sender_died_is_taken_up(tmp_path):
     with database.change() as change:
         change.execute("INSERT INTO notices (job_id, due) VALUES ('j1', 1000)")
     assert notices.claim()
-    now += callbacks.CLAIM_S + 1
+    now += sender.CLAIM_S + 1
     assert notices.claim().tries == 2
     database.close()
 
@@ -206,7 +206,7 @@ def test_a_receiver_that_hangs_holds_up_neither_jobs_nor_the_end_of_the_engine(t
                 call.ended(call.submit(key="text.mp4", after=f"<CallBack>{address}</CallBack>").job_id)
             assert len(engine.untold()) == 6
             call.close()
-        assert time.monotonic() - began < callbacks.TIMEOUT_S
+        assert time.monotonic() - began < sender.TIMEOUT_S
 
 
 def test_a_receiver_that_trickles_is_left_after_the_time_out():

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.pictures.acted import (
+from ci_notebook.engine.render.analysis import Analysis
+from ci_notebook.engine.render.command import Paths, command, decoding, refuse_nothing_to_show
+from ci_notebook.engine.render.digital_watermark.embedding import write_pattern
+from ci_notebook.engine.render.output.encoders import mixes_of
+from ci_notebook.engine.render.output.output_size import plan
+from ci_notebook.engine.render.output.sound import Mixed
+from ci_notebook.engine.render.supported import (
     ACTED,
     BESIDE_THE_COMMAND,
     BY_THE_SERVICE,
@@ -16,14 +22,13 @@ from ci_notebook.engine.pictures.acted import (
     REFUSED,
     refuse_unacted,
 )
-from ci_notebook.engine.pictures.analysis import Analysis
-from ci_notebook.engine.pictures.backdrop import lay_out
-from ci_notebook.engine.pictures.command import Paths, command, decoding, refuse_nothing_to_show
-from ci_notebook.engine.pictures.encoders import mixes_of
-from ci_notebook.engine.pictures.hidden import write_pattern
-from ci_notebook.engine.pictures.size import plan
-from ci_notebook.engine.pictures.sound import Mixed
-from ci_notebook.model.enhance import (
+from ci_notebook.engine.render.watermark.background_image import lay_out
+from ci_notebook.model.api.jobs import Operation, Output
+from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, VideoStream
+from ci_notebook.model.declaration.node import AUTO, Unknown
+from ci_notebook.model.declaration.paths import Leaf, leaves, resolve, with_value
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
     MsSharpen,
@@ -31,12 +36,7 @@ from ci_notebook.model.enhance import (
     SuperResolution,
     VideoEnhance,
 )
-from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import Operation, Output
-from ci_notebook.model.media_info import AudioStream, Format, MediaInfo, Stream, VideoStream
-from ci_notebook.model.node import AUTO, Unknown
-from ci_notebook.model.paths import Leaf, leaves, resolve, with_value
-from ci_notebook.model.transcode import (
+from ci_notebook.model.setting.transcode import (
     Audio,
     AudioMix,
     Container,
@@ -46,7 +46,7 @@ from ci_notebook.model.transcode import (
     TransConfig,
     Video,
 )
-from ci_notebook.model.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
+from ci_notebook.model.setting.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
 
 SENDABLE = [leaf for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
 CHANGING = sorted(ACTED - BY_THE_SERVICE - BESIDE_THE_COMMAND)

@@ -11,18 +11,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ci_notebook.engine.pictures.network import available
-from ci_notebook.engine.pictures.render import Rendered, render
+from ci_notebook.engine.render.render import Rendered, render
+from ci_notebook.engine.render.super_resolution.network import available
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import compare
+from ci_notebook.media.scoring.score import compare
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import ColorEnhance, FrameEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, Video
-from ci_notebook.model.watermark import Text, Watermark
+from ci_notebook.model.setting.enhance import (
+    ColorEnhance,
+    FrameEnhance,
+    MsSharpen,
+    SDRtoHDR,
+    SuperResolution,
+    VideoEnhance,
+)
+from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
+from ci_notebook.model.setting.watermark import Text, Watermark
 
 needs_network = pytest.mark.skipif(not available(), reason="onnxruntime is not installed (the extra `enhance`)")
 

@@ -9,15 +9,15 @@ import av
 import numpy as np
 import pytest
 
-from ci_notebook.engine.pictures.render import render
+from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import first_video
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import SDRtoHDR, VideoEnhance
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.media_info import VideoStream
-from ci_notebook.model.transcode import Container, Transcode, TransConfig, Video
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.api.media_info import VideoStream
+from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
+from ci_notebook.model.setting.transcode import Container, Transcode, TransConfig, Video
 from tests.fixtures_engine import Caller
 
 EXAMPLE = Path(__file__).parents[1] / "wire" / "bodies" / "request-inline-text-watermark.xml"

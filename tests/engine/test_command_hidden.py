@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.pictures import hidden
-from ci_notebook.engine.pictures.blindmark import extract
-from ci_notebook.engine.pictures.network import available
-from ci_notebook.engine.pictures.render import Rendered, render
+from ci_notebook.engine.render.digital_watermark import embedding
+from ci_notebook.engine.render.digital_watermark.pattern import extract
+from ci_notebook.engine.render.render import Rendered, render
+from ci_notebook.engine.render.super_resolution.network import available
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import compare
+from ci_notebook.media.scoring.score import compare
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import JobsDetail, Operation, Response
-from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, Video
-from ci_notebook.model.watermark import DigitalWatermark
+from ci_notebook.model.setting.enhance import SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
+from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.wire.xml import loads
 from tests.fixtures_engine import BUCKET, MP4, REGION, Caller
 
@@ -79,8 +79,8 @@ def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
-    real = hidden.pattern
-    monkeypatch.setattr(hidden, "pattern", lambda *a, **k: tried.append(k["amplitude"]) or real(*a, **k))
+    real = embedding.pattern
+    monkeypatch.setattr(embedding, "pattern", lambda *a, **k: tried.append(k["amplitude"]) or real(*a, **k))
     hopeless = {"video": Video(crf=51.0), "length_s": 0.1}
     with pytest.raises(
         EngineError, match=r"DigitalWatermark\.Message .* could not be read back .*IgnoreError"
@@ -88,7 +88,7 @@ def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_
         marked(tmp_path, **hopeless)  # type: ignore[arg-type]
     assert caught.value.code == "ResourceNotSupported"
     assert list(tmp_path.iterdir()) == []
-    assert tried == [tried[0], pytest.approx(hidden.STRONGER * tried[0])]
+    assert tried == [tried[0], pytest.approx(embedding.STRONGER * tried[0])]
     lost = marked(tmp_path, mark=dataclasses.replace(MARK, ignore_error=True), **hopeless)  # type: ignore[arg-type]
     assert lost.hidden is not None and lost.hidden.margin_db is None and lost.files[0].exists()
 

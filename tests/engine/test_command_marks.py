@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ci_notebook.engine.pictures import fonts
-from ci_notebook.engine.pictures.fonts import FACES, face, missing
-from ci_notebook.engine.pictures.marks import image_mark, image_size, place, prepare, text_mark
-from ci_notebook.engine.pictures.render import render
-from ci_notebook.engine.pictures.size import Size
+from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.engine.render.render import render
+from ci_notebook.engine.render.watermark import fonts
+from ci_notebook.engine.render.watermark.fonts import FACES, face, missing
+from ci_notebook.engine.render.watermark.watermark_overlay import image_mark, image_size, place, prepare, text_mark
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import SDRtoHDR, VideoEnhance
+from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.transcode import Container, Transcode, Video
-from ci_notebook.model.watermark import Image, SlideConfig, Text, Watermark
+from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
+from ci_notebook.model.setting.transcode import Container, Transcode, Video
+from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 WORDS = Text(text="Hello 1-2_3", font_size=40, font_type="arial.ttf", font_color="0xFF0000", transparency=100)
 MARK = Watermark(type="Text", pos="TopLeft", loc_mode="Absolute", dx=0, dy=0, text=WORDS)

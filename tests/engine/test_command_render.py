@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.pictures.render import render
+from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import FrameEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.api.media_info import AudioStream, VideoStream
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.media_info import AudioStream, VideoStream
-from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
+from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
 
 
 @pytest.fixture(scope="module")

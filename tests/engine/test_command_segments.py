@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.engine.pictures.render import Rendered, render
+from ci_notebook.engine.render.render import Rendered, render
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.transcode import Audio, ClipConfig, Container, Transcode, Video
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, ClipConfig, Container, Transcode, Video
 from tests.fixtures_engine import COS_HOST, Caller
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ci_notebook.engine.pictures.render import render
+from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.transcode import Audio, AudioMix, Container, EffectConfig, Transcode, Video
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, EffectConfig, Transcode, Video
 
 OWN, MIXED = 440, 1500  # Hz of the video's own sound and of the one mixed in
 RATE = 44100

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.engine.kept import Kept
-from ci_notebook.engine.pictures import leading
-from ci_notebook.engine.pictures.memory import Memory
-from ci_notebook.engine.pictures.render import render
-from ci_notebook.media.bare import bare_picture
+from ci_notebook.engine.render import stage_cache
+from ci_notebook.engine.render.cache_lookup import Memory
+from ci_notebook.engine.render.render import render
+from ci_notebook.engine.storage.cache import Kept
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
+from ci_notebook.media.raw_frame import bare_picture
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import FrameEnhance, VideoEnhance
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.media_info import MediaInfo
-from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
+from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
 
 NEAR = {"a.ts": 3, "a.mpg": 7, "a.mp4": 3}  # neighbours differ by 4.7; a program stream's times are a picture off
 DOUBLED = FrameEnhance(frame_doubling=True)
@@ -112,7 +112,7 @@ def test_what_leads_is_kept_of_odd_sizes_too(tmp_path, size) -> None:
 
 def test_no_job_fails_for_want_of_a_copy(clips, tmp_path, monkeypatch) -> None:
     wrong = ["-map", "0:v", "-c:v", "utvideo", "-pix_fmt", "yuv420p10le", "-strict", "nonsense", "-f", "nut"]
-    monkeypatch.setattr(leading, "_copying", lambda lead, _: [*wrong, str(lead.folder / leading.COPY)])
+    monkeypatch.setattr(stage_cache, "_copying", lambda lead, _: [*wrong, str(lead.folder / stage_cache.COPY)])
     memory = Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
     made = rendered(clips / "a.mp4", tmp_path, memory=memory, frame_enhance=DOUBLED)
     assert videos(media_info(made))[1] == 90

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli import main
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.cluster import DaskCluster
+from ci_notebook.cli.main import main
+from ci_notebook.client.connection.transport import WSGITransport
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.ledger import Job
+from ci_notebook.engine.jobs.dask_cluster import DaskCluster
+from ci_notebook.engine.jobs.heartbeat import Owner
+from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.jobs.run_job import Errand, Unwanted
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.owners import Owner
-from ci_notebook.engine.running import Errand, Unwanted
 from ci_notebook.model.errors import EngineError, ParameterError
 from tests.engine.test_serve import Server
 from tests.fixtures_crews import pool
@@ -84,12 +84,12 @@ def test_a_job_that_kills_worker_after_worker_has_failed_with_the_reason(cluster
 def test_an_engine_that_is_killed_leaves_no_work_behind_and_the_next_ends_its_jobs(cluster, clip, tmp_path):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from ci_notebook.engine.cluster import DaskCluster
+from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.ledger import Job
+from ci_notebook.engine.jobs.ledger import Job
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.owners import Owner
-from ci_notebook.engine.running import Errand, Unwanted
+from ci_notebook.engine.jobs.heartbeat import Owner
+from ci_notebook.engine.jobs.run_job import Errand, Unwanted
 from tests.fixtures_engine import *
 engine = Engine({str(tmp_path / "root")!r}, bucket=BUCKET, region=REGION, keys=KEYS,
     executor=DaskCluster({cluster.scheduler_address!r}))
@@ -182,7 +182,7 @@ def test_connect_takes_an_executor_and_limits_and_refuses_them_with_a_bucket(clu
 
 
 def test_a_worker_stops_when_its_engine_falls_silent_or_the_folder_goes(tmp_path, monkeypatch):
-    monkeypatch.setattr("ci_notebook.engine.running.SILENCE_S", 0.2)
+    monkeypatch.setattr("ci_notebook.engine.jobs.run_job.SILENCE_S", 0.2)
     owner = Owner(tmp_path, "owner")
     job = Job(
         job_id="j1", bucket=BUCKET, queue_id="p1", tag="VideoEnhance", input_object="a", created=1.0,

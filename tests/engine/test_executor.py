@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
+from ci_notebook.client.connection.transport import WSGITransport
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import JobFails, SlowJobs
-from ci_notebook.engine.ledger import Job
+from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.jobs.run_job import Errand
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.running import Errand
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 

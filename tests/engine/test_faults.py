@@ -5,11 +5,11 @@ import time
 import httpx
 import pytest
 
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
+from ci_notebook.client.connection.transport import WSGITransport
+from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import Faults, HangUp, JobFails, ServerError, SlowJobs, Throttle, TimeOut
+from ci_notebook.model.api.jobs import Response
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.jobs import Response
 from ci_notebook.wire.operations import CALLS
 from ci_notebook.wire.xml import loads
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller, job_body

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_notebook.engine.pictures.analysis import Analysis
-from ci_notebook.engine.pictures.graph import STAGES, chain, stages
-from ci_notebook.engine.pictures.size import LARGEST, plan
-from ci_notebook.model.enhance import (
+from ci_notebook.engine.render.analysis import Analysis
+from ci_notebook.engine.render.graph import STAGES, chain, stages
+from ci_notebook.engine.render.output.output_size import LARGEST, plan
+from ci_notebook.model.api.media_info import Format, MediaInfo, Stream, VideoStream
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
     MsSharpen,
@@ -20,9 +22,7 @@ from ci_notebook.model.enhance import (
     SuperResolution,
     VideoEnhance,
 )
-from ci_notebook.model.errors import EngineError
-from ci_notebook.model.media_info import Format, MediaInfo, Stream, VideoStream
-from ci_notebook.model.transcode import Container, Transcode, TransConfig, Video
+from ci_notebook.model.setting.transcode import Container, Transcode, TransConfig, Video
 
 ALL = VideoEnhance(
     transcode=Transcode(container=Container(format="mp4"), video=Video(codec="H.265")),

@@ -13,13 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from ci_notebook.engine.pictures.render import render
-from ci_notebook.engine.previewing import FileOrigin, Previewer
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import (
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
     MsSharpen,
@@ -27,10 +29,8 @@ from ci_notebook.model.enhance import (
     SuperResolution,
     VideoEnhance,
 )
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.transcode import Container, TimeInterval, Transcode, TransConfig, Video
-from ci_notebook.model.watermark import Image, SlideConfig, Text, Watermark
+from ci_notebook.model.setting.transcode import Container, TimeInterval, Transcode, TransConfig, Video
+from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 AT_S = 1.0
 WORDS = Text(text="Preview 1-2", font_size=40, font_type="arial.ttf", font_color="0xFFE000", transparency=80)

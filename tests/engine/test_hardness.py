@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from ci_notebook.engine.serve import Listener
-from ci_notebook.engine.store import Store
+from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.storage.objects import Store
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import url_path
 from tests.fixtures_engine import BUCKET, CI_HOST, COS_HOST, SECRET_ID, SECRET_KEY, job_body

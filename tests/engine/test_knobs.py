@@ -12,20 +12,20 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ci_notebook.engine.pictures.analysis import analyse
-from ci_notebook.engine.pictures.graph import chosen
-from ci_notebook.engine.pictures.render import render
-from ci_notebook.engine.previewing import FileOrigin, Previewer
-from ci_notebook.media import look
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.engine.render.analysis import analyse
+from ci_notebook.engine.render.graph import chosen
+from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import sharpness
+from ci_notebook.media.scoring import no_reference
+from ci_notebook.media.scoring.score import sharpness
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.paths import resolve
-from ci_notebook.model.transcode import Audio, Container, TimeInterval, Transcode, Video
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.declaration.paths import resolve
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
 
 Rgb = NDArray[np.uint8]
 
@@ -45,13 +45,14 @@ KNOBS: dict[str, tuple[range, Callable[[int], VideoEnhance], Callable[[Rgb], flo
     "SharpenLevel": (
         range(0, 11, 2),
         lambda value: VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=value)),
-        lambda rgb: look.laplacian_variance(look.luma_of(rgb)),
+        lambda rgb: no_reference.laplacian_variance(no_reference.luma_of(rgb)),
         +1,
     ),
     "Contrast": (
-        range(0, 101, 20), lambda value: colour(contrast=value), lambda rgb: look.contrast(look.luma_of(rgb)), +1,
+        range(0, 101, 20), lambda value: colour(contrast=value),
+        lambda rgb: no_reference.contrast(no_reference.luma_of(rgb)), +1,
     ),
-    "Saturation": (range(0, 301, 50), lambda value: colour(saturation=value), look.colourfulness, +1),
+    "Saturation": (range(0, 301, 50), lambda value: colour(saturation=value), no_reference.colourfulness, +1),
     "Correction": (range(0, 1001, 200), lambda value: colour(correction=value), levels_missed, -1),
 }  # fmt: skip
 
@@ -117,7 +118,7 @@ def test_correction_hardly_touches_good_footage(shown: Shown) -> None:
 def test_contrast_and_saturation_leave_the_brightness_about_where_it_was(clip: Path, shown: Shown) -> None:
     rgb = picture(clip, 0.5)
     for setting in (colour(contrast=50), colour(saturation=150)):
-        moved = look.luma_of(shown(setting, clip)).mean() - look.luma_of(rgb).mean()
+        moved = no_reference.luma_of(shown(setting, clip)).mean() - no_reference.luma_of(rgb).mean()
         assert abs(moved) < 12
 
 

@@ -12,11 +12,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from ci_notebook.engine.catalogue import Catalogue
-from ci_notebook.engine.database import STEPS, Database
-from ci_notebook.engine.ledger import Job, Ledger, Wanted
+from ci_notebook.engine.jobs.ledger import Job, Ledger, Wanted
+from ci_notebook.engine.storage.bucket_settings import Catalogue
+from ci_notebook.engine.storage.database import STEPS, Database
+from ci_notebook.model.api.jobs import FOLLOWS, TERMINAL
 from ci_notebook.model.errors import EngineError, ServiceError
-from ci_notebook.model.jobs import FOLLOWS, TERMINAL
 
 BUCKET = "test-1250000000"
 

@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from ci_notebook.engine.database import Database
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.ledger import Ledger
+from ci_notebook.engine.jobs.heartbeat import Owner
+from ci_notebook.engine.jobs.ledger import Ledger
+from ci_notebook.engine.jobs.outcome import Made
 from ci_notebook.engine.limits import Guard, Limits, weight
-from ci_notebook.engine.outcome import Made
-from ci_notebook.engine.owners import Owner
-from ci_notebook.engine.store import Store
+from ci_notebook.engine.storage.database import Database
+from ci_notebook.engine.storage.objects import Store
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.errors import ParameterError
 from tests.engine.test_serve import SLOW, states
@@ -205,7 +205,7 @@ def test_objects_and_state_change_together_or_not_at_all(make_engine, tmp_path, 
 def test_who_has_lost_its_job_to_another_engine_stops_and_publishes_nothing(
     make_engine, tmp_path, make_clip, monkeypatch
 ):
-    monkeypatch.setattr("ci_notebook.engine.worker.RENEW_S", 0.2)
+    monkeypatch.setattr("ci_notebook.engine.jobs.worker.RENEW_S", 0.2)
     engine, call = make_engine(tmp_path)
     call.put("in.mp4", make_clip(seconds=2, size="640x360").read_bytes())
     call.submit(SLOW)

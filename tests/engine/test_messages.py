@@ -2,9 +2,9 @@
 
 import json
 
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.notice import Topic
-from ci_notebook.model.jobs import Response
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.notify.body import Topic
+from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
 from tests.engine.telling import set_queue, until
 from tests.fixtures_engine import BUCKET, KEYS, REGION

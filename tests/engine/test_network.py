@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ci_notebook.engine.pictures import network
-from ci_notebook.engine.pictures.enlarging import Pipe, enlarging, pass_through, read_pictures
-from ci_notebook.engine.pictures.network import WEIGHTS, Enlarger, available, enlarge, enlarge_chroma, picture_bytes
+from ci_notebook.engine.render.super_resolution import network
+from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe, enlarging, pass_through, read_pictures
+from ci_notebook.engine.render.super_resolution.network import (
+    WEIGHTS,
+    Enlarger,
+    available,
+    enlarge,
+    enlarge_chroma,
+    picture_bytes,
+)
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample

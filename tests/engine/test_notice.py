@@ -5,11 +5,11 @@ import socket
 import pytest
 from lxml import etree
 
-from ci_notebook.engine import callbacks
-from ci_notebook.engine.callbacks import post
-from ci_notebook.engine.notice import Address, Topic, may_reach, target_of
-from ci_notebook.model.jobs import CallBackMqConfig, Request
-from ci_notebook.model.queues import NotifyConfig
+from ci_notebook.engine.notify import sender
+from ci_notebook.engine.notify.body import Address, Topic, may_reach, target_of
+from ci_notebook.engine.notify.sender import post
+from ci_notebook.model.api.jobs import CallBackMqConfig, Request
+from ci_notebook.model.api.queues import NotifyConfig
 from tests.engine.telling import notify_to, set_queue
 from tests.fixtures_engine import job_body
 
@@ -38,7 +38,7 @@ def job(after):
 
 
 def test_a_name_that_leads_into_an_intranet_gets_nothing(monkeypatch):
-    monkeypatch.setattr(callbacks, "may_reach", lambda host: False)
+    monkeypatch.setattr(sender, "may_reach", lambda host: False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         with pytest.raises(ConnectionRefusedError, match="intranet"):
             post(f"http://localhost:{server.getsockname()[1]}", b"body", "text/plain", timeout_s=1)

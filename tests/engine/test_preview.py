@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ci_notebook.engine import standby
-from ci_notebook.engine.pictures.preview import unshown
-from ci_notebook.engine.previewing import FileOrigin, Previewer
+from ci_notebook.engine.preview import warm_ffmpeg
+from ci_notebook.engine.preview.preview_graph import unshown
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.media.samples import sample
-from ci_notebook.model.enhance import FrameEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.transcode import TimeInterval, Transcode, Video
-from ci_notebook.model.watermark import Image, Watermark
+from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import TimeInterval, Transcode, Video
+from ci_notebook.model.setting.watermark import Image, Watermark
 
 CLIP = FileOrigin(sample())
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=8))
@@ -91,7 +91,7 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
 
 
 def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ci_notebook.engine.previewing.KEEP_BYTES", 1_000_000)
+    monkeypatch.setattr("ci_notebook.engine.preview.previewer.KEEP_BYTES", 1_000_000)
     with_ = Previewer()
     for number in range(8):
         with_.preview(CLIP, SHARP, number / 5)
@@ -100,7 +100,7 @@ def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.Monkey
     assert not with_._folder.exists()
 
 
-def waiting_of(previewer: Previewer) -> standby.Process:
+def waiting_of(previewer: Previewer) -> warm_ffmpeg.Process:
     deadline = time.monotonic() + 5
     while (ready := previewer._standby._ready) is None:
         assert time.monotonic() < deadline
@@ -109,12 +109,12 @@ def waiting_of(previewer: Previewer) -> standby.Process:
 
 
 def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standby, "IDLE_S", 0.1)
+    monkeypatch.setattr(warm_ffmpeg, "IDLE_S", 0.1)
     with_ = Previewer()
     with_.preview(CLIP, SHARP)
     waiting_of(with_).wait(5)
     assert pixels(with_.preview(CLIP, SHARP)).shape == (360, 640, 3)
-    monkeypatch.setattr(standby, "IDLE_S", 60)
+    monkeypatch.setattr(warm_ffmpeg, "IDLE_S", 60)
     with_.preview(CLIP, SHARP)
     waiting = waiting_of(with_)
     assert waiting.poll() is None
@@ -142,9 +142,9 @@ def _sharp(level: int) -> VideoEnhance:
 
 CHILD = """
 import os, time
-from ci_notebook.engine.previewing import FileOrigin, Previewer
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.media.samples import sample
-from ci_notebook.model.enhance import VideoEnhance
+from ci_notebook.model.setting.enhance import VideoEnhance
 with_ = Previewer()
 with_.preview(FileOrigin(sample()), VideoEnhance())
 while with_._standby._ready is None:

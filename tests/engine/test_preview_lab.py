@@ -14,11 +14,11 @@ from PIL import Image as Pillow
 
 import ci_notebook as ci
 from ci_notebook.client.objects import Clip
-from ci_notebook.desk.previews import Previews
-from ci_notebook.lab import Lab
+from ci_notebook.lab.lab import Lab
+from ci_notebook.lab.previews import Previews
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.watermark import Image, Text, Watermark
+from ci_notebook.model.setting.watermark import Image, Text, Watermark
 
 SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=8))
 WORDS = Text(text="Mark", font_size=40, font_type="arial.ttf", font_color="0xFF0000", transparency=100)

@@ -11,16 +11,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ci_notebook.client.transport import AddressTransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.serve import Listener
+from ci_notebook.client.connection.transport import AddressTransport
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.server.serve import Listener
 from ci_notebook.model.errors import EngineError
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 SERVE = """
 import sys
-from ci_notebook.engine.cluster import DaskCluster
-from ci_notebook.engine.serve import serve
+from ci_notebook.engine.jobs.dask_cluster import DaskCluster
+from ci_notebook.engine.server.serve import serve
 serve(sys.argv[1], port=0, bucket=sys.argv[2], region=sys.argv[3], keys={sys.argv[4]: sys.argv[5]},
       on_listening=lambda address: print(address, flush=True), EXTRA)
 """
@@ -109,7 +109,7 @@ def test_after_kill_9_and_a_restart_the_accepted_jobs_end_once_each(serve, make_
 
 
 def test_two_engines_on_one_folder_run_each_job_once(tmp_path, clip):
-    from ci_notebook.client.transport import WSGITransport
+    from ci_notebook.client.connection.transport import WSGITransport
 
     ran = []
     engines = [Engine(tmp_path, bucket=BUCKET, region=REGION, keys=KEYS, workers=1) for _ in range(2)]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.engine.catalogue import Catalogue
-from ci_notebook.engine.database import Database
-from ci_notebook.engine.keys import check_key
-from ci_notebook.engine.store import ORPHAN_S, Store
-from ci_notebook.engine.uploads import MIN_PART_BYTES, Uploads
+from ci_notebook.engine.storage.bucket_settings import Catalogue
+from ci_notebook.engine.storage.database import Database
+from ci_notebook.engine.storage.object_keys import check_key
+from ci_notebook.engine.storage.objects import ORPHAN_S, Store
+from ci_notebook.engine.storage.uploads import MIN_PART_BYTES, Uploads
 from ci_notebook.model.errors import ServiceError
 
 BUCKET = "test-1250000000"

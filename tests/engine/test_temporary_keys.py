@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from ci_notebook.client.transport import AddressTransport, WSGITransport
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.serve import Listener
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.server.serve import Listener
 from tests.engine.test_app import refused
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, SECRET_ID, Caller
 

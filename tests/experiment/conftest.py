@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.engine.app import Engine
+from ci_notebook.engine.engine import Engine
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid

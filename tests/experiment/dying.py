@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import AddressTransport
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.transport import AddressTransport
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid

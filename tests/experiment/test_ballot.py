@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.experiment.ballot import Ballot
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.sweep import grid
+from ci_notebook.experiment.voting.ballot import Ballot
+from ci_notebook.model.api.jobs import MediaResult, OutputFile
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.jobs import MediaResult, OutputFile
 from tests.results.made import made
 
 FOUR = grid(None, SharpenLevel=[None, 0, 3, 6])

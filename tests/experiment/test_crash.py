@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.engine.app import Engine
-from ci_notebook.engine.serve import Listener
+from ci_notebook.engine.engine import Engine
+from ci_notebook.engine.server.serve import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.experiment.dying import SWEEP

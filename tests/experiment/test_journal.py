@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from ci_notebook.experiment.journal import VERSION, Journal, as_written, key_of
-from ci_notebook.experiment.record import Run
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import CIError
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.requests import enhance_request
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.wire.xml import loads
 from tests.results.jobs_xml import done
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from ci_notebook.experiment.price import INTERNATIONAL, MAINLAND, PriceList, Shape, price, refuse_over
-from ci_notebook.model.enhance import ColorEnhance, FrameEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.experiment.pricing.price import INTERNATIONAL, MAINLAND, PriceList, Shape, price, refuse_over
+from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import BudgetExceeded
-from ci_notebook.model.jobs import JobsDetail
+from ci_notebook.model.setting.enhance import (
+    ColorEnhance,
+    FrameEnhance,
+    MsSharpen,
+    SDRtoHDR,
+    SuperResolution,
+    VideoEnhance,
+)
 from ci_notebook.wire.xml import loads
 from tests.results.jobs_xml import done
 

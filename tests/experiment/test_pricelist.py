@@ -7,14 +7,14 @@ import textwrap
 
 import pytest
 
-from ci_notebook.experiment import pricelist
-from ci_notebook.experiment.price import Shape, price
-from ci_notebook.experiment.pricelist import read_prices
-from ci_notebook.experiment.quote import estimate
+from ci_notebook.experiment.pricing import price_file
+from ci_notebook.experiment.pricing.price import Shape, price
+from ci_notebook.experiment.pricing.price_file import read_prices
+from ci_notebook.experiment.pricing.quote import estimate
 from ci_notebook.experiment.sweep import explicit, grid, templates
-from ci_notebook.model.enhance import MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.api.media_info import Format, MediaInfo, Stream, VideoStream
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.media_info import Format, MediaInfo, Stream, VideoStream
+from ci_notebook.model.setting.enhance import MsSharpen, SuperResolution, VideoEnhance
 
 MINUTE = MediaInfo(
     stream=Stream(video=(VideoStream(width=640, height=360, fps=25.0, duration=60.0),)), format=Format(duration=60.0)
@@ -32,7 +32,7 @@ def listed(tmp_path):
 
 
 def test_the_example_of_the_module_is_read(listed):
-    own = read_prices(listed(textwrap.dedent(inspect.getdoc(pricelist).partition("\n\n")[2].rpartition("\n\n")[0])))
+    own = read_prices(listed(textwrap.dedent(inspect.getdoc(price_file).partition("\n\n")[2].rpartition("\n\n")[0])))
     assert (own.name, own.currency, own.date) == ("our contract", "CNY", "2026-11-01")
     small, large = Shape(640, 360, 25, 60), Shape(3840, 2160, 50, 60)
     sharp = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

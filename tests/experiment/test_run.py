@@ -7,14 +7,14 @@ import threading
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.credentials import Credentials
+from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.transport import WSGITransport
-from ci_notebook.experiment.price import Shape
+from ci_notebook.experiment.pricing.price import Shape
 from ci_notebook.experiment.run import run_all
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import BudgetExceeded, ParameterError, ServiceUnavailable, SignatureRefused
-from ci_notebook.model.transcode import Container, TimeInterval, Transcode, Video
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Container, TimeInterval, Transcode, Video
 from tests.experiment.conftest import BUCKET, ID, REGION, SWEEP
 
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

@@ -9,16 +9,16 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.engine.faults import ServerError, TimeOut
+from ci_notebook.experiment.client_port import Rate
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.experiment.price import PriceList
-from ci_notebook.experiment.quote import Estimate
+from ci_notebook.experiment.pricing.price import PriceList
+from ci_notebook.experiment.pricing.quote import Estimate
 from ci_notebook.experiment.run import Interrupted
-from ci_notebook.experiment.service import Rate
 from ci_notebook.experiment.settings import resolved
 from ci_notebook.experiment.sweep import explicit, grid, templates
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.api.templates import Template
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
-from ci_notebook.model.templates import Template
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from tests.experiment.conftest import SWEEP
 
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

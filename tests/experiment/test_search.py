@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ci_notebook.experiment.search import optimize, value_of
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.experiment.conftest import SERVICE
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import av
 import pytest
 
-from ci_notebook.experiment.segments import segments_of
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
+from ci_notebook.experiment.playlists import segments_of
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
 
 @pytest.mark.parametrize("form", ["hls", "dash"])

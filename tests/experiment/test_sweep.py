@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_notebook.experiment.sweep import Sweep, explicit, grid, one_at_a_time, pairs, random
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.declaration.paths import leaves, value_at
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.paths import leaves, value_at
-from ci_notebook.model.transcode import Container, Transcode, Video
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import Container, Transcode, Video
 
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 MP4 = VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(codec="H.264")))

@@ -9,8 +9,8 @@ import pytest
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample, samples
+from ci_notebook.model.api.media_info import MediaInfoReply
 from ci_notebook.model.errors import EngineError, ParameterError
-from ci_notebook.model.media_info import MediaInfoReply
 from ci_notebook.wire.xml import dumps
 
 

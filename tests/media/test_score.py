@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci_notebook.media import look
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import PSNR_MOST, by_itself, compare, scores, sharpness
+from ci_notebook.media.scoring import no_reference
+from ci_notebook.media.scoring.score import PSNR_MOST, by_itself, compare, scores, sharpness
 from ci_notebook.model.errors import EngineError
 
 
@@ -147,12 +147,12 @@ def test_the_measures_of_one_picture_are_those_of_their_formulas() -> None:
     luma[4, 4] = 100
     inner = np.zeros((6, 6))
     inner[3, 3], inner[2, 3], inner[4, 3], inner[3, 2], inner[3, 4] = -400, 100, 100, 100, 100
-    assert look.laplacian_variance(luma) == pytest.approx(inner.var())
+    assert no_reference.laplacian_variance(luma) == pytest.approx(inner.var())
     half = np.zeros((4, 4), np.float32)
     half[:2] = 255
-    assert look.contrast(half) == pytest.approx(0.5)
+    assert no_reference.contrast(half) == pytest.approx(0.5)
     grey = np.full((4, 4, 3), 90, np.uint8)
-    assert look.colourfulness(grey) == 0
+    assert no_reference.colourfulness(grey) == 0
     generator = np.random.default_rng(0)
     noisy = (128 + 5 * generator.standard_normal((256, 256))).astype(np.float32)
-    assert look.noise(noisy) == pytest.approx(5, rel=0.03)
+    assert no_reference.noise(noisy) == pytest.approx(5, rel=0.03)

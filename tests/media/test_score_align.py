@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.media.align import aligned
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
-from ci_notebook.media.score import compare
+from ci_notebook.media.scoring.alignment import aligned
+from ci_notebook.media.scoring.score import compare
 from ci_notebook.model.errors import EngineError
 
 

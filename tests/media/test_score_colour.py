@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ci_notebook.media.colour import delta_e, lab_of
+from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 
 # L, a, b of one, of the other, and the difference: the supplementary test data of Sharma, Wu and Dalal (2005).
 PAIRS = [

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from ci_notebook.media.score import Scores, compare
+from ci_notebook.media.scoring.score import Scores, compare
 from tests.media.held_out import CHANGES, changed, source, stored
 
 # Means over the pictures by vmaf-torch 1.1.0, in double precision: VMAF, VMAF-NEG. It implements VMAF anew in

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ci_notebook.media.look import luma_of, noise
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.samples import sample
+from ci_notebook.media.scoring.no_reference import luma_of, noise
 from ci_notebook.media.snapshot import picture
 from ci_notebook.media.spoil import spoil
 from ci_notebook.model.errors import ParameterError

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_notebook.model.errors import CIError, EngineError, ServiceError
-from ci_notebook.model.jobs import (
+from ci_notebook.model.api.jobs import (
     FOLLOWS,
     TERMINAL,
     JobFailed,
@@ -23,6 +22,7 @@ from ci_notebook.model.jobs import (
     time_of,
     time_text,
 )
+from ci_notebook.model.errors import CIError, EngineError, ServiceError
 
 
 def test_the_table_of_states_is_closed_and_names_the_api_s_six():

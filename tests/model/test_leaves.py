@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.model.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.api.jobs import Operation, Request
+from ci_notebook.model.api.templates import TemplateRequest
+from ci_notebook.model.declaration.node import AUTO, Node, parts
+from ci_notebook.model.declaration.paths import leaves
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.model.jobs import Operation, Request
-from ci_notebook.model.node import AUTO, Node, parts
-from ci_notebook.model.paths import leaves
-from ci_notebook.model.templates import TemplateRequest
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
-from ci_notebook.model.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
+from ci_notebook.model.setting.enhance import ColorEnhance, FrameEnhance, MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
+from ci_notebook.model.setting.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
 from tests import strategies
 
 
@@ -149,7 +149,7 @@ def test_auto_none_and_absent_are_three_things():
 
 @given(strategies.settings())
 def test_a_setting_s_repr_is_python_that_rebuilds_it(setting):
-    from ci_notebook.model import enhance, transcode
+    from ci_notebook.model.setting import enhance, transcode
 
     names = {**vars(transcode), **vars(enhance), "AUTO": AUTO}
     assert eval(repr(setting), names) == setting  # noqa: S307 - our own repr

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.declaration.paths import leaves, resolve, value_at, values, with_value
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.paths import leaves, resolve, value_at, values, with_value
-from ci_notebook.model.transcode import Transcode, Video
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Transcode, Video
 from tests import strategies
 
 SINGLE = [leaf for leaf in leaves(VideoEnhance) if leaf.single]

@@ -6,9 +6,9 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from ci_notebook.model.advice import advice
-from ci_notebook.model.presets import PRESETS, preset
-from ci_notebook.model.rules import problems
+from ci_notebook.model.setting.advice import advice
+from ci_notebook.model.setting.presets import PRESETS, preset
+from ci_notebook.model.setting.rules import problems
 
 
 @pytest.fixture(scope="module")

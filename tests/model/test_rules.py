@@ -7,14 +7,14 @@ import dataclasses
 import pytest
 from hypothesis import given
 
-from ci_notebook.model.enhance import MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.api.jobs import CallBackMqConfig, Input, Operation, Output, Request
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.api.templates import TemplateRequest
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.jobs import CallBackMqConfig, Input, Operation, Output, Request
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.model.rules import FORMATS, check, in_force, problems
-from ci_notebook.model.templates import TemplateRequest
-from ci_notebook.model.transcode import Audio, Container, Transcode, Video
-from ci_notebook.model.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
+from ci_notebook.model.setting.enhance import MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.rules import FORMATS, check, in_force, problems
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
+from ci_notebook.model.setting.watermark import DigitalWatermark, Image, SlideConfig, Text, Watermark
 from ci_notebook.wire.xml import loads
 from tests import strategies
 

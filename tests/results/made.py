@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import JobsDetail, Operation
-from ci_notebook.model.media_info import Format, MediaInfo
-from ci_notebook.model.node import AUTO
+from ci_notebook.model.api.jobs import JobsDetail, Operation
+from ci_notebook.model.api.media_info import Format, MediaInfo
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.setting.enhance import VideoEnhance
 
 LEVELS = grid(None, SharpenLevel=[None, 0, 3, 6])
 

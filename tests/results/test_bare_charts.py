@@ -19,7 +19,7 @@ from ci_notebook.results.charts import (
     plot_timeline,
     plot_trace,
 )
-from ci_notebook.results.verdict import verdicts
+from ci_notebook.results.verdict.verdict import verdicts
 from tests.results.made import made
 
 

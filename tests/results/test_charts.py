@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid
+from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import AUTO
 from ci_notebook.results.charts import COLORS, LINES, MARKERS, compute_response, describe_response, plot_response
-from ci_notebook.results.frame import to_frame
+from ci_notebook.results.dataframe import to_frame
 from tests.results.made import made
 
 

@@ -9,14 +9,14 @@ import pytest
 
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import FrameEnhance, VideoEnhance
+from ci_notebook.model.api.jobs import JobsDetail, Response
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.jobs import JobsDetail, Response
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.results.files import write_frame
-from ci_notebook.results.frame import differing, to_frame
+from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
+from ci_notebook.results.dataframe import differing, to_frame
 from ci_notebook.results.runs import Runs, read_runs
+from ci_notebook.results.table_files import write_frame
 from ci_notebook.wire.xml import loads
 from tests.results.jobs_xml import done, response
 from tests.results.made import made

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.api.jobs import JobsDetail, Operation, Response, time_of
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.declaration.paths import leaves, values
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.jobs import JobsDetail, Operation, Response, time_of
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.paths import leaves, values
-from ci_notebook.model.transcode import AudioMix, Transcode
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import AudioMix, Transcode
 from ci_notebook.results.columns import columns
-from ci_notebook.results.frame import differing, read_frame, read_jobs, resolve_column, to_frame
+from ci_notebook.results.dataframe import differing, read_frame, read_jobs, resolve_column, to_frame
 from ci_notebook.wire.xml import MalformedXML, loads
 from tests.results.jobs_xml import done, response
 
@@ -193,10 +193,10 @@ def test_files_are_read_as_streams_in_the_order_of_their_names(tmp_path):
 
 
 def test_blocks_join_without_a_seam(monkeypatch):
-    monkeypatch.setattr("ci_notebook.results.blocks.ROWS", 2)
+    monkeypatch.setattr("ci_notebook.results.xml_columns.ROWS", 2)
     jobs = [done(n) for n in range(5)] + ["<JobsDetail/>", done(1, level="x", bitrate="auto")]
     in_blocks = frame_of(*jobs)
-    monkeypatch.setattr("ci_notebook.results.blocks.ROWS", 100)
+    monkeypatch.setattr("ci_notebook.results.xml_columns.ROWS", 100)
     same(in_blocks, frame_of(*jobs))
 
 
@@ -251,7 +251,7 @@ def test_the_fast_way_reads_what_the_model_reads(jobs):
 
 
 def parts_of(node):
-    from ci_notebook.model.node import Node, parts
+    from ci_notebook.model.declaration.node import Node, parts
 
     return parts(type(node)) if isinstance(node, Node) else ()
 

@@ -14,7 +14,7 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.results import charts
 from ci_notebook.results.charts.importance import REST
-from ci_notebook.results.frame import to_frame
+from ci_notebook.results.dataframe import to_frame
 from tests.results.made import level_of, made
 
 WIDE = grid(None, SharpenLevel=[None, 0, 3, 6], Resolution=[None, "sdtohd"])

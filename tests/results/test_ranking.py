@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.experiment.vote import Vote
+from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.results.bradley_terry import chosen, strengths, wilson
 from ci_notebook.results.charts import describe_ranking, plot_ranking
-from ci_notebook.results.ranking import agreement, compute_ranking, consistency, ranking
+from ci_notebook.results.voting.bradley_terry import chosen, strengths, wilson
+from ci_notebook.results.voting.ranking import agreement, compute_ranking, consistency, ranking
 from tests.results.made import made
 
 RUNS = made(grid(None, SharpenLevel=[0, 3, 6]), ("city", "sea"), pictures=20)

@@ -14,13 +14,13 @@ from PIL import Image
 
 import ci_notebook
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import ColorEnhance, VideoEnhance
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.node import AUTO
-from ci_notebook.results.report import BYTES, report
-from ci_notebook.results.reproduce import recipe
+from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.setting.enhance import ColorEnhance, VideoEnhance
+from ci_notebook.results.report.recipe import recipe
+from ci_notebook.results.report.report import BYTES, report
 from ci_notebook.results.runs import Runs
-from ci_notebook.results.verdict import verdict, verdicts
+from ci_notebook.results.verdict.verdict import verdict, verdicts
 from tests.results.made import made
 
 TWELVE = grid(None, SharpenLevel=[None, 0, 3, 6, 8, 10], Resolution=[None, "sdtohd"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.node import AUTO
+from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.runs import Runs
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ci_notebook.experiment.sweep import grid
+from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.jobs import JobsDetail
-from ci_notebook.model.node import AUTO
-from ci_notebook.results.paired import of_clips, of_pictures
-from ci_notebook.results.scales import SCALES
-from ci_notebook.results.verdict import Verdicts, verdict, verdicts
+from ci_notebook.results.scores import SCALES
+from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
+from ci_notebook.results.verdict.verdict import Verdicts, verdict, verdicts
 from tests.benchmarks.bench_verdict import series
 from tests.results.made import made
 

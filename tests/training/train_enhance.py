@@ -1,6 +1,7 @@
 """Train the network behind SuperResolution's version Enhance, and write it as ONNX.
 
-    python tests/training/train_enhance.py FOLDER... --out ci_notebook/engine/pictures/weights/enhance_x2.onnx
+    python tests/training/train_enhance.py FOLDER...
+        --out ci_notebook/engine/render/super_resolution/weights/enhance_x2.onnx
 
 FOLDER... are searched for the files of `enhance_pictures.SOURCES`: unpack the packages there. Needs
 torch 2.13 (CPU), numpy, pillow, av and onnx, in an environment of its own; the engine needs none of

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from ipywidgets import Widget
 
-from ci_notebook.model.enhance import VideoEnhance
-from ci_notebook.model.jobs import JobFailed, JobsDetail, Request
-from ci_notebook.model.requests import enhance_request
-from ci_notebook.widgets.result import result_html
+from ci_notebook.model.api.jobs import JobFailed, JobsDetail, Request
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.widgets.enhance.result import result_html
 from ci_notebook.wire.xml import dumps
 from tests.fixtures_engine import make_clip
 

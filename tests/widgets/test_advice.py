@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ci_notebook.model.advice import advice
-from ci_notebook.model.enhance import FrameEnhance, SDRtoHDR, SuperResolution, VideoEnhance
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.rules import problems
-from ci_notebook.model.transcode import Audio, Container, Transcode, TransConfig, Video
-from ci_notebook.model.watermark import Image, SlideConfig, Text, Watermark
-from ci_notebook.widgets.control import build, shown
-from ci_notebook.widgets.edits import mended, remedy_words
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.setting.advice import advice
+from ci_notebook.model.setting.enhance import FrameEnhance, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.rules import problems
+from ci_notebook.model.setting.transcode import Audio, Container, Transcode, TransConfig, Video
+from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
+from ci_notebook.widgets.enhance.controls import build, shown
+from ci_notebook.widgets.enhance.history import mended, remedy_words
 
 HDR = SDRtoHDR(hdr_mode="HDR10")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ci_notebook.model.presets import PRESETS
-from ci_notebook.widgets.control import AUTO_TEXT, above, part_at
-from ci_notebook.widgets.panel import EnhancePanel
-from ci_notebook.widgets.schema import stages
+from ci_notebook.model.setting.presets import PRESETS
+from ci_notebook.widgets.enhance.controls import AUTO_TEXT, above, part_at
+from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.wire.xml import dumps
 from tests import strategies
 from tests.widgets.hands import CLIP, all_agree, do, edit

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ci_notebook as ci
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.model.node import AUTO, Node, Unknown, parts
-from ci_notebook.model.transcode import AudioMix, Container, Transcode, Video
-from ci_notebook.widgets.code import python_text
+from ci_notebook.model.declaration.node import AUTO, Node, Unknown, parts
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import AudioMix, Container, Transcode, Video
+from ci_notebook.widgets.enhance.export import python_text
 
 
 def rebuilt(text):

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 from traitlets import TraitError
 
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.frames import Frames
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.errors import EngineError, ParameterError
-from ci_notebook.widgets.compare import CompareView
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.widgets.compare.view import CompareView
 from tests.counting import counting_clip, number_in
 
 

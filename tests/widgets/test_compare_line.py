@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from ci_notebook.experiment.record import Run
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.transcode import TimeInterval, Transcode
-from ci_notebook.widgets.compare_line import Line, worst_of
-from ci_notebook.widgets.compare_sides import Side, sides_of
-from ci_notebook.widgets.worker import Worker
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import TimeInterval, Transcode
+from ci_notebook.widgets.compare.common_timeline import Line, worst_of
+from ci_notebook.widgets.compare.sides import Side, sides_of
+from ci_notebook.widgets.shared.newest_worker import Worker
 
 
 class Flat:

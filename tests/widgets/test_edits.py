@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.model.jobs import Operation
-from ci_notebook.model.watermark import Watermark
-from ci_notebook.widgets.control import Held, above, shown
-from ci_notebook.widgets.edits import ONE_STEP_S, State, Steps, changes, reset, without_item
-from ci_notebook.widgets.panel import EnhancePanel
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.watermark import Watermark
+from ci_notebook.widgets.enhance.controls import Held, above, shown
+from ci_notebook.widgets.enhance.history import ONE_STEP_S, State, Steps, changes, reset, without_item
+from ci_notebook.widgets.enhance.panel import EnhancePanel
 from tests.widgets.hands import CLIP, SHARPEN, do, edit
 
 KEPT = Operation(video_enhance=VideoEnhance())

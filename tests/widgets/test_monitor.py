@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from ci_notebook.connecting import connect
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
+from ci_notebook.lab.connect import connect
+from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Output
+from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.errors import ServiceError
-from ci_notebook.model.jobs import Input, JobsDetail, Operation, Output
-from ci_notebook.model.requests import repeat_request
-from ci_notebook.model.watermark import DigitalWatermark
-from ci_notebook.widgets.monitor import Monitor
-from ci_notebook.widgets.monitor_rows import Pace, difference, row_of, varied
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.watermark import DigitalWatermark
+from ci_notebook.widgets.monitor.rows import Pace, difference, row_of, varied
+from ci_notebook.widgets.monitor.view import Monitor
 from tests.many_jobs import fill
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

@@ -7,15 +7,15 @@ import re
 
 import pytest
 
-from ci_notebook.model.enhance import MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.declaration.node import AUTO, Unknown
+from ci_notebook.model.declaration.paths import leaves
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import AUTO, Unknown
-from ci_notebook.model.paths import leaves
-from ci_notebook.model.transcode import AudioMix, Container, Transcode, Video
-from ci_notebook.model.watermark import DigitalWatermark, Watermark
-from ci_notebook.widgets.control import AUTO_TEXT, part_at
-from ci_notebook.widgets.panel import EnhancePanel
-from ci_notebook.widgets.schema import stages as all_stages
+from ci_notebook.model.setting.enhance import MsSharpen, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.transcode import AudioMix, Container, Transcode, Video
+from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.enhance.controls import AUTO_TEXT, part_at
+from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.schema import stages as all_stages
 from tests.widgets.hands import CLIP, SHARPEN, all_agree, edit
 
 

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 
 import ci_notebook as ci
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.api.jobs import JobsDetail, Response
+from ci_notebook.model.api.templates import Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.model.jobs import JobsDetail, Response
-from ci_notebook.model.templates import Template, TemplateRequest, TemplateResponse, TransTpl
-from ci_notebook.model.transcode import Container, Transcode
-from ci_notebook.model.watermark import DigitalWatermark, Text, Watermark
-from ci_notebook.widgets.code import asked_text, python_text
-from ci_notebook.widgets.control import asked
-from ci_notebook.widgets.panel import EnhancePanel
-from ci_notebook.widgets.paste import read_paste
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import Container, Transcode
+from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
+from ci_notebook.widgets.enhance.controls import asked
+from ci_notebook.widgets.enhance.export import asked_text, python_text
+from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.wire.xml import dumps
 from tests import strategies
 from tests.widgets.hands import CLIP, SHARPEN, all_agree, do

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import types
 
-from ci_notebook.model.enhance import MsSharpen, VideoEnhance
-from ci_notebook.model.jobs import JobsDetail, MediaResult, Operation, OutputFile
-from ci_notebook.model.media_info import Format, MediaInfo, Stream, VideoStream
-from ci_notebook.widgets.result import facts, result_html
+from ci_notebook.model.api.jobs import JobsDetail, MediaResult, Operation, OutputFile
+from ci_notebook.model.api.media_info import Format, MediaInfo, Stream, VideoStream
+from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.widgets.enhance.result import facts, result_html
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 INFO = MediaInfo(

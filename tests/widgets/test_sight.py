@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.model.watermark import Text, Watermark
-from ci_notebook.widgets.control import Held, asked, shown
-from ci_notebook.widgets.panel import EnhancePanel
-from ci_notebook.widgets.sight import Sight
+from ci_notebook.model.setting.watermark import Text, Watermark
+from ci_notebook.widgets.enhance.controls import Held, asked, shown
+from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.preview.pane import Sight
 
 WORDS = Text(text="Mark", font_size=40, font_type="arial.ttf", font_color="0xFF0000", transparency=100)
 MARK = Watermark(type="Text", pos="BottomRight", loc_mode="Absolute", dx=20.0, dy=10.0, text=WORDS)

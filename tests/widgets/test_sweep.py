@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ci_notebook as ci
-from ci_notebook.connecting import connect
-from ci_notebook.desk.sweepdesk import SweepDesk
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.lab.connect import connect
+from ci_notebook.lab.sweep_panel import SweepDesk
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.declaration.paths import leaves, resolve
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.paths import leaves, resolve
-from ci_notebook.widgets.sweep import SweepPanel
-from ci_notebook.widgets.sweep_values import described, text_of, values_of
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.widgets.sweep.panel import SweepPanel
+from ci_notebook.widgets.sweep.values import described, text_of, values_of
 from tests.strategies import leaf_values
 
 SHARPEN = "MsSharpen.SharpenLevel"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.desk.votedesk import VoteDesk
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.lab.votes import VoteDesk
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.widgets.vote import VoteView
+from ci_notebook.widgets.vote.view import VoteView
 from tests.experiment.test_ballot import FOUR, runs
 
 RUNS = runs(FOUR, ("city",))

@@ -20,8 +20,8 @@ from ci_notebook.model.errors import (
     Throttled,
     UnknownKey,
 )
-from ci_notebook.wire.errors import CODES, error_body, error_from, retry_after_s, service_error
 from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.service_errors import CODES, error_body, error_from, retry_after_s, service_error
 
 BODIES = Path(__file__).parent / "bodies"
 

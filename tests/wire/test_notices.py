@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from ci_notebook.model.jobs import Input, JobsDetail, Operation
-from ci_notebook.wire.notices import read_notice
+from ci_notebook.model.api.jobs import Input, JobsDetail, Operation
+from ci_notebook.wire.notifications import read_notice
 from ci_notebook.wire.xml import MalformedXML, loads
 from tests import strategies
 
@@ -112,6 +112,6 @@ def test_no_bytes_make_the_reader_stumble(body):
 
 def test_a_reply_of_jobs_is_a_notice_too():
     body = (BODIES / "reply-finished.xml").read_bytes()
-    from ci_notebook.model.jobs import Response
+    from ci_notebook.model.api.jobs import Response
 
     assert read_notice(body) == loads(Response, body).jobs_detail

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from lxml import etree
 
-from ci_notebook.model.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.model.jobs import JobsDetail, Operation, Request, Response
-from ci_notebook.model.media_info import MediaInfo, MediaInfoReply
-from ci_notebook.model.node import AUTO
-from ci_notebook.model.queues import MediaBucketResponse, QueueRequest, QueueResponse
-from ci_notebook.model.rules import check
-from ci_notebook.model.snapshots import SnapshotRequest
-from ci_notebook.model.templates import TemplateRequest, TemplateResponse
+from ci_notebook.model.api.jobs import JobsDetail, Operation, Request, Response
+from ci_notebook.model.api.media_info import MediaInfo, MediaInfoReply
+from ci_notebook.model.api.queues import MediaBucketResponse, QueueRequest, QueueResponse
+from ci_notebook.model.api.snapshot_calls import SnapshotRequest
+from ci_notebook.model.api.templates import TemplateRequest, TemplateResponse
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.xml import MalformedXML, dumps, loads
 from tests import strategies
 

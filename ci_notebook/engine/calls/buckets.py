@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+from ci_notebook.engine.calls.context import Handler, Service, bucket_of, ids_in_query, number_in_query, xml_answer
 from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.calls.service import Handler, Service, bucket_of, ids_in_query, number_in_query, xml_answer
-from ci_notebook.engine.catalogue import Bucket
-from ci_notebook.model.jobs import time_text
-from ci_notebook.model.queues import MediaBucket, MediaBucketResponse
+from ci_notebook.engine.storage.bucket_settings import Bucket
+from ci_notebook.model.api.jobs import time_text
+from ci_notebook.model.api.queues import MediaBucket, MediaBucketResponse
 
 
 def activate_bucket(service: Service, exchange: Exchange) -> Answer:

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from ci_notebook.model.errors import ServiceError
-from ci_notebook.wire.errors import service_error
 from ci_notebook.wire.operations import Call, HostKind, match
+from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import MAX_REQUEST_BYTES
 
 CHUNK_BYTES: Final = 1 << 18

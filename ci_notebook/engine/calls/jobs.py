@@ -5,10 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from ci_notebook.engine.calls.detail import detail_of
-from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.calls.resolve import with_templates
-from ci_notebook.engine.calls.service import (
+from ci_notebook.engine.calls.context import (
     Handler,
     Service,
     argument,
@@ -19,11 +16,14 @@ from ci_notebook.engine.calls.service import (
     word_in_query,
     xml_answer,
 )
-from ci_notebook.engine.keys import check_key
-from ci_notebook.engine.ledger import Job, Wanted
-from ci_notebook.engine.notice import check_request
-from ci_notebook.model.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
-from ci_notebook.wire.errors import service_error
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.calls.job_view import detail_of
+from ci_notebook.engine.calls.templates_in_force import with_templates
+from ci_notebook.engine.jobs.ledger import Job, Wanted
+from ci_notebook.engine.notify.body import check_request
+from ci_notebook.engine.storage.object_keys import check_key
+from ci_notebook.model.api.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
+from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import dumps
 
 # Not documented: a URL of this many ids is as long as servers take one.

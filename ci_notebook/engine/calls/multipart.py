@@ -7,13 +7,13 @@ from typing import Final
 
 from lxml import etree
 
-from ci_notebook.engine.calls.copying import SOURCE, copy_part
+from ci_notebook.engine.calls.context import Handler, Service, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.calls.copy import SOURCE, copy_part
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, cos_answer, iso_time, kept_headers, put_owner, put_texts
-from ci_notebook.engine.calls.service import Handler, Service, bucket_of, number_in_query, word_in_query
-from ci_notebook.engine.uploads import Upload
-from ci_notebook.wire.errors import service_error
+from ci_notebook.engine.storage.uploads import Upload
 from ci_notebook.wire.operations import url_path
+from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import MalformedXML, parse
 
 

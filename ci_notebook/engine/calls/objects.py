@@ -10,12 +10,12 @@ from typing import BinaryIO, Final
 
 from lxml import etree
 
+from ci_notebook.engine.calls.context import Handler, Service, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
-from ci_notebook.engine.calls.service import Handler, Service, bucket_of, number_in_query, word_in_query
-from ci_notebook.engine.outcome import CRC
-from ci_notebook.engine.store import Stored
-from ci_notebook.wire.errors import service_error
+from ci_notebook.engine.jobs.outcome import CRC
+from ci_notebook.engine.storage.objects import Stored
 from ci_notebook.wire.operations import url_path
+from ci_notebook.wire.service_errors import service_error
 
 MAX_PUT_BYTES: Final = 5 << 30
 # What PUT may say of an object and GET says again (§12); besides, all x-cos-meta-…

@@ -6,8 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Final, cast
 
-from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.calls.service import (
+from ci_notebook.engine.calls.context import (
     Handler,
     Service,
     argument,
@@ -18,10 +17,11 @@ from ci_notebook.engine.calls.service import (
     word_in_query,
     xml_answer,
 )
-from ci_notebook.engine.catalogue import QueueRow
-from ci_notebook.engine.notice import check_notify
-from ci_notebook.model.jobs import time_text
-from ci_notebook.model.queues import NotifyConfig, Queue, QueueRequest, QueueResponse, QueueState
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.notify.body import check_notify
+from ci_notebook.engine.storage.bucket_settings import QueueRow
+from ci_notebook.model.api.jobs import time_text
+from ci_notebook.model.api.queues import NotifyConfig, Queue, QueueRequest, QueueResponse, QueueState
 from ci_notebook.wire.xml import dumps, loads
 
 

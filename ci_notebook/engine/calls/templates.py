@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.calls.service import (
+from ci_notebook.engine.calls.context import (
     Handler,
     Service,
     body_of,
@@ -16,9 +15,10 @@ from ci_notebook.engine.calls.service import (
     word_in_query,
     xml_answer,
 )
-from ci_notebook.engine.catalogue import TemplateRow
-from ci_notebook.model.jobs import time_text
-from ci_notebook.model.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.storage.bucket_settings import TemplateRow
+from ci_notebook.model.api.jobs import time_text
+from ci_notebook.model.api.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.wire.xml import loads
 
 # The older page's list (§6.4) and what the SDKs add. Others than our three never match anything.

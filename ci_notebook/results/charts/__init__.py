@@ -4,17 +4,17 @@ Every one takes runs, or the frame of runs; those that show single pictures take
 """
 
 from ci_notebook.results.charts.bd_rate import bd_rate, compute_bd_rate, describe_bd_rate, plot_bd_rate
-from ci_notebook.results.charts.gain import compute_gain, describe_gain, plot_gain
+from ci_notebook.results.charts.cost_benefit import compute_gain, describe_gain, plot_gain
 from ci_notebook.results.charts.importance import compute_importance, describe_importance, plot_importance
 from ci_notebook.results.charts.interaction import compute_interaction, describe_interaction, plot_interaction
-from ci_notebook.results.charts.needle import compute_needle, describe_needle, plot_needle
+from ci_notebook.results.charts.oversharpening import compute_needle, describe_needle, plot_needle
 from ci_notebook.results.charts.parallel import compute_parallel, describe_parallel, plot_parallel
 from ci_notebook.results.charts.pareto import compute_pareto, describe_pareto, plot_pareto
-from ci_notebook.results.charts.ranking import describe_ranking, plot_ranking
+from ci_notebook.results.charts.per_frame import compute_trace, describe_trace, plot_trace
+from ci_notebook.results.charts.preference import describe_ranking, plot_ranking
 from ci_notebook.results.charts.response import compute_response, describe_response, plot_response
 from ci_notebook.results.charts.style import COLORS, LINES, MARKERS
 from ci_notebook.results.charts.timeline import compute_timeline, describe_timeline, plot_timeline
-from ci_notebook.results.charts.trace import compute_trace, describe_trace, plot_trace
 
 __all__ = [
     "COLORS",

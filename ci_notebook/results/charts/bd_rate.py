@@ -30,9 +30,9 @@ from ci_notebook.results.charts.style import (
     number_column,
     once,
 )
-from ci_notebook.results.frame import resolve_column
-from ci_notebook.results.varied import short
-from ci_notebook.results.words import all_words, count, in_words, number, word_of
+from ci_notebook.results.dataframe import resolve_column
+from ci_notebook.results.differences import short
+from ci_notebook.results.labels import all_words, count, in_words, number, word_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

@@ -15,9 +15,9 @@ from ci_notebook.results.charts.style import (
     number_column,
     once,
 )
-from ci_notebook.results.frame import unit_of
-from ci_notebook.results.varied import short, varying
-from ci_notebook.results.words import in_words, number
+from ci_notebook.results.dataframe import unit_of
+from ci_notebook.results.differences import short, varying
+from ci_notebook.results.labels import in_words, number
 
 REST = "together, and the rest"
 

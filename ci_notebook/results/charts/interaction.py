@@ -20,9 +20,9 @@ from ci_notebook.results.charts.style import (
     number_column,
     once,
 )
-from ci_notebook.results.frame import resolve_column, unit_of
-from ci_notebook.results.varied import short
-from ci_notebook.results.words import all_words, in_words, number
+from ci_notebook.results.dataframe import resolve_column, unit_of
+from ci_notebook.results.differences import short
+from ci_notebook.results.labels import all_words, in_words, number
 
 
 def compute_interaction(data: Data, x: str, y: str, on: str) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ci_notebook.results.paired import LEAST_PICTURES, Estimate, of_clips, of_pictures
-from ci_notebook.results.pairing import SLACK
+from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, Estimate, of_clips, of_pictures
+from ci_notebook.results.verdict.run_pairs import SLACK
 
 Kind = Literal["clips", "pictures", "range", ""]
 Ends = dict[Hashable, tuple[float, float]]

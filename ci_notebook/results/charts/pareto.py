@@ -22,10 +22,10 @@ from ci_notebook.results.charts.style import (
     numbered,
     once,
 )
-from ci_notebook.results.frame import resolve_column, unit_of
-from ci_notebook.results.scales import scale_of
-from ci_notebook.results.varied import setting_labels, short
-from ci_notebook.results.words import count, in_words, number
+from ci_notebook.results.dataframe import resolve_column, unit_of
+from ci_notebook.results.differences import setting_labels, short
+from ci_notebook.results.labels import count, in_words, number
+from ci_notebook.results.scores import scale_of
 
 
 def compute_pareto(

@@ -27,10 +27,10 @@ from ci_notebook.results.charts.style import (
     once,
     runs_of,
 )
-from ci_notebook.results.frame import resolve_column, unit_of
-from ci_notebook.results.pairing import pictures_of
-from ci_notebook.results.varied import varying
-from ci_notebook.results.words import AUTO, LEFT_OUT, count, in_words, number, order_of, word_of
+from ci_notebook.results.dataframe import resolve_column, unit_of
+from ci_notebook.results.differences import varying
+from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words, number, order_of, word_of
+from ci_notebook.results.verdict.run_pairs import pictures_of
 
 _NAMED: Final = {
     "range": "their range",

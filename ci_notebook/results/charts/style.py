@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from pandas.api import types
 
-from ci_notebook.experiment.record import Run
+from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.results.figure import ChartAxes, new_axes
-from ci_notebook.results.frame import resolve_column, to_frame, unit_of
+from ci_notebook.results.dataframe import resolve_column, to_frame, unit_of
+from ci_notebook.results.inline_chart import ChartAxes, new_axes
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; without yellow, too faint on white.
 COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

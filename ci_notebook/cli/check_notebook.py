@@ -1,0 +1,195 @@
+"""`ci-notebook check-notebook`: what must not be in a notebook that others will see, found cell by cell.
+
+Secrets in sources, outputs and widget state; signed addresses; widget state itself; paths of this
+machine; outputs that are too large. The rule of this file: a secret that is found is never shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ci_notebook.cli.secret_patterns import Known, remedy, unpacked
+
+# More than this in one cell makes a notebook that nobody can review or open quickly.
+LARGEST_OUTPUT_KB: Final = 1024
+_STATE_REMEDY: Final = "Results are outputs as well, so nothing is lost: check-notebook --fix takes the state out."
+
+
+class Finding(NamedTuple):
+    """One thing that should not be there. Cells count from 1; cell 0 is the notebook's own metadata."""
+
+    file: Path
+    cell: int
+    line: int
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.cell}:{self.line}: {self.where}: {self.what}. {self.remedy}"
+
+
+def check_notebook(
+    path: str | Path, *, known: Known | None = None, dates: bool = False, largest_output_kb: int = LARGEST_OUTPUT_KB
+) -> list[Finding]:
+    """Return what should not be in a notebook, in the order of its cells; empty when it can be shown to anybody.
+
+    `known` holds what must not appear by value: by default the keys and folders of this machine. With
+    `dates` a time of the day in an output is a finding, too.
+    """
+    path = Path(path)
+    try:
+        notebook = json.loads(path.read_text("utf-8"))
+        cells = list(notebook["cells"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"cannot be read as a notebook ({type(error).__name__})"
+        return [Finding(path, 0, 1, "file", why, "Give the path of an .ipynb file of format 4.")]
+    known = known or Known()
+    found = [
+        Finding(path, number, line, where, what, what_to_do)
+        for number, cell in enumerate(cells, 1)
+        for where, line, what, what_to_do in _of_cell(cell, known, dates, largest_output_kb)
+    ]
+    metadata = notebook.get("metadata", {})
+    if "widgets" in metadata:
+        size = len(json.dumps(metadata["widgets"])) // 1000
+        found.append(Finding(path, 0, 1, "metadata.widgets", f"widget state is saved ({size} kB)", _STATE_REMEDY))
+    for where, line, what, what_to_do in _of_text("metadata", _every_text(metadata), known, dates=False):
+        found.append(Finding(path, 0, line, where, what, what_to_do))
+    return found
+
+
+def strip_widget_state(path: str | Path) -> bool:
+    """Take `metadata.widgets` out of a notebook, and leave every other byte as it is; say whether it was there."""
+    path = Path(path)
+    text = path.read_bytes().decode("utf-8")
+    for name, start, _ in _members(text, text.index("{")):
+        if name != "metadata":
+            continue
+        inside = list(_members(text, text.index("{", start + len('"metadata"'))))
+        for number, (inner, first, last) in enumerate(inside):
+            if inner == "widgets":
+                before = inside[number - 1][2] if number else None
+                after = inside[number + 1][1] if number + 1 < len(inside) else None
+                # With the comma that follows; the last one goes with the comma before it.
+                left, right = (first, after) if after else (before or text.rindex("{", 0, first) + 1, last)
+                rest = text[right:] if after or before else text[right:].lstrip()
+                path.write_bytes((text[:left] + rest).encode("utf-8"))
+                return True
+    return False
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Check the files of a command line; return 1 if anything was found."""
+    known, count = Known(), 0
+    for path in args.files:
+        if args.fix and _is_notebook(path) and strip_widget_state(path):
+            print(f"{path}: widget state was taken out")
+        for finding in check_notebook(path, known=known, dates=args.dates, largest_output_kb=args.max_output_kb):
+            print(finding)
+            count += 1
+    if count:
+        print(f"{count} finding{'' if count == 1 else 's'}", file=sys.stderr)
+    return 1 if count else 0
+
+
+def add_check(verbs: Any) -> None:
+    """Declare the verb `check-notebook`."""
+    told = "look for secrets, widget state, machine paths and huge outputs in notebooks"
+    parser = verbs.add_parser("check-notebook", help=told)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebooks")
+    parser.add_argument("--fix", action="store_true", help="take the widget state out, and nothing else")
+    parser.add_argument("--dates", action="store_true", help="a date and time in an output is a finding, too")
+    parser.add_argument(
+        "--max-output-kb", type=int, default=LARGEST_OUTPUT_KB, metavar="KB",
+        help=f"the most that one cell may show (default: {LARGEST_OUTPUT_KB})",
+    )  # fmt: skip
+    parser.set_defaults(run=_run)
+
+
+_Told = tuple[str, int, str, str]
+
+
+def _of_cell(cell: Mapping[str, Any], known: Known, dates: bool, largest_kb: int) -> Iterator[_Told]:
+    yield from _of_text("source", _joined(cell.get("source", "")), known, dates=False)
+    outputs = cell.get("outputs", [])
+    for output in outputs:
+        for kind, data in _parts(output):
+            yield from _of_text(f"output {kind}", data, known, dates=dates)
+    for kind, data in ((kind, data) for one in cell.get("attachments", {}).values() for kind, data in one.items()):
+        yield from _of_text(f"attachment {kind}", _shown(kind, data), known, dates=False)
+    yield from _of_text("cell metadata", _every_text(cell.get("metadata", {})), known, dates=False)
+    size = len(json.dumps(outputs, ensure_ascii=False).encode()) / 1024
+    if size > largest_kb:
+        what = f"the outputs hold {size:.0f} kB, more than {largest_kb}"
+        yield "output", 1, what, "Show smaller pictures or fewer rows, or raise --max-output-kb."
+
+
+def _parts(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the kinds of an output and their texts; what is packed as base64 is unpacked."""
+    if "text" in output:
+        yield str(output.get("name", "text")), _joined(output["text"])
+    if "traceback" in output:
+        yield "error", "\n".join([str(output.get("evalue", "")), *output["traceback"]])
+    for kind, data in output.get("data", {}).items():
+        yield kind, _shown(kind, data)
+    if output.get("metadata"):
+        yield "metadata", _every_text(output["metadata"])
+
+
+def _shown(kind: str, data: Any) -> str:
+    text = _joined(data)
+    is_packed = kind.startswith(("image/", "video/", "audio/", "application/pdf", "application/octet"))
+    return unpacked(text) if is_packed and kind != "image/svg+xml" else text
+
+
+def _of_text(where: str, text: str, known: Known, *, dates: bool) -> Iterator[_Told]:
+    is_binary = where.partition(" ")[2].startswith(("image/", "video/", "audio/")) and not where.endswith("svg+xml")
+    for leak in known.leaks(text, paths=not is_binary, dates=dates):
+        yield where, text.count("\n", 0, leak.at) + 1, leak.what, remedy(leak.rule)
+
+
+def _joined(text: Any) -> str:
+    if isinstance(text, str):
+        return text
+    if isinstance(text, Sequence) and all(isinstance(one, str) for one in text):
+        return "".join(text)
+    return _every_text(text)
+
+
+def _every_text(data: Any) -> str:
+    """Return JSON as text in which names stand beside their values as they would in a file."""
+    return json.dumps(data, ensure_ascii=False, indent=1) if data else ""
+
+
+def _is_notebook(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text("utf-8")).get("metadata", {}), dict)
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """Yield name, start and end of each member of the JSON object that begins at `at`."""
+    decoder = json.JSONDecoder()
+    at = _past_blanks(text, at + 1)
+    while text[at] != "}":
+        start = at
+        name, at = decoder.raw_decode(text, at)
+        at = _past_blanks(text, text.index(":", at) + 1)
+        _, at = decoder.raw_decode(text, at)
+        yield name, start, at
+        at = _past_blanks(text, at)
+        if text[at] == ",":
+            at = _past_blanks(text, at + 1)
+
+
+def _past_blanks(text: str, at: int) -> int:
+    while text[at].isspace():
+        at += 1
+    return at

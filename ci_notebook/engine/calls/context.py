@@ -1,0 +1,121 @@
+"""What every call is answered with: the things of one engine, and the ways to read and to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.faults import Faults
+from ci_notebook.engine.jobs.ledger import Ledger
+from ci_notebook.engine.storage.bucket_settings import Bucket, Catalogue
+from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.storage.uploads import Uploads
+from ci_notebook.model.declaration.node import Node
+from ci_notebook.model.errors import ParameterError, ServiceError
+from ci_notebook.model.setting.rules import problems
+from ci_notebook.wire.service_errors import service_error
+from ci_notebook.wire.xml import MalformedXML, dumps, loads
+
+N = TypeVar("N", bound=Node)
+
+# The longest documented body has some two hundred.
+MAX_NODES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The things that calls work on. `wake` tells the workers that a job may be waiting."""
+
+    ledger: Ledger
+    catalogue: Catalogue
+    store: Store
+    uploads: Uploads
+    keys: Mapping[str, str] = field(repr=False)
+    tokens: Mapping[str, str] = field(repr=False)
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    wake: Callable[[], None]
+    faults: Faults
+
+
+Handler = Callable[[Service, Exchange], Answer]
+
+
+def bucket_of(service: Service, exchange: Exchange, *, is_activated: bool = False) -> Bucket:
+    """Return the bucket that a call addresses.
+
+    Raises `ServiceError`: NoSuchBucket (CI's own tables have no word for it, so COS's is used), or
+    MediaBucketUnBinded where media processing is needed and off.
+    """
+    found = service.catalogue.bucket(exchange.bucket)
+    if found is None:
+        raise service_error("NoSuchBucket", f"There is no bucket {exchange.bucket}.")
+    if found.region != exchange.region:
+        text = f"Bucket {found.name} is in region {found.region}; the call was sent to {exchange.region}."
+        raise service_error("NoSuchBucket", text)
+    if is_activated and found.activated is None:
+        raise service_error(
+            "MediaBucketUnBinded", f"Media processing is not switched on for {found.name}.", bucket=found.name
+        )
+    return found
+
+
+def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
+    """Return the node that a call's body stands for, whole and checked, and the bytes as they came.
+
+    Raises `ServiceError`: MissingContent, InvalidContent, or InvalidArgument saying node, value,
+    what is allowed and what to do.
+    """
+    data = exchange.body.whole(exchange.headers.get("content-md5", ""))
+    if not data.strip():
+        raise service_error("MissingContent", "The call needs a body: XML whose outermost element is <Request>.")
+    if data.count(b"<") > 2 * MAX_NODES:
+        raise service_error("InvalidContent", f"The body holds more than {MAX_NODES} nodes.")
+    try:
+        node = loads(cls, data, root="Request")
+    except MalformedXML as error:
+        raise service_error("InvalidContent", f"{error}.") from error
+    refuse(problems(node))
+    return node, data
+
+
+def refuse(found: list[ParameterError]) -> None:
+    """Raise `ServiceError` (InvalidArgument) for the first problem, saying how many more there are."""
+    if found:
+        more = f" There are {len(found) - 1} more problems." if len(found) > 1 else ""
+        raise service_error("InvalidArgument", f"{found[0]}{more}") from found[0]
+
+
+def xml_answer(node: Node) -> Answer:
+    """Return a node as the body of an answer, with the root `Response`."""
+    return Answer(200, dumps(node, "Response"), {"Content-Type": "application/xml"})
+
+
+def number_in_query(exchange: Exchange, name: str, default: int, *, low: int = 1, high: int = 1000) -> int:
+    """Return a whole number from the query; absent or empty gives `default`. Raises `ServiceError`."""
+    text = exchange.query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
+        raise argument(name, f"a whole number, {low} to {high}", text)
+    return int(text)
+
+
+def word_in_query(exchange: Exchange, name: str, default: str, words: tuple[str, ...]) -> str:
+    """Return one of some words from the query; absent or empty gives `default`. Raises `ServiceError`."""
+    text = exchange.query.get(name, "") or default
+    if text not in words:
+        raise argument(name, f"one of {', '.join(words)}", text)
+    return text
+
+
+def ids_in_query(exchange: Exchange, name: str) -> tuple[str, ...]:
+    """Return the parts of a comma-separated parameter."""
+    return tuple(part.strip() for part in exchange.query.get(name, "").split(",") if part.strip())
+
+
+def argument(name: str, allowed: str, value: object, remedy: str = "") -> ServiceError:
+    """Return the error for a parameter of the query: the words are those of `ParameterError`."""
+    return service_error("InvalidArgument", str(ParameterError(name, value, allowed, remedy)))

@@ -1,0 +1,99 @@
+"""PUT Object - Copy and Upload Part - Copy: an object from another one, without its bytes going over the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from lxml import etree
+
+from ci_notebook.engine.calls.context import Handler, Service, bucket_of
+from ci_notebook.engine.calls.exchange import Answer, Exchange
+from ci_notebook.engine.calls.objects import (
+    Pieces,
+    byte_range,
+    cos_answer,
+    has_changed,
+    iso_time,
+    kept_headers,
+    put_object,
+    put_texts,
+)
+from ci_notebook.engine.storage.objects import Stored
+from ci_notebook.engine.storage.uploads import Upload
+from ci_notebook.wire.service_errors import service_error
+
+SOURCE: Final = "x-cos-copy-source"
+_PLACE: Final = re.compile(
+    r"/?(?P<bucket>[a-z0-9-]+-[0-9]+)\.cos(-internal)?\.(?P<region>[a-z0-9-]+)\.[^/]+/(?P<key>.+)", re.DOTALL
+)
+_CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+
+
+def put_or_copy(service: Service, exchange: Exchange) -> Answer:
+    """Keep an object: the body's bytes, or those of the object that a header names."""
+    return (copy_object if SOURCE in exchange.headers else put_object)(service, exchange)
+
+
+def copy_object(service: Service, exchange: Exchange) -> Answer:
+    """Make an object of another one; what was said of that one goes with it unless the directive is Replaced."""
+    bucket = bucket_of(service, exchange)
+    source = _source(service, exchange)
+    directive = exchange.headers.get("x-cos-metadata-directive", "") or "Copy"
+    if directive not in ("Copy", "Replaced"):
+        text = f"x-cos-metadata-directive takes Copy or Replaced; got {directive[:40]!r}."
+        raise service_error("InvalidArgument", text)
+    if directive == "Copy" and (source.bucket, source.key) == (bucket.name, exchange.key):
+        text = "An object is copied onto itself only to change what is said of it: x-cos-metadata-directive: Replaced."
+        raise service_error("InvalidRequest", text)
+    headers = kept_headers(exchange) if directive == "Replaced" else source.headers
+    made = service.store.copy(source, bucket.name, exchange.key, headers=headers)
+    return _told("CopyObjectResult", made.etag, made.modified)
+
+
+def copy_part(service: Service, exchange: Exchange, upload: Upload, number: int) -> Answer:
+    """Make a part of another object, or of one stretch of it."""
+    source = _source(service, exchange)
+    held, file = service.store.open(source.bucket, source.key)
+    with file:
+        md5 = service.uploads.put(upload, number, Pieces(file, *_stretch(exchange, held.size)))
+    return _told("CopyPartResult", md5, service.clock())
+
+
+def _source(service: Service, exchange: Exchange) -> Stored:
+    """Return the object that the header names, if the conditions beside it hold."""
+    text, _, version = exchange.headers[SOURCE].partition("?versionId=")
+    place = _PLACE.fullmatch(text)
+    if place is None:
+        example = "<bucket>-<appid>.cos.<region>.myqcloud.com/<key, URL-encoded>"
+        raise service_error("InvalidArgument", f"{SOURCE} takes {example}; got {text[:120]!r}.")
+    if version not in ("", "null"):
+        raise service_error("NoSuchVersion", f"Objects here have no versions; got versionId {version[:40]!r}.")
+    bucket, key = service.catalogue.bucket(place["bucket"]), unquote(place["key"])
+    if bucket is None or bucket.region != place["region"]:
+        raise service_error("NoSuchBucket", f"There is no bucket {place['bucket']} in {place['region']}.")
+    source = service.store.head(bucket.name, key)
+    if source is None:
+        raise service_error("NoSuchKey", f"Bucket {bucket.name} has no object {key[:80]}.")
+    asked = {
+        name: exchange.headers[f"{SOURCE}-{name}"] for name in _CONDITIONS if f"{SOURCE}-{name}" in exchange.headers
+    }
+    if not has_changed(asked, source):
+        raise service_error("PreconditionFailed", "The source has not changed as the conditions ask.")
+    return source
+
+
+def _stretch(exchange: Exchange, size: int) -> tuple[int, int]:
+    """Return the first byte of the stretch to copy, and how many there are."""
+    first, last = byte_range(exchange.headers.get(f"{SOURCE}-range", ""), size) or (0, size - 1)
+    return first, last - first + 1
+
+
+def _told(tag: str, etag: str, modified: float) -> Answer:
+    root = etree.Element(tag)
+    put_texts(root, [("ETag", f'"{etag}"'), ("LastModified", iso_time(modified))])
+    return cos_answer(root)
+
+
+HANDLERS: Final[dict[str, Handler]] = {"put_object": put_or_copy}

@@ -1,0 +1,264 @@
+"""The engine's record of jobs.
+
+The rule of this file: a state changes only along `model.jobs.FOLLOWS`, in one statement that
+names the states it may come from, so that of two that want a job only one gets it. Reading
+never moves a state. An accepted job is a committed row, and so is, once it has run, the notice of
+its end (see `callbacks`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ci_notebook.engine.jobs.outcome import Outcome
+from ci_notebook.engine.storage.database import Database
+from ci_notebook.model.api.jobs import FOLLOWS
+from ci_notebook.wire.service_errors import service_error
+
+# To each state, those from which it may be reached.
+BEFORE: Final = {to: tuple(state for state, following in FOLLOWS.items() if to in following) for to in FOLLOWS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row; times are Unix seconds.
+
+    `request` is the body as it came, `work` the Operation with its templates put in, `result` an
+    Operation that holds MediaInfo and MediaResult.
+    """
+
+    number: int = 0
+    job_id: str
+    bucket: str
+    queue_id: str
+    tag: str
+    level: int = 0
+    input_object: str
+    state: str = "Submitted"
+    progress: int = 0
+    code: str = "Success"
+    message: str = ""
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    request: bytes
+    template_name: str | None = None
+    work: bytes
+    result: bytes | None = None
+    owner: str | None = None
+    lease: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which jobs `page` gives. `after` and `before` are whole Unix seconds, inclusive."""
+
+    bucket: str
+    tag: str
+    states: tuple[str, ...] = ()
+    queue_id: str = ""
+    input_object: str = ""
+    after: float | None = None
+    before: float | None = None
+    oldest_first: bool = False
+    beyond: int | None = None
+    size: int = 10
+
+
+class Ledger:
+    """Jobs in SQLite. `clock` gives Unix seconds."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+
+    def add(self, job: Job) -> Job:
+        """Keep a new job and return it; in a paused queue it waits in state Pause.
+
+        Raises `ServiceError` (QueueNotFound, QueueSaturated).
+        """
+        with self._database.change() as change:
+            queue = change.execute("SELECT * FROM queues WHERE queue_id = ?", (job.queue_id,)).fetchone()
+            if queue is None or queue["bucket"] != job.bucket:
+                raise service_error("QueueNotFound", f"Bucket {job.bucket} has no queue {job.queue_id}.")
+            waiting = "SELECT count(*) FROM jobs WHERE queue_id = ? AND state IN ('Submitted', 'Pause')"
+            if change.execute(waiting, (job.queue_id,)).fetchone()[0] >= queue["max_size"]:
+                raise service_error("QueueSaturated", f"Queue {job.queue_id} already holds {queue['max_size']} jobs.")
+            columns = [name for name in Job.__dataclass_fields__ if name != "number"]
+            places = ", ".join("?" * len(columns))
+            change.execute(
+                f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  our own column names
+                [getattr(job, name) for name in columns],
+            )
+            settle(change, job.queue_id)
+            return _job(change.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone())
+
+    def get(self, bucket: str, ids: Sequence[str]) -> list[Job]:
+        """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
+        marks = ", ".join("?" * len(ids))
+        found = self._database.rows(
+            f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
+            (bucket, *ids),
+        )
+        by_id = {row["job_id"]: _job(row) for row in found}
+        return [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job of whatever bucket, or None."""
+        row = self._database.row("SELECT * FROM jobs WHERE job_id = ?", (job_id,))
+        return _job(row) if row else None
+
+    def page(self, wanted: Wanted) -> tuple[list[Job], int | None]:
+        """Return a page of jobs, and the number to go on after; None on the last page."""
+        order, beyond = ("ASC", ">") if wanted.oldest_first else ("DESC", "<")
+        conditions: list[tuple[str, Sequence[Any]]] = [("bucket = ? AND tag = ?", (wanted.bucket, wanted.tag))]
+        if wanted.states:
+            conditions.append((f"state IN ({', '.join('?' * len(wanted.states))})", wanted.states))
+        for condition, value in (
+            ("queue_id = ?", wanted.queue_id or None),
+            ("input_object = ?", wanted.input_object or None),
+            ("CAST(created AS INTEGER) >= ?", wanted.after),
+            ("CAST(created AS INTEGER) <= ?", wanted.before),
+            (f"number {beyond} ?", wanted.beyond),
+        ):
+            if value is not None:
+                conditions.append((condition, (value,)))
+        where = " AND ".join(condition for condition, _ in conditions)
+        rows = self._database.rows(
+            f"SELECT * FROM jobs WHERE {where} ORDER BY number {order} LIMIT ?",  # noqa: S608  the conditions above
+            [*(value for _, some in conditions for value in some), wanted.size + 1],
+        )
+        jobs = [_job(row) for row in rows[: wanted.size]]
+        return jobs, jobs[-1].number if len(rows) > wanted.size else None
+
+    def cancel(self, bucket: str, job_id: str) -> None:
+        """Cancel a job that has not started.
+
+        Raises `ServiceError`: ResourceNotFound for an unknown job, InvalidArgument for one that
+        runs or is over (both not documented; §17.10).
+        """
+        with self._database.change() as change:
+            if _move(change, "Cancel", "job_id = ? AND bucket = ?", (job_id, bucket), ended=self._clock()):
+                return
+            row = change.execute("SELECT state FROM jobs WHERE job_id = ? AND bucket = ?", (job_id, bucket)).fetchone()
+        if row is None:
+            raise service_error("ResourceNotFound", f"Bucket {bucket} has no job {job_id}.")
+        may = " or ".join(BEFORE["Cancel"])
+        raise service_error("InvalidArgument", f"Job {job_id} is {row['state']}; only a job in {may} can be cancelled.")
+
+    def claim(self, owner: str, *, lease_s: float, waited_s: float = 0.0) -> Job | None:
+        """Take the next job for `owner`: highest level first, then oldest; None when none waits.
+
+        A job that was accepted less than `waited_s` ago goes on waiting.
+        """
+        now = self._clock()
+        next_one = """job_id = (
+            SELECT job_id FROM jobs JOIN queues USING (queue_id)
+            WHERE jobs.state = 'Submitted' AND jobs.created <= ? AND queues.state = 'Active'
+                AND queues.max_concurrent > (
+                SELECT count(*) FROM jobs AS others WHERE others.queue_id = jobs.queue_id AND others.state = 'Running')
+            ORDER BY level DESC, number LIMIT 1)"""
+        # Looked at without a transaction first: an idle engine asks twice a second and writes nothing.
+        if self._database.row("SELECT 1 FROM jobs WHERE state = 'Submitted' LIMIT 1") is None:
+            return None
+        with self._database.change() as change:
+            before = now - waited_s if waited_s else float("inf")  # a clock that was set back holds nothing up
+            claimed = _move(change, "Running", next_one, (before,), owner=owner, lease=now + lease_s, started=now)
+            return claimed[0] if claimed else None
+
+    def note_progress(self, job_id: str, owner: str, percent: int) -> None:
+        """Remember how far a running job is; it never goes back."""
+        with self._database.change() as change:
+            change.execute(
+                "UPDATE jobs SET progress = max(progress, ?) WHERE job_id = ? AND owner = ? AND state = 'Running'",
+                (min(99, percent), job_id, owner),
+            )
+
+    def renew(self, owner: str, *, lease_s: float, job_id: str = "") -> bool:
+        """Say that `owner` lives and return whether anything (or that job) is still its own."""
+        with self._database.change() as change:
+            sql = "UPDATE jobs SET lease = ? WHERE owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
+            return change.execute(sql, (self._clock() + lease_s, owner, job_id, job_id)).rowcount > 0
+
+    def running(self, owner: str) -> set[str]:
+        """Return the ids of the jobs that `owner` runs still."""
+        sql = "SELECT job_id FROM jobs WHERE owner = ? AND state = 'Running'"
+        return {row["job_id"] for row in self._database.rows(sql, (owner,))}
+
+    def succeed(self, job_id: str, owner: str, result: bytes, *, message: str = "") -> bool:
+        """End a job well. False when it is no longer the owner's; then nothing changed."""
+        with self._database.change() as change:
+            return self.end(change, job_id, owner, Outcome(state="Success", result=result, message=message))
+
+    def fail(self, job_id: str, owner: str, code: str, message: str) -> bool:
+        """End a job badly. False when it is no longer the owner's; then nothing changed."""
+        with self._database.change() as change:
+            return self.end(change, job_id, owner, Outcome(state="Failed", code=code, message=message))
+
+    def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: Outcome) -> bool:
+        """End a job, or put it back, within a transaction that may change more. False when it is not the owner's."""
+        mine = ("job_id = ? AND owner = ?", (job_id, owner))
+        if outcome.state == "Submitted":
+            return bool(_back(change, *mine))
+        now = self._clock()
+        facts: dict[str, Any] = {"code": outcome.code, "message": outcome.message, "ended": now}
+        if outcome.state == "Success":
+            facts |= {"result": outcome.result, "progress": 100}
+        is_over = bool(_move(change, outcome.state, *mine, **facts, owner=None, lease=None))
+        if is_over:
+            change.execute("INSERT OR IGNORE INTO notices (job_id, due) VALUES (?, ?)", (job_id, now))
+        return is_over
+
+    def release(self, owner: str, job_id: str = "") -> int:
+        """Put the running jobs (or one) of an owner back among the waiting; return how many."""
+        with self._database.change() as change:
+            where = "owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
+            return len(_back(change, where, (owner, job_id, job_id)))
+
+    def release_dead(self, is_dead: Callable[[str], bool], *, but: str) -> list[str]:
+        """Put back the jobs whose owner is dead or has let its lease run out; return those owners.
+
+        `but` is the caller, who knows that it lives.
+        """
+        now = self._clock()
+        running = "SELECT owner, min(lease) AS lease FROM jobs WHERE state = 'Running' AND owner <> ? GROUP BY owner"
+        gone = [
+            row["owner"] for row in self._database.rows(running, (but,)) if row["lease"] < now or is_dead(row["owner"])
+        ]
+        for owner in gone:
+            self.release(owner)
+        return gone
+
+
+def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[Job]:
+    """Move the jobs that `where` names and that may go there; return them as they are now."""
+    sets = ", ".join(["state = ?", *(f"{name} = ?" for name in facts)])
+    marks = ", ".join("?" * len(BEFORE[to]))
+    rows = change.execute(
+        f"UPDATE jobs SET {sets} WHERE state IN ({marks}) AND {where} RETURNING *",  # noqa: S608  names of our own
+        [to, *facts.values(), *BEFORE[to], *values],
+    ).fetchall()
+    return [_job(row) for row in rows]
+
+
+def _back(change: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[Job]:
+    """Put jobs back among the waiting, as if they had never started."""
+    jobs = _move(change, "Submitted", where, values, owner=None, lease=None, started=None, progress=0)
+    for queue_id in {job.queue_id for job in jobs}:
+        settle(change, queue_id)
+    return jobs
+
+
+def settle(change: sqlite3.Connection, queue_id: str) -> None:
+    """Move the waiting jobs of a queue to what its state asks: Pause in a paused queue, else Submitted."""
+    row = change.execute("SELECT state FROM queues WHERE queue_id = ?", (queue_id,)).fetchone()
+    if row["state"] == "Paused":
+        _move(change, "Pause", "queue_id = ?", (queue_id,))
+    else:
+        _move(change, "Submitted", "queue_id = ? AND state = 'Pause'", (queue_id,))
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(**dict(row))

@@ -1,0 +1,150 @@
+"""What is told when a job ends (§10), and to whom: pure functions of the job, its request and its queue.
+
+Documented are notices for Success and Failed; whoever cancels a job knows it, so Cancel gives none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from ci_notebook.model.api.jobs import JobsDetail, Request, Response
+from ci_notebook.model.api.queues import NotifyConfig
+from ci_notebook.model.errors import ParameterError, ServiceError
+from ci_notebook.wire.service_errors import service_error
+from ci_notebook.wire.xml import element_of
+
+Form = Literal["XML", "JSON"]
+# The Content-Type of a JSON notice is not documented.
+CONTENT_TYPES: Final[dict[Form, str]] = {"XML": "application/xml", "JSON": "application/json"}
+SILENCE: Final = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Tell it by POST to a URL. The URL may carry a secret, so the repr shows the host alone."""
+
+    url: str = dataclasses.field(repr=False)
+    form: Form
+
+    @property
+    def host(self) -> str:
+        """The host of the URL."""
+        return urlsplit(self.url).hostname or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Tell it in a message queue."""
+
+    region: str
+    name: str
+    mode: str
+    form: Form
+
+
+def target_of(request: Request, notify: NotifyConfig) -> Address | Topic | None:
+    """Return whom to tell; None for nobody.
+
+    What the job says beats what its queue says. A format that the job gives holds for the queue's
+    address too; a job's own address without a format gets XML.
+    """
+    if request.call_back == SILENCE:
+        return None
+    form, kind, mq = request.call_back_format, request.call_back_type, request.call_back_mq_config
+    if mq is not None and (kind == "TDMQ" or (kind is None and not request.call_back)):
+        return Topic(mq.mq_region or "", mq.mq_name or "", mq.mq_mode or "Queue", form or "XML")
+    if request.call_back:
+        return Address(request.call_back, form or "XML")
+    if notify.state != "On" or "TaskFinish" not in (notify.event or "").split(","):
+        return None
+    form = form or notify.result_format or "XML"
+    if notify.type == "TDMQ":
+        return Topic(notify.mq_region or "", notify.mq_name or "", notify.mq_mode or "Queue", form)
+    return Address(notify.url, form) if notify.url else None
+
+
+def notice(detail: JobsDetail, form: Form) -> bytes:
+    """Return the body that tells of a job that is over.
+
+    >>> print(notice(JobsDetail(tag="VideoEnhance", message="", code="Success"), "JSON").decode())
+    {"EventName": "TaskFinish", "JobsDetail": [{"Code": "Success", "Tag": "VideoEnhance"}]}
+    """
+    told = Response(event_name="TaskFinish", jobs_detail=(dataclasses.replace(detail, progress=None),))
+    root = element_of(told)
+    _sort(root)
+    if form == "XML":
+        return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+    plain = _plain(root)
+    return json.dumps({**plain, "JobsDetail": [plain["JobsDetail"]]}, ensure_ascii=False).encode()
+
+
+def check_address(path: str, url: str) -> None:
+    """Raise `ServiceError` (InvalidArgument) for an address that no notice is sent to.
+
+    Addresses of an intranet are refused, as the cloud refuses them. Those of this machine are
+    taken: the cloud could not reach them, but an engine in the same machine can.
+    """
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or not re.fullmatch("[!-~]{1,2048}", url) or "@" in parts.netloc:
+        raise _refused(path, url, "an address as http://example.com/path, or https", "Encode what is not plain ASCII.")
+    if not may_reach(parts.hostname or ""):
+        raise _refused(path, url, "an address that is not of an intranet", "Take a public one, or 127.0.0.1.")
+
+
+def may_reach(host: str) -> bool:
+    """Return whether a notice may go to this IP address. A name counts as good until it is looked up."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return address.is_loopback or (address.is_global and not address.is_multicast)
+
+
+def check_request(request: Request) -> None:
+    """Raise `ServiceError` (InvalidArgument) when a request asks for a notice that cannot be given."""
+    if request.call_back_type == "Kafka" or request.call_back_kafka_config is not None:
+        raise _refused("CallBackType", "Kafka", "Url or TDMQ from the embedded engine", "It has no Kafka to write to.")
+    if request.call_back not in (None, "", SILENCE):
+        check_address("CallBack", request.call_back or "")
+
+
+def check_notify(notify: NotifyConfig) -> None:
+    """Raise `ServiceError` (InvalidArgument) when a queue asks for notices that cannot be given."""
+    if notify.kafka_config is not None:
+        text = "Type Url or TDMQ; the embedded engine has no Kafka to write to."
+        raise _refused("NotifyConfig.KafkaConfig", notify.kafka_config, "nothing", text)
+    if notify.url:
+        check_address("NotifyConfig.Url", notify.url)
+
+
+def _refused(path: str, value: object, allowed: str, remedy: str) -> ServiceError:
+    return service_error("InvalidArgument", str(ParameterError(path, value, allowed, remedy)))
+
+
+def _sort(element: etree._Element) -> None:
+    """Put children in alphabetical order at every depth, as the samples have them; repeated ones keep theirs."""
+    for child in element:
+        _sort(child)
+    element[:] = sorted(element, key=lambda child: str(child.tag))
+
+
+def _plain(element: etree._Element) -> dict[str, Any]:
+    """Return the JSON of an element (§10.3): text all through, lists for what is repeated, no empty leaves."""
+    found: dict[str, list[Any]] = {}
+    for child in element:
+        value = _plain(child) if len(child) else child.text or ""
+        if value != "":
+            found.setdefault(str(child.tag), []).append(value)
+    return {tag: values if len(values) > 1 else values[0] for tag, values in found.items()}

@@ -1,0 +1,99 @@
+"""Pictures of a clip that lies elsewhere, as previews need them: from the service's own snapshots.
+
+A snapshot is upright, SDR and RGB, whatever the clip is; so the graph works on less than the job
+will, and AUTO goes by a few snapshots instead of the clip.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import tempfile
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ci_notebook.engine.preview.preview_graph import Still
+from ci_notebook.engine.render.analysis import Analysis, analyse
+from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.media.ffmpeg import filter_bytes
+from ci_notebook.media.probe import first_video
+from ci_notebook.media.snapshot import encode_picture, pillow
+from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
+from ci_notebook.model.errors import EngineError
+
+LOOKS = (0.2, 0.5, 0.8)  # where AUTO looks, as shares of the clip's length
+_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+
+@dataclasses.dataclass(frozen=True)
+class SnapshotOrigin:
+    """A clip known by its facts and its snapshots. `snapshot` returns a picture file for a time in seconds.
+
+    The facts cost four calls once, every new time one more.
+    """
+
+    name: Hashable
+    info: Callable[[], MediaInfo]
+    snapshot: Callable[[float], bytes]
+
+    @property
+    def key(self) -> Hashable:
+        """The name it was given."""
+        return self.name
+
+    def facts(self) -> tuple[MediaInfo, Analysis]:
+        """Ask for the facts, and look at three snapshots."""
+        info = self.info()
+        length = (info.format.duration if info.format else None) or first_video(info).duration or 0.0
+        pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in LOOKS]
+        size = pictures[0][1]
+        with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
+            path = Path(folder) / "looks.y4m"
+            head = f"YUV4MPEG2 W{size.width} H{size.height} F25:1 Ip C420mpeg2\n".encode()
+            path.write_bytes(head + b"".join(b"FRAME\n" + data for data, one in pictures if one == size))
+            analysis = analyse(path)
+        return _as_snapshots(info, size), dataclasses.replace(analysis, matrix=_matrix(size), interlaced=False)
+
+    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
+        """Fetch one picture."""
+        data, size = _yuv(self.snapshot(at_s))
+        place.write_bytes(data)
+        return Still(place, at_s, "yuv420p", size, info, analysis)
+
+
+def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
+    """Return one decoded picture, HxWx3 RGB, as a clip of its own. Raises `EngineError` for anything else."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise EngineError(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}", code="InvalidArgument")
+    name = hashlib.blake2b(picture.tobytes(), digest_size=16).digest(), picture.shape
+    alone = MediaInfo(stream=Stream(video=(VideoStream(width=picture.shape[1], height=picture.shape[0], fps=25.0),)))
+    return SnapshotOrigin(name, lambda: alone, lambda _: encode_picture(picture, "png"))
+
+
+def _yuv(data: bytes) -> tuple[bytes, Size]:
+    with pillow().open(io.BytesIO(data)) as opened:
+        picture = opened.convert("RGB")
+    size = Size(*picture.size)
+    arguments = [
+        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size.width}x{size.height}", "-i", "pipe:0", "-vf",
+        f"scale=out_color_matrix={_matrix(size)}:in_range=pc:out_range=tv:flags={_EXACT},format=yuv420p",
+        "-f", "rawvideo", "pipe:1",
+    ]  # fmt: skip
+    return filter_bytes(arguments, picture.tobytes()), size
+
+
+def _matrix(size: Size) -> str:
+    return "bt709" if size.height >= 720 else "smpte170m"  # as untagged pictures are read
+
+
+def _as_snapshots(source: MediaInfo, size: Size) -> MediaInfo:
+    """Return the clip's facts with those of its snapshots: upright, square pixels, SDR, eight bits."""
+    video = dataclasses.replace(
+        first_video(source), width=size.width, height=size.height, sar=None, rotation=0.0, pix_format="yuv420p",
+        color_transfer="bt709", color_primaries="bt709", color_range="tv",
+    )  # fmt: skip
+    return dataclasses.replace(source, stream=dataclasses.replace(source.stream or Stream(), video=(video,)))

@@ -1,0 +1,122 @@
+"""One FFmpeg that stands by: started, its picture open, waiting at its standard input for a graph.
+
+It ends by itself when this process does, since its standard input ends then, and an empty graph is none.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ci_notebook.engine.preview.preview_graph import Still
+from ci_notebook.media.ffmpeg import find_ffmpeg, readable
+from ci_notebook.media.process import environment
+from ci_notebook.model.errors import EngineError
+
+IDLE_S = 60.0
+LIMIT_S = 60.0
+PAUSE_S = 0.01  # before the next one starts: what was asked for goes out first
+
+Process = subprocess.Popen[bytes]
+
+
+class Standby:
+    """Runs graphs on pictures, one picture in and one out. Not for two threads at once; `folder` is where FFmpeg works.
+
+    After each run another program waits for the same picture, for a minute.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._ready: tuple[Still, Process] | None = None
+        self._next: threading.Timer | None = None
+        self._done: Process | None = None
+
+    def run(self, still: Still, graph: str, size_bytes: int) -> bytes:
+        """Return the bare picture of `size_bytes` that the graph makes of a still. Raises `EngineError`."""
+        process = self._taken(still) or self._start(still)
+        limit = threading.Timer(LIMIT_S, process.kill)
+        limit.daemon = True
+        limit.start()
+        try:
+            assert process.stdin is not None and process.stdout is not None  # noqa: S101 - for the type checker
+            try:
+                process.stdin.write(graph.encode())
+                process.stdin.close()
+            except BrokenPipeError:
+                process.stdin = None  # it ended first, and its log says why
+            data = process.stdout.read(size_bytes)
+        finally:
+            limit.cancel()
+        if len(data) != size_bytes:
+            raise _failed(process)
+        with self._lock:
+            before, self._done = self._done, process  # it ends by itself; the one before has
+            self._after(PAUSE_S, lambda: self._begin(still))
+        if before is not None:
+            _end(before)
+        return data
+
+    def close(self) -> None:
+        """End the program that waits. Closing twice is fine."""
+        with self._lock:
+            ended = [*([self._ready[1]] if self._ready else []), *([self._done] if self._done else [])]
+            self._ready = self._done = None
+            if self._next is not None:
+                self._next.cancel()
+                self._next = None
+        for process in ended:
+            _end(process)
+
+    def _taken(self, still: Still) -> Process | None:
+        with self._lock:
+            ready, self._ready = self._ready, None
+            if self._next is not None:
+                self._next.cancel()
+                self._next = None
+        if ready is None:
+            return None
+        if ready[0] == still and ready[1].poll() is None:
+            return ready[1]
+        _end(ready[1])
+        return None
+
+    def _begin(self, still: Still) -> None:
+        with self._lock:
+            if self._next is threading.current_thread():  # else another came meanwhile, or the end
+                self._ready = (still, self._start(still))
+                self._after(IDLE_S, self.close)
+
+    def _after(self, wait_s: float, work: Callable[[], None]) -> None:
+        self._next = threading.Timer(wait_s, work)
+        self._next.daemon = True
+        self._next.start()
+
+    def _start(self, still: Still) -> Process:
+        command = [
+            str(find_ffmpeg()), "-hide_banner", "-v", "error", *still.as_input(),
+            "-/vf", "pipe:0", "-fps_mode", "passthrough", "-frames:v", "1", "-f", "rawvideo", "pipe:1",
+        ]  # fmt: skip
+        return subprocess.Popen(  # noqa: S603 - no shell
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self._folder,
+            env=environment(), start_new_session=True,  # Ctrl-C in a notebook does not reach it
+        )  # fmt: skip
+
+
+def _end(process: Process) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None and not pipe.closed:
+            pipe.close()
+
+
+def _failed(process: Process) -> EngineError:
+    code = process.wait()
+    log = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
+    command = readable([str(one) for one in process.args]) if isinstance(process.args, list) else ""
+    _end(process)
+    return EngineError(f"FFmpeg ended with {code} at a preview", command=command, log=log)

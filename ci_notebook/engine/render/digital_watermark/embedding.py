@@ -1,0 +1,87 @@
+"""DigitalWatermark in a job: hidden as the last thing done to the luma, then read back from the finished file.
+
+It is hidden over the visible marks: on the output's own size, depth and range, where nothing more
+is done to it than encoding. A mark that cannot be read back is made stronger once; the weakest
+that reads is the one that costs least. What was given up shows only where IgnoreError says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ci_notebook.engine.render import hdr
+from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
+from ci_notebook.engine.render.graph import pixel_format
+from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.media.probe import first_video
+from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.watermark import DigitalWatermark
+
+STRONGER: Final = 1.5  # times the amplitude, 3.5 dB: what a second try has more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """What came of hiding a text: `margin_db` is what was to spare when it was read back, None if it was not.
+
+    `psnr_db` is what the mark cost the luma before encoding.
+    """
+
+    message: str
+    margin_db: float | None
+    psnr_db: float
+
+    def __str__(self) -> str:
+        if self.margin_db is None:
+            return "DigitalWatermark was hidden but cannot be read back from the output"
+        return (
+            f"DigitalWatermark was read back from the output with {self.margin_db:.1f} dB to spare, "
+            f"at a luma PSNR of {self.psnr_db:.1f} dB before encoding"
+        )
+
+
+def levels(mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
+    """Yield the amplitudes to try, the weakest first."""
+    first = amplitude(size.width, size.height, mark.message or "", transfer=_transfer(setting, source))
+    yield from (first, STRONGER * first)
+
+
+def write_pattern(
+    mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
+) -> Path:
+    """Write the picture that hides the text in an output of this setting and size; return its path."""
+    kind = pixel_format(setting, source)
+    video = setting.transcode.video if setting.transcode else None
+    full = bool(video and (video.pixfmt or "").startswith("yuvj"))
+    deep = kind.endswith("10le")
+    made = pattern(mark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
+    path.write_bytes(made)
+    return path
+
+
+def read_back(path: Path, mark: DigitalWatermark, level: float, cancel: threading.Event | None) -> Hidden:
+    """Read the text from a finished file."""
+    found = extract(path, cancel=cancel)
+    margin = found.margin_db if found.message == mark.message else None
+    return Hidden(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
+
+
+def lost(mark: DigitalWatermark) -> EngineError:
+    """Return the error for a text that did not survive its own encoding."""
+    return EngineError(
+        f"DigitalWatermark.Message {mark.message} was hidden but could not be read back from the output, stronger "
+        "neither: the clip is too short, too small or too strongly compressed. Shorten the message, lower "
+        "VideoEnhance.Transcode.Video.Crf or raise Bitrate, or set DigitalWatermark.IgnoreError to true.",
+        code="ResourceNotSupported",
+    )
+
+
+def _transfer(setting: VideoEnhance, source: MediaInfo) -> str:
+    mode = hdr.mode_of(setting)
+    return hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer or ""

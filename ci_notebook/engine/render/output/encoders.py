@@ -1,0 +1,250 @@
+"""From Transcode to FFmpeg's encoders and containers. Pure tables and the few rules between them.
+
+Decided here: without Transcode the output is mp4 with H.264 at crf 18 and preset veryfast, and aac,
+so that looking at an enhancement is not looking at an encoder. On four clips that is as near to the
+pictures as crf 20 at preset medium (VMAF-NEG and SSIM within 0.1), in half the time and a fifth more
+bytes. A Video without Crf and Bitrate gets crf 25, as documented.
+
+The same job gives the same bytes on machines with few cores and with many: what decides over an
+encoder's bytes is fixed (`THREADS`), and what may differ from job to job, `threads`, does not.
+"""
+
+from __future__ import annotations
+
+from ci_notebook.engine.render import hdr
+from ci_notebook.engine.render.output.segments import key_frames
+from ci_notebook.media.probe import first_video
+from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, Transcode, Video
+
+DEFAULT = Transcode(
+    container=Container(format="mp4"), video=Video(codec="H.264", crf=18, preset="veryfast"), audio=Audio(codec="aac")
+)
+# Encoder → how many pictures or parts it works on at once. x264's bytes depend on it, libvpx's on
+# whether there is more than one; x265 and SVT-AV1 give the same whatever they have. Six cost x264
+# no more CPU on two cores than two do.
+THREADS = {"H.264": 6, "VP8": 4, "VP9": 4}
+
+# Container → file extension, FFmpeg's muxer.
+MUXERS = {
+    "mp4": ("mp4", "mp4"), "mkv": ("mkv", "matroska"), "mov": ("mov", "mov"), "flv": ("flv", "flv"),
+    "ts": ("ts", "mpegts"), "avi": ("avi", "avi"), "WebM": ("webm", "webm"), "mp3": ("mp3", "mp3"),
+    "aac": ("aac", "adts"), "adts": ("adts", "adts"), "m4a": ("m4a", "ipod"), "flac": ("flac", "flac"),
+    "wav": ("wav", "wav"), "amr": ("amr", "amr"),
+    "hls": ("ts", "mpegts"), "dash": ("mp4", "mp4"),  # made whole, then cut
+}  # fmt: skip
+AUDIO_ONLY = {
+    "mp3": "mp3", "aac": "aac", "adts": "aac", "m4a": "aac", "flac": "flac", "wav": "pcm_s16le", "amr": "amr",
+}  # fmt: skip
+VIDEO_ENCODERS = {"H.264": "libx264", "H.265": "libx265", "VP8": "libvpx", "VP9": "libvpx-vp9", "AV1": "libsvtav1"}
+AUDIO_ENCODERS = {
+    "aac": "aac", "mp3": "libmp3lame", "flac": "flac", "amr": "libopencore_amrnb", "Vorbis": "libvorbis",
+    "opus": "libopus", "pcm_s16le": "pcm_s16le",
+}  # fmt: skip
+_VIDEO, _AUDIO = "VideoEnhance.Transcode.Video", "VideoEnhance.Transcode.Audio"
+
+
+def transcode_of(setting: VideoEnhance) -> Transcode:
+    """Return the encoding in force."""
+    return setting.transcode or DEFAULT
+
+
+def container_of(setting: VideoEnhance) -> str:
+    """Return the container in force."""
+    container = transcode_of(setting).container
+    return (container.format if container else None) or "mp4"
+
+
+def extension(setting: VideoEnhance) -> str:
+    """Return the extension of the file that is made, without a dot; hls and dash are cut after that."""
+    return MUXERS[container_of(setting)][0]
+
+
+def video_codec(setting: VideoEnhance) -> str | None:
+    """Return the API's name of the video codec in force, or None when the output holds no pictures."""
+    video = transcode_of(setting).video
+    if video is None or video.remove or container_of(setting) in AUDIO_ONLY:
+        return None
+    return video.codec or ("VP8" if container_of(setting) == "WebM" else "H.264")
+
+
+def mixes_of(setting: VideoEnhance) -> tuple[AudioMix, ...]:
+    """Return the sounds that are to be mixed in; none where the sound is dropped."""
+    transcode = transcode_of(setting)
+    if transcode.audio is None or transcode.audio.remove:
+        return ()
+    return ((transcode.audio_mix,) if transcode.audio_mix else ()) + transcode.audio_mix_array
+
+
+def audio_codec(setting: VideoEnhance, source: MediaInfo) -> str | None:
+    """Return the API's name of the audio codec in force, or None when the output holds no sound."""
+    audio = transcode_of(setting).audio
+    if audio is None or audio.remove or not ((source.stream and source.stream.audio) or mixes_of(setting)):
+        return None
+    only = AUDIO_ONLY.get(container_of(setting))
+    return audio.codec or only or ("Vorbis" if container_of(setting) == "WebM" else "aac")
+
+
+def video_arguments(setting: VideoEnhance, source: MediaInfo, threads: int | None = None) -> list[str]:
+    """Return FFmpeg's arguments for the pictures' encoder, on so many cores where it can be told without harm."""
+    codec = video_codec(setting)
+    video = transcode_of(setting).video
+    if codec is None or video is None:
+        return ["-vn"]
+    made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting, threads), *hdr.tags(setting)]
+    if codec in THREADS:
+        made += ["-threads", str(THREADS[codec])]
+    if video.gop is not None:
+        made += ["-g", str(video.gop)]
+    made += key_frames(setting)
+    return made + _quality(codec, video, setting, source)
+
+
+def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    """Return FFmpeg's arguments for the sound's encoder."""
+    codec = audio_codec(setting, source)
+    audio = transcode_of(setting).audio
+    if codec is None or audio is None:
+        return ["-an"]
+    made = ["-c:a", AUDIO_ENCODERS[codec]]
+    rate = audio.samplerate or {"opus": 48000, "amr": 8000}.get(codec, 44100)
+    made += ["-ar", str(rate)]
+    if audio.channels:
+        made += ["-ac", str(audio.channels)]
+    elif codec == "amr":
+        made += ["-ac", "1"]
+    elif codec == "Vorbis" or (codec in ("opus", "mp3") and _channels(source) > 2):
+        made += ["-ac", "2"]  # the most that they take
+    bitrate = _audio_bitrate(audio, setting, source)
+    if bitrate:
+        made += ["-b:a", f"{bitrate}k"]
+    if audio.sample_format and video_codec(setting) != "H.265":  # documented: no effect with H.265
+        # FLAC and AMR take interleaved samples only; planar ones hold the same numbers in another order.
+        plain = audio.sample_format.removesuffix("p") if codec in ("flac", "amr") else audio.sample_format
+        made += ["-sample_fmt", plain]
+    return made
+
+
+def container_arguments(setting: VideoEnhance) -> list[str]:
+    """Return FFmpeg's arguments for the container."""
+    kind = container_of(setting)
+    config = transcode_of(setting).trans_config
+    made = ["-map_metadata", "-1"] if config and config.delete_metadata else []
+    made += ["-fflags", "+bitexact"]  # the same job gives the same bytes
+    if kind in ("mp4", "mov", "m4a"):
+        made += ["-movflags", "+faststart"]
+    if kind in ("mp4", "mov") and video_codec(setting) == "H.265":
+        made += ["-tag:v", "hvc1"]  # what Apple's players ask for
+    return [*made, "-f", MUXERS[kind][1]]
+
+
+def _h264(video: Video, setting: VideoEnhance, _: int | None) -> list[str]:
+    made = ["-preset", str(video.preset or "medium")]
+    profile = _h264_profile(video, setting)
+    if profile != "auto":
+        made += ["-profile:v", profile]
+    if (video.pixfmt or "").startswith("yuvj"):
+        made += ["-color_range", "pc"]
+    params = list(hdr.params("H.264", setting))
+    if video.interlaced:
+        params.append("tff=1")
+    made += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
+    return [*made, "-x264-params", ":".join(params)] if params else made
+
+
+def _h264_profile(video: Video, setting: VideoEnhance) -> str:
+    if video.pixfmt == "auto" or setting.sdr_to_hdr is not None:
+        return "auto"  # the first is documented, the second means High 10
+    if (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p"):
+        return video.profile or "high"
+    if video.profile not in (None, "auto"):
+        raise EngineError(
+            f"{_VIDEO}.Profile {video.profile} holds 4:2:0 pictures of eight bits only; Pixfmt is {video.pixfmt}. "
+            "Set Profile to auto, or leave it out.",
+            code="InvalidArgument",
+        )
+    return "auto"
+
+
+def _h265(_: Video, setting: VideoEnhance, threads: int | None) -> list[str]:
+    # No preset is documented for H.265: fast, a third of the time of medium's.
+    params = ["log-level=error", "info=0", "frame-threads=2", *((f"pools={threads}",) if threads else ())]
+    made = ["-preset", "fast"]
+    if setting.sdr_to_hdr is not None:
+        made += ["-profile:v", "main10"]
+        params += ["repeat-headers=1", *hdr.params("H.265", setting)]
+    return [*made, "-x265-params", ":".join(params)]
+
+
+def _vp8(video: Video, _: VideoEnhance, __: int | None) -> list[str]:
+    realtime = video.preset == "realtime"
+    return ["-deadline", "realtime" if realtime else "good", "-cpu-used", "6" if realtime else "4"]
+
+
+def _vp9(_: Video, __: VideoEnhance, ___: int | None) -> list[str]:
+    return ["-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
+
+
+def _av1(video: Video, setting: VideoEnhance, threads: int | None) -> list[str]:
+    params = (*hdr.params("AV1", setting), *((f"lp={threads}",) if threads else ()))
+    return ["-preset", str(video.preset or 5), *(("-svtav1-params", ":".join(params)) if params else ())]
+
+
+_CODECS = {"H.264": _h264, "H.265": _h265, "VP8": _vp8, "VP9": _vp9, "AV1": _av1}
+
+
+def _quality(codec: str, video: Video, setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    made = []
+    bitrate = None if video.crf is not None else _video_bitrate(video, setting, source)
+    if bitrate:
+        made += ["-b:v", f"{bitrate}k"]
+    else:
+        crf = 25 if video.crf is None else video.crf
+        made += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
+        if codec == "VP8":
+            made += ["-b:v", "50M"]  # libvpx takes crf for a floor below a bit rate, which is 256k unless said
+        if codec == "VP9":
+            made += ["-b:v", "0"]
+    if video.maxrate or video.bufsize:
+        peak = video.maxrate or bitrate
+        if peak is None:
+            raise EngineError(
+                f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate beside it: a buffer of which rate?",
+                code="InvalidArgument",
+            )
+        made += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
+    return made
+
+
+def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> int | None:
+    """Return kbps, or None for constant quality: without Bitrate, and for `auto`, which leaves it to the content."""
+    asked = video.bitrate if isinstance(video.bitrate, int) else None
+    config, own = transcode_of(setting).trans_config, first_video(source).bitrate
+    if asked and config and config.is_check_video_bitrate and own and asked > own:
+        return _or_source(f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod")
+    return asked
+
+
+def _channels(source: MediaInfo) -> int:
+    return max((one.channel or 0 for one in source.stream.audio), default=0) if source.stream else 0
+
+
+def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> int | None:
+    config = transcode_of(setting).trans_config
+    own = source.stream.audio[0].bitrate if source.stream and source.stream.audio else None
+    if audio.bitrate and config and config.is_check_audio_bitrate and own and audio.bitrate > own:
+        method = config.audio_bitrate_adj_method
+        return _or_source(f"{_AUDIO}.Bitrate", audio.bitrate, own, method, "AudioBitrateAdjMethod")
+    return audio.bitrate
+
+
+def _or_source(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
+    if method == 1:
+        raise EngineError(
+            f"{leaf} {asked} kbps is over the source's {own:g}. "
+            f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's.",
+            code="InvalidArgument",
+        )
+    return max(1, round(own))

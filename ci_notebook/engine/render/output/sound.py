@@ -1,0 +1,114 @@
+"""The sound of an output: which tracks, and what is mixed in.
+
+Decided here, where the API says too little: sounds are added, not averaged, and a limiter keeps
+the sum from clipping; with a mix there is one track; a fade without a time takes a second; the
+mixed-in sound ends with the pictures, and a fade at its end ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ci_notebook.engine.render.interval import cut_out
+from ci_notebook.engine.render.output.encoders import audio_codec, mixes_of, transcode_of, video_codec
+from ci_notebook.engine.render.output.output_size import length_s
+from ci_notebook.media.ffmpeg import DEMUXERS
+from ci_notebook.media.probe import media_info
+from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.transcode import AudioMix, EffectConfig
+
+FADE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A sound that lies ready to be mixed in; `length_s` is its own."""
+
+    path: Path
+    mix: AudioMix
+    length_s: float
+
+    @property
+    def repeats(self) -> bool:
+        """True when it begins again at its end."""
+        return (self.mix.mix_mode or "Repeat") == "Repeat"
+
+    def as_input(self) -> list[str]:
+        """Return FFmpeg's arguments for it as an input."""
+        again = ["-stream_loop", "-1"] if self.repeats else []
+        return [*again, "-format_whitelist", ",".join(DEMUXERS), "-i", str(self.path)]
+
+    def filters(self, whole_s: float) -> list[str]:
+        """Return the filters that bring it to the length and the fades it is to have in an output of `whole_s`."""
+        length = whole_s if self.repeats else min(whole_s, self.length_s)
+        effect = self.mix.effect_config or EffectConfig()
+        made = [f"atrim=end={length:.3f}"]
+        if effect.enable_start_fadein:
+            made.append(f"afade=t=in:d={effect.start_fadein_time or FADE_S:g}")
+        if effect.enable_end_fadeout:
+            fade = min(length, effect.end_fadeout_time or FADE_S)
+            made.append(f"afade=t=out:st={length - fade:.3f}:d={fade:g}")
+        if effect.enable_bgm_fade and self.length_s:
+            fade = effect.bgm_fade_time or FADE_S
+            at = f"mod(t,{self.length_s:.6f})"
+            made.append(f"volume=eval=frame:volume='clip(min({at},{self.length_s:.6f}-{at})/{fade:g},0,1)'")
+        return made
+
+
+def ready(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[Mixed, ...]:
+    """Fetch the sounds to be mixed in. Raises `EngineError` naming the leaf for what holds no sound."""
+    transcode, made = transcode_of(setting), []
+    for number, mix in enumerate(mixes_of(setting), 1):
+        path = fetch(mix.audio_source or "")
+        facts = media_info(path)
+        if not (facts.stream and facts.stream.audio):
+            node = "AudioMix" if mix is transcode.audio_mix else f"AudioMixArray.{number - bool(transcode.audio_mix)}"
+            raise EngineError(
+                f"VideoEnhance.Transcode.{node}.AudioSource {mix.audio_source} holds no sound. "
+                "Name an object of the bucket that does.",
+                code="ResourceNotSupported",
+            )
+        length = facts.stream.audio[0].duration or (facts.format.duration if facts.format else None)
+        made.append(Mixed(path, mix, length or 0.0))
+    return tuple(made)
+
+
+def mapped(
+    setting: VideoEnhance, source: MediaInfo, mixed: tuple[Mixed, ...], *, at: int, first: int
+) -> tuple[list[str], str]:
+    """Return what FFmpeg maps as sound, and the filter graph that makes it, empty where it only copies tracks.
+
+    `at` is the source's number among the inputs, `first` that of the first mixed-in sound.
+    """
+    audio = transcode_of(setting).audio
+    if audio is None or audio_codec(setting, source) is None:
+        return [], ""
+    tracks = _tracks(setting, source)
+    cut = ",".join(cut_out(setting, source, of="a"))
+    if not mixed:
+        filtered = ["-filter:a", cut] if cut and tracks else []
+        return [*filtered, *(word for track in tracks for word in ("-map", f"{at}:a:{track}"))], ""
+    whole = length_s(setting, source) or max(one.length_s for one in mixed)
+    lines = [f"[{first + i}:a:0]{','.join(one.filters(whole))}[m{i}]" for i, one in enumerate(mixed)]
+    parts = [f"[m{i}]" for i in range(len(mixed))]
+    if tracks and not any(one.mix.replace for one in mixed):
+        lines += [f"[{at}:a:{tracks[0]}]{cut}[own]"] if cut else []
+        parts.insert(0, "[own]" if cut else f"[{at}:a:{tracks[0]}]")
+    added = [f"amix=inputs={len(parts)}:normalize=0:duration=longest", "alimiter=limit=0.95:level=0:latency=1"]
+    end = f"atrim=end={whole:.3f}"
+    return ["-map", "[sound]"], ";".join([*lines, f"{''.join(parts)}{','.join([*added, end])}[sound]"])
+
+
+def _tracks(setting: VideoEnhance, source: MediaInfo) -> list[int]:
+    audio, count = transcode_of(setting).audio, len(source.stream.audio) if source.stream else 0
+    if audio is None or count == 0:
+        return []
+    if count == 1 or video_codec(setting) == "H.265":  # documented: neither has an effect with H.265
+        return [0]
+    tracks = [0, 1] if audio.keep_two_tracks else [0]
+    return [1, 0][: len(tracks)] if audio.switch_track else tracks

@@ -1,0 +1,73 @@
+"""An Image with Background: the video lies on a picture, and the output is as large as the two together.
+
+Decided here, where the API says only that the picture is under the video: the offsets, which are
+never positive, say where the picture begins left of and above the video (at Right and Bottom, how
+far it ends beyond it); Width and Height are shares of the video's; other marks lie on the whole.
+A video that is padded and a picture with a window cost less than one laid on the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_notebook.engine.render.output.output_size import LARGEST, Size
+from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, Overlay, image_mark, place, prepare, when
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.watermark import Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Marks ready to be laid on, the size of the output, and the filter that makes room for a picture under it."""
+
+    overlays: tuple[Overlay, ...]
+    size: Size
+    room: str = ""
+
+
+def lay_out(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch) -> Laid:
+    """Make the marks' pictures for a video of `size`, whichever side of it they lie on. Raises what `prepare` does."""
+    under = [(number, mark) for number, mark in enumerate(marks, 1) if mark.image and mark.image.background]
+    if not under:
+        return Laid(prepare(marks, size, folder, fetch), size)
+    number, mark = under[0]
+    leaf = f"Watermark.{number}"
+    if len(under) > 1:
+        raise _refusal(f"Watermark.{under[1][0]}.Image.Background true", "one picture lies under the video already")
+    if mark.slide_config is not None and mark.slide_config.slide_mode == "ScrollFromLeft":
+        raise _refusal(f"{leaf}.SlideConfig.SlideMode ScrollFromLeft", "a picture under the video does not move")
+    below, laid = _backdrop(mark, size, folder, fetch, leaf)
+    # Numbers in errors are those of the request, so the one that is laid already leaves a gap.
+    above = prepare(marks, laid.size, folder, fetch, but=number)
+    return Laid((below, *above), laid.size, laid.room)
+
+
+def _backdrop(mark: Watermark, size: Size, folder: Path, fetch: Fetch, leaf: str) -> tuple[Overlay, Laid]:
+    from PIL import Image as Pillow  # lazy: the thin client installs without it
+
+    assert mark.image is not None  # noqa: S101 - for the type checker: it was chosen for its image
+    picture = image_mark(mark.image, size, fetch, leaf=leaf)
+    x, y = (int(one) for one in place(mark, size, Size(*picture.size)))
+    left, top = _even(max(0, -x)), _even(max(0, -y))  # of the video on the whole
+    wide, high = _even(max(size.width, x + picture.width) + left), _even(max(size.height, y + picture.height) + top)
+    if max(wide, high) > LARGEST:
+        raise EngineError(
+            f"{leaf}.Image with the video on it would be {wide}x{high}, over {LARGEST} px a side. Ask for less.",
+            code="InvalidArgument",
+        )
+    whole = Pillow.new("RGBA", (wide, high), "black")
+    whole.alpha_composite(picture, (max(0, x + left), max(0, y + top)), (max(0, -x - left), max(0, -y - top)))
+    whole.paste((0, 0, 0, 0), (left, top, left + size.width, top + size.height))
+    path = folder / "backdrop.png"
+    whole.save(path)
+    laid = Laid((), Size(wide, high), f"pad={wide}:{high}:{left}:{top}:black")
+    return Overlay(path, "0", "0", when(mark)), laid
+
+
+def _even(length: int) -> int:
+    return length - length % 2
+
+
+def _refusal(what: str, why: str) -> EngineError:
+    return EngineError(f"{what}: {why}. Leave it out.", code="InvalidArgument")

@@ -1,0 +1,115 @@
+"""The WSGI face: one call in, one answer out, errors always as a body of XML with a request id.
+
+The rule of this file: whatever goes wrong, the caller gets a status, a code and a request id,
+and the log gets the traceback under the same id, without keys or signatures. Only a fault that was
+asked for (`faults`) leaves the caller without an answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, Final
+
+from ci_notebook.engine.calls import buckets, copy, jobs, media, multipart, objects, queues, templates
+from ci_notebook.engine.calls.context import Handler, Service
+from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
+from ci_notebook.engine.calls.objects import Pieces
+from ci_notebook.engine.faults import HungUp, Silent
+from ci_notebook.engine.limits import as_full
+from ci_notebook.model.errors import ServiceError
+from ci_notebook.wire.service_errors import error_body, service_error
+from ci_notebook.wire.signing import verify
+
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    **jobs.HANDLERS, **templates.HANDLERS, **queues.HANDLERS, **buckets.HANDLERS, **media.HANDLERS,
+    **objects.HANDLERS, **multipart.HANDLERS, **copy.HANDLERS,
+}  # fmt: skip
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class App:
+    """The engine as a WSGI application. `service` gives the running engine's things."""
+
+    def __init__(self, service: Callable[[], Service]) -> None:
+        self._service = service
+
+    def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one call."""
+        service = self._service()
+        request_id = base64.b64encode(service.new_id()[:24].encode()).decode()
+        is_cos, resource = host_kind(environ) == "cos", str(environ.get("PATH_INFO", "/"))
+        server = "tencent-cos" if is_cos else "tencent-ci"
+        try:
+            exchange = read_exchange(environ)
+            is_cos, resource = exchange.host == "cos", exchange.path
+            # Looking at a video through the host of COS is answered by CI, under COS's kind of id (§1.4).
+            server = "tencent-ci" if exchange.call.action else "tencent-cos"
+            answer = _answer(service, exchange)
+        except ServiceError as error:
+            answer = _refusal(error, resource, request_id)
+        except (HungUp, Silent):
+            raise  # whoever called the application stands for the network
+        except Exception as error:  # the top of a call: told to the caller as a 500 and to the log in full
+            log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
+            text, full = "The engine failed; its log has the reason under this request id.", as_full(error)
+            refusal = service_error(full.code, full.message) if full else service_error("InternalError", text)
+            answer = _refusal(refusal, resource, request_id)
+        headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
+        headers |= _headers(answer, request_id, "cos" if is_cos else "ci")
+        status = HTTPStatus(answer.status)
+        start_response(f"{status.value} {status.phrase}", list(headers.items()))
+        if environ["REQUEST_METHOD"].upper() == "HEAD":
+            _close(answer.body)
+            return []
+        if isinstance(answer.body, Pieces) and "wsgi.file_wrapper" in environ:
+            # The server sends the file by itself: a caller who reads slowly holds no thread.
+            return answer.body.wrapped(environ["wsgi.file_wrapper"])
+        return [answer.body] if isinstance(answer.body, bytes) else answer.body
+
+
+def _answer(service: Service, exchange: Exchange) -> Answer:
+    verify(
+        exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
+        now=service.clock(), host=exchange.host, tokens=service.tokens,
+    )  # fmt: skip
+    fault = service.faults.of_call(exchange.call.name)
+    if fault and not fault.after:
+        fault.strike()
+    answer = HANDLERS[exchange.call.name](service, exchange)
+    if fault:
+        _close(answer.body)
+        fault.strike()
+    return answer
+
+
+def _refusal(error: ServiceError, resource: str, request_id: str) -> Answer:
+    headers = {"Content-Type": "application/xml", "x-trace": request_id}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = f"{error.retry_after_s:g}"
+    body = error_body(error.code, error.message, resource=resource, request_id=request_id)
+    return Answer(error.status or 500, body, headers)
+
+
+def _headers(answer: Answer, request_id: str, kind: str) -> dict[str, str]:
+    told = dict(answer.headers)
+    headers = {f"x-{kind}-request-id": request_id}
+    if told.pop("x-trace", ""):
+        headers[f"x-{kind}-trace-id"] = request_id
+    length = len(answer.body) if isinstance(answer.body, bytes) else answer.length
+    if length is not None and answer.status != HTTPStatus.NO_CONTENT:
+        headers["Content-Length"] = str(length)
+    return headers | told
+
+
+def _close(body: object) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()

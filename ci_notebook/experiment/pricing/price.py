@@ -1,0 +1,240 @@
+"""What a job costs by the published lists: data with source, date and currency, and the sum explained line by line.
+
+What the pages leave open, and what is decided here:
+
+- Minutes are not rounded up: seconds / 60, since no rule of rounding is documented.
+- "Input duration" is the whole source, also when a TimeInterval takes only a stretch of it: an
+  estimate may be too high, never too low.
+- R <= 1920x1080 compares the number of pixels, so that upright video costs what lying video costs.
+- A picture beyond the last step of a list is charged as that step, and the line says so.
+- FrameEnhance counts as on unless FrameDoubling is false, since its default is not documented.
+- No transcoding fee on top: whether there is one is not documented. The price says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final, Literal
+
+from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.errors import BudgetExceeded, ParameterError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import length_s, plan, rates
+
+_HD, _FHD, _2K, _4K = 1280 * 720, 1920 * 1080, 2560 * 1440, 3840 * 2160
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A price a minute for pictures of at most `pixels` (None: any), below and from the list's frame-rate boundary."""
+
+    pixels: int | None
+    slow: float
+    fast: float
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one stage costs. `minutes` says whose length counts; `fast_from` is the first fast frame rate.
+
+    `above` makes that rate itself slow (the international list splits Enhanced at F <= 30).
+    """
+
+    minutes: Literal["input", "output"]
+    steps: tuple[Step, ...]
+    fast_from: float = 30.0
+    above: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """Published prices: stage → item. A stage that is not in it has no published price."""
+
+    name: str
+    currency: str
+    date: str
+    source: str
+    items: dict[str, Item]
+
+
+def _flat(minutes: Literal["input", "output"], price: float) -> Item:
+    return Item(minutes, (Step(None, price, price),))
+
+
+MAINLAND: Final = PriceList(
+    "mainland", "CNY", "2026-06-05", "quoted from cloud.tencent.com/document/product/460/58120",
+    {
+        "SuperResolution.Base": Item("output", (Step(_FHD, 2.4, 3.2), Step(None, 4.8, 9.6))),
+        "SuperResolution.Enhance": Item("output", (Step(_HD, 4, 7.5), Step(_2K, 6.5, 12), Step(_4K, 15, 24))),
+        "FrameEnhance": Item("output", (Step(_HD, 3, 6), Step(_2K, 6, 12), Step(_4K, 18, 36))),
+        "ColorEnhance": _flat("input", 0.4), "MsSharpen": _flat("input", 0.4), "SDRtoHDR": _flat("input", 0.4),
+    },
+)  # fmt: skip
+
+INTERNATIONAL: Final = PriceList(
+    "international", "USD", "2023-07-10", "tencentcloud.com/document/product/1045/46980",
+    {
+        "SuperResolution.Base": Item("output", (Step(_FHD, 0.36, 0.72), Step(None, 0.5, 1.45))),
+        "SuperResolution.Enhance": Item(
+            "output", (Step(_HD, 0.588, 1.1), Step(_2K, 0.95, 1.76), Step(_4K, 2.2, 3.5)), above=True
+        ),
+        "ColorEnhance": _flat("input", 0.06), "MsSharpen": _flat("input", 0.06), "SDRtoHDR": _flat("output", 0.06),
+    },
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the price of a video depends on: size in px, frame rate in 1/s, length in s."""
+
+    width: int
+    height: int
+    fps: float
+    duration_s: float
+
+    @classmethod
+    def of(cls, info: MediaInfo) -> Shape | None:
+        """Return the shape that a file's facts tell; None when they do not tell it all."""
+        video = info.stream.video[0] if info.stream and info.stream.video else None
+        duration = (info.format.duration if info.format else None) or (video.duration if video else None)
+        facts = (video.width, video.height, video.fps, duration) if video else ()
+        if not facts or not all(isinstance(fact, (int, float)) for fact in facts):
+            return None
+        return cls(*facts)  # type: ignore[arg-type]  # mypy does not follow the check of all four
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stage's share. `amount` is None when the list has no price for it."""
+
+    stage: str
+    minutes: float
+    rate: float | None
+    why: str
+
+    @property
+    def amount(self) -> float | None:
+        """What the stage costs, in the list's currency."""
+        return None if self.rate is None else self.rate * self.minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a job costs, line by line. Not in it: storage, requests, traffic, and any fee for transcoding."""
+
+    lines: tuple[Line, ...]
+    prices: PriceList
+
+    @property
+    def total(self) -> float:
+        """The sum in the list's currency, of the stages that have a price."""
+        return sum((line.amount or 0.0) for line in self.lines)
+
+    @property
+    def is_complete(self) -> bool:
+        """False when a stage has no price in the list: then the total is too low."""
+        return all(line.rate is not None for line in self.lines)
+
+    def __repr__(self) -> str:
+        least = "" if self.is_complete else "at least "
+        return f"<Price {least}{self.total:.4f} {self.prices.currency}, {self.prices.name} list of {self.prices.date}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{escape(line.stage)}</th>"
+            f"<td style='text-align:left'>{escape(line.why)}</td><td>{_money(line.rate)}</td>"
+            f"<td>{line.minutes:.4f}</td><td>{_money(line.amount)}</td></tr>"
+            for line in self.lines
+        )
+        currency, least = escape(self.prices.currency), "" if self.is_complete else "at least "
+        source = f"{self.prices.name} list of {self.prices.date}, {self.prices.source}"
+        head = "".join(
+            f"<th scope='col'>{cell}</th>" for cell in ("stage", "why", f"{currency} a minute", "minutes", currency)
+        )
+        return (
+            f"<table><caption style='text-align:left'><b>{least}{self.total:.4f} {currency}</b> · {escape(source)}; "
+            f"without storage, requests, traffic and transcoding</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+def price(setting: VideoEnhance, source: Shape, output: Shape, *, prices: PriceList = MAINLAND) -> Price:
+    """Return what one job with `setting` costs, from the shapes of its source and its output.
+
+    >>> from ci_notebook.model.setting.enhance import MsSharpen
+    >>> minute = Shape(1280, 720, 25, 60)
+    >>> price(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)), minute, minute)
+    <Price 0.4000 CNY, mainland list of 2026-06-05>
+    """
+    return Price(tuple(_line(stage, prices, source, output) for stage in stages(setting)), prices)
+
+
+def stages(setting: VideoEnhance) -> Iterator[str]:
+    """Yield the charged stages that a setting switches on."""
+    if setting.super_resolution is not None:
+        yield f"SuperResolution.{setting.super_resolution.version or 'Base'}"
+    if setting.sdr_to_hdr is not None:
+        yield "SDRtoHDR"
+    if setting.color_enhance is not None:
+        yield "ColorEnhance"
+    if setting.ms_sharpen is not None:
+        yield "MsSharpen"
+    if setting.frame_enhance is not None and setting.frame_enhance.frame_doubling is not False:
+        yield "FrameEnhance"
+
+
+def forecast(setting: VideoEnhance, source: MediaInfo) -> Shape:
+    """Return the shape that a job's output will have.
+
+    Raises `EngineError` naming the leaf that does not fit the source, and `ParameterError` where the
+    source does not say how long it is.
+    """
+    length = length_s(setting, source)
+    if length is None:
+        raise ParameterError("the source", "", "a clip whose length is known")
+    size = plan(setting, source).out
+    return Shape(size.width, size.height, rates(setting, source)[2], length)
+
+
+def refuse_over(budget: float | None, costs: Sequence[Price]) -> None:
+    """Raise `BudgetExceeded` when the sum of the prices is over the budget, or not known. None is no limit."""
+    if budget is None or not costs:
+        return
+    total, prices = sum(one.total for one in costs), costs[0].prices
+    currency = prices.currency
+    unknown = sorted({line.stage for one in costs for line in one.lines if line.rate is None})
+    if unknown:
+        raise BudgetExceeded(
+            f"the {prices.name} list has no price for {', '.join(unknown)}, so no budget can be kept; "
+            "nothing was sent. Leave the stage or the budget out, or give a list of your own that has it."
+        )
+    if total <= budget:
+        return
+    raise BudgetExceeded(
+        f"{len(costs)} jobs would cost {total:.2f} {currency}, over the budget of {budget:g} {currency}; "
+        "nothing was sent. Try fewer settings, a shorter clip, or a larger budget."
+    )
+
+
+def _line(stage: str, prices: PriceList, source: Shape, output: Shape) -> Line:
+    item = prices.items.get(stage)
+    if item is None:
+        return Line(stage, output.duration_s / 60, None, f"no price in the {prices.name} list")
+    minutes = (source if item.minutes == "input" else output).duration_s / 60
+    pixels = output.width * output.height
+    step = next((s for s in item.steps if s.pixels is None or pixels <= s.pixels), item.steps[-1])
+    is_fast = output.fps > item.fast_from if item.above else output.fps >= item.fast_from
+    if len(item.steps) == 1:
+        return Line(stage, minutes, step.slow, f"{item.minutes} minutes")
+    beyond = " (beyond the list: its last step)" if step.pixels is not None and pixels > step.pixels else ""
+    sign = {(False, False): "<", (False, True): "≥", (True, False): "≤", (True, True): ">"}[item.above, is_fast]
+    why = (
+        f"{item.minutes} minutes at {output.width}×{output.height}{beyond}, {sign} {item.fast_from:g} pictures a second"
+    )
+    return Line(stage, minutes, step.fast if is_fast else step.slow, why)
+
+
+def _money(amount: float | None) -> str:
+    return "not listed" if amount is None else f"{amount:.4g}" if amount >= 0.001 or not amount else f"{amount:.2g}"

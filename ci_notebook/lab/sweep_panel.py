@@ -1,0 +1,59 @@
+"""What a `SweepPanel` asks of a lab: designs by their names, a plan, the runs, and what came of them as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.settings import Setting
+from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs, random
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.results.charts import plot_response
+from ci_notebook.results.dataframe import differing, setting_columns
+from ci_notebook.results.inline_chart import ChartAxes
+from ci_notebook.results.plan import Plan
+from ci_notebook.results.runs import Runs
+
+# What a chart shows of a sweep, the first of these that was measured.
+_SCORES: Final = ("vmaf_neg", "ssim", "psnr", "sharpness", "size_bytes")
+
+
+class SweepDesk:
+    """Designs, plans and runs of a lab. `costs_money` is false for the embedded engine."""
+
+    def __init__(self, *, plan: Callable[..., Plan], run: Callable[..., Runs], costs_money: bool) -> None:
+        self._plan, self._run, self.costs_money = plan, run, costs_money
+
+    def design(
+        self, kind: str, base: VideoEnhance, values: Mapping[str, Sequence[Any]], *,
+        n: int = 10, seed: int = 0, against: VideoEnhance | None = None,
+    ) -> Sweep:  # fmt: skip
+        """Return the sweep that `grid`, `one_at_a_time`, `random` or `pairs` makes. Raises `ParameterError`."""
+        if kind == "pairs":
+            return pairs(base, against if against is not None else VideoEnhance(), **values)
+        if kind == "random":
+            return random(base, n, seed=seed, **values)
+        return {"grid": grid, "one_at_a_time": one_at_a_time}[kind](base, **values)
+
+    def plan(self, clips: Iterable[Clip], settings: Iterable[Setting]) -> Plan:
+        """Return what `run` would send, what it costs, and what is held already."""
+        return self._plan(clips, settings)
+
+    def run(self, clips: Iterable[Clip], settings: Iterable[Setting], **how: Any) -> Runs:
+        """Run every setting on every clip; `how` is that of `Lab.run`."""
+        return self._run(clips, settings, **how)
+
+    def results_html(self, runs: Runs) -> str:
+        """Return the runs as a table, and a chart of how a score answers to the first leaf that varies."""
+        return f"{runs._repr_html_()}{_chart_html(runs)}"
+
+
+def _chart_html(runs: Runs) -> str:
+    df = runs.to_frame()
+    varied = [name for name in differing(df).columns if name in setting_columns()] if len(df) > 1 else []
+    score = next((name for name in _SCORES if name in df and df[name].notna().any()), None)
+    if not varied or score is None:
+        return ""
+    axes = plot_response(runs, varied[0], score, varied[1] if len(varied) > 1 else None)
+    return axes._repr_html_() if isinstance(axes, ChartAxes) else ""

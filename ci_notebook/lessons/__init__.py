@@ -1,1 +1,0 @@
-"""The exercises of the tutorials, and the feedback on answers."""

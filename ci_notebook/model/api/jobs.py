@@ -1,0 +1,227 @@
+"""What is posted and what comes of it: `Request`, `JobsDetail`, and the table of job states (§3, §7, §9)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Final, Literal
+
+from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.declaration.node import Node, Param
+from ci_notebook.model.errors import CIError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.watermark import DigitalWatermark, ExtractDigitalWatermark, Watermark
+
+State = Literal["Submitted", "Running", "Success", "Failed", "Pause", "Cancel"]
+
+# Which state may follow which (§7.4). Whether a paused job may be cancelled is not documented;
+# it has not started, and that is what the page gives as the condition. A running job goes back to
+# Submitted when the worker that ran it has died or was stopped.
+FOLLOWS: Final[dict[str, tuple[str, ...]]] = {
+    "Submitted": ("Running", "Pause", "Cancel", "Failed"),
+    "Pause": ("Submitted", "Cancel"),
+    "Running": ("Success", "Failed", "Submitted"),
+    "Success": (),
+    "Failed": (),
+    "Cancel": (),
+}
+TERMINAL: Final = frozenset(state for state, following in FOLLOWS.items() if not following)
+
+_BEIJING = dt.timezone(dt.timedelta(hours=8))
+
+
+def time_text(moment: dt.datetime) -> str:
+    """Return a time as the API writes it: `2022-06-27T14:44:10+0800`, in Beijing time."""
+    return moment.astimezone(_BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def time_of(text: str | None) -> dt.datetime | None:
+    """Return the moment that an API time stands for, in UTC; `-`, nothing or no time gives None."""
+    try:
+        return dt.datetime.strptime(text or "-", "%Y-%m-%dT%H:%M:%S%z").astimezone(dt.UTC)
+    except ValueError:
+        return None
+
+
+class CosHeader(Node):
+    """A header of the source object; sent for workflow jobs."""
+
+    key: Annotated[str | None, Param("Name.", reply=True)] = None
+    value: Annotated[str | None, Param("Value.", reply=True)] = None
+
+
+class Input(Node):
+    """The source object."""
+
+    bucket_id: Annotated[str | None, Param("Bucket.", reply=True, also=("Bucket",))] = None
+    object: Annotated[str | None, Param("Key of the source.", required=True, common=True)] = None
+    region: Annotated[str | None, Param("Region.", reply=True)] = None
+    cos_headers: Annotated[tuple[CosHeader, ...], Param("Headers of the source object.", reply=True)] = ()
+
+
+class Output(Node):
+    """Where the result goes. `${ext}` and `${jobid}` in the key are replaced by the service."""
+
+    region: Annotated[str | None, Param("Region.", required=True)] = None
+    bucket: Annotated[str | None, Param("Bucket.", required=True)] = None
+    object: Annotated[str | None, Param("Key of the result; may hold ${ext}, ${jobid}.", required=True)] = None
+
+
+class Md5Info(Node):
+    """The digest of one result."""
+
+    object_name: Annotated[str | None, Param("Key.", reply=True)] = None
+    md5: Annotated[str | None, Param("MD5, hexadecimal.", reply=True)] = None
+
+
+class OutputFile(Node):
+    """The result's objects. A real key is `object_prefix` + `object_name`."""
+
+    bucket: Annotated[str | None, Param("Bucket.", reply=True)] = None
+    region: Annotated[str | None, Param("Region.", reply=True)] = None
+    object_name: Annotated[tuple[str, ...], Param("Keys.", reply=True)] = ()
+    object_prefix: Annotated[str | None, Param("Start of the keys.", reply=True)] = None
+    md5_info: Annotated[tuple[Md5Info, ...], Param("Digests.", reply=True)] = ()
+
+
+class MediaResult(Node):
+    """What was made."""
+
+    output_file: Annotated[OutputFile | None, Param("The result's objects.", reply=True)] = None
+
+
+class Operation(Node):
+    """What to do with the source, and in replies what came of it."""
+
+    template_id: Annotated[str | None, Param("A VideoEnhance template; beats VideoEnhance.")] = None
+    template_name: Annotated[str | None, Param("The template's name.", reply=True)] = None
+    video_enhance: Annotated[VideoEnhance | None, Param("The setting, inline.")] = None
+    transcode_template_id: Annotated[str | None, Param("A Transcode template.")] = None
+    watermark_template_id: Annotated[tuple[str, ...], Param("Watermark templates; beat Watermark.", at_most=3)] = ()
+    watermark: Annotated[tuple[Watermark, ...], Param("Visible marks, inline.", at_most=3)] = ()
+    digital_watermark: Annotated[DigitalWatermark | None, Param("A hidden text.")] = None
+    extract_digital_watermark: Annotated[ExtractDigitalWatermark | None, Param("Read a hidden text.")] = None
+    media_info: Annotated[MediaInfo | None, Param("Facts of the result.", reply=True)] = None
+    media_result: Annotated[MediaResult | None, Param("The result.", reply=True)] = None
+    output: Annotated[Output | None, Param("Where the result goes.")] = None
+    user_data: Annotated[
+        str | None,
+        Param(
+            "Comes back in every reply.",
+            pattern="[ -~]*",
+            allowed="at most 1024 printable ASCII characters",
+            max_chars=1024,
+            remedy="Line breaks and other alphabets do not pass; encode them, as base64 say.",
+        ),
+    ] = None
+    job_level: Annotated[Literal[0, 1, 2] | None, Param("Priority; larger goes first.", default="0")] = None
+
+
+class CallBackMqConfig(Node):
+    """The message queue to notify."""
+
+    mq_region: Annotated[Literal["sh", "bj", "gz", "cd", "hk"] | None, Param("Region.", required=True)] = None
+    mq_mode: Annotated[Literal["Topic", "Queue"] | None, Param("Mode.", required=True, default="Queue")] = None
+    mq_name: Annotated[str | None, Param("Name of the topic.", required=True)] = None
+
+
+class CallBackKafkaConfig(Node):
+    """The CKafka topic to notify; known from the SDKs only."""
+
+    region: Annotated[str | None, Param("Region.")] = None
+    instance_id: Annotated[str | None, Param("Instance.")] = None
+    topic: Annotated[str | None, Param("Topic.")] = None
+
+
+class Request(Node):
+    """What is posted to `/jobs`."""
+
+    tag: Annotated[
+        Literal["VideoEnhance", "DigitalWatermark", "ExtractDigitalWatermark"] | None,
+        Param("Kind of job.", required=True),
+    ] = None
+    input: Annotated[Input | None, Param("The source.", required=True)] = None
+    operation: Annotated[Operation | None, Param("What to do.", required=True)] = None
+    queue_id: Annotated[str | None, Param("Queue.", default="the bucket's media queue")] = None
+    queue_type: Annotated[str | None, Param("Kind of queue; not for VideoEnhance.")] = None
+    call_back: Annotated[str | None, Param("Address to notify, or `no`.", default="the queue's")] = None
+    call_back_format: Annotated[Literal["JSON", "XML"] | None, Param("Body of the notice.", default="XML")] = None
+    call_back_type: Annotated[Literal["Url", "TDMQ", "Kafka"] | None, Param("Way of the notice.", default="Url")] = None
+    call_back_mq_config: Annotated[CallBackMqConfig | None, Param("The message queue, for TDMQ.")] = None
+    call_back_kafka_config: Annotated[CallBackKafkaConfig | None, Param("The topic, for Kafka.")] = None
+
+
+class Workflow(Node):
+    """The workflow that started the job."""
+
+    run_id: Annotated[str | None, Param("Run.", reply=True)] = None
+    workflow_id: Annotated[str | None, Param("Workflow.", reply=True)] = None
+    workflow_name: Annotated[str | None, Param("Name.", reply=True)] = None
+    name: Annotated[str | None, Param("Node.", reply=True)] = None
+
+
+class JobsDetail(Node):
+    """One job as the service tells it. `code` and `message` mean something only in state Failed."""
+
+    code: Annotated[str | None, Param("`Success`, or why it failed.", reply=True)] = None
+    message: Annotated[str | None, Param("Why it failed, in words.", reply=True)] = None
+    job_id: Annotated[str | None, Param("Id.", reply=True)] = None
+    sub_tag: Annotated[str | None, Param("Second kind.", reply=True)] = None
+    state: Annotated[State | None, Param("State.", reply=True)] = None
+    progress: Annotated[int | None, Param("Progress.", 0, 100, "%", reply=True)] = None
+    creation_time: Annotated[str | None, Param("Accepted at.", reply=True)] = None
+    start_time: Annotated[str | None, Param("Started at, or `-`.", reply=True)] = None
+    end_time: Annotated[str | None, Param("Ended at, or `-`.", reply=True)] = None
+    queue_id: Annotated[str | None, Param("Queue.", reply=True)] = None
+    queue_type: Annotated[str | None, Param("Kind of queue.", reply=True)] = None
+    tag: Annotated[str | None, Param("Kind of job.", reply=True)] = None
+    input: Annotated[Input | None, Param("The source.", reply=True)] = None
+    operation: Annotated[Operation | None, Param("What was asked and what came of it.", reply=True)] = None
+    workflow: Annotated[Workflow | None, Param("Its workflow.", reply=True)] = None
+
+    @property
+    def is_over(self) -> bool:
+        """True in Success, Failed and Cancel. An unknown state is not over."""
+        return self.state in TERMINAL
+
+    @property
+    def output_keys(self) -> tuple[str, ...]:
+        """The keys of what was made; empty until the job is done."""
+        result = self.operation and self.operation.media_result
+        made = result.output_file if result else None
+        return tuple((made.object_prefix or "") + name for name in made.object_name) if made else ()
+
+
+class Response(Node):
+    """The answer to job calls."""
+
+    event_name: Annotated[str | None, Param("Kind of notice; in callbacks.", reply=True)] = None
+    request_id: Annotated[str | None, Param("Id of the call.", reply=True)] = None
+    jobs_detail: Annotated[tuple[JobsDetail, ...], Param("Jobs.", reply=True)] = ()
+    non_exist_job_ids: Annotated[tuple[str, ...], Param("Ids that no job has.", reply=True)] = ()
+    next_token: Annotated[str | None, Param("Where the next page begins.", reply=True)] = None
+
+
+class JobFailed(CIError):
+    """A wait ended in Failed or Cancel. `job` is the last reply, so nothing is lost."""
+
+    def __init__(self, job: JobsDetail) -> None:
+        self.job = job
+        super().__init__(job)
+
+    def __str__(self) -> str:
+        job = self.job
+        if job.state == "Cancel":
+            return f"job {job.job_id} was cancelled"
+        return f"job {job.job_id} failed with {job.code}: {job.message}"
+
+
+class WaitTimedOut(CIError, TimeoutError):
+    """A wait took longer than it may. `job` is the last reply; the job itself goes on."""
+
+    def __init__(self, job: JobsDetail, timeout_s: float) -> None:
+        self.job, self.timeout_s = job, timeout_s
+        super().__init__(job, timeout_s)
+
+    def __str__(self) -> str:
+        done = f" ({self.job.progress} %)" if self.job.progress is not None else ""
+        return f"job {self.job.job_id} is still {self.job.state}{done} after {self.timeout_s:g} s; it goes on"

@@ -1,0 +1,137 @@
+"""The declaration of a node: one line a leaf says its order, type, range, unit and help.
+
+A node is a frozen, keyword-only dataclass. Each of its parts is `Annotated[type, Param(…)]`,
+and everything else (checks, error texts, XML, widgets, columns, tables) reads `parts(cls)`.
+
+The rule of this file: strict when we build, lenient when we read. A constructor refuses what a
+leaf does not take; a reader (`wire.xml`) goes around it, keeps what it finds, and writes it back.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, dataclass_transform
+
+from ci_notebook.model.declaration.param import AUTO, Auto, Param, Part
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import html_table
+
+__all__ = ["AUTO", "Auto", "Node", "Param", "Part", "Unknown", "once_a_class", "part_by_tag", "parts", "tag_of", "walk"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An XML node that no declaration knows, kept as it came."""
+
+    tag: str
+    text: str = ""
+    children: tuple[Unknown, ...] = ()
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Node:
+    """What every node can do. A subclass becomes a frozen, keyword-only, checked dataclass.
+
+    `unknown` keeps the children that no declaration knows, and second copies of a single child.
+    """
+
+    unknown: tuple[Unknown, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls.__annotations__ = {**inspect.get_annotations(cls), "unknown": tuple[Unknown, ...]}
+        dataclass(frozen=True, kw_only=True, repr=False)(cls)
+
+    def __post_init__(self) -> None:
+        for part in parts(type(self)):
+            value = part.settle(getattr(self, part.name))
+            object.__setattr__(self, part.name, value)
+            refusal = part.complaint(value)
+            if refusal:
+                raise ParameterError(f"{tag_of(type(self))}.{part.tag}", value, refusal, part.param.remedy)
+
+    def __repr__(self) -> str:
+        is_set = {name: value for name, value in self.__dict__.items() if name[0] != "_" and value not in (None, ())}
+        shown = (f"{name}={value!r}" for name, value in is_set.items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        return html_table(tag_of(type(self)), ((path, value, part.param.unit) for path, part, value in walk(self)))
+
+
+def once_a_class(make: Callable[[type[Node]], T]) -> Callable[[type[Node]], T]:
+    """Remember what a function of a node class gave. `functools.cache` asks for Hashable, which mypy denies a class."""
+    made: dict[type[Node], T] = {}
+
+    @functools.wraps(make)
+    def remembered(cls: type[Node]) -> T:
+        if cls not in made:
+            made[cls] = make(cls)
+        return made[cls]
+
+    return remembered
+
+
+@once_a_class
+def parts(cls: type[Node]) -> tuple[Part, ...]:
+    """Return the declared parts of a node class in the order of the wire."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    declared = [name for name in cls.__annotations__ if typing.get_origin(hints[name]) is typing.Annotated]
+    return tuple(_part(name, *typing.get_args(hints[name])) for name in declared)
+
+
+@once_a_class
+def part_by_tag(cls: type[Node]) -> dict[str, Part]:
+    """Return the parts of a node class by tag, other spellings of the tag included."""
+    return {tag: part for part in parts(cls) for tag in (part.tag, *part.param.also)}
+
+
+def tag_of(cls: type) -> str:
+    """Return the tag of a node class where nothing names it: that of the class."""
+    return cls.__name__
+
+
+def walk(node: Node, prefix: str = "") -> Iterator[tuple[str, Part, Any]]:
+    """Yield path, declaration and value of every leaf that is set, in the order of the wire.
+
+    The leaves of repeated nodes are numbered: `Watermark.1.Pos`.
+    """
+    for part in parts(type(node)):
+        value = getattr(node, part.name)
+        for number, one in enumerate(value if part.many else (value,), 1):
+            path = f"{prefix}{part.tag}.{number}" if part.many else f"{prefix}{part.tag}"
+            if isinstance(one, Node):
+                yield from walk(one, path + ".")
+            elif one is not None:
+                yield path, part, one
+
+
+def _part(name: str, declared: Any, param: Param) -> Part:
+    kinds: list[type] = []
+    choices: list[str | int] = []
+    auto = many = False
+    todo = [declared]
+    while todo:
+        hint = todo.pop(0)
+        origin = typing.get_origin(hint)
+        if origin in (typing.Union, types.UnionType):
+            todo[:0] = typing.get_args(hint)
+        elif origin is Literal:
+            choices += typing.get_args(hint)
+        elif origin is tuple:
+            many = True
+            todo.insert(0, typing.get_args(hint)[0])
+        elif hint is Auto:
+            auto = True
+        elif hint is not type(None):
+            kinds.append(hint)
+    kind = kinds[0] if kinds else None
+    child = kind if kind is not None and issubclass(kind, Node) else None
+    tag = param.tag or "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    return Part(name, tag, param, None if child else kind, tuple(choices), auto, many, child)

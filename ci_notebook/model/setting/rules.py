@@ -1,0 +1,288 @@
+"""The rules across nodes: what may stand together, what must, and what wins (§3.2, §4, §5).
+
+`problems(request)` lists everything that is wrong with a tree, leaf by leaf and then rule by
+rule; `check` raises the first. A panel shows the list, the client checks before it sends, the
+engine checks what it gets: one table serves all three.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ci_notebook.model.api.jobs import Operation, Request
+from ci_notebook.model.api.templates import TemplateRequest
+from ci_notebook.model.declaration.node import Node, Part, once_a_class, parts
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.transcode import Audio, Transcode
+from ci_notebook.model.setting.watermark import Watermark
+
+N = TypeVar("N", bound=Node)
+Found = Iterator[ParameterError]
+
+
+def check(node: N) -> N:
+    """Return `node` if nothing is wrong with it, else raise the first `ParameterError`."""
+    for problem in problems(node):
+        raise problem
+    return node
+
+
+def problems(node: Node, path: str = "") -> list[ParameterError]:
+    """Return everything that is wrong with a tree of nodes. Empty when it can be sent."""
+    found: list[ParameterError] = []
+    _leaf_problems(node, path, found)
+    _rule_problems(node, path, found)
+    return found
+
+
+def in_force(operation: Operation) -> Operation:
+    """Return the operation without what something else in it beats (§3.2).
+
+    A TemplateId beats an inline VideoEnhance, WatermarkTemplateId beats inline Watermark.
+    """
+    changes: dict[str, object] = {}
+    if operation.template_id:
+        changes["video_enhance"] = None
+    if operation.watermark_template_id:
+        changes["watermark"] = ()
+    return dataclasses.replace(operation, **changes) if changes else operation  # type: ignore[arg-type]
+
+
+def _leaf_problems(node: Node, path: str, found: list[ParameterError]) -> None:
+    for part in parts(type(node)):
+        value, param = getattr(node, part.name), part.param
+        if value is None or (part.many and not value):
+            if param.required:
+                found.append(
+                    ParameterError(_join(path, part.tag), value, part.allowed() or "a node", "It is required.")
+                )
+        elif param.reply:
+            where = _join(path, part.tag)
+            found.append(ParameterError(where, value, "nothing: only the service sends it", "Leave it out."))
+        elif part.node is not None and (not part.many or not part.complaint(value)):
+            where = _join(path, part.tag)
+            for number, child in enumerate(value if part.many else (value,), 1):
+                _leaf_problems(child, f"{where}.{number}" if part.many else where, found)
+        elif refusal := part.complaint(value):
+            found.append(ParameterError(_join(path, part.tag), value, refusal, param.remedy))
+    if node.unknown:
+        known = {part.tag for part in parts(type(node))}
+        for one in node.unknown:
+            if one.tag in known:
+                where = _join(path, one.tag)
+                found.append(ParameterError(where, one.text or one.children, "one plain value, given once"))
+
+
+@once_a_class
+def _children(cls: type[Node]) -> tuple[Part, ...]:
+    return tuple(part for part in parts(cls) if part.node is not None)
+
+
+def _rule_problems(node: Node, path: str, found: list[ParameterError]) -> None:
+    for rule in RULES.get(type(node), ()):
+        found.extend(rule(node, path))
+    for part in _children(type(node)):
+        value = getattr(node, part.name)
+        if value is None:
+            continue
+        for number, child in enumerate(value if part.many else (value,), 1):
+            if isinstance(child, Node):
+                where = _join(path, f"{part.tag}.{number}" if part.many else part.tag)
+                _rule_problems(child, where, found)
+
+
+def _join(path: str, tag: str) -> str:
+    return f"{path}.{tag}" if path else tag
+
+
+def _request(request: Request, path: str) -> Found:
+    operation = request.operation or Operation()
+    where = _join(path, "Operation")
+    if request.tag == "VideoEnhance":
+        if not operation.template_id and operation.video_enhance is None:
+            yield ParameterError(where, None, "TemplateId or VideoEnhance", "Say what to enhance, or name a template.")
+        if operation.output is None:
+            yield ParameterError(
+                _join(where, "Output"), None, "Region, Bucket and Object", "Say where the result goes."
+            )
+    if request.tag == "DigitalWatermark" and operation.digital_watermark is None:
+        yield ParameterError(_join(where, "DigitalWatermark"), None, "Message, Type and Version", "Say what to hide.")
+    if request.tag == "ExtractDigitalWatermark" and operation.extract_digital_watermark is None:
+        yield ParameterError(_join(where, "ExtractDigitalWatermark"), None, "Type and Version", "Say what to read.")
+    if request.call_back_type == "TDMQ" and request.call_back_mq_config is None:
+        yield ParameterError(
+            _join(path, "CallBackMqConfig"), None, "MqRegion, MqMode and MqName", "CallBackType TDMQ needs it."
+        )
+    if request.queue_type is not None:
+        yield ParameterError(
+            _join(path, "QueueType"), request.queue_type, "nothing for VideoEnhance", "It belongs to Tag Transcode."
+        )
+
+
+def _transcode(transcode: Transcode, path: str) -> Found:
+    container = transcode.container.format if transcode.container else None
+    video, audio = transcode.video, transcode.audio
+    if container in FORMATS:
+        videos, audios = FORMATS[container]
+        if video and video.codec and not video.remove and video.codec not in videos:
+            yield _not_in(path, "Video.Codec", video.codec, videos, container)
+        if audio and audio.codec and not audio.remove and audio.codec not in audios:
+            yield _not_in(path, "Audio.Codec", audio.codec, audios, container)
+    if video:
+        for leaf, codecs in ONLY_FOR.items():
+            value = getattr(video, leaf.lower())
+            codec = video.codec or ("VP8" if container == "WebM" else "H.264")
+            if value is not None and codec not in codecs:
+                yield ParameterError(
+                    _join(path, f"Video.{leaf}"),
+                    value,
+                    f"nothing with Codec {codec}",
+                    f"It goes with {', '.join(codecs)}.",
+                    fix={_join(path, f"Video.{leaf}"): None},
+                )
+        yield from _preset(transcode, path)
+    if audio and audio.codec:
+        yield from _sound(audio.codec, container, audio, path)
+
+
+def _sound(codec: str, container: str | None, audio: Audio, path: str) -> Found:
+    taken, where = CHANNELS.get(codec, ()), _join(path, "Audio.Channels")
+    if audio.channels and taken and audio.channels not in taken:
+        allowed = f"{', '.join(map(str, taken))} with Codec {codec}"
+        yield ParameterError(where, audio.channels, allowed, fix={where: min(taken, key=lambda n: abs(n - 2))})
+    rates = RATES.get(f"{codec} in {container}", RATES.get(codec, ()))
+    where, rate = _join(path, "Audio.Samplerate"), audio.samplerate
+    if rate and rates and rate not in rates:
+        allowed = f"{', '.join(map(str, rates))} with Codec {codec}"
+        nearest = min(rates, key=lambda one: abs(one - rate))
+        yield ParameterError(where, rate, f"{allowed} in {container}" if container else allowed, fix={where: nearest})
+
+
+def _preset(transcode: Transcode, path: str) -> Found:
+    video = transcode.video
+    if video is None or video.preset is None:
+        return
+    container = transcode.container.format if transcode.container else None
+    codec = video.codec or ("VP8" if container == "WebM" else "H.264")
+    taken = PRESETS.get(codec, ())
+    if video.preset not in taken:
+        allowed = f"{', '.join(taken)} with Codec {codec}" if taken else f"nothing with Codec {codec}"
+        where = _join(path, "Video.Preset")
+        yield ParameterError(where, video.preset, allowed, fix={where: None})
+
+
+def _not_in(path: str, leaf: str, value: str, taken: tuple[str, ...], container: str) -> ParameterError:
+    allowed = f"{', '.join(taken)} in {container}" if taken else f"nothing in {container}"
+    fix = {_join(path, leaf): taken[0] if taken else None}
+    return ParameterError(_join(path, leaf), value, allowed, "Change the codec, or Container.Format.", fix=fix)
+
+
+def _watermark(mark: Watermark, path: str) -> Found:
+    for kind, child in (("Text", mark.text), ("Image", mark.image)):
+        if mark.type == kind and child is None:
+            yield ParameterError(_join(path, kind), None, f"a node {kind} for Type {kind}")
+    background = bool(mark.image and mark.image.background)
+    limit = (300 if background else 100) if mark.loc_mode == "Relativity" else 4096
+    low, high = (-limit, 0) if background else (0, limit)
+    unit = "%" if mark.loc_mode == "Relativity" else "px"
+    for tag, value in (("Dx", mark.dx), ("Dy", mark.dy)):
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            kind = "a background picture" if background else f"LocMode {mark.loc_mode}"
+            fix = {_join(path, tag): float(min(max(value, low), high))}
+            yield ParameterError(_join(path, tag), value, f"{low} to {high} {unit} with {kind}", fix=fix)
+    if mark.start_time is not None and mark.end_time is not None and mark.end_time <= mark.start_time:
+        where = _join(path, "EndTime")
+        yield ParameterError(where, mark.end_time, f"a time after StartTime {mark.start_time:g} s", fix={where: None})
+    if mark.image is not None:
+        yield from _image_size(mark, path)
+
+
+def _image_size(mark: Watermark, path: str) -> Found:
+    image = mark.image
+    if image is None or image.mode is None:
+        return
+    low, high, unit = {"Original": (0, 0, ""), "Fixed": (8, 4096, "px")}.get(
+        image.mode, (100, 300, "%") if image.background else (1, 100, "%")
+    )
+    for tag, value in (("Width", image.width), ("Height", image.height)):
+        where = _join(path, f"Image.{tag}")
+        if value is not None and image.mode == "Original":
+            yield ParameterError(
+                where,
+                value,
+                "nothing with Mode Original",
+                "Leave it out, or use Proportion or Fixed.",
+                fix={where: None},
+            )
+        elif isinstance(value, int) and not low <= value <= high:
+            fix = {where: min(max(value, low), high)}
+            yield ParameterError(where, value, f"{low} to {high} {unit} with Mode {image.mode}", fix=fix)
+
+
+def _setting_with_marks(operation: Operation, path: str) -> Found:
+    setting = operation.video_enhance
+    transcode = setting.transcode if setting and not operation.template_id else None
+    if transcode and transcode.video and transcode.video.codec == "H.265" and not operation.watermark_template_id:
+        for number, mark in enumerate(operation.watermark, 1):
+            if isinstance(mark, Watermark) and mark.slide_config and mark.slide_config.slide_mode == "ScrollFromLeft":
+                where = _join(path, f"Watermark.{number}.SlideConfig")
+                yield ParameterError(where, "ScrollFromLeft", "nothing with Codec H.265", fix={where: None})
+
+
+def _template(request: TemplateRequest, path: str) -> Found:
+    needed = {"VideoEnhance": request.video_enhance, "Watermark": request.watermark, "Transcode": request.container}
+    if request.tag in needed and needed[request.tag] is None:
+        tag = "Container" if request.tag == "Transcode" else str(request.tag)
+        yield ParameterError(_join(path, tag), None, f"a node {tag} for Tag {request.tag}")
+    if request.tag == "Transcode" and request.container is not None:
+        yield from _transcode(Transcode(container=request.container, video=request.video, audio=request.audio), path)
+
+
+RULES: dict[type[Node], tuple[Callable[..., Found], ...]] = {
+    Request: (_request,),
+    Operation: (_setting_with_marks,),
+    Transcode: (_transcode,),
+    Watermark: (_watermark,),
+    TemplateRequest: (_template,),
+    VideoEnhance: (),
+}
+_MP3 = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+RATES: dict[str, tuple[int, ...]] = {
+    "amr": (8000,),
+    "opus": (8000, 16000, 24000, 48000),
+    "mp3": _MP3,
+    "mp3 in flv": (22050, 44100),
+    "mp3 in mp4": _MP3[3:],
+}
+
+_H = ("H.264", "H.265", "AV1")
+_AAC_MP3 = ("aac", "mp3")
+# Container → video and audio codecs (§4.4). The rows on AV1 in hls and mkv contradict each
+# other; the narrower one is taken, because a refusal costs less than a broken file. mov, flv, ts
+# and avi are documented with H.264 only.
+FORMATS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "mp4": (_H, _AAC_MP3), "hls": (_H[:2], _AAC_MP3), "mkv": (_H[:2], _AAC_MP3),
+    "ts": (_H[:1], _AAC_MP3), "flv": (_H[:1], _AAC_MP3), "avi": (_H[:1], _AAC_MP3), "mov": (_H[:1], _AAC_MP3),
+    "dash": (_H[:1], ("aac",)), "WebM": (("VP8", "VP9", "AV1"), ("Vorbis", "opus")),
+    "aac": ((), ("aac",)), "mp3": ((), ("mp3",)), "flac": ((), ("flac",)), "amr": ((), ("amr",)),
+    "adts": ((), ("aac",)), "m4a": ((), ("aac",)), "wav": ((), ("pcm_s16le",)),
+}  # fmt: skip
+
+# Leaves of Video that only some codecs take (§4.5).
+_NOT_VP = ("H.264", "H.265", "AV1")
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "Bufsize": _NOT_VP, "Maxrate": _NOT_VP, "Pixfmt": ("H.264", "H.265"), "Profile": ("H.264",),
+    "Crop": ("H.264", "VP8", "VP9"), "Interlaced": ("H.264", "VP8", "VP9"), "Roi": _NOT_VP,
+}  # fmt: skip
+
+PRESETS: dict[str, tuple[str, ...]] = {
+    "H.264": ("veryfast", "fast", "medium", "slow", "slower"), "VP8": ("good", "realtime"), "AV1": ("5", "4"),
+}  # fmt: skip
+
+CHANNELS: dict[str, tuple[int, ...]] = {
+    "aac": (1, 2, 4, 5, 6, 8), "flac": (1, 2, 4, 5, 6, 8), "mp3": (1, 2), "opus": (1, 2), "Vorbis": (2,), "amr": (1,),
+    "pcm_s16le": (1, 2),
+}  # fmt: skip

@@ -1,0 +1,203 @@
+"""What shape an output has: sizes, crops, rates, lengths. Pure arithmetic on what was asked and what is there.
+
+Decided here, for the service documents neither targets nor limits: SuperResolution enlarges
+exactly twice a side (the documented callback sample turns 544x960 into 1088x1920), unless the
+source's short side already reaches its target class; then the size stays and only the clean-up
+works. EnableScaleUp scales on to the class's short side where twice falls short of it. Width and
+Height win over both. Sides are always even and never over 4096.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ci_notebook.model.api.media_info import MediaInfo, VideoStream
+from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.transcode import TransConfig, Video
+
+TARGETS = {"sdtohd": 1080, "hdto4k": 2160}  # short side, px
+LARGEST = 4096
+_VIDEO = "VideoEnhance.Transcode.Video"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in square pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def short(self) -> int:
+        """The shorter side."""
+        return min(self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """From the source's size to the output's.
+
+    `shown` is the source as players show it (turned, square pixels), `cut` after crop and
+    rotation, `out` the output. `enlarges` says that SuperResolution changes the size.
+    """
+
+    shown: Size
+    cut: Size
+    out: Size
+    crop: tuple[int, int, int, int] | None = None
+    rotate: float = 0.0
+    method: str = "scale"
+
+    @property
+    def enlarges(self) -> bool:
+        """True when the output is larger than what was cut."""
+        return self.out.width > self.cut.width or self.out.height > self.cut.height
+
+
+def plan(setting: VideoEnhance, source: MediaInfo) -> Plan:
+    """Return the way of the sizes. Raises `EngineError` naming the leaf that does not fit the source."""
+    video = setting.transcode.video if setting.transcode else None
+    config = setting.transcode.trans_config if setting.transcode else None
+    video = video or Video()
+    shown = shown_size(source)
+    crop = _crop(video.crop, shown)
+    cut = Size(*crop[:2]) if crop else shown
+    cut = _turned(cut, video.rotate or 0.0)
+    asked = _asked(video, cut)
+    if asked is not None:
+        asked = _checked(asked, cut, config)
+    out = asked or _enlarged(setting, cut)
+    method = (config.adj_dar_method if config else None) or "scale"
+    return Plan(
+        shown, cut, _even(out.width, out.height), crop, video.rotate or 0.0, "scale" if method == "none" else method
+    )
+
+
+def shown_size(source: MediaInfo) -> Size:
+    """Return the source's size as players show it: square pixels, turned by its rotation."""
+    video = first_video(source)
+    width, height = video.width or 0, video.height or 0
+    across, _, down = (video.sar or "1:1").partition(":")
+    if across.isdigit() and down.isdigit() and int(across) and int(down):
+        width = round(width * int(across) / int(down))
+    return Size(height, width) if round((video.rotation or 0) / 90) % 2 else Size(width, height)
+
+
+def source_rate(source: MediaInfo) -> float:
+    """Return the source's pictures a second; 25 where the file does not say."""
+    return first_video(source).fps or 25.0
+
+
+def rates(setting: VideoEnhance, source: MediaInfo) -> tuple[float, float, float]:
+    """Return pictures a second of the source, after interpolation, and of the output.
+
+    FrameDoubling makes twice the source's rate; Fps then says what is kept of that.
+    """
+    transcode = setting.transcode
+    here = source_rate(source)
+    doubled = here * 2 if setting.frame_enhance and setting.frame_enhance.frame_doubling else here
+    asked = transcode.video.fps if transcode and transcode.video else None
+    config = transcode.trans_config if transcode else None
+    if asked and config and config.is_check_video_fps and asked > doubled:
+        if config.video_fps_adj_method == 1:
+            raise _too_much(f"{_VIDEO}.Fps", asked, f"over the source's {doubled:g} a second", "VideoFpsAdjMethod")
+        asked = doubled
+    return here, doubled, asked or doubled
+
+
+def length_s(setting: VideoEnhance, source: MediaInfo) -> float | None:
+    """Return the length of the output in seconds, or None where the file does not say."""
+    whole = (source.format.duration if source.format else None) or first_video(source).duration
+    if whole is None:
+        return None
+    stretch = setting.transcode.time_interval if setting.transcode else None
+    start = (stretch.start if stretch else None) or 0.0
+    if start >= whole:
+        raise EngineError(
+            f"VideoEnhance.Transcode.TimeInterval.Start is {start:g} s, but the source is {whole:g} s long. "
+            "Choose a start before its end.",
+            code="InvalidArgument",
+        )
+    left = whole - start
+    wanted = stretch.duration if stretch else None
+    return min(left, wanted) if wanted else left
+
+
+def first_video(info: MediaInfo, name: str = "the source") -> VideoStream:
+    """Return the first stream of pictures. Raises `EngineError` when there is none."""
+    streams = info.stream.video if info.stream else ()
+    if not streams or not streams[0].width or not streams[0].height:
+        raise EngineError(f"{name} holds no pictures. Take a file that does.", code="ResourceNotSupported")
+    return streams[0]
+
+
+def _crop(text: str | None, shown: Size) -> tuple[int, int, int, int] | None:
+    if not text:
+        return None
+    try:
+        width, height, left, top = (int(word) for word in text.split(":"))
+        fits = width > 0 and height > 0 and left >= 0 and top >= 0
+        fits = fits and left + width <= shown.width and top + height <= shown.height
+    except ValueError:
+        fits = False
+    if not fits:
+        raise EngineError(
+            f"{_VIDEO}.Crop takes width:height:left:top inside the source's {shown.width}x{shown.height}; got {text}",
+            code="InvalidArgument",
+        )
+    return width - width % 2, height - height % 2, left, top
+
+
+def _turned(size: Size, degrees: float) -> Size:
+    if degrees % 180 == 0:
+        return size
+    if degrees % 180 == 90:
+        return Size(size.height, size.width)
+    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
+    return _even(size.width * cosine + size.height * sine, size.width * sine + size.height * cosine)
+
+
+def _asked(video: Video, cut: Size) -> Size | None:
+    width, height = video.width, video.height
+    if video.long_short_mode and cut.height > cut.width:
+        width, height = height, width  # Width is the long side, Height the short one
+    if width and height:
+        return Size(width, height)
+    if width:
+        return _even(width, cut.height * width / cut.width)
+    return _even(cut.width * height / cut.height, height) if height else None
+
+
+def _checked(asked: Size, cut: Size, config: TransConfig | None) -> Size:
+    if config is None or not config.is_check_reso or asked.width * asked.height <= cut.width * cut.height:
+        return asked
+    if config.reso_adj_method == 1:
+        size = f"{asked.width}x{asked.height}"
+        raise _too_much(f"{_VIDEO}.Width", size, f"over the source's {cut.width}x{cut.height}", "ResoAdjMethod")
+    return cut
+
+
+def _enlarged(setting: VideoEnhance, cut: Size) -> Size:
+    stage = setting.super_resolution
+    if stage is None or stage.resolution is None:
+        return cut
+    target = TARGETS.get(stage.resolution, 0)
+    if cut.short >= target:
+        return cut
+    factor = 2.0
+    if stage.enable_scale_up and cut.short * factor < target:
+        factor = target / cut.short
+    factor = min(factor, LARGEST / max(cut.width, cut.height))
+    return Size(round(cut.width * factor), round(cut.height * factor))
+
+
+def _even(width: float, height: float) -> Size:
+    shrink = min(1.0, LARGEST / max(width, height))
+    return Size(*(max(2, round(side * shrink / 2) * 2) for side in (width, height)))
+
+
+def _too_much(leaf: str, value: object, why: str, method: str) -> EngineError:
+    remedy = f"Lower it, or set VideoEnhance.Transcode.TransConfig.{method} to 0 to keep the source's."
+    return EngineError(f"{leaf} {value} is {why}. {remedy}", code="InvalidArgument")

@@ -1,0 +1,89 @@
+"""Cost against gain: what each setting adds to a score, and what it is charged for."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ci_notebook.results.charts.pareto import front_of
+from ci_notebook.results.charts.style import (
+    COLORS,
+    MARKERS,
+    Data,
+    axes_or_new,
+    described,
+    floats,
+    frame_of,
+    label,
+    legend_aside,
+    number_column,
+    numbered,
+    once,
+)
+from ci_notebook.results.dataframe import unit_of
+from ci_notebook.results.differences import setting_labels
+from ci_notebook.results.labels import count, number
+from ci_notebook.results.scores import scale_of
+
+
+def compute_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny") -> pd.DataFrame:
+    """Return a row a setting, cheapest first: `setting`, `cost`, `gain`, `clips`, `pays`.
+
+    `cost` is the mean over clips; `gain` is that of `on` over the cheapest setting's on the same
+    clips, turned so that more is better. `pays` says that nothing as cheap gains as much. Settings
+    that were not scored on every clip are left out.
+    """
+    df = frame_of(data)
+    on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
+    used = pd.DataFrame({"setting": setting_labels(df), "clip": df["clip"].fillna("")})
+    used[cost], used["score"] = df[cost].astype("Float64"), df[on].astype("Float64") * scale_of(on).sign
+    used = used.dropna()
+    means = used.groupby("setting", sort=False).agg(
+        **{cost: (cost, "mean"), "score": ("score", "mean"), "clips": ("clip", "nunique")}
+    )
+    means = means[means["clips"] == used["clip"].nunique()].reset_index()
+    means = means.sort_values(cost, kind="stable", ignore_index=True)
+    means["gain"] = means["score"] - means["score"].iloc[0] if len(means) else means["score"]
+    means["pays"] = pd.array(front_of(floats(means[cost]), floats(means["gain"])), dtype="boolean")
+    return means[["setting", cost, "gain", "clips", "pays"]]
+
+
+def plot_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny", ax: Axes | None = None) -> Axes:
+    """Draw what each setting gains over its cost, those that pay filled and named, and return the axes."""
+    data = once(data)
+    df = frame_of(data)
+    on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
+    made = compute_gain(data, on, cost)
+    axes = axes_or_new(ax, width_in=8.2)
+    for number_of, (pays, called) in enumerate(((True, "pays"), (False, "does not"))):
+        part = made[made["pays"] == pays]
+        axes.plot(floats(part[cost]), floats(part["gain"]), linestyle="none", marker=MARKERS[number_of], markersize=8,
+                  color=COLORS[number_of], fillstyle="full" if pays else "none", label=called)  # fmt: skip
+    pay = made[made["pays"]]
+    words = [str(setting).replace(", ", ",\n") for setting in pay["setting"]]
+    names = numbered(axes, zip(floats(pay[cost]), floats(pay["gain"]), words, strict=True))
+    axes.axhline(0, color="0.5", linewidth=1, zorder=0)
+    axes.margins(x=0.08, y=0.12)
+    axes.set_xlabel(f"{label(cost)}, mean a clip")
+    unit = f" [{unit_of(on)}]" if unit_of(on) else ""
+    axes.set_ylabel(f"gain in {on}{unit} over the cheapest")
+    axes.grid(visible=True, alpha=0.3)
+    axes.set_title("filled: pays; hollow: another gains as much for as little", fontsize="medium", loc="left")
+    legend_aside(axes, more=names)
+    return described(axes, describe_gain(data, on, cost))
+
+
+def describe_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny") -> str:
+    """Return in one sentence which settings pay, and what they gain for what."""
+    df = frame_of(data)
+    on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
+    made = compute_gain(df, on, cost)
+    if made.empty:
+        return f"No setting has both {on} and {cost} on every clip."
+    pays = made[made["pays"]]
+    unit, money = (f" {unit_of(name)}" if unit_of(name) else "" for name in (on, cost))
+    told = [
+        f"{row['setting']} ({float(row['gain']):+.3g}{unit} for {number(float(row[cost]))}{money})"
+        for _, row in pays.head(5).iterrows()
+    ]
+    return f"Gain in {on} against {cost} a clip: {len(pays)} of {count(len(made), 'setting')} pay: {'; '.join(told)}."

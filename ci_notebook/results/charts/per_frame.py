@@ -1,0 +1,125 @@
+"""The trace: a score picture by picture, the worst ones marked, since a mean hides them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.results.charts.style import (
+    COLORS,
+    LINES,
+    MARKERS,
+    axes_or_new,
+    described,
+    floats,
+    highest,
+    label,
+    legend_aside,
+)
+from ci_notebook.results.dataframe import to_frame, unit_of
+from ci_notebook.results.differences import setting_labels
+from ci_notebook.results.labels import number
+from ci_notebook.results.scores import scale_of
+from ci_notebook.results.verdict.run_pairs import pictures_of
+
+_NAMED, _LISTED = 6, 16  # lines with names of several lines; names that a legend has room for
+
+
+def compute_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) -> pd.DataFrame:
+    """Return a row a picture: `run` (its place), `series` in words, `picture` (from 0), `time_s`, `on`, `is_worst`.
+
+    `worst` is how many of each run's pictures are marked; pictures next to a worse one are not, since
+    they show the same. `time_s` is missing where the frame rate is not known. Raises `ParameterError`
+    where no run has values a picture.
+    """
+    listed = list(runs)
+    df = to_frame(listed)
+    clips = df["clip"].nunique() > 1
+    parts = []
+    for place, (run, setting) in enumerate(zip(listed, setting_labels(df), strict=True)):
+        values = pictures_of(run, on)
+        if not np.isfinite(values).any():
+            continue
+        step = max(1, run.every)
+        numbers = [step * at for at in range(len(values))]
+        fps = df["fps"].iloc[place]
+        series = f"{run.clip}, {setting}" if clips else str(setting)
+        times = [None if pd.isna(fps) else at / float(fps) for at in numbers]
+        parts.append(pd.DataFrame({
+            "run": place, "series": series, "picture": numbers, "time_s": pd.array(times, dtype="Float64"), on: values,
+            "is_worst": _worst(values, worst, scale_of(on).sign),
+        }))  # fmt: skip
+    if not parts:
+        raise ParameterError("on", on, "a score with a value a picture, such as vmaf_neg", "lab.run(…, scores=True)")
+    made = pd.concat(parts, ignore_index=True)
+    return made.astype({"run": "Int64", "series": "string", "picture": "Int64", on: "Float64", "is_worst": "boolean"})
+
+
+def plot_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3, ax: Axes | None = None) -> Axes:
+    """Draw a score over time, a line a run, the worst pictures ringed and numbered, and return the axes."""
+    listed = list(runs)
+    made = compute_trace(listed, on, worst=worst)
+    count = made["run"].nunique()
+    axes = axes_or_new(ax, width_in=8.2 if count <= _NAMED else 10.0)
+    across = "time_s" if made["time_s"].notna().all() else "picture"
+    for place, (_, part) in enumerate(made.groupby("run", sort=False)):
+        color, line = COLORS[place % len(COLORS)], LINES[place % len(LINES)]
+        axes.plot(floats(part[across]), floats(part[on]), color=color, linestyle=line, linewidth=1.4,
+                  label=_named(str(part["series"].iloc[0]), place, count))  # fmt: skip
+        marked = part[part["is_worst"]]
+        axes.plot(floats(marked[across]), floats(marked[on]), linestyle="none", marker=MARKERS[place % len(MARKERS)],
+                  fillstyle="none", markersize=9, markeredgewidth=1.8, color=color, label="_nolegend_")  # fmt: skip
+        for _, row in marked.iterrows():
+            axes.annotate(str(row["picture"]), (float(row[across]), float(row[on])), xytext=(0, -14),
+                          textcoords="offset points", ha="center", fontsize="small", color=color)  # fmt: skip
+    axes.margins(y=0.15)
+    axes.set_xlabel("time [s]" if across == "time_s" else "picture")
+    axes.set_ylabel(label(on))
+    axes.grid(visible=True, alpha=0.3)
+    clips = dict.fromkeys(listed[int(place)].clip for place in made["run"].unique())
+    one = f"{next(iter(clips))}; " if len(clips) == 1 else ""
+    axes.set_title(f"{one}ringed: the {worst} worst pictures of each, by number", fontsize="medium", loc="left")
+    if count > 1:
+        legend_aside(axes)
+    return described(axes, describe_trace(listed, on, worst=worst))
+
+
+def describe_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) -> str:
+    """Return in one sentence each run's mean and its worst picture."""
+    listed = list(runs)
+    made = compute_trace(listed, on, worst=worst)
+    clips = dict.fromkeys(listed[int(place)].clip for place in made["run"].unique())
+    of = f" of {next(iter(clips))}" if len(clips) == 1 else ""
+    unit, sign, told = f" {unit_of(on)}" if unit_of(on) else "", scale_of(on).sign, []
+    for _, part in list(made.groupby("run", sort=False))[:4]:
+        low = highest(part[part[on].notna()], on, -sign)
+        told.append(
+            f"{low['series']}: mean {number(float(part[on].mean()))}{unit}, worst {number(float(low[on]))}{unit} "
+            f"at picture {low['picture']}"
+        )
+    more = made["run"].nunique() - len(told)
+    return f"{on}{of} picture by picture: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _named(series: str, place: int, count: int) -> str:
+    """Return what the legend says of a line: where there are many, in one line each, and not of all of them."""
+    if count <= _NAMED:
+        return series.replace(", ", ",\n")
+    return series if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
+
+
+def _worst(values: tuple[float, ...], how_many: int, sign: int) -> list[bool]:
+    """Mark the worst, none of which is within a twentieth of the clip from a worse one."""
+    apart, marked = max(1, len(values) // 20), list[int]()
+    known = [place for place, value in enumerate(values) if np.isfinite(value)]
+    for at in sorted(known, key=lambda place: sign * values[place]):
+        if len(marked) == how_many:
+            break
+        if all(abs(at - other) > apart for other in marked):
+            marked.append(at)
+    return [at in marked for at in range(len(values))]

@@ -1,0 +1,252 @@
+"""Frames: one row a job, the same columns whatever happened, named as everything is named."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+from lxml import etree
+
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
+from ci_notebook.model.api.templates import Template
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.results.columns import AGAINST, ENDS, POOLED, RUN, SCORES, TIMES, Column, by_name, settings
+from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
+from ci_notebook.wire.xml import element_of
+from ci_notebook.wire.xml_stream import elements
+
+
+class Held(Protocol):
+    """A job in hand, as `lab.submit` and `lab.jobs` return it."""
+
+    @property
+    def detail(self) -> JobsDetail:
+        """What the service last said of it."""
+
+
+Shown = Run | JobsDetail | Held | VideoEnhance | Template
+
+
+def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
+    """Return one row a run, job, setting or template, in their order.
+
+    No rows give the same columns and dtypes as a thousand. Facts that a row does not have are
+    missing (`<NA>`, `NaT`); empty texts are missing too.
+
+    | Column | dtype | Unit | Meaning |
+    |---|---|---|---|
+    | run, clip | string | | the run's key, shortened; the clip's name |
+    | job_id | string | | id |
+    | state | category | | Submitted < Running < Success < Failed < Pause < Cancel |
+    | progress | Int64 | % | progress |
+    | code, message | string | | `Success`, or why it failed |
+    | created, started, ended | datetime64[us, UTC] | | times; missing until reached |
+    | tag, queue_id, bucket, region, input_key | string | | kind, queue, source |
+    | template_id, template_name, transcode_template_id | string | | templates, if used |
+    | job_level | Int64 | | priority |
+    | user_data | string | | what was sent along |
+    | *a path* | declared | declared | a leaf of the setting, below `VideoEnhance`; missing when left out or AUTO |
+    | auto | string | | paths that are left to the service, `; ` between them |
+    | unlisted | string | | `path=text` of what was received and is outside its declaration |
+    | output_key, output_md5 | string | | where the result lies; its digest |
+    | format | string | | container of the result |
+    | duration_s | Float64 | s | length of the result |
+    | size_bytes | Int64 | bytes | size of the result |
+    | bitrate_kbps, video_bitrate_kbps, audio_bitrate_kbps | Float64 | kbps | all, pictures, sound |
+    | width, height | Int64 | px | size of the picture |
+    | fps | Float64 | 1/s | frame rate |
+    | pictures | Int64 | | number of pictures |
+    | codec, profile, pix_format, audio_codec | string | | encodings |
+    | color_primaries, color_transfer, color_range | string | | colour |
+    | rotation | Float64 | ° | rotation |
+    | audio_rate_hz | Int64 | Hz | samples a second |
+    | audio_channels | Int64 | | channels |
+    | took_s | Float64 | s | from start to end of the job |
+    | score_against | string | | `source`: scores tell change; `reference`: they tell fidelity |
+    | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by what the eye sees |
+    | ssim | Float64 | | of the luma; 1 is equal |
+    | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
+    | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 can just be seen |
+    | sharpness, contrast, colourfulness, noise | Float64 | | of the result by itself; compare at one size only |
+    | blockiness, si, ti | Float64 | | the same: coding blocks, spatial and temporal information |
+    | psnr_hmean, psnr_p5, psnr_worst | Float64 | dB | harmonic mean, 5th percentile and worst picture |
+    | xpsnr_hmean, xpsnr_p5, xpsnr_worst | Float64 | dB | the same |
+    | ssim_hmean, ssim_p5, ssim_worst | Float64 | | the same |
+    | vmaf_hmean, vmaf_p5, vmaf_worst | Float64 | | the same |
+    | vmaf_neg_hmean, vmaf_neg_p5, vmaf_neg_worst | Float64 | | the same |
+    | delta_e_p95, delta_e_worst | Float64 | | 95th percentile and worst picture |
+    | cost_cny | Float64 | CNY | price by the list |
+    | error | string | | what went wrong outside the job |
+
+    Setting columns are `Int64`, `Float64`, `boolean`, `string`, or an ordered `category` of the
+    declared choices (`MsSharpen.SharpenLevel`, `Transcode.Video.Codec` …). Scores beyond these
+    follow the last of them, as Float64.
+    """
+    jobs, runs = [], []
+    for one in shown.jobs_detail if isinstance(shown, Response) else shown:
+        run = one if isinstance(one, Run) else None
+        runs.append(run)
+        jobs.append(_job(one))
+    extra = _extra(runs) if any(runs) else {}
+    return _frame(read(element_of(job) for job in jobs), len(jobs), extra)
+
+
+def read_jobs(*files: str | Path) -> pd.DataFrame:
+    """Return the frame of every `JobsDetail` in XML files: API answers, callbacks, in any number.
+
+    A name may hold `*`, `?` and `**`. Files are read as streams, in the order of their names; the
+    memory needed is that of the frame. Raises `FileNotFoundError` when a name finds nothing, and
+    `MalformedXML` when a file cannot be read.
+    """
+    found = [path for name in files for path in _files(name)]
+    made = read(itertools.chain.from_iterable(_jobs_of(path) for path in found))
+    return _frame(made, len(made["job_id"]), {})
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Return a frame that was written with `to_csv(path, index=False)` or `to_parquet(path)`, dtypes and all."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        return with_dtypes(pd.read_parquet(path))
+    return with_dtypes(pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""]))
+
+
+def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
+    """Return `df` with every declared column in its declared dtype, and other columns of numbers as Float64."""
+    made = {}
+    for name in df.columns:
+        column = by_name().get(name)
+        if column is None:
+            made[name] = df[name] if df[name].dtype != "string" else df[name].astype("Float64")
+        elif column.kind == "time":
+            made[name] = pd.to_datetime(df[name], utc=True, format="ISO8601").astype(dtype_of(column))
+        elif column.kind == "truth" and df[name].dtype == "string":
+            made[name] = df[name].map({"True": True, "False": False}).astype("boolean")
+        else:
+            made[name] = df[name].astype(dtype_of(column))
+    return pd.DataFrame(made, index=df.index)
+
+
+def differing(df: pd.DataFrame, *, ids: bool = False) -> pd.DataFrame:
+    """Return the columns of `df` whose values are not the same in all rows; missing is a value, too.
+
+    Columns that name a job or tell the time (`run`, `job_id`, `created`, `output_md5` …) differ
+    always and are left out unless `ids`. A frame of one row keeps what is not missing.
+    """
+    kept = [name for name in df.columns if (ids or name not in IDS) and _differs(df[name])]
+    return df[kept]
+
+
+# What differs between any two jobs and says nothing about them.
+IDS = frozenset(
+    ("run", "job_id", "created", "started", "ended", "took_s", "user_data", "output_key", "output_md5", "progress")
+)
+
+
+def setting_columns() -> tuple[str, ...]:
+    """Return the names of the setting columns, in order."""
+    return tuple(column.name for column in settings())
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a column, "" when it has none."""
+    column = by_name().get(name)
+    return column.unit if column else ""
+
+
+def resolve_column(df: pd.DataFrame, name: str) -> str:
+    """Return the column that `name` means: itself, or a setting path of which it is an unambiguous ending.
+
+    An ending that several settings share means the one that differs in `df`, if only one does.
+    Raises `ParameterError` naming what there is.
+    """
+    if name in df.columns:
+        return name
+    found = [path for path in df.columns if path.endswith("." + name)]
+    if len(found) > 1:
+        found = [path for path in found if _differs(df[path])] or found
+    if len(found) == 1:
+        return found[0]
+    allowed = "one of " + ", ".join(found) if found else "a column of the frame"
+    raise ParameterError("the name of a column", name, allowed)
+
+
+def _differs(values: pd.Series[Any]) -> bool:
+    if len(values) == 1:
+        return bool(values.notna().iloc[0])
+    return bool(values.nunique(dropna=False) > 1)
+
+
+def _job(shown: Shown) -> JobsDetail:
+    """Return what a row is read from. The setting of a run is the one that was asked for."""
+    if isinstance(shown, JobsDetail):
+        return shown
+    if isinstance(shown, VideoEnhance):
+        return JobsDetail(operation=Operation(video_enhance=shown))
+    if isinstance(shown, Template):
+        stored = Operation(template_id=shown.template_id, template_name=shown.name, video_enhance=shown.video_enhance)
+        return JobsDetail(tag=shown.tag, creation_time=shown.create_time, operation=stored)
+    if not isinstance(shown, Run):
+        return _detail(shown)
+    job = shown.job or JobsDetail()
+    return replace(job, operation=replace(job.operation or Operation(), video_enhance=shown.setting))
+
+
+def _detail(held: Held) -> JobsDetail:
+    detail = getattr(held, "detail", None)
+    if not isinstance(detail, JobsDetail):
+        raise ParameterError("to_frame", held, "runs, jobs, settings or templates")
+    return detail
+
+
+def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
+    """Return the columns that no job tells: name → values, scores beyond the declared ones included."""
+    own = [dict(run.scores) if run else {} for run in runs]
+    for scores in own:
+        if "vmaf" in scores and "vmaf_neg" in scores:
+            scores.setdefault("vmaf_minus_neg", scores["vmaf"] - scores["vmaf_neg"])
+    declared = [column.name for column in (*SCORES, *POOLED)]
+    others = sorted({name for scores in own for name in scores} - set(declared))
+    return {
+        "run": [run and run.key[:12] for run in runs],
+        "clip": [run and run.clip for run in runs],
+        "score_against": [(run and run.score_against) or None for run in runs],
+        **{name: [scores.get(name) for scores in own] for name in (*declared, *others)},
+        "cost_cny": [run and run.cost_cny for run in runs],
+        "error": [(run and run.error) or None for run in runs],
+    }
+
+
+def _frame(made: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.DataFrame:
+    prefix = made.pop("output_prefix")
+    if not prefix.isna().all():
+        made["output_key"] = pd.Series(prefix).fillna("").array + made["output_key"]
+    took = pd.Series(made["ended"]) - pd.Series(made["started"])
+    for column in (*RUN, *TIMES, *AGAINST, *SCORES, *POOLED, *ENDS):
+        made[column.name] = of_values(column, extra.get(column.name) or [None] * count)
+    made["took_s"] = took.dt.total_seconds().astype("Float64").array
+    order = list(names())
+    place = order.index(POOLED[-1].name) + 1
+    others = [name for name in extra if name not in made]
+    for name in others:
+        made[name] = of_values(Column(name, "number", ""), extra[name])
+    return pd.DataFrame({name: made[name] for name in (*order[:place], *others, *order[place:])})
+
+
+def _files(name: str | Path) -> Iterator[Path]:
+    found = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
+    if not found:
+        raise FileNotFoundError(f"no file is called {name}")
+    return map(Path, found)
+
+
+def _jobs_of(path: Path) -> Iterator[etree._Element]:
+    with path.open("rb") as file:
+        yield from elements(file, "JobsDetail")

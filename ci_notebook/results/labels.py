@@ -1,0 +1,73 @@
+"""Values of settings in words, the same in charts, tables and verdicts: `left out`, `AUTO`, `5`, `sdtohd`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+from pandas.api import types
+
+from ci_notebook.model.declaration.node import AUTO as AUTO_VALUE
+
+LEFT_OUT: Final = "left out"
+AUTO: Final = "AUTO"
+
+
+def word_of(value: Any) -> str:
+    """Return a value in words; None is `left out`.
+
+    >>> word_of(None), word_of(5.0), word_of(True)
+    ('left out', '5', 'true')
+    """
+    if value is None:
+        return LEFT_OUT
+    if value is AUTO_VALUE:
+        return AUTO
+    if isinstance(value, str):
+        return value
+    if types.is_bool(value):
+        return str(bool(value)).lower()
+    return f"{value:g}" if types.is_number(value) else str(value)
+
+
+def in_words(df: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return a column in words: `left out` and `AUTO` where it has no value."""
+    paths = df["auto"] if "auto" in df.columns else [""] * len(df)
+    auto = [not pd.isna(listed) and name in str(listed).split("; ") for listed in paths]
+    words = [
+        (AUTO if is_auto else LEFT_OUT) if pd.isna(value) else word_of(value)
+        for value, is_auto in zip(df[name], auto, strict=True)
+    ]
+    return pd.Series(words, index=df.index, dtype="string")
+
+
+def order_of(df: pd.DataFrame, name: str, words: pd.Series[Any]) -> pd.Series[Any]:
+    """Return where each word stands: left out, AUTO, then values as numbers, choices or texts are ordered."""
+    return words.map({word: number for number, word in enumerate(all_words(df, name))})
+
+
+def all_words(df: pd.DataFrame, name: str) -> list[str]:
+    """Return the words that a column can show, in order."""
+    values = df[name].dropna()
+    ordered = list(values.cat.categories) if isinstance(values.dtype, pd.CategoricalDtype) else sorted(values.unique())
+    return [LEFT_OUT, AUTO, *map(word_of, ordered)]
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number rounded to so many digits that mean something.
+
+    >>> number(80.96), number(0.012345), number(-1234567.0)
+    ('81', '0.0123', '-1.23e+06')
+    """
+    text = f"{value:.{digits}g}"
+    return f"{float(text):g}" if abs(value) < 1e6 else f"{float(text):.{digits}g}"
+
+
+def count(how_many: int, noun: str) -> str:
+    """Return `1 clip`, `2 clips`."""
+    return f"{how_many} {noun}{'' if how_many == 1 else 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""

@@ -1,0 +1,115 @@
+"""Frames as files, and runs read back from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from lxml import etree
+
+from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.api.jobs import JobsDetail, time_text
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.results.columns import POOLED, SCORES, by_name
+from ci_notebook.results.dataframe import read_frame
+from ci_notebook.wire.xml import read
+
+# Texts that Excel takes for formulas: a clip named `=cmd…` must stay a name.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> Path:
+    """Write a frame as CSV or Parquet, by the ending of `path`, and return it. `read_frame` reads it back.
+
+    With `excel` the CSV begins with a byte-order mark, so that Excel reads it as UTF-8; times are
+    UTC without saying so, which Excel takes for dates; a text that Excel would take for a formula
+    begins with an apostrophe; columns without any value are left out.
+    """
+    path = Path(path)
+    if path.suffix == ".parquet" and not excel:
+        df.to_parquet(path)
+    elif path.suffix == ".csv":
+        shown = _for_excel(df) if excel else df
+        shown.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
+    else:
+        raise ParameterError("path", str(path), "a name ending in .csv" + ("" if excel else " or .parquet"))
+    return path
+
+
+def runs_in(path: Path) -> Iterator[Run]:
+    """Yield the runs of a journal, or of a frame that was written as CSV or Parquet."""
+    if not path.exists():
+        raise FileNotFoundError(f"no file is called {path}")
+    if path.suffix in (".csv", ".parquet"):
+        yield from _runs_of(read_frame(path))
+        return
+    with Journal(path) as journal:
+        yield from journal.runs()
+
+
+def _runs_of(df: pd.DataFrame) -> Iterator[Run]:
+    declared = [column.name for column in (*SCORES, *POOLED)]
+    others = [name for name in df.columns if name not in by_name()]
+    for _, row in df.iterrows():
+        scores = {name: float(row[name]) for name in (*declared, *others) if name in row and pd.notna(row[name])}
+        job = read(JobsDetail, _xml(row))
+        setting = job.operation.video_enhance if job.operation else None
+        against = _text(row, "score_against")
+        yield Run(
+            key=_text(row, "run"), clip=_text(row, "clip"), clip_key=_text(row, "input_key"), clip_md5="",
+            setting=setting or VideoEnhance(), template_id=_text(row, "template_id"),
+            job=job if job.state or job.job_id else None, scores=scores,
+            score_against="reference" if against == "reference" else "source" if against else "",
+            cost_cny=None if pd.isna(row["cost_cny"]) else float(row["cost_cny"]), error=_text(row, "error"),
+        )  # fmt: skip
+
+
+def _xml(row: pd.Series[Any]) -> etree._Element:
+    """Return the `JobsDetail` that a row tells, each fact put back where its column says that it came from."""
+    job = etree.Element("JobsDetail")
+    for name, column in by_name().items():
+        if column.path and name in row and pd.notna(row[name]):
+            _element(job, column.path).text = _written(row[name])
+    auto = _text(row, "auto")
+    for path in auto.split("; ") if auto else ():
+        known = by_name().get(path)
+        _element(job, known.path if known else ("Operation", "VideoEnhance", *path.split(".")))
+    return job
+
+
+def _element(job: etree._Element, path: tuple[str, ...]) -> etree._Element:
+    """Return the element at a path, made where it is missing; `AudioMix#2` is the second of its tag."""
+    at = job
+    for step in path:
+        tag, _, number = step.partition("#")
+        found = at.findall(tag)
+        while len(found) < int(number or 1):
+            found.append(etree.SubElement(at, tag))
+        at = found[int(number or 1) - 1]
+    return at
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, pd.Timestamp):
+        return time_text(value.to_pydatetime())
+    return str(value).lower() if str(value) in ("True", "False") else str(value)
+
+
+def _text(row: pd.Series[Any], name: str) -> str:
+    return "" if name not in row or pd.isna(row[name]) else str(row[name])
+
+
+def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
+    made = df.dropna(axis="columns", how="all").copy()
+    for name in made.columns:
+        if isinstance(made[name].dtype, pd.DatetimeTZDtype):
+            made[name] = made[name].dt.tz_localize(None).dt.floor("s")
+        elif made[name].dtype == "string":
+            made[name] = made[name].map(
+                lambda text: f"'{text}" if text.startswith(_FORMULA) else text, na_action="ignore"
+            )
+    return made

@@ -1,0 +1,179 @@
+"""Rankings: what people preferred who did not know what they saw, how sure that is, and which score agrees.
+
+    ci.ranking(runs, lab.votes())
+
+The rule of this file: a ranking says no more than the votes carry. Intervals come from drawing the
+votes anew (the voters, where there are five or more, for their votes resemble each other); settings
+that no vote joins are refused, not ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.voting.vote import Vote
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.results.dataframe import to_frame
+from ci_notebook.results.differences import setting_labels
+from ci_notebook.results.scores import SCALES
+from ci_notebook.results.voting.bradley_terry import chosen, groups, strengths, wilson
+from ci_notebook.results.voting.ranking_record import Ranking
+
+DRAWS: Final = 1000
+PRIOR: Final = 1.0  # one tie with something middling: what was never beaten has no finite strength otherwise
+_CLUSTERED: Final = 5  # voters from which on it is they who are drawn anew, with all their votes
+_SEED: Final = 20_240_229
+
+
+def ranking(runs: Iterable[Run], votes: Iterable[Vote], *, level: float = 0.95) -> Ranking:
+    """Return how people ranked the settings of `runs`, from their votes (Bradley and Terry; ties count half).
+
+    Votes about other runs are left out, and answers to a question that was asked again count for
+    `consistency` alone. Raises `ParameterError` where there is nothing to rank, or where no vote
+    joins the settings.
+    """
+    by_key = {run.key: run for run in runs}
+    held = [vote for vote in votes if vote.left in by_key and vote.right in by_key]
+    first = [vote for vote in held if vote.repeats is None]
+    shown = {key: run for key, run in by_key.items() if any(key in (vote.left, vote.right) for vote in first)}
+    names = dict(zip(shown, setting_labels(to_frame(shown.values())).astype(str), strict=True))
+    items = list(dict.fromkeys(names.values()))
+    if len(items) < 2:
+        raise ParameterError("a ranking", f"{len(first)} votes", "votes between at least two of these runs' settings")
+    places = np.array([[items.index(names[vote.left]), items.index(names[vote.right])] for vote in first])
+    points = np.array([{"left": 1.0, "right": 0.0, "same": 0.5}[vote.answer] for vote in first])
+    (wins,) = _wins(places, points, np.ones((1, len(first))), len(items))
+    _refuse_apart(wins, items)
+    logs = strengths(wins, prior=PRIOR)
+    drawn = strengths(_wins(places, points, _weights(first), len(items)), prior=PRIOR)
+    return Ranking(
+        table=_table(items, logs, drawn, wins, level=level), agreement=agreement(by_key.values(), first),
+        consistency=consistency(held), votes=len(first), voters=tuple(dict.fromkeys(vote.voter for vote in first)),
+        same=sum(vote.answer == "same" for vote in first), apart=_apart(items, drawn, level), level=level,
+    )  # fmt: skip
+
+
+def compute_ranking(runs: Iterable[Run], votes: Iterable[Vote], *, level: float = 0.95) -> pd.DataFrame:
+    """Return the data of `plot_ranking`: one row a setting, the best first (see `Ranking.to_frame`)."""
+    return ranking(runs, votes, level=level).to_frame()
+
+
+def agreement(runs: Iterable[Run], votes: Iterable[Vote]) -> pd.DataFrame:
+    """Return a row a score, the most agreeing first: `score`, `agrees`, `low`, `high` (%), `votes`.
+
+    It agrees where it is better for the run that was preferred, its value for the whole clip counting.
+    Votes for no difference, and equal values, say nothing and are left out. The interval is Wilson's
+    at 95 %, which takes votes for independent.
+    """
+    scores = {run.key: _scored(run) for run in runs}
+    rows = []
+    for name in (known for known, scale in SCALES.items() if scale.better):
+        told = [
+            (scores[vote.better][name] - scores[_other(vote)][name]) * SCALES[name].sign
+            for vote in votes
+            if vote.better and name in scores.get(vote.left, {}) and name in scores.get(vote.right, {})
+        ]
+        sure = [apart for apart in told if apart]
+        if sure:
+            hits = sum(apart > 0 for apart in sure)
+            low, high = wilson(hits, len(sure))
+            rows.append((name, 100 * hits / len(sure), 100 * low, 100 * high, len(sure)))
+    rows.sort(key=lambda row: -row[1])
+    made = pd.DataFrame(rows, columns=["score", "agrees", "low", "high", "votes"])
+    kinds = {"score": "string", "agrees": "Float64", "low": "Float64", "high": "Float64", "votes": "Int64"}
+    return made.astype(kinds)
+
+
+def consistency(votes: Iterable[Vote]) -> pd.DataFrame:
+    """Return a row a voter: `voter`, `votes`, `asked_again`, `said_the_same`, `left` (% of decided votes), `median_s`.
+
+    Who says the same in half of what is asked again, or chooses one side far more often than the
+    other, was guessing.
+    """
+    rows = []
+    listed_votes = list(votes)
+    for voter in dict.fromkeys(vote.voter for vote in listed_votes):
+        own = {(vote.ballot, vote.number): vote for vote in listed_votes if vote.voter == voter}
+        again = [
+            (own[vote.ballot, vote.repeats], vote)
+            for vote in own.values()
+            if vote.repeats is not None and (vote.ballot, vote.repeats) in own
+        ]
+        decided = [vote.answer for vote in own.values() if vote.better]
+        left = 100 * decided.count("left") / len(decided) if decided else None
+        pace = float(np.median([vote.took_s for vote in own.values()]))
+        rows.append((voter, len(own), len(again), sum(a.better == b.better for a, b in again), left, pace))
+    made = pd.DataFrame(rows, columns=["voter", "votes", "asked_again", "said_the_same", "left", "median_s"])
+    whole = dict.fromkeys(("votes", "asked_again", "said_the_same"), "Int64")
+    return made.astype({"voter": "string", **whole, "left": "Float64", "median_s": "Float64"})
+
+
+def _wins(
+    places: npt.NDArray[np.int64], points: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], count: int
+) -> npt.NDArray[np.float64]:
+    """Return `wins[draw, i, j]`, each vote weighing `weights[draw, vote]`."""
+    made = np.zeros((len(weights), count, count))
+    for (left, right), point, weight in zip(places, points, weights.T, strict=True):
+        made[:, left, right] += point * weight
+        made[:, right, left] += (1 - point) * weight
+    return made
+
+
+def _weights(votes: Sequence[Vote]) -> npt.NDArray[np.float64]:
+    """Return how often each vote counts in each draw: of votes, or of voters with all of theirs."""
+    voters = list(dict.fromkeys(vote.voter for vote in votes))
+    draw = np.random.default_rng(_SEED)
+    if len(voters) < _CLUSTERED:
+        return np.asarray(draw.multinomial(len(votes), np.full(len(votes), 1 / len(votes)), size=DRAWS), dtype=float)
+    times = draw.multinomial(len(voters), np.full(len(voters), 1 / len(voters)), size=DRAWS)
+    return np.asarray(times[:, [voters.index(vote.voter) for vote in votes]], dtype=float)
+
+
+def _table(items: Sequence[str], logs: Any, drawn: Any, wins: Any, *, level: float) -> pd.DataFrame:
+    shares = 100 * chosen(logs)
+    low, high = np.quantile(100 * chosen(drawn), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    best = 100 * np.bincount(drawn.argmax(axis=1), minlength=len(items)) / len(drawn)
+    won = wins.sum(axis=1)
+    met = won + wins.sum(axis=0)
+    order = np.argsort(-logs, kind="stable")
+    columns = {"chosen": shares, "low": low, "high": high, "best": best, "strength": logs, "votes": met, "wins": won}
+    made: dict[str, Any] = {
+        "place": pd.array(range(1, len(items) + 1), dtype="Int64"),
+        "setting": pd.array([items[at] for at in order], dtype="string"),
+    }
+    for name, values in columns.items():
+        ordered = values[order].round() if name == "votes" else values[order]
+        made[name] = pd.array(ordered, dtype="Int64" if name == "votes" else "Float64")
+    return pd.DataFrame(made)
+
+
+def _apart(items: Sequence[str], drawn: Any, level: float) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of which the first is surely preferred: the interval of their difference is over 0."""
+    low = np.quantile(drawn[:, :, None] - drawn[:, None, :], (1 - level) / 2, axis=0)
+    return tuple((items[int(i)], items[int(j)]) for i, j in np.argwhere(low > 0))
+
+
+def _refuse_apart(wins: Any, items: Sequence[str]) -> None:
+    found = groups(wins)
+    if len(found) > 1:
+        told = "; ".join(", ".join(items[at] for at in group) for group in found)
+        raise ParameterError(
+            "a ranking", told, "settings that votes join", "Nobody compared one of a group with one of another."
+        )
+
+
+def _scored(run: Run) -> dict[str, float]:
+    found = dict(run.scores)
+    if "vmaf" in found and "vmaf_neg" in found:
+        found.setdefault("vmaf_minus_neg", found["vmaf"] - found["vmaf_neg"])
+    return found
+
+
+def _other(vote: Vote) -> str:
+    return vote.right if vote.better == vote.left else vote.left

@@ -1,0 +1,245 @@
+"""From `JobsDetail` elements straight into columns, some thousand rows at a time.
+
+The rule of this file: the texts of a job are put into one flat row by a walk that the declared
+columns laid out beforehand, and every column is turned into its dtype in one go. A text that is
+not what its leaf takes costs a slow second look, and goes to the column `unlisted`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from lxml import etree
+
+from ci_notebook.model.api.jobs import time_of
+from ci_notebook.model.declaration.node import AUTO, part_by_tag
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.results.columns import Column, columns
+
+ROWS: Final = 2048  # a block of texts is then about 10 MB
+Texts = tuple[Any, ...]  # of a leaf: text or None; of a node: how many were met, or None
+
+_WHOLE = re.compile(r"(?:[+-]?[0-9]{1,18}(?:\n|\Z))+")
+_NUMBER = re.compile(r"(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:\n|\Z))+")
+_TIME = "%Y-%m-%dT%H:%M:%S%z"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What to do with a tag: where its text goes, or which entries its children have.
+
+    The cell of a node counts how many of it were met; -1 says that there was one, without children.
+    """
+
+    cell: int
+    below: list[dict[str, _Entry]] = field(default_factory=list)
+
+
+class Layout:
+    """Where each column's text lies in a flat row, and how a job is walked to put it there."""
+
+    def __init__(self, shown: Sequence[Column]) -> None:
+        self.cells: dict[tuple[str, ...], int] = {}
+        self.top: dict[str, _Entry] = {}
+        for column in shown:
+            if column.path:
+                self._add(column)
+        self.width = len(self.cells)
+
+    def _add(self, column: Column) -> None:
+        level, way = self.top, tuple[str, ...]()
+        for tag in column.path[:-1]:
+            name, _, number = tag.partition("#")
+            way = (*way, name)
+            entry = level.get(name) or level.setdefault(name, _Entry(self._cell(way)))
+            while len(entry.below) < int(number or 1):
+                entry.below.append({})
+            level = entry.below[int(number or 1) - 1]
+        part = column.part
+        for tag in (column.path[-1], *(part.param.also if part else ())):
+            level[tag] = _Entry(self._cell(column.path))
+
+    def _cell(self, way: tuple[str, ...]) -> int:
+        return self.cells.setdefault(way, len(self.cells))
+
+    def row(self, job: etree._Element) -> list[Any]:
+        """Return the texts of one job; None where it has none. Of repeated leaves the first counts."""
+        row: list[Any] = [None] * self.width
+        _walk(job, self.top, row)
+        return row
+
+
+def _walk(element: etree._Element, level: dict[str, _Entry], row: list[Any]) -> None:
+    for child in element:
+        entry = level.get(child.tag)
+        if entry is None:
+            continue
+        cell = entry.cell
+        if not entry.below:
+            if row[cell] is None and len(child) == 0:
+                row[cell] = child.text or ""
+            continue
+        met = row[cell] or 0
+        row[cell] = abs(met) + 1 if len(child) else met or -1
+        if abs(met) < len(entry.below):
+            _walk(child, entry.below[abs(met)], row)
+
+
+LAYOUT: Final = Layout(columns())
+
+
+def read(jobs: Iterable[etree._Element]) -> dict[str, Any]:
+    """Return column name → pandas array, for all columns that come from the jobs' XML, and the notes."""
+    blocks: dict[str, list[Any]] = defaultdict(list)
+    rows = map(LAYOUT.row, jobs)
+    while True:
+        texts = list(zip(*itertools.islice(rows, ROWS), strict=True))
+        if not texts:
+            break
+        for name, array in _block(texts).items():
+            blocks[name].append(array)
+    if not blocks:
+        return _block([() for _ in range(LAYOUT.width)])
+    return {name: arrays[0] if len(arrays) == 1 else _joined(arrays) for name, arrays in blocks.items()}
+
+
+def _joined(arrays: list[Any]) -> Any:
+    return pd.concat([pd.Series(array, copy=False) for array in arrays], ignore_index=True).array
+
+
+def _block(texts: list[Texts]) -> dict[str, Any]:
+    count = len(texts[0])
+    auto: dict[int, list[str]] = defaultdict(list)
+    odd: dict[int, list[str]] = defaultdict(list)
+    made = {}
+    for column in columns():
+        if column.path:
+            cells = texts[LAYOUT.cells[column.path]]
+            made[column.name] = _array(column, cells, count, auto, odd)
+            if column.part and column.part.auto:
+                _note_auto(column, texts, auto)
+    for stage, cell, is_bare in _STAGES:
+        for number, met in enumerate(texts[cell]):
+            if met == -1 and is_bare:
+                auto[number].append(stage)
+    for name, notes in (("auto", auto), ("unlisted", odd)):
+        made[name] = pd.array([("; ".join(notes[n]) if n in notes else None) for n in range(count)], dtype="string")
+    return made
+
+
+# The stages that say nothing more when they are bare: those with an AUTO leaf name that leaf instead.
+_STAGES: Final = tuple(
+    (
+        tag,
+        LAYOUT.cells["Operation", "VideoEnhance", tag],
+        not any(below.auto for below in part_by_tag(part.node).values()),
+    )
+    for tag, part in part_by_tag(VideoEnhance).items()
+    if part.node is not None
+)
+
+
+def _note_auto(column: Column, texts: list[Texts], auto: dict[int, list[str]]) -> None:
+    """Note a leaf that may be AUTO when it is empty or missing in a node that is there."""
+    stage = texts[LAYOUT.cells[column.path[:-1]]]
+    if stage.count(None) == len(stage):
+        return
+    for number, (met, text) in enumerate(zip(stage, texts[LAYOUT.cells[column.path]], strict=True)):
+        if met and not text:
+            auto[number].append(column.name)
+
+
+def _array(column: Column, cells: Texts, count: int, auto: dict[int, list[str]], odd: dict[int, list[str]]) -> Any:
+    if cells.count(None) == count:
+        return missing(column, count)
+    if column.kind == "text":
+        return pd.array([text or None for text in cells], dtype="string")
+    if column.kind == "time":
+        return _times(column, cells, odd)
+    present = [text for text in cells if text]
+    pattern = {"whole": _WHOLE, "number": _NUMBER}.get(column.kind)
+    if pattern and present and (column.part is None or not column.part.choices):
+        joined = "\n".join(present)
+        if "\n\n" not in joined and pattern.fullmatch(joined) and joined.count("\n") == len(present) - 1:
+            return _plain(column, cells, int if column.kind == "whole" else float)
+    return of_values(column, [_value(column, number, text, auto, odd) for number, text in enumerate(cells)])
+
+
+def _plain(column: Column, cells: Texts, make: type) -> Any:
+    values: Any = np.array([make(text) if text else 0 for text in cells], dtype=_NUMPY[column.kind])
+    return _masked(column, values, np.array([not text for text in cells], dtype=bool))
+
+
+_NUMPY: Final = {"whole": np.int64, "number": np.float64, "truth": np.bool_}
+
+
+def _masked(column: Column, values: Any, mask: Any) -> Any:
+    kinds = {"whole": pd.arrays.IntegerArray, "number": pd.arrays.FloatingArray, "truth": pd.arrays.BooleanArray}
+    return kinds[column.kind](values, mask)
+
+
+def _value(column: Column, number: int, text: str | None, auto: dict[int, list[str]], odd: dict[int, list[str]]) -> Any:
+    """Return the value of a text as its leaf's declaration reads it; what it does not admit goes to `odd`."""
+    if not text:
+        return None
+    assert column.part is not None  # noqa: S101 - every column with a path has a leaf
+    value = column.part.parse(text)
+    if column.kind == "choice":
+        fits = value in column.choices
+    elif column.kind == "truth":
+        fits = isinstance(value, bool)
+    else:
+        fits = isinstance(value, (int, float))
+    if fits and value is not AUTO:
+        return value
+    if column.kind in ("whole", "number") and value in column.part.choices:
+        auto[number].append(column.name)  # Bitrate's word `auto` among numbers
+    else:
+        odd[number].append(f"{'.'.join(column.path)}={text}")
+    return None
+
+
+def _times(column: Column, cells: Texts, odd: dict[int, list[str]]) -> Any:
+    texts = pd.Series(cells, dtype=object)
+    dates = pd.to_datetime(texts, format=_TIME, errors="coerce", utc=True).astype(dtype_of(column))
+    for number in map(int, np.flatnonzero(dates.isna().to_numpy())):
+        text = cells[number]
+        moment = time_of(text)
+        if moment is not None:  # Python's own reader takes a little more than pandas'
+            dates.iloc[number] = pd.Timestamp(moment)
+        elif text and text != "-":
+            odd[number].append(f"{'.'.join(column.path)}={text}")
+    return dates.array
+
+
+def dtype_of(column: Column) -> Any:
+    """Return the pandas dtype of a column, its choices in the order of their declaration."""
+    return pd.CategoricalDtype(list(column.choices), ordered=True) if column.kind == "choice" else column.dtype
+
+
+def missing(column: Column, count: int) -> Any:
+    """Return a column of `count` missing values."""
+    if column.kind in _NUMPY:
+        return _masked(column, np.zeros(count, dtype=_NUMPY[column.kind]), np.ones(count, dtype=bool))
+    return pd.array([None] * count, dtype=dtype_of(column))
+
+
+def of_values(column: Column, values: Iterable[Any]) -> Any:
+    """Return a column of Python values; None is missing."""
+    listed = list(values)
+    if column.kind == "choice":
+        code = {choice: number for number, choice in enumerate(column.choices)}
+        return pd.Categorical.from_codes([code.get(v, -1) for v in listed], dtype=dtype_of(column))
+    return pd.array(listed, dtype=dtype_of(column))
+
+
+def names() -> Iterator[str]:
+    """Yield the names of the columns that are shown, in order."""
+    return (column.name for column in columns() if not column.hidden)

@@ -1,1 +1,0 @@
-"""The verbs of `ci-notebook`, one file or folder each."""

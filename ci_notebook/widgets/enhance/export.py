@@ -1,0 +1,98 @@
+"""What is asked as text that leaves the panel: Python that rebuilds it, its XML, and a call for curl.
+
+The rule of this file: no secret is ever in such a text. A signature is one, so curl's is left to
+whoever runs it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Final
+
+from ci_notebook.model.api.jobs import Operation, Request
+from ci_notebook.model.declaration.node import Node, Unknown
+from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.widgets.enhance.controls import MARKS
+from ci_notebook.wire.operations import CALL
+from ci_notebook.wire.xml import dumps
+
+# As wide as the panel's column shows without scrolling.
+_WIDTH: Final = 50
+
+_UNSIGNED: Final = """\
+# Not signed: a signature is made of your keys, so none is in here. Put one for POST /jobs
+# into CI_AUTHORIZATION (the host must be signed as well), then run this.
+"""
+
+
+def python_text(setting: Node, package: str = "ci") -> str:
+    """Return Python that rebuilds a setting, to be pasted below `import ci_notebook as ci`.
+
+    >>> from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+    >>> print(python_text(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))))
+    ci.VideoEnhance(
+        ms_sharpen=ci.MsSharpen(sharpen_level=5),
+    )
+    """
+    return _text(setting, f"{package}." if package else "", "")
+
+
+def asked_text(operation: Operation) -> str:
+    """Return Python for what a panel asks: the setting alone, or with its marks the call that submits them."""
+    marks = marks_of(operation)
+    if not marks:
+        return python_text(operation.video_enhance or VideoEnhance())
+    lines = ["clip", _text(operation.video_enhance, "ci.", "    ")]
+    lines += [f"{name}={_text(list(value) if isinstance(value, tuple) else value, 'ci.', '    ')}"
+              for name, value in marks.items()]  # fmt: skip
+    return "lab.submit(\n" + "".join(f"    {line},\n" for line in lines) + ")"
+
+
+def marks_of(operation: Operation) -> dict[str, Any]:
+    """Return the marks beside a setting, by the names that `submit` and `request` take them under."""
+    return {part.name: value for part in MARKS if (value := getattr(operation, part.name))}
+
+
+def request_text(request: Request) -> str:
+    """Return the XML of a whole request, as it is posted."""
+    return dumps(request, pretty=True).decode()
+
+
+def curl_text(request: Request, bucket: str, region: str) -> str:
+    """Return the call that posts a request, for a shell; its signature is left to whoever runs it.
+
+    >>> text = curl_text(Request(tag="VideoEnhance"), "b-1250000000", "ap-chongqing")
+    >>> "https://b-1250000000.ci.ap-chongqing.myqcloud.com/jobs" in text
+    True
+    """
+    call = CALL["create_job"]
+    host = f"{bucket}.ci.{region}.myqcloud.com"
+    body = request_text(request).partition("\n")[2].rstrip()
+    return (
+        f"{_UNSIGNED}curl -X {call.method} {shlex.quote(f'https://{host}{call.path_for()}')} \\\n"
+        "  -H 'Content-Type: application/xml' \\\n"
+        '  -H "Authorization: $CI_AUTHORIZATION" \\\n'
+        f"  --data-binary {shlex.quote(body)}"
+    )
+
+
+def _text(value: Any, package: str, indent: str) -> str:
+    if not isinstance(value, Node | Unknown | tuple | list):
+        return f"{package}AUTO" if repr(value) == "AUTO" and not isinstance(value, str) else repr(value)
+    inner = indent + "    "
+    if isinstance(value, tuple | list):
+        inside = [_text(one, package, inner) for one in value]
+        opened, closed = ("(", ")") if isinstance(value, tuple) else ("[", "]")
+    else:
+        inside = [f"{name}={_text(one, package, inner)}" for name, one in _given(value)]
+        opened, closed = f"{package}{type(value).__name__}(", ")"
+    flat = opened + ", ".join(inside) + ("," if isinstance(value, tuple) and len(inside) == 1 else "") + closed
+    if "\n" not in flat and len(indent) + len(flat) <= _WIDTH:
+        return flat
+    return opened + "\n" + "".join(f"{inner}{one},\n" for one in inside) + indent + closed
+
+
+def _given(value: Node | Unknown) -> list[tuple[str, Any]]:
+    if isinstance(value, Unknown):
+        return [("tag", value.tag), ("text", value.text), ("children", value.children)]
+    return [(name, one) for name, one in vars(value).items() if name[0] != "_" and one not in (None, ())]

@@ -1,0 +1,95 @@
+"""What a submission leaves in the notebook: plain HTML that needs no kernel, no script and no network."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, Protocol
+
+from ci_notebook.model.api.jobs import JobsDetail, Operation
+from ci_notebook.model.html import picture_html
+from ci_notebook.model.setting.enhance import VideoEnhance
+
+
+class HasDetail(Protocol):
+    """A job, as far as a result needs it."""
+
+    @property
+    def detail(self) -> JobsDetail:
+        """The service's last reply."""
+
+
+def result_html(setting: VideoEnhance, job: HasDetail, before: bytes | None = None, after: bytes | None = None) -> str:
+    """Return what was asked, what came of it, and both pictures (JPEGs, embedded as they are).
+
+    A fact or a picture that is missing is left out. Every text is escaped.
+    """
+    pictures = "".join(
+        picture_html(jpeg, "jpeg", caption, width_px=480)
+        for jpeg, caption in ((before, "Before: the source"), (after, "After: the result"))
+        if jpeg
+    )
+    return (
+        f"{state_html(job.detail)}<div style='display:flex;flex-wrap:wrap;gap:0 24px;align-items:flex-start'>"
+        f"{setting._repr_html_()}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
+        f"<div>{pictures}</div>"
+    )
+
+
+def state_html(detail: JobsDetail) -> str:
+    """Return one line: which job, in which state, and why it failed if it did."""
+    text = f"Job <code>{escape(detail.job_id or '')}</code> · <b>{escape(detail.state or '')}</b>"
+    if detail.state == "Failed":
+        text += f" – {escape(detail.code or '')}: {escape(detail.message or '')}"
+    return f"<p style='margin:8px 0 4px'>{text}</p>"
+
+
+def asked_html(operation: Operation, note: str = "") -> str:
+    """Return what was asked, under a line that says how it stands."""
+    line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
+    return line + (operation.video_enhance or VideoEnhance())._repr_html_() + marks_html(operation)
+
+
+def marks_html(operation: Operation | None) -> str:
+    """Return a table of each mark that was asked for beside the setting; nothing when there is none."""
+    if operation is None:
+        return ""
+    marks = [*operation.watermark, operation.digital_watermark]
+    return "".join(mark._repr_html_() for mark in marks if mark is not None)
+
+
+def facts_html(detail: JobsDetail) -> str:
+    """Return a table of what was made; nothing when the reply holds no facts."""
+    rows = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{name}</th><td style='text-align:left'>{escape(text)}</td></tr>"
+        for name, text in facts(detail).items()
+    )
+    caption = "<caption style='text-align:left'><b>Result</b></caption>"
+    return f"<table>{caption}<tbody>{rows}</tbody></table>" if rows else ""
+
+
+def facts(detail: JobsDetail) -> dict[str, str]:
+    """Return the facts of a result that one looks for first, as texts with their units."""
+    info = detail.operation.media_info if detail.operation else None
+    file = info.format if info else None
+    video = info.stream.video[0] if info and info.stream and info.stream.video else None
+    found: dict[str, str | None] = {
+        "Object": ", ".join(detail.output_keys) or None,
+        "Picture": f"{video.width} × {video.height} px" if video and video.width and video.height else None,
+        "Frame rate": _number(video and video.fps, "g", " per s"),
+        "Codec": video.codec_name if video else None,
+        "Duration": _number(file and file.duration, ".2f", " s"),
+        "Bit rate": _number(file and file.bitrate, ".0f", " kbps"),
+        "Size": _bytes(file.size) if file and file.size is not None else None,
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _number(value: Any, form: str, unit: str) -> str | None:
+    # A reply may hold a text where a number belongs; it is shown as it came.
+    return None if value is None else f"{value:{form}}{unit}" if isinstance(value, int | float) else str(value)
+
+
+def _bytes(size: Any) -> str:
+    if not isinstance(size, int):
+        return str(size)
+    return f"{size / 1e6:.2f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"

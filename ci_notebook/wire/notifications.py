@@ -1,0 +1,54 @@
+"""Notices of jobs that ended, as they arrive (§10): XML or JSON, with or without `EventName`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lxml import etree
+
+from ci_notebook.model.api.jobs import JobsDetail, Response
+from ci_notebook.wire.xml import MAX_DEPTH, MalformedXML, parse, read
+
+
+def read_notice(body: bytes) -> tuple[JobsDetail, ...]:
+    """Return the jobs that a notice tells of. Raises `MalformedXML` for what is no notice.
+
+    What the body is, XML or JSON, shows in its first character: the Content-Type of JSON notices is
+    not documented.
+
+    >>> read_notice(b'{"JobsDetail": [{"JobId": "j1", "State": "Success"}]}')
+    (JobsDetail(job_id='j1', state='Success'),)
+    """
+    root = _element_of_json(body) if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else parse(body)
+    if root.tag == "JobsDetail":
+        return (read(JobsDetail, root),)
+    jobs = read(Response, root).jobs_detail
+    if not jobs:
+        raise MalformedXML("the notice tells of no job")
+    return jobs
+
+
+def _element_of_json(body: bytes) -> etree._Element:
+    """Return the XML that JSON stands for: a list is a repeated node, and everything else is text."""
+    root = etree.Element("Response")
+    try:
+        _put(root, json.loads(body), 0)
+    except (ValueError, RecursionError) as error:
+        raise MalformedXML(f"the JSON cannot be read: {error}") from error
+    return root
+
+
+def _put(element: etree._Element, value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise MalformedXML(f"the JSON is nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        for tag, one in value.items():
+            for each in one if isinstance(one, list) else [one]:
+                _put(etree.SubElement(element, tag), each, depth + 1)
+    elif isinstance(value, list):
+        raise MalformedXML("the JSON has a list within a list, which XML cannot say")
+    elif isinstance(value, bool):
+        element.text = "true" if value else "false"
+    elif value is not None:
+        element.text = str(value)

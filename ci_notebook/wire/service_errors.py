@@ -1,0 +1,178 @@
+"""Errors both ways: from a code to our class, from a body to an error, and back (§13; the table is `wire.codes`).
+
+One table serves both ends: the engine raises `service_error(code, …)` and writes `error_body`,
+the client reads it back with `error_from`, and both get the same class, status and hint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from lxml import etree
+
+from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, Throttled
+from ci_notebook.wire.error_codes import CODE_OF_STATUS, CODES, Code
+from ci_notebook.wire.operations import Call
+from ci_notebook.wire.xml import MalformedXML, parse
+
+__all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error"]
+
+_NAME_OF_NUMBER: Final = {str(code.number): name for name, code in CODES.items() if code.number}
+
+# What CAM calls the object calls, which carry no `action` of their own.
+_COS_ACTIONS: Final = {
+    "put_object": "PutObject", "get_object": "GetObject", "head_object": "HeadObject", "delete_object": "DeleteObject",
+    "list_objects": "GetBucket", "head_bucket": "HeadBucket", "start_multipart": "InitiateMultipartUpload",
+    "put_part": "UploadPart", "complete_multipart": "CompleteMultipartUpload", "list_parts": "ListParts",
+    "list_multiparts": "ListMultipartUploads",
+    "abort_multipart": "AbortMultipartUpload",
+}  # fmt: skip
+
+
+# The service answers HEAD without a body, whatever went wrong.
+_MUTE: Final = (
+    "The answer came without a body, so a wrong SecretKey, an unknown SecretId, a clock that is off and a missing "
+    "permission look alike here. Read an object (`client.read`) to be told which. If it is the permission: grant "
+    "{actions} on {bucket}."
+)
+
+
+def actions_of(call: Call | None) -> tuple[str, ...]:
+    """Return what CAM must grant for a call: `ci:CreateMediaJobs`, `cam:PassRole`."""
+    if call is None:
+        return ()
+    if not call.action:
+        return (f"cos:{_COS_ACTIONS[call.name]}",) if call.name in _COS_ACTIONS else ()
+    # The service works in the bucket through a role that the caller hands on (§3).
+    return (f"ci:{call.action}", *(["cam:passrole"] if call.name in ("create_job", "store_snapshot") else []))
+
+
+def service_error(
+    code: str,
+    message: str = "",
+    *,
+    status: int = 0,
+    call: Call | None = None,
+    bucket: str = "",
+    skew_s: float | None = None,
+    **facts: str | float | None,
+) -> ServiceError:
+    """Return the error of a code: the narrowest class, its status unless one is given, and a hint.
+
+    `skew_s` is how far this machine's clock is ahead of the service's. Further `facts` are those
+    of `ServiceError`: `request_id`, `trace_id`, `resource`, `retry_after_s`.
+    """
+    code = _NAME_OF_NUMBER.get(code, code)
+    known = CODES.get(code) or Code(status, _kind_of_status(status))
+    hint = known.hint.format_map(
+        {
+            "actions": " and ".join(actions_of(call)) or "the action",
+            "bucket": bucket or "the bucket",
+            "skew": _skew_text(skew_s),
+        }
+    )
+    return known.kind(code, message, status=status or known.status, hint=hint, **facts)  # type: ignore[arg-type]
+
+
+def error_body(code: str, message: str = "", *, resource: str = "", request_id: str = "", trace_id: str = "") -> bytes:
+    """Return the body of an error.
+
+    No node is empty: the official SDK gives up on a body whose Message or Resource is missing or
+    empty, and then reports the code `Unknown` (§13.1).
+    """
+    root = etree.Element("Error")
+    nodes = (
+        ("Code", code),
+        ("Message", message or code),
+        ("Resource", resource or "/"),
+        ("RequestId", request_id or "-"),
+    )
+    for tag, text in (*nodes, ("TraceId", trace_id or request_id or "-")):
+        etree.SubElement(root, tag).text = _NOT_XML.sub("\ufffd", text)
+    return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+
+
+def error_from(
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    call: Call | None = None,
+    bucket: str = "",
+    now: float | None = None,
+) -> ServiceError:
+    """Return the error that an answer stands for; without a readable body, by its status.
+
+    `headers` has lower-case names or takes any case. `now` is this machine's clock, Unix seconds:
+    with the answer's `Date` it says by how much the clock is off.
+    """
+    told = _read(body)
+    served_at = _http_date(headers.get("date"))
+    is_mute = not told.get("Code")
+    code = told.get("Code") or CODE_OF_STATUS.get(status, "ServiceUnavailable" if status >= 500 else str(status))
+    error = service_error(
+        code,
+        told.get("Message", ""),
+        status=status,
+        call=call,
+        bucket=bucket,
+        skew_s=now - served_at if now is not None and served_at is not None else None,
+        request_id=told.get("RequestId") or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or "",
+        trace_id=told.get("TraceId") or headers.get("x-ci-trace-id") or headers.get("x-cos-trace-id") or "",
+        resource=told.get("Resource", ""),
+        retry_after_s=retry_after_s(headers, now=now),
+    )
+    if is_mute and status in (401, 403):
+        error.hint = _MUTE.format(actions=" and ".join(actions_of(call)) or "the action", bucket=bucket or "the bucket")
+    return error
+
+
+def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
+    """Return how many seconds `Retry-After` asks to wait; None when it does not.
+
+    A date is measured against the answer's own `Date`, and only without one against our clock.
+    """
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
+        return float(text)
+    until, since = _http_date(text), _http_date(headers.get("date"))
+    since = now if since is None else since
+    return None if until is None or since is None else max(0.0, until - since)
+
+
+def _kind_of_status(status: int) -> type[ServiceError]:
+    if status == 429:
+        return Throttled
+    if status == 404:
+        return NotFound
+    return ServiceUnavailable if status >= 500 and status != 501 else ServiceError
+
+
+def _skew_text(skew_s: float | None) -> str:
+    if skew_s is None or abs(skew_s) < 2:
+        return ""
+    return f" It is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} the service's."
+
+
+def _read(body: bytes) -> dict[str, str]:
+    try:
+        root = parse(body) if body else None
+    except MalformedXML:
+        return {}  # a proxy's HTML page, say; the status says the rest
+    if root is None or root.tag != "Error":
+        return {}
+    return {str(child.tag): child.text or "" for child in root if len(child) == 0}
+
+
+def _http_date(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except ValueError:
+        return None
+
+
+# A message may quote what was sent, and that may hold what XML cannot carry.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
