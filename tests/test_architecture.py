@@ -43,7 +43,7 @@ FOREIGN: dict[str, set[str]] = {
     "experiment": {"optuna"},
     "results": {"pandas", "matplotlib", "numpy", "lxml", "IPython", "ipywidgets"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "IPython"},
-    "lab": set(),
+    "lab": {"platformdirs"},
     "course": {"pandas"},
     "testing": {"pytest", "platformdirs"},
     "doctor": {"packaging", "platformdirs"},

@@ -70,7 +70,7 @@ class Previews:
         shown = previewer.show(
             self._origin(clip), setting, at_s, width_px=width_px, box=box, marks=tuple(watermark), fetch=self._fetch
         )
-        unshown = _engine("pictures.preview").unshown(setting)
+        unshown = _engine("preview.preview_graph").unshown(setting)
         size = (shown.size.width, shown.size.height)
         return Preview(jpeg=shown.jpeg, size=size, box=shown.box, places=shown.places, unshown=unshown)
 
