@@ -59,7 +59,7 @@ def add_serve(verbs: Any) -> None:
 def _serve(args: argparse.Namespace) -> int:
     try:
         from ci_notebook.engine.limits import Limits  # lazy: the engine loads lxml, numpy and the server
-        from ci_notebook.engine.server.serve import serve  # lazy: as above
+        from ci_notebook.engine.server.listener import serve  # lazy: as above
     except ModuleNotFoundError as absent:
         raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
 

@@ -14,20 +14,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ci_notebook.engine.calls.context import Service
+from ci_notebook.engine.calls.context import CallContext
 from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.jobs.executors import MakeExecutor
-from ci_notebook.engine.jobs.heartbeat import clear_up
+from ci_notebook.engine.jobs.heartbeat import remove_dead_folders
 from ci_notebook.engine.jobs.ledger import Ledger
-from ci_notebook.engine.jobs.worker import THREAD_PREFIX, Worker
+from ci_notebook.engine.jobs.worker import THREAD_PREFIX, JobWorker
 from ci_notebook.engine.limits import FREE_BYTES, Limits
-from ci_notebook.engine.notify.message_queues import Message, Messages
-from ci_notebook.engine.notify.sender import Notice, Notices, Notifier
+from ci_notebook.engine.notify.message_queues import Message, MessageQueues
+from ci_notebook.engine.notify.sender import NotificationSender, Outbox, OutboxEntry
 from ci_notebook.engine.server.wsgi import App
 from ci_notebook.engine.storage.bucket_settings import Catalogue
-from ci_notebook.engine.storage.cache import Keeping
+from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.database import Database
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.media.ffmpeg import find_ffmpeg
 from ci_notebook.media.probe import find_pyav
@@ -98,13 +98,13 @@ class Engine:
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
         self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
-        self._keeping = Keeping.below(
+        self._cache_options = CacheOptions.for_root(
             self.root, kept_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
         )
         self._lock = threading.Lock()
-        self._service: Service | None = None
+        self._service: CallContext | None = None
         self._previewer: Previewer | None = None
-        self._told: tuple[Notices, Messages]
+        self._told: tuple[Outbox, MessageQueues]
         self._ending = contextlib.ExitStack()
         # A notebook's kernel ends without a word; FFmpeg must not go on without it.
         self._end = weakref.finalize(self, _close, self._ending)
@@ -113,7 +113,7 @@ class Engine:
     def __repr__(self) -> str:
         return f"Engine({str(self.root)!r}, bucket={self.bucket!r}, region={self.region!r})"
 
-    def start(self) -> Service:
+    def start(self) -> CallContext:
         """Begin, if it has not begun, and return the things that calls work on. Raises `EngineError` once closed."""
         with self._lock:
             if not self._end.alive:
@@ -122,26 +122,26 @@ class Engine:
                 self._service = self._begin()
             return self._service
 
-    def _begin(self) -> Service:
+    def _begin(self) -> CallContext:
         find_ffmpeg(), find_pyav()  # what is not installed is said now, not job by job
         self.root.mkdir(parents=True, exist_ok=True)
         database = self._ending.enter_context(contextlib.closing(Database(self.root / "ledger.sqlite")))
         clock, new_id = self._clock, self._new_id
         catalogue = Catalogue(database, clock=clock, new_id=new_id)
         catalogue.make_bucket(self.bucket, self.region, activated=self._is_activated)
-        store = Store(self.root, database, clock=clock, new_id=new_id)
+        store = ObjectStore(self.root, database, clock=clock, new_id=new_id)
         store.sweep()
-        clear_up(self.root)
+        remove_dead_folders(self.root)
         ledger = Ledger(database, clock=clock)
-        notices, messages = self._told = Notices(database, clock=clock), Messages(database, clock=clock)
-        notifier = Notifier(notices, messages, ledger, catalogue)
+        notices, messages = self._told = Outbox(database, clock=clock), MessageQueues(database, clock=clock)
+        notifier = NotificationSender(notices, messages, ledger, catalogue)
         self._ending.callback(notifier.close)
-        worker = Worker(
-            self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor,
-            limits=self._limits, keeping=self._keeping, faults=self.faults, on_end=notifier.wake,
+        worker = JobWorker(
+            self.root, ledger, store, slots=self._workers, new_id=new_id, executor=self._executor,
+            limits=self._limits, cache_options=self._cache_options, faults=self.faults, on_end=notifier.wake,
         )  # fmt: skip
         self._ending.callback(worker.close)
-        return Service(
+        return CallContext(
             ledger=ledger,
             catalogue=catalogue,
             store=store,
@@ -167,7 +167,7 @@ class Engine:
         self.start()
         return self._told[1].take(name, region=region, reader=reader, at_most=at_most, keep=keep)
 
-    def untold(self) -> list[Notice]:
+    def untold(self) -> list[OutboxEntry]:
         """Return the notices of jobs that nobody has taken yet, with what went wrong and when the next try is due."""
         self.start()
         return self._told[0].all()

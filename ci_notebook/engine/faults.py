@@ -21,11 +21,11 @@ RUN_JOB: Final = "run_job"
 ANY_CALL: Final = "*"
 
 
-class HungUp(ConnectionResetError):
+class ConnectionDropped(ConnectionResetError):
     """The engine closes the connection without an answer, because a fault says so."""
 
 
-class Silent(TimeoutError):
+class NoReply(TimeoutError):
     """The engine gives no answer, because a fault says so."""
 
 
@@ -69,7 +69,7 @@ class TimeOut(Fault):
 
     def strike(self) -> NoReturn:
         """Raise what stands for the silence."""
-        raise Silent("a fault that was asked for: no answer")
+        raise NoReply("a fault that was asked for: no answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class HangUp(Fault):
 
     def strike(self) -> NoReturn:
         """Raise what stands for the closed connection."""
-        raise HungUp("a fault that was asked for: the connection is closed")
+        raise ConnectionDropped("a fault that was asked for: the connection is closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ F = TypeVar("F", bound=AnyFault)
 
 
 @dataclass(slots=True)
-class Planned:
+class PlannedFault:
     """One fault that was added. `left` is how often it will still strike, None for always."""
 
     call: str
@@ -150,7 +150,7 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self._random, self._lock = random.Random(seed), threading.Lock()  # noqa: S311  chances, not secrets
-        self._planned: list[Planned] = []
+        self._planned: list[PlannedFault] = []
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {one!r}" for one in self.planned())
@@ -172,14 +172,14 @@ class Faults:
         if not 0 <= probability <= 1:
             raise ParameterError("probability", probability, "0 to 1")
         with self._lock:
-            self._planned.append(Planned(call, fault, times, probability, skip))
+            self._planned.append(PlannedFault(call, fault, times, probability, skip))
 
     def clear(self, call: str = "") -> None:
         """Forget all faults, or those of one call."""
         with self._lock:
             self._planned = [one for one in self._planned if call and one.call != call]
 
-    def planned(self) -> list[Planned]:
+    def planned(self) -> list[PlannedFault]:
         """Return the faults that were added, those that have struck for the last time too."""
         with self._lock:
             return list(self._planned)

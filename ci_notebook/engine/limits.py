@@ -23,18 +23,18 @@ from typing import Final, Self
 from ci_notebook.model.errors import EngineError, ParameterError
 
 TOO_LONG: Final = "TimeLimitExceeded"
-NO_ROOM: Final = "InsufficientStorage"
+DISK_FULL: Final = "InsufficientStorage"
 # Unless said: ten minutes, and ten minutes for each second of the clip. The dearest stages together
 # (interpolation and the network at 1080p, a slow encoder) took a quarter of that on two busy cores.
 BASE_S: Final = 600.0
 PER_SECOND_S: Final = 600.0
 # What is left on the disk unless said, for the ledger and for everything else that lives there.
 FREE_BYTES: Final = 256 << 20
-LOOK_S: Final = 0.05
-WEIGH_S: Final = 0.5
+CHECK_S: Final = 0.05
+MEASURE_S: Final = 0.5
 # What FFmpeg and Python say when a disk, a quota or the size of a file is used up, and SQLite when it cannot write.
-FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
-OVER_SIZE: Final[int] = getattr(signal, "SIGXFSZ", 0)
+FULL_MESSAGES: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
+SIGXFSZ: Final[int] = getattr(signal, "SIGXFSZ", 0)
 FULL_NUMBERS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -66,10 +66,10 @@ class Limits:
 
     def room(self, root: Path) -> int | None:
         """Return how many bytes may still be written below `root`, None for no bound."""
-        return None if self.disk_bytes is None else self.disk_bytes - weight(root)
+        return None if self.disk_bytes is None else self.disk_bytes - folder_bytes(root)
 
 
-class Guard:
+class LimitGuard:
     """Watches over one job while it runs. `cancel` is set when it has to stop; `why` is the limit it came to, if any.
 
     `room_bytes` is what the job's `folder` may come to hold, `is_unwanted` says that the job is to
@@ -84,11 +84,11 @@ class Guard:
         room_bytes: int | None,
         is_unwanted: Callable[[], bool],
         length_s: Callable[[], float | None],
-        look_s: float = LOOK_S,
+        check_s: float = CHECK_S,
     ) -> None:
         self.cancel, self.why = threading.Event(), None
         self._limits, self._folder, self._room_bytes = limits, folder, room_bytes
-        self._is_unwanted, self._length_s, self._look_s = is_unwanted, length_s, look_s
+        self._is_unwanted, self._length_s, self._check_s = is_unwanted, length_s, check_s
         self._began, self._weighed = time.monotonic(), 0.0
         self._limit_s = limits.time_s
         self._ended = threading.Event()
@@ -108,7 +108,7 @@ class Guard:
         self._watcher.join()
 
     def _watch(self) -> None:
-        while not self.cancel.is_set() and not self._ended.wait(self._look_s):
+        while not self.cancel.is_set() and not self._ended.wait(self._check_s):
             self._look()
 
     def _look(self) -> None:
@@ -130,24 +130,24 @@ class Guard:
 
     def _no_room(self) -> EngineError | None:
         now = time.monotonic()
-        if now - self._weighed < WEIGH_S:
+        if now - self._weighed < MEASURE_S:
             return None
         self._weighed = now
         try:
             free = shutil.disk_usage(self._folder).free
-            held = weight(self._folder) if self._room_bytes is not None else 0
+            held = folder_bytes(self._folder) if self._room_bytes is not None else 0
         except FileNotFoundError:
             return None  # the folder goes when the job is over
         if free < self._limits.free_bytes:
             text = f"{_mib(free)} are free on the engine's disk, and {_mib(self._limits.free_bytes)} must stay free"
-            return EngineError(f"{text} (min_free_bytes). Make room, then send the job again.", code=NO_ROOM)
+            return EngineError(f"{text} (min_free_bytes). Make room, then send the job again.", code=DISK_FULL)
         if self._room_bytes is not None and held > self._room_bytes:
             text = f"The engine's folder would hold more than its limit of {_mib(self._limits.disk_bytes or 0)}"
-            return EngineError(f"{text} (disk_limit_bytes). Delete objects, or allow more.", code=NO_ROOM)
+            return EngineError(f"{text} (disk_limit_bytes). Delete objects, or allow more.", code=DISK_FULL)
         return None
 
 
-def weight(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     """Return the bytes of the files below a folder; one with several names counts once, not if one lies elsewhere."""
     total, seen = 0, dict[tuple[int, int], int]()
     for place, _, names in os.walk(folder):
@@ -165,18 +165,18 @@ def weight(folder: Path) -> int:
     return total
 
 
-def as_full(error: BaseException) -> EngineError | None:
+def disk_full_error(error: BaseException) -> EngineError | None:
     """Return what to say of an error that a full disk made, None for any other error."""
     text = str(error) if isinstance(error, EngineError | sqlite3.Error) else ""
-    said = next((one for one in FULL if one in text), "")
-    if isinstance(error, EngineError) and OVER_SIZE and error.message.startswith(f"FFmpeg ended with -{OVER_SIZE}"):
+    said = next((one for one in FULL_MESSAGES if one in text), "")
+    if isinstance(error, EngineError) and SIGXFSZ and error.message.startswith(f"FFmpeg ended with -{SIGXFSZ}"):
         said = "File too large"  # the system killed it for that, before it could say a word
     if not said and isinstance(error, OSError) and error.errno in FULL_NUMBERS:
         said = os.strerror(error.errno)
     if not said:
         return None
     return EngineError(
-        f"The engine's disk is full ({said}). Make room, then try again.", code=NO_ROOM,
+        f"The engine's disk is full ({said}). Make room, then try again.", code=DISK_FULL,
         command=getattr(error, "command", ""),
     )  # fmt: skip
 

@@ -70,7 +70,7 @@ class Previews:
         shown = previewer.show(
             self._origin(clip), setting, at_s, width_px=width_px, box=box, marks=tuple(watermark), fetch=self._fetch
         )
-        unshown = _engine("preview.preview_graph").unshown(setting)
+        unshown = _engine("preview.preview_graph").unshown_leaves(setting)
         size = (shown.size.width, shown.size.height)
         return Preview(jpeg=shown.jpeg, size=size, box=shown.box, places=shown.places, unshown=unshown)
 
@@ -121,7 +121,7 @@ class Previews:
 
     def _fetch(self, url: str) -> Path:
         """Return a file with the picture of an image mark."""
-        return local_file(self._client, self._cache, _engine("jobs.execute").key_of(url))
+        return local_file(self._client, self._cache, _engine("jobs.render_job").key_of(url))
 
 
 def _engine(module: str) -> Any:

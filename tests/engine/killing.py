@@ -26,7 +26,7 @@ from pathlib import Path
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.storage.objects import ORPHAN_S
+from ci_notebook.engine.storage.object_store import ORPHAN_S
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.fixtures_crews import programs_below
 from tests.fixtures_engine import BUCKET, KEYS, MP4, REGION, Caller

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.storage.cache import Keeping
+from ci_notebook.engine.storage.cache import CacheOptions
 from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, MP4, REGION, Caller, job_body
 
 SHARP = MP4 + "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
@@ -138,5 +138,5 @@ def test_what_is_kept_may_be_deleted_while_the_engine_runs(call, engine, clip, p
 
 
 def test_a_wish_to_keep_can_be_pickled_for_an_executor():
-    keeping = Keeping(folder=Path("a"), limit_bytes=5, reuse=False)
-    assert pickle.loads(pickle.dumps(keeping)) == keeping  # noqa: S301  our own
+    cache_options = CacheOptions(folder=Path("a"), limit_bytes=5, reuse=False)
+    assert pickle.loads(pickle.dumps(cache_options)) == cache_options  # noqa: S301  our own

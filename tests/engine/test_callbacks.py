@@ -13,8 +13,8 @@ from lxml import etree
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.notify import sender
-from ci_notebook.engine.notify.body import notice
-from ci_notebook.engine.notify.sender import Notices, post
+from ci_notebook.engine.notify.notification import notification_body
+from ci_notebook.engine.notify.sender import Outbox, post
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.wire.xml import loads
@@ -84,7 +84,7 @@ def test_a_notice_in_json_has_text_all_through_and_lists_only_for_what_is_repeat
 
 def test_what_is_repeated_becomes_a_list_in_json():
     detail = JobsDetail(operation=Operation(watermark_template_id=("t1", "t2")))
-    told = json.loads(notice(detail, "JSON"))
+    told = json.loads(notification_body(detail, "JSON"))
     assert told["JobsDetail"][0]["Operation"]["WatermarkTemplateId"] == ["t1", "t2"]
 
 
@@ -140,7 +140,7 @@ def test_any_2xx_is_taken(caller, receiver, engine):
 
 def test_after_the_last_try_a_notice_is_given_up_and_kept_with_its_reason(tmp_path):
     database, now = Database(tmp_path / "ledger.sqlite"), 1000.0
-    notices = Notices(database, clock=lambda: now, back_off_s=(1, 5))
+    notices = Outbox(database, clock=lambda: now, backoff_s=(1, 5))
     with database.change() as change:
         change.execute("INSERT INTO notices (job_id, due) VALUES ('j1', 1000)")
     tried = []
@@ -158,11 +158,11 @@ def test_after_the_last_try_a_notice_is_given_up_and_kept_with_its_reason(tmp_pa
 
 def test_a_notice_whose_sender_died_is_taken_up(tmp_path):
     database, now = Database(tmp_path / "ledger.sqlite"), 1000.0
-    notices = Notices(database, clock=lambda: now)
+    notices = Outbox(database, clock=lambda: now)
     with database.change() as change:
         change.execute("INSERT INTO notices (job_id, due) VALUES ('j1', 1000)")
     assert notices.claim()
-    now += sender.CLAIM_S + 1
+    now += sender.LEASE_S + 1
     assert notices.claim().tries == 2
     database.close()
 

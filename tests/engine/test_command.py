@@ -11,9 +11,9 @@ import pytest
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.command import Paths, command, decoding, refuse_nothing_to_show
 from ci_notebook.engine.render.digital_watermark.embedding import write_pattern
+from ci_notebook.engine.render.output.audio import AudioInput
 from ci_notebook.engine.render.output.encoders import mixes_of
 from ci_notebook.engine.render.output.output_size import plan
-from ci_notebook.engine.render.output.sound import Mixed
 from ci_notebook.engine.render.supported import (
     ACTED,
     BESIDE_THE_COMMAND,
@@ -22,7 +22,7 @@ from ci_notebook.engine.render.supported import (
     REFUSED,
     refuse_unacted,
 )
-from ci_notebook.engine.render.watermark.background_image import lay_out
+from ci_notebook.engine.render.watermark.background_image import layout_watermarks
 from ci_notebook.model.api.jobs import Operation, Output
 from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, VideoStream
 from ci_notebook.model.declaration.node import AUTO, Unknown
@@ -211,15 +211,15 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
     try:
         refuse_nothing_to_show(asked)
         size = plan(asked, source).out
-        laid = lay_out(operation.watermark, size, folder, lambda url: folder / url)
+        laid = layout_watermarks(operation.watermark, size, folder, lambda url: folder / url)
         drawn = [mark.path.read_bytes() for mark in laid.overlays]
         hidden = None
         if operation.digital_watermark:
             hidden = write_pattern(operation.digital_watermark, asked, source, size, folder / "hidden.y4m", level=2.0)
             drawn.append(hidden.read_bytes())
-        sounds = tuple(Mixed(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
+        sounds = tuple(AudioInput(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
         return command(
-            asked, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.room), CAST
+            asked, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.padding), CAST
         ), drawn
     except EngineError as refused:
         return str(refused)

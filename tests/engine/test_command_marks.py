@@ -13,7 +13,13 @@ from ci_notebook.engine.render.output.output_size import Size
 from ci_notebook.engine.render.render import render
 from ci_notebook.engine.render.watermark import fonts
 from ci_notebook.engine.render.watermark.fonts import FACES, face, missing
-from ci_notebook.engine.render.watermark.watermark_overlay import image_mark, image_size, place, prepare, text_mark
+from ci_notebook.engine.render.watermark.watermark_overlay import (
+    image_mark,
+    image_size,
+    overlay_position,
+    prepare_overlays,
+    text_mark,
+)
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
@@ -60,20 +66,20 @@ def marked(source: Path, folder: Path, *marks: Watermark, logo: Path | None = No
 )  # fmt: skip
 def test_an_offset_counts_from_the_anchored_edges_inwards(pos: str, where: tuple[int, int]) -> None:
     mark = dataclasses.replace(MARK, pos=pos, dx=30, dy=20)  # type: ignore[type-var]
-    assert place(mark, VIDEO, OWN) == tuple(map(str, where))
+    assert overlay_position(mark, VIDEO, OWN) == tuple(map(str, where))
 
 
 def test_a_relative_offset_is_a_share_of_the_side() -> None:
     mark = dataclasses.replace(MARK, loc_mode="Relativity", dx=10, dy=50)
-    assert place(mark, VIDEO, OWN) == ("64", "180")
+    assert overlay_position(mark, VIDEO, OWN) == ("64", "180")
 
 
 def test_a_sliding_mark_moves_from_the_left_and_takes_no_offset() -> None:
     slide = SlideConfig(slide_mode="ScrollFromLeft", x_slide_speed=5, y_slide_speed=0)
-    x, y = place(dataclasses.replace(MARK, dx=30, slide_config=slide), VIDEO, OWN)
+    x, y = overlay_position(dataclasses.replace(MARK, dx=30, slide_config=slide), VIDEO, OWN)
     assert x == "mod(t*128.000,740)-100" and y == "0"
     off = SlideConfig(slide_mode="Default", x_slide_speed=5, y_slide_speed=5)
-    assert place(dataclasses.replace(MARK, dx=30, slide_config=off), VIDEO, OWN) == ("30", "0")
+    assert overlay_position(dataclasses.replace(MARK, dx=30, slide_config=off), VIDEO, OWN) == ("30", "0")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +194,7 @@ def test_a_mark_that_is_no_picture_is_refused_by_name(grey: Path, tmp_path: Path
     assert caught.value.code == "ResourceNotSupported"
     huge = dataclasses.replace(LOGO, mode="Proportion", width=100, height=100)
     with pytest.raises(EngineError, match="over 4096 px"):
-        prepare(
+        prepare_overlays(
             (dataclasses.replace(MARK, type="Image", image=huge),), Size(5000, 2000), tmp_path, lambda _: _png(tmp_path)
         )
 

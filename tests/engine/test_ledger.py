@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from ci_notebook.engine.jobs.ledger import Job, Ledger, Wanted
+from ci_notebook.engine.jobs.ledger import JobQuery, JobRow, Ledger
 from ci_notebook.engine.storage.bucket_settings import Catalogue
 from ci_notebook.engine.storage.database import STEPS, Database
 from ci_notebook.model.api.jobs import FOLLOWS, TERMINAL
@@ -37,7 +37,7 @@ class Things:
 
     def add(self, level=0, key="in.mp4"):
         return self.ledger.add(
-            Job(
+            JobRow(
                 job_id=f"j{self.new_id()}", bucket=BUCKET, queue_id=self.queue_id, tag="VideoEnhance", level=level,
                 input_object=key, created=self.now, request=b"<Request/>", work=b"<Operation/>",
             )
@@ -73,7 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def look(self):
-        for job in self.things.ledger.page(Wanted(bucket=BUCKET, tag="VideoEnhance", size=100))[0]:
+        for job in self.things.ledger.page(JobQuery(bucket=BUCKET, tag="VideoEnhance", size=100))[0]:
             before = self.seen.get(job.job_id, job.state)
             assert job.state == before or self.reachable(before, job.state), f"{before} to {job.state}"
             self.seen[job.job_id] = job.state
@@ -142,7 +142,7 @@ def test_reading_never_moves_a_state(things):
     for _ in range(3):
         things.now += 3600
         assert things.ledger.get(BUCKET, [job.job_id]) == [job]
-        assert things.ledger.page(Wanted(bucket=BUCKET, tag="VideoEnhance"))[0] == [job]
+        assert things.ledger.page(JobQuery(bucket=BUCKET, tag="VideoEnhance"))[0] == [job]
 
 
 def test_two_processes_never_claim_the_same_job(things, tmp_path):
@@ -216,12 +216,12 @@ def test_a_paused_queue_holds_what_waits_and_lets_run_what_runs(things):
 def test_pages_hold_each_job_once_in_either_order(things):
     ids = [things.add().job_id for _ in range(5)]
     for oldest_first in (True, False):
-        found, beyond = [], None
+        found, cursor = [], None
         while True:
-            wanted = Wanted(bucket=BUCKET, tag="VideoEnhance", size=2, beyond=beyond, oldest_first=oldest_first)
-            jobs, beyond = things.ledger.page(wanted)
+            wanted = JobQuery(bucket=BUCKET, tag="VideoEnhance", size=2, cursor=cursor, oldest_first=oldest_first)
+            jobs, cursor = things.ledger.page(wanted)
             found += [job.job_id for job in jobs]
-            if beyond is None:
+            if cursor is None:
                 break
         assert found == (ids if oldest_first else ids[::-1])
 

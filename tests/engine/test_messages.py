@@ -3,7 +3,7 @@
 import json
 
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.notify.body import Topic
+from ci_notebook.engine.notify.notification import QueueTarget
 from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
 from tests.engine.telling import set_queue, until
@@ -44,12 +44,12 @@ def test_messages_outlive_the_engine_that_made_them_and_are_dropped_after_a_week
     options = {"bucket": BUCKET, "region": REGION, "keys": KEYS, "clock": lambda: now}
     with Engine(tmp_path, **options) as engine, engine._told[0]._database.change() as change:
         for job_id in ("j1", "j2"):
-            engine._told[1].put(change, Topic("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
+            engine._told[1].put(change, QueueTarget("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
     with Engine(tmp_path, **options) as engine:
         assert [one.job_id for one in engine.messages("ends", at_most=1)] == ["j1"]
         now += 8 * 86400
         with engine._told[0]._database.change() as change:
-            engine._told[1].put(change, Topic("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
+            engine._told[1].put(change, QueueTarget("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
         assert [one.job_id for one in engine.messages("ends")] == ["j3"]
 
 

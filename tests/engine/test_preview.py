@@ -16,7 +16,7 @@ import pytest
 from PIL import Image as Pillow
 
 from ci_notebook.engine.preview import warm_ffmpeg
-from ci_notebook.engine.preview.preview_graph import unshown
+from ci_notebook.engine.preview.preview_graph import unshown_leaves
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.media.samples import sample
 from ci_notebook.model.errors import EngineError
@@ -70,8 +70,8 @@ def test_a_clip_that_was_written_again_is_looked_at_again(previewer: Previewer, 
 
 def test_what_one_picture_cannot_show_is_named() -> None:
     setting = VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True), transcode=Transcode(video=Video(fps=30.0)))
-    assert unshown(setting) == ("FrameEnhance.FrameDoubling", "Transcode.Video.Fps")
-    assert unshown(SHARP) == ()
+    assert unshown_leaves(setting) == ("FrameEnhance.FrameDoubling", "Transcode.Video.Fps")
+    assert unshown_leaves(SHARP) == ()
 
 
 def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
 
 
 def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ci_notebook.engine.preview.previewer.KEEP_BYTES", 1_000_000)
+    monkeypatch.setattr("ci_notebook.engine.preview.previewer.CACHE_BYTES", 1_000_000)
     with_ = Previewer()
     for number in range(8):
         with_.preview(CLIP, SHARP, number / 5)

@@ -10,7 +10,7 @@ from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.jobs.ledger import Ledger
 from ci_notebook.engine.storage.bucket_settings import Bucket, Catalogue
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError
@@ -25,12 +25,12 @@ MAX_NODES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class CallContext:
     """The things that calls work on. `wake` tells the workers that a job may be waiting."""
 
     ledger: Ledger
     catalogue: Catalogue
-    store: Store
+    store: ObjectStore
     uploads: Uploads
     keys: Mapping[str, str] = field(repr=False)
     tokens: Mapping[str, str] = field(repr=False)
@@ -40,10 +40,10 @@ class Service:
     faults: Faults
 
 
-Handler = Callable[[Service, Exchange], Answer]
+Handler = Callable[[CallContext, Exchange], Answer]
 
 
-def bucket_of(service: Service, exchange: Exchange, *, is_activated: bool = False) -> Bucket:
+def bucket_of(service: CallContext, exchange: Exchange, *, is_activated: bool = False) -> Bucket:
     """Return the bucket that a call addresses.
 
     Raises `ServiceError`: NoSuchBucket (CI's own tables have no word for it, so COS's is used), or
@@ -77,11 +77,11 @@ def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
         node = loads(cls, data, root="Request")
     except MalformedXML as error:
         raise service_error("InvalidContent", f"{error}.") from error
-    refuse(problems(node))
+    refuse_problems(problems(node))
     return node, data
 
 
-def refuse(found: list[ParameterError]) -> None:
+def refuse_problems(found: list[ParameterError]) -> None:
     """Raise `ServiceError` (InvalidArgument) for the first problem, saying how many more there are."""
     if found:
         more = f" There are {len(found) - 1} more problems." if len(found) > 1 else ""
@@ -99,7 +99,7 @@ def number_in_query(exchange: Exchange, name: str, default: int, *, low: int = 1
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
-        raise argument(name, f"a whole number, {low} to {high}", text)
+        raise argument_error(name, f"a whole number, {low} to {high}", text)
     return int(text)
 
 
@@ -107,7 +107,7 @@ def word_in_query(exchange: Exchange, name: str, default: str, words: tuple[str,
     """Return one of some words from the query; absent or empty gives `default`. Raises `ServiceError`."""
     text = exchange.query.get(name, "") or default
     if text not in words:
-        raise argument(name, f"one of {', '.join(words)}", text)
+        raise argument_error(name, f"one of {', '.join(words)}", text)
     return text
 
 
@@ -116,6 +116,6 @@ def ids_in_query(exchange: Exchange, name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in exchange.query.get(name, "").split(",") if part.strip())
 
 
-def argument(name: str, allowed: str, value: object, remedy: str = "") -> ServiceError:
+def argument_error(name: str, allowed: str, value: object, remedy: str = "") -> ServiceError:
     """Return the error for a parameter of the query: the words are those of `ParameterError`."""
     return service_error("InvalidArgument", str(ParameterError(name, value, allowed, remedy)))

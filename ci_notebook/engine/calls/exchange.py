@@ -37,7 +37,7 @@ class Exchange:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    body: Body
+    body: RequestBody
     call: Call
     names: Mapping[str, str]
 
@@ -57,7 +57,7 @@ class Answer:
     length: int | None = None
 
 
-class Body:
+class RequestBody:
     """The bytes that came with a call. `length` is None when nobody said it."""
 
     def __init__(self, stream: BinaryIO, length: int | None, *, is_terminated: bool) -> None:
@@ -104,14 +104,14 @@ def read_exchange(environ: Mapping[str, Any]) -> Exchange:
     query = _query(environ.get("QUERY_STRING", ""))
     headers = _headers(environ)
     named, bucket, region = _host(headers.get("host", ""))
-    host = host_meant(method, named, path, query)
+    host = effective_host(method, named, path, query)
     found = match(method, host, path, query)
     if found is None:
         known = any(match(other, host, path, query) for other in ("GET", "PUT", "POST", "DELETE", "HEAD"))
         what = f"{method} {path[:80]} is no call of the API on a {host} host."
         raise service_error("MethodNotAllowed", what) if known else service_error("InvalidUrl", what)
     is_terminated = bool(environ.get("wsgi.input_terminated")) or "transfer-encoding" in headers
-    body = Body(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
+    body = RequestBody(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
     return Exchange(method, host, bucket, region, path, query, headers, body, *found)
 
 
@@ -123,7 +123,7 @@ def host_kind(environ: Mapping[str, Any]) -> HostKind:
         return "ci"
 
 
-def host_meant(method: str, named: HostKind, path: str, query: Mapping[str, str]) -> HostKind:
+def effective_host(method: str, named: HostKind, path: str, query: Mapping[str, str]) -> HostKind:
     """Return the kind of host that a call means, which is nearly always the one it names.
 
     The official SDK, when it is given an address (`IP=`), sends CI calls with the Host of COS

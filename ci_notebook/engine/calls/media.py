@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from ci_notebook.engine.calls.context import (
+    CallContext,
     Handler,
-    Service,
-    argument,
+    argument_error,
     body_of,
     bucket_of,
     number_in_query,
@@ -35,14 +35,14 @@ from ci_notebook.model.errors import EngineError
 from ci_notebook.wire.service_errors import service_error
 
 
-def video_info(service: Service, exchange: Exchange) -> Answer:
+def video_info(service: CallContext, exchange: Exchange) -> Answer:
     """Tell the facts of a stored video."""
     bucket = bucket_of(service, exchange, is_activated=True)
     with _readable(service, bucket.name, exchange.key) as path:
         return xml_answer(MediaInfoReply(media_info=facts_of(path)))
 
 
-def media_info(service: Service, exchange: Exchange) -> Answer:
+def media_info(service: CallContext, exchange: Exchange) -> Answer:
     """Tell the facts of a stored video that the body names."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(MediaInfoRequest, exchange)
@@ -50,7 +50,7 @@ def media_info(service: Service, exchange: Exchange) -> Answer:
         return xml_answer(MediaInfoReply(media_info=facts_of(path)))
 
 
-def snapshot(service: Service, exchange: Exchange) -> Answer:
+def snapshot(service: CallContext, exchange: Exchange) -> Answer:
     """Send one picture of a stored video. A time beyond the end gives the last picture (not documented)."""
     bucket = bucket_of(service, exchange, is_activated=True)
     at_s = _seconds(exchange)
@@ -63,7 +63,7 @@ def snapshot(service: Service, exchange: Exchange) -> Answer:
     return Answer(200, encode_picture(shown, kind), {"Content-Type": CONTENT_TYPES[kind]})
 
 
-def store_snapshot(service: Service, exchange: Exchange) -> Answer:
+def store_snapshot(service: CallContext, exchange: Exchange) -> Answer:
     """Store one picture of a stored video as an object."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(SnapshotRequest, exchange)
@@ -90,11 +90,11 @@ def _seconds(exchange: Exchange) -> float:
     except ValueError:
         seconds = -1.0
     if not (math.isfinite(seconds) and 0 <= seconds <= 1e6):
-        raise argument("time", "seconds from the start, 0 or more", text or None)
+        raise argument_error("time", "seconds from the start, 0 or more", text or None)
     return seconds
 
 
-def _input_key(service: Service, bucket: str, given: Input | None) -> str:
+def _input_key(service: CallContext, bucket: str, given: Input | None) -> str:
     key = given.object if given and given.object else ""
     if service.store.head(bucket, key) is None:
         raise service_error("ResourceNotFound", f"Bucket {bucket} has no object {key!r}. Upload it first.")
@@ -102,7 +102,7 @@ def _input_key(service: Service, bucket: str, given: Input | None) -> str:
 
 
 @contextmanager
-def _readable(service: Service, bucket: str, key: str) -> Iterator[Path]:
+def _readable(service: CallContext, bucket: str, key: str) -> Iterator[Path]:
     """Give the file of a stored video; say in the service's words when it is none."""
     stored, opened = service.store.open(bucket, key)
     opened.close()

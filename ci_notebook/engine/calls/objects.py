@@ -10,62 +10,62 @@ from typing import BinaryIO, Final
 
 from lxml import etree
 
-from ci_notebook.engine.calls.context import Handler, Service, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
-from ci_notebook.engine.jobs.outcome import CRC
-from ci_notebook.engine.storage.objects import Stored
+from ci_notebook.engine.jobs.outcome import CRC_HEADER
+from ci_notebook.engine.storage.object_store import StoredObject
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 
 MAX_PUT_BYTES: Final = 5 << 30
 # What PUT may say of an object and GET says again (§12); besides, all x-cos-meta-…
-KEPT_HEADERS: Final = (
+OBJECT_HEADERS: Final = (
     "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
 )  # fmt: skip
 
 
-def put_object(service: Service, exchange: Exchange) -> Answer:
+def put_object(service: CallContext, exchange: Exchange) -> Answer:
     """Keep an object, silently in the place of an older one."""
     bucket = bucket_of(service, exchange)
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
         text = f"One PUT takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}. Upload it in parts."
         raise service_error("EntityTooLarge", text)
     made = service.store.put(
-        bucket.name, exchange.key, exchange.body.chunks(), headers=kept_headers(exchange),
+        bucket.name, exchange.key, exchange.body.chunks(), headers=object_headers(exchange),
         content_md5=exchange.headers.get("content-md5", ""),
     )  # fmt: skip
-    return Answer(headers={"ETag": f'"{made.etag}"', CRC: made.headers[CRC]})
+    return Answer(headers={"ETag": f'"{made.etag}"', CRC_HEADER: made.headers[CRC_HEADER]})
 
 
-def kept_headers(exchange: Exchange) -> dict[str, str]:
+def object_headers(exchange: Exchange) -> dict[str, str]:
     """Return the headers of a call that belong to the object it writes."""
     headers = exchange.headers.items()
-    return {name: value for name, value in headers if name in KEPT_HEADERS or name.startswith("x-cos-meta-")}
+    return {name: value for name, value in headers if name in OBJECT_HEADERS or name.startswith("x-cos-meta-")}
 
 
-def get_object(service: Service, exchange: Exchange) -> Answer:
+def get_object(service: CallContext, exchange: Exchange) -> Answer:
     """Send an object, or the one range that was asked for."""
     bucket = bucket_of(service, exchange)
     stored, file = service.store.open(bucket.name, exchange.key)
     try:
-        status, headers, first, length = _told(exchange, stored)
+        status, headers, first, length = _answer_parts(exchange, stored)
     except BaseException:
         file.close()
         raise
-    return Answer(status, Pieces(file, first, length), headers, length)
+    return Answer(status, FileRange(file, first, length), headers, length)
 
 
-def head_object(service: Service, exchange: Exchange) -> Answer:
+def head_object(service: CallContext, exchange: Exchange) -> Answer:
     """Say what GET would, without the bytes."""
     bucket = bucket_of(service, exchange)
     stored = service.store.head(bucket.name, exchange.key)
     if stored is None:
         raise service_error("NoSuchKey", f"Bucket {bucket.name} has no object {exchange.key}.")
-    status, headers, _, length = _told(exchange, stored)
+    status, headers, _, length = _answer_parts(exchange, stored)
     return Answer(status, (), headers, length)
 
 
-class Pieces:
+class FileRange:
     """A stretch of an open file, a quarter of a MiB at a time. Closes the file."""
 
     def __init__(self, file: BinaryIO, first: int, length: int) -> None:
@@ -90,18 +90,18 @@ class Pieces:
         self._file.close()
 
 
-def delete_object(service: Service, exchange: Exchange) -> Answer:
+def delete_object(service: CallContext, exchange: Exchange) -> Answer:
     """Delete an object. There being none is no error, as the object is gone either way."""
     service.store.delete(bucket_of(service, exchange).name, exchange.key)
     return Answer(204)
 
 
-def head_bucket(service: Service, exchange: Exchange) -> Answer:
+def head_bucket(service: CallContext, exchange: Exchange) -> Answer:
     """Say that a bucket is there, and where."""
     return Answer(headers={"x-cos-bucket-region": bucket_of(service, exchange).region})
 
 
-def list_objects(service: Service, exchange: Exchange) -> Answer:
+def list_objects(service: CallContext, exchange: Exchange) -> Answer:
     """Tell a page of a bucket's keys."""
     bucket = bucket_of(service, exchange)
     query = exchange.query
@@ -120,29 +120,29 @@ def list_objects(service: Service, exchange: Exchange) -> Answer:
     facts += [("IsTruncated", "true" if page.next_marker else "false")]
     facts += [("NextMarker", shown(page.next_marker))] if page.next_marker else []
     root = etree.Element("ListBucketResult")
-    put_texts(root, facts)
+    add_leaves(root, facts)
     for common in page.prefixes:
-        put_texts(etree.SubElement(root, "CommonPrefixes"), [("Prefix", shown(common))])
+        add_leaves(etree.SubElement(root, "CommonPrefixes"), [("Prefix", shown(common))])
     for stored in page.objects:
-        put_object_facts(etree.SubElement(root, "Contents"), stored, shown(stored.key), bucket.name)
+        add_object_entry(etree.SubElement(root, "Contents"), stored, shown(stored.key), bucket.name)
     return cos_answer(root, {"x-cos-bucket-region": bucket.region})
 
 
-def put_object_facts(element: etree._Element, stored: Stored, key: str, bucket: str) -> None:
+def add_object_entry(element: etree._Element, stored: StoredObject, key: str, bucket: str) -> None:
     """Fill an element with what a listing says of an object."""
     facts = [("Key", key), ("LastModified", iso_time(stored.modified)), ("ETag", f'"{stored.etag}"')]
-    put_texts(element, [*facts, ("Size", str(stored.size))])
-    put_owner(element, bucket)
-    put_texts(element, [("StorageClass", "STANDARD")])
+    add_leaves(element, [*facts, ("Size", str(stored.size))])
+    add_owner(element, bucket)
+    add_leaves(element, [("StorageClass", "STANDARD")])
 
 
-def put_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
+def add_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
     """Add who owns something: the account in the bucket's name."""
     account = bucket.rpartition("-")[2]
-    put_texts(etree.SubElement(element, tag), [("ID", account), ("DisplayName", account)])
+    add_leaves(etree.SubElement(element, tag), [("ID", account), ("DisplayName", account)])
 
 
-def put_texts(element: etree._Element, texts: list[tuple[str, str]]) -> None:
+def add_leaves(element: etree._Element, texts: list[tuple[str, str]]) -> None:
     """Add leaves."""
     for tag, text in texts:
         etree.SubElement(element, tag).text = text
@@ -159,10 +159,10 @@ def iso_time(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _told(exchange: Exchange, stored: Stored) -> tuple[int, dict[str, str], int, int]:
+def _answer_parts(exchange: Exchange, stored: StoredObject) -> tuple[int, dict[str, str], int, int]:
     """Return status and headers of an object, and the first byte and the number of bytes to send."""
-    headers = {name: value for name, value in stored.headers.items() if name not in KEPT_HEADERS}
-    for name in KEPT_HEADERS:
+    headers = {name: value for name, value in stored.headers.items() if name not in OBJECT_HEADERS}
+    for name in OBJECT_HEADERS:
         value = exchange.query.get(f"response-{name}") or stored.headers.get(name)
         if value:
             headers[name.title()] = _header_text(name, value)
@@ -184,13 +184,13 @@ def _header_text(name: str, value: str) -> str:
     return value
 
 
-def has_changed(headers: Mapping[str, str], stored: Stored) -> bool:
+def has_changed(headers: Mapping[str, str], stored: StoredObject) -> bool:
     """Return False when the caller, by its conditions, has the object already.
 
     Raises `ServiceError` (PreconditionFailed).
     """
     tag = stored.etag
-    since, until = _moment(headers, "if-modified-since"), _moment(headers, "if-unmodified-since")
+    since, until = _header_time(headers, "if-modified-since"), _header_time(headers, "if-unmodified-since")
     if "if-match" in headers and not _names(headers["if-match"], tag):
         raise service_error("PreconditionFailed", f"If-Match names another ETag than {tag}.")
     if until is not None and int(stored.modified) > until and "if-match" not in headers:
@@ -204,7 +204,7 @@ def _names(header: str, tag: str) -> bool:
     return header.strip() == "*" or tag in (part.strip().strip('"') for part in header.split(","))
 
 
-def _moment(headers: Mapping[str, str], name: str) -> float | None:
+def _header_time(headers: Mapping[str, str], name: str) -> float | None:
     try:
         return parsedate_to_datetime(headers[name]).timestamp() if name in headers else None
     except ValueError:

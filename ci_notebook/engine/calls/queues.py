@@ -7,9 +7,9 @@ import datetime as dt
 from typing import Final, cast
 
 from ci_notebook.engine.calls.context import (
+    CallContext,
     Handler,
-    Service,
-    argument,
+    argument_error,
     body_of,
     bucket_of,
     ids_in_query,
@@ -18,14 +18,14 @@ from ci_notebook.engine.calls.context import (
     xml_answer,
 )
 from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.notify.body import check_notify
+from ci_notebook.engine.notify.notification import check_notify
 from ci_notebook.engine.storage.bucket_settings import QueueRow
 from ci_notebook.model.api.jobs import time_text
 from ci_notebook.model.api.queues import NotifyConfig, Queue, QueueRequest, QueueResponse, QueueState
 from ci_notebook.wire.xml import dumps, loads
 
 
-def list_queues(service: Service, exchange: Exchange) -> Answer:
+def list_queues(service: CallContext, exchange: Exchange) -> Answer:
     """Tell the queues of a bucket."""
     bucket = bucket_of(service, exchange, is_activated=True)
     state = word_in_query(exchange, "state", "All", ("All", "Active", "Paused"))
@@ -48,15 +48,15 @@ def list_queues(service: Service, exchange: Exchange) -> Answer:
     )
 
 
-def update_queue(service: Service, exchange: Exchange) -> Answer:
+def update_queue(service: CallContext, exchange: Exchange) -> Answer:
     """Replace a queue's name, state and notices. Paused: what waits goes to Pause, what runs goes on."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(QueueRequest, exchange)
     name, notify = str(request.name), request.notify_config or NotifyConfig()
     if len(name.encode()) > 128:
-        raise argument("Name", "at most 128 bytes of UTF-8", name)
+        raise argument_error("Name", "at most 128 bytes of UTF-8", name)
     row = service.catalogue.update_queue(
-        bucket.name, exchange.names["id"], name=name, state=str(request.state), notify=dumps(_checked(notify))
+        bucket.name, exchange.names["id"], name=name, state=str(request.state), notify=dumps(_with_defaults(notify))
     )
     if row.state == "Active":
         service.wake()
@@ -78,7 +78,7 @@ def queue_of(row: QueueRow) -> Queue:
     )
 
 
-def _checked(notify: NotifyConfig) -> NotifyConfig:
+def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
     """Return the notices with their defaults; raise `ServiceError` where On lacks what it needs (§8.4)."""
     check_notify(notify)
     if notify.state != "On":
@@ -91,7 +91,9 @@ def _checked(notify: NotifyConfig) -> NotifyConfig:
         needed["Url"] = notify.url
     for tag, value in needed.items():
         if not value:
-            raise argument(f"NotifyConfig.{tag}", "a value when State is On", value, "Give it, or set State to Off.")
+            raise argument_error(
+                f"NotifyConfig.{tag}", "a value when State is On", value, "Give it, or set State to Off."
+            )
     return dataclasses.replace(notify, result_format=notify.result_format or "XML")
 
 

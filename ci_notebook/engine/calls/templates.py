@@ -6,8 +6,8 @@ import datetime as dt
 from typing import Final
 
 from ci_notebook.engine.calls.context import (
+    CallContext,
     Handler,
-    Service,
     body_of,
     bucket_of,
     ids_in_query,
@@ -29,7 +29,7 @@ TAGS: Final = (
 )  # fmt: skip
 
 
-def create_template(service: Service, exchange: Exchange) -> Answer:
+def create_template(service: CallContext, exchange: Exchange) -> Answer:
     """Keep a template."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(TemplateRequest, exchange)
@@ -37,7 +37,7 @@ def create_template(service: Service, exchange: Exchange) -> Answer:
     return _one(service, row)
 
 
-def update_template(service: Service, exchange: Exchange) -> Answer:
+def update_template(service: CallContext, exchange: Exchange) -> Answer:
     """Replace a template whole."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(TemplateRequest, exchange)
@@ -47,7 +47,7 @@ def update_template(service: Service, exchange: Exchange) -> Answer:
     return _one(service, row)
 
 
-def list_templates(service: Service, exchange: Exchange) -> Answer:
+def list_templates(service: CallContext, exchange: Exchange) -> Answer:
     """Tell a page of templates, or those with the given ids and which ids no template has."""
     bucket = bucket_of(service, exchange, is_activated=True)
     tag = word_in_query(exchange, "tag", "All", TAGS)
@@ -73,7 +73,7 @@ def list_templates(service: Service, exchange: Exchange) -> Answer:
     )
 
 
-def delete_template(service: Service, exchange: Exchange) -> Answer:
+def delete_template(service: CallContext, exchange: Exchange) -> Answer:
     """Forget a template. Jobs that were accepted with it keep what it said."""
     bucket = bucket_of(service, exchange, is_activated=True)
     service.catalogue.delete_template(bucket.name, exchange.names["id"])
@@ -101,7 +101,7 @@ def template_of(row: TemplateRow) -> Template:
     )
 
 
-def _one(service: Service, row: TemplateRow) -> Answer:
+def _one(service: CallContext, row: TemplateRow) -> Answer:
     return xml_answer(TemplateResponse(request_id=service.new_id(), template=template_of(row)))
 
 

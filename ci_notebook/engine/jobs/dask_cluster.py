@@ -46,7 +46,7 @@ class DaskCluster:
         self._threads: dict[str, int] = {}  # of each machine
         self._counted = float("-inf")
         self._client: Client | None = None
-        self._first: _Hands | None = self._connected()
+        self._first: _ClusterExecutor | None = self._connected()
 
     def __repr__(self) -> str:
         return f"DaskCluster({self.address!r})"
@@ -56,11 +56,11 @@ class DaskCluster:
         first, self._first = self._first, None
         return first or self._connected()
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """Return how many jobs the cluster works on at once: the threads of its workers, all together."""
         return sum(self._now().values())
 
-    def beside(self) -> int:
+    def slots_per_machine(self) -> int:
         """Return how many jobs one machine works on at once, at most."""
         return max(self._now().values(), default=1)
 
@@ -78,7 +78,7 @@ class DaskCluster:
                 self._threads[machine] = self._threads.get(machine, 0) + count
         return self._threads
 
-    def _connected(self) -> _Hands:
+    def _connected(self) -> _ClusterExecutor:
         try:
             from distributed import Client  # lazy: an extra, and a second to load
         except ImportError as problem:
@@ -91,10 +91,10 @@ class DaskCluster:
                 "address that it prints, such as tcp://host:8786."
             ) from problem
         self._counted = float("-inf")
-        return _Hands(self._client)
+        return _ClusterExecutor(self._client)
 
 
-class _Hands(Executor):
+class _ClusterExecutor(Executor):
     """Dask's own executor, that closes its client at its end."""
 
     def __init__(self, client: Client) -> None:

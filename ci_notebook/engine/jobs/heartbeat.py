@@ -18,10 +18,10 @@ from typing import BinaryIO, Final
 if sys.platform != "win32":
     import fcntl
 
-GONE: Final = ".gone"
+REMOVED: Final = ".gone"
 
 
-class Owner:
+class Heartbeat:
     """One running engine. Made, it lives; `close` ends it."""
 
     def __init__(self, root: Path, name: str) -> None:
@@ -35,12 +35,12 @@ class Owner:
     def beat(self) -> None:
         """Say that it lives, to those who cannot see the lock."""
         self._beats += 1
-        write_whole(self.folder / "beat", str(self._beats))
+        write_atomically(self.folder / "beat", str(self._beats))
 
     def close(self) -> None:
         """Let go of the lock and remove the folder."""
         self._lock.close()
-        _remove(self.folder)
+        _remove_folder(self.folder)
 
 
 def is_dead(root: Path, name: str) -> bool:
@@ -57,18 +57,18 @@ def is_dead(root: Path, name: str) -> bool:
     return True
 
 
-def clear_up(root: Path) -> None:
+def remove_dead_folders(root: Path) -> None:
     """Remove the folders of owners that are dead: half-made outputs, mostly."""
     for folder in (root / ".owners").glob("*"):
         # The lock is made a moment after the folder: an owner that is just being born is left alone.
         with contextlib.suppress(OSError):
-            if folder.suffix == GONE or ((folder / "lock").exists() and is_dead(root, folder.name)):
-                _remove(folder)
+            if folder.suffix == REMOVED or ((folder / "lock").exists() and is_dead(root, folder.name)):
+                _remove_folder(folder)
 
 
-def _remove(folder: Path) -> None:
+def _remove_folder(folder: Path) -> None:
     """Remove a folder that others may still be writing to: renamed first, they see at once that it has gone."""
-    gone = folder if folder.suffix == GONE else folder.with_suffix(GONE)
+    gone = folder if folder.suffix == REMOVED else folder.with_suffix(REMOVED)
     if gone != folder:
         with contextlib.suppress(OSError):  # Windows renames no folder with open files in it
             folder.rename(gone)
@@ -76,7 +76,7 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(one, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a small file so that nobody reads half of it. A folder that has gone is no error: nobody reads there."""
     with contextlib.suppress(FileNotFoundError):
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ci_notebook.engine.jobs.outcome import Outcome
+from ci_notebook.engine.jobs.outcome import JobOutcome
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import FOLLOWS
 from ci_notebook.wire.service_errors import service_error
@@ -23,7 +23,7 @@ BEFORE: Final = {to: tuple(state for state, following in FOLLOWS.items() if to i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class JobRow:
     """One row; times are Unix seconds.
 
     `request` is the body as it came, `work` the Operation with its templates put in, `result` an
@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class JobQuery:
     """Which jobs `page` gives. `after` and `before` are whole Unix seconds, inclusive."""
 
     bucket: str
@@ -64,7 +64,7 @@ class Wanted:
     after: float | None = None
     before: float | None = None
     oldest_first: bool = False
-    beyond: int | None = None
+    cursor: int | None = None
     size: int = 10
 
 
@@ -74,7 +74,7 @@ class Ledger:
     def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
 
-    def add(self, job: Job) -> Job:
+    def add(self, job: JobRow) -> JobRow:
         """Keep a new job and return it; in a paused queue it waits in state Pause.
 
         Raises `ServiceError` (QueueNotFound, QueueSaturated).
@@ -86,33 +86,33 @@ class Ledger:
             waiting = "SELECT count(*) FROM jobs WHERE queue_id = ? AND state IN ('Submitted', 'Pause')"
             if change.execute(waiting, (job.queue_id,)).fetchone()[0] >= queue["max_size"]:
                 raise service_error("QueueSaturated", f"Queue {job.queue_id} already holds {queue['max_size']} jobs.")
-            columns = [name for name in Job.__dataclass_fields__ if name != "number"]
+            columns = [name for name in JobRow.__dataclass_fields__ if name != "number"]
             places = ", ".join("?" * len(columns))
             change.execute(
                 f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  our own column names
                 [getattr(job, name) for name in columns],
             )
-            settle(change, job.queue_id)
-            return _job(change.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone())
+            apply_queue_state(change, job.queue_id)
+            return _job_row(change.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone())
 
-    def get(self, bucket: str, ids: Sequence[str]) -> list[Job]:
+    def get(self, bucket: str, ids: Sequence[str]) -> list[JobRow]:
         """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
         marks = ", ".join("?" * len(ids))
         found = self._database.rows(
             f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
             (bucket, *ids),
         )
-        by_id = {row["job_id"]: _job(row) for row in found}
+        by_id = {row["job_id"]: _job_row(row) for row in found}
         return [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
 
-    def find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> JobRow | None:
         """Return a job of whatever bucket, or None."""
         row = self._database.row("SELECT * FROM jobs WHERE job_id = ?", (job_id,))
-        return _job(row) if row else None
+        return _job_row(row) if row else None
 
-    def page(self, wanted: Wanted) -> tuple[list[Job], int | None]:
+    def page(self, wanted: JobQuery) -> tuple[list[JobRow], int | None]:
         """Return a page of jobs, and the number to go on after; None on the last page."""
-        order, beyond = ("ASC", ">") if wanted.oldest_first else ("DESC", "<")
+        order, cursor = ("ASC", ">") if wanted.oldest_first else ("DESC", "<")
         conditions: list[tuple[str, Sequence[Any]]] = [("bucket = ? AND tag = ?", (wanted.bucket, wanted.tag))]
         if wanted.states:
             conditions.append((f"state IN ({', '.join('?' * len(wanted.states))})", wanted.states))
@@ -121,7 +121,7 @@ class Ledger:
             ("input_object = ?", wanted.input_object or None),
             ("CAST(created AS INTEGER) >= ?", wanted.after),
             ("CAST(created AS INTEGER) <= ?", wanted.before),
-            (f"number {beyond} ?", wanted.beyond),
+            (f"number {cursor} ?", wanted.cursor),
         ):
             if value is not None:
                 conditions.append((condition, (value,)))
@@ -130,7 +130,7 @@ class Ledger:
             f"SELECT * FROM jobs WHERE {where} ORDER BY number {order} LIMIT ?",  # noqa: S608  the conditions above
             [*(value for _, some in conditions for value in some), wanted.size + 1],
         )
-        jobs = [_job(row) for row in rows[: wanted.size]]
+        jobs = [_job_row(row) for row in rows[: wanted.size]]
         return jobs, jobs[-1].number if len(rows) > wanted.size else None
 
     def cancel(self, bucket: str, job_id: str) -> None:
@@ -148,7 +148,7 @@ class Ledger:
         may = " or ".join(BEFORE["Cancel"])
         raise service_error("InvalidArgument", f"Job {job_id} is {row['state']}; only a job in {may} can be cancelled.")
 
-    def claim(self, owner: str, *, lease_s: float, waited_s: float = 0.0) -> Job | None:
+    def claim(self, owner: str, *, lease_s: float, waited_s: float = 0.0) -> JobRow | None:
         """Take the next job for `owner`: highest level first, then oldest; None when none waits.
 
         A job that was accepted less than `waited_s` ago goes on waiting.
@@ -190,18 +190,18 @@ class Ledger:
     def succeed(self, job_id: str, owner: str, result: bytes, *, message: str = "") -> bool:
         """End a job well. False when it is no longer the owner's; then nothing changed."""
         with self._database.change() as change:
-            return self.end(change, job_id, owner, Outcome(state="Success", result=result, message=message))
+            return self.end(change, job_id, owner, JobOutcome(state="Success", result=result, message=message))
 
     def fail(self, job_id: str, owner: str, code: str, message: str) -> bool:
         """End a job badly. False when it is no longer the owner's; then nothing changed."""
         with self._database.change() as change:
-            return self.end(change, job_id, owner, Outcome(state="Failed", code=code, message=message))
+            return self.end(change, job_id, owner, JobOutcome(state="Failed", code=code, message=message))
 
-    def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: Outcome) -> bool:
+    def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: JobOutcome) -> bool:
         """End a job, or put it back, within a transaction that may change more. False when it is not the owner's."""
         mine = ("job_id = ? AND owner = ?", (job_id, owner))
         if outcome.state == "Submitted":
-            return bool(_back(change, *mine))
+            return bool(_requeue(change, *mine))
         now = self._clock()
         facts: dict[str, Any] = {"code": outcome.code, "message": outcome.message, "ended": now}
         if outcome.state == "Success":
@@ -215,7 +215,7 @@ class Ledger:
         """Put the running jobs (or one) of an owner back among the waiting; return how many."""
         with self._database.change() as change:
             where = "owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
-            return len(_back(change, where, (owner, job_id, job_id)))
+            return len(_requeue(change, where, (owner, job_id, job_id)))
 
     def release_dead(self, is_dead: Callable[[str], bool], *, but: str) -> list[str]:
         """Put back the jobs whose owner is dead or has let its lease run out; return those owners.
@@ -232,7 +232,7 @@ class Ledger:
         return gone
 
 
-def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[Job]:
+def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[JobRow]:
     """Move the jobs that `where` names and that may go there; return them as they are now."""
     sets = ", ".join(["state = ?", *(f"{name} = ?" for name in facts)])
     marks = ", ".join("?" * len(BEFORE[to]))
@@ -240,18 +240,18 @@ def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any]
         f"UPDATE jobs SET {sets} WHERE state IN ({marks}) AND {where} RETURNING *",  # noqa: S608  names of our own
         [to, *facts.values(), *BEFORE[to], *values],
     ).fetchall()
-    return [_job(row) for row in rows]
+    return [_job_row(row) for row in rows]
 
 
-def _back(change: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[Job]:
+def _requeue(change: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[JobRow]:
     """Put jobs back among the waiting, as if they had never started."""
     jobs = _move(change, "Submitted", where, values, owner=None, lease=None, started=None, progress=0)
     for queue_id in {job.queue_id for job in jobs}:
-        settle(change, queue_id)
+        apply_queue_state(change, queue_id)
     return jobs
 
 
-def settle(change: sqlite3.Connection, queue_id: str) -> None:
+def apply_queue_state(change: sqlite3.Connection, queue_id: str) -> None:
     """Move the waiting jobs of a queue to what its state asks: Pause in a paused queue, else Submitted."""
     row = change.execute("SELECT state FROM queues WHERE queue_id = ?", (queue_id,)).fetchone()
     if row["state"] == "Paused":
@@ -260,5 +260,5 @@ def settle(change: sqlite3.Connection, queue_id: str) -> None:
         _move(change, "Submitted", "queue_id = ? AND state = 'Pause'", (queue_id,))
 
 
-def _job(row: sqlite3.Row) -> Job:
-    return Job(**dict(row))
+def _job_row(row: sqlite3.Row) -> JobRow:
+    return JobRow(**dict(row))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ci_notebook.engine.notify.body import Topic
+from ci_notebook.engine.notify.notification import QueueTarget
 from ci_notebook.engine.storage.database import Database
 
-KEPT_S: Final = 7 * 86400.0
+RETENTION_S: Final = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +30,16 @@ class Message:
     sent: float = field(repr=False)
 
 
-class Messages:
+class MessageQueues:
     """Message queues in SQLite. `clock` gives Unix seconds."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
 
-    def put(self, change: sqlite3.Connection, topic: Topic, job_id: str, body: bytes) -> None:
+    def put(self, change: sqlite3.Connection, topic: QueueTarget, job_id: str, body: bytes) -> None:
         """Keep a message, in the transaction of whoever sends it."""
         now = self._clock()
-        change.execute("DELETE FROM messages WHERE sent < ?", (now - KEPT_S,))
+        change.execute("DELETE FROM messages WHERE sent < ?", (now - RETENTION_S,))
         change.execute(
             "INSERT INTO messages (region, name, mode, job_id, body, sent) VALUES (?, ?, ?, ?, ?, ?)",
             (topic.region, topic.name, topic.mode, job_id, body, now),
@@ -61,11 +61,11 @@ class Messages:
             ).fetchall()
             found = [Message(**dict(row)) for row in rows]
             for message in () if keep else found:
-                _mark(change, message, reader)
+                _mark_read(change, message, reader)
         return found
 
 
-def _mark(change: sqlite3.Connection, message: Message, reader: str) -> None:
+def _mark_read(change: sqlite3.Connection, message: Message, reader: str) -> None:
     if message.mode == "Queue":
         change.execute("DELETE FROM messages WHERE number = ?", (message.number,))
     else:

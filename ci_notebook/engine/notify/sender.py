@@ -18,11 +18,18 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from ci_notebook.engine.calls.job_view import detail_of
-from ci_notebook.engine.jobs.ledger import Job, Ledger
-from ci_notebook.engine.jobs.worker import THREAD_PREFIX, Threads
-from ci_notebook.engine.notify.body import CONTENT_TYPES, Address, Topic, may_reach, notice, target_of
-from ci_notebook.engine.notify.message_queues import Messages
+from ci_notebook.engine.calls.job_details import job_details
+from ci_notebook.engine.jobs.ledger import JobRow, Ledger
+from ci_notebook.engine.jobs.worker import THREAD_PREFIX, DaemonThreads
+from ci_notebook.engine.notify.message_queues import MessageQueues
+from ci_notebook.engine.notify.notification import (
+    CONTENT_TYPES,
+    CallbackTarget,
+    QueueTarget,
+    is_allowed_address,
+    notification_body,
+    target_of,
+)
 from ci_notebook.engine.storage.bucket_settings import Catalogue
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import Request
@@ -35,15 +42,15 @@ log.addHandler(logging.NullHandler())
 # None of this is documented for media jobs (§10.1): how long a receiver may take for all of one
 # notice, how long to wait after each refusal, and that after the last one nothing more is sent.
 TIMEOUT_S: Final = 10.0
-BACK_OFF_S: Final = (1.0, 5.0, 30.0, 300.0)
+BACKOFF_S: Final = (1.0, 5.0, 30.0, 300.0)
 # Longer than a try can take: a notice whose sender died is taken up by another.
-CLAIM_S: Final = 60.0
-LOOK_S: Final = 0.5
-PLACES: Final = 4
+LEASE_S: Final = 60.0
+POLL_S: Final = 0.5
+MAX_SENDING: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class OutboxEntry:
     """A notice that nobody has taken yet. `due` is when the next try is, Unix seconds; None: given up."""
 
     job_id: str
@@ -52,19 +59,19 @@ class Notice:
     trouble: str
 
 
-class Notices:
+class Outbox:
     """The notices that wait, in SQLite."""
 
     def __init__(
-        self, database: Database, *, clock: Callable[[], float], back_off_s: tuple[float, ...] = BACK_OFF_S
+        self, database: Database, *, clock: Callable[[], float], backoff_s: tuple[float, ...] = BACKOFF_S
     ) -> None:
-        self._database, self._clock, self._back_off_s = database, clock, back_off_s
+        self._database, self._clock, self._backoff_s = database, clock, backoff_s
 
-    def all(self) -> list[Notice]:
+    def all(self) -> list[OutboxEntry]:
         """Return the notices that nobody has taken, by job."""
-        return [Notice(**dict(row)) for row in self._database.rows("SELECT * FROM notices ORDER BY job_id")]
+        return [OutboxEntry(**dict(row)) for row in self._database.rows("SELECT * FROM notices ORDER BY job_id")]
 
-    def claim(self) -> Notice | None:
+    def claim(self) -> OutboxEntry | None:
         """Take the next notice that is due; nobody else gets it for a while."""
         due = ("SELECT * FROM notices WHERE due <= ? ORDER BY due LIMIT 1", (self._clock(),))
         if self._database.row(*due) is None:  # without a transaction first: mostly there is none
@@ -74,44 +81,44 @@ class Notices:
             if row is None:
                 return None
             sql = "UPDATE notices SET due = ?, tries = tries + 1 WHERE job_id = ? RETURNING *"
-            return Notice(**dict(change.execute(sql, (self._clock() + CLAIM_S, row["job_id"])).fetchone()))
+            return OutboxEntry(**dict(change.execute(sql, (self._clock() + LEASE_S, row["job_id"])).fetchone()))
 
     def done(self, job_id: str) -> None:
         """Forget a notice: somebody has taken it, or nobody wants it."""
         with self._database.change() as change:
             change.execute("DELETE FROM notices WHERE job_id = ?", (job_id,))
 
-    def failed(self, claimed: Notice, trouble: str) -> None:
+    def failed(self, entry: OutboxEntry, trouble: str) -> None:
         """Remember why a notice was not taken, and when to try again, if ever."""
-        more = self._back_off_s[claimed.tries - 1 : claimed.tries]
+        more = self._backoff_s[entry.tries - 1 : entry.tries]
         due = self._clock() + more[0] if more else None
         with self._database.change() as change:
             sql = "UPDATE notices SET due = ?, trouble = ? WHERE job_id = ?"
-            change.execute(sql, (due, trouble, claimed.job_id))
+            change.execute(sql, (due, trouble, entry.job_id))
         if due is None:
-            log.warning("the notice of job %s is given up after %d tries: %s", claimed.job_id, claimed.tries, trouble)
+            log.warning("the notice of job %s is given up after %d tries: %s", entry.job_id, entry.tries, trouble)
 
-    def send(self, messages: Messages, topic: Topic, job_id: str, body: bytes) -> None:
+    def send(self, messages: MessageQueues, topic: QueueTarget, job_id: str, body: bytes) -> None:
         """Put a notice into its message queue: there once, or still waiting here."""
         with self._database.change() as change:
             if change.execute("DELETE FROM notices WHERE job_id = ?", (job_id,)).rowcount:
                 messages.put(change, topic, job_id, body)
 
 
-class Notifier:
+class NotificationSender:
     """Sends the notices that are due until it is closed, a few at a time."""
 
     def __init__(
         self,
-        notices: Notices,
-        messages: Messages,
+        outbox: Outbox,
+        messages: MessageQueues,
         ledger: Ledger,
         catalogue: Catalogue,
         *,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        self._notices, self._messages, self._ledger, self._catalogue = notices, messages, ledger, catalogue
-        self._threads, self._timeout_s, self._is_closed = Threads(), timeout_s, False
+        self._outbox, self._messages, self._ledger, self._catalogue = outbox, messages, ledger, catalogue
+        self._threads, self._timeout_s, self._is_closed = DaemonThreads(), timeout_s, False
         self._stop, self._wake, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._sending: set[Future[None]] = set()
         self._thread = threading.Thread(target=self._tend, name=f"{THREAD_PREFIX}-notices", daemon=True)
@@ -136,47 +143,47 @@ class Notifier:
                 self._hand_out()
             except Exception:  # the thread must outlive whatever it meets, or nobody would be told again
                 log.exception("the sender of notices met an error; it goes on")
-            self._wake.wait(LOOK_S)
+            self._wake.wait(POLL_S)
             self._wake.clear()
 
     def _hand_out(self) -> None:
         self._sending = {one for one in self._sending if not one.done()}
-        while len(self._sending) < PLACES and not self._stop.is_set():
-            claimed = self._notices.claim()
-            if claimed is None:
+        while len(self._sending) < MAX_SENDING and not self._stop.is_set():
+            entry = self._outbox.claim()
+            if entry is None:
                 return
-            future = self._threads.submit(self._deliver, claimed)
+            future = self._threads.submit(self._deliver, entry)
             self._sending.add(future)
             future.add_done_callback(lambda _: self._wake.set())
 
-    def _deliver(self, claimed: Notice) -> None:
+    def _deliver(self, entry: OutboxEntry) -> None:
         """Give one notice to whom it may concern; what went wrong is written on its row."""
         try:
-            job = self._ledger.find(claimed.job_id)
+            job = self._ledger.find(entry.job_id)
             target = self._target(job) if job else None
             trouble = self._sent(job, target) if job and target else ""
         except Exception as error:  # the top of a thread: the notice's row says why, the log says it in full
-            log.exception("the notice of job %s cannot be sent", claimed.job_id)
+            log.exception("the notice of job %s cannot be sent", entry.job_id)
             trouble = f"{type(error).__name__} in the engine"
         with self._lock:
             if self._is_closed:
                 return
             if trouble:
-                self._notices.failed(claimed, trouble)
+                self._outbox.failed(entry, trouble)
             else:
-                self._notices.done(claimed.job_id)
+                self._outbox.done(entry.job_id)
 
-    def _target(self, job: Job) -> Address | Topic | None:
+    def _target(self, job: JobRow) -> CallbackTarget | QueueTarget | None:
         queues = [row for row in self._catalogue.queues(job.bucket) if row.queue_id == job.queue_id]
         notify = loads(NotifyConfig, queues[0].notify) if queues else NotifyConfig()
         return target_of(loads(Request, job.request), notify)
 
-    def _sent(self, job: Job, target: Address | Topic) -> str:
+    def _sent(self, job: JobRow, target: CallbackTarget | QueueTarget) -> str:
         """Send; return what went wrong, if anything."""
         bucket = self._catalogue.bucket(job.bucket)
-        body = notice(detail_of(job, bucket.region if bucket else ""), target.form)
-        if isinstance(target, Topic):
-            self._notices.send(self._messages, target, job.job_id, body)
+        body = notification_body(job_details(job, bucket.region if bucket else ""), target.form)
+        if isinstance(target, QueueTarget):
+            self._outbox.send(self._messages, target, job.job_id, body)
             return ""
         try:
             status = post(target.url, body, CONTENT_TYPES[target.form], timeout_s=self._timeout_s)
@@ -201,7 +208,7 @@ def post(url: str, body: bytes, content_type: str, *, timeout_s: float) -> int:
     try:
         connection.connect()
         peer = connection.sock.getpeername()[0]
-        if not may_reach(peer.partition("%")[0]):
+        if not is_allowed_address(peer.partition("%")[0]):
             raise ConnectionRefusedError("the address leads into an intranet")
         watch.start()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -21,15 +21,15 @@ from ci_notebook.engine.render.graph import (
     MOTION,
     SCALE_MATRICES,
     STAGES,
-    by_network,
-    depth,
-    flattens,
+    converts_to_sdr,
+    depth_suffix,
     is_hdr,
+    needs_network,
     pixel_format,
     stages,
 )
 from ci_notebook.engine.render.output.output_size import Size, length_s
-from ci_notebook.engine.render.watermark.background_image import Laid
+from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -58,19 +58,19 @@ class Still:
         return ("-f", "rawvideo", "-pixel_format", self.pixel_format, "-video_size", size, "-i", str(self.path))
 
 
-def enlarged_first(setting: VideoEnhance, still: Still) -> str | None:
+def graph_before_network(setting: VideoEnhance, still: Still) -> str | None:
     """Return the graph up to where the network of Enhance takes over, or None where it has no part.
 
     What it gives is yuv420p, or yuv420p10le where the source is deep, of `plan(...).cut`'s size.
     """
-    if not by_network(setting, still.source):
+    if not needs_network(setting, still.source):
         return None
-    filters = [*_head(setting, still, ()), *_made(setting, still, BEFORE_NETWORK)]
-    return ",".join([*filters, f"format=yuv420p{depth(still.source)}"])
+    filters = [*_head(setting, still, ()), *_stage_filters(setting, still, BEFORE_NETWORK)]
+    return ",".join([*filters, f"format=yuv420p{depth_suffix(still.source)}"])
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class PreviewCrop:
     """What is shown of a picture, in px of the output, and how large."""
 
     left: int
@@ -79,7 +79,9 @@ class Cut:
     shown: Size
 
 
-def cut(size: Size, *, width_px: int = 0, box: tuple[float, float, float, float] = (0, 0, 1, 1)) -> Cut:
+def preview_crop(
+    size: Size, *, width_px: int = 0, box: tuple[float, float, float, float] = (0, 0, 1, 1)
+) -> PreviewCrop:
     """Return what to show of an output of `size`: of `box` (left, top, width, height; shares of 1), never enlarged.
 
     The box grows to whole chroma samples.
@@ -94,10 +96,12 @@ def cut(size: Size, *, width_px: int = 0, box: tuple[float, float, float, float]
     shown = whole
     if 0 < width_px < whole.width:
         shown = Size(width_px, max(1, round(whole.height * width_px / whole.width)))
-    return Cut(left, top, whole, shown)
+    return PreviewCrop(left, top, whole, shown)
 
 
-def picture_graph(setting: VideoEnhance, still: Still, laid: Laid, seen: Cut, *, is_enlarged: bool = False) -> str:
+def picture_graph(
+    setting: VideoEnhance, still: Still, laid: WatermarkLayout, seen: PreviewCrop, *, is_enlarged: bool = False
+) -> str:
     """Return the graph from the picture, or from what the network made of it, to what is `seen` of it in RGB.
 
     All work is done at the output's size: sharpening a smaller picture would show another strength.
@@ -106,8 +110,12 @@ def picture_graph(setting: VideoEnhance, still: Still, laid: Laid, seen: Cut, *,
     """
     done = BEFORE_NETWORK if is_enlarged else ()
     left = [stage for stage in STAGES if stage not in (*done, *AFTER_MARKS)]
-    first = [*_head(setting, still, done), *_made(setting, still, left), *([laid.room] if laid.room else [])]
-    matrix, deep, lines = _matrix(setting, still), bool(depth(still.source)), [",".join(first)]
+    first = [
+        *_head(setting, still, done),
+        *_stage_filters(setting, still, left),
+        *([laid.padding] if laid.padding else []),
+    ]
+    matrix, deep, lines = _matrix(setting, still), bool(depth_suffix(still.source)), [",".join(first)]
     for number, mark in enumerate(laid.overlays, 1):
         lines[-1] += f"[v{number - 1}]"
         lines.append(f"movie=filename={mark.path.name}[m{number}]")
@@ -115,14 +123,14 @@ def picture_graph(setting: VideoEnhance, still: Still, laid: Laid, seen: Cut, *,
             f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
         )
         lines += [scaled, laid_on.removesuffix("[]")]
-    last = [*_made(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
+    last = [*_stage_filters(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
     if seen.size != laid.size:
         last.append(f"crop={seen.size.width}:{seen.size.height}:{seen.left}:{seen.top}")
     last += _to_rgb(setting, still, matrix, seen.shown)
     return ";".join([*lines[:-1], ",".join([lines[-1], *last])])
 
 
-def unshown(setting: VideoEnhance) -> tuple[str, ...]:
+def unshown_leaves(setting: VideoEnhance) -> tuple[str, ...]:
     """Return the paths of what one picture cannot show: the leaves of motion that are set.
 
     >>> from ci_notebook.model.setting.enhance import FrameEnhance
@@ -137,7 +145,9 @@ def unshown(setting: VideoEnhance) -> tuple[str, ...]:
     )
 
 
-def _made(setting: VideoEnhance, still: Still, wanted: tuple[str, ...] | list[str] | frozenset[str]) -> list[str]:
+def _stage_filters(
+    setting: VideoEnhance, still: Still, wanted: tuple[str, ...] | list[str] | frozenset[str]
+) -> list[str]:
     analysis = dataclasses.replace(still.analysis, matrix=_matrix(setting, still), interlaced=False)
     made = stages(setting, still.source, analysis)
     return [one for stage in STAGES if stage in wanted and stage not in _LEFT_OUT for one in made[stage]]
@@ -150,7 +160,7 @@ def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterato
     at_s = still.at_s - ((stretch.start or 0.0) if stretch else 0.0)
     yield f"settb=1/1000000,setpts={round(max(0.0, at_s) * 1e6)}"
     video, shaped = first_video(still.source), "shape" in done
-    flat = shaped and flattens(setting, still.source)
+    flat = shaped and converts_to_sdr(setting, still.source)
     said = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
         "colorspace": "bt709" if flat else still.analysis.matrix,
@@ -162,13 +172,13 @@ def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterato
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:
     """Return how YUV is made of RGB where the work is done: HDR that is turned into SDR is BT.709 from there on."""
-    return "bt709" if flattens(setting, still.source) else still.analysis.matrix
+    return "bt709" if converts_to_sdr(setting, still.source) else still.analysis.matrix
 
 
 def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:
     mode, source = hdr.mode_of(setting), still.source
     transfer = hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer if is_hdr(source) else None
-    if transfer is not None and not flattens(setting, source):
+    if transfer is not None and not converts_to_sdr(setting, source):
         back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={hdr.DIFFUSE_WHITE}"
         yield f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"
         yield "format=yuv444p"

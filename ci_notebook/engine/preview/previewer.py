@@ -20,13 +20,19 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from ci_notebook.engine.preview.preview_graph import Cut, Still, cut, enlarged_first, picture_graph
-from ci_notebook.engine.preview.warm_ffmpeg import Standby
+from ci_notebook.engine.preview.preview_graph import (
+    PreviewCrop,
+    Still,
+    graph_before_network,
+    picture_graph,
+    preview_crop,
+)
+from ci_notebook.engine.preview.warm_ffmpeg import WarmFFmpeg
 from ci_notebook.engine.render.analysis import Analysis, analyse
 from ci_notebook.engine.render.output.output_size import Size, plan
 from ci_notebook.engine.render.super_resolution.network import enlarge, loaded, picture_bytes
-from ci_notebook.engine.render.watermark.background_image import Laid, lay_out
-from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, place
+from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
+from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import bare_picture
@@ -36,8 +42,8 @@ from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
 
-KEEP_BYTES = 192 << 20  # of decoded pictures, on the disk
-KEEP_CLIPS = 32
+CACHE_BYTES = 192 << 20  # of decoded pictures, on the disk
+CACHE_CLIPS = 32
 QUALITY = 90  # of the JPEG
 _NAME = "ci-notebook-preview-"  # how its temporary folders begin; the process's number follows
 
@@ -49,7 +55,7 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shown:
+class PreviewFrame:
     """A preview: its JPEG, the size of the whole output, which part of it this is, and where the marks lie (px).
 
     A mark that moves, or lies under the video, has no place.
@@ -71,8 +77,8 @@ class Origin(Protocol):
     def facts(self) -> tuple[MediaInfo, Analysis]:
         """Return what is known of the clip."""
 
-    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
-        """Write the picture at `at_s` seconds into `place`."""
+    def still(self, at_s: float, overlay_position: Path, info: MediaInfo, analysis: Analysis) -> Still:
+        """Write the picture at `at_s` seconds into `overlay_position`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,11 +97,11 @@ class FileOrigin:
         """Probe and look at the clip; costs about 0.3 s for a short one."""
         return media_info(self.path), analyse(self.path)
 
-    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
+    def still(self, at_s: float, overlay_position: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one picture."""
         made = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
-        place.write_bytes(made.data)
-        return Still(place, at_s, made.pixel_format, Size(made.width, made.height), info, analysis)
+        overlay_position.write_bytes(made.data)
+        return Still(overlay_position, at_s, made.pixel_format, Size(made.width, made.height), info, analysis)
 
 
 class Previewer:
@@ -106,14 +112,14 @@ class Previewer:
     """
 
     def __init__(self) -> None:
-        _clear_up()
+        _remove_leftovers()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-"))
         self._lock = threading.RLock()
         self._facts: OrderedDict[Hashable, tuple[MediaInfo, Analysis]] = OrderedDict()
         self._stills: OrderedDict[Hashable, Still] = OrderedDict()
-        self._laid: tuple[Hashable, Laid] | None = None
+        self._laid: tuple[Hashable, WatermarkLayout] | None = None
         self._count = 0
-        self._standby = Standby(self._folder)
+        self._standby = WarmFFmpeg(self._folder)
         self._end = weakref.finalize(self, _close, self._standby, self._folder)
 
     def preview(
@@ -130,25 +136,27 @@ class Previewer:
     def show(
         self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
         box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
-    ) -> Shown:  # fmt: skip
+    ) -> PreviewFrame:  # fmt: skip
         """Return what `preview` does, and what it is."""
         with self._lock:
             still = self._still(origin, at_s)
             laid = self._marked(marks, plan(setting, still.source).out, fetch)
-            seen = cut(laid.size, width_px=width_px, box=box)
-            first = enlarged_first(setting, still)
+            seen = preview_crop(laid.size, width_px=width_px, box=box)
+            first = graph_before_network(setting, still)
             if first is not None:
                 still = self._enlarged(origin, setting, still, first)
             graph = picture_graph(setting, still, laid, seen, is_enlarged=first is not None)
             data = self._standby.run(still, graph, 3 * seen.shown.width * seen.shown.height)
             places = tuple(self._place_of(number, mark, laid) for number, mark in enumerate(marks, 1))
         picture = np.frombuffer(data, np.uint8).reshape(seen.shown.height, seen.shown.width, 3)
-        return Shown(encode_picture(picture, "jpg", quality=QUALITY), laid.size, _shares(seen, laid.size), places)
+        return PreviewFrame(
+            encode_picture(picture, "jpg", quality=QUALITY), laid.size, _shares(seen, laid.size), places
+        )
 
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
         """Return a clip's facts and the analysis that AUTO goes by; looked up once."""
         with self._lock:
-            return _kept(self._facts, origin.key, origin.facts, KEEP_CLIPS)
+            return _cached(self._facts, origin.key, origin.facts, CACHE_CLIPS)
 
     def rest(self) -> None:
         """End the idle FFmpeg, and keep the pictures."""
@@ -169,43 +177,43 @@ class Previewer:
         def worked() -> Still:
             given, deep = plan(setting, still.source).cut, "p10" in first.rpartition(",")[2]
             data = self._standby.run(still, first, picture_bytes(given.width, given.height, deep=deep))
-            place = self._new_file()
-            place.write_bytes(enlarge(data, given.width, given.height, enlarger=loaded(), deep=deep))
+            overlay_position = self._new_file()
+            overlay_position.write_bytes(enlarge(data, given.width, given.height, enlarger=loaded(), deep=deep))
             size, form = Size(2 * given.width, 2 * given.height), "yuv420p10le" if deep else "yuv420p"
-            return dataclasses.replace(still, path=place, size=size, pixel_format=form)
+            return dataclasses.replace(still, path=overlay_position, size=size, pixel_format=form)
 
         return self._keep((origin.key, still.at_s, first), worked)
 
     def _keep(self, key: Hashable, make: Callable[[], Still]) -> Still:
-        still = _kept(self._stills, key, make, 1 << 16)
-        while len(self._stills) > 2 and sum(one.path.stat().st_size for one in self._stills.values()) > KEEP_BYTES:
+        still = _cached(self._stills, key, make, 1 << 16)
+        while len(self._stills) > 2 and sum(one.path.stat().st_size for one in self._stills.values()) > CACHE_BYTES:
             self._stills.popitem(last=False)[1].path.unlink()
         return still
 
-    def _place_of(self, number: int, mark: Watermark, laid: Laid) -> tuple[int, int, int, int] | None:
+    def _place_of(self, number: int, mark: Watermark, laid: WatermarkLayout) -> tuple[int, int, int, int] | None:
         slides = mark.slide_config is not None and mark.slide_config.slide_mode == "ScrollFromLeft"
         if slides or (mark.image is not None and mark.image.background):
             return None
         with pillow().open(self._folder / f"mark{number}.png") as opened:
             own = Size(*opened.size)
-        x, y = place(mark, laid.size, own)
+        x, y = overlay_position(mark, laid.size, own)
         return int(x), int(y), own.width, own.height
 
     def _new_file(self) -> Path:
         self._count += 1
         return self._folder / f"{self._count}.raw"
 
-    def _marked(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> Laid:
+    def _marked(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> WatermarkLayout:
         """Return the marks ready to be laid on; those of the last time if they are the same."""
         if not marks:
-            return Laid((), size)
+            return WatermarkLayout((), size)
         key = (marks, size)
         if self._laid is None or self._laid[0] != key:
-            self._laid = (key, lay_out(marks, size, self._folder, fetch or _no_fetch))
+            self._laid = (key, layout_watermarks(marks, size, self._folder, fetch or _no_fetch))
         return self._laid[1]
 
 
-def _kept(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T], most: int) -> T:
+def _cached(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T], most: int) -> T:
     """Return what is kept under a key, made if it is not there; the longest unused beyond `most` is forgotten."""
     if key not in where:
         where[key] = make()
@@ -215,20 +223,20 @@ def _kept(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T],
     return where[key]
 
 
-def _shares(seen: Cut, size: Size) -> Box:
+def _shares(seen: PreviewCrop, size: Size) -> Box:
     across, down = 1 / size.width, 1 / size.height
     return seen.left * across, seen.top * down, seen.size.width * across, seen.size.height * down
 
 
-def _clear_up() -> None:
+def _remove_leftovers() -> None:
     """Remove what killed processes left behind."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_NAME}*"):
         owner = folder.name.removeprefix(_NAME).partition("-")[0]
-        if POSIX and owner.isdigit() and not _runs(int(owner)):
+        if POSIX and owner.isdigit() and not _is_running(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -242,6 +250,6 @@ def _no_fetch(url: str) -> Path:
     raise EngineError(f"{url}: no objects are within reach", code="ResourceNotFound")
 
 
-def _close(standby: Standby, folder: Path) -> None:
+def _close(standby: WarmFFmpeg, folder: Path) -> None:
     standby.close()
     shutil.rmtree(folder, ignore_errors=True)

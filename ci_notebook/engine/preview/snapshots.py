@@ -25,7 +25,7 @@ from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
 from ci_notebook.model.errors import EngineError
 
-LOOKS = (0.2, 0.5, 0.8)  # where AUTO looks, as shares of the clip's length
+SAMPLE_POSITIONS = (0.2, 0.5, 0.8)  # where AUTO looks, as shares of the clip's length
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
@@ -49,7 +49,7 @@ class SnapshotOrigin:
         """Ask for the facts, and look at three snapshots."""
         info = self.info()
         length = (info.format.duration if info.format else None) or first_video(info).duration or 0.0
-        pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in LOOKS]
+        pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in SAMPLE_POSITIONS]
         size = pictures[0][1]
         with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
             path = Path(folder) / "looks.y4m"

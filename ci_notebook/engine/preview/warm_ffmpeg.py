@@ -22,7 +22,7 @@ PAUSE_S = 0.01  # before the next one starts: what was asked for goes out first
 Process = subprocess.Popen[bytes]
 
 
-class Standby:
+class WarmFFmpeg:
     """Runs graphs on pictures, one picture in and one out. Not for two threads at once; `folder` is where FFmpeg works.
 
     After each run another program waits for the same picture, for a minute.

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
-from ci_notebook.engine.render.digital_watermark.embedding import Hidden
-from ci_notebook.engine.storage.cache import Keeping, Kept, content_of, key_of
+from ci_notebook.engine.render.digital_watermark.embedding import DigitalWatermarkResult
+from ci_notebook.engine.storage.cache import CacheOptions, RenderCache, cache_key, content_hash
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -24,36 +24,36 @@ from ci_notebook.wire.xml import dumps
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class CacheLookup:
     """Where things are kept, and a name of the source's bytes. `reuse` is whether whole outputs are taken over."""
 
-    kept: Kept
+    cache: RenderCache
     content: str
     reuse: bool = True
 
 
-def memory_of(keeping: Keeping | None, source: Path) -> Memory | None:
+def lookup_for(cache_options: CacheOptions | None, source: Path) -> CacheLookup | None:
     """Return a job's memory; None where nothing is kept."""
-    if keeping is None or not keeping.limit_bytes:
+    if cache_options is None or not cache_options.limit_bytes:
         return None
-    kept = Kept(keeping.folder, limit=keeping.limit_bytes, free=2 * keeping.free_bytes)
-    kept.make_room(0)  # on a disk that fills up, jobs come before what is kept
-    return Memory(kept, content_of(source), keeping.reuse)
+    cache = RenderCache(cache_options.folder, limit=cache_options.limit_bytes, free=2 * cache_options.free_bytes)
+    cache.make_room(0)  # on a disk that fills up, jobs come before what is kept
+    return CacheLookup(cache, content_hash(source), cache_options.reuse)
 
 
-def look(path: Path, setting: VideoEnhance, memory: Memory | None, folder: Path) -> Analysis:
+def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | None, folder: Path) -> Analysis:
     """Look at a clip as closely as a setting asks, or remember what was seen.
 
     `folder` is the job's own, on the disk of what is kept.
     """
     needs = needs_of(setting)
-    if memory is None or needs == "coding":
+    if lookup is None or needs == "coding":
         return analyse(path, needs=needs)
-    key = key_of("analysis", memory.content, needs)
-    text = memory.kept.get_text(key)
+    key = cache_key("analysis", lookup.content, needs)
+    text = lookup.cache.get_text(key)
     if text is None:
         seen = analyse(path, needs=needs)
-        memory.kept.put_text(key, json.dumps(asdict(seen)), folder)
+        lookup.cache.put_text(key, json.dumps(asdict(seen)), folder)
         return seen
     facts: dict[str, Any] = json.loads(text)
     return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"])})
@@ -70,48 +70,48 @@ def needs_of(setting: VideoEnhance) -> Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class CachedOutput:
     """An output's place among what is kept."""
 
-    memory: Memory
+    lookup: CacheLookup
     key: str
-    has_hidden: bool
+    has_digital_watermark: bool
 
-    def take(self, output: Path) -> tuple[bool, Hidden | None]:
+    def load(self, output: Path) -> tuple[bool, DigitalWatermarkResult | None]:
         """Lay the former output at `output` if there is one; say whether, and how its hidden text read."""
-        kept = self.memory.kept
-        text = kept.get_text(self.key + "h") if self.has_hidden else ""
-        if text is None or kept.get(self.key, output) is None:
+        cache = self.lookup.cache
+        text = cache.get_text(self.key + "h") if self.has_digital_watermark else ""
+        if text is None or cache.get(self.key, output) is None:
             return False, None
-        return True, Hidden(**json.loads(text)) if text else None
+        return True, DigitalWatermarkResult(**json.loads(text)) if text else None
 
-    def keep(self, output: Path, hidden: Hidden | None) -> None:
+    def save(self, output: Path, result: DigitalWatermarkResult | None) -> None:
         """Keep an output under a second name."""
-        if hidden is not None:
-            self.memory.kept.put_text(self.key + "h", json.dumps(asdict(hidden)), output.parent)
-        self.memory.kept.put_link(self.key, output)
+        if result is not None:
+            self.lookup.cache.put_text(self.key + "h", json.dumps(asdict(result)), output.parent)
+        self.lookup.cache.put_link(self.key, output)
 
 
 @contextmanager
-def former(
-    operation: Operation, memory: Memory | None, fetch: Callable[[str], Path], cancel: threading.Event | None
-) -> Iterator[Former | None]:
+def cached_output(
+    operation: Operation, lookup: CacheLookup | None, fetch: Callable[[str], Path], cancel: threading.Event | None
+) -> Iterator[CachedOutput | None]:
     """Give the place of what an operation makes of a source, held for as long as it may have to be made.
 
     Where the output goes to and what it is called is no part of it; the bytes of marks and sounds are.
     """
-    if memory is None or not memory.reuse:
+    if lookup is None or not lookup.reuse:
         yield None
         return
-    asked = Operation(
+    pixel_operation = Operation(
         video_enhance=operation.video_enhance, watermark=operation.watermark,
         digital_watermark=operation.digital_watermark,
     )  # fmt: skip
-    beside = {
-        value: content_of(fetch(value))
-        for _, part, value in walk(asked)
+    file_hashes = {
+        value: content_hash(fetch(value))
+        for _, part, value in walk(pixel_operation)
         if part.tag in ("Url", "AudioSource") and isinstance(value, str)
     }
-    key = key_of("output", memory.content, dumps(asked).decode(), beside)
-    with memory.kept.making(key, cancel):
-        yield Former(memory, key, operation.digital_watermark is not None)
+    key = cache_key("output", lookup.content, dumps(pixel_operation).decode(), file_hashes)
+    with lookup.cache.building(key, cancel):
+        yield CachedOutput(lookup, key, operation.digital_watermark is not None)

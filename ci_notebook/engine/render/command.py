@@ -14,14 +14,15 @@ from ci_notebook.engine.render.graph import (
     BEFORE_NETWORK,
     SCALE_MATRICES,
     STAGES,
-    by_network,
-    depth,
-    flattens,
+    converts_to_sdr,
+    depth_suffix,
     is_hdr,
+    needs_network,
     pixel_format,
     stages,
 )
-from ci_notebook.engine.render.interval import cut_out, sought
+from ci_notebook.engine.render.interval import seek_arguments, trim_filters
+from ci_notebook.engine.render.output.audio import AudioInput, audio_mapping
 from ci_notebook.engine.render.output.encoders import (
     AUDIO_ENCODERS,
     VIDEO_ENCODERS,
@@ -35,7 +36,6 @@ from ci_notebook.engine.render.output.encoders import (
     video_codec,
 )
 from ci_notebook.engine.render.output.output_size import plan, rate_text, rates
-from ci_notebook.engine.render.output.sound import Mixed, mapped
 from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
@@ -52,15 +52,15 @@ __all__ = ["Paths", "command", "extension", "refuse_missing"]
 class Paths:
     """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern.
 
-    `mixed` are sounds to be mixed in, `room` is the filter that makes room around the pictures.
+    `audio_inputs` are sounds to be mixed in, `padding` is the filter that makes room around the pictures.
     """
 
     source: Path
     output: Path
-    marks: tuple[Overlay, ...] = ()
+    overlays: tuple[Overlay, ...] = ()
     hidden: Path | None = None
-    mixed: tuple[Mixed, ...] = ()
-    room: str = ""
+    audio_inputs: tuple[AudioInput, ...] = ()
+    padding: str = ""
 
 
 def command(
@@ -72,17 +72,17 @@ def command(
     arguments, and `decoding` says what goes into it. Raises `EngineError` naming the leaf where
     setting and source do not go together.
     """
-    at = 1 if leads(setting, source) else 0  # the source's number among the inputs
+    at = 1 if has_leading_stages(setting, source) else 0  # the source's number among the inputs
     arguments = _input(setting, source, paths.source)
-    stills = [*(mark.path for mark in paths.marks), *((paths.hidden,) if paths.hidden else ())]
-    for path in stills:
+    pictures = [*(mark.path for mark in paths.overlays), *((paths.hidden,) if paths.hidden else ())]
+    for path in pictures:
         arguments += ["-i", str(path)]
-    for one in paths.mixed:
+    for one in paths.audio_inputs:
         arguments += one.as_input()
     if video_codec(setting) is not None:
         graph = _graph(setting, source, paths, analysis)
         arguments += ["-filter_complex", graph, "-map", "[out]"]
-    tracks, graph = mapped(setting, source, paths.mixed, at=at, first=at + 1 + len(stills))
+    tracks, graph = audio_mapping(setting, source, paths.audio_inputs, at=at, first=at + 1 + len(pictures))
     arguments += [*(("-filter_complex", graph) if graph else ()), *tracks]
     if at:
         arguments += ["-map_metadata", str(at), "-map_chapters", str(at)]
@@ -96,10 +96,10 @@ def command(
 
 def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
     """Say whether the pictures go through the network between two FFmpegs."""
-    return video_codec(setting) is not None and by_network(setting, source)
+    return video_codec(setting) is not None and needs_network(setting, source)
 
 
-def leads(setting: VideoEnhance, source: MediaInfo) -> bool:
+def has_leading_stages(setting: VideoEnhance, source: MediaInfo) -> bool:
     """Say whether motion is searched or the network works: dear stages, which stand before all others.
 
     They have an FFmpeg of their own, so that what they make can be kept. Not so the motion of HDR
@@ -108,7 +108,7 @@ def leads(setting: VideoEnhance, source: MediaInfo) -> bool:
     if video_codec(setting) is None:
         return False
     here, doubled, _ = rates(setting, source)
-    return by_network(setting, source) or (doubled != here and not is_hdr(source))
+    return needs_network(setting, source) or (doubled != here and not is_hdr(source))
 
 
 def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
@@ -120,20 +120,20 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
     here, doubled, out = rates(setting, source)
     rate = rate_text(out if made["slower"] else doubled if made["motion"] else here)
     size = plan(setting, source).cut
-    network = by_network(setting, source)
+    network = needs_network(setting, source)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
     pipe = Pipe(
-        size.width, size.height, rate, deep=bool(depth(source)), times=2 if network else 1,
-        chroma=full[1] if full and not network and not flattens(setting, source) else "420",
+        size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
+        chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
     )  # fmt: skip
-    filters = [*cut_out(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
+    filters = [*trim_filters(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
     # Bare pictures have no times: the first is shown at 0, as the sound is.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting, source)}]{','.join(filters)}[out]"
     return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
 
 
-def share(threads: int | None) -> tuple[str, ...]:
+def thread_arguments(threads: int | None) -> tuple[str, ...]:
     """Return FFmpeg's arguments, to stand before all others, for decoding and filtering on so many cores."""
     return () if threads is None else ("-filter_complex_threads", str(threads), "-threads", str(threads))
 
@@ -160,15 +160,15 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
 
 def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
     made = stages(setting, source, analysis)
-    led = leads(setting, source)
+    led = has_leading_stages(setting, source)
     done = BEFORE_NETWORK if led else ()
     first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
     if led:
-        first[:0] = [_said_again(setting, source, analysis), "setsar=1"]
+        first[:0] = [_color_tags_filter(setting, source, analysis), "setsar=1"]
     else:
-        first[:0] = cut_out(setting, source)
-    if paths.room:
-        first.append(paths.room)
+        first[:0] = trim_filters(setting, source)
+    if paths.padding:
+        first.append(paths.padding)
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
     matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     video = transcode_of(setting).video
@@ -176,11 +176,11 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
     stream = "0:v" if led else _stream(setting, source)
-    marks, end = paths.marks, "shown" if paths.hidden else "out"
+    marks, end = paths.overlays, "shown" if paths.hidden else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
         lines += mark.lines(
-            f"v{number - 1}", f"{number + led}:v", f"v{number}", matrix=matrix, deep=bool(depth(source))
+            f"v{number - 1}", f"{number + led}:v", f"v{number}", matrix=matrix, deep=bool(depth_suffix(source))
         )
     lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
     if paths.hidden:
@@ -208,13 +208,13 @@ def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
-    return [*sought(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
+    return [*seek_arguments(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
 
 
-def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
+def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
     """Return the filter that says of bare pictures how their light and colour are coded."""
     video = first_video(source)
-    light = ("bt709", "bt709") if flattens(setting, source) else (video.color_primaries, video.color_transfer)
+    light = ("bt709", "bt709") if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
     said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
 

@@ -25,7 +25,7 @@ import re
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
-from ci_notebook.engine.render.interval import pictures_end_s
+from ci_notebook.engine.render.interval import video_end_s
 from ci_notebook.engine.render.output.output_size import Plan, plan, rate_text, rates
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
@@ -69,7 +69,7 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     }
 
 
-def chosen(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
+def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
     """Return the values in force of the four leaves that take AUTO, by path; a stage that is off has none."""
     colour, detail = setting.color_enhance, setting.ms_sharpen
     values = {}
@@ -82,7 +82,7 @@ def chosen(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
     return values
 
 
-def by_network(setting: VideoEnhance, source: MediaInfo) -> bool:
+def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
     """Say whether the network doubles the pictures before the stage `enlarge`: where Enhance makes them larger.
 
     Where the size stays there is nothing for it to do, and the clean-up needs no network.
@@ -104,7 +104,7 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
             return own
     elif video and video.pixfmt:
         return video.pixfmt.replace("yuvj", "yuv")
-    return "yuv420p10le" if depth(source) and codec in ("H.265", "AV1") else "yuv420p"
+    return "yuv420p10le" if depth_suffix(source) and codec in ("H.265", "AV1") else "yuv420p"
 
 
 def is_hdr(source: MediaInfo) -> bool:
@@ -112,13 +112,13 @@ def is_hdr(source: MediaInfo) -> bool:
     return first_video(source).color_transfer in hdr.TRANSFERS.values()
 
 
-def flattens(setting: VideoEnhance, source: MediaInfo) -> bool:
+def converts_to_sdr(setting: VideoEnhance, source: MediaInfo) -> bool:
     """Say whether HDR is turned into SDR, before all other work."""
     config = setting.transcode.trans_config if setting.transcode else None
     return bool(config and config.is_hdr2_sdr and is_hdr(source))
 
 
-def depth(source: MediaInfo) -> str:
+def depth_suffix(source: MediaInfo) -> str:
     """Return how the names of formats end that hold the source's depth: nothing for eight bits."""
     return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
 
@@ -128,14 +128,14 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
     filters = []
     if video.sar not in (None, "1:1", "0:1"):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
-    if flattens(setting, source):
+    if converts_to_sdr(setting, source):
         # From light on display and back: mobius keeps SDR's range as it is and bends what is above white.
         filters += [
             f"zscale=t=linear:npl={hdr.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
         ]  # fmt: skip
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        filters += ["scale=out_range=tv", f"format=yuv420p{depth(source)}"]
+        filters += ["scale=out_range=tv", f"format=yuv420p{depth_suffix(source)}"]
     if sizes.crop:
         filters.append("crop={}:{}:{}:{}".format(*sizes.crop))
     if sizes.rotate:
@@ -160,7 +160,7 @@ def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
     here, doubled, _ = rates(setting, source)
     if doubled == here:
         return ()
-    end = pictures_end_s(setting, source)
+    end = video_end_s(setting, source)
     cut = () if end is None else (f"trim=end={end:.6f}",)
     return (
         "tpad=stop_mode=clone:stop_duration=1",
@@ -202,7 +202,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
     One table for the whole clip. The share ends at 0.85: all the way would grey out scenes that
     are coloured for a reason.
     """
-    level = chosen(setting, analysis).get("ColorEnhance.Correction", 0)
+    level = resolved_levels(setting, analysis).get("ColorEnhance.Correction", 0)
     if level == 0:
         return ()
     share = 0.85 * (1 - math.exp(-level / 350)) / (1 - math.exp(-1000 / 350))
@@ -210,7 +210,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
     for channel, low, high in zip("rgb", analysis.low, analysis.high, strict=True):
         begin, end = share * low, 1 - share * (1 - high)
         tables.append(f"{channel}='{_table(f'clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval')}'")
-    deep, matrix = depth(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    deep, matrix = depth_suffix(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     # The matrix is said both ways: unsaid, the way back is made with another than the way there.
     return (
         f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
@@ -222,7 +222,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
 
 
 def _tone(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
-    values = chosen(setting, analysis)
+    values = resolved_levels(setting, analysis)
     contrast, saturation = values.get("ColorEnhance.Contrast", 0), values.get("ColorEnhance.Saturation", 0)
     tables = []
     if contrast:
@@ -255,7 +255,7 @@ def _contrast(level: int, mean: float) -> str:
 
 
 def _sharpen(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
-    level = chosen(setting, analysis).get("MsSharpen.SharpenLevel", 0)
+    level = resolved_levels(setting, analysis).get("MsSharpen.SharpenLevel", 0)
     return (f"unsharp=5:5:{0.18 * level:.2f}:5:5:0",) if level else ()
 
 

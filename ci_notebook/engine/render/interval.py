@@ -15,29 +15,29 @@ from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 # Demuxers that were seen to land on the key picture before, for short groups of pictures and long ones.
-SOUGHT: Final = frozenset({"mov", "matroska", "flv", "avi", "asf", "ogg", "nut", "gif", "wav", "mp3", "flac"})
+SEEKABLE: Final = frozenset({"mov", "matroska", "flv", "avi", "asf", "ogg", "nut", "gif", "wav", "mp3", "flac"})
 
 
-def sought(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+def seek_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     """Return FFmpeg's arguments before an input that is the source."""
-    start, wanted = _asked(setting)
+    start, wanted = _interval(setting)
     length = length_s(setting, source)
-    made = ["-ss", f"{start:.3f}"] if start and _is_sought(source) else []
+    made = ["-ss", f"{start:.3f}"] if start and _can_seek(source) else []
     if wanted:
-        skipped = 0.0 if _is_sought(source) else start
+        skipped = 0.0 if _can_seek(source) else start
         made += ["-t", f"{skipped + (length or wanted):.3f}"]
     return made
 
 
-def cut_out(setting: VideoEnhance, source: MediaInfo, *, of: str = "") -> tuple[str, ...]:
+def trim_filters(setting: VideoEnhance, source: MediaInfo, *, of: str = "") -> tuple[str, ...]:
     """Return the filters that drop what comes before the stretch, of pictures, or of sound with `of` "a"."""
-    start, _ = _asked(setting)
-    if not start or _is_sought(source):
+    start, _ = _interval(setting)
+    if not start or _can_seek(source):
         return ()
     return f"{of}trim=start={start:.3f}", f"{of}setpts=PTS-{start:.3f}/TB"
 
 
-def pictures_end_s(setting: VideoEnhance, source: MediaInfo) -> float | None:
+def video_end_s(setting: VideoEnhance, source: MediaInfo) -> float | None:
     """Return when the last picture of the stretch is over, counted from its beginning; sound may go on.
 
     Only mp4 and its kin say it of the pictures alone: others guess, and too low.
@@ -46,17 +46,17 @@ def pictures_end_s(setting: VideoEnhance, source: MediaInfo) -> float | None:
     if length is None or video.duration is None or _demuxer(source) != "mov":
         return length
     begin = (video.start_time or 0.0) - ((source.format.start_time if source.format else None) or 0.0)
-    end = max(0.0, begin) + video.duration - _asked(setting)[0]
+    end = max(0.0, begin) + video.duration - _interval(setting)[0]
     return min(length, end) if end > 0 else length
 
 
-def _asked(setting: VideoEnhance) -> tuple[float, float]:
+def _interval(setting: VideoEnhance) -> tuple[float, float]:
     stretch = setting.transcode.time_interval if setting.transcode else None
     return ((stretch.start or 0.0), (stretch.duration or 0.0)) if stretch else (0.0, 0.0)
 
 
-def _is_sought(source: MediaInfo) -> bool:
-    return _demuxer(source) in SOUGHT
+def _can_seek(source: MediaInfo) -> bool:
+    return _demuxer(source) in SEEKABLE
 
 
 def _demuxer(source: MediaInfo) -> str:

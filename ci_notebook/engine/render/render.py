@@ -10,26 +10,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_notebook.engine.render.analysis import Analysis
-from ci_notebook.engine.render.cache_lookup import Memory, former, look
+from ci_notebook.engine.render.cache_lookup import CacheLookup, cached_analysis, cached_output
 from ci_notebook.engine.render.command import (
     Paths,
     command,
     decoding,
-    leads,
+    has_leading_stages,
     refuse_missing,
     refuse_nothing_to_show,
-    share,
+    thread_arguments,
 )
-from ci_notebook.engine.render.digital_watermark.embedding import Hidden, levels, lost, read_back, write_pattern
-from ci_notebook.engine.render.graph import flattens
+from ci_notebook.engine.render.digital_watermark.embedding import (
+    DigitalWatermarkResult,
+    levels,
+    read_back,
+    unreadable_error,
+    write_pattern,
+)
+from ci_notebook.engine.render.graph import converts_to_sdr
+from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, video_codec
 from ci_notebook.engine.render.output.output_size import Size, length_s, plan, rates
-from ci_notebook.engine.render.output.segments import LONG_NAMES, cut, segment_s
-from ci_notebook.engine.render.output.sound import ready
+from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
 from ci_notebook.engine.render.output.truncation import refuse_cut_short
-from ci_notebook.engine.render.stage_cache import Lead, run_led
+from ci_notebook.engine.render.stage_cache import LeadingStages, run_with_leading_stages
 from ci_notebook.engine.render.supported import refuse_unacted
-from ci_notebook.engine.render.watermark.background_image import Laid, lay_out
+from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.model.api.jobs import Operation
@@ -51,7 +57,7 @@ class Rendered:
     files: tuple[Path, ...]
     media_info: MediaInfo
     analysis: Analysis
-    hidden: Hidden | None = None
+    hidden: DigitalWatermarkResult | None = None
 
 
 def render(
@@ -63,14 +69,14 @@ def render(
     cancel: threading.Event | None = None,
     fetch: Fetch | None = None,
     stem: str = "output",
-    memory: Memory | None = None,
+    lookup: CacheLookup | None = None,
     threads: int | None = None,
 ) -> Rendered:
     """Do what an operation asks to the video at `source_path`; return the files made in `out_dir`.
 
     Templates must have been put into the operation before. `on_progress` gets the share done, 0.0
     to 1.0; when `cancel` is set the work stops within a second and `media.ffmpeg.Cancelled` is
-    raised; `fetch` gives the file for an image mark's Url or a sound's AudioSource. `memory` keeps what is
+    raised; `fetch` gives the file for an image mark's Url or a sound's AudioSource. `lookup` keeps what is
     dear, `threads` is this job's share of the cores; neither changes a byte of the output. Work is
     done aside, in a folder that goes away: `out_dir` holds whole files or none. Raises `EngineError`:
     its `code` and text are what the job's Code and Message should say.
@@ -86,31 +92,35 @@ def render(
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
         shown = video_codec(setting) is not None
-        analysis = look(source_path, setting, memory, folder) if shown else Analysis()
-        if shown and flattens(setting, source):
+        analysis = cached_analysis(source_path, setting, lookup, folder) if shown else Analysis()
+        if shown and converts_to_sdr(setting, source):
             analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
         fetch = fetch or _no_fetch
-        laid = lay_out(operation.watermark, plan(setting, source).out, folder, fetch) if shown else Laid((), Size(0, 0))
-        output, mixed = folder / f"{stem}.{extension(setting)}", ready(setting, fetch)
-        paths = Paths(Path(source_path), output, laid.overlays, mixed=mixed, room=laid.room)
-        work = _Work(setting, source, analysis, on_progress, cancel, memory, threads)
-        with former(operation, memory, fetch, cancel) as place:
-            is_there, hidden = place.take(output) if place else (False, None)
+        laid = (
+            layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
+            if shown
+            else WatermarkLayout((), Size(0, 0))
+        )
+        output, mixed = folder / f"{stem}.{extension(setting)}", audio_inputs(setting, fetch)
+        paths = Paths(Path(source_path), output, laid.overlays, audio_inputs=mixed, padding=laid.padding)
+        work = _RenderWork(setting, source, analysis, on_progress, cancel, lookup, threads)
+        with cached_output(operation, lookup, fetch, cancel) as place:
+            is_there, hidden = place.load(output) if place else (False, None)
             if not is_there:
-                hidden = _with_hidden(work, paths, operation.digital_watermark, laid.size)
-            info = _checked(output, setting, source)
+                hidden = _render_with_watermark(work, paths, operation.digital_watermark, laid.size)
+            info = _check_output(output, setting, source)
             if not is_there:
                 refuse_cut_short(info, setting, source, paths.source, cancel)
                 if place:
-                    place.keep(output, hidden)
+                    place.save(output, hidden)
         info = _decimal_rates(info)
-        made = (paths.output,) if segment_s(setting) is None else cut(setting, paths.output, stem, cancel)
-        info = _as_a_whole(info, setting, made)
-        return Rendered(_moved(made, out_dir), info, analysis, hidden)
+        made = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
+        info = _segmented_info(info, setting, made)
+        return Rendered(_move_files(made, out_dir), info, analysis, hidden)
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _RenderWork:
     """What is to be made, and who hears of it."""
 
     setting: VideoEnhance
@@ -118,25 +128,32 @@ class _Work:
     analysis: Analysis
     on_progress: Callable[[float], None] | None
     cancel: threading.Event | None
-    memory: Memory | None
+    lookup: CacheLookup | None
     threads: int | None
 
     def run(self, paths: Paths) -> None:
         """Make the output file."""
         arguments = command(self.setting, self.source, paths, self.analysis, threads=self.threads)
         length = length_s(self.setting, self.source)
-        if not leads(self.setting, self.source):
-            run([*share(self.threads), *arguments], total_s=length, on_progress=self.on_progress, cancel=self.cancel)
+        if not has_leading_stages(self.setting, self.source):
+            run(
+                [*thread_arguments(self.threads), *arguments],
+                total_s=length,
+                on_progress=self.on_progress,
+                cancel=self.cancel,
+            )
             return
         decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
-        lead = Lead(
+        lead = LeadingStages(
             decode=decode, source=paths.source, pipe=pipe, folder=paths.output.parent, threads=self.threads,
             length_s=length,
         )  # fmt: skip
-        run_led(lead, arguments, memory=self.memory, on_progress=self.on_progress, cancel=self.cancel)
+        run_with_leading_stages(lead, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
 
 
-def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None, size: Size) -> Hidden | None:
+def _render_with_watermark(
+    work: _RenderWork, paths: Paths, mark: DigitalWatermark | None, size: Size
+) -> DigitalWatermarkResult | None:
     """Make the output with its hidden text, stronger a second time if need be; say how well it reads."""
     if mark is None:
         work.run(paths)
@@ -150,18 +167,18 @@ def _with_hidden(work: _Work, paths: Paths, mark: DigitalWatermark | None, size:
         if hidden.margin_db is not None:
             return hidden
     if not mark.ignore_error:
-        raise lost(mark)
+        raise unreadable_error(mark)
     return hidden
 
 
-def _moved(files: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:
+def _move_files(files: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:
     """Move finished files into a folder, the one that names the others last."""
     for file in reversed(files):
         file.replace(folder / file.name)
     return tuple(folder / file.name for file in files)
 
 
-def _as_a_whole(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, ...]) -> MediaInfo:
+def _segmented_info(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, ...]) -> MediaInfo:
     """Return the facts of the file that was cut as those of its segments."""
     if len(files) == 1 or info.format is None:
         return info
@@ -172,7 +189,7 @@ def _as_a_whole(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, ...])
     )
 
 
-def _checked(path: Path, setting: VideoEnhance, source: MediaInfo) -> MediaInfo:
+def _check_output(path: Path, setting: VideoEnhance, source: MediaInfo) -> MediaInfo:
     """Return the facts of a file just made. FFmpeg may end well and leave a file that nothing reads, or no picture."""
     made, wrong = None, None
     try:

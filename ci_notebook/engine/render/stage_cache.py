@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.engine.render.cache_lookup import Memory
-from ci_notebook.engine.render.command import share
+from ci_notebook.engine.render.cache_lookup import CacheLookup
+from ci_notebook.engine.render.command import thread_arguments
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe, Words, enlarging, pass_through
 from ci_notebook.engine.render.super_resolution.network import loaded
-from ci_notebook.engine.storage.cache import Kept, key_of
+from ci_notebook.engine.storage.cache import RenderCache, cache_key
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.model.errors import EngineError
 
@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
 # Of the bare pictures' bytes, what a copy of them takes at most, noise aside.
-_SHARE: Final = 0.6
+_COPY_SHARE: Final = 0.6
 COPY: Final = "copy.nut"
-_WAITED: Final = 0.8  # of a job's progress, when it has waited for another's leading stages
+_WAIT_SHARE: Final = 0.8  # of a job's progress, when it has waited for another's leading stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
+class LeadingStages:
     """The stages that lead. `decode` are the first FFmpeg's arguments up to its output, among them the `source`.
 
     `folder` is the job's own, `length_s` the output's length, None where it is not known.
@@ -52,14 +52,14 @@ class Lead:
     def key(self, content: str) -> str:
         """Return the name of what the stages make of a source of these bytes."""
         words = ["" if str(word) == str(self.source) else str(word) for word in self.decode]
-        return key_of("leading", content, words, astuple(self.pipe))
+        return cache_key("leading", content, words, astuple(self.pipe))
 
 
-def run_led(
-    lead: Lead,
+def run_with_leading_stages(
+    lead: LeadingStages,
     encode: Words,
     *,
-    memory: Memory | None = None,
+    lookup: CacheLookup | None = None,
     on_progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> None:
@@ -67,47 +67,56 @@ def run_led(
 
     Raises `EngineError` and `Cancelled` as `pass_through` does.
     """
-    if memory is None:
+    if lookup is None:
         _make(lead, encode, on_progress=on_progress, cancel=cancel)
         return
-    key, link = lead.key(memory.content), lead.folder / "leading"
-    while memory.kept.get(key, link) is None:
-        with memory.kept.making(key, cancel, heard=_as_waiting(on_progress)) as tell:
-            if memory.kept.get(key, link) is not None:  # another made it while this one waited
+    key, link = lead.key(lookup.content), lead.folder / "leading"
+    while lookup.cache.get(key, link) is None:
+        with lookup.cache.building(key, cancel, on_progress=_waiting_progress(on_progress)) as tell:
+            if lookup.cache.get(key, link) is not None:  # another made it while this one waited
                 break
-            make = partial(_make, lead, on_progress=_both(tell, on_progress), cancel=cancel)
-            if _made_with_copy(make, encode, _copying(lead, memory.kept)):
-                memory.kept.put(key, lead.folder / COPY)
+            make = partial(_make, lead, on_progress=_to_both(tell, on_progress), cancel=cancel)
+            if _make_with_copy(make, encode, _copy_arguments(lead, lookup.cache)):
+                lookup.cache.put(key, lead.folder / COPY)
             return
     try:
         # The rate is said, as it is of bare pictures: the same times, the same bytes.
-        begin = [*share(lead.threads), "-xerror", "-err_detect", "explode", "-r", lead.pipe.fps, "-i", str(link)]
+        begin = [
+            *thread_arguments(lead.threads),
+            "-xerror",
+            "-err_detect",
+            "explode",
+            "-r",
+            lead.pipe.fps,
+            "-i",
+            str(link),
+        ]
         run([*begin, *encode], total_s=lead.length_s, on_progress=on_progress, cancel=cancel)
     except Cancelled:
         raise
     except EngineError as problem:  # the copy may be spoilt, the job may be: without the copy it shows which
         log.warning("what was kept of %s cannot be used; it is made again: %s", key, problem.message)
-        memory.kept.drop(key)
+        lookup.cache.remove(key)
         _make(lead, encode, on_progress=on_progress, cancel=cancel)
     finally:
         link.unlink(missing_ok=True)
 
 
-def _as_waiting(on_progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
+def _waiting_progress(on_progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
     """Return what hears how far another is, who makes what leads: more than half of the work by far, but not all."""
-    return (lambda share: on_progress(_WAITED * share)) if on_progress is not None else None
+    return (lambda thread_arguments: on_progress(_WAIT_SHARE * thread_arguments)) if on_progress is not None else None
 
 
-def _both(*heard: Callable[[float], None] | None) -> Callable[[float], None]:
-    def tell(share: float) -> None:
-        for one in heard:
+def _to_both(*on_progress: Callable[[float], None] | None) -> Callable[[float], None]:
+    def tell(thread_arguments: float) -> None:
+        for one in on_progress:
             if one is not None:
-                one(share)
+                one(thread_arguments)
 
     return tell
 
 
-def _made_with_copy(make: Callable[[Words], None], encode: Words, copy: Words) -> bool:
+def _make_with_copy(make: Callable[[Words], None], encode: Words, copy: Words) -> bool:
     """Make the output and a copy of what leads; say whether there is one. No job fails for want of a copy."""
     if copy:
         try:
@@ -123,13 +132,15 @@ def _made_with_copy(make: Callable[[Words], None], encode: Words, copy: Words) -
     return False
 
 
-def _make(lead: Lead, encode: Words, **heard: Any) -> None:
+def _make(lead: LeadingStages, encode: Words, **on_progress: Any) -> None:
     total = lead.length_s * float(Fraction(lead.pipe.fps)) if lead.length_s else None
     each = enlarging(lead.pipe, loaded(lead.threads)) if lead.pipe.times == 2 else None
-    pass_through(lead.decode, encode, lead.pipe, each=each, total=total, before=share(lead.threads), **heard)
+    pass_through(
+        lead.decode, encode, lead.pipe, each=each, total=total, before=thread_arguments(lead.threads), **on_progress
+    )
 
 
-def _copying(lead: Lead, kept: Kept) -> list[str]:
+def _copy_arguments(lead: LeadingStages, cache: RenderCache) -> list[str]:
     """Return FFmpeg's arguments for a lossless copy of its first input, ending in its path; none without room.
 
     Measured at 720p, Ut Video takes 3 ms a picture to write and as much to read, FFV1 14 and 16 for
@@ -137,7 +148,7 @@ def _copying(lead: Lead, kept: Kept) -> list[str]:
     slices itself: some sizes cannot be cut into four.
     """
     made = lead.pipe.made
-    if not kept.make_room(int(_SHARE * made.picture_bytes * float(Fraction(made.fps)) * (lead.length_s or 0))):
+    if not cache.make_room(int(_COPY_SHARE * made.picture_bytes * float(Fraction(made.fps)) * (lead.length_s or 0))):
         return []
     plain = not (made.deep or made.width % 2 or made.height % 2)
     codec = ["utvideo", "-pred", "left"] if plain else ["ffv1", "-level", "3", "-slicecrc", "1"]

@@ -14,12 +14,12 @@ from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
-from ci_notebook.engine.faults import HungUp, Silent
+from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
 
 # A caller has this long to send the head of a request, and to go on sending its body.
-PATIENCE_S: Final = 30.0
+REQUEST_TIMEOUT_S: Final = 30.0
 # A body that has come slower than this on the whole is not waited for: 5 GB would take 58 days.
 SLOWEST_BYTES_A_S: Final = 1024
 
@@ -30,7 +30,7 @@ class TooSlow(BadRequest):  # type: ignore[misc]  # waitress has no types
     api_code = "RequestTimeout"
 
 
-class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
     """An answer whose header names go out as they are, or none where a fault says so.
 
     Waitress would write `Etag`, and the official SDK, which makes a plain dict of the headers,
@@ -43,9 +43,9 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         """Call the application."""
         try:
             super().execute()
-        except HungUp:
+        except ConnectionDropped:
             self.is_silent = self.close_on_finish = True
-        except Silent:
+        except NoReply:
             self.is_silent = True  # the connection stays, and nothing comes
 
     def finish(self) -> None:
@@ -62,7 +62,7 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         return ("\r\n".join([first, *told]) + "\r\n\r\n").encode("latin-1")
 
 
-class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
+class RefusalTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
     """What is refused before it is a call (a broken request line, a body that is too large), as the API does."""
 
     def execute(self) -> None:
@@ -80,8 +80,8 @@ class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection that knows since when the request that is coming in has been coming."""
 
-    task_class = Task
-    error_task_class = Refusal
+    task_class = AnswerTask
+    error_task_class = RefusalTask
     began: float | None = None
     heard: float = 0.0
     taken: int = 0
@@ -99,7 +99,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.handle_close()
 
 
-def hurry(server: BaseWSGIServer, *, patience_s: float = PATIENCE_S) -> None:
+def refuse_slow_requests(server: BaseWSGIServer, *, patience_s: float = REQUEST_TIMEOUT_S) -> None:
     """Refuse the requests that come too slowly. Runs in the thread that reads the sockets."""
     now = time.monotonic()
     for channel in list(server.active_channels.values()):

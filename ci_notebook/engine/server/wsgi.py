@@ -14,12 +14,12 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
-from ci_notebook.engine.calls import buckets, copy, jobs, media, multipart, objects, queues, templates
-from ci_notebook.engine.calls.context import Handler, Service
+from ci_notebook.engine.calls import buckets, jobs, media, multipart, object_copy, objects, queues, templates
+from ci_notebook.engine.calls.context import CallContext, Handler
 from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
-from ci_notebook.engine.calls.objects import Pieces
-from ci_notebook.engine.faults import HungUp, Silent
-from ci_notebook.engine.limits import as_full
+from ci_notebook.engine.calls.objects import FileRange
+from ci_notebook.engine.faults import ConnectionDropped, NoReply
+from ci_notebook.engine.limits import disk_full_error
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import error_body, service_error
 from ci_notebook.wire.signing import verify
@@ -29,7 +29,7 @@ log.addHandler(logging.NullHandler())
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     **jobs.HANDLERS, **templates.HANDLERS, **queues.HANDLERS, **buckets.HANDLERS, **media.HANDLERS,
-    **objects.HANDLERS, **multipart.HANDLERS, **copy.HANDLERS,
+    **objects.HANDLERS, **multipart.HANDLERS, **object_copy.HANDLERS,
 }  # fmt: skip
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -38,7 +38,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 class App:
     """The engine as a WSGI application. `service` gives the running engine's things."""
 
-    def __init__(self, service: Callable[[], Service]) -> None:
+    def __init__(self, service: Callable[[], CallContext]) -> None:
         self._service = service
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -55,11 +55,11 @@ class App:
             answer = _answer(service, exchange)
         except ServiceError as error:
             answer = _refusal(error, resource, request_id)
-        except (HungUp, Silent):
+        except (ConnectionDropped, NoReply):
             raise  # whoever called the application stands for the network
         except Exception as error:  # the top of a call: told to the caller as a 500 and to the log in full
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
-            text, full = "The engine failed; its log has the reason under this request id.", as_full(error)
+            text, full = "The engine failed; its log has the reason under this request id.", disk_full_error(error)
             refusal = service_error(full.code, full.message) if full else service_error("InternalError", text)
             answer = _refusal(refusal, resource, request_id)
         headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
@@ -69,13 +69,13 @@ class App:
         if environ["REQUEST_METHOD"].upper() == "HEAD":
             _close(answer.body)
             return []
-        if isinstance(answer.body, Pieces) and "wsgi.file_wrapper" in environ:
+        if isinstance(answer.body, FileRange) and "wsgi.file_wrapper" in environ:
             # The server sends the file by itself: a caller who reads slowly holds no thread.
             return answer.body.wrapped(environ["wsgi.file_wrapper"])
         return [answer.body] if isinstance(answer.body, bytes) else answer.body
 
 
-def _answer(service: Service, exchange: Exchange) -> Answer:
+def _answer(service: CallContext, exchange: Exchange) -> Answer:
     verify(
         exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
         now=service.clock(), host=exchange.host, tokens=service.tokens,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ci_notebook.engine.jobs.ledger import settle
+from ci_notebook.engine.jobs.ledger import apply_queue_state
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import service_error
@@ -124,7 +124,7 @@ class Catalogue:
             ).fetchone()
             if row is None:
                 raise service_error("QueueNotFound", f"Bucket {bucket} has no queue {queue_id}.")
-            settle(change, queue_id)
+            apply_queue_state(change, queue_id)
             return QueueRow(**dict(row))
 
     # Templates. Whether a name is taken per bucket, tag or account is not documented: here it is

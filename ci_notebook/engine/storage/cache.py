@@ -32,14 +32,14 @@ if sys.platform != "win32":
 FOLDER: Final = ".kept"
 LIMIT_BYTES: Final = 4_000_000_000
 VARIABLE: Final = "CI_NOTEBOOK_KEPT_BYTES"
-_LOOK_S: Final = 0.1  # how often the one who waits looks whether it may go on
+_POLL_S: Final = 0.1  # how often the one who waits looks whether it may go on
 _LOCK: Final = ".lock"
 _STALE_S: Final = 86_400.0  # a lock's empty file that nobody has touched for so long is rubbish
 _PACKAGE: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class CacheOptions:
     """What an engine keeps of its work: in `folder`, `limit_bytes` at most (0 keeps nothing).
 
     `free_bytes` are left free on the disk: before there are less, what is kept goes. `reuse` is
@@ -52,10 +52,10 @@ class Keeping:
     reuse: bool = True
 
     @classmethod
-    def below(
+    def for_root(
         cls, root: Path, limit_bytes: int | None = None, *, free_bytes: int = 0, reuse: bool = True,
         bounded: bool = False,
-    ) -> Keeping:  # fmt: skip
+    ) -> CacheOptions:  # fmt: skip
         """Return what an engine on `root` keeps: as much as was said, in the environment if need be, else 4 GB.
 
         Where the engine's folder is `bounded`, only what was said in so many words takes room from
@@ -71,7 +71,7 @@ class Keeping:
         return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), free_bytes=free_bytes, reuse=reuse)
 
 
-class Kept:
+class RenderCache:
     """The entries of one folder. May be used by many threads and processes at once."""
 
     def __init__(self, folder: Path, *, limit: int, free: int = 0) -> None:
@@ -87,7 +87,7 @@ class Kept:
                     found.unlink()  # a power cut may leave half a file under a whole one's name
                     continue
                 os.utime(found)
-                _linked(found, link)
+                _link_or_copy(found, link)
                 return link
         return None
 
@@ -106,7 +106,7 @@ class Kept:
         """Keep a finished file under a second name; the first one stays."""
         if file.stat().st_size <= self._limit:
             aside = file.with_name(f"{key}.link")
-            _linked(file, aside)
+            _link_or_copy(file, aside)
             self.put(key, aside)
 
     def get_text(self, key: str) -> str | None:
@@ -123,10 +123,10 @@ class Kept:
         """Keep a small text; it is written in `folder` first, which lies on the same disk."""
         aside = folder / f"{key}.text"
         aside.write_bytes(text.encode())
-        self.drop(key)
+        self.remove(key)
         self.put(key, aside)
 
-    def drop(self, key: str) -> None:
+    def remove(self, key: str) -> None:
         """Forget an entry."""
         for found in self._folder.glob(f"{key}.*[0-9]"):
             found.unlink(missing_ok=True)
@@ -144,23 +144,23 @@ class Kept:
         return self._spare() > 2 * size
 
     @contextlib.contextmanager
-    def making(
-        self, key: str, cancel: threading.Event | None = None, *, heard: Callable[[float], None] | None = None
+    def building(
+        self, key: str, cancel: threading.Event | None = None, *, on_progress: Callable[[float], None] | None = None
     ) -> Iterator[Callable[[float], None]]:
         """Be the only one who makes an entry; wait while another does. Raises `Cancelled` when `cancel` is set.
 
-        Yields what takes the share that is done, 0 to 1; those who wait get it by `heard`.
+        Yields what takes the share that is done, 0 to 1; those who wait get it by `on_progress`.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{key}{_LOCK}"
-        while (lock := _locked(path)) is None:
-            if (cancel or _NEVER).wait(_LOOK_S):
+        while (lock := _try_lock(path)) is None:
+            if (cancel or _NEVER).wait(_POLL_S):
                 raise Cancelled("the run was cancelled", code="Cancelled")
-            if heard is not None:
+            if on_progress is not None:
                 with contextlib.suppress(OSError, ValueError):  # it has just gone, or says nothing yet
-                    heard(int(path.read_bytes()) / 100)
+                    on_progress(int(path.read_bytes()) / 100)
         try:
-            yield functools.partial(_tell, lock)
+            yield functools.partial(_write_progress, lock)
         finally:
             if sys.platform == "win32":
                 lock.close()
@@ -191,13 +191,13 @@ class Kept:
         return shutil.disk_usage(self._folder).free - self._free
 
 
-def content_of(file: Path) -> str:
+def content_hash(file: Path) -> str:
     """Return a name of a file's bytes that no other bytes have; reads them all, at about 1 GB a second."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
 
 
-def key_of(*facts: object) -> str:
+def cache_key(*facts: object) -> str:
     """Return a name for what follows from these facts (of JSON's kinds) and this version of the engine."""
     text = json.dumps([version(), *facts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
@@ -219,12 +219,12 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def _tell(lock: IO[bytes], share: float) -> None:
+def _write_progress(lock: IO[bytes], share: float) -> None:
     lock.seek(0)
     lock.write(b"%3d" % min(100, max(0, int(100 * share))))
 
 
-def _locked(path: Path) -> IO[bytes] | None:
+def _try_lock(path: Path) -> IO[bytes] | None:
     """Return the opened and locked file, or None while another has it."""
     lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
     if sys.platform == "win32":
@@ -239,7 +239,7 @@ def _locked(path: Path) -> IO[bytes] | None:
     return None
 
 
-def _linked(file: Path, link: Path) -> None:
+def _link_or_copy(file: Path, link: Path) -> None:
     link.unlink(missing_ok=True)
     try:
         os.link(file, link)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC
+from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key
-from ci_notebook.engine.storage.objects import Store, Stored
+from ci_notebook.engine.storage.object_store import ObjectStore, StoredObject
 from ci_notebook.wire.service_errors import service_error
 
 # All parts but the last are at least this long (§12).
@@ -32,7 +32,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class StoredPart:
     """One part that is there."""
 
     upload_id: str
@@ -47,7 +47,13 @@ class Uploads:
     """Uploads in parts, beside a store."""
 
     def __init__(
-        self, root: Path, store: Store, database: Database, *, clock: Callable[[], float], new_id: Callable[[], str]
+        self,
+        root: Path,
+        store: ObjectStore,
+        database: Database,
+        *,
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
     ) -> None:
         self._aside, self._store, self._database = root / ".incoming", store, database
         self._clock, self._new_id = clock, new_id
@@ -80,10 +86,10 @@ class Uploads:
             return found[places.index(after) + 1 :]
         return [upload for upload in found if upload.key > after[0]]
 
-    def parts(self, upload: Upload) -> list[Part]:
+    def parts(self, upload: Upload) -> list[StoredPart]:
         """Return the parts that are there, by number."""
         rows = self._database.rows("SELECT * FROM parts WHERE upload_id = ? ORDER BY number", (upload.upload_id,))
-        return [Part(**dict(row)) for row in rows]
+        return [StoredPart(**dict(row)) for row in rows]
 
     def put(self, upload: Upload, number: int, chunks: Iterable[bytes], *, content_md5: str = "") -> str:
         """Keep a part and return its MD5. Raises `ServiceError` when the upload ended meanwhile."""
@@ -100,7 +106,7 @@ class Uploads:
             raise service_error("NoSuchUpload", f"Upload {upload.upload_id} has ended.")
         return md5
 
-    def complete(self, upload: Upload, named: Sequence[tuple[int, str]]) -> Stored:
+    def complete(self, upload: Upload, named: Sequence[tuple[int, str]]) -> StoredObject:
         """Make the named parts (number, ETag) one object, in their order.
 
         Raises `ServiceError`: InvalidPartOrder, InvalidPart, EntityTooSmall.
@@ -121,7 +127,7 @@ class Uploads:
         tags = hashlib.md5(b"".join(bytes.fromhex(part.md5) for part in parts), usedforsecurity=False)
         stored = self._store.adopt(
             upload.bucket, upload.key, file, size=size, etag=f"{tags.hexdigest()}-{len(parts)}",
-            headers={**json.loads(upload.headers), CRC: crc},
+            headers={**json.loads(upload.headers), CRC_HEADER: crc},
         )  # fmt: skip
         self.forget(upload)
         return stored
@@ -134,7 +140,7 @@ class Uploads:
             files = [row["file"] for row in change.execute(sql, (upload.upload_id,)).fetchall()]
         self._remove(files)
 
-    def _joined(self, parts: Sequence[Part]) -> Iterator[bytes]:
+    def _joined(self, parts: Sequence[StoredPart]) -> Iterator[bytes]:
         for part in parts:
             with (self._aside / part.file).open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):

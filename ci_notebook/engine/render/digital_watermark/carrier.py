@@ -49,7 +49,7 @@ def fine_grid(width: int, height: int, aside: int = 0) -> tuple[int, int]:
     return 2 * across, 2 * down
 
 
-def marking_grid(width: int, height: int) -> tuple[int, int]:
+def embedding_grid(width: int, height: int) -> tuple[int, int]:
     """Return the grid that a picture of this size is marked with.
 
     >>> marking_grid(640, 360), marking_grid(480, 270)
@@ -85,19 +85,19 @@ def draw(carrier: Floats, width: int, height: int) -> Floats:
 
 def spread(word: Bits, across: int, down: int, key: bytes) -> Floats:
     """Return the grid that carries a code word: float32 `[down, across]` of -1 and +1."""
-    bits, chips = _places(across, down, key)
+    bits, chips = _cell_layout(across, down, key)
     return (chips * (1 - 2 * word[bits])).reshape(down, across).astype(np.float32)
 
 
 def gather(cells: Floats, key: bytes) -> Floats:
     """Return the evidence for each code bit in a grid `[down, across]`: positive for zero."""
     down, across = cells.shape
-    bits, chips = _places(across, down, key)
+    bits, chips = _cell_layout(across, down, key)
     return np.bincount(bits, weights=cells.ravel() * chips, minlength=LENGTH).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=8)
-def _places(across: int, down: int, key: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int8]]:
+def _cell_layout(across: int, down: int, key: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int8]]:
     """Return for each cell the code bit that it carries and its chip."""
     # SHAKE, for NumPy does not promise the same random numbers in its next version; a mark must be
     # readable for as long as the film is.

@@ -27,7 +27,7 @@ STRONGER: Final = 1.5  # times the amplitude, 3.5 dB: what a second try has more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hidden:
+class DigitalWatermarkResult:
     """What came of hiding a text: `margin_db` is what was to spare when it was read back, None if it was not.
 
     `psnr_db` is what the mark cost the luma before encoding.
@@ -65,14 +65,16 @@ def write_pattern(
     return path
 
 
-def read_back(path: Path, mark: DigitalWatermark, level: float, cancel: threading.Event | None) -> Hidden:
+def read_back(
+    path: Path, mark: DigitalWatermark, level: float, cancel: threading.Event | None
+) -> DigitalWatermarkResult:
     """Read the text from a finished file."""
     found = extract(path, cancel=cancel)
     margin = found.margin_db if found.message == mark.message else None
-    return Hidden(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
+    return DigitalWatermarkResult(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
 
 
-def lost(mark: DigitalWatermark) -> EngineError:
+def unreadable_error(mark: DigitalWatermark) -> EngineError:
     """Return the error for a text that did not survive its own encoding."""
     return EngineError(
         f"DigitalWatermark.Message {mark.message} was hidden but could not be read back from the output, stronger "

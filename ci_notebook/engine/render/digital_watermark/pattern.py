@@ -27,10 +27,10 @@ import numpy as np
 
 from ci_notebook.engine.render.digital_watermark.carrier import (
     draw,
+    embedding_grid,
     fine_grid,
     flattened,
     gather,
-    marking_grid,
     near_another_grid,
     pooled,
     residual,
@@ -109,7 +109,7 @@ def pattern(
     the other range would be converted, and every picture would change its brightness.
     Raises `ParameterError` for a message that the API does not take.
     """
-    carrier = spread(encode(to_bits(message)), *marking_grid(width, height), key)
+    carrier = spread(encode(to_bits(message)), *embedding_grid(width, height), key)
     luma = draw(carrier, width, height) * amplitude
     scale, middle, kind = (4, 512, "<u2") if ten_bits else (1, 128, "u1")
     planes = np.full(width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2), middle, kind)

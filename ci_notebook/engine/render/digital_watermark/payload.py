@@ -22,7 +22,7 @@ PAYLOADS: Final = (32, 48, 64, 96, 128, 160, 192, 256, 320, 392, 456, 528, 600, 
 # would cost a short message half a decibel more.
 CHECK_BITS: Final = 24
 
-_MARKS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-* "
+_LATIN = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-* "
 
 
 @functools.cache
@@ -35,7 +35,7 @@ def alphabets() -> tuple[str, ...]:
     common, usual = _gb2312(0xB0, 0xD7), _gb2312(0xB0, 0xF7)
     unified = "".join(map(chr, range(0x4E00, 0xA000)))
     rare = "".join(map(chr, (*range(0x3400, 0x4DC0), *range(0x20000, 0x40000))))
-    return _MARKS, _MARKS + common, _MARKS + usual, _MARKS + unified, _MARKS + unified + rare
+    return _LATIN, _LATIN + common, _LATIN + usual, _LATIN + unified, _LATIN + unified + rare
 
 
 def _gb2312(first_row: int, last_row: int) -> str:
@@ -44,7 +44,7 @@ def _gb2312(first_row: int, last_row: int) -> str:
 
 
 @functools.cache
-def _places(number: int) -> dict[str, int]:
+def _positions(number: int) -> dict[str, int]:
     return {character: place for place, character in enumerate(alphabets()[number])}
 
 
@@ -85,7 +85,7 @@ def _number(message: str) -> int:
     if not 0 < len(message) <= MAX_CHARS:
         raise ParameterError("DigitalWatermark.Message", message, f"1 to {MAX_CHARS} characters")
     for kind in range(len(alphabets())):
-        places = _places(kind)
+        places = _positions(kind)
         if all(character in places for character in message):
             number = 1  # a leading one, so that the first characters' zeros are not lost
             for character in message:

@@ -223,7 +223,9 @@ def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> in
     asked = video.bitrate if isinstance(video.bitrate, int) else None
     config, own = transcode_of(setting).trans_config, first_video(source).bitrate
     if asked and config and config.is_check_video_bitrate and own and asked > own:
-        return _or_source(f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod")
+        return _source_bitrate(
+            f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod"
+        )
     return asked
 
 
@@ -236,11 +238,11 @@ def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> in
     own = source.stream.audio[0].bitrate if source.stream and source.stream.audio else None
     if audio.bitrate and config and config.is_check_audio_bitrate and own and audio.bitrate > own:
         method = config.audio_bitrate_adj_method
-        return _or_source(f"{_AUDIO}.Bitrate", audio.bitrate, own, method, "AudioBitrateAdjMethod")
+        return _source_bitrate(f"{_AUDIO}.Bitrate", audio.bitrate, own, method, "AudioBitrateAdjMethod")
     return audio.bitrate
 
 
-def _or_source(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
+def _source_bitrate(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
     if method == 1:
         raise EngineError(
             f"{leaf} {asked} kbps is over the source's {own:g}. "

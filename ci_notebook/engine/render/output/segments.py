@@ -33,7 +33,7 @@ def key_frames(setting: VideoEnhance) -> list[str]:
     return ["-force_key_frames", f"expr:gte(t,n_forced*{length:g})", "-forced-idr", "1"] if length else []
 
 
-def cut(setting: VideoEnhance, whole: Path, stem: str, cancel: threading.Event | None) -> tuple[Path, ...]:
+def cut_segments(setting: VideoEnhance, whole: Path, stem: str, cancel: threading.Event | None) -> tuple[Path, ...]:
     """Cut a finished file; return the playlist and then the segments, all in the file's folder."""
     folder, kind = whole.parent, ((setting.transcode and setting.transcode.container) or Container()).format or ""
     playlist = f"{stem}.{KINDS[kind]}"

@@ -29,7 +29,7 @@ if sys.platform == "linux":
 _LOG_LINES = 20
 _PIPE_BYTES = 1 << 20  # what Linux lets a pipe hold: a picture in one go, not in pieces of 64 kB
 Words = Sequence[str | Path]
-Each = Callable[[bytes], bytes]
+FrameFunction = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Pipe:
         )  # fmt: skip
 
 
-def enlarging(pipe: Pipe, enlarger: Enlarger) -> Each:
+def enlarging(pipe: Pipe, enlarger: Enlarger) -> FrameFunction:
     """Return what doubles one picture of a pipe by the network."""
     return functools.partial(enlarge, width=pipe.width, height=pipe.height, enlarger=enlarger, deep=pipe.deep)
 
@@ -86,7 +86,7 @@ def pass_through(
     encode: Words,
     pipe: Pipe,
     *,
-    each: Each | None = None,
+    each: FrameFunction | None = None,
     total: float | None = None,
     on_progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
@@ -109,7 +109,7 @@ def pass_through(
     ):
         count, out, into = 0, source.process.stdout, sink.process.stdin
         assert out is not None and into is not None  # noqa: S101 - for the type checker: they were asked for
-        _widened(out, into)
+        _enlarge_buffers(out, into)
         for picture in read_pictures(out, pipe.picture_bytes):
             try:
                 into.write(each(picture) if each else picture)
@@ -134,7 +134,7 @@ def read_pictures(stream: IO[bytes], size: int) -> Iterator[bytes]:
         yield picture
 
 
-def _widened(*pipes: IO[bytes]) -> None:
+def _enlarge_buffers(*pipes: IO[bytes]) -> None:
     """Let the pipes hold more, where the system can; it goes without, too."""
     if sys.platform == "linux":
         for pipe in pipes:

@@ -12,25 +12,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_notebook.engine.render.output.output_size import LARGEST, Size
-from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, Overlay, image_mark, place, prepare, when
+from ci_notebook.engine.render.watermark.watermark_overlay import (
+    Fetch,
+    Overlay,
+    enable_expression,
+    image_mark,
+    overlay_position,
+    prepare_overlays,
+)
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.watermark import Watermark
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class WatermarkLayout:
     """Marks ready to be laid on, the size of the output, and the filter that makes room for a picture under it."""
 
     overlays: tuple[Overlay, ...]
     size: Size
-    room: str = ""
+    padding: str = ""
 
 
-def lay_out(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch) -> Laid:
-    """Make the marks' pictures for a video of `size`, whichever side of it they lie on. Raises what `prepare` does."""
+def layout_watermarks(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch) -> WatermarkLayout:
+    """Make the marks' pictures for a video of `size`, whichever side of it they lie on. Raises what `prepare_overlays` does."""
     under = [(number, mark) for number, mark in enumerate(marks, 1) if mark.image and mark.image.background]
     if not under:
-        return Laid(prepare(marks, size, folder, fetch), size)
+        return WatermarkLayout(prepare_overlays(marks, size, folder, fetch), size)
     number, mark = under[0]
     leaf = f"Watermark.{number}"
     if len(under) > 1:
@@ -39,16 +46,16 @@ def lay_out(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch
         raise _refusal(f"{leaf}.SlideConfig.SlideMode ScrollFromLeft", "a picture under the video does not move")
     below, laid = _backdrop(mark, size, folder, fetch, leaf)
     # Numbers in errors are those of the request, so the one that is laid already leaves a gap.
-    above = prepare(marks, laid.size, folder, fetch, but=number)
-    return Laid((below, *above), laid.size, laid.room)
+    above = prepare_overlays(marks, laid.size, folder, fetch, but=number)
+    return WatermarkLayout((below, *above), laid.size, laid.padding)
 
 
-def _backdrop(mark: Watermark, size: Size, folder: Path, fetch: Fetch, leaf: str) -> tuple[Overlay, Laid]:
+def _backdrop(mark: Watermark, size: Size, folder: Path, fetch: Fetch, leaf: str) -> tuple[Overlay, WatermarkLayout]:
     from PIL import Image as Pillow  # lazy: the thin client installs without it
 
     assert mark.image is not None  # noqa: S101 - for the type checker: it was chosen for its image
     picture = image_mark(mark.image, size, fetch, leaf=leaf)
-    x, y = (int(one) for one in place(mark, size, Size(*picture.size)))
+    x, y = (int(one) for one in overlay_position(mark, size, Size(*picture.size)))
     left, top = _even(max(0, -x)), _even(max(0, -y))  # of the video on the whole
     wide, high = _even(max(size.width, x + picture.width) + left), _even(max(size.height, y + picture.height) + top)
     if max(wide, high) > LARGEST:
@@ -61,8 +68,8 @@ def _backdrop(mark: Watermark, size: Size, folder: Path, fetch: Fetch, leaf: str
     whole.paste((0, 0, 0, 0), (left, top, left + size.width, top + size.height))
     path = folder / "backdrop.png"
     whole.save(path)
-    laid = Laid((), Size(wide, high), f"pad={wide}:{high}:{left}:{top}:black")
-    return Overlay(path, "0", "0", when(mark)), laid
+    laid = WatermarkLayout((), Size(wide, high), f"pad={wide}:{high}:{left}:{top}:black")
+    return Overlay(path, "0", "0", enable_expression(mark)), laid
 
 
 def _even(length: int) -> int:

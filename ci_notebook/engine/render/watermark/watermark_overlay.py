@@ -19,7 +19,7 @@ from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 Fetch = Callable[[str], Path]
-_SLIDE = 0.04  # of a side, a second, a unit of speed
+_SLIDE_SHARE = 0.04  # of a side, a second, a unit of speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class Overlay:
 
     def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool) -> list[str]:
         """Return the lines of the filter graph that lay this picture on the stream `below`."""
-        when = f":enable='{self.enable}'" if self.enable else ""
+        enable_expression = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
         return [
             f"[{picture}]scale=out_color_matrix={matrix}:in_range=pc:out_range=tv,format={alpha}[{ready}]",
-            f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{when}[{out}]",
+            f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable_expression}[{out}]",
         ]
 
 
-def prepare(
+def prepare_overlays(
     marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
 ) -> tuple[Overlay, ...]:
     """Draw or fetch the marks' pictures into `folder` and return how to lay them on a video of `size`.
@@ -63,12 +63,12 @@ def prepare(
             raise EngineError(f"{leaf} needs a node {mark.type or 'Text or Image'}.", code="InvalidArgument")
         path = folder / f"mark{number}.png"
         picture.save(path)
-        x, y = place(mark, size, Size(*picture.size))
-        made.append(Overlay(path, x, y, when(mark)))
+        x, y = overlay_position(mark, size, Size(*picture.size))
+        made.append(Overlay(path, x, y, enable_expression(mark)))
     return tuple(made)
 
 
-def place(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
+def overlay_position(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
     """Return where the top left corner of a mark of size `own` goes on a video of `size`: px or expressions of t."""
     slide = mark.slide_config
     if slide is not None and slide.slide_mode == "ScrollFromLeft":
@@ -147,13 +147,16 @@ def image_size(image: Image, size: Size, own: Size) -> Size:
 
 def _sliding(slide: SlideConfig, size: Size, own: Size) -> tuple[str, str]:
     """Move in from the left and, past the right edge, in again; likewise downwards where YSlideSpeed says so."""
-    across, down = (slide.x_slide_speed or 0) * _SLIDE * size.width, (slide.y_slide_speed or 0) * _SLIDE * size.height
+    across, down = (
+        (slide.x_slide_speed or 0) * _SLIDE_SHARE * size.width,
+        (slide.y_slide_speed or 0) * _SLIDE_SHARE * size.height,
+    )
     x = f"mod(t*{across:.3f},{size.width + own.width})-{own.width}" if across else "0"
     y = f"mod(t*{down:.3f},{size.height + own.height})-{own.height}" if down else "0"
     return x, y
 
 
-def when(mark: Watermark) -> str:
+def enable_expression(mark: Watermark) -> str:
     """Return FFmpeg's expression for the time in which a mark is seen, empty for always."""
     limits = [f"gte(t,{mark.start_time:.3f})"] if mark.start_time else []
     if mark.end_time is not None:

@@ -8,19 +8,19 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from ci_notebook.engine.calls.context import Handler, Service, bucket_of
+from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.objects import (
-    Pieces,
+    FileRange,
+    add_leaves,
     byte_range,
     cos_answer,
     has_changed,
     iso_time,
-    kept_headers,
+    object_headers,
     put_object,
-    put_texts,
 )
-from ci_notebook.engine.storage.objects import Stored
+from ci_notebook.engine.storage.object_store import StoredObject
 from ci_notebook.engine.storage.uploads import Upload
 from ci_notebook.wire.service_errors import service_error
 
@@ -31,12 +31,12 @@ _PLACE: Final = re.compile(
 _CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 
-def put_or_copy(service: Service, exchange: Exchange) -> Answer:
+def put_or_copy(service: CallContext, exchange: Exchange) -> Answer:
     """Keep an object: the body's bytes, or those of the object that a header names."""
     return (copy_object if SOURCE in exchange.headers else put_object)(service, exchange)
 
 
-def copy_object(service: Service, exchange: Exchange) -> Answer:
+def copy_object(service: CallContext, exchange: Exchange) -> Answer:
     """Make an object of another one; what was said of that one goes with it unless the directive is Replaced."""
     bucket = bucket_of(service, exchange)
     source = _source(service, exchange)
@@ -47,21 +47,21 @@ def copy_object(service: Service, exchange: Exchange) -> Answer:
     if directive == "Copy" and (source.bucket, source.key) == (bucket.name, exchange.key):
         text = "An object is copied onto itself only to change what is said of it: x-cos-metadata-directive: Replaced."
         raise service_error("InvalidRequest", text)
-    headers = kept_headers(exchange) if directive == "Replaced" else source.headers
+    headers = object_headers(exchange) if directive == "Replaced" else source.headers
     made = service.store.copy(source, bucket.name, exchange.key, headers=headers)
-    return _told("CopyObjectResult", made.etag, made.modified)
+    return _copy_answer("CopyObjectResult", made.etag, made.modified)
 
 
-def copy_part(service: Service, exchange: Exchange, upload: Upload, number: int) -> Answer:
+def copy_part(service: CallContext, exchange: Exchange, upload: Upload, number: int) -> Answer:
     """Make a part of another object, or of one stretch of it."""
     source = _source(service, exchange)
     held, file = service.store.open(source.bucket, source.key)
     with file:
-        md5 = service.uploads.put(upload, number, Pieces(file, *_stretch(exchange, held.size)))
-    return _told("CopyPartResult", md5, service.clock())
+        md5 = service.uploads.put(upload, number, FileRange(file, *_copy_range(exchange, held.size)))
+    return _copy_answer("CopyPartResult", md5, service.clock())
 
 
-def _source(service: Service, exchange: Exchange) -> Stored:
+def _source(service: CallContext, exchange: Exchange) -> StoredObject:
     """Return the object that the header names, if the conditions beside it hold."""
     text, _, version = exchange.headers[SOURCE].partition("?versionId=")
     place = _PLACE.fullmatch(text)
@@ -84,15 +84,15 @@ def _source(service: Service, exchange: Exchange) -> Stored:
     return source
 
 
-def _stretch(exchange: Exchange, size: int) -> tuple[int, int]:
+def _copy_range(exchange: Exchange, size: int) -> tuple[int, int]:
     """Return the first byte of the stretch to copy, and how many there are."""
     first, last = byte_range(exchange.headers.get(f"{SOURCE}-range", ""), size) or (0, size - 1)
     return first, last - first + 1
 
 
-def _told(tag: str, etag: str, modified: float) -> Answer:
+def _copy_answer(tag: str, etag: str, modified: float) -> Answer:
     root = etree.Element(tag)
-    put_texts(root, [("ETag", f'"{etag}"'), ("LastModified", iso_time(modified))])
+    add_leaves(root, [("ETag", f'"{etag}"'), ("LastModified", iso_time(modified))])
     return cos_answer(root)
 
 

@@ -19,7 +19,7 @@ from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.server.channel import PATIENCE_S, Channel, hurry
+from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
 
 # Each thread answers one call. Bodies come in and objects go out without holding one.
@@ -69,7 +69,7 @@ class Listener:
     """
 
     def __init__(
-        self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0, patience_s: float = PATIENCE_S
+        self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0, patience_s: float = REQUEST_TIMEOUT_S
     ) -> None:
         self._patience_s = patience_s
         self._map: dict[int, Any] = {}
@@ -94,7 +94,7 @@ class Listener:
         """Answer calls until `stop`."""
         while not self._stop.is_set():
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
-            hurry(self._server, patience_s=self._patience_s)
+            refuse_slow_requests(self._server, patience_s=self._patience_s)
 
     def start(self) -> None:
         """Answer calls in a thread of its own."""

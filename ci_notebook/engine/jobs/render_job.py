@@ -18,12 +18,12 @@ from typing import BinaryIO, Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
 from ci_notebook.engine.faults import JobFails
-from ci_notebook.engine.jobs.ledger import Job
-from ci_notebook.engine.jobs.outcome import Made, Outcome, made_of
-from ci_notebook.engine.render.cache_lookup import memory_of
+from ci_notebook.engine.jobs.ledger import JobRow
+from ci_notebook.engine.jobs.outcome import FinishedFile, JobOutcome, finished_file
+from ci_notebook.engine.render.cache_lookup import lookup_for
 from ci_notebook.engine.render.digital_watermark.pattern import extract
 from ci_notebook.engine.render.render import Rendered, render
-from ci_notebook.engine.storage.cache import Keeping
+from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.object_keys import check_key, plain_name
 from ci_notebook.model.api.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request
 from ci_notebook.model.declaration.node import Node, parts
@@ -32,83 +32,83 @@ from ci_notebook.model.setting.watermark import DigitalWatermark, ExtractDigital
 from ci_notebook.wire.xml import dumps, loads
 
 # Progress is written this often at most; a reader asks about once a second.
-TELL_S: Final = 0.25
+PROGRESS_S: Final = 0.25
 
 
-class Site(Protocol):
+class JobSite(Protocol):
     """Where a job is worked on, finds its objects and says how far it is: beside the ledger, or in a shared folder."""
 
     def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
         """Return where an object's bytes lie, which may go, and its open file. Raises `ServiceError` (NoSuchKey)."""
 
-    def tell(self, percent: int) -> None:
+    def report(self, percent: int) -> None:
         """Say how far the job is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performance:
-    """What a job is run with. `folder` is its own, on the store's own disk; `fails` a fault that was asked for.
+class JobResources:
+    """What a job is run with. `folder` is its own, on the store's own disk; `fault` a fault that was asked for.
 
-    `keeping` says what may be taken over from former jobs, `threads` is the job's share of the cores.
+    `cache_options` says what may be taken over from former jobs, `threads` is the job's share of the cores.
     """
 
-    site: Site
+    site: JobSite
     folder: Path
     cancel: threading.Event
-    fails: JobFails | None = None
-    keeping: Keeping | None = None
+    fault: JobFails | None = None
+    cache_options: CacheOptions | None = None
     threads: int | None = None
 
 
-def perform(with_: Performance, job: Job) -> Outcome:
+def render_job(resources: JobResources, job: JobRow) -> JobOutcome:
     """Do the work of a claimed job. Raises `EngineError`, `ServiceError` or `Cancelled` when it cannot."""
     _refuse_unknown(loads(Request, job.request), "")
     work = loads(Operation, job.work)
-    tell = _teller(with_)
-    source = _held(with_, job.bucket, job.input_object)
+    report = _progress_reporter(resources)
+    source = _local_copy(resources, job.bucket, job.input_object)
     if job.tag == "ExtractDigitalWatermark":
-        return _hidden(with_, source)
+        return _extract_watermark(resources, source)
     rendered = render(
         work,
         source,
-        with_.folder / "made",
-        on_progress=tell,
-        cancel=with_.cancel,
-        fetch=lambda url: _held(with_, job.bucket, key_of(url)),
+        resources.folder / "made",
+        on_progress=report,
+        cancel=resources.cancel,
+        fetch=lambda url: _local_copy(resources, job.bucket, key_in_url(url)),
         stem=_stem(work.output or Output(), job),
-        memory=memory_of(with_.keeping, source),
-        threads=with_.threads,
+        lookup=lookup_for(resources.cache_options, source),
+        threads=resources.threads,
     )
-    if with_.fails:
-        tell(1.0)  # a short job may end before it has told how far it is
-    made = _ready(job, work.output or Output(), rendered)
-    result = Operation(media_info=rendered.media_info, media_result=_told(work.output or Output(), made))
+    if resources.fault:
+        report(1.0)  # a short job may end before it has told how far it is
+    made = _finished_files(job, work.output or Output(), rendered)
+    result = Operation(media_info=rendered.media_info, media_result=_media_result(work.output or Output(), made))
     message = ""
     if rendered.hidden:
         state: Literal["Success", "Failed"] = "Failed" if rendered.hidden.margin_db is None else "Success"
         result, message = replace(result, digital_watermark=DigitalWatermark(state=state)), str(rendered.hidden)
-    return Outcome(state="Success", made=made, result=dumps(result), message=message)
+    return JobOutcome(state="Success", files=made, result=dumps(result), message=message)
 
 
-def _hidden(with_: Performance, source: Path) -> Outcome:
+def _extract_watermark(resources: JobResources, source: Path) -> JobOutcome:
     """Read a hidden text; that there is none is an answer too.
 
     The service documents the message `done` for one that was found, and nothing for the other case.
     """
-    found = extract(source, cancel=with_.cancel)
+    found = extract(source, cancel=resources.cancel)
     result = Operation(extract_digital_watermark=ExtractDigitalWatermark(message=found.message or ""))
     message = "done" if found.message else "no hidden text was found"
-    return Outcome(state="Success", result=dumps(result), message=message)
+    return JobOutcome(state="Success", result=dumps(result), message=message)
 
 
-def _held(with_: Performance, bucket: str, key: str) -> Path:
+def _local_copy(resources: JobResources, bucket: str, key: str) -> Path:
     """Return a file with an object's bytes that stays while the job runs, whatever happens to the key."""
-    path, opened = with_.site.open(bucket, key)
+    path, opened = resources.site.open(bucket, key)
     with opened:
-        return hold(path, opened, key, Path(tempfile.mkdtemp(dir=with_.folder)))
+        return link_or_copy(path, opened, key, Path(tempfile.mkdtemp(dir=resources.folder)))
 
 
-def hold(path: Path, opened: BinaryIO, key: str, folder: Path) -> Path:
+def link_or_copy(path: Path, opened: BinaryIO, key: str, folder: Path) -> Path:
     """Give an object's bytes a second name in `folder`, one that ends like its key, or copy them there."""
     place = folder / plain_name(key.rpartition("/")[2])
     try:
@@ -119,30 +119,32 @@ def hold(path: Path, opened: BinaryIO, key: str, folder: Path) -> Path:
     return place
 
 
-def key_of(url: str) -> str:
+def key_in_url(url: str) -> str:
     """Return the key that a watermark's address means: plain or URL-encoded, both are seen (§6.1)."""
     return unquote(urlsplit(unquote(url) if "%3A" in url.upper()[:12] else url).path).lstrip("/")
 
 
-def _stem(output: Output, job: Job) -> str:
+def _stem(output: Output, job: JobRow) -> str:
     """Return how the names of segments begin: like the playlist's, and no other job's, whose playlist may be in use."""
     name = (output.object or "").rpartition("/")[2].partition(".${ext}")[0].replace("${jobid}", "")
     plain = plain_name(name)
     return f"{(plain.rpartition('.')[0] or plain).strip('-_') or 'part'}-{job.job_id}"
 
 
-def _ready(job: Job, output: Output, rendered: Rendered) -> tuple[Made, ...]:
+def _finished_files(job: JobRow, output: Output, rendered: Rendered) -> tuple[FinishedFile, ...]:
     """Return the files made with the keys they are to have. The first, a playlist, names the others: it comes last."""
     bucket, first = output.bucket or job.bucket, rendered.files[0]
     key = (output.object or "").replace("${ext}", first.suffix[1:]).replace("${jobid}", job.job_id)
-    beside = key[: key.rfind("/") + 1]
-    keys = [key, *(beside + file.name for file in rendered.files[1:])]
+    folder = key[: key.rfind("/") + 1]
+    keys = [key, *(folder + file.name for file in rendered.files[1:])]
     for one in keys:
         check_key(one)
-    return tuple(made_of(bucket, one, file) for one, file in reversed(list(zip(keys, rendered.files, strict=True))))
+    return tuple(
+        finished_file(bucket, one, file) for one, file in reversed(list(zip(keys, rendered.files, strict=True)))
+    )
 
 
-def _told(output: Output, made: tuple[Made, ...]) -> MediaResult:
+def _media_result(output: Output, made: tuple[FinishedFile, ...]) -> MediaResult:
     """Return what replies say of the files made."""
     digests = tuple(Md5Info(object_name=one.key, md5=one.etag) for one in reversed(made))
     return MediaResult(
@@ -156,21 +158,21 @@ def _told(output: Output, made: tuple[Made, ...]) -> MediaResult:
     )
 
 
-def _teller(with_: Performance) -> Callable[[float], None]:
+def _progress_reporter(resources: JobResources) -> Callable[[float], None]:
     """Return what takes the share done, 0 to 1, and tells whole percents now and then."""
     last, at = 0, 0.0
 
-    def tell(share: float) -> None:
+    def report(share: float) -> None:
         nonlocal last, at
-        if with_.fails and share * 100 >= with_.fails.at_percent:
-            with_.site.tell(int(with_.fails.at_percent))
-            with_.fails.strike()
+        if resources.fault and share * 100 >= resources.fault.at_percent:
+            resources.site.report(int(resources.fault.at_percent))
+            resources.fault.strike()
         percent, now = int(share * 100), time.monotonic()
-        if percent > last and now - at >= TELL_S:
+        if percent > last and now - at >= PROGRESS_S:
             last, at = percent, now
-            with_.site.tell(percent)
+            resources.site.report(percent)
 
-    return tell
+    return report
 
 
 def _refuse_unknown(node: Node, path: str) -> None:

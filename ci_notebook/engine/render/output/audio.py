@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.engine.render.interval import cut_out
+from ci_notebook.engine.render.interval import trim_filters
 from ci_notebook.engine.render.output.encoders import audio_codec, mixes_of, transcode_of, video_codec
 from ci_notebook.engine.render.output.output_size import length_s
 from ci_notebook.media.ffmpeg import DEMUXERS
@@ -26,7 +26,7 @@ FADE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class AudioInput:
     """A sound that lies ready to be mixed in; `length_s` is its own."""
 
     path: Path
@@ -60,7 +60,7 @@ class Mixed:
         return made
 
 
-def ready(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[Mixed, ...]:
+def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[AudioInput, ...]:
     """Fetch the sounds to be mixed in. Raises `EngineError` naming the leaf for what holds no sound."""
     transcode, made = transcode_of(setting), []
     for number, mix in enumerate(mixes_of(setting), 1):
@@ -74,12 +74,12 @@ def ready(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[Mixed, .
                 code="ResourceNotSupported",
             )
         length = facts.stream.audio[0].duration or (facts.format.duration if facts.format else None)
-        made.append(Mixed(path, mix, length or 0.0))
+        made.append(AudioInput(path, mix, length or 0.0))
     return tuple(made)
 
 
-def mapped(
-    setting: VideoEnhance, source: MediaInfo, mixed: tuple[Mixed, ...], *, at: int, first: int
+def audio_mapping(
+    setting: VideoEnhance, source: MediaInfo, mixed: tuple[AudioInput, ...], *, at: int, first: int
 ) -> tuple[list[str], str]:
     """Return what FFmpeg maps as sound, and the filter graph that makes it, empty where it only copies tracks.
 
@@ -89,7 +89,7 @@ def mapped(
     if audio is None or audio_codec(setting, source) is None:
         return [], ""
     tracks = _tracks(setting, source)
-    cut = ",".join(cut_out(setting, source, of="a"))
+    cut = ",".join(trim_filters(setting, source, of="a"))
     if not mixed:
         filtered = ["-filter:a", cut] if cut and tracks else []
         return [*filtered, *(word for track in tracks for word in ("-map", f"{at}:a:{track}"))], ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ci_notebook.engine.calls.context import refuse
+from ci_notebook.engine.calls.context import refuse_problems
 from ci_notebook.engine.storage.bucket_settings import Catalogue, TemplateRow, template_not_found
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.templates import TemplateRequest
@@ -18,7 +18,7 @@ from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.wire.xml import loads
 
 
-def with_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> tuple[Operation, str | None]:
+def expand_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> tuple[Operation, str | None]:
     """Return the operation with every template id replaced by the template's nodes, and TemplateId's name.
 
     Raises `ServiceError`: TemplateNotFound, or InvalidArgument where what came together does not go together.
@@ -36,7 +36,7 @@ def with_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> t
         marks = tuple(mark for row in rows if (mark := _body(row).watermark) is not None)
         work = dataclasses.replace(work, watermark=marks, watermark_template_id=())
     if work is not operation:
-        refuse(problems(work, "Operation"))
+        refuse_problems(problems(work, "Operation"))
     return work, name
 
 

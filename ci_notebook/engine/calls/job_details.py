@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any, Final, cast
 
-from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Request, State, time_text
 from ci_notebook.wire.xml import loads
 
@@ -14,7 +14,7 @@ from ci_notebook.wire.xml import loads
 _MARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
 
 
-def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDetail:
+def job_details(job: JobRow, region: str, request: Request | None = None) -> JobsDetail:
     """Return a job as replies show it: the request echoed as sent, wildcards unresolved, results when there are any.
 
     `request` saves reading the row's own again.
@@ -36,7 +36,7 @@ def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDeta
     )
 
 
-def _operation(asked: Operation, job: Job) -> Operation:
+def _operation(asked: Operation, job: JobRow) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
     mark, found = asked.digital_watermark, asked.extract_digital_watermark
     if mark is not None:

@@ -21,18 +21,18 @@ from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import element_of
 
-Form = Literal["XML", "JSON"]
+BodyFormat = Literal["XML", "JSON"]
 # The Content-Type of a JSON notice is not documented.
-CONTENT_TYPES: Final[dict[Form, str]] = {"XML": "application/xml", "JSON": "application/json"}
-SILENCE: Final = "no"
+CONTENT_TYPES: Final[dict[BodyFormat, str]] = {"XML": "application/xml", "JSON": "application/json"}
+NO_CALLBACK: Final = "no"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class CallbackTarget:
     """Tell it by POST to a URL. The URL may carry a secret, so the repr shows the host alone."""
 
     url: str = dataclasses.field(repr=False)
-    form: Form
+    form: BodyFormat
 
     @property
     def host(self) -> str:
@@ -41,37 +41,37 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class QueueTarget:
     """Tell it in a message queue."""
 
     region: str
     name: str
     mode: str
-    form: Form
+    form: BodyFormat
 
 
-def target_of(request: Request, notify: NotifyConfig) -> Address | Topic | None:
+def target_of(request: Request, notify: NotifyConfig) -> CallbackTarget | QueueTarget | None:
     """Return whom to tell; None for nobody.
 
     What the job says beats what its queue says. A format that the job gives holds for the queue's
     address too; a job's own address without a format gets XML.
     """
-    if request.call_back == SILENCE:
+    if request.call_back == NO_CALLBACK:
         return None
     form, kind, mq = request.call_back_format, request.call_back_type, request.call_back_mq_config
     if mq is not None and (kind == "TDMQ" or (kind is None and not request.call_back)):
-        return Topic(mq.mq_region or "", mq.mq_name or "", mq.mq_mode or "Queue", form or "XML")
+        return QueueTarget(mq.mq_region or "", mq.mq_name or "", mq.mq_mode or "Queue", form or "XML")
     if request.call_back:
-        return Address(request.call_back, form or "XML")
+        return CallbackTarget(request.call_back, form or "XML")
     if notify.state != "On" or "TaskFinish" not in (notify.event or "").split(","):
         return None
     form = form or notify.result_format or "XML"
     if notify.type == "TDMQ":
-        return Topic(notify.mq_region or "", notify.mq_name or "", notify.mq_mode or "Queue", form)
-    return Address(notify.url, form) if notify.url else None
+        return QueueTarget(notify.mq_region or "", notify.mq_name or "", notify.mq_mode or "Queue", form)
+    return CallbackTarget(notify.url, form) if notify.url else None
 
 
-def notice(detail: JobsDetail, form: Form) -> bytes:
+def notification_body(detail: JobsDetail, form: BodyFormat) -> bytes:
     """Return the body that tells of a job that is over.
 
     >>> print(notice(JobsDetail(tag="VideoEnhance", message="", code="Success"), "JSON").decode())
@@ -86,7 +86,7 @@ def notice(detail: JobsDetail, form: Form) -> bytes:
     return json.dumps({**plain, "JobsDetail": [plain["JobsDetail"]]}, ensure_ascii=False).encode()
 
 
-def check_address(path: str, url: str) -> None:
+def check_url(path: str, url: str) -> None:
     """Raise `ServiceError` (InvalidArgument) for an address that no notice is sent to.
 
     Addresses of an intranet are refused, as the cloud refuses them. Those of this machine are
@@ -99,11 +99,11 @@ def check_address(path: str, url: str) -> None:
         is_good = False
     if not is_good or not re.fullmatch("[!-~]{1,2048}", url) or "@" in parts.netloc:
         raise _refused(path, url, "an address as http://example.com/path, or https", "Encode what is not plain ASCII.")
-    if not may_reach(parts.hostname or ""):
+    if not is_allowed_address(parts.hostname or ""):
         raise _refused(path, url, "an address that is not of an intranet", "Take a public one, or 127.0.0.1.")
 
 
-def may_reach(host: str) -> bool:
+def is_allowed_address(host: str) -> bool:
     """Return whether a notice may go to this IP address. A name counts as good until it is looked up."""
     try:
         address = ipaddress.ip_address(host)
@@ -112,12 +112,12 @@ def may_reach(host: str) -> bool:
     return address.is_loopback or (address.is_global and not address.is_multicast)
 
 
-def check_request(request: Request) -> None:
+def check_callback(request: Request) -> None:
     """Raise `ServiceError` (InvalidArgument) when a request asks for a notice that cannot be given."""
     if request.call_back_type == "Kafka" or request.call_back_kafka_config is not None:
         raise _refused("CallBackType", "Kafka", "Url or TDMQ from the embedded engine", "It has no Kafka to write to.")
-    if request.call_back not in (None, "", SILENCE):
-        check_address("CallBack", request.call_back or "")
+    if request.call_back not in (None, "", NO_CALLBACK):
+        check_url("CallBack", request.call_back or "")
 
 
 def check_notify(notify: NotifyConfig) -> None:
@@ -126,7 +126,7 @@ def check_notify(notify: NotifyConfig) -> None:
         text = "Type Url or TDMQ; the embedded engine has no Kafka to write to."
         raise _refused("NotifyConfig.KafkaConfig", notify.kafka_config, "nothing", text)
     if notify.url:
-        check_address("NotifyConfig.Url", notify.url)
+        check_url("NotifyConfig.Url", notify.url)
 
 
 def _refused(path: str, value: object, allowed: str, remedy: str) -> ServiceError:

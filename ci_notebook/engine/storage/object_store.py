@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC, Made
+from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER, FinishedFile
 from ci_notebook.engine.storage.crc64 import Crc64
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key, content_type, plain_name
@@ -31,8 +31,8 @@ ORPHAN_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """One object. `etag` is without quotes; `headers` are what PUT gave, `content-type` and `CRC` always."""
+class StoredObject:
+    """One object. `etag` is without quotes; `headers` are what PUT gave, `content-type` and `CRC_HEADER` always."""
 
     bucket: str
     key: str
@@ -47,12 +47,12 @@ class Stored:
 class Listing:
     """A page of a bucket. `next_marker` is empty on the last one."""
 
-    objects: tuple[Stored, ...]
+    objects: tuple[StoredObject, ...]
     prefixes: tuple[str, ...]
     next_marker: str
 
 
-class Store:
+class ObjectStore:
     """Objects of buckets. `new_id` gives 32 hexadecimal digits, `clock` Unix seconds."""
 
     def __init__(
@@ -64,14 +64,14 @@ class Store:
 
     def put(
         self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
-    ) -> Stored:
+    ) -> StoredObject:
         """Keep an object, in the place of one with the same key, and return it.
 
         `content_md5` is the digest that the sender gave (base64), checked when it is not empty.
         """
         check_key(key)
         aside, size, digest, crc = self.write_aside(chunks, content_md5)
-        return self.adopt(bucket, key, aside, size=size, etag=digest, headers={**headers, CRC: crc})
+        return self.adopt(bucket, key, aside, size=size, etag=digest, headers={**headers, CRC_HEADER: crc})
 
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
@@ -93,25 +93,29 @@ class Store:
             raise
         return aside, size, md5.hexdigest(), str(crc)
 
-    def adopt(self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]) -> Stored:
+    def adopt(
+        self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]
+    ) -> StoredObject:
         """Make a finished file below the root the object of a key. The file moves; it must not be used again."""
         try:
-            (made,) = self.adopt_all([Made(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)])
+            (made,) = self.adopt_all(
+                [FinishedFile(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)]
+            )
         except BaseException:
             file.unlink(missing_ok=True)
             raise
         return made
 
     def adopt_all(
-        self, made: Sequence[Made], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
-    ) -> list[Stored]:
+        self, made: Sequence[FinishedFile], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
+    ) -> list[StoredObject]:
         """Make finished files below the root the objects of their keys, all in one transaction. The files move.
 
         `only_if` is called within it, and may change more; when it gives False nothing is kept. After an
         error the files are where they were.
         """
-        stored: list[Stored] = []
-        moved: list[tuple[Made, str]] = []
+        stored: list[StoredObject] = []
+        moved: list[tuple[FinishedFile, str]] = []
         old: list[tuple[str, str | None]] = []
         try:
             for one in made:
@@ -123,7 +127,7 @@ class Store:
                 moved.append((one, name))
                 told = {"content-type": content_type(one.key), **one.headers}
                 stored.append(
-                    Stored(
+                    StoredObject(
                         bucket=one.bucket, key=one.key, file=name, size=one.size, etag=one.etag,
                         modified=self._clock(), headers=told,
                     )
@@ -143,7 +147,7 @@ class Store:
             self._drop(bucket, gone)
         return stored
 
-    def copy(self, source: Stored, bucket: str, key: str, *, headers: Mapping[str, str]) -> Stored:
+    def copy(self, source: StoredObject, bucket: str, key: str, *, headers: Mapping[str, str]) -> StoredObject:
         """Make an object of another one's bytes: a second name for the file where the disk has links.
 
         Raises `ServiceError` (NoSuchKey, when the source has gone meanwhile).
@@ -157,15 +161,15 @@ class Store:
                 os.utime(aside)  # it must not look like what a dead process left behind
             except OSError:  # no links on this disk, or the source was written again this very moment
                 aside, *_ = self.write_aside(iter(lambda: opened.read(CHUNK_BYTES), b""))
-        kept = {name: value for name, value in held.headers.items() if name == CRC}
+        kept = {name: value for name, value in held.headers.items() if name == CRC_HEADER}
         return self.adopt(bucket, key, aside, size=held.size, etag=held.etag, headers={**headers, **kept})
 
-    def head(self, bucket: str, key: str) -> Stored | None:
+    def head(self, bucket: str, key: str) -> StoredObject | None:
         """Return what is known of an object, or None."""
         row = self._database.row("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         return _stored(row) if row else None
 
-    def open(self, bucket: str, key: str) -> tuple[Stored, BinaryIO]:
+    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
         """Return an object and its open file: all of one version, whatever happens to the key meanwhile.
 
         Raises `ServiceError` (NoSuchKey).
@@ -178,7 +182,7 @@ class Store:
                 return found, self.path(found).open("rb")
         raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
 
-    def path(self, stored: Stored) -> Path:
+    def path(self, stored: StoredObject) -> Path:
         """Return where an object's bytes lie. It may go when the key is written again."""
         return self._root / stored.bucket / stored.file
 
@@ -197,7 +201,7 @@ class Store:
 
         Keys that share what follows the prefix up to the delimiter are one common prefix.
         """
-        objects: list[Stored] = []
+        objects: list[StoredObject] = []
         prefixes: list[str] = []
         last, beyond = "", marker
         if delimiter and marker.startswith(prefix) and marker.endswith(delimiter) and marker != prefix:
@@ -254,8 +258,8 @@ def _file_of(change: sqlite3.Connection, bucket: str, key: str) -> str | None:
     return str(row["file"]) if row else None
 
 
-def _stored(row: sqlite3.Row) -> Stored:
-    return Stored(**{**dict(row), "headers": json.loads(row["headers"])})
+def _stored(row: sqlite3.Row) -> StoredObject:
+    return StoredObject(**{**dict(row), "headers": json.loads(row["headers"])})
 
 
 def _base64(digest: bytes) -> str:
