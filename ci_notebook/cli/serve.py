@@ -80,7 +80,7 @@ def _serve(args: argparse.Namespace) -> int:
         serve(
             args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
             workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
-            kept_bytes=args.kept, on_listening=listening,
+            cache_bytes=args.kept, on_listening=listening,
         )  # fmt: skip
     return 0
 

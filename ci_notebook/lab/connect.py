@@ -25,7 +25,7 @@ def connect(
     bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
     endpoint: str | None = None, home: Path | str | None = None, workers: int = 2,
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
-    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, kept_bytes: int | None = None,
+    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, cache_bytes: int | None = None,
     reuse: bool | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
@@ -43,7 +43,7 @@ def connect(
     and ten for each second of the clip), that would have the engine's folder hold more than
     `disk_limit_bytes` (by default no limit) or leave less than `min_free_bytes` free on its disk
     (by default 256 MiB) has failed, with the reason. What was dear to make, and what jobs made, is
-    kept up to `kept_bytes` (by default CI_NOTEBOOK_KEPT_BYTES of the environment, else 4 GB, or none
+    kept up to `cache_bytes` (by default CI_NOTEBOOK_KEPT_BYTES of the environment, else 4 GB, or none
     under a `disk_limit_bytes`; 0 keeps nothing), and unless `reuse` is False a job that was done
     before is answered from there; the bytes are the same.
 
@@ -56,7 +56,7 @@ def connect(
     place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
     about = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,
-        "min_free_bytes": min_free_bytes, "kept_bytes": kept_bytes, "reuse": reuse,
+        "min_free_bytes": min_free_bytes, "cache_bytes": cache_bytes, "reuse": reuse,
     }  # fmt: skip
     ours = {name: value for name, value in about.items() if value is not None}
     if bucket is None:

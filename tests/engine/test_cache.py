@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.engine.storage import cache
-from ci_notebook.engine.storage.cache import VARIABLE, CacheOptions, RenderCache, cache_key, content_hash
+from ci_notebook.engine.storage.cache import VARIABLE, CacheOptions, RenderCache, content_hash
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
@@ -160,5 +159,5 @@ def test_what_is_no_number_of_bytes_is_refused_by_name(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, "much")
     with pytest.raises(ParameterError, match=VARIABLE):
         CacheOptions.for_root(tmp_path)
-    with pytest.raises(ParameterError, match="kept_bytes"):
+    with pytest.raises(ParameterError, match="cache_bytes"):
         CacheOptions.for_root(tmp_path, -1)

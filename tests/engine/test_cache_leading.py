@@ -60,7 +60,7 @@ def made(operation: Operation, source: Path, folder: Path, lookup: CacheLookup |
 
 def entries(lookup: CacheLookup) -> list[str]:
     """The files that are kept of what leads: all but the look at the clip, which is a few hundred bytes."""
-    folder = lookup.cache._folder
+    folder = lookup.cache.folder
     found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     return [name for name in found if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
 
@@ -81,14 +81,14 @@ def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, 
     alone = made(operation, source, tmp_path)
     first = made(operation, source, tmp_path, lookup)
     (kept,) = entries(lookup)
-    os.utime(lookup.cache._folder / kept, (1, 1))
+    os.utime(lookup.cache.folder / kept, (1, 1))
     assert made(operation, source, tmp_path, lookup) == first == alone
-    assert (lookup.cache._folder / kept).stat().st_mtime > 1, "the kept copy was used"
+    assert (lookup.cache.folder / kept).stat().st_mtime > 1, "the kept copy was used"
 
 
 def test_what_is_kept_are_the_very_pictures(tiny, lookup, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, lookup)
-    copy = lookup.cache._folder / entries(lookup)[0]
+    copy = lookup.cache.folder / entries(lookup)[0]
     whole = tmp_path / "whole"
     motion = "setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=1,minterpolate=fps=50,trim=end=0.4"
     run(["-i", tiny(), "-vf", f"{motion},fps=50:start_time=0,format=yuv420p", "-f", "rawvideo", whole])
@@ -154,7 +154,7 @@ def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, lookup, tmp
 
 def test_a_spoilt_copy_is_made_again(tiny, lookup, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, lookup)
-    copy = lookup.cache._folder / entries(lookup)[0]
+    copy = lookup.cache.folder / entries(lookup)[0]
     copy.write_bytes(b"\0" * copy.stat().st_size)
     assert made(sharpened(DOUBLED, 4), tiny(), tmp_path, lookup) == first
     assert not copy.exists()
@@ -178,7 +178,7 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup
     source = make_clip(seconds=2)
     code = (
         "from tests.engine.test_cache_leading import *\n"
-        f"lookup = CacheLookup(RenderCache(Path({str(lookup.cache._folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
+        f"lookup = CacheLookup(RenderCache(Path({str(lookup.cache.folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
         f"render(sharpened(DOUBLED, 4), Path({str(source)!r}), Path({str(tmp_path / 'dying')!r}), lookup=lookup)"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as maker:

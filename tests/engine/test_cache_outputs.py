@@ -117,7 +117,7 @@ def test_a_hidden_text_is_told_as_it_was(call, make_clip, programs):
     assert second.operation.digital_watermark == first.operation.digital_watermark
 
 
-@pytest.mark.parametrize("options", [{"reuse": False}, {"kept_bytes": 0}])
+@pytest.mark.parametrize("options", [{"reuse": False}, {"cache_bytes": 0}])
 def test_it_can_be_switched_off(tmp_path, clip, programs, options):
     with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=KEYS, **options) as engine:
         caller = Caller(WSGITransport(engine.app))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from ci_notebook.engine.jobs.ledger import JobQuery, JobRow, Ledger
+from ci_notebook.engine.jobs.outcome import JobOutcome
 from ci_notebook.engine.storage.bucket_settings import Catalogue
 from ci_notebook.engine.storage.database import STEPS, Database
 from ci_notebook.model.api.jobs import FOLLOWS, TERMINAL
@@ -48,6 +49,16 @@ class Things:
 
     def set_queue(self, state):
         self.catalogue.update_queue(BUCKET, self.queue_id, name="queue-1", state=state, notify=b"<NotifyConfig/>")
+
+
+SUCCESS = JobOutcome(state="Success", result=b"")
+FAILURE = JobOutcome(state="Failed", code="InternalError", message="why")
+
+
+def end(ledger, database, job_id, owner, outcome=SUCCESS):
+    """End a job as the worker does: in a transaction of the database."""
+    with database.change() as change:
+        return ledger.end(change, job_id, owner, outcome)
 
 
 @pytest.fixture
@@ -97,7 +108,7 @@ class AnyOrder(RuleBasedStateMachine):
     def end(self, job_id, owner, ok):
         mine = self.things.ledger.get(BUCKET, [job_id])[0].owner == owner
         ledger = self.things.ledger
-        ended = ledger.succeed(job_id, owner, b"") if ok else ledger.fail(job_id, owner, "InternalError", "why")
+        ended = end(ledger, self.things.database, job_id, owner, SUCCESS if ok else FAILURE)
         assert ended == mine
 
     @rule(job_id=jobs)
@@ -155,7 +166,7 @@ def test_two_processes_never_claim_the_same_job(things, tmp_path):
         ledger = Ledger(database, clock=lambda: things.now)
         while (job := ledger.claim(owner, lease_s=60)) is not None:
             claimed.setdefault(job.job_id, []).append(owner)
-            ledger.succeed(job.job_id, owner, b"")
+            end(ledger, database, job.job_id, owner)
         database.close()
 
     threads = [threading.Thread(target=claim_all, args=(name,)) for name in ("one", "two")]
@@ -180,8 +191,8 @@ def test_a_job_whose_owner_let_its_lease_run_out_runs_again_and_the_old_owner_ca
     assert things.ledger.release_dead(lambda name: False, but="two") == ["one"]
     assert things.state(job.job_id) == "Submitted"
     assert things.ledger.claim("two", lease_s=60).job_id == job.job_id
-    assert not things.ledger.succeed(job.job_id, "one", b"")
-    assert things.ledger.succeed(job.job_id, "two", b"")
+    assert not end(things.ledger, things.database, job.job_id, "one")
+    assert end(things.ledger, things.database, job.job_id, "two")
 
 
 def test_an_owner_that_lives_keeps_its_job(things):

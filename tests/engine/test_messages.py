@@ -42,14 +42,14 @@ def test_each_reader_of_a_topic_has_a_place_of_its_own(caller, engine):
 def test_messages_outlive_the_engine_that_made_them_and_are_dropped_after_a_week(tmp_path):
     now = 1_700_000_000.0
     options = {"bucket": BUCKET, "region": REGION, "keys": KEYS, "clock": lambda: now}
-    with Engine(tmp_path, **options) as engine, engine._told[0]._database.change() as change:
+    with Engine(tmp_path, **options) as engine, engine.start().database.change() as change:
         for job_id in ("j1", "j2"):
-            engine._told[1].put(change, QueueTarget("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
+            engine.start().messages.put(change, QueueTarget("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
     with Engine(tmp_path, **options) as engine:
         assert [one.job_id for one in engine.messages("ends", at_most=1)] == ["j1"]
         now += 8 * 86400
-        with engine._told[0]._database.change() as change:
-            engine._told[1].put(change, QueueTarget("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
+        with engine.start().database.change() as change:
+            engine.start().messages.put(change, QueueTarget("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
         assert [one.job_id for one in engine.messages("ends")] == ["j3"]
 
 

@@ -25,7 +25,7 @@ def deactivate_bucket(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def list_buckets(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell the activated buckets of a region, or of those that `regions` names."""
+    """List the activated buckets of a region, or of the regions in `regions`."""
     regions = ids_in_query(exchange, "regions") or (exchange.region,)
     names, prefix = ids_in_query(exchange, "bucketNames"), exchange.query.get("bucketName", "")
     page = number_in_query(exchange, "pageNumber", 1, high=10**6)

@@ -1,4 +1,4 @@
-"""What every call is answered with: the things of one engine, and the ways to read and to answer."""
+"""Shared by all calls: the parts of an engine, and helpers that read a call and make its answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Final, TypeVar
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.jobs.ledger import Ledger
+from ci_notebook.engine.notify.message_queues import MessageQueues
+from ci_notebook.engine.notify.outbox import Outbox
 from ci_notebook.engine.storage.bucket_settings import Bucket, Catalogue
+from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.model.declaration.node import Node
@@ -20,13 +23,13 @@ from ci_notebook.wire.xml import MalformedXML, dumps, loads
 
 N = TypeVar("N", bound=Node)
 
-# The longest documented body has some two hundred.
+# The longest documented body has about two hundred nodes.
 MAX_NODES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """The things that calls work on. `wake` tells the workers that a job may be waiting."""
+    """The parts of a running engine. `wake` makes the workers look for a waiting job."""
 
     ledger: Ledger
     catalogue: Catalogue
@@ -38,6 +41,9 @@ class CallContext:
     new_id: Callable[[], str]
     wake: Callable[[], None]
     faults: Faults
+    database: Database
+    outbox: Outbox
+    messages: MessageQueues
 
 
 Handler = Callable[[CallContext, Exchange], Answer]
@@ -46,8 +52,8 @@ Handler = Callable[[CallContext, Exchange], Answer]
 def bucket_of(service: CallContext, exchange: Exchange, *, is_activated: bool = False) -> Bucket:
     """Return the bucket that a call addresses.
 
-    Raises `ServiceError`: NoSuchBucket (CI's own tables have no word for it, so COS's is used), or
-    MediaBucketUnBinded where media processing is needed and off.
+    Raises `ServiceError`: NoSuchBucket (CI's own tables have no such code, so COS's is used), or
+    MediaBucketUnBinded when the call needs media processing and it is off.
     """
     found = service.catalogue.bucket(exchange.bucket)
     if found is None:
@@ -57,16 +63,16 @@ def bucket_of(service: CallContext, exchange: Exchange, *, is_activated: bool = 
         raise service_error("NoSuchBucket", text)
     if is_activated and found.activated is None:
         raise service_error(
-            "MediaBucketUnBinded", f"Media processing is not switched on for {found.name}.", bucket=found.name
+            "MediaBucketUnBinded", f"Media processing is off for bucket {found.name}.", bucket=found.name
         )
     return found
 
 
 def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
-    """Return the node that a call's body stands for, whole and checked, and the bytes as they came.
+    """Return the checked node of a call's body, and the bytes as received.
 
-    Raises `ServiceError`: MissingContent, InvalidContent, or InvalidArgument saying node, value,
-    what is allowed and what to do.
+    Raises `ServiceError`: MissingContent, InvalidContent, or InvalidArgument with node, value, allowed
+    values and remedy.
     """
     data = exchange.body.whole(exchange.headers.get("content-md5", ""))
     if not data.strip():
@@ -82,19 +88,19 @@ def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
 
 
 def refuse_problems(found: list[ParameterError]) -> None:
-    """Raise `ServiceError` (InvalidArgument) for the first problem, saying how many more there are."""
+    """Raise `ServiceError` (InvalidArgument) for the first problem, and say how many others there are."""
     if found:
         more = f" There are {len(found) - 1} more problems." if len(found) > 1 else ""
         raise service_error("InvalidArgument", f"{found[0]}{more}") from found[0]
 
 
 def xml_answer(node: Node) -> Answer:
-    """Return a node as the body of an answer, with the root `Response`."""
+    """Return an answer whose body is a node, with the root `Response`."""
     return Answer(200, dumps(node, "Response"), {"Content-Type": "application/xml"})
 
 
 def number_in_query(exchange: Exchange, name: str, default: int, *, low: int = 1, high: int = 1000) -> int:
-    """Return a whole number from the query; absent or empty gives `default`. Raises `ServiceError`."""
+    """Return a whole number from the query; the default when it is absent or empty. Raises `ServiceError`."""
     text = exchange.query.get(name, "")
     if not text:
         return default
@@ -104,7 +110,7 @@ def number_in_query(exchange: Exchange, name: str, default: int, *, low: int = 1
 
 
 def word_in_query(exchange: Exchange, name: str, default: str, words: tuple[str, ...]) -> str:
-    """Return one of some words from the query; absent or empty gives `default`. Raises `ServiceError`."""
+    """Return one of the allowed words from the query; the default when it is absent or empty. Raises `ServiceError`."""
     text = exchange.query.get(name, "") or default
     if text not in words:
         raise argument_error(name, f"one of {', '.join(words)}", text)
@@ -117,5 +123,5 @@ def ids_in_query(exchange: Exchange, name: str) -> tuple[str, ...]:
 
 
 def argument_error(name: str, allowed: str, value: object, remedy: str = "") -> ServiceError:
-    """Return the error for a parameter of the query: the words are those of `ParameterError`."""
+    """Return the error for a parameter of the query, worded like `ParameterError`."""
     return service_error("InvalidArgument", str(ParameterError(name, value, allowed, remedy)))

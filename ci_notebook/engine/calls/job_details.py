@@ -1,4 +1,4 @@
-"""From a row of the ledger to the job as the service tells it."""
+"""From a row of the ledger to the `JobsDetail` that replies and notifications show."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Request, State, time_text
 from ci_notebook.wire.xml import loads
 
-# What a digital watermark's own state is while, and after, its job runs (§5.5).
-_MARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
+# State of a digital watermark, by the state of its job (§5.5); any other state is Running.
+_WATERMARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
 
 
 def job_details(job: JobRow, region: str, request: Request | None = None) -> JobsDetail:
-    """Return a job as replies show it: the request echoed as sent, wildcards unresolved, results when there are any.
+    """Return a job as replies show it: the request as sent, with its wildcards, and the results once they exist.
 
-    `request` saves reading the row's own again.
+    `request` is the parsed request when the caller already has it.
     """
     request = request or loads(Request, job.request)
     return JobsDetail(
@@ -40,7 +40,9 @@ def _operation(asked: Operation, job: JobRow) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
     mark, found = asked.digital_watermark, asked.extract_digital_watermark
     if mark is not None:
-        state = result.digital_watermark.state if result.digital_watermark else _MARK_STATES.get(job.state, "Running")
+        state = (
+            result.digital_watermark.state if result.digital_watermark else _WATERMARK_STATES.get(job.state, "Running")
+        )
         mark = dataclasses.replace(mark, state=state)
     if found is not None and result.extract_digital_watermark is not None:
         found = dataclasses.replace(found, message=result.extract_digital_watermark.message)

@@ -1,4 +1,4 @@
-"""The calls around jobs (§3, §7): create, get, list, cancel."""
+"""The calls on jobs (§3, §7): create, get, list, cancel."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from ci_notebook.model.api.jobs import FOLLOWS, Operation, Output, Request, Resp
 from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import dumps
 
-# Not documented: a URL of this many ids is as long as servers take one.
+# Not documented: a URL with this many ids is as long as servers accept.
 MAX_IDS: Final = 200
 
 
 def create_job(service: CallContext, exchange: Exchange) -> Answer:
-    """Accept a job: what cannot work is refused here, what is accepted is in the ledger."""
+    """Accept a job. A request that cannot work is refused here; an accepted job is in the ledger."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(Request, exchange)
     check_callback(request)
     operation = request.operation or Operation()
     key = request.input.object if request.input and request.input.object else ""
     if service.store.head(bucket.name, key) is None:
-        text = f"Input.Object takes the key of an object in {bucket.name}; there is no {key!r}. Upload it first."
+        text = f"Bucket {bucket.name} has no object {key!r} (Input.Object). Upload it first."
         raise service_error("ResourceNotFound", text)
     if operation.output is not None:
         _check_output(service, operation.output, bucket.name, bucket.region, key)
@@ -65,15 +65,15 @@ def create_job(service: CallContext, exchange: Exchange) -> Answer:
 def _check_output(service: CallContext, output: Output, bucket: str, region: str, source: str) -> None:
     target = service.catalogue.bucket(output.bucket or "")
     if target is None or target.region != output.region:
-        text = f"Operation.Output takes a bucket and its region, as {bucket} in {region}; got {output.bucket} in {output.region}."  # noqa: E501
+        text = f"Operation.Output must name a bucket and its region, such as {bucket} in {region} (got {output.bucket} in {output.region})."  # noqa: E501
         raise service_error("WriteTargetBucketDenied", text)
     check_key(output.object or "")
     if (output.bucket, output.object) == (bucket, source):
-        raise argument_error("Operation.Output.Object", "another key than Input.Object", source, "Choose another key.")
+        raise argument_error("Operation.Output.Object", "different from Input.Object", source, "Choose another key.")
 
 
 def get_jobs(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell jobs by id, and which ids no job has."""
+    """Return jobs by id, and the ids that no job has."""
     bucket = bucket_of(service, exchange, is_activated=True)
     ids = [part.strip() for part in exchange.names["ids"].split(",") if part.strip()]
     if len(ids) > MAX_IDS:
@@ -86,11 +86,11 @@ def get_jobs(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def list_jobs(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell a page of jobs."""
+    """Return a page of jobs."""
     bucket = bucket_of(service, exchange, is_activated=True)
     query = exchange.query
     if not query.get("tag"):
-        raise argument_error("tag", "a kind of job, as VideoEnhance", query.get("tag"), "It is required.")
+        raise argument_error("tag", "a kind of job, such as VideoEnhance", query.get("tag"), "It is required.")
     if query.get("workflowId") or query.get("inventoryTriggerJobId"):
         return xml_answer(Response(next_token=""))  # workflows and batches start no jobs here
     jobs, cursor = service.ledger.page(
@@ -122,17 +122,17 @@ def _states(exchange: Exchange) -> tuple[str, ...]:
     states = ids_in_query(exchange, "states") or ("All",)
     for state in states:
         if state not in ("All", *FOLLOWS):
-            raise argument_error("states", f"All, or some of {', '.join(FOLLOWS)}, comma-separated", state)
+            raise argument_error("states", f"All, or a comma-separated list of {', '.join(FOLLOWS)}", state)
     return () if "All" in states else states
 
 
 def _time(exchange: Exchange, name: str) -> float | None:
-    text = exchange.query.get(name, "").replace(" ", "+")  # a plus that nobody encoded arrives as a space
+    text = exchange.query.get(name, "").replace(" ", "+")  # a plus sign that was not encoded arrives as a space
     if not text:
         return None
     moment: dt.datetime | None = time_of(text)
     if moment is None:
-        raise argument_error(name, "a time as 2022-06-27T14:44:10+0800", text)
+        raise argument_error(name, "a time such as 2022-06-27T14:44:10+0800", text)
     return moment.timestamp()
 
 
@@ -141,7 +141,7 @@ def _token(exchange: Exchange) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise argument_error("nextToken", "the NextToken of the page before", text)
+        raise argument_error("nextToken", "the NextToken of the previous page", text)
     return int(text)
 
 

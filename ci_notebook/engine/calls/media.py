@@ -1,4 +1,4 @@
-"""The calls that look at a stored video (§11): its facts, and single pictures of it."""
+"""The calls that look at a stored video (§11): its facts, and snapshots of it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from ci_notebook.wire.service_errors import service_error
 
 
 def video_info(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell the facts of a stored video."""
+    """Return the facts of a stored video."""
     bucket = bucket_of(service, exchange, is_activated=True)
     with _readable(service, bucket.name, exchange.key) as path:
         return xml_answer(MediaInfoReply(media_info=facts_of(path)))
 
 
 def media_info(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell the facts of a stored video that the body names."""
+    """Return the facts of the stored video that the body names."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(MediaInfoRequest, exchange)
     with _readable(service, bucket.name, _input_key(service, bucket.name, request.input)) as path:
@@ -51,7 +51,7 @@ def media_info(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def snapshot(service: CallContext, exchange: Exchange) -> Answer:
-    """Send one picture of a stored video. A time beyond the end gives the last picture (not documented)."""
+    """Return one frame of a stored video. A time beyond the end gives the last frame (not documented)."""
     bucket = bucket_of(service, exchange, is_activated=True)
     at_s = _seconds(exchange)
     width, height = (number_in_query(exchange, name, 0, low=0, high=4096) for name in ("width", "height"))
@@ -64,12 +64,12 @@ def snapshot(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def store_snapshot(service: CallContext, exchange: Exchange) -> Answer:
-    """Store one picture of a stored video as an object."""
+    """Store one frame of a stored video as an object."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(SnapshotRequest, exchange)
     output = request.output or Output()
     if (output.bucket, output.region) != (bucket.name, bucket.region):
-        text = f"Output takes {bucket.name} in {bucket.region}; got {output.bucket} in {output.region}."
+        text = f"Output must be {bucket.name} in {bucket.region} (got {output.bucket} in {output.region})."
         raise service_error("WriteTargetBucketDenied", text)
     check_key(output.object or "")
     kind: SnapshotFormat = request.format or "jpg"
@@ -103,7 +103,7 @@ def _input_key(service: CallContext, bucket: str, given: Input | None) -> str:
 
 @contextmanager
 def _readable(service: CallContext, bucket: str, key: str) -> Iterator[Path]:
-    """Give the file of a stored video; say in the service's words when it is none."""
+    """Yield the file of a stored video; turn the error of a file that is no video into the service's error."""
     stored, opened = service.store.open(bucket, key)
     opened.close()
     try:
@@ -111,7 +111,7 @@ def _readable(service: CallContext, bucket: str, key: str) -> Iterator[Path]:
     except EngineError as error:
         if error.code == "InternalError":
             raise
-        what = f"{key} is no video that can be read." if error.code == "ResourceNotSupported" else error.message
+        what = f"{key} is not a video that can be read." if error.code == "ResourceNotSupported" else error.message
         raise service_error(error.code, what) from error
 
 

@@ -1,4 +1,4 @@
-"""Uploads in parts (§12): start, put a part, list the parts, complete, give up."""
+"""Multipart uploads (§12): start, put a part, list the parts, complete, abort."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ci_notebook.wire.xml import MalformedXML, parse
 
 
 def start_multipart(service: CallContext, exchange: Exchange) -> Answer:
-    """Open an upload in parts."""
+    """Start a multipart upload."""
     bucket = bucket_of(service, exchange)
     upload = service.uploads.start(bucket.name, exchange.key, object_headers(exchange))
     root = etree.Element("InitiateMultipartUploadResult")
@@ -27,7 +27,7 @@ def start_multipart(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell the uploads that are open, the newest of a key last. A delimiter is passed over: all are told one by one."""
+    """List the open uploads; those of one key from oldest to newest. A delimiter is ignored."""
     bucket = bucket_of(service, exchange)
     query, most = exchange.query, number_in_query(exchange, "max-uploads", 1000, high=1000)
     is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
@@ -54,12 +54,12 @@ def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def put_part(service: CallContext, exchange: Exchange) -> Answer:
-    """Keep one part, in the place of an older one with its number."""
+    """Store one part. It replaces an older one with the same number."""
     number = number_in_query(exchange, "partNumber", 0, high=10000)
     if not number:
-        raise service_error("InvalidArgument", "partNumber takes a whole number, 1 to 10000; got nothing.")
+        raise service_error("InvalidArgument", "partNumber must be a whole number, 1 to 10000 (it is missing).")
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"A part takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}."
+        text = f"A part may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length})."
         raise service_error("EntityTooLarge", text)
     upload = _upload(service, exchange)
     if SOURCE in exchange.headers:
@@ -71,7 +71,7 @@ def put_part(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def list_parts(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell the parts that are there, so that an upload can be resumed."""
+    """List the stored parts, so that an upload can be resumed."""
     upload = _upload(service, exchange)
     most = number_in_query(exchange, "max-parts", 1000, high=1000)
     after = number_in_query(exchange, "part-number-marker", 0, low=0, high=10000)
@@ -94,7 +94,7 @@ def list_parts(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def complete_multipart(service: CallContext, exchange: Exchange) -> Answer:
-    """Put the named parts together as the object."""
+    """Join the named parts into the object."""
     upload = _upload(service, exchange)
     stored = service.uploads.complete(upload, _parts_named(exchange))
     root = etree.Element("CompleteMultipartUploadResult", xmlns="http://www.qcloud.com/document/product/436/7751")
@@ -106,7 +106,7 @@ def complete_multipart(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def abort_multipart(service: CallContext, exchange: Exchange) -> Answer:
-    """Forget an upload and its parts."""
+    """Remove an upload and its parts."""
     service.uploads.forget(_upload(service, exchange))
     return Answer(204)
 
@@ -121,7 +121,7 @@ def _upload(service: CallContext, exchange: Exchange) -> Upload:
 
 
 def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:
-    """Return number and ETag of each part that the body names."""
+    """Return number and ETag of each part in the body."""
     try:
         root = parse(exchange.body.whole(exchange.headers.get("content-md5", "")))
     except MalformedXML as error:
@@ -133,7 +133,9 @@ def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:
     for part in root.iter("Part"):
         number, tag = part.findtext("PartNumber") or "", part.findtext("ETag") or ""
         if not re.fullmatch("[0-9]{1,5}", number):
-            raise service_error("InvalidArgument", f"PartNumber takes a whole number, 1 to 10000; got {number[:40]!r}.")
+            raise service_error(
+                "InvalidArgument", f"PartNumber must be a whole number, 1 to 10000 (got {number[:40]!r})."
+            )
         named.append((int(number), tag.strip().strip('"')))
     return named
 

@@ -1,4 +1,4 @@
-"""PUT Object - Copy and Upload Part - Copy: an object from another one, without its bytes going over the wire."""
+"""PUT Object - Copy and Upload Part - Copy: make an object from another one, inside the engine."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmo
 
 
 def put_or_copy(service: CallContext, exchange: Exchange) -> Answer:
-    """Keep an object: the body's bytes, or those of the object that a header names."""
+    """Store an object: from the call's body, or from the object that a header names."""
     return (copy_object if SOURCE in exchange.headers else put_object)(service, exchange)
 
 
 def copy_object(service: CallContext, exchange: Exchange) -> Answer:
-    """Make an object of another one; what was said of that one goes with it unless the directive is Replaced."""
+    """Copy an object. Its headers are copied too, unless the directive is Replaced."""
     bucket = bucket_of(service, exchange)
     source = _source(service, exchange)
     directive = exchange.headers.get("x-cos-metadata-directive", "") or "Copy"
     if directive not in ("Copy", "Replaced"):
-        text = f"x-cos-metadata-directive takes Copy or Replaced; got {directive[:40]!r}."
+        text = f"x-cos-metadata-directive must be Copy or Replaced (got {directive[:40]!r})."
         raise service_error("InvalidArgument", text)
     if directive == "Copy" and (source.bucket, source.key) == (bucket.name, exchange.key):
-        text = "An object is copied onto itself only to change what is said of it: x-cos-metadata-directive: Replaced."
+        text = "To copy an object onto itself, change its headers with x-cos-metadata-directive: Replaced."
         raise service_error("InvalidRequest", text)
     headers = object_headers(exchange) if directive == "Replaced" else source.headers
     made = service.store.copy(source, bucket.name, exchange.key, headers=headers)
@@ -53,7 +53,7 @@ def copy_object(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def copy_part(service: CallContext, exchange: Exchange, upload: Upload, number: int) -> Answer:
-    """Make a part of another object, or of one stretch of it."""
+    """Store a part that is copied from another object, or from a byte range of it."""
     source = _source(service, exchange)
     held, file = service.store.open(source.bucket, source.key)
     with file:
@@ -62,14 +62,16 @@ def copy_part(service: CallContext, exchange: Exchange, upload: Upload, number: 
 
 
 def _source(service: CallContext, exchange: Exchange) -> StoredObject:
-    """Return the object that the header names, if the conditions beside it hold."""
+    """Return the object that the header names, if the conditions in the other headers hold."""
     text, _, version = exchange.headers[SOURCE].partition("?versionId=")
     place = _PLACE.fullmatch(text)
     if place is None:
         example = "<bucket>-<appid>.cos.<region>.myqcloud.com/<key, URL-encoded>"
-        raise service_error("InvalidArgument", f"{SOURCE} takes {example}; got {text[:120]!r}.")
+        raise service_error("InvalidArgument", f"{SOURCE} must be {example} (got {text[:120]!r}).")
     if version not in ("", "null"):
-        raise service_error("NoSuchVersion", f"Objects here have no versions; got versionId {version[:40]!r}.")
+        raise service_error(
+            "NoSuchVersion", f"Objects have no versions here. Leave out versionId (got {version[:40]!r})."
+        )
     bucket, key = service.catalogue.bucket(place["bucket"]), unquote(place["key"])
     if bucket is None or bucket.region != place["region"]:
         raise service_error("NoSuchBucket", f"There is no bucket {place['bucket']} in {place['region']}.")
@@ -80,12 +82,12 @@ def _source(service: CallContext, exchange: Exchange) -> StoredObject:
         name: exchange.headers[f"{SOURCE}-{name}"] for name in _CONDITIONS if f"{SOURCE}-{name}" in exchange.headers
     }
     if not has_changed(asked, source):
-        raise service_error("PreconditionFailed", "The source has not changed as the conditions ask.")
+        raise service_error("PreconditionFailed", "The source does not meet the conditions of the copy.")
     return source
 
 
 def _copy_range(exchange: Exchange, size: int) -> tuple[int, int]:
-    """Return the first byte of the stretch to copy, and how many there are."""
+    """Return the first byte to copy, and the number of bytes."""
     first, last = byte_range(exchange.headers.get(f"{SOURCE}-range", ""), size) or (0, size - 1)
     return first, last - first + 1
 

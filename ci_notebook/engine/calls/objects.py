@@ -1,4 +1,4 @@
-"""The calls around objects (§12): put, get with ranges, head, delete, list. Bytes stream both ways."""
+"""The calls on objects (§12): put, get with ranges, head, delete, list. Bodies are streamed both ways."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 
 MAX_PUT_BYTES: Final = 5 << 30
-# What PUT may say of an object and GET says again (§12); besides, all x-cos-meta-…
+# Headers that PUT stores and GET returns (§12), besides all x-cos-meta-…
 OBJECT_HEADERS: Final = (
     "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
 )  # fmt: skip
 
 
 def put_object(service: CallContext, exchange: Exchange) -> Answer:
-    """Keep an object, silently in the place of an older one."""
+    """Store an object. It replaces an older one with the same key."""
     bucket = bucket_of(service, exchange)
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"One PUT takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}. Upload it in parts."
+        text = f"One PUT may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length}). Use a multipart upload."
         raise service_error("EntityTooLarge", text)
     made = service.store.put(
         bucket.name, exchange.key, exchange.body.chunks(), headers=object_headers(exchange),
@@ -38,13 +38,13 @@ def put_object(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def object_headers(exchange: Exchange) -> dict[str, str]:
-    """Return the headers of a call that belong to the object it writes."""
+    """Return the headers of a call that are stored with the object."""
     headers = exchange.headers.items()
     return {name: value for name, value in headers if name in OBJECT_HEADERS or name.startswith("x-cos-meta-")}
 
 
 def get_object(service: CallContext, exchange: Exchange) -> Answer:
-    """Send an object, or the one range that was asked for."""
+    """Return an object, or one byte range of it."""
     bucket = bucket_of(service, exchange)
     stored, file = service.store.open(bucket.name, exchange.key)
     try:
@@ -56,7 +56,7 @@ def get_object(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def head_object(service: CallContext, exchange: Exchange) -> Answer:
-    """Say what GET would, without the bytes."""
+    """Return the headers that GET would return."""
     bucket = bucket_of(service, exchange)
     stored = service.store.head(bucket.name, exchange.key)
     if stored is None:
@@ -66,7 +66,7 @@ def head_object(service: CallContext, exchange: Exchange) -> Answer:
 
 
 class FileRange:
-    """A stretch of an open file, a quarter of a MiB at a time. Closes the file."""
+    """A byte range of an open file, read in chunks of a quarter of a MiB. `close` closes the file."""
 
     def __init__(self, file: BinaryIO, first: int, length: int) -> None:
         self._file, self._first, self._left = file, first, length
@@ -78,7 +78,7 @@ class FileRange:
             yield piece
 
     def wrapped(self, wrapper: Callable[[BinaryIO, int], Iterable[bytes]]) -> Iterable[bytes]:
-        """Return the file at the stretch's beginning as a server's `wsgi.file_wrapper` has it.
+        """Return the file, positioned at the range, in a server's `wsgi.file_wrapper`.
 
         Such a server stops at Content-Length, and closes the file.
         """
@@ -86,23 +86,23 @@ class FileRange:
         return wrapper(self._file, CHUNK_BYTES)
 
     def close(self) -> None:
-        """Close the file, read to its end or not."""
+        """Close the file."""
         self._file.close()
 
 
 def delete_object(service: CallContext, exchange: Exchange) -> Answer:
-    """Delete an object. There being none is no error, as the object is gone either way."""
+    """Delete an object. A missing object is no error, because the result is the same."""
     service.store.delete(bucket_of(service, exchange).name, exchange.key)
     return Answer(204)
 
 
 def head_bucket(service: CallContext, exchange: Exchange) -> Answer:
-    """Say that a bucket is there, and where."""
+    """Return the region of a bucket."""
     return Answer(headers={"x-cos-bucket-region": bucket_of(service, exchange).region})
 
 
 def list_objects(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell a page of a bucket's keys."""
+    """Return a page of a bucket's keys."""
     bucket = bucket_of(service, exchange)
     query = exchange.query
     size = number_in_query(exchange, "max-keys", 1000, low=0, high=10**6)
@@ -129,7 +129,7 @@ def list_objects(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def add_object_entry(element: etree._Element, stored: StoredObject, key: str, bucket: str) -> None:
-    """Fill an element with what a listing says of an object."""
+    """Add the facts of an object to its element in a listing."""
     facts = [("Key", key), ("LastModified", iso_time(stored.modified)), ("ETag", f'"{stored.etag}"')]
     add_leaves(element, [*facts, ("Size", str(stored.size))])
     add_owner(element, bucket)
@@ -137,30 +137,30 @@ def add_object_entry(element: etree._Element, stored: StoredObject, key: str, bu
 
 
 def add_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
-    """Add who owns something: the account in the bucket's name."""
+    """Add the owner: the account in the bucket's name."""
     account = bucket.rpartition("-")[2]
     add_leaves(etree.SubElement(element, tag), [("ID", account), ("DisplayName", account)])
 
 
 def add_leaves(element: etree._Element, texts: list[tuple[str, str]]) -> None:
-    """Add leaves."""
+    """Add child elements with text."""
     for tag, text in texts:
         etree.SubElement(element, tag).text = text
 
 
 def cos_answer(root: etree._Element, headers: dict[str, str] | None = None) -> Answer:
-    """Return an element as the body of an answer."""
+    """Return an answer whose body is an XML element."""
     body = etree.tostring(root, xml_declaration=True, encoding="utf-8")
     return Answer(200, body, {"Content-Type": "application/xml", **(headers or {})})
 
 
 def iso_time(seconds: float) -> str:
-    """Return a time as COS lists it: `2020-12-10T03:37:30.000Z`."""
+    """Return a time in the format of COS listings: `2020-12-10T03:37:30.000Z`."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _answer_parts(exchange: Exchange, stored: StoredObject) -> tuple[int, dict[str, str], int, int]:
-    """Return status and headers of an object, and the first byte and the number of bytes to send."""
+    """Return status and headers of the answer, and the first byte and the number of bytes to send."""
     headers = {name: value for name, value in stored.headers.items() if name not in OBJECT_HEADERS}
     for name in OBJECT_HEADERS:
         value = exchange.query.get(f"response-{name}") or stored.headers.get(name)
@@ -180,12 +180,12 @@ def _answer_parts(exchange: Exchange, stored: StoredObject) -> tuple[int, dict[s
 
 def _header_text(name: str, value: str) -> str:
     if not re.fullmatch("[\t\x20-\x7e\xa0-\xff]*", value):
-        raise service_error("InvalidArgument", f"response-{name} takes one line of Latin-1; got {value[:40]!r}.")
+        raise service_error("InvalidArgument", f"response-{name} must be one line of Latin-1 (got {value[:40]!r}).")
     return value
 
 
 def has_changed(headers: Mapping[str, str], stored: StoredObject) -> bool:
-    """Return False when the caller, by its conditions, has the object already.
+    """Return False when the request's conditions say that the caller has this version of the object.
 
     Raises `ServiceError` (PreconditionFailed).
     """
@@ -208,11 +208,11 @@ def _header_time(headers: Mapping[str, str], name: str) -> float | None:
     try:
         return parsedate_to_datetime(headers[name]).timestamp() if name in headers else None
     except ValueError:
-        return None  # RFC 9110: a date that cannot be read is no condition
+        return None  # RFC 9110: an invalid date is ignored
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte asked for; None for the whole, as for a header that is not understood.
+    """Return the first and last byte of a Range header; None for the whole object, also when the header is invalid.
 
     Raises `ServiceError` (InvalidRange).
     """
@@ -226,7 +226,7 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
         if found[2] and int(found[2]) < first:
             return None
     if first >= size or first > last:
-        raise service_error("InvalidRange", f"The object has {size} bytes; {header[:80]} begins behind its end.")
+        raise service_error("InvalidRange", f"The object has {size} bytes; {header[:80]} starts after its end.")
     return first, last
 
 

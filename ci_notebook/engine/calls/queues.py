@@ -1,4 +1,4 @@
-"""The calls around queues (§8.1, §8.2): list, update (which pauses and resumes)."""
+"""The calls on queues (§8.1, §8.2): list, and update, which also pauses and resumes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ci_notebook.wire.xml import dumps, loads
 
 
 def list_queues(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell the queues of a bucket."""
+    """List the queues of a bucket."""
     bucket = bucket_of(service, exchange, is_activated=True)
     state = word_in_query(exchange, "state", "All", ("All", "Active", "Paused"))
     category = word_in_query(exchange, "category", "Transcoding", ("CateAll", "Transcoding", "SpeedTranscoding"))
@@ -49,7 +49,7 @@ def list_queues(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def update_queue(service: CallContext, exchange: Exchange) -> Answer:
-    """Replace a queue's name, state and notices. Paused: what waits goes to Pause, what runs goes on."""
+    """Replace a queue's name, state and notifications. Paused: waiting jobs go to Pause, running jobs continue."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(QueueRequest, exchange)
     name, notify = str(request.name), request.notify_config or NotifyConfig()
@@ -79,7 +79,7 @@ def queue_of(row: QueueRow) -> Queue:
 
 
 def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
-    """Return the notices with their defaults; raise `ServiceError` where On lacks what it needs (§8.4)."""
+    """Return the notification settings with their defaults. Raises `ServiceError` when On lacks a needed value (§8.4)."""
     check_notify(notify)
     if notify.state != "On":
         return notify
@@ -91,9 +91,7 @@ def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
         needed["Url"] = notify.url
     for tag, value in needed.items():
         if not value:
-            raise argument_error(
-                f"NotifyConfig.{tag}", "a value when State is On", value, "Give it, or set State to Off."
-            )
+            raise argument_error(f"NotifyConfig.{tag}", "set when State is On", value, "Set it, or set State to Off.")
     return dataclasses.replace(notify, result_format=notify.result_format or "XML")
 
 

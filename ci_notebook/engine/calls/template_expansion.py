@@ -1,7 +1,7 @@
-"""Template ids into what they stand for, when a job is accepted: a template may go before its job runs.
+"""Replaces template ids by the templates' nodes when a job is accepted: a template may be deleted before its job runs.
 
-Which of an id and the inline node wins is `model.rules.in_force`. For TranscodeTemplateId beside an
-inline Transcode it is not documented; ids win everywhere else, so it wins here too.
+Which of an id and the inline node wins is `model.rules.in_force`. For TranscodeTemplateId together with
+an inline Transcode it is not documented; ids win everywhere else, so they win here too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ci_notebook.wire.xml import loads
 def expand_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> tuple[Operation, str | None]:
     """Return the operation with every template id replaced by the template's nodes, and TemplateId's name.
 
-    Raises `ServiceError`: TemplateNotFound, or InvalidArgument where what came together does not go together.
+    Raises `ServiceError`: TemplateNotFound, or InvalidArgument when the combined nodes contradict each other.
     """
     work, name = in_force(operation), None
     if work.template_id:
@@ -41,7 +41,7 @@ def expand_templates(catalogue: Catalogue, bucket: str, operation: Operation) ->
 
 
 def transcode_of(body: TemplateRequest) -> Transcode:
-    """Return the encoding of a Transcode template as it stands inside VideoEnhance."""
+    """Return the encoding of a Transcode template in the form that VideoEnhance contains."""
     return Transcode(
         container=body.container, video=body.video, audio=body.audio, trans_config=body.trans_config,
         time_interval=body.time_interval, audio_mix=body.audio_mix, audio_mix_array=body.audio_mix_array,

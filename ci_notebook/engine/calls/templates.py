@@ -1,4 +1,4 @@
-"""The calls around templates (§6): create, update, list, delete."""
+"""The calls on templates (§6): create, update, list, delete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ci_notebook.model.api.jobs import time_text
 from ci_notebook.model.api.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.wire.xml import loads
 
-# The older page's list (§6.4) and what the SDKs add. Others than our three never match anything.
+# The older page's list (§6.4) and the SDKs' additions. Only our three kinds ever match a template.
 TAGS: Final = (
     "All", "VideoEnhance", "Watermark", "Transcode", "Animation", "Snapshot", "Concat", "VoiceSeparate", "VideoMontage",
     "VideoProcess", "SuperResolution", "Tts", "TranscodePro", "HighSpeedHd", "PicProcess", "SmartCover",
@@ -30,7 +30,7 @@ TAGS: Final = (
 
 
 def create_template(service: CallContext, exchange: Exchange) -> Answer:
-    """Keep a template."""
+    """Store a template."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(TemplateRequest, exchange)
     row = service.catalogue.add_template(bucket.name, str(request.tag), str(request.name), body)
@@ -38,7 +38,7 @@ def create_template(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def update_template(service: CallContext, exchange: Exchange) -> Answer:
-    """Replace a template whole."""
+    """Replace a template."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(TemplateRequest, exchange)
     row = service.catalogue.replace_template(
@@ -48,7 +48,7 @@ def update_template(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def list_templates(service: CallContext, exchange: Exchange) -> Answer:
-    """Tell a page of templates, or those with the given ids and which ids no template has."""
+    """Return a page of templates, or the templates with the given ids and the ids that no template has."""
     bucket = bucket_of(service, exchange, is_activated=True)
     tag = word_in_query(exchange, "tag", "All", TAGS)
     category = word_in_query(exchange, "category", "Custom", ("Custom", "Official"))
@@ -59,7 +59,7 @@ def list_templates(service: CallContext, exchange: Exchange) -> Answer:
         bucket.name, ids=ids, tag="" if tag == "All" else tag, prefix=exchange.query.get("name", "")
     )
     if category == "Official":
-        rows = []  # the service's own templates are not ours to have
+        rows = []  # the engine has none of the service's own templates
     if ids:
         known = {row.template_id for row in rows}
         missing = tuple(NonExistTID(template_id=one) for one in dict.fromkeys(ids) if one not in known)
@@ -74,14 +74,14 @@ def list_templates(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def delete_template(service: CallContext, exchange: Exchange) -> Answer:
-    """Forget a template. Jobs that were accepted with it keep what it said."""
+    """Delete a template. Jobs that were accepted with it keep its nodes."""
     bucket = bucket_of(service, exchange, is_activated=True)
     service.catalogue.delete_template(bucket.name, exchange.names["id"])
     return xml_answer(TemplateResponse(request_id=service.new_id(), template_id=exchange.names["id"]))
 
 
 def template_of(row: TemplateRow) -> Template:
-    """Return a template as replies show it: what was sent, the encoding wrapped in TransTpl."""
+    """Return a template as replies show it: as sent, with the encoding wrapped in TransTpl."""
     body = loads(TemplateRequest, row.body)
     encoding = TransTpl(
         container=body.container, video=body.video, audio=body.audio, trans_config=body.trans_config,

@@ -32,7 +32,7 @@ class CallbackTarget:
     """Tell it by POST to a URL. The URL may carry a secret, so the repr shows the host alone."""
 
     url: str = dataclasses.field(repr=False)
-    form: BodyFormat
+    body_format: BodyFormat
 
     @property
     def host(self) -> str:
@@ -47,7 +47,7 @@ class QueueTarget:
     region: str
     name: str
     mode: str
-    form: BodyFormat
+    body_format: BodyFormat
 
 
 def target_of(request: Request, notify: NotifyConfig) -> CallbackTarget | QueueTarget | None:
@@ -58,29 +58,29 @@ def target_of(request: Request, notify: NotifyConfig) -> CallbackTarget | QueueT
     """
     if request.call_back == NO_CALLBACK:
         return None
-    form, kind, mq = request.call_back_format, request.call_back_type, request.call_back_mq_config
+    body_format, kind, mq = request.call_back_format, request.call_back_type, request.call_back_mq_config
     if mq is not None and (kind == "TDMQ" or (kind is None and not request.call_back)):
-        return QueueTarget(mq.mq_region or "", mq.mq_name or "", mq.mq_mode or "Queue", form or "XML")
+        return QueueTarget(mq.mq_region or "", mq.mq_name or "", mq.mq_mode or "Queue", body_format or "XML")
     if request.call_back:
-        return CallbackTarget(request.call_back, form or "XML")
+        return CallbackTarget(request.call_back, body_format or "XML")
     if notify.state != "On" or "TaskFinish" not in (notify.event or "").split(","):
         return None
-    form = form or notify.result_format or "XML"
+    body_format = body_format or notify.result_format or "XML"
     if notify.type == "TDMQ":
-        return QueueTarget(notify.mq_region or "", notify.mq_name or "", notify.mq_mode or "Queue", form)
-    return CallbackTarget(notify.url, form) if notify.url else None
+        return QueueTarget(notify.mq_region or "", notify.mq_name or "", notify.mq_mode or "Queue", body_format)
+    return CallbackTarget(notify.url, body_format) if notify.url else None
 
 
-def notification_body(detail: JobsDetail, form: BodyFormat) -> bytes:
+def notification_body(detail: JobsDetail, body_format: BodyFormat) -> bytes:
     """Return the body that tells of a job that is over.
 
     >>> print(notice(JobsDetail(tag="VideoEnhance", message="", code="Success"), "JSON").decode())
     {"EventName": "TaskFinish", "JobsDetail": [{"Code": "Success", "Tag": "VideoEnhance"}]}
     """
-    told = Response(event_name="TaskFinish", jobs_detail=(dataclasses.replace(detail, progress=None),))
-    root = element_of(told)
+    response = Response(event_name="TaskFinish", jobs_detail=(dataclasses.replace(detail, progress=None),))
+    root = element_of(response)
     _sort(root)
-    if form == "XML":
+    if body_format == "XML":
         return etree.tostring(root, xml_declaration=True, encoding="utf-8")
     plain = _plain(root)
     return json.dumps({**plain, "JobsDetail": [plain["JobsDetail"]]}, ensure_ascii=False).encode()
@@ -142,9 +142,9 @@ def _sort(element: etree._Element) -> None:
 
 def _plain(element: etree._Element) -> dict[str, Any]:
     """Return the JSON of an element (§10.3): text all through, lists for what is repeated, no empty leaves."""
-    found: dict[str, list[Any]] = {}
+    values: dict[str, list[Any]] = {}
     for child in element:
         value = _plain(child) if len(child) else child.text or ""
         if value != "":
-            found.setdefault(str(child.tag), []).append(value)
-    return {tag: values if len(values) > 1 else values[0] for tag, values in found.items()}
+            values.setdefault(str(child.tag), []).append(value)
+    return {tag: values if len(values) > 1 else values[0] for tag, values in values.items()}

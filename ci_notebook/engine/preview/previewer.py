@@ -30,7 +30,8 @@ from ci_notebook.engine.preview.preview_graph import (
 from ci_notebook.engine.preview.warm_ffmpeg import WarmFFmpeg
 from ci_notebook.engine.render.analysis import Analysis, analyse
 from ci_notebook.engine.render.output.output_size import Size, plan
-from ci_notebook.engine.render.super_resolution.network import enlarge, loaded, picture_bytes
+from ci_notebook.engine.render.refusal import RequestRefused
+from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
 from ci_notebook.media.probe import media_info
@@ -38,7 +39,6 @@ from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import bare_picture
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
 
@@ -176,7 +176,7 @@ class Previewer:
     def _enlarged(self, origin: Origin, setting: VideoEnhance, still: Still, first: str) -> Still:
         def worked() -> Still:
             given, deep = plan(setting, still.source).cut, "p10" in first.rpartition(",")[2]
-            data = self._standby.run(still, first, picture_bytes(given.width, given.height, deep=deep))
+            data = self._standby.run(still, first, frame_bytes(given.width, given.height, deep=deep))
             overlay_position = self._new_file()
             overlay_position.write_bytes(enlarge(data, given.width, given.height, enlarger=loaded(), deep=deep))
             size, form = Size(2 * given.width, 2 * given.height), "yuv420p10le" if deep else "yuv420p"
@@ -247,7 +247,7 @@ def _is_running(process: int) -> bool:
 
 
 def _no_fetch(url: str) -> Path:
-    raise EngineError(f"{url}: no objects are within reach", code="ResourceNotFound")
+    raise RequestRefused(f"{url}: no objects are within reach", code="ResourceNotFound")
 
 
 def _close(standby: WarmFFmpeg, folder: Path) -> None:

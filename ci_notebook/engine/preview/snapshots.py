@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from ci_notebook.engine.preview.preview_graph import Still
 from ci_notebook.engine.render.analysis import Analysis, analyse
 from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.probe import first_video
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
-from ci_notebook.model.errors import EngineError
 
 SAMPLE_POSITIONS = (0.2, 0.5, 0.8)  # where AUTO looks, as shares of the clip's length
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -68,7 +68,7 @@ class SnapshotOrigin:
 def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
     """Return one decoded picture, HxWx3 RGB, as a clip of its own. Raises `EngineError` for anything else."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise EngineError(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}", code="InvalidArgument")
+        raise RequestRefused(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}")
     name = hashlib.blake2b(picture.tobytes(), digest_size=16).digest(), picture.shape
     alone = MediaInfo(stream=Stream(video=(VideoStream(width=picture.shape[1], height=picture.shape[0], fps=25.0),)))
     return SnapshotOrigin(name, lambda: alone, lambda _: encode_picture(picture, "png"))

@@ -1,7 +1,7 @@
-"""What a job takes over from former ones on the same bytes: the look at the clip, and a whole output.
+"""What a job reuses from earlier jobs on the same source bytes: the analysis and the complete output.
 
-The rule of this file: whatever is taken over is what would have been made again, to the last bit.
-Its name holds all that it follows from, and the version of the engine.
+Invariant: a reused result equals, bit for bit, the result that would be computed again. Its cache key
+contains everything it depends on, and the version of the pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
 from ci_notebook.engine.render.digital_watermark.embedding import DigitalWatermarkResult
-from ci_notebook.engine.storage.cache import CacheOptions, RenderCache, cache_key, content_hash
+from ci_notebook.engine.render.pixel_version import cache_key
+from ci_notebook.engine.storage.cache import CacheOptions, RenderCache, content_hash
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -25,7 +26,7 @@ from ci_notebook.wire.xml import dumps
 
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
-    """Where things are kept, and a name of the source's bytes. `reuse` is whether whole outputs are taken over."""
+    """The cache, and the hash of the source's bytes. `reuse` says whether complete outputs are reused."""
 
     cache: RenderCache
     content: str
@@ -33,18 +34,18 @@ class CacheLookup:
 
 
 def lookup_for(cache_options: CacheOptions | None, source: Path) -> CacheLookup | None:
-    """Return a job's memory; None where nothing is kept."""
+    """Return the cache lookup of a job on `source`; None where the cache is off."""
     if cache_options is None or not cache_options.limit_bytes:
         return None
     cache = RenderCache(cache_options.folder, limit=cache_options.limit_bytes, free=2 * cache_options.free_bytes)
-    cache.make_room(0)  # on a disk that fills up, jobs come before what is kept
+    cache.make_room(0)  # on a disk that fills up, jobs come before cache entries
     return CacheLookup(cache, content_hash(source), cache_options.reuse)
 
 
 def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | None, folder: Path) -> Analysis:
-    """Look at a clip as closely as a setting asks, or remember what was seen.
+    """Return the analysis that a setting needs, from the cache or by analysing the clip.
 
-    `folder` is the job's own, on the disk of what is kept.
+    `folder` is the job's own folder, on the same disk as the cache.
     """
     needs = needs_of(setting)
     if lookup is None or needs == "coding":
@@ -52,15 +53,15 @@ def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | Non
     key = cache_key("analysis", lookup.content, needs)
     text = lookup.cache.get_text(key)
     if text is None:
-        seen = analyse(path, needs=needs)
-        lookup.cache.put_text(key, json.dumps(asdict(seen)), folder)
-        return seen
+        analysis = analyse(path, needs=needs)
+        lookup.cache.put_text(key, json.dumps(asdict(analysis)), folder)
+        return analysis
     facts: dict[str, Any] = json.loads(text)
     return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"])})
 
 
 def needs_of(setting: VideoEnhance) -> Needs:
-    """Return how much of a clip a setting has to know: all for a leaf at AUTO, and for one left out of its stage."""
+    """Return how much of the analysis a setting needs: "all" when a leaf is AUTO or absent in a stage that is on."""
     colour, detail = setting.color_enhance, setting.ms_sharpen
     values = [] if colour is None else [colour.contrast, colour.correction, colour.saturation]
     values += [] if detail is None else [detail.sharpen_level]
@@ -71,14 +72,14 @@ def needs_of(setting: VideoEnhance) -> Needs:
 
 @dataclass(frozen=True, slots=True)
 class CachedOutput:
-    """An output's place among what is kept."""
+    """The cache entry of one complete output."""
 
     lookup: CacheLookup
     key: str
     has_digital_watermark: bool
 
     def load(self, output: Path) -> tuple[bool, DigitalWatermarkResult | None]:
-        """Lay the former output at `output` if there is one; say whether, and how its hidden text read."""
+        """Link the cached output to `output`; return whether it exists, and the result of its digital watermark."""
         cache = self.lookup.cache
         text = cache.get_text(self.key + "h") if self.has_digital_watermark else ""
         if text is None or cache.get(self.key, output) is None:
@@ -86,7 +87,7 @@ class CachedOutput:
         return True, DigitalWatermarkResult(**json.loads(text)) if text else None
 
     def save(self, output: Path, result: DigitalWatermarkResult | None) -> None:
-        """Keep an output under a second name."""
+        """Add an output to the cache under a second name."""
         if result is not None:
             self.lookup.cache.put_text(self.key + "h", json.dumps(asdict(result)), output.parent)
         self.lookup.cache.put_link(self.key, output)
@@ -96,9 +97,9 @@ class CachedOutput:
 def cached_output(
     operation: Operation, lookup: CacheLookup | None, fetch: Callable[[str], Path], cancel: threading.Event | None
 ) -> Iterator[CachedOutput | None]:
-    """Give the place of what an operation makes of a source, held for as long as it may have to be made.
+    """Yield the cache entry of what an operation makes of a source, locked while it may have to be built.
 
-    Where the output goes to and what it is called is no part of it; the bytes of marks and sounds are.
+    The key leaves out where the output goes. It contains the bytes of watermark images and mixed-in audio.
     """
     if lookup is None or not lookup.reuse:
         yield None

@@ -36,6 +36,7 @@ from ci_notebook.engine.render.output.encoders import (
     video_codec,
 )
 from ci_notebook.engine.render.output.output_size import plan, rate_text, rates
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
@@ -199,7 +200,7 @@ def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
         return "0:V:0"
     taken = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
     if config.transcode_index not in taken:
-        raise EngineError(
+        raise RequestRefused(
             "VideoEnhance.Transcode.TransConfig.TranscodeIndex takes the number of one of the source's streams of "
             f"pictures, {', '.join(map(str, taken))}; got {config.transcode_index}. Leave it out to take the first.",
             code="InvalidArgument",
@@ -227,11 +228,10 @@ def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> Non
         if getattr(setting, part) is not None
     ]  # fmt: skip
     if codec is None and (staged or hides):
-        raise EngineError(
+        raise RequestRefused(
             "VideoEnhance.Transcode.Video is absent or removed, so the pictures would be dropped: nothing is left "
             "to enhance or mark. Add Video to Transcode (Codec is enough), and choose a container for pictures, "
-            f"not {kind}.",
-            code="InvalidArgument",
+            f"not {kind}."
         )
     if codec is not None:
         hdr.refuse_eight_bits(setting, codec)

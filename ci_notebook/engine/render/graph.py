@@ -27,10 +27,10 @@ from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.interval import video_end_s
 from ci_notebook.engine.render.output.output_size import Plan, plan, rate_text, rates
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import AUTO, Auto
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 STAGES = (
@@ -265,10 +265,7 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
         # Said, because players take untagged pictures for BT.601 or BT.709 by their height, which may change here.
         return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
     if is_hdr(source):
-        raise EngineError(
-            f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.",
-            code="InvalidArgument",
-        )
+        raise RequestRefused(f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.")
     known = first_video(source).color_primaries
     primaries = known if known in ("bt709", "bt470bg", "smpte170m") else "bt709"
     into = f"t={hdr.TRANSFERS[mode]}:p=bt2020:m=bt2020nc:r=tv:npl={hdr.DIFFUSE_WHITE}"

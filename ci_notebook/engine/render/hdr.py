@@ -9,7 +9,7 @@ light levels.
 
 from __future__ import annotations
 
-from ci_notebook.model.errors import EngineError
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Video
 
@@ -62,8 +62,7 @@ def refuse_eight_bits(setting: VideoEnhance, codec: str) -> None:
         raise _refusal("Pixfmt", video.pixfmt, f"Leave it out, to get {PIXEL_FORMAT}.")
 
 
-def _refusal(leaf: str, value: str, remedy: str) -> EngineError:
-    return EngineError(
-        f"VideoEnhance.Transcode.Video.{leaf} {value} cannot hold the ten bits that SDRtoHDR makes. {remedy}",
-        code="InvalidArgument",
+def _refusal(leaf: str, value: str, remedy: str) -> RequestRefused:
+    return RequestRefused(
+        f"VideoEnhance.Transcode.Video.{leaf} {value} cannot hold the ten bits that SDRtoHDR makes. {remedy}"
     )

@@ -33,6 +33,7 @@ from ci_notebook.engine.render.output.encoders import container_of, extension, v
 from ci_notebook.engine.render.output.output_size import Size, length_s, plan, rates
 from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
 from ci_notebook.engine.render.output.truncation import refuse_cut_short
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.stage_cache import LeadingStages, run_with_leading_stages
 from ci_notebook.engine.render.supported import refuse_unacted
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
@@ -199,10 +200,9 @@ def _check_output(path: Path, setting: VideoEnhance, source: MediaInfo) -> Media
     length, rate = length_s(setting, source), rates(setting, source)[2]
     is_empty = made is not None and not (made.stream and made.stream.video)
     if video_codec(setting) is not None and (is_empty or (made is None and (length or 1.0) * rate < 1)):
-        raise EngineError(
+        raise RequestRefused(
             f"no picture came of it: {length or 0:g} s at VideoEnhance.Transcode.Video.Fps {rate:g} hold none. "
-            "Raise Fps, or lengthen VideoEnhance.Transcode.TimeInterval.",
-            code="InvalidArgument",
+            "Raise Fps, or lengthen VideoEnhance.Transcode.TimeInterval."
         )
     if made is None:
         raise EngineError(f"the output cannot be read back: {wrong.message if wrong else ''}") from wrong
@@ -218,4 +218,4 @@ def _decimal_rates(info: MediaInfo) -> MediaInfo:
 
 
 def _no_fetch(url: str) -> Path:
-    raise EngineError(f"{url}: no objects are within reach", code="ResourceNotFound")
+    raise RequestRefused(f"{url}: no objects are within reach", code="ResourceNotFound")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.declaration.paths import leaves
-from ci_notebook.model.errors import EngineError
 
 # Leaves that the service itself acts on: they choose no filter and no encoder.
 BY_THE_SERVICE: Final = frozenset({
@@ -64,9 +64,9 @@ def refuse_unacted(operation: Operation) -> None:
             raise _refusal(where, value, "The engine does not know this node. Check its spelling, or leave it out.")
 
 
-def _refusal(where: str, value: object, remedy: str) -> EngineError:
+def _refusal(where: str, value: object, remedy: str) -> RequestRefused:
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return EngineError(f"{where} {shown} is not acted on by the embedded engine. {remedy}", code="InvalidArgument")
+    return RequestRefused(f"{where} {shown} is not acted on by the embedded engine. {remedy}")
 
 
 def _set_leaves(node: Node, where: str, path: str) -> Iterator[tuple[str, str, Any]]:

@@ -40,21 +40,21 @@ def serve(
     workers: int = 2,
     executor: Executor | MakeExecutor | None = None,
     limits: Limits | None = None,
-    kept_bytes: int | None = None,
+    cache_bytes: int | None = None,
     reuse: bool = True,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop: running jobs go back among the waiting.
 
     `on_listening` gets the address (`http://127.0.0.1:9000`) once it can be called; port 0 takes a
-    free one. `workers`, `executor`, `limits`, `kept_bytes` and `reuse` are as the engine takes them.
+    free one. `workers`, `executor`, `limits`, `cache_bytes` and `reuse` are as the engine takes them.
     Runs in the main thread, for signals go there. Raises `EngineError` when the port is taken.
     """
     limits = limits or Limits()
     engine = Engine(
         root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers, executor=executor,
         time_limit_s=limits.time_s, disk_limit_bytes=limits.disk_bytes, min_free_bytes=limits.free_bytes,
-        kept_bytes=kept_bytes, reuse=reuse,
+        cache_bytes=cache_bytes, reuse=reuse,
     )  # fmt: skip
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:

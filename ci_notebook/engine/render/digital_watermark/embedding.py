@@ -17,9 +17,9 @@ from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
 from ci_notebook.engine.render.graph import pixel_format
 from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
@@ -74,9 +74,9 @@ def read_back(
     return DigitalWatermarkResult(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
 
 
-def unreadable_error(mark: DigitalWatermark) -> EngineError:
+def unreadable_error(mark: DigitalWatermark) -> RequestRefused:
     """Return the error for a text that did not survive its own encoding."""
-    return EngineError(
+    return RequestRefused(
         f"DigitalWatermark.Message {mark.message} was hidden but could not be read back from the output, stronger "
         "neither: the clip is too short, too small or too strongly compressed. Shorten the message, lower "
         "VideoEnhance.Transcode.Video.Crf or raise Bitrate, or set DigitalWatermark.IgnoreError to true.",

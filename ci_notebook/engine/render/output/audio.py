@@ -15,10 +15,10 @@ from typing import Final
 from ci_notebook.engine.render.interval import trim_filters
 from ci_notebook.engine.render.output.encoders import audio_codec, mixes_of, transcode_of, video_codec
 from ci_notebook.engine.render.output.output_size import length_s
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import DEMUXERS
 from ci_notebook.media.probe import media_info
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import AudioMix, EffectConfig
 
@@ -68,7 +68,7 @@ def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[A
         facts = media_info(path)
         if not (facts.stream and facts.stream.audio):
             node = "AudioMix" if mix is transcode.audio_mix else f"AudioMixArray.{number - bool(transcode.audio_mix)}"
-            raise EngineError(
+            raise RequestRefused(
                 f"VideoEnhance.Transcode.{node}.AudioSource {mix.audio_source} holds no sound. "
                 "Name an object of the bucket that does.",
                 code="ResourceNotSupported",

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.output.segments import key_frames
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, Transcode, Video
 
@@ -160,10 +160,9 @@ def _h264_profile(video: Video, setting: VideoEnhance) -> str:
     if (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p"):
         return video.profile or "high"
     if video.profile not in (None, "auto"):
-        raise EngineError(
+        raise RequestRefused(
             f"{_VIDEO}.Profile {video.profile} holds 4:2:0 pictures of eight bits only; Pixfmt is {video.pixfmt}. "
-            "Set Profile to auto, or leave it out.",
-            code="InvalidArgument",
+            "Set Profile to auto, or leave it out."
         )
     return "auto"
 
@@ -210,9 +209,8 @@ def _quality(codec: str, video: Video, setting: VideoEnhance, source: MediaInfo)
     if video.maxrate or video.bufsize:
         peak = video.maxrate or bitrate
         if peak is None:
-            raise EngineError(
-                f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate beside it: a buffer of which rate?",
-                code="InvalidArgument",
+            raise RequestRefused(
+                f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate beside it: a buffer of which rate?"
             )
         made += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
     return made
@@ -244,9 +242,8 @@ def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> in
 
 def _source_bitrate(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
     if method == 1:
-        raise EngineError(
+        raise RequestRefused(
             f"{leaf} {asked} kbps is over the source's {own:g}. "
-            f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's.",
-            code="InvalidArgument",
+            f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's."
         )
     return max(1, round(own))

@@ -8,9 +8,9 @@ from typing import Final
 
 from ci_notebook.engine.render.output.encoders import video_codec
 from ci_notebook.engine.render.output.output_size import length_s
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 # What FFmpeg says of a file that ends too soon or holds nonsense.
@@ -32,4 +32,4 @@ def refuse_cut_short(
     said = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
     if said:
         text = f"{path.name} is broken: it should give {wanted:.2f} s and gave {length:.2f} s"
-        raise EngineError(f"{text} ({said.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")
+        raise RequestRefused(f"{text} ({said.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")

@@ -53,14 +53,14 @@ class Pipe:
         return f"yuv{self.chroma}p{'10le' if self.deep else ''}"
 
     @property
-    def picture_bytes(self) -> int:
+    def frame_bytes(self) -> int:
         """How many bytes a picture that leaves the decoder has."""
         across = self.width if self.chroma == "444" else (self.width + 1) // 2
         down = (self.height + 1) // 2 if self.chroma == "420" else self.height
         return (self.width * self.height + 2 * across * down) * (2 if self.deep else 1)
 
     @property
-    def made(self) -> Pipe:
+    def output(self) -> Pipe:
         """What reaches the encoder, as what leaves a decoder."""
         return replace(self, width=self.times * self.width, height=self.times * self.height, times=1)
 
@@ -110,7 +110,7 @@ def pass_through(
         count, out, into = 0, source.process.stdout, sink.process.stdin
         assert out is not None and into is not None  # noqa: S101 - for the type checker: they were asked for
         _enlarge_buffers(out, into)
-        for picture in read_pictures(out, pipe.picture_bytes):
+        for picture in read_frames(out, pipe.frame_bytes):
             try:
                 into.write(each(picture) if each else picture)
             except BrokenPipeError:
@@ -126,7 +126,7 @@ def pass_through(
     return count
 
 
-def read_pictures(stream: IO[bytes], size: int) -> Iterator[bytes]:
+def read_frames(stream: IO[bytes], size: int) -> Iterator[bytes]:
     """Yield the pictures of `size` bytes that a pipe carries. Raises `EngineError` for half a one."""
     while picture := stream.read(size):
         if len(picture) != size:

@@ -112,7 +112,7 @@ def enlarge(picture: bytes, width: int, height: int, *, enlarger: Enlarger, deep
     return b"".join(plane.tobytes() for plane in planes)
 
 
-def picture_bytes(width: int, height: int, *, deep: bool = False) -> int:
+def frame_bytes(width: int, height: int, *, deep: bool = False) -> int:
     """Return how many bytes a picture has."""
     return (width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)) * (2 if deep else 1)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_notebook.engine.render.output.output_size import LARGEST, Size
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.watermark_overlay import (
     Fetch,
     Overlay,
@@ -20,7 +21,6 @@ from ci_notebook.engine.render.watermark.watermark_overlay import (
     overlay_position,
     prepare_overlays,
 )
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.watermark import Watermark
 
 
@@ -59,9 +59,8 @@ def _backdrop(mark: Watermark, size: Size, folder: Path, fetch: Fetch, leaf: str
     left, top = _even(max(0, -x)), _even(max(0, -y))  # of the video on the whole
     wide, high = _even(max(size.width, x + picture.width) + left), _even(max(size.height, y + picture.height) + top)
     if max(wide, high) > LARGEST:
-        raise EngineError(
-            f"{leaf}.Image with the video on it would be {wide}x{high}, over {LARGEST} px a side. Ask for less.",
-            code="InvalidArgument",
+        raise RequestRefused(
+            f"{leaf}.Image with the video on it would be {wide}x{high}, over {LARGEST} px a side. Ask for less."
         )
     whole = Pillow.new("RGBA", (wide, high), "black")
     whole.alpha_composite(picture, (max(0, x + left), max(0, y + top)), (max(0, -x - left), max(0, -y - top)))
@@ -76,5 +75,5 @@ def _even(length: int) -> int:
     return length - length % 2
 
 
-def _refusal(what: str, why: str) -> EngineError:
-    return EngineError(f"{what}: {why}. Leave it out.", code="InvalidArgument")
+def _refusal(what: str, why: str) -> RequestRefused:
+    return RequestRefused(f"{what}: {why}. Leave it out.")

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.model.errors import EngineError
 
 CJK = "python -m pip install manimgx-fonts-cjk  (Noto Sans CJK, SIL Open Font License)"
@@ -39,9 +40,7 @@ def face(name: str | None, size: int, text: str, *, leaf: str = "Watermark.Text.
     kind, weight = FACES.get(name or "", FACES[""])
     chinese = _CHINESE.search(text)
     if chinese and not weight:
-        raise EngineError(
-            f"{leaf} {text}: the typeface {name} holds no Chinese. Set FontType to simhei.ttf.", code="InvalidArgument"
-        )
+        raise RequestRefused(f"{leaf} {text}: the typeface {name} holds no Chinese. Set FontType to simhei.ttf.")
     for path in _candidates(name or "", kind, chinese=bool(chinese)):
         font = _load(path, size, weight)
         if font is not None and not missing(font, text):

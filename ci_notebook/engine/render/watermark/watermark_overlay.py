@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.engine.render.output.output_size import LARGEST, Size
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.fonts import face
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 Fetch = Callable[[str], Path]
@@ -60,7 +60,7 @@ def prepare_overlays(
         elif mark.type == "Text" and mark.text is not None:
             picture = text_mark(mark.text, leaf=leaf)
         else:
-            raise EngineError(f"{leaf} needs a node {mark.type or 'Text or Image'}.", code="InvalidArgument")
+            raise RequestRefused(f"{leaf} needs a node {mark.type or 'Text or Image'}.")
         path = folder / f"mark{number}.png"
         picture.save(path)
         x, y = overlay_position(mark, size, Size(*picture.size))
@@ -113,15 +113,14 @@ def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
         with Pillow.open(fetch(image.url or "")) as opened:
             picture = opened.convert("RGBA")
     except (UnidentifiedImageError, OSError, Pillow.DecompressionBombError) as problem:
-        raise EngineError(
+        raise RequestRefused(
             f"{leaf}.Image.Url {image.url} is no picture that can be read. Use a PNG or JPEG object of the bucket.",
             code="ResourceNotSupported",
         ) from problem
     wanted = image_size(image, size, Size(*picture.size))
     if max(wanted.width, wanted.height) > LARGEST:
-        raise EngineError(
-            f"{leaf}.Image would be {wanted.width}x{wanted.height}, over {LARGEST} px a side. Ask for less.",
-            code="InvalidArgument",
+        raise RequestRefused(
+            f"{leaf}.Image would be {wanted.width}x{wanted.height}, over {LARGEST} px a side. Ask for less."
         )
     if wanted != Size(*picture.size):
         picture = picture.resize((wanted.width, wanted.height), Pillow.Resampling.LANCZOS)
