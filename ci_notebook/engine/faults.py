@@ -1,7 +1,7 @@
 """Fault injection: errors of a network and a service, on demand, for tests and lessons.
 
-Nothing is injected until `engine.faults.add` is called. A fault of a call affects whoever makes the call:
-in process as the matching exception, on a port for real (the connection is closed, or no answer comes).
+Nothing is injected until `engine.faults.add` is called. A fault of a call affects its caller: in
+process as the matching exception, on a port for real (the connection is closed, or no answer comes).
 A fault of jobs affects the workers.
 """
 

@@ -148,7 +148,10 @@ class LimitGuard:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the size of the files below a folder. A file with several names counts once, if all of them are below it."""
+    """Return the size of the files below a folder.
+
+    A file with several names counts once, and only if all its names are below the folder.
+    """
     total, seen = 0, dict[tuple[int, int], int]()
     for place, _, names in os.walk(folder):
         for name in names:

@@ -43,7 +43,7 @@ def connect(
     and ten for each second of the clip), that would have the engine's folder hold more than
     `disk_limit_bytes` (by default no limit) or leave less than `min_free_bytes` free on its disk
     (by default 256 MiB) has failed, with the reason. What was dear to make, and what jobs made, is
-    kept up to `cache_bytes` (by default CI_NOTEBOOK_KEPT_BYTES of the environment, else 4 GB, or none
+    kept up to `cache_bytes` (by default CI_NOTEBOOK_CACHE_BYTES of the environment, else 4 GB, or none
     under a `disk_limit_bytes`; 0 keeps nothing), and unless `reuse` is False a job that was done
     before is answered from there; the bytes are the same.
 

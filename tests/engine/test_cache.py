@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.engine.storage.cache import VARIABLE, CacheOptions, RenderCache, content_hash
+from ci_notebook.engine.storage.cache import (
+    OLD_VARIABLE,
+    VARIABLE,
+    CacheOptions,
+    RenderCache,
+    content_hash,
+    remove_old_folder,
+)
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
@@ -117,8 +124,8 @@ def test_whoever_waits_hears_how_far_the_maker_is(store):
 def test_a_killed_maker_holds_nobody_up(store, tmp_path):
     code = (
         "import pathlib, time; from ci_notebook.engine.storage.cache import RenderCache\n"
-        f"with RenderCache(pathlib.Path({str(tmp_path / 'kept')!r}), limit=100).building('a'): print('in', flush=True); "
-        "time.sleep(60)"
+        f"cache = RenderCache(pathlib.Path({str(tmp_path / 'kept')!r}), limit=100)\n"
+        "with cache.building('a'): print('in', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as maker:
         assert maker.stdout is not None
@@ -132,13 +139,6 @@ def test_a_killed_maker_holds_nobody_up(store, tmp_path):
         pass
 
 
-def test_a_key_follows_all_facts_and_the_engine(monkeypatch):
-    first = cache_key("leading", "c0ffee", 2)
-    assert first == cache_key("leading", "c0ffee", 2) != cache_key("leading", "c0ffee", 3)
-    monkeypatch.setattr(cache, "version", lambda: "another")
-    assert cache_key("leading", "c0ffee", 2) != first
-
-
 def test_the_same_bytes_have_the_same_name(tmp_path):
     for name, data in (("a", b"1"), ("b", b"1"), ("c", b"2")):
         (tmp_path / name).write_bytes(data)
@@ -146,8 +146,9 @@ def test_the_same_bytes_have_the_same_name(tmp_path):
     assert a == b != c
 
 
-def test_the_bound_comes_from_the_argument_then_the_environment(monkeypatch, tmp_path):
-    monkeypatch.delenv(VARIABLE, raising=False)
+def test_the_limit_comes_from_the_argument_then_the_environment(monkeypatch, tmp_path):
+    for variable in (VARIABLE, OLD_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
     assert CacheOptions.for_root(tmp_path).limit_bytes == 4_000_000_000
     assert CacheOptions.for_root(tmp_path, bounded=True).limit_bytes == 0
     monkeypatch.setenv(VARIABLE, "1000")
@@ -155,9 +156,27 @@ def test_the_bound_comes_from_the_argument_then_the_environment(monkeypatch, tmp
     assert CacheOptions.for_root(tmp_path, 5, bounded=True).limit_bytes == 5
 
 
-def test_what_is_no_number_of_bytes_is_refused_by_name(monkeypatch, tmp_path):
-    monkeypatch.setenv(VARIABLE, "much")
-    with pytest.raises(ParameterError, match=VARIABLE):
-        CacheOptions.for_root(tmp_path)
-    with pytest.raises(ParameterError, match="cache_bytes"):
+def test_the_old_variable_still_works_unless_the_new_one_is_set(monkeypatch, tmp_path):
+    monkeypatch.delenv("CI_NOTEBOOK_CACHE_BYTES", raising=False)
+    monkeypatch.setenv("CI_NOTEBOOK_KEPT_BYTES", "2000")
+    assert CacheOptions.for_root(tmp_path).limit_bytes == 2000
+    monkeypatch.setenv("CI_NOTEBOOK_CACHE_BYTES", "1000")
+    assert CacheOptions.for_root(tmp_path).limit_bytes == 1000
+
+
+def test_a_limit_that_is_no_number_of_bytes_is_refused_by_name(monkeypatch, tmp_path):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    for variable in (OLD_VARIABLE, VARIABLE):
+        monkeypatch.setenv(variable, "much")
+        with pytest.raises(ParameterError, match=variable):
+            CacheOptions.for_root(tmp_path)
+    with pytest.raises(ParameterError, match=r"cache_bytes .* from 0.*-1"):
         CacheOptions.for_root(tmp_path, -1)
+
+
+def test_the_folder_of_version_0_1_is_removed(tmp_path):
+    (tmp_path / ".kept").mkdir()
+    (tmp_path / ".kept" / "a.1").write_bytes(b"x")
+    remove_old_folder(tmp_path)
+    remove_old_folder(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))
 
 
 def kept(root: Path) -> int:
-    folder = root / ".kept"
+    folder = root / ".cache"
     return sum(1 for one in folder.iterdir()) if folder.exists() else 0
 
 
@@ -56,7 +56,7 @@ def served(root: Path, *words: str) -> Iterator[Caller]:
         server.terminate()
 
 
-@pytest.mark.parametrize(("words", "entries"), [((), 1), (("--kept", "0"), 0), (("--no-reuse", "--kept", "0.5"), 0)])
+@pytest.mark.parametrize(("words", "entries"), [((), 1), (("--cache", "0"), 0), (("--no-reuse", "--cache", "0.5"), 0)])
 def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
     with served(tmp_path / "root", *words) as call:
         call.put("in.mp4", clip.read_bytes())
@@ -66,7 +66,7 @@ def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
 
 def test_serve_names_what_is_no_number(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit):
-        main(["serve", "--root", str(tmp_path), "--kept", "nan"])
-    assert "argument --kept: takes a number of GiB, such as 2.5; got 'nan'" in capsys.readouterr().err
-    assert main(["serve", "--root", str(tmp_path), "--kept", "-1"]) == 1
+        main(["serve", "--root", str(tmp_path), "--cache", "nan"])
+    assert "argument --cache/--kept: takes a number of GiB, such as 2.5; got 'nan'" in capsys.readouterr().err
+    assert main(["serve", "--root", str(tmp_path), "--cache", "-1"]) == 1
     assert "cache_bytes takes" in capsys.readouterr().err

@@ -131,7 +131,7 @@ def test_it_can_be_switched_off(tmp_path, clip, programs, options):
 def test_what_is_kept_may_be_deleted_while_the_engine_runs(call, engine, clip, programs):
     call.put("in.mp4", clip.read_bytes())
     done(call)
-    for entry in (engine.root / ".kept").iterdir():
+    for entry in (engine.root / ".cache").iterdir():
         entry.unlink()
     done(call)
     assert programs() == 2

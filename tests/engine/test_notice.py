@@ -38,7 +38,7 @@ def job(after):
 
 
 def test_a_name_that_leads_into_an_intranet_gets_nothing(monkeypatch):
-    monkeypatch.setattr(sender, "may_reach", lambda host: False)
+    monkeypatch.setattr(sender, "is_allowed_address", lambda host: False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         with pytest.raises(ConnectionRefusedError, match="intranet"):
             post(f"http://localhost:{server.getsockname()[1]}", b"body", "text/plain", timeout_s=1)

@@ -79,7 +79,10 @@ def queue_of(row: QueueRow) -> Queue:
 
 
 def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
-    """Return the notification settings with their defaults. Raises `ServiceError` when On lacks a needed value (§8.4)."""
+    """Return the notification settings with their defaults.
+
+    Raises `ServiceError` when State is On and a needed value is missing (§8.4).
+    """
     check_notify(notify)
     if notify.state != "On":
         return notify

@@ -1,7 +1,7 @@
 """Heartbeat: shows that an engine is alive, so that only the jobs of dead engines run again.
 
 A running engine owns a folder for its work and holds a lock on a file in it. The system releases the lock
-when the process dies, whatever the cause. Windows has no such locks; there only the lease in the ledger
+when the process dies, even by SIGKILL. Windows has no such locks; there only the lease in the ledger
 expires. Processes on other machines do not see locks, so they watch the counter in the file `beat`.
 """
 

@@ -191,7 +191,10 @@ class Ledger:
         return {row["job_id"] for row in self._database.rows(sql, (owner,))}
 
     def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: JobOutcome) -> bool:
-        """End a job, or requeue it, within a transaction that may change more. Return False when `owner` lost its lease."""
+        """End a job, or requeue it, within a transaction that may change more.
+
+        Return False, and change nothing, when `owner` lost its lease.
+        """
         mine = ("job_id = ? AND owner = ?", (job_id, owner))
         if outcome.state == "Submitted":
             return bool(_requeue(change, *mine))
@@ -230,7 +233,7 @@ def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any]
     sets = ", ".join(["state = ?", *(f"{name} = ?" for name in facts)])
     marks = ", ".join("?" * len(BEFORE[to]))
     rows = change.execute(
-        f"UPDATE jobs SET {sets} WHERE state IN ({marks}) AND {where} RETURNING *",  # noqa: S608  names of our own
+        f"UPDATE jobs SET {sets} WHERE state IN ({marks}) AND {where} RETURNING *",  # noqa: S608  only our names
         [to, *facts.values(), *BEFORE[to], *values],
     ).fetchall()
     return [_job_row(row) for row in rows]

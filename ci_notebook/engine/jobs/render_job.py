@@ -39,7 +39,10 @@ class JobSite(Protocol):
     """Where a job finds its objects and reports its progress: at the ledger, or in a shared folder."""
 
     def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
-        """Return the path of an object's bytes, which may be removed, and its open file. Raises `ServiceError` (NoSuchKey)."""
+        """Return the path of an object's bytes, and its open file. Raises `ServiceError` (NoSuchKey).
+
+        The path may be removed at any time; the open file stays readable.
+        """
 
     def report(self, percent: int) -> None:
         """Report the progress."""
@@ -47,9 +50,9 @@ class JobSite(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResources:
-    """What a job runs with. `folder` is its own, on the same disk as the object store; `fault` is an injected fault.
+    """Everything a job runs with. `folder` is its own, on the same disk as the object store.
 
-    `cache_options` describes the cache of earlier results; `threads` is the job's share of the cores.
+    `fault` is an injected fault. `cache_options` describes the cache of earlier results; `threads` is the job's share of the cores.
     """
 
     site: JobSite
@@ -125,7 +128,10 @@ def key_in_url(url: str) -> str:
 
 
 def _stem(output: Output, job: JobRow) -> str:
-    """Return the start of the segments' names: like the playlist's, but unique, since an older playlist may be in use."""
+    """Return the start of the segments' names: like the playlist's, but unique per job.
+
+    An older playlist with the same name may be in use.
+    """
     name = (output.object or "").rpartition("/")[2].partition(".${ext}")[0].replace("${jobid}", "")
     plain = plain_name(name)
     return f"{(plain.rpartition('.')[0] or plain).strip('-_') or 'part'}-{job.job_id}"

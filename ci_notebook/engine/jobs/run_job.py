@@ -11,7 +11,7 @@ still wanted, and returns a `JobOutcome`. Only the engine that owns the job's le
     .owners/OWNER/JOB/stop      exists when the job is no longer wanted, as does removing the folder
     .owners/OWNER/JOB/try-*/    the work of one attempt
 
-Invariant: whatever goes wrong is in the outcome; nothing is raised.
+Invariant: every error becomes part of the outcome; nothing is raised.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The engine's own message queues, for notices of type TDMQ (§10.4): rows that wait until they are read.
+"""The engine's own message queues, for notifications of type TDMQ (§10.4): rows that wait until they are read.
 
-In mode Queue a message goes to one reader and is gone. In mode Topic each reader has a place of
-its own, beginning at the oldest message that is there. After a week a message is dropped.
+In mode Queue a message goes to one reader and is removed. In mode Topic each reader has its own position,
+which starts at the oldest message. A message is removed after a week.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RETENTION_S: Final = 7 * 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message: `body` is what a callback's body would be, `sent` Unix seconds."""
+    """One message: `body` equals the body of a callback, `sent` is in Unix seconds."""
 
     number: int
     region: str
@@ -37,7 +37,7 @@ class MessageQueues:
         self._database, self._clock = database, clock
 
     def put(self, change: sqlite3.Connection, topic: QueueTarget, job_id: str, body: bytes) -> None:
-        """Keep a message, in the transaction of whoever sends it."""
+        """Add a message, within the sender's transaction."""
         now = self._clock()
         change.execute("DELETE FROM messages WHERE sent < ?", (now - RETENTION_S,))
         change.execute(
@@ -48,9 +48,9 @@ class MessageQueues:
     def take(
         self, name: str, *, region: str = "", reader: str = "notebook", at_most: int = 100, keep: bool = False
     ) -> list[Message]:
-        """Return the messages that `reader` has not had, oldest first; with `keep` it has not had them yet.
+        """Return the messages that `reader` has not read, oldest first. With `keep` they stay unread.
 
-        Without a region, those of all regions.
+        Without a region, messages of all regions are returned.
         """
         with self._database.change() as change:
             rows = change.execute(

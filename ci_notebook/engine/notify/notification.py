@@ -1,6 +1,6 @@
-"""What is told when a job ends (§10), and to whom: pure functions of the job, its request and its queue.
+"""Content (§10) and target of a notification: pure functions of the job, its request and its queue.
 
-Documented are notices for Success and Failed; whoever cancels a job knows it, so Cancel gives none.
+Notifications are documented for Success and Failed. Cancel sends none, because its caller knows the result.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import element_of
 
 BodyFormat = Literal["XML", "JSON"]
-# The Content-Type of a JSON notice is not documented.
+# The Content-Type of a JSON notification is not documented.
 CONTENT_TYPES: Final[dict[BodyFormat, str]] = {"XML": "application/xml", "JSON": "application/json"}
 NO_CALLBACK: Final = "no"
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackTarget:
-    """Tell it by POST to a URL. The URL may carry a secret, so the repr shows the host alone."""
+    """Notify by POST to a URL. The URL may contain a secret, so the repr shows only the host."""
 
     url: str = dataclasses.field(repr=False)
     body_format: BodyFormat
@@ -42,7 +42,7 @@ class CallbackTarget:
 
 @dataclass(frozen=True, slots=True)
 class QueueTarget:
-    """Tell it in a message queue."""
+    """Notify through a message queue."""
 
     region: str
     name: str
@@ -51,10 +51,10 @@ class QueueTarget:
 
 
 def target_of(request: Request, notify: NotifyConfig) -> CallbackTarget | QueueTarget | None:
-    """Return whom to tell; None for nobody.
+    """Return where the notification goes; None for nowhere.
 
-    What the job says beats what its queue says. A format that the job gives holds for the queue's
-    address too; a job's own address without a format gets XML.
+    The job's settings win over its queue's. A format that the job sets also applies to the queue's URL; a
+    job's own URL without a format gets XML.
     """
     if request.call_back == NO_CALLBACK:
         return None
@@ -72,9 +72,9 @@ def target_of(request: Request, notify: NotifyConfig) -> CallbackTarget | QueueT
 
 
 def notification_body(detail: JobsDetail, body_format: BodyFormat) -> bytes:
-    """Return the body that tells of a job that is over.
+    """Return the body of the notification for a job that ended.
 
-    >>> print(notice(JobsDetail(tag="VideoEnhance", message="", code="Success"), "JSON").decode())
+    >>> print(notification_body(JobsDetail(tag="VideoEnhance", message="", code="Success"), "JSON").decode())
     {"EventName": "TaskFinish", "JobsDetail": [{"Code": "Success", "Tag": "VideoEnhance"}]}
     """
     response = Response(event_name="TaskFinish", jobs_detail=(dataclasses.replace(detail, progress=None),))
@@ -87,10 +87,10 @@ def notification_body(detail: JobsDetail, body_format: BodyFormat) -> bytes:
 
 
 def check_url(path: str, url: str) -> None:
-    """Raise `ServiceError` (InvalidArgument) for an address that no notice is sent to.
+    """Raise `ServiceError` (InvalidArgument) for a URL that no notification is sent to.
 
-    Addresses of an intranet are refused, as the cloud refuses them. Those of this machine are
-    taken: the cloud could not reach them, but an engine in the same machine can.
+    Private networks are refused, as on the cloud. Loopback is accepted: the cloud could not reach it, but
+    an engine on the same machine can.
     """
     try:
         parts = urlsplit(url)
@@ -98,13 +98,13 @@ def check_url(path: str, url: str) -> None:
     except ValueError:
         is_good = False
     if not is_good or not re.fullmatch("[!-~]{1,2048}", url) or "@" in parts.netloc:
-        raise _refused(path, url, "an address as http://example.com/path, or https", "Encode what is not plain ASCII.")
+        raise _refused(path, url, "a URL such as https://example.com/path", "Encode characters outside ASCII.")
     if not is_allowed_address(parts.hostname or ""):
-        raise _refused(path, url, "an address that is not of an intranet", "Take a public one, or 127.0.0.1.")
+        raise _refused(path, url, "an address outside private networks", "Use a public address, or 127.0.0.1.")
 
 
 def is_allowed_address(host: str) -> bool:
-    """Return whether a notice may go to this IP address. A name counts as good until it is looked up."""
+    """Return whether a notification may go to this IP address. A host name is allowed until it is resolved."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -113,18 +113,18 @@ def is_allowed_address(host: str) -> bool:
 
 
 def check_callback(request: Request) -> None:
-    """Raise `ServiceError` (InvalidArgument) when a request asks for a notice that cannot be given."""
+    """Raise `ServiceError` (InvalidArgument) when a request asks for a notification that cannot be sent."""
     if request.call_back_type == "Kafka" or request.call_back_kafka_config is not None:
-        raise _refused("CallBackType", "Kafka", "Url or TDMQ from the embedded engine", "It has no Kafka to write to.")
+        raise _refused("CallBackType", "Kafka", "Url or TDMQ", "The embedded engine does not support Kafka.")
     if request.call_back not in (None, "", NO_CALLBACK):
         check_url("CallBack", request.call_back or "")
 
 
 def check_notify(notify: NotifyConfig) -> None:
-    """Raise `ServiceError` (InvalidArgument) when a queue asks for notices that cannot be given."""
+    """Raise `ServiceError` (InvalidArgument) when a queue asks for notifications that cannot be sent."""
     if notify.kafka_config is not None:
-        text = "Type Url or TDMQ; the embedded engine has no Kafka to write to."
-        raise _refused("NotifyConfig.KafkaConfig", notify.kafka_config, "nothing", text)
+        text = "The embedded engine does not support Kafka. Use Type Url or TDMQ."
+        raise _refused("NotifyConfig.KafkaConfig", notify.kafka_config, "absent", text)
     if notify.url:
         check_url("NotifyConfig.Url", notify.url)
 
@@ -134,14 +134,14 @@ def _refused(path: str, value: object, allowed: str, remedy: str) -> ServiceErro
 
 
 def _sort(element: etree._Element) -> None:
-    """Put children in alphabetical order at every depth, as the samples have them; repeated ones keep theirs."""
+    """Sort children by tag at every depth, as in the samples. Repeated children keep their order."""
     for child in element:
         _sort(child)
     element[:] = sorted(element, key=lambda child: str(child.tag))
 
 
 def _plain(element: etree._Element) -> dict[str, Any]:
-    """Return the JSON of an element (§10.3): text all through, lists for what is repeated, no empty leaves."""
+    """Return an element as JSON (§10.3): text values, lists for repeated children, no empty leaves."""
     values: dict[str, list[Any]] = {}
     for child in element:
         value = _plain(child) if len(child) else child.text or ""

@@ -1,8 +1,7 @@
-"""One picture through the very graph of the job: what a slider shows is what will be rendered.
+"""One frame through the job's own filter graph: a slider shows what will be rendered.
 
-The picture lies in a file, as the decoder gave it, and the graph goes to the program's standard
-input: so a program can be started before anybody knows what it will be asked (`engine.previewing`
-does), and only the graph itself is waited for.
+The raw frame is in a file, and the graph goes to FFmpeg's standard input. So FFmpeg can be started before
+the graph is known (see `warm_ffmpeg`), and only the graph itself has to be waited for.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # else every colour comes out a step darker
-_LEFT_OUT = ("fields", *MOTION)  # done when the picture was decoded; what one picture has no part in
+_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # otherwise every color comes out one level darker
+_LEFT_OUT = ("fields", *MOTION)  # fields: done at decoding; motion: needs several frames
 
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """One picture of a clip as bare bytes in a file: upright, whole, in the clip's own size and pixel format.
+    """One raw frame of a clip in a file: upright, complete, in the clip's own size and pixel format.
 
-    `source` and `analysis` are those of the clip, `at_s` is the picture's time in it.
+    `source` and `analysis` are those of the clip, `at_s` is the frame's time in it.
     """
 
     path: Path
@@ -53,15 +52,15 @@ class Still:
     analysis: Analysis
 
     def as_input(self) -> tuple[str, ...]:
-        """Return FFmpeg's arguments for this picture as an input."""
+        """Return FFmpeg's arguments for this frame as an input."""
         size = f"{self.size.width}x{self.size.height}"
         return ("-f", "rawvideo", "-pixel_format", self.pixel_format, "-video_size", size, "-i", str(self.path))
 
 
 def graph_before_network(setting: VideoEnhance, still: Still) -> str | None:
-    """Return the graph up to where the network of Enhance takes over, or None where it has no part.
+    """Return the graph up to the super-resolution network, or None where the network is not used.
 
-    What it gives is yuv420p, or yuv420p10le where the source is deep, of `plan(...).cut`'s size.
+    Its output is yuv420p, or yuv420p10le for a source of more than eight bits, in the size of `plan(...).cut`.
     """
     if not needs_network(setting, still.source):
         return None
@@ -71,7 +70,7 @@ def graph_before_network(setting: VideoEnhance, still: Still) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class PreviewCrop:
-    """What is shown of a picture, in px of the output, and how large."""
+    """Which part of a frame is shown, in px of the output, and the size it is scaled to."""
 
     left: int
     top: int
@@ -82,7 +81,7 @@ class PreviewCrop:
 def preview_crop(
     size: Size, *, width_px: int = 0, box: tuple[float, float, float, float] = (0, 0, 1, 1)
 ) -> PreviewCrop:
-    """Return what to show of an output of `size`: of `box` (left, top, width, height; shares of 1), never enlarged.
+    """Return what to show of an output of `size`: the `box` (left, top, width, height; shares of 1), never enlarged.
 
     The box grows to whole chroma samples.
     """
@@ -102,11 +101,11 @@ def preview_crop(
 def picture_graph(
     setting: VideoEnhance, still: Still, laid: WatermarkLayout, seen: PreviewCrop, *, is_enlarged: bool = False
 ) -> str:
-    """Return the graph from the picture, or from what the network made of it, to what is `seen` of it in RGB.
+    """Return the graph from the frame, or from the network's output, to the part `crop` of it in RGB.
 
-    All work is done at the output's size: sharpening a smaller picture would show another strength.
-    Stages of motion are left out; HDR is made, then shown through its exact inverse. The marks'
-    pictures are read from the program's folder.
+    All work is done at the output's size: sharpening a smaller frame would show another strength. Motion
+    stages are left out. HDR is made, then shown through its exact inverse. The watermarks' pictures are
+    read from FFmpeg's working folder.
     """
     done = BEFORE_NETWORK if is_enlarged else ()
     left = [stage for stage in STAGES if stage not in (*done, *AFTER_MARKS)]
@@ -131,10 +130,10 @@ def picture_graph(
 
 
 def unshown_leaves(setting: VideoEnhance) -> tuple[str, ...]:
-    """Return the paths of what one picture cannot show: the leaves of motion that are set.
+    """Return the paths of the leaves that one frame cannot show: the motion leaves that are set.
 
     >>> from ci_notebook.model.setting.enhance import FrameEnhance
-    >>> unshown(VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)))
+    >>> unshown_leaves(VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)))
     ('FrameEnhance.FrameDoubling',)
     """
     video = setting.transcode.video if setting.transcode else None
@@ -154,9 +153,9 @@ def _stage_filters(
 
 
 def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterator[str]:
-    """Say of bare bytes when they are shown, counted as the job counts, and how light and colour are coded."""
+    """Yield the filters that give a raw frame its time, counted as in the job, and its color tags."""
     stretch = setting.transcode.time_interval if setting.transcode else None
-    length_s(setting, still.source)  # refuses a stretch that begins beyond the end
+    length_s(setting, still.source)  # raises for an interval that starts after the end
     at_s = still.at_s - ((stretch.start or 0.0) if stretch else 0.0)
     yield f"settb=1/1000000,setpts={round(max(0.0, at_s) * 1e6)}"
     video, shaped = first_video(still.source), "shape" in done
@@ -171,7 +170,7 @@ def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterato
 
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:
-    """Return how YUV is made of RGB where the work is done: HDR that is turned into SDR is BT.709 from there on."""
+    """Return the YUV matrix in which the filters work: HDR that is converted to SDR is BT.709 from there on."""
     return "bt709" if converts_to_sdr(setting, still.source) else still.analysis.matrix
 
 

@@ -1,8 +1,8 @@
-"""`Previewer`: settings seen on pictures of clips, fast enough to follow a hand.
+"""`Previewer`: settings applied to frames of clips, fast enough to follow a slider.
 
-What a slider's move does not change is kept: the decoded picture, the clip's facts and analysis,
-what the network made of it. And the next FFmpeg stands ready with the picture open, waiting for
-its graph, since starting it costs as much as the work on a small picture.
+Everything that a slider does not change is cached: the decoded frame, the clip's facts and analysis, and
+the network's output. The next FFmpeg is already running with the frame open and waits for its graph,
+because starting it costs as much as the work on a small frame.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
 
-CACHE_BYTES = 192 << 20  # of decoded pictures, on the disk
+CACHE_BYTES = 192 << 20  # decoded frames on the disk
 CACHE_CLIPS = 32
 QUALITY = 90  # of the JPEG
-_NAME = "ci-notebook-preview-"  # how its temporary folders begin; the process's number follows
+_NAME = "ci-notebook-preview-"  # prefix of its temporary folders; the process id follows
 
 Box = tuple[float, float, float, float]
-"""Left, top, width and height, as shares of a picture."""
+"""Left, top, width and height, as shares of a frame."""
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 T = TypeVar("T")
@@ -56,9 +56,9 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PreviewFrame:
-    """A preview: its JPEG, the size of the whole output, which part of it this is, and where the marks lie (px).
+    """A preview: its JPEG, the size of the whole output, which part this is, and the watermarks' positions (px).
 
-    A mark that moves, or lies under the video, has no place.
+    A watermark that moves, or is under the video, has no position.
     """
 
     jpeg: bytes
@@ -68,47 +68,47 @@ class PreviewFrame:
 
 
 class Origin(Protocol):
-    """Where pictures of one clip come from."""
+    """Source of the frames of one clip."""
 
     @property
     def key(self) -> Hashable:
-        """What is the same for as long as the clip's pictures are."""
+        """Cache key: equal as long as the clip's frames are."""
 
     def facts(self) -> tuple[MediaInfo, Analysis]:
-        """Return what is known of the clip."""
+        """Return the facts and the analysis of the clip."""
 
     def still(self, at_s: float, overlay_position: Path, info: MediaInfo, analysis: Analysis) -> Still:
-        """Write the picture at `at_s` seconds into `overlay_position`."""
+        """Write the frame at `at_s` seconds into the file `place`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FileOrigin:
-    """A clip that lies on this machine."""
+    """A clip in a file on this machine."""
 
     path: Path
 
     @property
     def key(self) -> Hashable:
-        """The path, and when and how large the file was written."""
+        """The path, the modification time and the size of the file."""
         stat = self.path.stat()
         return str(self.path), stat.st_mtime_ns, stat.st_size
 
     def facts(self) -> tuple[MediaInfo, Analysis]:
-        """Probe and look at the clip; costs about 0.3 s for a short one."""
+        """Probe and analyse the clip; takes about 0.3 s for a short one."""
         return media_info(self.path), analyse(self.path)
 
     def still(self, at_s: float, overlay_position: Path, info: MediaInfo, analysis: Analysis) -> Still:
-        """Decode one picture."""
+        """Decode one frame."""
         made = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
         overlay_position.write_bytes(made.data)
         return Still(overlay_position, at_s, made.pixel_format, Size(made.width, made.height), info, analysis)
 
 
 class Previewer:
-    """Applies settings to pictures of clips, one at a time. Any thread may ask; close it after use.
+    """Applies settings to frames of clips, one at a time. Safe to use from any thread; close it after use.
 
-    Keeps up to 192 MB of decoded pictures in a temporary folder, and one idle FFmpeg, which ends by
-    itself when nobody has asked for a minute.
+    Caches up to 192 MB of decoded frames in a temporary folder (LRU), and keeps one idle FFmpeg, which ends
+    after a minute without requests.
     """
 
     def __init__(self) -> None:
@@ -126,10 +126,10 @@ class Previewer:
         self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
         box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
     ) -> bytes:  # fmt: skip
-        """Return the picture at `at_s` seconds as the job would make it, with its marks, as the bytes of a JPEG.
+        """Return the frame at `at_s` seconds as the job would render it, with its watermarks, as JPEG bytes.
 
-        `width_px` 0, and whatever is over the width of what is shown, is the output's own size. `box`
-        shows a part only. Stages of motion are left out. Raises `EngineError` where the job would fail at it.
+        The frame is scaled down to `width_px`; 0, or more than the output's width, means the output's own size.
+        `box` shows a part only. Motion stages are left out. Raises `RequestRefused` where the job would fail.
         """
         return self.show(origin, setting, at_s, width_px=width_px, box=box, marks=marks, fetch=fetch).jpeg
 
@@ -137,7 +137,7 @@ class Previewer:
         self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
         box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
     ) -> PreviewFrame:  # fmt: skip
-        """Return what `preview` does, and what it is."""
+        """Return what `preview` does, with the facts about it."""
         with self._lock:
             still = self._still(origin, at_s)
             laid = self._marked(marks, plan(setting, still.source).out, fetch)
@@ -154,16 +154,16 @@ class Previewer:
         )
 
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
-        """Return a clip's facts and the analysis that AUTO goes by; looked up once."""
+        """Return the clip's facts and the analysis that AUTO is resolved from; computed once."""
         with self._lock:
             return _cached(self._facts, origin.key, origin.facts, CACHE_CLIPS)
 
     def rest(self) -> None:
-        """End the idle FFmpeg, and keep the pictures."""
+        """End the idle FFmpeg, and keep the frames."""
         self._standby.close()
 
     def close(self) -> None:
-        """Forget all pictures and end the idle FFmpeg. Closing twice is fine."""
+        """Drop all frames and end the idle FFmpeg. Closing twice is allowed."""
         with self._lock:
             self._end()
 
@@ -204,7 +204,7 @@ class Previewer:
         return self._folder / f"{self._count}.raw"
 
     def _marked(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> WatermarkLayout:
-        """Return the marks ready to be laid on; those of the last time if they are the same."""
+        """Return the watermarks ready for the graph; the previous ones if they are the same."""
         if not marks:
             return WatermarkLayout((), size)
         key = (marks, size)
@@ -214,7 +214,7 @@ class Previewer:
 
 
 def _cached(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T], most: int) -> T:
-    """Return what is kept under a key, made if it is not there; the longest unused beyond `most` is forgotten."""
+    """Return the entry of an LRU cache, computed if it is missing; beyond `most` the least recently used is evicted."""
     if key not in where:
         where[key] = make()
         while len(where) > most:
@@ -229,7 +229,7 @@ def _shares(seen: PreviewCrop, size: Size) -> Box:
 
 
 def _remove_leftovers() -> None:
-    """Remove what killed processes left behind."""
+    """Remove the temporary folders of killed processes."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_NAME}*"):
         owner = folder.name.removeprefix(_NAME).partition("-")[0]
         if POSIX and owner.isdigit() and not _is_running(int(owner)):
@@ -242,12 +242,12 @@ def _is_running(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's
+        return True  # a process of another user
     return True
 
 
 def _no_fetch(url: str) -> Path:
-    raise RequestRefused(f"{url}: no objects are within reach", code="ResourceNotFound")
+    raise RequestRefused(f"{url} cannot be read: this preview has no access to objects.", code="ResourceNotFound")
 
 
 def _close(standby: WarmFFmpeg, folder: Path) -> None:

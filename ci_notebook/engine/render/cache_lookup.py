@@ -1,4 +1,4 @@
-"""What a job reuses from earlier jobs on the same source bytes: the analysis and the complete output.
+"""Reuse of earlier jobs on the same source bytes: their analysis, and their complete output.
 
 Invariant: a reused result equals, bit for bit, the result that would be computed again. Its cache key
 contains everything it depends on, and the version of the pixels.

@@ -51,9 +51,9 @@ __all__ = ["Paths", "command", "extension", "refuse_missing"]
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern.
+    """Paths that the command reads and writes. `overlays` are visible watermarks, `pattern` is a digital watermark's.
 
-    `audio_inputs` are sounds to be mixed in, `padding` is the filter that makes room around the pictures.
+    `audio_inputs` are mixed in; `padding` is the filter that makes room around the video for a background image.
     """
 
     source: Path
@@ -67,13 +67,13 @@ class Paths:
 def command(
     setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis, *, threads: int | None = None
 ) -> tuple[str, ...]:
-    """Return FFmpeg's arguments, those after the program's name, for one setting.
+    """Return FFmpeg's arguments, without the program's name, for one setting.
 
-    Where dear stages lead, the pictures come through a pipe that is the first input, not among the
-    arguments, and `decoding` says what goes into it. Raises `EngineError` naming the leaf where
-    setting and source do not go together.
+    Where leading stages run, the frames come through a pipe as the first input, and `decoding` returns the
+    arguments of the FFmpeg that fills it. Raises `RequestRefused` naming the leaf where setting and source
+    do not go together.
     """
-    at = 1 if has_leading_stages(setting, source) else 0  # the source's number among the inputs
+    at = 1 if has_leading_stages(setting, source) else 0  # index of the source among the inputs
     arguments = _input(setting, source, paths.source)
     pictures = [*(mark.path for mark in paths.overlays), *((paths.hidden,) if paths.hidden else ())]
     for path in pictures:
@@ -96,15 +96,15 @@ def command(
 
 
 def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether the pictures go through the network between two FFmpegs."""
+    """Return whether the frames go through the super-resolution network between two FFmpegs."""
     return video_codec(setting) is not None and needs_network(setting, source)
 
 
 def has_leading_stages(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether motion is searched or the network works: dear stages, which stand before all others.
+    """Return whether expensive stages run first: motion search or the super-resolution network.
 
-    They have an FFmpeg of their own, so that what they make can be kept. Not so the motion of HDR
-    alone: its light levels would not come through the pipe.
+    They get their own FFmpeg, so that their frames can be cached. Motion search of HDR alone does not: its
+    light levels would not come through the pipe.
     """
     if video_codec(setting) is None:
         return False
@@ -113,9 +113,9 @@ def has_leading_stages(setting: VideoEnhance, source: MediaInfo) -> bool:
 
 
 def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
-    """Return the arguments of the FFmpeg that leads, up to its output, and what comes out of it.
+    """Return the arguments of the first FFmpeg, up to its output, and the format of its output.
 
-    The network takes 4:2:0; without it the colours keep their size.
+    The network takes 4:2:0. Without it the chroma planes keep their size.
     """
     made = stages(setting, source, analysis)
     here, doubled, out = rates(setting, source)
@@ -128,14 +128,14 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
         chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
     )  # fmt: skip
     filters = [*trim_filters(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
-    # Bare pictures have no times: the first is shown at 0, as the sound is.
+    # Raw frames have no times: the first is shown at 0, like the audio.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting, source)}]{','.join(filters)}[out]"
     return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
 
 
 def thread_arguments(threads: int | None) -> tuple[str, ...]:
-    """Return FFmpeg's arguments, to stand before all others, for decoding and filtering on so many cores."""
+    """Return FFmpeg's arguments, placed before all others, that limit decoding and filtering to so many cores."""
     return () if threads is None else ("-filter_complex_threads", str(threads), "-threads", str(threads))
 
 
@@ -155,7 +155,8 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
         network.require()
     if setting.sdr_to_hdr is not None and "zscale" not in can.filters:
         raise EngineError(
-            f"VideoEnhance.SDRtoHDR: the FFmpeg here ({can.version}) has no zscale.", code="InvalidArgument"
+            f"VideoEnhance.SDRtoHDR: the FFmpeg here ({can.version}) has no zscale. Use imageio-ffmpeg's.",
+            code="InvalidArgument",
         )
 
 
@@ -187,7 +188,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     if paths.hidden:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
         space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
-        # What is coded otherwise, or does not say, would be converted, and every picture be a level darker.
+        # Without these tags FFmpeg would convert the pattern, and every frame would be one level darker.
         said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
         lines.append(f"[{len(marks) + 1 + led}:v]{said}[pattern]")
         lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
@@ -201,7 +202,7 @@ def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     taken = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
     if config.transcode_index not in taken:
         raise RequestRefused(
-            "VideoEnhance.Transcode.TransConfig.TranscodeIndex takes the number of one of the source's streams of "
+            "VideoEnhance.Transcode.TransConfig.TranscodeIndex must be one of the source's video streams, "
             f"pictures, {', '.join(map(str, taken))}; got {config.transcode_index}. Leave it out to take the first.",
             code="InvalidArgument",
         )
@@ -213,7 +214,7 @@ def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
 
 
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
-    """Return the filter that says of bare pictures how their light and colour are coded."""
+    """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
     light = ("bt709", "bt709") if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
     said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
@@ -221,7 +222,7 @@ def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analy
 
 
 def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> None:
-    """Raise `EngineError` when the setting drops the pictures it is to enhance, or asks what its codec cannot hold."""
+    """Raise `RequestRefused` when the setting drops the video that it enhances, or its codec cannot hold it."""
     codec, kind = video_codec(setting), container_of(setting)
     staged = [
         part for part in ("super_resolution", "sdr_to_hdr", "color_enhance", "ms_sharpen", "frame_enhance")
@@ -229,8 +230,8 @@ def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> Non
     ]  # fmt: skip
     if codec is None and (staged or hides):
         raise RequestRefused(
-            "VideoEnhance.Transcode.Video is absent or removed, so the pictures would be dropped: nothing is left "
-            "to enhance or mark. Add Video to Transcode (Codec is enough), and choose a container for pictures, "
+            "VideoEnhance.Transcode.Video is absent or removed, so the output has no video: nothing is left "
+            "to enhance or mark.  Add Video to Transcode (Codec is enough), and choose a container for video, "
             f"not {kind}."
         )
     if codec is not None:

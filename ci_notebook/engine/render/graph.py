@@ -1,21 +1,21 @@
 """From a setting to FFmpeg's video filters. Pure: the same values always give the same filters.
 
-The order of `STAGES` is not that of the XML, and each place has a reason:
+The order of `STAGES` is not that of the XML. Each place has a reason:
 
-fields   first: every other filter takes whole pictures for granted.
-shape    turn, square the pixels, crop: what is cut away need not be worked on.
-slower   a lower Fps drops pictures before anything dear is done to them.
-motion   before enlargement: motion is searched at a quarter of the cost, and on unsharpened pictures.
-enlarge  before every stage that makes edges steeper. The network of Enhance works at its beginning.
-correct  casts and levels first, so that contrast turns about a true middle.
+fields   first: every other filter expects whole frames.
+shape    rotate, square the pixels, crop: no work on parts that are cut off.
+slower   a lower Fps drops frames before any expensive stage.
+motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames.
+enlarge  before every stage that makes edges steeper. The network of Enhance works at its start.
+correct  casts and levels first, so that contrast turns around a true middle.
 tone     contrast and saturation, in one table.
-sharpen  last of the work on pictures: on final pixels, so that a level means the same at every size.
-faster   a higher Fps only repeats pictures.
-range    (marks are laid on before it) light is re-coded for HDR when all else is done in SDR.
+sharpen  last of the enhancing stages: on final pixels, so that a level means the same at every size.
+faster   a higher Fps only repeats frames.
+range    after the watermarks: light is coded for HDR when all other work is done in SDR.
 
-So what is dear, motion and the network, comes before all that is cheap and varied, and can be kept
-and shared (see `leading`). Sharpening first would give the search of motion halos to follow and the
-network edges to double, and make each of its levels cost both again.
+So the expensive stages, motion and the network, come before the cheap ones that users vary, and their
+frames can be cached and shared (see `stage_cache`). Sharpening first would give motion search halos to
+follow and the network edges to double, and each sharpening level would cost both again.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ STAGES = (
     "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",
 )  # fmt: skip
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
-MOTION = frozenset({"slower", "motion", "faster"})  # what a single picture has no part in
+MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
 AFTER_MARKS = frozenset({"range"})
-SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's word is not zscale's
+SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's name differs from zscale's
 
 
 def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
-    """Return the FFmpeg video filters for one setting, first to last.
+    """Return FFmpeg's video filters for a setting, in order of application.
 
-    An AUTO leaf, and a leaf left out of a stage that is on, takes its value from `analysis`.
+    An AUTO leaf, and an absent leaf in a stage that is on, takes its value from `analysis`.
     """
     made = stages(setting, source, analysis)
     return (*(one for stage in STAGES for one in made[stage]), f"format={pixel_format(setting, source)}")
 
 
 def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict[str, tuple[str, ...]]:
-    """Return the filters of each stage; a stage that has nothing to do is empty."""
+    """Return the filters of each stage; none for a stage that has nothing to do."""
     sizes = plan(setting, source)
     here, doubled, out = rates(setting, source)
     return {
@@ -70,7 +70,7 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
 
 
 def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
-    """Return the values in force of the four leaves that take AUTO, by path; a stage that is off has none."""
+    """Return the effective values of the four leaves that accept AUTO, by path; stages that are off are left out."""
     colour, detail = setting.color_enhance, setting.ms_sharpen
     values = {}
     if colour is not None:
@@ -83,16 +83,16 @@ def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]
 
 
 def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether the network doubles the pictures before the stage `enlarge`: where Enhance makes them larger.
+    """Return whether the network doubles the frames before the stage `enlarge`: where Enhance enlarges.
 
-    Where the size stays there is nothing for it to do, and the clean-up needs no network.
+    Where the size stays, the network has nothing to do, and the clean-up does not need it.
     """
     stage = setting.super_resolution
     return stage is not None and stage.version == "Enhance" and plan(setting, source).enlarges
 
 
 def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
-    """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and pictures have them."""
+    """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and source have them."""
     if setting.sdr_to_hdr is not None:
         return hdr.PIXEL_FORMAT
     video = setting.transcode.video if setting.transcode else None
@@ -108,18 +108,18 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
 
 
 def is_hdr(source: MediaInfo) -> bool:
-    """Say whether the source's light is coded as HDR10 or HLG."""
+    """Return whether the source is HDR10 or HLG."""
     return first_video(source).color_transfer in hdr.TRANSFERS.values()
 
 
 def converts_to_sdr(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether HDR is turned into SDR, before all other work."""
+    """Return whether HDR is converted to SDR, before all other stages."""
     config = setting.transcode.trans_config if setting.transcode else None
     return bool(config and config.is_hdr2_sdr and is_hdr(source))
 
 
 def depth_suffix(source: MediaInfo) -> str:
-    """Return how the names of formats end that hold the source's depth: nothing for eight bits."""
+    """Return the suffix of pixel formats for the source's bit depth: empty for eight bits."""
     return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
 
 
@@ -129,7 +129,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
     if video.sar not in (None, "1:1", "0:1"):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
     if converts_to_sdr(setting, source):
-        # From light on display and back: mobius keeps SDR's range as it is and bends what is above white.
+        # Display light and back: mobius keeps the SDR range and compresses what is above white.
         filters += [
             f"zscale=t=linear:npl={hdr.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
@@ -144,7 +144,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
 
 
 def _rotate(sizes: Plan) -> str:
-    """Turn clockwise: by right angles without loss, else into the smallest box that holds all, on black."""
+    """Rotate clockwise: by right angles without loss, else into the smallest box that holds the frame, on black."""
     turns = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
     return turns.get(
         int(sizes.rotate) if sizes.rotate == int(sizes.rotate) else -1,
@@ -153,9 +153,10 @@ def _rotate(sizes: Plan) -> str:
 
 
 def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
-    """Double the rate by motion search. minterpolate drops the tail; a second of still picture before it keeps it.
+    """Double the frame rate by motion search.
 
-    Pictures that begin after the sound do so still. minterpolate knows eight bits only, so deeper ones lose two.
+    minterpolate drops the last frames; one second of a still frame before it prevents that. Frames that
+    start later than the audio still do. minterpolate supports eight bits only, so deeper video loses two.
     """
     here, doubled, _ = rates(setting, source)
     if doubled == here:
@@ -170,9 +171,9 @@ def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
 
 
 def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
-    """Enlarge: Base by Lanczos alone; Enhance has been doubled by the network and goes on by Lanczos.
+    """Enlarge: Base with Lanczos alone; Enhance after the network has doubled the frames.
 
-    Where the size stays, only the clean-up is left: a touch of sharpening, more of it for Enhance.
+    Where the size stays, only the clean-up remains: light sharpening, more of it for Enhance.
     """
     stage = setting.super_resolution
     enhance = stage is not None and stage.version == "Enhance"
@@ -199,8 +200,8 @@ def _scale(sizes: Plan, kernel: str) -> str:
 def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     """Stretch each channel from its own levels towards black and white, by a share that grows with Correction.
 
-    One table for the whole clip. The share ends at 0.85: all the way would grey out scenes that
-    are coloured for a reason.
+    One table for the whole clip. The share ends at 0.85: a full stretch would grey out scenes that are
+    colored for a reason.
     """
     level = resolved_levels(setting, analysis).get("ColorEnhance.Correction", 0)
     if level == 0:
@@ -211,7 +212,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
         begin, end = share * low, 1 - share * (1 - high)
         tables.append(f"{channel}='{_table(f'clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval')}'")
     deep, matrix = depth_suffix(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
-    # The matrix is said both ways: unsaid, the way back is made with another than the way there.
+    # The matrix is given both ways; by default FFmpeg would use another one on the way back.
     return (
         f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
         f"format=gbrp{deep}",
@@ -235,17 +236,17 @@ def _tone(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
 
 
 def _table(expression: str) -> str:
-    """Return an expression that is worked out only for values that occur.
+    """Return an expression that is evaluated only for values that occur.
 
-    FFmpeg fills tables of 65,536 entries whatever the depth, which took 30 ms for eight bits.
+    FFmpeg fills tables of 65,536 entries at any depth, which took 30 ms for eight bits.
     """
     return f"if(lte(val,2*maxval),{expression})"
 
 
 def _contrast(level: int, mean: float) -> str:
-    """Return an S-curve about the clip's own mean: steeper there, and it clips nothing at either end.
+    """Return an S-curve around the clip's own mean: steeper there, without clipping at either end.
 
-    A straight line about mid-grey would make dark clips darker and burn light ones out.
+    A straight line around mid-grey would darken dark clips and burn out light ones.
     """
     power, pivot = 1 + level / 100, min(0.75, max(0.25, mean))
     x = "clip((val-minval)/(maxval-minval),0,1)"
@@ -262,7 +263,7 @@ def _sharpen(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
 def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     mode = hdr.mode_of(setting)
     if mode is None:
-        # Said, because players take untagged pictures for BT.601 or BT.709 by their height, which may change here.
+        # Tagged, because players guess BT.601 or BT.709 from the height, which may change here.
         return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
     if is_hdr(source):
         raise RequestRefused(f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.")

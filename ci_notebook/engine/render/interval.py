@@ -1,8 +1,8 @@
-"""The stretch of the source that a job works on: sought where a container leads to key pictures, else cut out.
+"""The interval of the source that a job works on: by seeking where the container allows it, else by trimming.
 
-The rule of this file: a job begins with the very picture that was asked for. In streams made for
-broadcast FFmpeg seeks by time alone, lands amid a group of pictures, and drops all up to the next
-key picture: those are decoded from their beginning, and what comes before is thrown away.
+Invariant: the output starts with exactly the requested frame. In broadcast streams FFmpeg seeks by time
+alone, ends up inside a group of frames, and drops all frames up to the next key frame. Those streams are
+decoded from their start, and the frames before the interval are dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 
-# Demuxers that were seen to land on the key picture before, for short groups of pictures and long ones.
+# Demuxers that were measured to seek to the previous key frame, for short and long groups of frames.
 SEEKABLE: Final = frozenset({"mov", "matroska", "flv", "avi", "asf", "ogg", "nut", "gif", "wav", "mp3", "flac"})
 
 
@@ -30,7 +30,7 @@ def seek_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
 
 
 def trim_filters(setting: VideoEnhance, source: MediaInfo, *, of: str = "") -> tuple[str, ...]:
-    """Return the filters that drop what comes before the stretch, of pictures, or of sound with `of` "a"."""
+    """Return the filters that drop what comes before the interval, for video, or for audio when `of` is "a"."""
     start, _ = _interval(setting)
     if not start or _can_seek(source):
         return ()
@@ -38,9 +38,9 @@ def trim_filters(setting: VideoEnhance, source: MediaInfo, *, of: str = "") -> t
 
 
 def video_end_s(setting: VideoEnhance, source: MediaInfo) -> float | None:
-    """Return when the last picture of the stretch is over, counted from its beginning; sound may go on.
+    """Return the end of the interval's last frame, counted from the interval's start; audio may be longer.
 
-    Only mp4 and its kin say it of the pictures alone: others guess, and too low.
+    Only mp4 and its relatives give the length of the video alone; others guess, and too low.
     """
     length, video = length_s(setting, source), first_video(source)
     if length is None or video.duration is None or _demuxer(source) != "mov":

@@ -1,4 +1,4 @@
-"""The one way from an operation and a source to output files: look, decide, run, probe."""
+"""The renderer: from an operation and a source file to output files."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ Fetch = Callable[[str], Path]
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What was made: the files, the first being the one to open, and the facts of that one.
+    """The output files, the first being the one to open, and the facts of that one.
 
-    `hidden` says how well the output's hidden text reads, None where none was asked for.
+    `digital_watermark` says how well the digital watermark can be read, None where none was requested.
     """
 
     files: tuple[Path, ...]
@@ -73,14 +73,14 @@ def render(
     lookup: CacheLookup | None = None,
     threads: int | None = None,
 ) -> Rendered:
-    """Do what an operation asks to the video at `source_path`; return the files made in `out_dir`.
+    """Apply an operation to the video at `source_path`; return the files made in `out_dir`.
 
-    Templates must have been put into the operation before. `on_progress` gets the share done, 0.0
-    to 1.0; when `cancel` is set the work stops within a second and `media.ffmpeg.Cancelled` is
-    raised; `fetch` gives the file for an image mark's Url or a sound's AudioSource. `lookup` keeps what is
-    dear, `threads` is this job's share of the cores; neither changes a byte of the output. Work is
-    done aside, in a folder that goes away: `out_dir` holds whole files or none. Raises `EngineError`:
-    its `code` and text are what the job's Code and Message should say.
+    Templates must be expanded before. `on_progress` gets the share done, 0.0 to 1.0. When `cancel` is set,
+    the work stops within a second and `media.ffmpeg.Cancelled` is raised. `fetch` returns the file of a
+    watermark image's Url or of an AudioSource. `lookup` is the cache, `threads` this job's share of the
+    cores; neither changes a byte of the output. Work is done in a temporary folder: `out_dir` holds
+    complete files or none. Raises `RequestRefused` and `EngineError`, whose `code` and message become the
+    job's Code and Message.
     """
     refuse_unacted(operation)
     setting = operation.video_enhance or VideoEnhance()
@@ -95,7 +95,7 @@ def render(
         shown = video_codec(setting) is not None
         analysis = cached_analysis(source_path, setting, lookup, folder) if shown else Analysis()
         if shown and converts_to_sdr(setting, source):
-            analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
+            analysis = dataclasses.replace(analysis, matrix="bt709")  # all later stages see SDR
         fetch = fetch or _no_fetch
         laid = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
@@ -122,7 +122,7 @@ def render(
 
 @dataclass(frozen=True, slots=True)
 class _RenderWork:
-    """What is to be made, and who hears of it."""
+    """One rendering: the setting, the source, callbacks and limits."""
 
     setting: VideoEnhance
     source: MediaInfo
@@ -133,7 +133,7 @@ class _RenderWork:
     threads: int | None
 
     def run(self, paths: Paths) -> None:
-        """Make the output file."""
+        """Render the output file."""
         arguments = command(self.setting, self.source, paths, self.analysis, threads=self.threads)
         length = length_s(self.setting, self.source)
         if not has_leading_stages(self.setting, self.source):
@@ -155,7 +155,7 @@ class _RenderWork:
 def _render_with_watermark(
     work: _RenderWork, paths: Paths, mark: DigitalWatermark | None, size: Size
 ) -> DigitalWatermarkResult | None:
-    """Make the output with its hidden text, stronger a second time if need be; say how well it reads."""
+    """Render the output with its digital watermark, more strongly a second time if needed; return how well it reads."""
     if mark is None:
         work.run(paths)
         return None
@@ -173,14 +173,14 @@ def _render_with_watermark(
 
 
 def _move_files(files: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:
-    """Move finished files into a folder, the one that names the others last."""
+    """Move finished files into a folder; the playlist, which names the others, comes last."""
     for file in reversed(files):
         file.replace(folder / file.name)
     return tuple(folder / file.name for file in files)
 
 
 def _segmented_info(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, ...]) -> MediaInfo:
-    """Return the facts of the file that was cut as those of its segments."""
+    """Return the facts of a file that was cut into segments."""
     if len(files) == 1 or info.format is None:
         return info
     kind = container_of(setting)
@@ -191,7 +191,7 @@ def _segmented_info(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, .
 
 
 def _check_output(path: Path, setting: VideoEnhance, source: MediaInfo) -> MediaInfo:
-    """Return the facts of a file just made. FFmpeg may end well and leave a file that nothing reads, or no picture."""
+    """Return the facts of a new output. FFmpeg may exit with 0 and still leave an unreadable file, or no frame."""
     made, wrong = None, None
     try:
         made = media_info(path)
@@ -201,16 +201,16 @@ def _check_output(path: Path, setting: VideoEnhance, source: MediaInfo) -> Media
     is_empty = made is not None and not (made.stream and made.stream.video)
     if video_codec(setting) is not None and (is_empty or (made is None and (length or 1.0) * rate < 1)):
         raise RequestRefused(
-            f"no picture came of it: {length or 0:g} s at VideoEnhance.Transcode.Video.Fps {rate:g} hold none. "
+            f"The output has no frame: {length or 0:g} s at VideoEnhance.Transcode.Video.Fps {rate:g} contain none. "
             "Raise Fps, or lengthen VideoEnhance.Transcode.TimeInterval."
         )
     if made is None:
-        raise EngineError(f"the output cannot be read back: {wrong.message if wrong else ''}") from wrong
+        raise EngineError(f"The output cannot be read: {wrong.message if wrong else ''}") from wrong
     return made
 
 
 def _decimal_rates(info: MediaInfo) -> MediaInfo:
-    """Write AvgFps as replies about jobs do: 25.000000, where videoinfo says 25/1."""
+    """Write AvgFps as job replies do: 25.000000, where videoinfo has 25/1."""
     if info.stream is None:
         return info
     videos = tuple(dataclasses.replace(one, avg_fps=f"{one.fps or 0:.6f}") for one in info.stream.video)
@@ -218,4 +218,4 @@ def _decimal_rates(info: MediaInfo) -> MediaInfo:
 
 
 def _no_fetch(url: str) -> Path:
-    raise RequestRefused(f"{url}: no objects are within reach", code="ResourceNotFound")
+    raise RequestRefused(f"{url} cannot be read: this renderer has no access to objects.", code="ResourceNotFound")

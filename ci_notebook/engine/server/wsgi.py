@@ -1,8 +1,8 @@
-"""The WSGI face: one call in, one answer out, errors always as a body of XML with a request id.
+"""The WSGI application: one call in, one answer out; errors are always XML with a request id.
 
-The rule of this file: whatever goes wrong, the caller gets a status, a code and a request id,
-and the log gets the traceback under the same id, without keys or signatures. Only a fault that was
-asked for (`faults`) leaves the caller without an answer.
+Invariant: after any error, the caller gets a status, a code and a request id, and the log gets the
+traceback under the same id, without keys or signatures. Only an injected fault (`faults`) leaves the
+caller without an answer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class App:
-    """The engine as a WSGI application. `service` gives the running engine's things."""
+    """The engine as a WSGI application. `context` returns the running engine's parts."""
 
     def __init__(self, service: Callable[[], CallContext]) -> None:
         self._service = service
@@ -50,16 +50,16 @@ class App:
         try:
             exchange = read_exchange(environ)
             is_cos, resource = exchange.host == "cos", exchange.path
-            # Looking at a video through the host of COS is answered by CI, under COS's kind of id (§1.4).
+            # Calls on a video through COS's host are answered by CI, with COS's kind of id (§1.4).
             server = "tencent-ci" if exchange.call.action else "tencent-cos"
             answer = _answer(service, exchange)
         except ServiceError as error:
             answer = _refusal(error, resource, request_id)
         except (ConnectionDropped, NoReply):
-            raise  # whoever called the application stands for the network
-        except Exception as error:  # the top of a call: told to the caller as a 500 and to the log in full
+            raise  # the server or transport turns it into a network error
+        except Exception as error:  # the top of a call: the caller gets a 500, the log the full error
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
-            text, full = "The engine failed; its log has the reason under this request id.", disk_full_error(error)
+            text, full = "The engine failed. Its log has the reason under this request id.", disk_full_error(error)
             refusal = service_error(full.code, full.message) if full else service_error("InternalError", text)
             answer = _refusal(refusal, resource, request_id)
         headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
@@ -70,7 +70,7 @@ class App:
             _close(answer.body)
             return []
         if isinstance(answer.body, FileRange) and "wsgi.file_wrapper" in environ:
-            # The server sends the file by itself: a caller who reads slowly holds no thread.
+            # The server sends the file itself, so a slow reader blocks no thread.
             return answer.body.wrapped(environ["wsgi.file_wrapper"])
         return [answer.body] if isinstance(answer.body, bytes) else answer.body
 

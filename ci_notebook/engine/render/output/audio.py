@@ -1,8 +1,8 @@
-"""The sound of an output: which tracks, and what is mixed in.
+"""Audio of an output: which tracks, and what is mixed in.
 
-Decided here, where the API says too little: sounds are added, not averaged, and a limiter keeps
-the sum from clipping; with a mix there is one track; a fade without a time takes a second; the
-mixed-in sound ends with the pictures, and a fade at its end ends there.
+Decisions where the API says too little: audio is added, not averaged, and a limiter prevents clipping; a
+mix has one track; a fade without a time takes one second; mixed-in audio ends with the video, and so does
+a fade-out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FADE_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class AudioInput:
-    """A sound that lies ready to be mixed in; `length_s` is its own."""
+    """Audio to be mixed in; `length_s` is its own length."""
 
     path: Path
     mix: AudioMix
@@ -35,7 +35,7 @@ class AudioInput:
 
     @property
     def repeats(self) -> bool:
-        """True when it begins again at its end."""
+        """Whether it starts again at its end."""
         return (self.mix.mix_mode or "Repeat") == "Repeat"
 
     def as_input(self) -> list[str]:
@@ -44,7 +44,7 @@ class AudioInput:
         return [*again, "-format_whitelist", ",".join(DEMUXERS), "-i", str(self.path)]
 
     def filters(self, whole_s: float) -> list[str]:
-        """Return the filters that bring it to the length and the fades it is to have in an output of `whole_s`."""
+        """Return the filters that give it the length and the fades it has in an output of `whole_s`."""
         length = whole_s if self.repeats else min(whole_s, self.length_s)
         effect = self.mix.effect_config or EffectConfig()
         made = [f"atrim=end={length:.3f}"]
@@ -61,7 +61,7 @@ class AudioInput:
 
 
 def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[AudioInput, ...]:
-    """Fetch the sounds to be mixed in. Raises `EngineError` naming the leaf for what holds no sound."""
+    """Fetch the audio to be mixed in. Raises `RequestRefused` naming the leaf of a file without audio."""
     transcode, made = transcode_of(setting), []
     for number, mix in enumerate(mixes_of(setting), 1):
         path = fetch(mix.audio_source or "")
@@ -69,8 +69,8 @@ def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[A
         if not (facts.stream and facts.stream.audio):
             node = "AudioMix" if mix is transcode.audio_mix else f"AudioMixArray.{number - bool(transcode.audio_mix)}"
             raise RequestRefused(
-                f"VideoEnhance.Transcode.{node}.AudioSource {mix.audio_source} holds no sound. "
-                "Name an object of the bucket that does.",
+                f"VideoEnhance.Transcode.{node}.AudioSource {mix.audio_source} has no audio. "
+                "Name an object of the bucket that has.",
                 code="ResourceNotSupported",
             )
         length = facts.stream.audio[0].duration or (facts.format.duration if facts.format else None)
@@ -81,9 +81,9 @@ def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[A
 def audio_mapping(
     setting: VideoEnhance, source: MediaInfo, mixed: tuple[AudioInput, ...], *, at: int, first: int
 ) -> tuple[list[str], str]:
-    """Return what FFmpeg maps as sound, and the filter graph that makes it, empty where it only copies tracks.
+    """Return FFmpeg's arguments that map the audio, and the filter graph for it, empty where tracks are only copied.
 
-    `at` is the source's number among the inputs, `first` that of the first mixed-in sound.
+    `at` is the index of the source among the inputs, `first` the index of the first mixed-in audio.
     """
     audio = transcode_of(setting).audio
     if audio is None or audio_codec(setting, source) is None:

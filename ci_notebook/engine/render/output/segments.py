@@ -1,8 +1,8 @@
-"""hls and dash: an output made whole, cut at its key frames into segments with a playlist beside them.
+"""hls and dash: one encoded file, cut at its key frames into segments with a playlist.
 
-The whole is made first, so that it is looked at, marked and read back like any other output; the
-cut copies it. The segments' names begin with `stem` and the playlist names them without a folder:
-wherever it lies, they lie beside it.
+The output is encoded as one file first, so that it is checked like any other output; cutting copies the
+streams. The segments' names begin with `stem`, and the playlist names them without a folder, so they
+must stay in one folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DURATION_S = 5.0  # documented
 
 
 def segment_s(setting: VideoEnhance) -> float | None:
-    """Return the length of a segment in seconds; None for what is one file."""
+    """Return the length of a segment in seconds; None for an output of one file."""
     container = (setting.transcode.container if setting.transcode else None) or Container()
     if container.format not in KINDS:
         return None
@@ -28,7 +28,7 @@ def segment_s(setting: VideoEnhance) -> float | None:
 
 
 def key_frames(setting: VideoEnhance) -> list[str]:
-    """Return FFmpeg's arguments that put a key frame where each segment begins."""
+    """Return FFmpeg's arguments that put a key frame at the start of each segment."""
     length = segment_s(setting)
     return ["-force_key_frames", f"expr:gte(t,n_forced*{length:g})", "-forced-idr", "1"] if length else []
 

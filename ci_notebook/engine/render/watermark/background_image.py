@@ -1,9 +1,9 @@
-"""An Image with Background: the video lies on a picture, and the output is as large as the two together.
+"""A watermark image with Background: the video is placed on the image, and the output holds both.
 
-Decided here, where the API says only that the picture is under the video: the offsets, which are
-never positive, say where the picture begins left of and above the video (at Right and Bottom, how
-far it ends beyond it); Width and Height are shares of the video's; other marks lie on the whole.
-A video that is padded and a picture with a window cost less than one laid on the other.
+Decisions where the API says only that the image is under the video: the offsets, which are never
+positive, say where the image starts left of and above the video (at Right and Bottom: how far it extends
+beyond the video). Width and Height are shares of the video's. Other watermarks are placed on the whole.
+Padding the video and overlaying an image with a hole is cheaper than overlaying two full pictures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from ci_notebook.model.setting.watermark import Watermark
 
 @dataclass(frozen=True, slots=True)
 class WatermarkLayout:
-    """Marks ready to be laid on, the size of the output, and the filter that makes room for a picture under it."""
+    """Watermarks ready to be overlaid, and the size of the output.
+
+    `padding` is the filter that makes room for a background image.
+    """
 
     overlays: tuple[Overlay, ...]
     size: Size
@@ -34,18 +37,18 @@ class WatermarkLayout:
 
 
 def layout_watermarks(marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch) -> WatermarkLayout:
-    """Make the marks' pictures for a video of `size`, whichever side of it they lie on. Raises what `prepare_overlays` does."""
+    """Draw the watermarks' pictures for a video of `size`, over it or under it. Raises what `prepare_overlays` does."""
     under = [(number, mark) for number, mark in enumerate(marks, 1) if mark.image and mark.image.background]
     if not under:
         return WatermarkLayout(prepare_overlays(marks, size, folder, fetch), size)
     number, mark = under[0]
     leaf = f"Watermark.{number}"
     if len(under) > 1:
-        raise _refusal(f"Watermark.{under[1][0]}.Image.Background true", "one picture lies under the video already")
+        raise _refusal(f"Watermark.{under[1][0]}.Image.Background true", "another image is already under the video")
     if mark.slide_config is not None and mark.slide_config.slide_mode == "ScrollFromLeft":
-        raise _refusal(f"{leaf}.SlideConfig.SlideMode ScrollFromLeft", "a picture under the video does not move")
+        raise _refusal(f"{leaf}.SlideConfig.SlideMode ScrollFromLeft", "an image under the video cannot move")
     below, laid = _backdrop(mark, size, folder, fetch, leaf)
-    # Numbers in errors are those of the request, so the one that is laid already leaves a gap.
+    # Errors count watermarks as the request does, so the background image is only skipped.
     above = prepare_overlays(marks, laid.size, folder, fetch, but=number)
     return WatermarkLayout((below, *above), laid.size, laid.padding)
 
@@ -56,11 +59,11 @@ def _backdrop(mark: Watermark, size: Size, folder: Path, fetch: Fetch, leaf: str
     assert mark.image is not None  # noqa: S101 - for the type checker: it was chosen for its image
     picture = image_mark(mark.image, size, fetch, leaf=leaf)
     x, y = (int(one) for one in overlay_position(mark, size, Size(*picture.size)))
-    left, top = _even(max(0, -x)), _even(max(0, -y))  # of the video on the whole
+    left, top = _even(max(0, -x)), _even(max(0, -y))  # of the video within the output
     wide, high = _even(max(size.width, x + picture.width) + left), _even(max(size.height, y + picture.height) + top)
     if max(wide, high) > LARGEST:
         raise RequestRefused(
-            f"{leaf}.Image with the video on it would be {wide}x{high}, over {LARGEST} px a side. Ask for less."
+            f"{leaf}.Image with the video on it would be {wide}x{high}, over {LARGEST} px per side. Make it smaller."
         )
     whole = Pillow.new("RGBA", (wide, high), "black")
     whole.alpha_composite(picture, (max(0, x + left), max(0, y + top)), (max(0, -x - left), max(0, -y - top)))

@@ -1,9 +1,9 @@
-"""Visible watermarks: each becomes one picture and the place and time to lay it on.
+"""Visible watermarks: each becomes one picture with a position and a time.
 
-Decided here, where the API says too little: an offset counts from the anchored edges inwards; a
-percent is one of the output's width or height; a Text's box is that of its ink; a slide speed of n
-is 4n percent of the width (or height) a second. Marks are laid on before SDRtoHDR, so that their
-white is the pictures' white.
+Decisions where the API says too little: an offset counts inwards from the anchored edges; a percentage
+refers to the output's width or height; a Text's box is the box of its ink; a slide speed of n is 4n
+percent of the width (or height) per second. Watermarks are overlaid before SDRtoHDR, so that their white
+is the video's white.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ci_notebook.engine.render.watermark.fonts import face
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 Fetch = Callable[[str], Path]
-_SLIDE_SHARE = 0.04  # of a side, a second, a unit of speed
+_SLIDE_SHARE = 0.04  # of a side, per second and unit of speed
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """A picture with transparency, and where and when it lies on the video. `x` and `y` are px or expressions of t."""
+    """A picture with transparency, and where and when it appears. `x` and `y` are px or expressions of t."""
 
     path: Path
     x: str
@@ -32,7 +32,7 @@ class Overlay:
     enable: str = ""
 
     def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool) -> list[str]:
-        """Return the lines of the filter graph that lay this picture on the stream `below`."""
+        """Return the lines of the filter graph that overlay this picture on the stream `below`."""
         enable_expression = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
@@ -45,10 +45,10 @@ class Overlay:
 def prepare_overlays(
     marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
 ) -> tuple[Overlay, ...]:
-    """Draw or fetch the marks' pictures into `folder` and return how to lay them on a video of `size`.
+    """Draw or fetch the watermarks' pictures into `folder`; return how to overlay them on a video of `size`.
 
-    `but` is the number of one to pass over.
-    Raises `EngineError` naming the leaf for a sign without a typeface and a picture that is none.
+    `but` is the number of a watermark to skip. Raises `RequestRefused` naming the leaf for an unreadable
+    image, and `EngineError` for a character without a typeface.
     """
     made = []
     for number, mark in enumerate(marks, 1):
@@ -69,7 +69,7 @@ def prepare_overlays(
 
 
 def overlay_position(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
-    """Return where the top left corner of a mark of size `own` goes on a video of `size`: px or expressions of t."""
+    """Return the top left corner of a watermark of size `own` on a video of `size`: px or expressions of t."""
     slide = mark.slide_config
     if slide is not None and slide.slide_mode == "ScrollFromLeft":
         return _sliding(slide, size, own)
@@ -98,14 +98,14 @@ def text_mark(text: Text, *, leaf: str = "Watermark") -> Any:
     left, top, right, bottom = (int(edge) for edge in font.getbbox(words))
     ink = Pillow.new("L", (max(1, right - left), max(1, bottom - top)), 0)
     ImageDraw.Draw(ink).text((-left, -top), words, font=font, fill=round(2.55 * (text.transparency or 100)))
-    # The colour is everywhere and only the ink is not transparent: else black bleeds into the edges.
+    # The color fills the picture and only the ink is opaque; otherwise black would bleed into the edges.
     picture = Pillow.new("RGBA", ink.size, "#" + (text.font_color or "0xFFFFFF")[2:])
     picture.putalpha(ink)
     return picture
 
 
 def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark") -> Any:
-    """Return an image mark as a Pillow RGBA picture in the size that Mode asks for."""
+    """Return a watermark image as a Pillow RGBA picture, in the size that Mode asks for."""
     from PIL import Image as Pillow  # lazy: the thin client installs without it
     from PIL import UnidentifiedImageError
 
@@ -114,13 +114,13 @@ def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
             picture = opened.convert("RGBA")
     except (UnidentifiedImageError, OSError, Pillow.DecompressionBombError) as problem:
         raise RequestRefused(
-            f"{leaf}.Image.Url {image.url} is no picture that can be read. Use a PNG or JPEG object of the bucket.",
+            f"{leaf}.Image.Url {image.url} is not an image that can be read. Use a PNG or JPEG object of the bucket.",
             code="ResourceNotSupported",
         ) from problem
     wanted = image_size(image, size, Size(*picture.size))
     if max(wanted.width, wanted.height) > LARGEST:
         raise RequestRefused(
-            f"{leaf}.Image would be {wanted.width}x{wanted.height}, over {LARGEST} px a side. Ask for less."
+            f"{leaf}.Image would be {wanted.width}x{wanted.height}, over {LARGEST} px per side. Make it smaller."
         )
     if wanted != Size(*picture.size):
         picture = picture.resize((wanted.width, wanted.height), Pillow.Resampling.LANCZOS)
@@ -131,7 +131,7 @@ def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
 
 
 def image_size(image: Image, size: Size, own: Size) -> Size:
-    """Return the size of an image mark of size `own` on a video of `size`; one side alone keeps the picture's shape."""
+    """Return the size of a watermark image on a video of `size`; a single given side keeps the image's shape."""
     if image.mode == "Original" or (image.width is None and image.height is None):
         return own
     wide, high = (size.width / 100, size.height / 100) if image.mode == "Proportion" else (1.0, 1.0)
@@ -145,7 +145,7 @@ def image_size(image: Image, size: Size, own: Size) -> Size:
 
 
 def _sliding(slide: SlideConfig, size: Size, own: Size) -> tuple[str, str]:
-    """Move in from the left and, past the right edge, in again; likewise downwards where YSlideSpeed says so."""
+    """Return a position that moves in from the left and starts again past the right edge; YSlideSpeed: downwards."""
     across, down = (
         (slide.x_slide_speed or 0) * _SLIDE_SHARE * size.width,
         (slide.y_slide_speed or 0) * _SLIDE_SHARE * size.height,
@@ -156,7 +156,7 @@ def _sliding(slide: SlideConfig, size: Size, own: Size) -> tuple[str, str]:
 
 
 def enable_expression(mark: Watermark) -> str:
-    """Return FFmpeg's expression for the time in which a mark is seen, empty for always."""
+    """Return FFmpeg's expression for the time in which a watermark is visible, empty for always."""
     limits = [f"gte(t,{mark.start_time:.3f})"] if mark.start_time else []
     if mark.end_time is not None:
         limits.append(f"lt(t,{mark.end_time:.3f})")
