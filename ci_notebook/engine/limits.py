@@ -135,13 +135,13 @@ class LimitGuard:
         self._weighed = now
         try:
             free = shutil.disk_usage(self._folder).free
-            held = folder_bytes(self._folder) if self._room_bytes is not None else 0
+            size = folder_bytes(self._folder) if self._room_bytes is not None else 0
         except FileNotFoundError:
             return None  # the folder is removed when the job ends
         if free < self._limits.free_bytes:
             text = f"The engine's disk has {_mib(free)} free, and {_mib(self._limits.free_bytes)} must stay free"
             return EngineError(f"{text} (min_free_bytes). Free some space, then submit the job again.", code=DISK_FULL)
-        if self._room_bytes is not None and held > self._room_bytes:
+        if self._room_bytes is not None and size > self._room_bytes:
             text = f"The engine's folder would hold more than its limit of {_mib(self._limits.disk_bytes or 0)}"
             return EngineError(f"{text} (disk_limit_bytes). Delete objects, or raise the limit.", code=DISK_FULL)
         return None
@@ -152,7 +152,7 @@ def folder_bytes(folder: Path) -> int:
 
     A file with several names counts once, and only if all its names are below the folder.
     """
-    total, seen = 0, dict[tuple[int, int], int]()
+    total, names_seen = 0, dict[tuple[int, int], int]()
     for place, _, names in os.walk(folder):
         for name in names:
             try:
@@ -163,23 +163,23 @@ def folder_bytes(folder: Path) -> int:
                 total += about.st_size
             else:
                 at = (about.st_dev, about.st_ino)
-                seen[at] = seen.get(at, 0) + 1
-                total += about.st_size if seen[at] == about.st_nlink else 0
+                names_seen[at] = names_seen.get(at, 0) + 1
+                total += about.st_size if names_seen[at] == about.st_nlink else 0
     return total
 
 
 def disk_full_error(error: BaseException) -> EngineError | None:
     """Return the error to report when `error` was caused by a full disk; None for any other error."""
     text = str(error) if isinstance(error, EngineError | sqlite3.Error) else ""
-    said = next((one for one in FULL_MESSAGES if one in text), "")
+    reason = next((one for one in FULL_MESSAGES if one in text), "")
     if isinstance(error, EngineError) and SIGXFSZ and error.message.startswith(f"FFmpeg ended with -{SIGXFSZ}"):
-        said = "File too large"  # the system killed FFmpeg for it before it could write a message
-    if not said and isinstance(error, OSError) and error.errno in FULL_NUMBERS:
-        said = os.strerror(error.errno)
-    if not said:
+        reason = "File too large"  # the system killed FFmpeg for it before it could write a message
+    if not reason and isinstance(error, OSError) and error.errno in FULL_NUMBERS:
+        reason = os.strerror(error.errno)
+    if not reason:
         return None
     return EngineError(
-        f"The engine's disk is full ({said}). Free some space, then try again.", code=DISK_FULL,
+        f"The engine's disk is full ({reason}). Free some space, then try again.", code=DISK_FULL,
         command=getattr(error, "command", ""),
     )  # fmt: skip
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from ci_notebook.engine.preview.preview_graph import picture_graph, preview_crop
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
-from ci_notebook.engine.render.output.output_size import plan
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media.ffmpeg import filter_bytes, run
 from ci_notebook.media.samples import sample
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.shape import plan
 from tests.browser.jupyter import chromium, page_at, running_browser, running_server
 
 ROUNDS = 15

@@ -13,7 +13,6 @@ from ci_notebook.engine.render.command import Paths, command, decoding, refuse_n
 from ci_notebook.engine.render.digital_watermark.embedding import write_pattern
 from ci_notebook.engine.render.output.audio import AudioInput
 from ci_notebook.engine.render.output.encoders import mixes_of
-from ci_notebook.engine.render.output.output_size import plan
 from ci_notebook.engine.render.supported import (
     ACTED,
     BESIDE_THE_COMMAND,
@@ -36,6 +35,7 @@ from ci_notebook.model.setting.enhance import (
     SuperResolution,
     VideoEnhance,
 )
+from ci_notebook.model.setting.shape import plan
 from ci_notebook.model.setting.transcode import (
     Audio,
     AudioMix,

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ci_notebook.engine.render.output.output_size import Size
 from ci_notebook.engine.render.render import render
 from ci_notebook.engine.render.watermark import fonts
 from ci_notebook.engine.render.watermark.fonts import FACES, face, missing
@@ -25,6 +24,7 @@ from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
+from ci_notebook.model.setting.shape import Size
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 

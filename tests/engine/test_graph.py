@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.graph import STAGES, chain, stages
-from ci_notebook.engine.render.output.output_size import LARGEST, plan
 from ci_notebook.model.api.media_info import Format, MediaInfo, Stream, VideoStream
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import (
@@ -22,6 +21,7 @@ from ci_notebook.model.setting.enhance import (
     SuperResolution,
     VideoEnhance,
 )
+from ci_notebook.model.setting.shape import LARGEST, plan
 from ci_notebook.model.setting.transcode import Container, Transcode, TransConfig, Video
 
 ALL = VideoEnhance(

@@ -30,16 +30,16 @@ def list_buckets(service: CallContext, exchange: Exchange) -> Answer:
     names, prefix = ids_in_query(exchange, "bucketNames"), exchange.query.get("bucketName", "")
     page = number_in_query(exchange, "pageNumber", 1, high=10**6)
     size = number_in_query(exchange, "pageSize", 10, high=100)  # the maximum is not documented
-    found = [bucket for region in dict.fromkeys(regions) for bucket in service.catalogue.activated_buckets(region)]
-    found = [bucket for bucket in found if bucket.name.startswith(prefix) and (not names or bucket.name in names)]
-    shown = tuple(_media_bucket(bucket) for bucket in found[(page - 1) * size : page * size])
+    matches = [bucket for region in dict.fromkeys(regions) for bucket in service.catalogue.activated_buckets(region)]
+    matches = [bucket for bucket in matches if bucket.name.startswith(prefix) and (not names or bucket.name in names)]
+    page_of_buckets = tuple(_media_bucket(bucket) for bucket in matches[(page - 1) * size : page * size])
     return xml_answer(
         MediaBucketResponse(
             request_id=service.new_id(),
-            total_count=len(found),
+            total_count=len(matches),
             page_number=page,
             page_size=size,
-            media_bucket_list=shown,
+            media_bucket_list=page_of_buckets,
         )
     )
 

@@ -55,17 +55,17 @@ def bucket_of(service: CallContext, exchange: Exchange, *, is_activated: bool = 
     Raises `ServiceError`: NoSuchBucket (CI's own tables have no such code, so COS's is used), or
     MediaBucketUnBinded when the call needs media processing and it is off.
     """
-    found = service.catalogue.bucket(exchange.bucket)
-    if found is None:
+    bucket = service.catalogue.bucket(exchange.bucket)
+    if bucket is None:
         raise service_error("NoSuchBucket", f"There is no bucket {exchange.bucket}.")
-    if found.region != exchange.region:
-        text = f"Bucket {found.name} is in region {found.region}; the call was sent to {exchange.region}."
+    if bucket.region != exchange.region:
+        text = f"Bucket {bucket.name} is in region {bucket.region}; the call was sent to {exchange.region}."
         raise service_error("NoSuchBucket", text)
-    if is_activated and found.activated is None:
+    if is_activated and bucket.activated is None:
         raise service_error(
-            "MediaBucketUnBinded", f"Media processing is off for bucket {found.name}.", bucket=found.name
+            "MediaBucketUnBinded", f"Media processing is off for bucket {bucket.name}.", bucket=bucket.name
         )
-    return found
+    return bucket
 
 
 def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
@@ -87,11 +87,11 @@ def body_of(cls: type[N], exchange: Exchange) -> tuple[N, bytes]:
     return node, data
 
 
-def refuse_problems(found: list[ParameterError]) -> None:
+def refuse_problems(errors: list[ParameterError]) -> None:
     """Raise `ServiceError` (InvalidArgument) for the first problem, and say how many others there are."""
-    if found:
-        more = f" There are {len(found) - 1} more problems." if len(found) > 1 else ""
-        raise service_error("InvalidArgument", f"{found[0]}{more}") from found[0]
+    if errors:
+        more = f" There are {len(errors) - 1} more problems." if len(errors) > 1 else ""
+        raise service_error("InvalidArgument", f"{errors[0]}{more}") from errors[0]
 
 
 def xml_answer(node: Node) -> Answer:

@@ -105,14 +105,14 @@ def read_exchange(environ: Mapping[str, Any]) -> Exchange:
     headers = _headers(environ)
     named, bucket, region = _host(headers.get("host", ""))
     host = effective_host(method, named, path, query)
-    found = match(method, host, path, query)
-    if found is None:
+    matched = match(method, host, path, query)
+    if matched is None:
         known = any(match(other, host, path, query) for other in ("GET", "PUT", "POST", "DELETE", "HEAD"))
         what = f"{method} {path[:80]} is not a call of the API on a {host} host."
         raise service_error("MethodNotAllowed", what) if known else service_error("InvalidUrl", what)
     is_terminated = bool(environ.get("wsgi.input_terminated")) or "transfer-encoding" in headers
     body = RequestBody(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
-    return Exchange(method, host, bucket, region, path, query, headers, body, *found)
+    return Exchange(method, host, bucket, region, path, query, headers, body, *matched)
 
 
 def host_kind(environ: Mapping[str, Any]) -> HostKind:
@@ -146,13 +146,13 @@ _HOST = re.compile(
 
 
 def _host(text: str) -> tuple[HostKind, str, str]:
-    found = _HOST.fullmatch(re.sub(r":[0-9]*$", "", text.strip().lower()))
-    if found is None or (found["kind"] == "cos" and not found["bucket"]):
+    matched = _HOST.fullmatch(re.sub(r":[0-9]*$", "", text.strip().lower()))
+    if matched is None or (matched["kind"] == "cos" and not matched["bucket"]):
         example = "<bucket>-<appid>.ci.<region>.myqcloud.com or <bucket>-<appid>.cos.<region>.myqcloud.com"
         raise service_error("InvalidHost", f"Host must be {example} (got {text[:120]!r}).")
-    if not found["bucket"]:
-        return "region", "", found["region"]
-    return ("ci" if found["kind"] == "ci" else "cos"), found["bucket"], found["region"]
+    if not matched["bucket"]:
+        return "region", "", matched["region"]
+    return ("ci" if matched["kind"] == "ci" else "cos"), matched["bucket"], matched["region"]
 
 
 def _path(environ: Mapping[str, Any]) -> str:

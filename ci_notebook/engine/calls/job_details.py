@@ -36,21 +36,21 @@ def job_details(job: JobRow, region: str, request: Request | None = None) -> Job
     )
 
 
-def _operation(asked: Operation, job: JobRow) -> Operation:
+def _operation(requested: Operation, job: JobRow) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
-    mark, found = asked.digital_watermark, asked.extract_digital_watermark
+    mark, extract = requested.digital_watermark, requested.extract_digital_watermark
     if mark is not None:
         state = (
             result.digital_watermark.state if result.digital_watermark else _WATERMARK_STATES.get(job.state, "Running")
         )
         mark = dataclasses.replace(mark, state=state)
-    if found is not None and result.extract_digital_watermark is not None:
-        found = dataclasses.replace(found, message=result.extract_digital_watermark.message)
+    if extract is not None and result.extract_digital_watermark is not None:
+        extract = dataclasses.replace(extract, message=result.extract_digital_watermark.message)
     return dataclasses.replace(
-        asked,
+        requested,
         template_name=job.template_name,
         digital_watermark=mark,
-        extract_digital_watermark=found,
+        extract_digital_watermark=extract,
         media_info=result.media_info,
         media_result=result.media_result,
         job_level=cast(Any, job.level),

@@ -79,8 +79,8 @@ def get_jobs(service: CallContext, exchange: Exchange) -> Answer:
     if len(ids) > MAX_IDS:
         raise argument_error("the ids in the path", f"at most {MAX_IDS}", len(ids))
     jobs = service.ledger.get(bucket.name, ids)
-    found = {job.job_id for job in jobs}
-    missing = tuple(one for one in dict.fromkeys(ids) if one not in found)
+    known = {job.job_id for job in jobs}
+    missing = tuple(one for one in dict.fromkeys(ids) if one not in known)
     details = tuple(job_details(job, bucket.region) for job in jobs)
     return xml_answer(Response(jobs_detail=details, non_exist_job_ids=missing))
 

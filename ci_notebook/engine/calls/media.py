@@ -59,8 +59,8 @@ def snapshot(service: CallContext, exchange: Exchange) -> Answer:
     rotate = word_in_query(exchange, "rotate", "auto", ("auto", "off"))
     mode = cast(SnapshotMode, word_in_query(exchange, "mode", "exactframe", ("exactframe", "keyframe")))
     with _readable(service, bucket.name, exchange.key) as path:
-        shown = picture(path, at_s, width=width, height=height, mode=mode, rotate="off" if rotate == "off" else "auto")
-    return Answer(200, encode_picture(shown, kind), {"Content-Type": CONTENT_TYPES[kind]})
+        frame = picture(path, at_s, width=width, height=height, mode=mode, rotate="off" if rotate == "off" else "auto")
+    return Answer(200, encode_picture(frame, kind), {"Content-Type": CONTENT_TYPES[kind]})
 
 
 def store_snapshot(service: CallContext, exchange: Exchange) -> Answer:
@@ -74,12 +74,12 @@ def store_snapshot(service: CallContext, exchange: Exchange) -> Answer:
     check_key(output.object or "")
     kind: SnapshotFormat = request.format or "jpg"
     with _readable(service, bucket.name, _input_key(service, bucket.name, request.input)) as path:
-        shown = picture(
+        frame = picture(
             path, request.time or 0.0, width=request.width or 0, height=request.height or 0,
             mode=request.mode or "exactframe", rotate=request.rotate or "auto",
         )  # fmt: skip
     headers = {"content-type": CONTENT_TYPES[kind]}
-    service.store.put(bucket.name, output.object or "", [encode_picture(shown, kind)], headers=headers)
+    service.store.put(bucket.name, output.object or "", [encode_picture(frame, kind)], headers=headers)
     return xml_answer(SnapshotResponse(output=output))
 
 
@@ -94,8 +94,8 @@ def _seconds(exchange: Exchange) -> float:
     return seconds
 
 
-def _input_key(service: CallContext, bucket: str, given: Input | None) -> str:
-    key = given.object if given and given.object else ""
+def _input_key(service: CallContext, bucket: str, source: Input | None) -> str:
+    key = source.object if source and source.object else ""
     if service.store.head(bucket, key) is None:
         raise service_error("ResourceNotFound", f"Bucket {bucket} has no object {key!r}. Upload it first.")
     return key

@@ -29,24 +29,24 @@ def start_multipart(service: CallContext, exchange: Exchange) -> Answer:
 def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
     """List the open uploads; those of one key from oldest to newest. A delimiter is ignored."""
     bucket = bucket_of(service, exchange)
-    query, most = exchange.query, number_in_query(exchange, "max-uploads", 1000, high=1000)
+    query, limit = exchange.query, number_in_query(exchange, "max-uploads", 1000, high=1000)
     is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
     after = query.get("key-marker", ""), query.get("upload-id-marker", "")
-    found = service.uploads.open(bucket.name, query.get("prefix", ""), after=after)
-    shown = found[:most]
+    uploads = service.uploads.open(bucket.name, query.get("prefix", ""), after=after)
+    page = uploads[:limit]
 
-    def told(text: str) -> str:
+    def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
 
     root = etree.Element("ListMultipartUploadsResult")
     add_leaves(root, [("Bucket", bucket.name), *([("EncodingType", "url")] if is_encoded else [])])
-    add_leaves(root, [("KeyMarker", told(after[0])), ("UploadIdMarker", after[1]), ("MaxUploads", str(most))])
-    add_leaves(root, [("Prefix", told(query.get("prefix", ""))), ("IsTruncated", str(len(found) > most).lower())])
-    if len(found) > most:
-        add_leaves(root, [("NextKeyMarker", told(shown[-1].key)), ("NextUploadIdMarker", shown[-1].upload_id)])
-    for upload in shown:
+    add_leaves(root, [("KeyMarker", encoded(after[0])), ("UploadIdMarker", after[1]), ("MaxUploads", str(limit))])
+    add_leaves(root, [("Prefix", encoded(query.get("prefix", ""))), ("IsTruncated", str(len(uploads) > limit).lower())])
+    if len(uploads) > limit:
+        add_leaves(root, [("NextKeyMarker", encoded(page[-1].key)), ("NextUploadIdMarker", page[-1].upload_id)])
+    for upload in page:
         one = etree.SubElement(root, "Upload")
-        add_leaves(one, [("Key", told(upload.key)), ("UploadId", upload.upload_id), ("StorageClass", "STANDARD")])
+        add_leaves(one, [("Key", encoded(upload.key)), ("UploadId", upload.upload_id), ("StorageClass", "STANDARD")])
         add_owner(one, upload.bucket, "Initiator")
         add_owner(one, upload.bucket)
         add_leaves(one, [("Initiated", iso_time(upload.created))])
@@ -73,23 +73,23 @@ def put_part(service: CallContext, exchange: Exchange) -> Answer:
 def list_parts(service: CallContext, exchange: Exchange) -> Answer:
     """List the stored parts, so that an upload can be resumed."""
     upload = _upload(service, exchange)
-    most = number_in_query(exchange, "max-parts", 1000, high=1000)
+    limit = number_in_query(exchange, "max-parts", 1000, high=1000)
     after = number_in_query(exchange, "part-number-marker", 0, low=0, high=10000)
     is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
     parts = [part for part in service.uploads.parts(upload) if part.number > after]
-    shown = parts[:most]
+    page = parts[:limit]
     root = etree.Element("ListPartsResult")
     add_leaves(root, [("Bucket", upload.bucket), *([("EncodingType", "url")] if is_encoded else [])])
     add_leaves(root, [("Key", url_path(upload.key) if is_encoded else upload.key), ("UploadId", upload.upload_id)])
     add_owner(root, upload.bucket, "Initiator")
     add_owner(root, upload.bucket)
     add_leaves(root, [("PartNumberMarker", str(after))])
-    for part in shown:
+    for part in page:
         facts = [("PartNumber", str(part.number)), ("LastModified", iso_time(part.modified))]
         add_leaves(etree.SubElement(root, "Part"), [*facts, ("ETag", f'"{part.md5}"'), ("Size", str(part.size))])
-    is_cut = len(parts) > most
-    add_leaves(root, [("NextPartNumberMarker", str(shown[-1].number))] if is_cut else [])
-    add_leaves(root, [("StorageClass", "STANDARD"), ("MaxParts", str(most)), ("IsTruncated", str(is_cut).lower())])
+    is_cut = len(parts) > limit
+    add_leaves(root, [("NextPartNumberMarker", str(page[-1].number))] if is_cut else [])
+    add_leaves(root, [("StorageClass", "STANDARD"), ("MaxParts", str(limit)), ("IsTruncated", str(is_cut).lower())])
     return cos_answer(root)
 
 

@@ -48,16 +48,16 @@ def copy_object(service: CallContext, exchange: Exchange) -> Answer:
         text = "To copy an object onto itself, change its headers with x-cos-metadata-directive: Replaced."
         raise service_error("InvalidRequest", text)
     headers = object_headers(exchange) if directive == "Replaced" else source.headers
-    made = service.store.copy(source, bucket.name, exchange.key, headers=headers)
-    return _copy_answer("CopyObjectResult", made.etag, made.modified)
+    stored = service.store.copy(source, bucket.name, exchange.key, headers=headers)
+    return _copy_answer("CopyObjectResult", stored.etag, stored.modified)
 
 
 def copy_part(service: CallContext, exchange: Exchange, upload: Upload, number: int) -> Answer:
     """Store a part that is copied from another object, or from a byte range of it."""
     source = _source(service, exchange)
-    held, file = service.store.open(source.bucket, source.key)
+    stored, file = service.store.open(source.bucket, source.key)
     with file:
-        md5 = service.uploads.put(upload, number, FileRange(file, *_copy_range(exchange, held.size)))
+        md5 = service.uploads.put(upload, number, FileRange(file, *_copy_range(exchange, stored.size)))
     return _copy_answer("CopyPartResult", md5, service.clock())
 
 
@@ -78,10 +78,10 @@ def _source(service: CallContext, exchange: Exchange) -> StoredObject:
     source = service.store.head(bucket.name, key)
     if source is None:
         raise service_error("NoSuchKey", f"Bucket {bucket.name} has no object {key[:80]}.")
-    asked = {
+    conditions = {
         name: exchange.headers[f"{SOURCE}-{name}"] for name in _CONDITIONS if f"{SOURCE}-{name}" in exchange.headers
     }
-    if not has_changed(asked, source):
+    if not has_changed(conditions, source):
         raise service_error("PreconditionFailed", "The source does not meet the conditions of the copy.")
     return source
 

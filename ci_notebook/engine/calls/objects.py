@@ -30,11 +30,11 @@ def put_object(service: CallContext, exchange: Exchange) -> Answer:
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
         text = f"One PUT may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length}). Use a multipart upload."
         raise service_error("EntityTooLarge", text)
-    made = service.store.put(
+    stored = service.store.put(
         bucket.name, exchange.key, exchange.body.chunks(), headers=object_headers(exchange),
         content_md5=exchange.headers.get("content-md5", ""),
     )  # fmt: skip
-    return Answer(headers={"ETag": f'"{made.etag}"', CRC_HEADER: made.headers[CRC_HEADER]})
+    return Answer(headers={"ETag": f'"{stored.etag}"', CRC_HEADER: stored.headers[CRC_HEADER]})
 
 
 def object_headers(exchange: Exchange) -> dict[str, str]:
@@ -216,14 +216,14 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
 
     Raises `ServiceError` (InvalidRange).
     """
-    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
-    if found is None or not (found[1] or found[2]):
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
+    if match is None or not (match[1] or match[2]):
         return None
-    if not found[1]:
-        first, last = max(0, size - int(found[2])), size - 1
+    if not match[1]:
+        first, last = max(0, size - int(match[2])), size - 1
     else:
-        first, last = int(found[1]), min(int(found[2] or size - 1), size - 1)
-        if found[2] and int(found[2]) < first:
+        first, last = int(match[1]), min(int(match[2] or size - 1), size - 1)
+        if match[2] and int(match[2]) < first:
             return None
     if first >= size or first > last:
         raise service_error("InvalidRange", f"The object has {size} bytes; {header[:80]} starts after its end.")

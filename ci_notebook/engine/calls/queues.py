@@ -36,14 +36,18 @@ def list_queues(service: CallContext, exchange: Exchange) -> Answer:
     rows = service.catalogue.queues(bucket.name)
     if ids:
         by_id = {row.queue_id: row for row in rows}
-        found = tuple(queue_of(by_id[one]) for one in dict.fromkeys(ids) if one in by_id)
+        matches = tuple(queue_of(by_id[one]) for one in dict.fromkeys(ids) if one in by_id)
         missing = tuple(one for one in dict.fromkeys(ids) if one not in by_id)
-        return xml_answer(QueueResponse(request_id=service.new_id(), queue_list=found, non_exist_pids=missing))
+        return xml_answer(QueueResponse(request_id=service.new_id(), queue_list=matches, non_exist_pids=missing))
     rows = [row for row in rows if state in ("All", row.state) and category in ("CateAll", row.category)]
-    shown = tuple(queue_of(row) for row in rows[(page - 1) * size : page * size])
+    page_of_queues = tuple(queue_of(row) for row in rows[(page - 1) * size : page * size])
     return xml_answer(
         QueueResponse(
-            request_id=service.new_id(), total_count=len(rows), page_number=page, page_size=size, queue_list=shown
+            request_id=service.new_id(),
+            total_count=len(rows),
+            page_number=page,
+            page_size=size,
+            queue_list=page_of_queues,
         )
     )
 

@@ -49,10 +49,10 @@ def transcode_of(body: TemplateRequest) -> Transcode:
 
 
 def _template(catalogue: Catalogue, bucket: str, template_id: str, tag: str) -> TemplateRow:
-    found = catalogue.templates(bucket, ids=(template_id,), tag=tag)
-    if not found:
+    rows = catalogue.templates(bucket, ids=(template_id,), tag=tag)
+    if not rows:
         raise template_not_found(bucket, template_id, tag)
-    return found[0]
+    return rows[0]
 
 
 def _body(row: TemplateRow) -> TemplateRequest:

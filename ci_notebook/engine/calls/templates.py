@@ -63,12 +63,16 @@ def list_templates(service: CallContext, exchange: Exchange) -> Answer:
     if ids:
         known = {row.template_id for row in rows}
         missing = tuple(NonExistTID(template_id=one) for one in dict.fromkeys(ids) if one not in known)
-        found = tuple(map(template_of, rows))
-        return xml_answer(TemplateResponse(request_id=service.new_id(), template_list=found, non_exist_tids=missing))
-    shown = tuple(template_of(row) for row in rows[(page - 1) * size : page * size])
+        matches = tuple(map(template_of, rows))
+        return xml_answer(TemplateResponse(request_id=service.new_id(), template_list=matches, non_exist_tids=missing))
+    page_of_templates = tuple(template_of(row) for row in rows[(page - 1) * size : page * size])
     return xml_answer(
         TemplateResponse(
-            request_id=service.new_id(), total_count=len(rows), page_number=page, page_size=size, template_list=shown
+            request_id=service.new_id(),
+            total_count=len(rows),
+            page_number=page,
+            page_size=size,
+            template_list=page_of_templates,
         )
     )
 

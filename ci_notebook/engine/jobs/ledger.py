@@ -101,11 +101,11 @@ class Ledger:
     def get(self, bucket: str, ids: Sequence[str]) -> list[JobRow]:
         """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
         marks = ", ".join("?" * len(ids))
-        found = self._database.rows(
+        rows = self._database.rows(
             f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
             (bucket, *ids),
         )
-        by_id = {row["job_id"]: _job_row(row) for row in found}
+        by_id = {row["job_id"]: _job_row(row) for row in rows}
         return [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
 
     def find(self, job_id: str) -> JobRow | None:
@@ -113,28 +113,28 @@ class Ledger:
         row = self._database.row("SELECT * FROM jobs WHERE job_id = ?", (job_id,))
         return _job_row(row) if row else None
 
-    def page(self, wanted: JobQuery) -> tuple[list[JobRow], int | None]:
+    def page(self, query: JobQuery) -> tuple[list[JobRow], int | None]:
         """Return a page of jobs, and the cursor of the next page; None on the last page."""
-        order, cursor = ("ASC", ">") if wanted.oldest_first else ("DESC", "<")
-        conditions: list[tuple[str, Sequence[Any]]] = [("bucket = ? AND tag = ?", (wanted.bucket, wanted.tag))]
-        if wanted.states:
-            conditions.append((f"state IN ({', '.join('?' * len(wanted.states))})", wanted.states))
+        order, cursor = ("ASC", ">") if query.oldest_first else ("DESC", "<")
+        conditions: list[tuple[str, Sequence[Any]]] = [("bucket = ? AND tag = ?", (query.bucket, query.tag))]
+        if query.states:
+            conditions.append((f"state IN ({', '.join('?' * len(query.states))})", query.states))
         for condition, value in (
-            ("queue_id = ?", wanted.queue_id or None),
-            ("input_object = ?", wanted.input_object or None),
-            ("CAST(created AS INTEGER) >= ?", wanted.after),
-            ("CAST(created AS INTEGER) <= ?", wanted.before),
-            (f"number {cursor} ?", wanted.cursor),
+            ("queue_id = ?", query.queue_id or None),
+            ("input_object = ?", query.input_object or None),
+            ("CAST(created AS INTEGER) >= ?", query.after),
+            ("CAST(created AS INTEGER) <= ?", query.before),
+            (f"number {cursor} ?", query.cursor),
         ):
             if value is not None:
                 conditions.append((condition, (value,)))
         where = " AND ".join(condition for condition, _ in conditions)
         rows = self._database.rows(
             f"SELECT * FROM jobs WHERE {where} ORDER BY number {order} LIMIT ?",  # noqa: S608  the conditions above
-            [*(value for _, some in conditions for value in some), wanted.size + 1],
+            [*(value for _, parameters in conditions for value in parameters), query.size + 1],
         )
-        jobs = [_job_row(row) for row in rows[: wanted.size]]
-        return jobs, jobs[-1].number if len(rows) > wanted.size else None
+        jobs = [_job_row(row) for row in rows[: query.size]]
+        return jobs, jobs[-1].number if len(rows) > query.size else None
 
     def cancel(self, bucket: str, job_id: str) -> None:
         """Cancel a job that has not started.

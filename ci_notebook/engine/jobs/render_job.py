@@ -52,7 +52,8 @@ class JobSite(Protocol):
 class JobResources:
     """Everything a job runs with. `folder` is its own, on the same disk as the object store.
 
-    `fault` is an injected fault. `cache_options` describes the cache of earlier results; `threads` is the job's share of the cores.
+    `fault` is an injected fault. `cache_options` describes the cache of earlier results.
+    `threads` is the job's share of the cores.
     """
 
     site: JobSite
@@ -84,13 +85,16 @@ def render_job(resources: JobResources, job: JobRow) -> JobOutcome:
     )
     if resources.fault:
         report(1.0)  # a short job may end before it has reported any progress
-    made = _finished_files(job, work.output or Output(), rendered)
-    result = Operation(media_info=rendered.media_info, media_result=_media_result(work.output or Output(), made))
+    files = _finished_files(job, work.output or Output(), rendered)
+    result = Operation(media_info=rendered.media_info, media_result=_media_result(work.output or Output(), files))
     message = ""
-    if rendered.hidden:
-        state: Literal["Success", "Failed"] = "Failed" if rendered.hidden.margin_db is None else "Success"
-        result, message = replace(result, digital_watermark=DigitalWatermark(state=state)), str(rendered.hidden)
-    return JobOutcome(state="Success", files=made, result=dumps(result), message=message)
+    if rendered.digital_watermark:
+        state: Literal["Success", "Failed"] = "Failed" if rendered.digital_watermark.margin_db is None else "Success"
+        result, message = (
+            replace(result, digital_watermark=DigitalWatermark(state=state)),
+            str(rendered.digital_watermark),
+        )
+    return JobOutcome(state="Success", files=files, result=dumps(result), message=message)
 
 
 def _extract_watermark(resources: JobResources, source: Path) -> JobOutcome:
@@ -98,9 +102,9 @@ def _extract_watermark(resources: JobResources, source: Path) -> JobOutcome:
 
     The service documents the message `done` for a watermark that was found, and nothing for the other case.
     """
-    found = extract(source, cancel=resources.cancel)
-    result = Operation(extract_digital_watermark=ExtractDigitalWatermark(message=found.message or ""))
-    message = "done" if found.message else "no digital watermark was found"
+    extracted = extract(source, cancel=resources.cancel)
+    result = Operation(extract_digital_watermark=ExtractDigitalWatermark(message=extracted.message or ""))
+    message = "done" if extracted.message else "no digital watermark was found"
     return JobOutcome(state="Success", result=dumps(result), message=message)
 
 
@@ -150,14 +154,14 @@ def _finished_files(job: JobRow, output: Output, rendered: Rendered) -> tuple[Fi
     )
 
 
-def _media_result(output: Output, made: tuple[FinishedFile, ...]) -> MediaResult:
+def _media_result(output: Output, files: tuple[FinishedFile, ...]) -> MediaResult:
     """Return the MediaResult that replies show."""
-    digests = tuple(Md5Info(object_name=one.key, md5=one.etag) for one in reversed(made))
+    digests = tuple(Md5Info(object_name=one.key, md5=one.etag) for one in reversed(files))
     return MediaResult(
         output_file=OutputFile(
-            bucket=made[0].bucket,
+            bucket=files[0].bucket,
             region=output.region,
-            object_name=tuple(one.key for one in reversed(made)),
+            object_name=tuple(one.key for one in reversed(files)),
             object_prefix="",
             md5_info=digests,
         )

@@ -59,10 +59,10 @@ class MessageQueues:
                 " AND readers.region = messages.region AND reader = ?), 0)) ORDER BY number LIMIT ?",
                 (name, region, reader, at_most),
             ).fetchall()
-            found = [Message(**dict(row)) for row in rows]
-            for message in () if keep else found:
+            messages = [Message(**dict(row)) for row in rows]
+            for message in () if keep else messages:
                 _mark_read(change, message, reader)
-        return found
+        return messages
 
 
 def _mark_read(change: sqlite3.Connection, message: Message, reader: str) -> None:

@@ -27,11 +27,11 @@ from ci_notebook.engine.render.graph import (
     pixel_format,
     stages,
 )
-from ci_notebook.engine.render.output.output_size import Size, length_s
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size, length_s
 
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # otherwise every color comes out one level darker
 _LEFT_OUT = ("fields", *MOTION)  # fields: done at decoding; motion: needs several frames
@@ -99,7 +99,7 @@ def preview_crop(
 
 
 def picture_graph(
-    setting: VideoEnhance, still: Still, laid: WatermarkLayout, seen: PreviewCrop, *, is_enlarged: bool = False
+    setting: VideoEnhance, still: Still, layout: WatermarkLayout, crop: PreviewCrop, *, is_enlarged: bool = False
 ) -> str:
     """Return the graph from the frame, or from the network's output, to the part `crop` of it in RGB.
 
@@ -107,25 +107,25 @@ def picture_graph(
     stages are left out. HDR is made, then shown through its exact inverse. The watermarks' pictures are
     read from FFmpeg's working folder.
     """
-    done = BEFORE_NETWORK if is_enlarged else ()
-    left = [stage for stage in STAGES if stage not in (*done, *AFTER_MARKS)]
+    skipped = BEFORE_NETWORK if is_enlarged else ()
+    left = [stage for stage in STAGES if stage not in (*skipped, *AFTER_MARKS)]
     first = [
-        *_head(setting, still, done),
+        *_head(setting, still, skipped),
         *_stage_filters(setting, still, left),
-        *([laid.padding] if laid.padding else []),
+        *([layout.padding] if layout.padding else []),
     ]
     matrix, deep, lines = _matrix(setting, still), bool(depth_suffix(still.source)), [",".join(first)]
-    for number, mark in enumerate(laid.overlays, 1):
+    for number, mark in enumerate(layout.overlays, 1):
         lines[-1] += f"[v{number - 1}]"
         lines.append(f"movie=filename={mark.path.name}[m{number}]")
-        scaled, laid_on = mark.lines(
+        scaled, overlaid = mark.lines(
             f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
         )
-        lines += [scaled, laid_on.removesuffix("[]")]
+        lines += [scaled, overlaid.removesuffix("[]")]
     last = [*_stage_filters(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
-    if seen.size != laid.size:
-        last.append(f"crop={seen.size.width}:{seen.size.height}:{seen.left}:{seen.top}")
-    last += _to_rgb(setting, still, matrix, seen.shown)
+    if crop.size != layout.size:
+        last.append(f"crop={crop.size.width}:{crop.size.height}:{crop.left}:{crop.top}")
+    last += _to_rgb(setting, still, matrix, crop.shown)
     return ";".join([*lines[:-1], ",".join([lines[-1], *last])])
 
 
@@ -145,28 +145,28 @@ def unshown_leaves(setting: VideoEnhance) -> tuple[str, ...]:
 
 
 def _stage_filters(
-    setting: VideoEnhance, still: Still, wanted: tuple[str, ...] | list[str] | frozenset[str]
+    setting: VideoEnhance, still: Still, names: tuple[str, ...] | list[str] | frozenset[str]
 ) -> list[str]:
     analysis = dataclasses.replace(still.analysis, matrix=_matrix(setting, still), interlaced=False)
-    made = stages(setting, still.source, analysis)
-    return [one for stage in STAGES if stage in wanted and stage not in _LEFT_OUT for one in made[stage]]
+    filters = stages(setting, still.source, analysis)
+    return [one for stage in STAGES if stage in names and stage not in _LEFT_OUT for one in filters[stage]]
 
 
-def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterator[str]:
+def _head(setting: VideoEnhance, still: Still, skipped: tuple[str, ...]) -> Iterator[str]:
     """Yield the filters that give a raw frame its time, counted as in the job, and its color tags."""
     stretch = setting.transcode.time_interval if setting.transcode else None
     length_s(setting, still.source)  # raises for an interval that starts after the end
     at_s = still.at_s - ((stretch.start or 0.0) if stretch else 0.0)
     yield f"settb=1/1000000,setpts={round(max(0.0, at_s) * 1e6)}"
-    video, shaped = first_video(still.source), "shape" in done
+    video, shaped = first_video(still.source), "shape" in skipped
     flat = shaped and converts_to_sdr(setting, still.source)
-    said = {
+    tags = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
         "colorspace": "bt709" if flat else still.analysis.matrix,
         "color_primaries": "bt709" if flat else video.color_primaries,
         "color_trc": "bt709" if flat else video.color_transfer,
     }
-    yield "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
+    yield "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:

@@ -29,7 +29,6 @@ from ci_notebook.engine.preview.preview_graph import (
 )
 from ci_notebook.engine.preview.warm_ffmpeg import WarmFFmpeg
 from ci_notebook.engine.render.analysis import Analysis, analyse
-from ci_notebook.engine.render.output.output_size import Size, plan
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
@@ -40,6 +39,7 @@ from ci_notebook.media.raw_frame import bare_picture
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size, plan
 from ci_notebook.model.setting.watermark import Watermark
 
 CACHE_BYTES = 192 << 20  # decoded frames on the disk
@@ -77,8 +77,8 @@ class Origin(Protocol):
     def facts(self) -> tuple[MediaInfo, Analysis]:
         """Return the facts and the analysis of the clip."""
 
-    def still(self, at_s: float, overlay_position: Path, info: MediaInfo, analysis: Analysis) -> Still:
-        """Write the frame at `at_s` seconds into the file `place`."""
+    def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
+        """Write the frame at `at_s` seconds into the file `path`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ class FileOrigin:
         """Probe and analyse the clip; takes about 0.3 s for a short one."""
         return media_info(self.path), analyse(self.path)
 
-    def still(self, at_s: float, overlay_position: Path, info: MediaInfo, analysis: Analysis) -> Still:
+    def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one frame."""
-        made = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
-        overlay_position.write_bytes(made.data)
-        return Still(overlay_position, at_s, made.pixel_format, Size(made.width, made.height), info, analysis)
+        raw = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
+        path.write_bytes(raw.data)
+        return Still(path, at_s, raw.pixel_format, Size(raw.width, raw.height), info, analysis)
 
 
 class Previewer:
@@ -117,7 +117,7 @@ class Previewer:
         self._lock = threading.RLock()
         self._facts: OrderedDict[Hashable, tuple[MediaInfo, Analysis]] = OrderedDict()
         self._stills: OrderedDict[Hashable, Still] = OrderedDict()
-        self._laid: tuple[Hashable, WatermarkLayout] | None = None
+        self._layout: tuple[Hashable, WatermarkLayout] | None = None
         self._count = 0
         self._standby = WarmFFmpeg(self._folder)
         self._end = weakref.finalize(self, _close, self._standby, self._folder)
@@ -140,17 +140,17 @@ class Previewer:
         """Return what `preview` does, with the facts about it."""
         with self._lock:
             still = self._still(origin, at_s)
-            laid = self._marked(marks, plan(setting, still.source).out, fetch)
-            seen = preview_crop(laid.size, width_px=width_px, box=box)
+            layout = self._watermark_layout(marks, plan(setting, still.source).out, fetch)
+            crop = preview_crop(layout.size, width_px=width_px, box=box)
             first = graph_before_network(setting, still)
             if first is not None:
-                still = self._enlarged(origin, setting, still, first)
-            graph = picture_graph(setting, still, laid, seen, is_enlarged=first is not None)
-            data = self._standby.run(still, graph, 3 * seen.shown.width * seen.shown.height)
-            places = tuple(self._place_of(number, mark, laid) for number, mark in enumerate(marks, 1))
-        picture = np.frombuffer(data, np.uint8).reshape(seen.shown.height, seen.shown.width, 3)
+                still = self._network_still(origin, setting, still, first)
+            graph = picture_graph(setting, still, layout, crop, is_enlarged=first is not None)
+            data = self._standby.run(still, graph, 3 * crop.shown.width * crop.shown.height)
+            places = tuple(self._place_of(number, mark, layout) for number, mark in enumerate(marks, 1))
+        picture = np.frombuffer(data, np.uint8).reshape(crop.shown.height, crop.shown.width, 3)
         return PreviewFrame(
-            encode_picture(picture, "jpg", quality=QUALITY), laid.size, _shares(seen, laid.size), places
+            encode_picture(picture, "jpg", quality=QUALITY), layout.size, _shares(crop, layout.size), places
         )
 
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
@@ -171,46 +171,46 @@ class Previewer:
         def decoded() -> Still:
             return origin.still(at_s, self._new_file(), *self.facts(origin))
 
-        return self._keep((origin.key, at_s), decoded)
+        return self._cache_still((origin.key, at_s), decoded)
 
-    def _enlarged(self, origin: Origin, setting: VideoEnhance, still: Still, first: str) -> Still:
-        def worked() -> Still:
-            given, deep = plan(setting, still.source).cut, "p10" in first.rpartition(",")[2]
-            data = self._standby.run(still, first, frame_bytes(given.width, given.height, deep=deep))
-            overlay_position = self._new_file()
-            overlay_position.write_bytes(enlarge(data, given.width, given.height, enlarger=loaded(), deep=deep))
-            size, form = Size(2 * given.width, 2 * given.height), "yuv420p10le" if deep else "yuv420p"
-            return dataclasses.replace(still, path=overlay_position, size=size, pixel_format=form)
+    def _network_still(self, origin: Origin, setting: VideoEnhance, still: Still, first: str) -> Still:
+        def enlarged() -> Still:
+            size, deep = plan(setting, still.source).cut, "p10" in first.rpartition(",")[2]
+            data = self._standby.run(still, first, frame_bytes(size.width, size.height, deep=deep))
+            path = self._new_file()
+            path.write_bytes(enlarge(data, size.width, size.height, enlarger=loaded(), deep=deep))
+            size, form = Size(2 * size.width, 2 * size.height), "yuv420p10le" if deep else "yuv420p"
+            return dataclasses.replace(still, path=path, size=size, pixel_format=form)
 
-        return self._keep((origin.key, still.at_s, first), worked)
+        return self._cache_still((origin.key, still.at_s, first), enlarged)
 
-    def _keep(self, key: Hashable, make: Callable[[], Still]) -> Still:
+    def _cache_still(self, key: Hashable, make: Callable[[], Still]) -> Still:
         still = _cached(self._stills, key, make, 1 << 16)
         while len(self._stills) > 2 and sum(one.path.stat().st_size for one in self._stills.values()) > CACHE_BYTES:
             self._stills.popitem(last=False)[1].path.unlink()
         return still
 
-    def _place_of(self, number: int, mark: Watermark, laid: WatermarkLayout) -> tuple[int, int, int, int] | None:
+    def _place_of(self, number: int, mark: Watermark, layout: WatermarkLayout) -> tuple[int, int, int, int] | None:
         slides = mark.slide_config is not None and mark.slide_config.slide_mode == "ScrollFromLeft"
         if slides or (mark.image is not None and mark.image.background):
             return None
         with pillow().open(self._folder / f"mark{number}.png") as opened:
             own = Size(*opened.size)
-        x, y = overlay_position(mark, laid.size, own)
+        x, y = overlay_position(mark, layout.size, own)
         return int(x), int(y), own.width, own.height
 
     def _new_file(self) -> Path:
         self._count += 1
         return self._folder / f"{self._count}.raw"
 
-    def _marked(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> WatermarkLayout:
+    def _watermark_layout(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> WatermarkLayout:
         """Return the watermarks ready for the graph; the previous ones if they are the same."""
         if not marks:
             return WatermarkLayout((), size)
         key = (marks, size)
-        if self._laid is None or self._laid[0] != key:
-            self._laid = (key, layout_watermarks(marks, size, self._folder, fetch or _no_fetch))
-        return self._laid[1]
+        if self._layout is None or self._layout[0] != key:
+            self._layout = (key, layout_watermarks(marks, size, self._folder, fetch or _no_fetch))
+        return self._layout[1]
 
 
 def _cached(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T], most: int) -> T:
@@ -223,9 +223,9 @@ def _cached(where: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T
     return where[key]
 
 
-def _shares(seen: PreviewCrop, size: Size) -> Box:
+def _shares(crop: PreviewCrop, size: Size) -> Box:
     across, down = 1 / size.width, 1 / size.height
-    return seen.left * across, seen.top * down, seen.size.width * across, seen.size.height * down
+    return crop.left * across, crop.top * down, crop.size.width * across, crop.size.height * down
 
 
 def _remove_leftovers() -> None:

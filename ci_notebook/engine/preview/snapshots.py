@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from ci_notebook.engine.preview.preview_graph import Still
 from ci_notebook.engine.render.analysis import Analysis, analyse
-from ci_notebook.engine.render.output.output_size import Size
 from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.probe import first_video
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.setting.shape import Size
 
 SAMPLE_POSITIONS = (0.2, 0.5, 0.8)  # what AUTO is resolved from, as shares of the clip's length
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -58,11 +58,11 @@ class SnapshotOrigin:
             analysis = analyse(path)
         return _as_snapshots(info, size), dataclasses.replace(analysis, matrix=_matrix(size), interlaced=False)
 
-    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
+    def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Request one snapshot."""
         data, size = _yuv(self.snapshot(at_s))
-        place.write_bytes(data)
-        return Still(place, at_s, "yuv420p", size, info, analysis)
+        path.write_bytes(data)
+        return Still(path, at_s, "yuv420p", size, info, analysis)
 
 
 def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:

@@ -33,11 +33,11 @@ class WarmFFmpeg:
         self._lock = threading.Lock()
         self._ready: tuple[Still, Process] | None = None
         self._next: threading.Timer | None = None
-        self._done: Process | None = None
+        self._previous: Process | None = None
 
     def run(self, still: Still, graph: str, size_bytes: int) -> bytes:
         """Return the raw frame of `size_bytes` that a graph makes from a still. Raises `EngineError`."""
-        process = self._taken(still) or self._start(still)
+        process = self._take_ready(still) or self._start(still)
         limit = threading.Timer(LIMIT_S, process.kill)
         limit.daemon = True
         limit.start()
@@ -54,7 +54,7 @@ class WarmFFmpeg:
         if len(data) != size_bytes:
             raise _failed(process)
         with self._lock:
-            before, self._done = self._done, process  # it ends by itself; the previous one has ended
+            before, self._previous = self._previous, process  # it ends by itself; the previous one has ended
             self._after(PAUSE_S, lambda: self._begin(still))
         if before is not None:
             _end(before)
@@ -63,15 +63,15 @@ class WarmFFmpeg:
     def close(self) -> None:
         """End the waiting FFmpeg. Closing twice is allowed."""
         with self._lock:
-            ended = [*([self._ready[1]] if self._ready else []), *([self._done] if self._done else [])]
-            self._ready = self._done = None
+            ended = [*([self._ready[1]] if self._ready else []), *([self._previous] if self._previous else [])]
+            self._ready = self._previous = None
             if self._next is not None:
                 self._next.cancel()
                 self._next = None
         for process in ended:
             _end(process)
 
-    def _taken(self, still: Still) -> Process | None:
+    def _take_ready(self, still: Still) -> Process | None:
         with self._lock:
             ready, self._ready = self._ready, None
             if self._next is not None:

@@ -88,11 +88,11 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     low = np.minimum(np.min(lows, axis=0), _DARK_MOST)
     high = np.maximum(np.max(highs, axis=0), _LIGHT_LEAST)
     mean, *measures = (round(float(value), 6) for value in np.mean(rows, axis=0))
-    seen = Analysis(low=_three(low), high=_three(high), mean=mean, matrix=matrix, interlaced=interlaced)
+    analysis = Analysis(low=_three(low), high=_three(high), mean=mean, matrix=matrix, interlaced=interlaced)
     if needs == "levels":
-        return seen
+        return analysis
     contrast, colour, sharpness, noise = measures
-    return replace(seen, spread=contrast, colourfulness=colour, sharpness=sharpness, noise=noise)
+    return replace(analysis, spread=contrast, colourfulness=colour, sharpness=sharpness, noise=noise)
 
 
 def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, float, float, float]:

@@ -19,6 +19,7 @@ from ci_notebook.engine.render.graph import (
     is_hdr,
     needs_network,
     pixel_format,
+    rate_text,
     stages,
 )
 from ci_notebook.engine.render.interval import seek_arguments, trim_filters
@@ -30,12 +31,10 @@ from ci_notebook.engine.render.output.encoders import (
     audio_codec,
     container_arguments,
     container_of,
-    extension,
     transcode_of,
     video_arguments,
     video_codec,
 )
-from ci_notebook.engine.render.output.output_size import plan, rate_text, rates
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
@@ -45,8 +44,7 @@ from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
-
-__all__ = ["Paths", "command", "extension", "refuse_missing"]
+from ci_notebook.model.setting.shape import plan, rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Paths:
     source: Path
     output: Path
     overlays: tuple[Overlay, ...] = ()
-    hidden: Path | None = None
+    pattern: Path | None = None
     audio_inputs: tuple[AudioInput, ...] = ()
     padding: str = ""
 
@@ -75,7 +73,7 @@ def command(
     """
     at = 1 if has_leading_stages(setting, source) else 0  # index of the source among the inputs
     arguments = _input(setting, source, paths.source)
-    pictures = [*(mark.path for mark in paths.overlays), *((paths.hidden,) if paths.hidden else ())]
+    pictures = [*(mark.path for mark in paths.overlays), *((paths.pattern,) if paths.pattern else ())]
     for path in pictures:
         arguments += ["-i", str(path)]
     for one in paths.audio_inputs:
@@ -117,9 +115,9 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
 
     The network takes 4:2:0. Without it the chroma planes keep their size.
     """
-    made = stages(setting, source, analysis)
+    filters_by_stage = stages(setting, source, analysis)
     here, doubled, out = rates(setting, source)
-    rate = rate_text(out if made["slower"] else doubled if made["motion"] else here)
+    rate = rate_text(out if filters_by_stage["slower"] else doubled if filters_by_stage["motion"] else here)
     size = plan(setting, source).cut
     network = needs_network(setting, source)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
@@ -127,7 +125,7 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
         size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
         chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
     )  # fmt: skip
-    filters = [*trim_filters(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
+    filters = [*trim_filters(setting, source), *(one for stage in BEFORE_NETWORK for one in filters_by_stage[stage])]
     # Raw frames have no times: the first is shown at 0, like the audio.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting, source)}]{','.join(filters)}[out]"
@@ -161,36 +159,36 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
 
 
 def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
-    made = stages(setting, source, analysis)
+    filters_by_stage = stages(setting, source, analysis)
     led = has_leading_stages(setting, source)
-    done = BEFORE_NETWORK if led else ()
-    first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
+    earlier = BEFORE_NETWORK if led else ()
+    first = [one for stage in STAGES if stage not in (*earlier, *AFTER_MARKS) for one in filters_by_stage[stage]]
     if led:
         first[:0] = [_color_tags_filter(setting, source, analysis), "setsar=1"]
     else:
         first[:0] = trim_filters(setting, source)
     if paths.padding:
         first.append(paths.padding)
-    last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
+    last = [one for stage in STAGES if stage in AFTER_MARKS for one in filters_by_stage[stage]]
     matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     video = transcode_of(setting).video
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
     stream = "0:v" if led else _stream(setting, source)
-    marks, end = paths.overlays, "shown" if paths.hidden else "out"
+    marks, end = paths.overlays, "shown" if paths.pattern else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, mark in enumerate(marks, 1):
         lines += mark.lines(
             f"v{number - 1}", f"{number + led}:v", f"v{number}", matrix=matrix, deep=bool(depth_suffix(source))
         )
     lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
-    if paths.hidden:
+    if paths.pattern:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
         space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
         # Without these tags FFmpeg would convert the pattern, and every frame would be one level darker.
-        said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
-        lines.append(f"[{len(marks) + 1 + led}:v]{said}[pattern]")
+        tags = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
+        lines.append(f"[{len(marks) + 1 + led}:v]{tags}[pattern]")
         lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
     return ";".join(lines)
 
@@ -199,11 +197,11 @@ def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     config = transcode_of(setting).trans_config
     if config is None or config.transcode_index is None:
         return "0:V:0"
-    taken = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
-    if config.transcode_index not in taken:
+    indexes = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
+    if config.transcode_index not in indexes:
         raise RequestRefused(
             "VideoEnhance.Transcode.TransConfig.TranscodeIndex must be one of the source's video streams, "
-            f"pictures, {', '.join(map(str, taken))}; got {config.transcode_index}. Leave it out to take the first.",
+            f"pictures, {', '.join(map(str, indexes))}; got {config.transcode_index}. Leave it out to take the first.",
             code="InvalidArgument",
         )
     return f"0:{config.transcode_index}"
@@ -217,8 +215,8 @@ def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analy
     """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
     light = ("bt709", "bt709") if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
-    said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
-    return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
+    tags = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
+    return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 
 
 def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> None:

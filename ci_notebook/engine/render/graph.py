@@ -22,16 +22,17 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.interval import video_end_s
-from ci_notebook.engine.render.output.output_size import Plan, plan, rate_text, rates
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import AUTO, Auto
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Plan, plan, rates
 
 STAGES = (
     "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",
@@ -47,8 +48,8 @@ def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple
 
     An AUTO leaf, and an absent leaf in a stage that is on, takes its value from `analysis`.
     """
-    made = stages(setting, source, analysis)
-    return (*(one for stage in STAGES for one in made[stage]), f"format={pixel_format(setting, source)}")
+    filters = stages(setting, source, analysis)
+    return (*(one for stage in STAGES for one in filters[stage]), f"format={pixel_format(setting, source)}")
 
 
 def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict[str, tuple[str, ...]]:
@@ -99,8 +100,8 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
     codec = video.codec if video else None
     own = first_video(source).pix_format or "yuv420p"
     if video and video.pixfmt == "auto":
-        taken = ("yuv420p", "yuv420p10le") if codec == "H.265" else ("yuv420p", "yuv422p", "yuv444p")
-        if own in taken:
+        allowed = ("yuv420p", "yuv420p10le") if codec == "H.265" else ("yuv420p", "yuv422p", "yuv444p")
+        if own in allowed:
             return own
     elif video and video.pixfmt:
         return video.pixfmt.replace("yuvj", "yuv")
@@ -275,3 +276,12 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
 
 def _value(value: int | Auto | None, auto: int) -> int:
     return auto if value is None or value is AUTO or isinstance(value, Auto) else value
+
+
+def rate_text(rate: float) -> str:
+    """Return a frame rate in the exact form that FFmpeg accepts.
+
+    >>> rate_text(25.0), rate_text(29.97002997), rate_text(12.5)
+    ('25', '30000/1001', '25/2')
+    """
+    return str(Fraction(rate).limit_denominator(1001))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ci_notebook.engine.render.output.output_size import length_s
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import length_s
 
 # Demuxers that were measured to seek to the previous key frame, for short and long groups of frames.
 SEEKABLE: Final = frozenset({"mov", "matroska", "flv", "avi", "asf", "ogg", "nut", "gif", "wav", "mp3", "flac"})
@@ -20,13 +20,13 @@ SEEKABLE: Final = frozenset({"mov", "matroska", "flv", "avi", "asf", "ogg", "nut
 
 def seek_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     """Return FFmpeg's arguments before an input that is the source."""
-    start, wanted = _interval(setting)
+    start, duration = _interval(setting)
     length = length_s(setting, source)
-    made = ["-ss", f"{start:.3f}"] if start and _can_seek(source) else []
-    if wanted:
+    arguments = ["-ss", f"{start:.3f}"] if start and _can_seek(source) else []
+    if duration:
         skipped = 0.0 if _can_seek(source) else start
-        made += ["-t", f"{skipped + (length or wanted):.3f}"]
-    return made
+        arguments += ["-t", f"{skipped + (length or duration):.3f}"]
+    return arguments
 
 
 def trim_filters(setting: VideoEnhance, source: MediaInfo, *, of: str = "") -> tuple[str, ...]:

@@ -30,7 +30,6 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
 from ci_notebook.engine.render.graph import converts_to_sdr
 from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, video_codec
-from ci_notebook.engine.render.output.output_size import Size, length_s, plan, rates
 from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
 from ci_notebook.engine.render.output.truncation import refuse_cut_short
 from ci_notebook.engine.render.refusal import RequestRefused
@@ -43,6 +42,7 @@ from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size, length_s, plan, rates
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
 Fetch = Callable[[str], Path]
@@ -58,7 +58,7 @@ class Rendered:
     files: tuple[Path, ...]
     media_info: MediaInfo
     analysis: Analysis
-    hidden: DigitalWatermarkResult | None = None
+    digital_watermark: DigitalWatermarkResult | None = None
 
 
 def render(
@@ -92,32 +92,32 @@ def render(
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
         folder = Path(aside)
-        shown = video_codec(setting) is not None
-        analysis = cached_analysis(source_path, setting, lookup, folder) if shown else Analysis()
-        if shown and converts_to_sdr(setting, source):
+        has_video = video_codec(setting) is not None
+        analysis = cached_analysis(source_path, setting, lookup, folder) if has_video else Analysis()
+        if has_video and converts_to_sdr(setting, source):
             analysis = dataclasses.replace(analysis, matrix="bt709")  # all later stages see SDR
         fetch = fetch or _no_fetch
-        laid = (
+        layout = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
-            if shown
+            if has_video
             else WatermarkLayout((), Size(0, 0))
         )
         output, mixed = folder / f"{stem}.{extension(setting)}", audio_inputs(setting, fetch)
-        paths = Paths(Path(source_path), output, laid.overlays, audio_inputs=mixed, padding=laid.padding)
+        paths = Paths(Path(source_path), output, layout.overlays, audio_inputs=mixed, padding=layout.padding)
         work = _RenderWork(setting, source, analysis, on_progress, cancel, lookup, threads)
         with cached_output(operation, lookup, fetch, cancel) as place:
-            is_there, hidden = place.load(output) if place else (False, None)
+            is_there, result = place.load(output) if place else (False, None)
             if not is_there:
-                hidden = _render_with_watermark(work, paths, operation.digital_watermark, laid.size)
+                result = _render_with_watermark(work, paths, operation.digital_watermark, layout.size)
             info = _check_output(output, setting, source)
             if not is_there:
                 refuse_cut_short(info, setting, source, paths.source, cancel)
                 if place:
-                    place.save(output, hidden)
+                    place.save(output, result)
         info = _decimal_rates(info)
         made = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
         info = _segmented_info(info, setting, made)
-        return Rendered(_move_files(made, out_dir), info, analysis, hidden)
+        return Rendered(_move_files(made, out_dir), info, analysis, result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,11 @@ class _RenderWork:
             )
             return
         decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
-        lead = LeadingStages(
+        stages = LeadingStages(
             decode=decode, source=paths.source, pipe=pipe, folder=paths.output.parent, threads=self.threads,
             length_s=length,
         )  # fmt: skip
-        run_with_leading_stages(lead, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
+        run_with_leading_stages(stages, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
 
 
 def _render_with_watermark(
@@ -159,17 +159,17 @@ def _render_with_watermark(
     if mark is None:
         work.run(paths)
         return None
-    hidden = None
+    result = None
     for level in levels(mark, work.setting, work.source, size):
         path = paths.output.parent / "hidden.y4m"
         still = write_pattern(mark, work.setting, work.source, size, path, level=level)
-        work.run(dataclasses.replace(paths, hidden=still))
-        hidden = read_back(paths.output, mark, level, work.cancel)
-        if hidden.margin_db is not None:
-            return hidden
+        work.run(dataclasses.replace(paths, pattern=still))
+        result = read_back(paths.output, mark, level, work.cancel)
+        if result.margin_db is not None:
+            return result
     if not mark.ignore_error:
         raise unreadable_error(mark)
-    return hidden
+    return result
 
 
 def _move_files(files: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:

@@ -68,8 +68,8 @@ def refuse_unacted(operation: Operation) -> None:
 
 
 def _refusal(where: str, value: object, remedy: str) -> RequestRefused:
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return RequestRefused(f"{where} {shown} is not supported by the embedded engine. {remedy}")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return RequestRefused(f"{where} {text} is not supported by the embedded engine. {remedy}")
 
 
 def _set_leaves(node: Node, where: str, path: str) -> Iterator[tuple[str, str, Any]]:

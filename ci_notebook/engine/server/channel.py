@@ -58,8 +58,8 @@ class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
         names = {name.lower(): name for name, _ in self.response_headers}
         first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
         pairs = (line.partition(": ") for line in lines)
-        told = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
-        return ("\r\n".join([first, *told]) + "\r\n\r\n").encode("latin-1")
+        headers = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
+        return ("\r\n".join([first, *headers]) + "\r\n\r\n").encode("latin-1")
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
@@ -83,15 +83,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     task_class = AnswerTask
     error_task_class = RefusalTask
     began: float | None = None
-    heard: float = 0.0
-    taken: int = 0
+    last_byte_at: float = 0.0
+    received_bytes: int = 0
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the caller."""
-        self.heard = time.monotonic()
+        self.last_byte_at = time.monotonic()
         if self.request is None:
-            self.began, self.taken = self.heard, 0
-        self.taken += len(data)
+            self.began, self.received_bytes = self.last_byte_at, 0
+        self.received_bytes += len(data)
         return bool(super().received(data))
 
     def close(self) -> None:
@@ -117,9 +117,9 @@ def _trouble(channel: Channel, now: float, patience_s: float) -> TooSlow | None:
     lasted = now - (channel.began or now)
     if not channel.request.headers_finished:
         return TooSlow(f"the head did not arrive within {patience_s:g} s") if lasted > patience_s else None
-    if now - channel.heard > patience_s:
+    if now - channel.last_byte_at > patience_s:
         return TooSlow(f"no more of the body has arrived for {patience_s:g} s")
-    if lasted > patience_s + channel.taken / SLOWEST_BYTES_A_S:
+    if lasted > patience_s + channel.received_bytes / SLOWEST_BYTES_A_S:
         slow = TooSlow(f"the body arrives at less than {SLOWEST_BYTES_A_S} bytes a second")
         slow.api_code = "UserNetworkTooSlow"
         return slow

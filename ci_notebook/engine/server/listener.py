@@ -86,9 +86,9 @@ class Listener:
             connection_limit=CONNECTIONS,
         )  # fmt: skip
         self._server.channel_class = Channel
-        shown = f"[{host}]" if ":" in host else host
+        name = f"[{host}]" if ":" in host else host
         self.port = int(self._server.effective_port)
-        self.address = f"http://{shown}:{self.port}"
+        self.address = f"http://{name}:{self.port}"
 
     def run(self) -> None:
         """Answer calls until `stop`."""

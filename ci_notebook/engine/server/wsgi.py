@@ -99,14 +99,14 @@ def _refusal(error: ServiceError, resource: str, request_id: str) -> Answer:
 
 
 def _headers(answer: Answer, request_id: str, kind: str) -> dict[str, str]:
-    told = dict(answer.headers)
+    own_headers = dict(answer.headers)
     headers = {f"x-{kind}-request-id": request_id}
-    if told.pop("x-trace", ""):
+    if own_headers.pop("x-trace", ""):
         headers[f"x-{kind}-trace-id"] = request_id
     length = len(answer.body) if isinstance(answer.body, bytes) else answer.length
     if length is not None and answer.status != HTTPStatus.NO_CONTENT:
         headers["Content-Length"] = str(length)
-    return headers | told
+    return headers | own_headers
 
 
 def _close(body: object) -> None:

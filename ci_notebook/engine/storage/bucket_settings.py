@@ -167,11 +167,11 @@ class Catalogue:
     def templates(self, bucket: str, *, ids: Sequence[str] = (), tag: str = "", prefix: str = "") -> list[TemplateRow]:
         """Return the templates of a bucket, newest first, or those with `ids` in their order."""
         rows = self._database.rows("SELECT * FROM templates WHERE bucket = ? ORDER BY number DESC", (bucket,))
-        found = [TemplateRow(**dict(row)) for row in rows]
+        templates = [TemplateRow(**dict(row)) for row in rows]
         if ids:
-            by_id = {one.template_id: one for one in found}
-            found = [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
-        return [one for one in found if one.tag in (tag or one.tag,) and one.name.startswith(prefix)]
+            by_id = {one.template_id: one for one in templates}
+            templates = [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
+        return [one for one in templates if one.tag in (tag or one.tag,) and one.name.startswith(prefix)]
 
 
 def template_not_found(bucket: str, template_id: str, kind: str = "") -> ServiceError:

@@ -70,8 +70,8 @@ class CacheOptions:
         if value is None:
             value = "0" if bounded else str(LIMIT_BYTES)
         if not value.isdecimal():
-            given = limit_bytes if limit_bytes is not None else value
-            raise ParameterError(name, given, "a whole number of bytes from 0", "0 switches the cache off.")
+            value_given = limit_bytes if limit_bytes is not None else value
+            raise ParameterError(name, value_given, "a whole number of bytes from 0", "0 switches the cache off.")
         return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), free_bytes=free_bytes, reuse=reuse)
 
 

@@ -65,10 +65,10 @@ def _of_lanes(data: memoryview, length: int) -> int:
 def _advanced(state: Any, length: int) -> Any:
     """Return a sum (or each of many) after `length` more zero bytes."""
     words = np.atleast_1d(np.asarray(state, np.uint64))
-    tables, low, found = _zeros(length), np.uint64(0xFF), np.zeros_like(words)
+    tables, low, result = _zeros(length), np.uint64(0xFF), np.zeros_like(words)
     for place in range(8):
-        found ^= tables[place][(words >> np.uint64(8 * place)) & low]
-    return found if isinstance(state, np.ndarray) else int(found[0])
+        result ^= tables[place][(words >> np.uint64(8 * place)) & low]
+    return result if isinstance(state, np.ndarray) else int(result[0])
 
 
 @functools.cache
@@ -77,21 +77,21 @@ def _zeros(length: int) -> Words:
     basis = np.uint64(1) << np.arange(64, dtype=np.uint64)
     # Square and multiply: the step over one byte, over two, over four …
     step = _table()[basis & np.uint64(0xFF)] ^ (basis >> np.uint64(8))
-    done = basis
+    result = basis
     while length:
         if length & 1:
-            done = _times(step, done)
+            result = _times(step, result)
         step, length = _times(step, step), length >> 1
     bytes_of = np.arange(256, dtype=np.uint64)
-    return np.stack([_times(done, bytes_of << np.uint64(8 * place)) for place in range(8)])
+    return np.stack([_times(result, bytes_of << np.uint64(8 * place)) for place in range(8)])
 
 
 def _times(matrix: Words, vectors: Words) -> Words:
     """Return vectors of bits times a matrix, which is given by the image of each bit."""
-    found = np.zeros_like(vectors)
+    result = np.zeros_like(vectors)
     for bit in range(64):
-        found ^= np.where((vectors >> np.uint64(bit)) & np.uint64(1), matrix[bit], np.uint64(0))
-    return found
+        result ^= np.where((vectors >> np.uint64(bit)) & np.uint64(1), matrix[bit], np.uint64(0))
+    return result
 
 
 @functools.cache

@@ -126,8 +126,8 @@ class Database:
     def row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
         """Return the first row of a query, if any."""
         with self._lock:
-            found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-            return found
+            row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            return row
 
     def close(self) -> None:
         """Close the connection. The file stays."""

@@ -37,7 +37,7 @@ def content_type(key: str) -> str:
 
 def plain_name(key: str, tell_apart: str = "") -> str:
     """Return a file name that begins and ends like `key`, of letters and digits that every file system accepts."""
-    found = re.search(r"\.[0-9A-Za-z]{1,8}$", key)
-    suffix = found[0] if found else ""
+    match = re.search(r"\.[0-9A-Za-z]{1,8}$", key)
+    suffix = match[0] if match else ""
     stem = re.sub(r"[^0-9A-Za-z-]+", "_", key.removesuffix(suffix))[-60:] or "_"
     return f"{stem}.{tell_apart}{suffix}" if tell_apart else f"{stem}{suffix}"

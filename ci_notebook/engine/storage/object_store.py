@@ -75,7 +75,7 @@ class ObjectStore:
 
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
-        wanted = _digest(content_md5)
+        expected = _digest(content_md5)
         aside = self._aside / self._new_id()
         md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
@@ -85,7 +85,7 @@ class ObjectStore:
                     crc.update(chunk)
                     size += len(chunk)
                     file.write(chunk)
-            if wanted is not None and wanted != md5.digest():
+            if expected is not None and expected != md5.digest():
                 text = f"Content-MD5 is {content_md5}, but the body's MD5 is {_base64(md5.digest())}."
                 raise service_error("BadDigest", text)
         except BaseException:
@@ -125,11 +125,11 @@ class ObjectStore:
                 name = plain_name(one.key, self._new_id()[:12])
                 one.file.replace(folder / name)
                 moved.append((one, name))
-                told = {"content-type": content_type(one.key), **one.headers}
+                headers = {"content-type": content_type(one.key), **one.headers}
                 stored.append(
                     StoredObject(
                         bucket=one.bucket, key=one.key, file=name, size=one.size, etag=one.etag,
-                        modified=self._clock(), headers=told,
+                        modified=self._clock(), headers=headers,
                     )
                 )  # fmt: skip
             with self._database.change() as change:
@@ -153,16 +153,16 @@ class ObjectStore:
         Raises `ServiceError` (NoSuchKey, when the source was deleted meanwhile).
         """
         check_key(key)
-        held, opened = self.open(source.bucket, source.key)
+        current, opened = self.open(source.bucket, source.key)
         aside = self._aside / self._new_id()
         with opened:
             try:
-                os.link(self.path(held), aside)
+                os.link(self.path(current), aside)
                 os.utime(aside)  # otherwise it would look like a leftover of a dead process
             except OSError:  # this disk has no hard links, or the source was just replaced
                 aside, *_ = self.write_aside(iter(lambda: opened.read(CHUNK_BYTES), b""))
-        kept = {name: value for name, value in held.headers.items() if name == CRC_HEADER}
-        return self.adopt(bucket, key, aside, size=held.size, etag=held.etag, headers={**headers, **kept})
+        crc_header = {name: value for name, value in current.headers.items() if name == CRC_HEADER}
+        return self.adopt(bucket, key, aside, size=current.size, etag=current.etag, headers={**headers, **crc_header})
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
         """Return an object's facts, or None."""
@@ -175,11 +175,11 @@ class ObjectStore:
         Raises `ServiceError` (NoSuchKey).
         """
         for _ in range(8):  # it may be replaced between reading the row and the file; then the row has changed too
-            found = self.head(bucket, key)
-            if found is None:
+            stored = self.head(bucket, key)
+            if stored is None:
                 break
             with contextlib.suppress(FileNotFoundError):
-                return found, self.path(found).open("rb")
+                return stored, self.path(stored).open("rb")
         raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
 
     def path(self, stored: StoredObject) -> Path:

@@ -80,11 +80,11 @@ class Uploads:
         With a key alone: the uploads of later keys.
         """
         rows = self._database.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, created, upload_id", (bucket,))
-        found = [Upload(**dict(row)) for row in rows if row["key"].startswith(prefix)]
-        places = [(upload.key, upload.upload_id) for upload in found]
+        uploads = [Upload(**dict(row)) for row in rows if row["key"].startswith(prefix)]
+        places = [(upload.key, upload.upload_id) for upload in uploads]
         if after in places:
-            return found[places.index(after) + 1 :]
-        return [upload for upload in found if upload.key > after[0]]
+            return uploads[places.index(after) + 1 :]
+        return [upload for upload in uploads if upload.key > after[0]]
 
     def parts(self, upload: Upload) -> list[StoredPart]:
         """Return the uploaded parts, by number."""

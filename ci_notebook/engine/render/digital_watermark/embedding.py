@@ -16,11 +16,11 @@ from typing import Final
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
 from ci_notebook.engine.render.graph import pixel_format
-from ci_notebook.engine.render.output.output_size import Size
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
 STRONGER: Final = 1.5  # factor of the second attempt's amplitude: 3.5 dB
@@ -60,8 +60,8 @@ def write_pattern(
     video = setting.transcode.video if setting.transcode else None
     full = bool(video and (video.pixfmt or "").startswith("yuvj"))
     deep = kind.endswith("10le")
-    made = pattern(mark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
-    path.write_bytes(made)
+    data = pattern(mark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
+    path.write_bytes(data)
     return path
 
 
@@ -69,8 +69,8 @@ def read_back(
     path: Path, mark: DigitalWatermark, level: float, cancel: threading.Event | None
 ) -> DigitalWatermarkResult:
     """Read the text from a finished file."""
-    found = extract(path, cancel=cancel)
-    margin = found.margin_db if found.message == mark.message else None
+    extracted = extract(path, cancel=cancel)
+    margin = extracted.margin_db if extracted.message == mark.message else None
     return DigitalWatermarkResult(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
 
 

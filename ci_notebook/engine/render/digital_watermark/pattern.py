@@ -150,7 +150,7 @@ def extract(
     """
     program = ffmpeg or find_ffmpeg()
     size = _size(program, path)
-    found = Extracted(message=None, pictures=0)
+    extracted = Extracted(message=None, pictures=0)
     for aside in (0, 1) if near_another_grid(*size) else (0,):
         cells = fine_grid(*size, aside)
         fine, pictures = np.zeros(cells[::-1], np.float32), 0
@@ -162,10 +162,10 @@ def extract(
         if pictures == 0:
             raise no_video(path, "it holds no picture")
         for total in (fine, coarse):
-            found = _read(gather(flattened(total), key), pictures)
-            if found.message is not None:
-                return found
-    return found
+            extracted = _read(gather(flattened(total), key), pictures)
+            if extracted.message is not None:
+                return extracted
+    return extracted
 
 
 def _read(evidence: Floats, pictures: int) -> Extracted:

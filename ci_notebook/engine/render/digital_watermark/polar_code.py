@@ -94,7 +94,7 @@ class _Tree:
         """Decide the one bit that all code bits here repeat: each path forks, and the best paths stay."""
         paths = len(llr)
         costs = np.concatenate((self.costs + np.maximum(-llr, 0).sum(1), self.costs + np.maximum(llr, 0).sum(1)))
-        kept = np.argsort(costs, kind="stable")[:PATHS]
-        self.costs = costs[kept]
-        bits = (kept >= paths).astype(np.int8)
-        return np.repeat(bits[:, None], llr.shape[1], axis=1), kept % paths
+        best = np.argsort(costs, kind="stable")[:PATHS]
+        self.costs = costs[best]
+        bits = (best >= paths).astype(np.int8)
+        return np.repeat(bits[:, None], llr.shape[1], axis=1), best % paths

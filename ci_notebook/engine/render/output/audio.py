@@ -14,12 +14,12 @@ from typing import Final
 
 from ci_notebook.engine.render.interval import trim_filters
 from ci_notebook.engine.render.output.encoders import audio_codec, mixes_of, transcode_of, video_codec
-from ci_notebook.engine.render.output.output_size import length_s
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import DEMUXERS
 from ci_notebook.media.probe import media_info
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import length_s
 from ci_notebook.model.setting.transcode import AudioMix, EffectConfig
 
 FADE_S: Final = 1.0

@@ -93,13 +93,13 @@ def video_arguments(setting: VideoEnhance, source: MediaInfo, threads: int | Non
     video = transcode_of(setting).video
     if codec is None or video is None:
         return ["-vn"]
-    made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting, threads), *hdr.tags(setting)]
+    arguments = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting, threads), *hdr.tags(setting)]
     if codec in THREADS:
-        made += ["-threads", str(THREADS[codec])]
+        arguments += ["-threads", str(THREADS[codec])]
     if video.gop is not None:
-        made += ["-g", str(video.gop)]
-    made += key_frames(setting)
-    return made + _quality(codec, video, setting, source)
+        arguments += ["-g", str(video.gop)]
+    arguments += key_frames(setting)
+    return arguments + _quality(codec, video, setting, source)
 
 
 def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
@@ -108,50 +108,50 @@ def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     audio = transcode_of(setting).audio
     if codec is None or audio is None:
         return ["-an"]
-    made = ["-c:a", AUDIO_ENCODERS[codec]]
+    arguments = ["-c:a", AUDIO_ENCODERS[codec]]
     rate = audio.samplerate or {"opus": 48000, "amr": 8000}.get(codec, 44100)
-    made += ["-ar", str(rate)]
+    arguments += ["-ar", str(rate)]
     if audio.channels:
-        made += ["-ac", str(audio.channels)]
+        arguments += ["-ac", str(audio.channels)]
     elif codec == "amr":
-        made += ["-ac", "1"]
+        arguments += ["-ac", "1"]
     elif codec == "Vorbis" or (codec in ("opus", "mp3") and _channels(source) > 2):
-        made += ["-ac", "2"]  # the maximum of these encoders
+        arguments += ["-ac", "2"]  # the maximum of these encoders
     bitrate = _audio_bitrate(audio, setting, source)
     if bitrate:
-        made += ["-b:a", f"{bitrate}k"]
+        arguments += ["-b:a", f"{bitrate}k"]
     if audio.sample_format and video_codec(setting) != "H.265":  # documented: no effect with H.265
         # FLAC and AMR accept interleaved samples only; planar ones are the same numbers in another order.
         plain = audio.sample_format.removesuffix("p") if codec in ("flac", "amr") else audio.sample_format
-        made += ["-sample_fmt", plain]
-    return made
+        arguments += ["-sample_fmt", plain]
+    return arguments
 
 
 def container_arguments(setting: VideoEnhance) -> list[str]:
     """Return FFmpeg's arguments for the container."""
     kind = container_of(setting)
     config = transcode_of(setting).trans_config
-    made = ["-map_metadata", "-1"] if config and config.delete_metadata else []
-    made += ["-fflags", "+bitexact"]  # the same job gives the same bytes
+    arguments = ["-map_metadata", "-1"] if config and config.delete_metadata else []
+    arguments += ["-fflags", "+bitexact"]  # the same job gives the same bytes
     if kind in ("mp4", "mov", "m4a"):
-        made += ["-movflags", "+faststart"]
+        arguments += ["-movflags", "+faststart"]
     if kind in ("mp4", "mov") and video_codec(setting) == "H.265":
-        made += ["-tag:v", "hvc1"]  # Apple's players need it
-    return [*made, "-f", MUXERS[kind][1]]
+        arguments += ["-tag:v", "hvc1"]  # Apple's players need it
+    return [*arguments, "-f", MUXERS[kind][1]]
 
 
 def _h264(video: Video, setting: VideoEnhance, _: int | None) -> list[str]:
-    made = ["-preset", str(video.preset or "medium")]
+    arguments = ["-preset", str(video.preset or "medium")]
     profile = _h264_profile(video, setting)
     if profile != "auto":
-        made += ["-profile:v", profile]
+        arguments += ["-profile:v", profile]
     if (video.pixfmt or "").startswith("yuvj"):
-        made += ["-color_range", "pc"]
+        arguments += ["-color_range", "pc"]
     params = list(hdr.params("H.264", setting))
     if video.interlaced:
         params.append("tff=1")
-    made += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
-    return [*made, "-x264-params", ":".join(params)] if params else made
+    arguments += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
+    return [*arguments, "-x264-params", ":".join(params)] if params else arguments
 
 
 def _h264_profile(video: Video, setting: VideoEnhance) -> str:
@@ -170,11 +170,11 @@ def _h264_profile(video: Video, setting: VideoEnhance) -> str:
 def _h265(_: Video, setting: VideoEnhance, threads: int | None) -> list[str]:
     # No preset is documented for H.265. fast takes a third of medium's time.
     params = ["log-level=error", "info=0", "frame-threads=2", *((f"pools={threads}",) if threads else ())]
-    made = ["-preset", "fast"]
+    arguments = ["-preset", "fast"]
     if setting.sdr_to_hdr is not None:
-        made += ["-profile:v", "main10"]
+        arguments += ["-profile:v", "main10"]
         params += ["repeat-headers=1", *hdr.params("H.265", setting)]
-    return [*made, "-x265-params", ":".join(params)]
+    return [*arguments, "-x265-params", ":".join(params)]
 
 
 def _vp8(video: Video, _: VideoEnhance, __: int | None) -> list[str]:
@@ -195,36 +195,36 @@ _CODECS = {"H.264": _h264, "H.265": _h265, "VP8": _vp8, "VP9": _vp9, "AV1": _av1
 
 
 def _quality(codec: str, video: Video, setting: VideoEnhance, source: MediaInfo) -> list[str]:
-    made = []
+    arguments = []
     bitrate = None if video.crf is not None else _video_bitrate(video, setting, source)
     if bitrate:
-        made += ["-b:v", f"{bitrate}k"]
+        arguments += ["-b:v", f"{bitrate}k"]
     else:
         crf = 25 if video.crf is None else video.crf
-        made += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
+        arguments += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
         if codec == "VP8":
-            made += ["-b:v", "50M"]  # libvpx treats crf as a floor below a bit rate, which is 256k by default
+            arguments += ["-b:v", "50M"]  # libvpx treats crf as a floor below a bit rate, which is 256k by default
         if codec == "VP9":
-            made += ["-b:v", "0"]
+            arguments += ["-b:v", "0"]
     if video.maxrate or video.bufsize:
         peak = video.maxrate or bitrate
         if peak is None:
             raise RequestRefused(
                 f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate too. Set one of them, or leave Bufsize out."
             )
-        made += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
-    return made
+        arguments += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
+    return arguments
 
 
 def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> int | None:
     """Return kbps, or None for constant quality: without Bitrate, and for `auto`, which depends on the content."""
-    asked = video.bitrate if isinstance(video.bitrate, int) else None
+    requested = video.bitrate if isinstance(video.bitrate, int) else None
     config, own = transcode_of(setting).trans_config, first_video(source).bitrate
-    if asked and config and config.is_check_video_bitrate and own and asked > own:
+    if requested and config and config.is_check_video_bitrate and own and requested > own:
         return _source_bitrate(
-            f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod"
+            f"{_VIDEO}.Bitrate", requested, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod"
         )
-    return asked
+    return requested
 
 
 def _channels(source: MediaInfo) -> int:
@@ -240,10 +240,10 @@ def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> in
     return audio.bitrate
 
 
-def _source_bitrate(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
+def _source_bitrate(leaf: str, requested: int, own: float, method: int | None, name: str) -> int:
     if method == 1:
         raise RequestRefused(
-            f"{leaf} {asked} kbps is over the source's {own:g} kbps. "
+            f"{leaf} {requested} kbps is over the source's {own:g} kbps. "
             f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's."
         )
     return max(1, round(own))

@@ -40,12 +40,12 @@ def cut_segments(setting: VideoEnhance, whole: Path, stem: str, cancel: threadin
     length = f"{segment_s(setting):g}"
     before = set(folder.iterdir())
     if kind == "hls":
-        how = ["-f", "hls", "-hls_time", length, "-hls_list_size", "0", "-hls_playlist_type", "vod",
+        arguments = ["-f", "hls", "-hls_time", length, "-hls_list_size", "0", "-hls_playlist_type", "vod",
                "-hls_segment_filename", f"{stem}-%05d.ts"]  # fmt: skip
     else:
-        how = ["-f", "dash", "-seg_duration", length, "-use_template", "1", "-use_timeline", "1",
+        arguments = ["-f", "dash", "-seg_duration", length, "-use_template", "1", "-use_timeline", "1",
                "-init_seg_name", f"{stem}-init-$RepresentationID$.m4s",
                "-media_seg_name", f"{stem}-$RepresentationID$-$Number%05d$.m4s"]  # fmt: skip
-    run(["-i", whole.name, "-map", "0", "-c", "copy", *how, playlist], cancel=cancel, cwd=folder)
-    made = sorted(set(folder.iterdir()) - before - {folder / playlist})
-    return (folder / playlist, *made)
+    run(["-i", whole.name, "-map", "0", "-c", "copy", *arguments, playlist], cancel=cancel, cwd=folder)
+    segments = sorted(set(folder.iterdir()) - before - {folder / playlist})
+    return (folder / playlist, *segments)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.engine.render.output.encoders import video_codec
-from ci_notebook.engine.render.output.output_size import length_s
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import length_s
 
 # FFmpeg's messages about a file that ends too soon or is damaged.
 BROKEN: Final = ("partial file", "prematurely", "Invalid data found", "Invalid NAL", "error while decoding", "corrupt")
@@ -25,11 +25,11 @@ def refuse_cut_short(
     An output may be short for good reasons (a last frame that lasts long, audio that is longer than the
     video). So the source is decoded once more, but only then, and FFmpeg's messages decide.
     """
-    wanted, length = length_s(setting, source), made.format.duration if made.format else None
-    if video_codec(setting) is None or wanted is None or length is None or length >= 0.9 * wanted - 0.5:
+    expected, length = length_s(setting, source), made.format.duration if made.format else None
+    if video_codec(setting) is None or expected is None or length is None or length >= 0.9 * expected - 0.5:
         return
     log = run(["-v", "error", "-i", path, "-map", "0:v:0", "-f", "null", "-"], cancel=cancel)
-    said = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
-    if said:
-        text = f"{path.name} is broken: {wanted:.2f} s were expected, and only {length:.2f} s can be read"
-        raise RequestRefused(f"{text} ({said.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")
+    complaint = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
+    if complaint:
+        text = f"{path.name} is broken: {expected:.2f} s were expected, and only {length:.2f} s can be read"
+        raise RequestRefused(f"{text} ({complaint.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")

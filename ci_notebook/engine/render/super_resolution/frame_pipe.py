@@ -156,8 +156,8 @@ class _Program:
         code = self.process.wait()
         if code != 0:
             self.log.seek(0)
-            said = self.log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
-            raise EngineError(f"FFmpeg ended with {code}.", command=self.command, log="\n".join(said))
+            lines = self.log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
+            raise EngineError(f"FFmpeg ended with {code}.", command=self.command, log="\n".join(lines))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_notebook.engine.render.output.output_size import LARGEST, Size
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.watermark_overlay import (
     Fetch,
@@ -21,6 +20,7 @@ from ci_notebook.engine.render.watermark.watermark_overlay import (
     overlay_position,
     prepare_overlays,
 )
+from ci_notebook.model.setting.shape import LARGEST, Size
 from ci_notebook.model.setting.watermark import Watermark
 
 

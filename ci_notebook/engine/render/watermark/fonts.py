@@ -87,8 +87,8 @@ def _candidates(name: str, kind: str, *, chinese: bool) -> list[Path]:
 
 def _package_file(package: str, file: str) -> Path | None:
     """Return a file inside an installed package, without importing the package."""
-    found = importlib.util.find_spec(package)
-    places = found.submodule_search_locations if found else None
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
     path = Path(next(iter(places))) / file if places else None
     return path if path and path.is_file() else None
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_notebook.engine.render.output.output_size import LARGEST, Size
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.fonts import face
+from ci_notebook.model.setting.shape import LARGEST, Size
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 Fetch = Callable[[str], Path]
@@ -33,12 +33,12 @@ class Overlay:
 
     def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool) -> list[str]:
         """Return the lines of the filter graph that overlay this picture on the stream `below`."""
-        enable_expression = f":enable='{self.enable}'" if self.enable else ""
+        enable = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
         return [
             f"[{picture}]scale=out_color_matrix={matrix}:in_range=pc:out_range=tv,format={alpha}[{ready}]",
-            f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable_expression}[{out}]",
+            f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable}[{out}]",
         ]
 
 
@@ -50,7 +50,7 @@ def prepare_overlays(
     `but` is the number of a watermark to skip. Raises `RequestRefused` naming the leaf for an unreadable
     image, and `EngineError` for a character without a typeface.
     """
-    made = []
+    overlays = []
     for number, mark in enumerate(marks, 1):
         if number == but:
             continue
@@ -64,8 +64,8 @@ def prepare_overlays(
         path = folder / f"mark{number}.png"
         picture.save(path)
         x, y = overlay_position(mark, size, Size(*picture.size))
-        made.append(Overlay(path, x, y, enable_expression(mark)))
-    return tuple(made)
+        overlays.append(Overlay(path, x, y, enable_expression(mark)))
+    return tuple(overlays)
 
 
 def overlay_position(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
@@ -117,13 +117,13 @@ def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
             f"{leaf}.Image.Url {image.url} is not an image that can be read. Use a PNG or JPEG object of the bucket.",
             code="ResourceNotSupported",
         ) from problem
-    wanted = image_size(image, size, Size(*picture.size))
-    if max(wanted.width, wanted.height) > LARGEST:
+    target = image_size(image, size, Size(*picture.size))
+    if max(target.width, target.height) > LARGEST:
         raise RequestRefused(
-            f"{leaf}.Image would be {wanted.width}x{wanted.height}, over {LARGEST} px per side. Make it smaller."
+            f"{leaf}.Image would be {target.width}x{target.height}, over {LARGEST} px per side. Make it smaller."
         )
-    if wanted != Size(*picture.size):
-        picture = picture.resize((wanted.width, wanted.height), Pillow.Resampling.LANCZOS)
+    if target != Size(*picture.size):
+        picture = picture.resize((target.width, target.height), Pillow.Resampling.LANCZOS)
     if image.transparency is not None and image.transparency < 100:
         share = image.transparency / 100
         picture.putalpha(picture.getchannel("A").point(lambda value: round(value * share)))
