@@ -187,13 +187,13 @@ class Faults:
 
     def of_call(self, call: str) -> CallFault | None:
         """Return the fault that strikes this call, and count it."""
-        found = self._take((ANY_CALL, call), (ServerError, Throttle, TimeOut, HangUp))
-        return found if isinstance(found, CallFault) else None
+        fault = self._take((ANY_CALL, call), (ServerError, Throttle, TimeOut, HangUp))
+        return fault if isinstance(fault, CallFault) else None
 
     def of_job(self, kind: type[F]) -> F | None:
         """Return the fault of one kind that strikes the job that starts now, and count it."""
-        found = self._take((RUN_JOB,), (kind,))
-        return found if isinstance(found, kind) else None
+        fault = self._take((RUN_JOB,), (kind,))
+        return fault if isinstance(fault, kind) else None
 
     def wait_s(self) -> float:
         """Return how long jobs must wait in the queue before they start."""

@@ -68,7 +68,13 @@ class Previews:
         """Return one picture of a clip as a job with this setting would make it."""
         previewer = self._previewer()
         shown = previewer.show(
-            self._origin(clip), setting, at_s, width_px=width_px, box=box, marks=tuple(watermark), fetch=self._fetch
+            self._origin(clip),
+            setting,
+            at_s,
+            width_px=width_px,
+            box=box,
+            watermarks=tuple(watermark),
+            fetch=self._fetch,
         )
         unshown = _engine("preview.preview_graph").unshown_leaves(setting)
         size = (shown.size.width, shown.size.height)

@@ -17,7 +17,7 @@ from ci_notebook.media.samples import sample
 from ci_notebook.media.scoring.score import compare
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import SDRtoHDR, SuperResolution, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import DigitalWatermark
@@ -87,7 +87,7 @@ def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_
     monkeypatch.setattr(embedding, "pattern", lambda *a, **k: tried.append(k["amplitude"]) or real(*a, **k))
     hopeless = {"video": Video(crf=51.0), "length_s": 0.1}
     with pytest.raises(
-        EngineError, match=r"DigitalWatermark\.Message .* could not be read back .*IgnoreError"
+        ParameterError, match=r"DigitalWatermark\.Message .* could not be read back .*IgnoreError"
     ) as caught:
         marked(tmp_path, **hopeless)  # type: ignore[arg-type]
     assert caught.value.code == "ResourceNotSupported"
@@ -99,7 +99,7 @@ def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_
 
 def test_sound_alone_hides_nothing_and_says_so(tmp_path: Path) -> None:
     silent = VideoEnhance(transcode=Transcode(container=Container(format="mp3"), audio=Audio()))
-    with pytest.raises(EngineError, match="nothing is left to enhance or mark"):
+    with pytest.raises(ParameterError, match="nothing is left to enhance or mark"):
         render(Operation(video_enhance=silent, digital_watermark=MARK), sample(), tmp_path)
 
 
@@ -130,7 +130,7 @@ def test_a_text_is_hidden_by_one_job_and_read_by_another(call_in_process: Caller
     assert (job.state, job.operation.digital_watermark.state) == ("Success", "Success"), job.message
     assert "with a margin of" in str(job.message)
     reading = "<ExtractDigitalWatermark><Type>Text</Type><Version>V1</Version></ExtractDigitalWatermark>"
-    for key, message, said in (("m.mp4", MESSAGE, "done"), ("in.mp4", "", "no hidden text was found")):
+    for key, message, said in (("m.mp4", MESSAGE, "done"), ("in.mp4", "", "no digital watermark was found")):
         job = ended(call, body("ExtractDigitalWatermark", key, reading))
         assert job.operation is not None and job.operation.extract_digital_watermark is not None
         assert (job.state, job.message) == ("Success", said)

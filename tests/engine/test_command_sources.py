@@ -18,7 +18,7 @@ from ci_notebook.media.raw_frame import bare_picture
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
 
@@ -139,18 +139,18 @@ def test_more_channels_than_a_codec_takes_are_mixed_down(tmp_path, kind, codec) 
     [
         (
             Transcode(video=Video(codec="H.264", fps=0.1)),
-            r"no picture .* 1\.8 s at .*Fps 0\.1 hold none\. Raise",
+            r"no frame: 1\.8 s at .*Fps 0\.1 contain none\. Raise",
         ),
         (
             Transcode(video=Video(codec="H.264"), trans_config=TransConfig(transcode_index=1)),
-            r"TransConfig\.TranscodeIndex takes .* pictures, 0; got 1\. Leave it out",
+            r"TransConfig\.TranscodeIndex must be .* video streams, 0 \(got 1\)\. Leave it out",
         ),
     ],
     ids=["too slow", "no such stream"],
 )
 def test_what_would_give_no_pictures_is_refused_by_name(clips, tmp_path, transcode, words) -> None:
     setting = VideoEnhance(transcode=dataclasses.replace(transcode, container=Container(format="mp4")))
-    with pytest.raises(EngineError, match=words) as caught:
+    with pytest.raises(ParameterError, match=words) as caught:
         render(Operation(video_enhance=setting), clips / "a.mp4", tmp_path)
     assert caught.value.code == "InvalidArgument"
     assert not list(tmp_path.iterdir())

@@ -123,7 +123,7 @@ def test_a_large_picture_is_worked_on_in_strips_without_a_seam(
 
 
 def test_what_is_no_luma_plane_is_refused_by_its_shape(enlarger: Enlarger) -> None:
-    with pytest.raises(ValueError, match=r"uint8, height x width; got uint8 of shape \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"uint8, height x width \(got uint8 of shape \(4, 4, 3\)\)"):
         enlarger(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="got float64"):
         enlarger(np.zeros((4, 4)))
@@ -173,7 +173,7 @@ def test_a_slow_gradient_of_ten_bits_gets_no_bands(enlarger: Enlarger) -> None:
 
 
 def test_a_picture_of_the_wrong_size_is_refused(enlarger: Enlarger) -> None:
-    with pytest.raises(EngineError, match="picture of 16x8 was expected; got 10 bytes"):
+    with pytest.raises(EngineError, match="frame of 16x8 was expected, but it has 10 bytes"):
         enlarge(b"0123456789", 16, 8, enlarger=enlarger)
 
 

@@ -19,7 +19,7 @@ from ci_notebook.engine.preview import warm_ffmpeg
 from ci_notebook.engine.preview.preview_graph import unshown_leaves
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.media.samples import sample
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import Image, Watermark
@@ -82,8 +82,8 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
         type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0,
         image=Image(url="x.png", mode="Original", transparency=100),
     )  # fmt: skip
-    with pytest.raises(EngineError, match="no objects are within reach"):
-        previewer.preview(CLIP, SHARP, marks=(mark,))
+    with pytest.raises(ParameterError, match="has no access to objects"):
+        previewer.preview(CLIP, SHARP, watermarks=(mark,))
     with pytest.raises(EngineError, match="cannot be read as a video"):
         (tmp_path / "no.mp4").write_bytes(b"nothing")
         previewer.preview(FileOrigin(tmp_path / "no.mp4"), SHARP)

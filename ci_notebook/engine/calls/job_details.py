@@ -38,18 +38,18 @@ def job_details(job: JobRow, region: str, request: Request | None = None) -> Job
 
 def _operation(requested: Operation, job: JobRow) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
-    mark, extract = requested.digital_watermark, requested.extract_digital_watermark
-    if mark is not None:
+    watermark, extract = requested.digital_watermark, requested.extract_digital_watermark
+    if watermark is not None:
         state = (
             result.digital_watermark.state if result.digital_watermark else _WATERMARK_STATES.get(job.state, "Running")
         )
-        mark = dataclasses.replace(mark, state=state)
+        watermark = dataclasses.replace(watermark, state=state)
     if extract is not None and result.extract_digital_watermark is not None:
         extract = dataclasses.replace(extract, message=result.extract_digital_watermark.message)
     return dataclasses.replace(
         requested,
         template_name=job.template_name,
-        digital_watermark=mark,
+        digital_watermark=watermark,
         extract_digital_watermark=extract,
         media_info=result.media_info,
         media_result=result.media_result,

@@ -110,21 +110,21 @@ def list_objects(service: CallContext, exchange: Exchange) -> Answer:
     prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
     page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
 
-    def shown(text: str) -> str:
+    def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
 
     facts: list[tuple[str, str]] = [("Name", bucket.name)]
     facts += [("EncodingType", "url")] if is_encoded else []
-    facts += [("Prefix", shown(prefix)), ("Marker", shown(marker)), ("MaxKeys", str(min(size, 1000)))]
-    facts += [("Delimiter", shown(delimiter))] if delimiter else []
+    facts += [("Prefix", encoded(prefix)), ("Marker", encoded(marker)), ("MaxKeys", str(min(size, 1000)))]
+    facts += [("Delimiter", encoded(delimiter))] if delimiter else []
     facts += [("IsTruncated", "true" if page.next_marker else "false")]
-    facts += [("NextMarker", shown(page.next_marker))] if page.next_marker else []
+    facts += [("NextMarker", encoded(page.next_marker))] if page.next_marker else []
     root = etree.Element("ListBucketResult")
     add_leaves(root, facts)
     for common in page.prefixes:
-        add_leaves(etree.SubElement(root, "CommonPrefixes"), [("Prefix", shown(common))])
+        add_leaves(etree.SubElement(root, "CommonPrefixes"), [("Prefix", encoded(common))])
     for stored in page.objects:
-        add_object_entry(etree.SubElement(root, "Contents"), stored, shown(stored.key), bucket.name)
+        add_object_entry(etree.SubElement(root, "Contents"), stored, encoded(stored.key), bucket.name)
     return cos_answer(root, {"x-cos-bucket-region": bucket.region})
 
 

@@ -33,8 +33,8 @@ def expand_templates(catalogue: Catalogue, bucket: str, operation: Operation) ->
         work = dataclasses.replace(work, video_enhance=setting, transcode_template_id=None)
     if work.watermark_template_id:
         rows = [_template(catalogue, bucket, one, "Watermark") for one in work.watermark_template_id]
-        marks = tuple(mark for row in rows if (mark := _body(row).watermark) is not None)
-        work = dataclasses.replace(work, watermark=marks, watermark_template_id=())
+        watermarks = tuple(watermark for row in rows if (watermark := _body(row).watermark) is not None)
+        work = dataclasses.replace(work, watermark=watermarks, watermark_template_id=())
     if work is not operation:
         refuse_problems(problems(work, "Operation"))
     return work, name

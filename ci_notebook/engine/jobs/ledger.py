@@ -100,9 +100,9 @@ class Ledger:
 
     def get(self, bucket: str, ids: Sequence[str]) -> list[JobRow]:
         """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
-        marks = ", ".join("?" * len(ids))
+        placeholders = ", ".join("?" * len(ids))
         rows = self._database.rows(
-            f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
+            f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({placeholders})",  # noqa: S608  question marks
             (bucket, *ids),
         )
         by_id = {row["job_id"]: _job_row(row) for row in rows}
@@ -231,9 +231,9 @@ class Ledger:
 def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[JobRow]:
     """Move the jobs that match `where` to a state, where the table of states allows it; return the new rows."""
     sets = ", ".join(["state = ?", *(f"{name} = ?" for name in facts)])
-    marks = ", ".join("?" * len(BEFORE[to]))
+    placeholders = ", ".join("?" * len(BEFORE[to]))
     rows = change.execute(
-        f"UPDATE jobs SET {sets} WHERE state IN ({marks}) AND {where} RETURNING *",  # noqa: S608  only our names
+        f"UPDATE jobs SET {sets} WHERE state IN ({placeholders}) AND {where} RETURNING *",  # noqa: S608  only our names
         [to, *facts.values(), *BEFORE[to], *values],
     ).fetchall()
     return [_job_row(row) for row in rows]

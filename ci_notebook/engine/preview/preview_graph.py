@@ -15,7 +15,7 @@ from pathlib import Path
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.graph import (
-    AFTER_MARKS,
+    AFTER_WATERMARKS,
     BEFORE_NETWORK,
     MOTION,
     SCALE_MATRICES,
@@ -108,21 +108,21 @@ def picture_graph(
     read from FFmpeg's working folder.
     """
     skipped = BEFORE_NETWORK if is_enlarged else ()
-    left = [stage for stage in STAGES if stage not in (*skipped, *AFTER_MARKS)]
+    left = [stage for stage in STAGES if stage not in (*skipped, *AFTER_WATERMARKS)]
     first = [
         *_head(setting, still, skipped),
         *_stage_filters(setting, still, left),
         *([layout.padding] if layout.padding else []),
     ]
     matrix, deep, lines = _matrix(setting, still), bool(depth_suffix(still.source)), [",".join(first)]
-    for number, mark in enumerate(layout.overlays, 1):
+    for number, overlay in enumerate(layout.overlays, 1):
         lines[-1] += f"[v{number - 1}]"
-        lines.append(f"movie=filename={mark.path.name}[m{number}]")
-        scaled, overlaid = mark.lines(
+        lines.append(f"movie=filename={overlay.path.name}[m{number}]")
+        scaled, overlaid = overlay.lines(
             f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
         )
         lines += [scaled, overlaid.removesuffix("[]")]
-    last = [*_stage_filters(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
+    last = [*_stage_filters(setting, still, AFTER_WATERMARKS), f"format={pixel_format(setting, still.source)}"]
     if crop.size != layout.size:
         last.append(f"crop={crop.size.width}:{crop.size.height}:{crop.left}:{crop.top}")
     last += _to_rgb(setting, still, matrix, crop.shown)

@@ -124,30 +124,30 @@ class Previewer:
 
     def preview(
         self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
-        box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
+        box: Box = WHOLE, watermarks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
     ) -> bytes:  # fmt: skip
         """Return the frame at `at_s` seconds as the job would render it, with its watermarks, as JPEG bytes.
 
         The frame is scaled down to `width_px`; 0, or more than the output's width, means the output's own size.
         `box` shows a part only. Motion stages are left out. Raises `RequestRefused` where the job would fail.
         """
-        return self.show(origin, setting, at_s, width_px=width_px, box=box, marks=marks, fetch=fetch).jpeg
+        return self.show(origin, setting, at_s, width_px=width_px, box=box, watermarks=watermarks, fetch=fetch).jpeg
 
     def show(
         self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
-        box: Box = WHOLE, marks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
+        box: Box = WHOLE, watermarks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
     ) -> PreviewFrame:  # fmt: skip
         """Return what `preview` does, with the facts about it."""
         with self._lock:
             still = self._still(origin, at_s)
-            layout = self._watermark_layout(marks, plan(setting, still.source).out, fetch)
+            layout = self._watermark_layout(watermarks, plan(setting, still.source).out, fetch)
             crop = preview_crop(layout.size, width_px=width_px, box=box)
             first = graph_before_network(setting, still)
             if first is not None:
                 still = self._network_still(origin, setting, still, first)
             graph = picture_graph(setting, still, layout, crop, is_enlarged=first is not None)
             data = self._standby.run(still, graph, 3 * crop.shown.width * crop.shown.height)
-            places = tuple(self._place_of(number, mark, layout) for number, mark in enumerate(marks, 1))
+            places = tuple(self._place_of(number, watermark, layout) for number, watermark in enumerate(watermarks, 1))
         picture = np.frombuffer(data, np.uint8).reshape(crop.shown.height, crop.shown.width, 3)
         return PreviewFrame(
             encode_picture(picture, "jpg", quality=QUALITY), layout.size, _shares(crop, layout.size), places
@@ -190,26 +190,26 @@ class Previewer:
             self._stills.popitem(last=False)[1].path.unlink()
         return still
 
-    def _place_of(self, number: int, mark: Watermark, layout: WatermarkLayout) -> tuple[int, int, int, int] | None:
-        slides = mark.slide_config is not None and mark.slide_config.slide_mode == "ScrollFromLeft"
-        if slides or (mark.image is not None and mark.image.background):
+    def _place_of(self, number: int, watermark: Watermark, layout: WatermarkLayout) -> tuple[int, int, int, int] | None:
+        slides = watermark.slide_config is not None and watermark.slide_config.slide_mode == "ScrollFromLeft"
+        if slides or (watermark.image is not None and watermark.image.background):
             return None
         with pillow().open(self._folder / f"mark{number}.png") as opened:
             own = Size(*opened.size)
-        x, y = overlay_position(mark, layout.size, own)
+        x, y = overlay_position(watermark, layout.size, own)
         return int(x), int(y), own.width, own.height
 
     def _new_file(self) -> Path:
         self._count += 1
         return self._folder / f"{self._count}.raw"
 
-    def _watermark_layout(self, marks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> WatermarkLayout:
+    def _watermark_layout(self, watermarks: tuple[Watermark, ...], size: Size, fetch: Fetch | None) -> WatermarkLayout:
         """Return the watermarks ready for the graph; the previous ones if they are the same."""
-        if not marks:
+        if not watermarks:
             return WatermarkLayout((), size)
-        key = (marks, size)
+        key = (watermarks, size)
         if self._layout is None or self._layout[0] != key:
-            self._layout = (key, layout_watermarks(marks, size, self._folder, fetch or _no_fetch))
+            self._layout = (key, layout_watermarks(watermarks, size, self._folder, fetch or _no_fetch))
         return self._layout[1]
 
 

@@ -68,8 +68,8 @@ class SnapshotOrigin:
 def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
     """Return one decoded frame, HxWx3 uint8 RGB, as a clip. Raises `ParameterError` for anything else."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        found = f"{picture.dtype} array of shape {picture.shape}"
-        raise ParameterError("snapshot", found, "an HxWx3 array of uint8")
+        got = f"{picture.dtype} array of shape {picture.shape}"
+        raise ParameterError("snapshot", got, "an HxWx3 array of uint8")
     name = hashlib.blake2b(picture.tobytes(), digest_size=16).digest(), picture.shape
     alone = MediaInfo(stream=Stream(video=(VideoStream(width=picture.shape[1], height=picture.shape[0], fps=25.0),)))
     return SnapshotOrigin(name, lambda: alone, lambda _: encode_picture(picture, "png"))

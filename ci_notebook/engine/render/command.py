@@ -10,7 +10,7 @@ from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.digital_watermark.pattern import blend_filter
 from ci_notebook.engine.render.graph import (
-    AFTER_MARKS,
+    AFTER_WATERMARKS,
     BEFORE_NETWORK,
     SCALE_MATRICES,
     STAGES,
@@ -73,7 +73,7 @@ def command(
     """
     at = 1 if has_leading_stages(setting, source) else 0  # index of the source among the inputs
     arguments = _input(setting, source, paths.source)
-    pictures = [*(mark.path for mark in paths.overlays), *((paths.pattern,) if paths.pattern else ())]
+    pictures = [*(overlay.path for overlay in paths.overlays), *((paths.pattern,) if paths.pattern else ())]
     for path in pictures:
         arguments += ["-i", str(path)]
     for one in paths.audio_inputs:
@@ -160,35 +160,35 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
 
 def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
     filters_by_stage = stages(setting, source, analysis)
-    led = has_leading_stages(setting, source)
-    earlier = BEFORE_NETWORK if led else ()
-    first = [one for stage in STAGES if stage not in (*earlier, *AFTER_MARKS) for one in filters_by_stage[stage]]
-    if led:
+    is_led = has_leading_stages(setting, source)
+    earlier = BEFORE_NETWORK if is_led else ()
+    first = [one for stage in STAGES if stage not in (*earlier, *AFTER_WATERMARKS) for one in filters_by_stage[stage]]
+    if is_led:
         first[:0] = [_color_tags_filter(setting, source, analysis), "setsar=1"]
     else:
         first[:0] = trim_filters(setting, source)
     if paths.padding:
         first.append(paths.padding)
-    last = [one for stage in STAGES if stage in AFTER_MARKS for one in filters_by_stage[stage]]
+    last = [one for stage in STAGES if stage in AFTER_WATERMARKS for one in filters_by_stage[stage]]
     matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
     video = transcode_of(setting).video
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
-    stream = "0:v" if led else _stream(setting, source)
-    marks, end = paths.overlays, "shown" if paths.pattern else "out"
+    stream = "0:v" if is_led else _stream(setting, source)
+    overlays, end = paths.overlays, "shown" if paths.pattern else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
-    for number, mark in enumerate(marks, 1):
-        lines += mark.lines(
-            f"v{number - 1}", f"{number + led}:v", f"v{number}", matrix=matrix, deep=bool(depth_suffix(source))
+    for number, overlay in enumerate(overlays, 1):
+        lines += overlay.lines(
+            f"v{number - 1}", f"{number + is_led}:v", f"v{number}", matrix=matrix, deep=bool(depth_suffix(source))
         )
-    lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
+    lines.append(f"[v{len(overlays)}]{','.join(last)}[{end}]")
     if paths.pattern:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
         space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
         # Without these tags FFmpeg would convert the pattern, and every frame would be one level darker.
         tags = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
-        lines.append(f"[{len(marks) + 1 + led}:v]{tags}[pattern]")
+        lines.append(f"[{len(overlays) + 1 + is_led}:v]{tags}[pattern]")
         lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
     return ";".join(lines)
 
@@ -201,8 +201,7 @@ def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     if config.transcode_index not in indexes:
         raise RequestRefused(
             "VideoEnhance.Transcode.TransConfig.TranscodeIndex must be one of the source's video streams, "
-            f"pictures, {', '.join(map(str, indexes))}; got {config.transcode_index}. Leave it out to take the first.",
-            code="InvalidArgument",
+            f"{', '.join(map(str, indexes))} (got {config.transcode_index}). Leave it out to take the first."
         )
     return f"0:{config.transcode_index}"
 

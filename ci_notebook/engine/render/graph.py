@@ -39,7 +39,7 @@ STAGES = (
 )  # fmt: skip
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
 MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
-AFTER_MARKS = frozenset({"range"})
+AFTER_WATERMARKS = frozenset({"range"})
 SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's name differs from zscale's
 
 

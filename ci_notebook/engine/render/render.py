@@ -90,8 +90,8 @@ def render(
         first_video(source, Path(source_path).name)
     refuse_missing(setting, source, capabilities())
     out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as aside:
-        folder = Path(aside)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as temporary:
+        folder = Path(temporary)
         has_video = video_codec(setting) is not None
         analysis = cached_analysis(source_path, setting, lookup, folder) if has_video else Analysis()
         if has_video and converts_to_sdr(setting, source):
@@ -105,19 +105,19 @@ def render(
         output, mixed = folder / f"{stem}.{extension(setting)}", audio_inputs(setting, fetch)
         paths = Paths(Path(source_path), output, layout.overlays, audio_inputs=mixed, padding=layout.padding)
         work = _RenderWork(setting, source, analysis, on_progress, cancel, lookup, threads)
-        with cached_output(operation, lookup, fetch, cancel) as place:
-            is_there, result = place.load(output) if place else (False, None)
-            if not is_there:
+        with cached_output(operation, lookup, fetch, cancel) as entry:
+            is_cached, result = entry.load(output) if entry else (False, None)
+            if not is_cached:
                 result = _render_with_watermark(work, paths, operation.digital_watermark, layout.size)
             info = _check_output(output, setting, source)
-            if not is_there:
+            if not is_cached:
                 refuse_cut_short(info, setting, source, paths.source, cancel)
-                if place:
-                    place.save(output, result)
+                if entry:
+                    entry.save(output, result)
         info = _decimal_rates(info)
-        made = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
-        info = _segmented_info(info, setting, made)
-        return Rendered(_move_files(made, out_dir), info, analysis, result)
+        files = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
+        info = _segmented_info(info, setting, files)
+        return Rendered(_move_files(files, out_dir), info, analysis, result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +153,22 @@ class _RenderWork:
 
 
 def _render_with_watermark(
-    work: _RenderWork, paths: Paths, mark: DigitalWatermark | None, size: Size
+    work: _RenderWork, paths: Paths, watermark: DigitalWatermark | None, size: Size
 ) -> DigitalWatermarkResult | None:
     """Render the output with its digital watermark, more strongly a second time if needed; return how well it reads."""
-    if mark is None:
+    if watermark is None:
         work.run(paths)
         return None
     result = None
-    for level in levels(mark, work.setting, work.source, size):
+    for level in levels(watermark, work.setting, work.source, size):
         path = paths.output.parent / "hidden.y4m"
-        still = write_pattern(mark, work.setting, work.source, size, path, level=level)
+        still = write_pattern(watermark, work.setting, work.source, size, path, level=level)
         work.run(dataclasses.replace(paths, pattern=still))
-        result = read_back(paths.output, mark, level, work.cancel)
+        result = read_back(paths.output, watermark, level, work.cancel)
         if result.margin_db is not None:
             return result
-    if not mark.ignore_error:
-        raise unreadable_error(mark)
+    if not watermark.ignore_error:
+        raise unreadable_error(watermark)
     return result
 
 
@@ -192,21 +192,21 @@ def _segmented_info(info: MediaInfo, setting: VideoEnhance, files: tuple[Path, .
 
 def _check_output(path: Path, setting: VideoEnhance, source: MediaInfo) -> MediaInfo:
     """Return the facts of a new output. FFmpeg may exit with 0 and still leave an unreadable file, or no frame."""
-    made, wrong = None, None
+    info, wrong = None, None
     try:
-        made = media_info(path)
+        info = media_info(path)
     except EngineError as problem:
         wrong = problem
     length, rate = length_s(setting, source), rates(setting, source)[2]
-    is_empty = made is not None and not (made.stream and made.stream.video)
-    if video_codec(setting) is not None and (is_empty or (made is None and (length or 1.0) * rate < 1)):
+    is_empty = info is not None and not (info.stream and info.stream.video)
+    if video_codec(setting) is not None and (is_empty or (info is None and (length or 1.0) * rate < 1)):
         raise RequestRefused(
             f"The output has no frame: {length or 0:g} s at VideoEnhance.Transcode.Video.Fps {rate:g} contain none. "
             "Raise Fps, or lengthen VideoEnhance.Transcode.TimeInterval."
         )
-    if made is None:
+    if info is None:
         raise EngineError(f"The output cannot be read: {wrong.message if wrong else ''}") from wrong
-    return made
+    return info
 
 
 def _decimal_rates(info: MediaInfo) -> MediaInfo:

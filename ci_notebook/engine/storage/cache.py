@@ -70,8 +70,8 @@ class CacheOptions:
         if value is None:
             value = "0" if bounded else str(LIMIT_BYTES)
         if not value.isdecimal():
-            value_given = limit_bytes if limit_bytes is not None else value
-            raise ParameterError(name, value_given, "a whole number of bytes from 0", "0 switches the cache off.")
+            got = limit_bytes if limit_bytes is not None else value
+            raise ParameterError(name, got, "a whole number of bytes from 0", "0 switches the cache off.")
         return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), free_bytes=free_bytes, reuse=reuse)
 
 

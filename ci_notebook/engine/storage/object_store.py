@@ -98,16 +98,16 @@ class ObjectStore:
     ) -> StoredObject:
         """Make a finished file below the root the object of a key. The file moves; do not use it afterwards."""
         try:
-            (made,) = self.adopt_all(
+            (files,) = self.adopt_all(
                 [FinishedFile(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)]
             )
         except BaseException:
             file.unlink(missing_ok=True)
             raise
-        return made
+        return files
 
     def adopt_all(
-        self, made: Sequence[FinishedFile], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
+        self, files: Sequence[FinishedFile], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
     ) -> list[StoredObject]:
         """Make finished files below the root the objects of their keys, in one transaction. The files move.
 
@@ -118,7 +118,7 @@ class ObjectStore:
         moved: list[tuple[FinishedFile, str]] = []
         old: list[tuple[str, str | None]] = []
         try:
-            for one in made:
+            for one in files:
                 check_key(one.key)
                 folder = self._root / one.bucket
                 folder.mkdir(exist_ok=True)

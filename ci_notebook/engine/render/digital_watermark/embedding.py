@@ -46,38 +46,38 @@ class DigitalWatermarkResult:
         )
 
 
-def levels(mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
+def levels(watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
     """Yield the amplitudes to try, the weakest first."""
-    first = amplitude(size.width, size.height, mark.message or "", transfer=_transfer(setting, source))
+    first = amplitude(size.width, size.height, watermark.message or "", transfer=_transfer(setting, source))
     yield from (first, STRONGER * first)
 
 
 def write_pattern(
-    mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
 ) -> Path:
     """Write the pattern that embeds the text in an output of this setting and size; return its path."""
     kind = pixel_format(setting, source)
     video = setting.transcode.video if setting.transcode else None
     full = bool(video and (video.pixfmt or "").startswith("yuvj"))
     deep = kind.endswith("10le")
-    data = pattern(mark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
+    data = pattern(watermark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
     path.write_bytes(data)
     return path
 
 
 def read_back(
-    path: Path, mark: DigitalWatermark, level: float, cancel: threading.Event | None
+    path: Path, watermark: DigitalWatermark, level: float, cancel: threading.Event | None
 ) -> DigitalWatermarkResult:
     """Read the text from a finished file."""
     extracted = extract(path, cancel=cancel)
-    margin = extracted.margin_db if extracted.message == mark.message else None
-    return DigitalWatermarkResult(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
+    margin = extracted.margin_db if extracted.message == watermark.message else None
+    return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(level))
 
 
-def unreadable_error(mark: DigitalWatermark) -> RequestRefused:
+def unreadable_error(watermark: DigitalWatermark) -> RequestRefused:
     """Return the error for a text that cannot be read from the encoded output."""
     return RequestRefused(
-        f"DigitalWatermark.Message {mark.message} could not be read back from the output, even when embedded more "
+        f"DigitalWatermark.Message {watermark.message} could not be read back from the output, even when embedded more "
         "strongly: the clip is too short, too small or too strongly compressed. Shorten the message, lower "
         "VideoEnhance.Transcode.Video.Crf or raise Bitrate, or set DigitalWatermark.IgnoreError to true.",
         code="ResourceNotSupported",

@@ -47,22 +47,22 @@ class AudioInput:
         """Return the filters that give it the length and the fades it has in an output of `whole_s`."""
         length = whole_s if self.repeats else min(whole_s, self.length_s)
         effect = self.mix.effect_config or EffectConfig()
-        made = [f"atrim=end={length:.3f}"]
+        filters = [f"atrim=end={length:.3f}"]
         if effect.enable_start_fadein:
-            made.append(f"afade=t=in:d={effect.start_fadein_time or FADE_S:g}")
+            filters.append(f"afade=t=in:d={effect.start_fadein_time or FADE_S:g}")
         if effect.enable_end_fadeout:
             fade = min(length, effect.end_fadeout_time or FADE_S)
-            made.append(f"afade=t=out:st={length - fade:.3f}:d={fade:g}")
+            filters.append(f"afade=t=out:st={length - fade:.3f}:d={fade:g}")
         if effect.enable_bgm_fade and self.length_s:
             fade = effect.bgm_fade_time or FADE_S
             at = f"mod(t,{self.length_s:.6f})"
-            made.append(f"volume=eval=frame:volume='clip(min({at},{self.length_s:.6f}-{at})/{fade:g},0,1)'")
-        return made
+            filters.append(f"volume=eval=frame:volume='clip(min({at},{self.length_s:.6f}-{at})/{fade:g},0,1)'")
+        return filters
 
 
 def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[AudioInput, ...]:
     """Fetch the audio to be mixed in. Raises `RequestRefused` naming the leaf of a file without audio."""
-    transcode, made = transcode_of(setting), []
+    transcode, inputs = transcode_of(setting), []
     for number, mix in enumerate(mixes_of(setting), 1):
         path = fetch(mix.audio_source or "")
         facts = media_info(path)
@@ -74,8 +74,8 @@ def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[A
                 code="ResourceNotSupported",
             )
         length = facts.stream.audio[0].duration or (facts.format.duration if facts.format else None)
-        made.append(AudioInput(path, mix, length or 0.0))
-    return tuple(made)
+        inputs.append(AudioInput(path, mix, length or 0.0))
+    return tuple(inputs)
 
 
 def audio_mapping(

@@ -18,14 +18,14 @@ BROKEN: Final = ("partial file", "prematurely", "Invalid data found", "Invalid N
 
 
 def refuse_cut_short(
-    made: MediaInfo, setting: VideoEnhance, source: MediaInfo, path: Path, cancel: threading.Event | None
+    output: MediaInfo, setting: VideoEnhance, source: MediaInfo, path: Path, cancel: threading.Event | None
 ) -> None:
     """Raise `RequestRefused` (ResourceNotSupported) when the output is much too short because the source is broken.
 
     An output may be short for good reasons (a last frame that lasts long, audio that is longer than the
     video). So the source is decoded once more, but only then, and FFmpeg's messages decide.
     """
-    expected, length = length_s(setting, source), made.format.duration if made.format else None
+    expected, length = length_s(setting, source), output.format.duration if output.format else None
     if video_codec(setting) is None or expected is None or length is None or length >= 0.9 * expected - 0.5:
         return
     log = run(["-v", "error", "-i", path, "-map", "0:v:0", "-f", "null", "-"], cancel=cancel)

@@ -43,7 +43,7 @@ class Overlay:
 
 
 def prepare_overlays(
-    marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
+    watermarks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
 ) -> tuple[Overlay, ...]:
     """Draw or fetch the watermarks' pictures into `folder`; return how to overlay them on a video of `size`.
 
@@ -51,31 +51,31 @@ def prepare_overlays(
     image, and `EngineError` for a character without a typeface.
     """
     overlays = []
-    for number, mark in enumerate(marks, 1):
+    for number, watermark in enumerate(watermarks, 1):
         if number == but:
             continue
         leaf = f"Watermark.{number}"
-        if mark.type == "Image" and mark.image is not None:
-            picture = image_mark(mark.image, size, fetch, leaf=leaf)
-        elif mark.type == "Text" and mark.text is not None:
-            picture = text_mark(mark.text, leaf=leaf)
+        if watermark.type == "Image" and watermark.image is not None:
+            picture = draw_image(watermark.image, size, fetch, leaf=leaf)
+        elif watermark.type == "Text" and watermark.text is not None:
+            picture = draw_text(watermark.text, leaf=leaf)
         else:
-            raise RequestRefused(f"{leaf} needs a node {mark.type or 'Text or Image'}.")
+            raise RequestRefused(f"{leaf} needs a node {watermark.type or 'Text or Image'}.")
         path = folder / f"mark{number}.png"
         picture.save(path)
-        x, y = overlay_position(mark, size, Size(*picture.size))
-        overlays.append(Overlay(path, x, y, enable_expression(mark)))
+        x, y = overlay_position(watermark, size, Size(*picture.size))
+        overlays.append(Overlay(path, x, y, enable_expression(watermark)))
     return tuple(overlays)
 
 
-def overlay_position(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
+def overlay_position(watermark: Watermark, size: Size, own: Size) -> tuple[str, str]:
     """Return the top left corner of a watermark of size `own` on a video of `size`: px or expressions of t."""
-    slide = mark.slide_config
+    slide = watermark.slide_config
     if slide is not None and slide.slide_mode == "ScrollFromLeft":
         return _sliding(slide, size, own)
-    share_x, share_y = (size.width / 100, size.height / 100) if mark.loc_mode == "Relativity" else (1, 1)
-    dx, dy = round((mark.dx or 0) * share_x), round((mark.dy or 0) * share_y)
-    pos = mark.pos or "TopLeft"
+    share_x, share_y = (size.width / 100, size.height / 100) if watermark.loc_mode == "Relativity" else (1, 1)
+    dx, dy = round((watermark.dx or 0) * share_x), round((watermark.dy or 0) * share_y)
+    pos = watermark.pos or "TopLeft"
     x, y = (size.width - own.width) // 2, (size.height - own.height) // 2
     if "Left" in pos:
         x = dx
@@ -88,7 +88,7 @@ def overlay_position(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
     return str(x), str(y)
 
 
-def text_mark(text: Text, *, leaf: str = "Watermark") -> Any:
+def draw_text(text: Text, *, leaf: str = "Watermark") -> Any:
     """Return a text as a Pillow RGBA picture, as large as its ink."""
     from PIL import Image as Pillow  # lazy: the thin client installs without it
     from PIL import ImageDraw
@@ -104,7 +104,7 @@ def text_mark(text: Text, *, leaf: str = "Watermark") -> Any:
     return picture
 
 
-def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark") -> Any:
+def draw_image(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark") -> Any:
     """Return a watermark image as a Pillow RGBA picture, in the size that Mode asks for."""
     from PIL import Image as Pillow  # lazy: the thin client installs without it
     from PIL import UnidentifiedImageError
@@ -155,9 +155,9 @@ def _sliding(slide: SlideConfig, size: Size, own: Size) -> tuple[str, str]:
     return x, y
 
 
-def enable_expression(mark: Watermark) -> str:
+def enable_expression(watermark: Watermark) -> str:
     """Return FFmpeg's expression for the time in which a watermark is visible, empty for always."""
-    limits = [f"gte(t,{mark.start_time:.3f})"] if mark.start_time else []
-    if mark.end_time is not None:
-        limits.append(f"lt(t,{mark.end_time:.3f})")
+    limits = [f"gte(t,{watermark.start_time:.3f})"] if watermark.start_time else []
+    if watermark.end_time is not None:
+        limits.append(f"lt(t,{watermark.end_time:.3f})")
     return "*".join(limits)
