@@ -166,7 +166,7 @@ def test_chinese_is_drawn_with_real_signs_or_refused_by_name_but_never_as_boxes(
     try:
         font = face("simhei.ttf", 40, "水印内容")
     except (EngineError, ParameterError) as refused:
-        assert str(refused).startswith("Watermark.Text.Text 水印内容: no typeface on this machine holds")
+        assert str(refused).startswith("Watermark.Text.Text 水印内容: no typeface on this machine has the characters")
         assert "pip install" in str(refused)
         return
     assert missing(font, "水印内容") == ""
