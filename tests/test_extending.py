@@ -1,6 +1,6 @@
 """A parameter is added in one line: from then on it is checked, sent, read, shown in the panel, and a column.
 
-The README says so; here a copy of the package gets the line, and is asked.
+docs/architecture.md says so; here a copy of the package gets the line, and is asked.
 """
 
 import os
@@ -60,4 +60,4 @@ def test_one_line_makes_a_parameter(tmp_path):
 
 
 def test_the_readme_shows_that_line():
-    assert NEW_LINE.strip() in (ROOT / "README.md").read_text("utf-8")
+    assert NEW_LINE.strip() in (ROOT / "docs" / "architecture.md").read_text("utf-8")

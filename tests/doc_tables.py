@@ -1,4 +1,4 @@
-"""The README's tables, written from the declarations: `python -m tests.readme_tables` brings them up to date."""
+"""Write the tables of docs/reference from the declarations: `python -m tests.doc_tables` updates them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.paths import Leaf, leaves
 from ci_notebook.wire.operations import CALLS, Call
 
-README = Path(__file__).parent.parent / "README.md"
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+PAGES = (REFERENCE / "parameters.md", REFERENCE / "calls.md")
 
 
 # Call → the client's method, and the official SDK's that judges the engine; "" where there is none,
@@ -66,7 +67,7 @@ TABLES = {"leaves": leaf_table, "calls": call_table}
 
 
 def written(text: str) -> str:
-    """Return the README with each table between its two marks replaced."""
+    """Return the text of a page with each table between its two marks replaced."""
     return re.sub(
         r"(<!-- table: (\w+) .*?-->\n).*?(<!-- end of table -->)",
         lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}",
@@ -93,5 +94,6 @@ def _row(leaf: Leaf) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
     sys.exit(0)
