@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 
 from tests.browser.accessible import serious
 from tests.browser.jupyter import page_at
-from tests.counting import counting_clip
+from tests.frame_numbers import counting_clip
 
 LAB = """\
 import ci_notebook as ci
@@ -24,7 +24,7 @@ clip = lab.upload(Path("count.mp4"))
 runs = lab.run(clip, ci.grid(None, SharpenLevel=[3, 9]), workers=1)"""
 VIEW = "view = ci.CompareView(runs, at=20)\nview"
 PICTURES = 50
-# The numbers that the pictures carry (see tests/counting.py): of every one that is drawn, hidden or not.
+# The numbers that the pictures carry (see tests/frame_numbers.py): of every one that is drawn, hidden or not.
 NUMBERS = """() => [...document.querySelectorAll('.cv .wp-layer > canvas:first-child')].map(canvas => {
     const row = canvas.getContext('2d').getImageData(0, Math.floor(canvas.height / 4), canvas.width, 1).data;
     let number = 0;

@@ -10,7 +10,7 @@ from tests.browser.accessible import serious
 
 LAB = """\
 import ci_notebook as ci
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 lab = ci.connect(home="{home}")
 clip = lab.upload(ci.sample())
 setting = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))"""

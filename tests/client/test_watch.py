@@ -11,7 +11,7 @@ import pytest
 from ci_notebook.client.job import Job
 from ci_notebook.client.watch import Watch
 from ci_notebook.model.errors import NotFound
-from tests.client.little_cloud import finished
+from tests.client.fake_cloud import finished
 from tests.client.test_jobs import Story, done, failed, request, running
 
 

@@ -18,7 +18,7 @@ from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import VideoStream
 from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode, TransConfig, Video
-from tests.fixtures_engine import Caller
+from tests.engine_fixtures import Caller
 
 EXAMPLE = Path(__file__).parents[1] / "wire" / "bodies" / "request-inline-text-watermark.xml"
 DISPLAY, LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"

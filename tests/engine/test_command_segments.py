@@ -15,7 +15,7 @@ from ci_notebook.media.samples import sample
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, ClipConfig, Container, Transcode, Video
-from tests.fixtures_engine import COS_HOST, Caller
+from tests.engine_fixtures import COS_HOST, Caller
 
 
 def segmented(folder: Path, kind: str, length_s: float | None, *, source: Path, codec: str = "H.264") -> Rendered:

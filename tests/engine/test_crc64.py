@@ -8,7 +8,7 @@ from lxml import etree
 from qcloud_cos import CosConfig, CosS3Client
 
 from ci_notebook.engine.storage.crc64 import Crc64
-from tests.fixtures_engine import BUCKET, COS_HOST, REGION, SECRET_ID, SECRET_KEY
+from tests.engine_fixtures import BUCKET, COS_HOST, REGION, SECRET_ID, SECRET_KEY
 
 # As the SDK makes it; it comes with the SDK.
 reference = mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=(1 << 64) - 1, rev=True)

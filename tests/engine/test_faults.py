@@ -12,7 +12,7 @@ from ci_notebook.model.api.jobs import Response
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.wire.operations import CALLS
 from ci_notebook.wire.xml import loads
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller, job_body
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller, job_body
 
 
 def jobs_of(call):

@@ -6,7 +6,7 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client, CosServiceError
 
 from ci_notebook.engine.faults import HangUp, ServerError, Throttle, TimeOut
-from tests.fixtures_engine import BUCKET, REGION, SECRET_ID, SECRET_KEY
+from tests.engine_fixtures import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 KEY = "input/视频 a+(1).mp4"
 

@@ -15,7 +15,7 @@ from ci_notebook.client.connection.transport import AddressTransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.server.serve import Listener
 from ci_notebook.model.errors import EngineError
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 SERVE = """
 import sys
@@ -188,7 +188,7 @@ def test_the_default_is_loopback(engine):
 def test_leaving_the_interpreter_stops_ffmpeg_without_waiting_for_it(tmp_path, make_clip):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from tests.fixtures_engine import *
+from tests.engine_fixtures import *
 from pathlib import Path
 engine = Engine({str(tmp_path / "root")!r}, bucket=BUCKET, region=REGION, keys=KEYS)
 call = Caller(WSGITransport(engine.app))

@@ -14,7 +14,7 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.server.serve import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from tests.experiment.dying import SWEEP
+from tests.experiment.sweep_crash_loop import SWEEP
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) 
     stored = client.upload(video, "input/tiny.mp4")
     with Listener(engine) as listener:
         listener.start()
-        command = [sys.executable, "-m", "tests.experiment.dying", listener.address, str(folder)]
+        command = [sys.executable, "-m", "tests.experiment.sweep_crash_loop", listener.address, str(folder)]
         told = subprocess.run(
             [*command, stored.key, stored.etag, *more], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True, text=True, timeout=600, check=False,

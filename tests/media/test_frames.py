@@ -16,7 +16,7 @@ from ci_notebook.media.frames import Frames
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.errors import EngineError, ParameterError
-from tests.counting import counting_clip, number_in
+from tests.frame_numbers import counting_clip, number_in
 
 SMALL = "160x96"
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-bf", "3")

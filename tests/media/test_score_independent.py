@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ci_notebook.media.scoring.score import Scores, compare
-from tests.media.held_out import CHANGES, changed, source, stored
+from tests.media.exact_clips import CHANGES, changed, source, stored
 
 # Means over the pictures by vmaf-torch 1.1.0, in double precision: VMAF, VMAF-NEG. It implements VMAF anew in
 # PyTorch, and is too heavy to install here; `tests.benchmarks.bench_agreement` runs it where it is.

@@ -17,7 +17,7 @@ from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.charts import COLORS, LINES, MARKERS, compute_response, describe_response, plot_response
 from ci_notebook.results.dataframe import to_frame
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 
 def frame(sweep, clips=("city",), score=lambda level, clip: 90.0 - level + clip) -> pd.DataFrame:

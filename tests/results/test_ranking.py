@@ -11,7 +11,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.charts import describe_ranking, plot_ranking
 from ci_notebook.results.voting.bradley_terry import chosen, strengths, wilson
 from ci_notebook.results.voting.ranking import agreement, compute_ranking, consistency, ranking
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 RUNS = made(grid(None, SharpenLevel=[0, 3, 6]), ("city", "sea"), pictures=20)
 TRUE = np.array([0.0, 0.8, -0.4])  # log strengths of the levels

@@ -21,7 +21,7 @@ from ci_notebook.results.report.recipe import recipe
 from ci_notebook.results.report.report import BYTES, report
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.verdict.verdict import verdict, verdicts
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 TWELVE = grid(None, SharpenLevel=[None, 0, 3, 6, 8, 10], Resolution=[None, "sdtohd"])
 

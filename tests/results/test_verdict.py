@@ -15,7 +15,7 @@ from ci_notebook.results.scores import SCALES
 from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
 from ci_notebook.results.verdict.verdict import Verdicts, verdict, verdicts
 from tests.benchmarks.bench_verdict import series
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 FIVE = ("a", "b", "c", "d", "e")
 

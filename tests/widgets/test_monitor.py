@@ -15,7 +15,7 @@ from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.widgets.monitor.rows import Pace, difference, row_of, varied
 from ci_notebook.widgets.monitor.view import Monitor
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 

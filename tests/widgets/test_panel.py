@@ -16,7 +16,7 @@ from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import AUTO_TEXT, part_at
 from ci_notebook.widgets.enhance.panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages as all_stages
-from tests.widgets.hands import CLIP, SHARPEN, all_agree, edit
+from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, edit
 
 
 def control_path(leaf, before=""):

@@ -21,7 +21,7 @@ from ci_notebook.widgets.enhance.panel import EnhancePanel
 from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.wire.xml import dumps
 from tests import strategies
-from tests.widgets.hands import CLIP, SHARPEN, all_agree, do
+from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, do
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 WORDS = Text(text="demo", font_size=30, font_type="simhei.ttf", font_color="0xFFFFFF", transparency=30)

@@ -8,7 +8,7 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.widgets.enhance.panel import EnhancePanel
-from tests.widgets.hands import CLIP, SHARPEN, do, edit, edited, press
+from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit, edited, press
 
 
 def test_one_press_makes_one_job_and_leaves_a_trace(lab):

@@ -23,8 +23,8 @@ from ci_notebook.engine.jobs.run_job import Errand, Unwanted
 from ci_notebook.engine.limits import Limits
 from ci_notebook.model.errors import EngineError, ParameterError
 from tests.engine.test_serve import Server
-from tests.fixtures_crews import pool
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.executor_fixtures import pool
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ from ci_notebook.engine.jobs.ledger import Job
 from ci_notebook.engine.limits import Limits
 from ci_notebook.engine.jobs.heartbeat import Owner
 from ci_notebook.engine.jobs.run_job import Errand, Unwanted
-from tests.fixtures_engine import *
+from tests.engine_fixtures import *
 engine = Engine({str(tmp_path / "root")!r}, bucket=BUCKET, region=REGION, keys=KEYS,
     executor=DaskCluster({cluster.scheduler_address!r}))
 engine.faults.add("run_job", SlowJobs(run_s=60), times=None)

@@ -12,7 +12,7 @@ from ci_notebook.model.api.jobs import Response
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.wire.operations import CALLS
 from ci_notebook.wire.xml import loads
-from tests.fixtures_engine import BUCKET, CI_HOST, COS_HOST, KEYS, MP4, REGION, SECRET_KEY, job_body
+from tests.engine_fixtures import BUCKET, CI_HOST, COS_HOST, KEYS, MP4, REGION, SECRET_KEY, job_body
 
 OTHER_CI_HOST = CI_HOST.replace("test-", "nobody-")
 
@@ -258,7 +258,7 @@ def test_unknown_buckets_hosts_and_calls_are_named(call):
 
 def test_a_bucket_is_switched_on_before_media_calls_work(tmp_path, clip):
     from ci_notebook.client.connection.transport import WSGITransport
-    from tests.fixtures_engine import Caller
+    from tests.engine_fixtures import Caller
 
     with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=KEYS, is_activated=False) as engine:
         call = Caller(WSGITransport(engine.app))

@@ -11,7 +11,7 @@ from PIL import Image
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.storage.cache import Keeping
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, MP4, REGION, Caller, job_body
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, MP4, REGION, Caller, job_body
 
 SHARP = MP4 + "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
 MARK = (

@@ -15,7 +15,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.results import charts
 from ci_notebook.results.charts.importance import REST
 from ci_notebook.results.dataframe import to_frame
-from tests.results.made import level_of, made
+from tests.results.sample_runs import level_of, made
 
 WIDE = grid(None, SharpenLevel=[None, 0, 3, 6], Resolution=[None, "sdtohd"])
 CRF = grid(None, SharpenLevel=[0, 6], Crf=[18, 23, 28, 33], Format="mp4")

@@ -14,7 +14,7 @@ import pytest
 import ci_notebook as ci
 from ci_notebook.cli.main import main
 from ci_notebook.client.connection.transport import AddressTransport
-from tests.fixtures_engine import BUCKET, KEYS, REGION, Caller
+from tests.engine_fixtures import BUCKET, KEYS, REGION, Caller
 
 SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))
 

@@ -14,7 +14,7 @@ from ci_notebook.engine.faults import JobFails, SlowJobs
 from ci_notebook.engine.jobs.ledger import Job
 from ci_notebook.engine.jobs.run_job import Errand
 from ci_notebook.engine.limits import Limits
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Engines that are killed at random moments, again and again, while they work through a queue.
 
-    python -m tests.engine.killing FOLDER --jobs 100 --kills 50 --engines 1 --seed 1
+    python -m tests.engine.engine_crash_loop FOLDER --jobs 100 --kills 50 --engines 1 --seed 1
 
 Accepts the jobs, then lets so many engines work on them, each in a process of its own (forked, for
 starting Python costs more than a job), kills one after the other with SIGKILL at a moment that the
@@ -28,8 +28,8 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.storage.objects import ORPHAN_S
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from tests.fixtures_crews import programs_below
-from tests.fixtures_engine import BUCKET, KEYS, MP4, REGION, Caller
+from tests.engine_fixtures import BUCKET, KEYS, MP4, REGION, Caller
+from tests.executor_fixtures import programs_below
 from tests.forking import born
 
 TOLD = (

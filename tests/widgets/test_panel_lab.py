@@ -14,7 +14,7 @@ from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
 from ci_notebook.widgets.enhance.panel import EnhancePanel
 from ci_notebook.widgets.enhance.price_line import Pricing
-from tests.widgets.hands import CLIP, SHARPEN, all_agree, do, edit, press
+from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, do, edit, press
 
 WORDS = Text(text="demo", font_size=20, font_type="arial.ttf", font_color="0xFFFFFF", transparency=80)
 MARK = Watermark(type="Text", pos="TopRight", loc_mode="Absolute", dx=4, dy=4, text=WORDS)

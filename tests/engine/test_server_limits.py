@@ -14,7 +14,7 @@ from ci_notebook.engine.server.serve import Listener
 from ci_notebook.engine.storage.objects import Store
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import url_path
-from tests.fixtures_engine import BUCKET, CI_HOST, COS_HOST, SECRET_ID, SECRET_KEY, job_body
+from tests.engine_fixtures import BUCKET, CI_HOST, COS_HOST, SECRET_ID, SECRET_KEY, job_body
 
 SHORT_S = 0.6
 

@@ -22,7 +22,7 @@ from ci_notebook.model.setting.enhance import SDRtoHDR, SuperResolution, VideoEn
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.wire.xml import loads
-from tests.fixtures_engine import BUCKET, MP4, REGION, Caller
+from tests.engine_fixtures import BUCKET, MP4, REGION, Caller
 
 MESSAGE = "版权所有 ci_2026"
 MARK = DigitalWatermark(message=MESSAGE, type="Text", version="V1")

@@ -19,7 +19,7 @@ from ci_notebook.results.runs import Runs, read_runs
 from ci_notebook.results.table_files import write_frame
 from ci_notebook.wire.xml import loads
 from tests.results.jobs_xml import done, response
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 
 def whole() -> Runs:

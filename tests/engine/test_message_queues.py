@@ -6,8 +6,8 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.notify.body import Topic
 from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
-from tests.engine.telling import set_queue, until
-from tests.fixtures_engine import BUCKET, KEYS, REGION
+from tests.engine.notification_receiver import set_queue, until
+from tests.engine_fixtures import BUCKET, KEYS, REGION
 
 MQ = (
     "<CallBackType>TDMQ</CallBackType><CallBackMqConfig><MqRegion>cd</MqRegion><MqMode>{mode}</MqMode>"

@@ -6,8 +6,8 @@ import pytest
 
 from ci_notebook.engine.faults import JobFails, SlowJobs
 from tests.engine.test_serve import SLOW, states
-from tests.fixtures_crews import programs_below
-from tests.fixtures_engine import BUCKET, COS_HOST, MP4
+from tests.engine_fixtures import BUCKET, COS_HOST, MP4
+from tests.executor_fixtures import programs_below
 
 
 @pytest.fixture

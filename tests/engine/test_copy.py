@@ -5,8 +5,8 @@ import hashlib
 import pytest
 from lxml import etree
 
-from tests.engine.test_app import refused
-from tests.fixtures_engine import BUCKET, COS_HOST, REGION
+from tests.engine.test_calls import refused
+from tests.engine_fixtures import BUCKET, COS_HOST, REGION
 
 FROM = f"{COS_HOST}/"
 

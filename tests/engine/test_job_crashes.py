@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.killing import Counts
+from tests.engine.engine_crash_loop import Counts
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def test_engines_that_are_killed_lose_no_job_and_end_none_twice(tmp_path, engines):
     seed = random.randrange(10_000)
     print(f"seed {seed}")  # pytest shows it when the test fails
-    command = [sys.executable, "-m", "tests.engine.killing", str(tmp_path), "--jobs", "16", "--kills", "8"]
+    command = [sys.executable, "-m", "tests.engine.engine_crash_loop", str(tmp_path), "--jobs", "16", "--kills", "8"]
     done = subprocess.run(
         [*command, "--engines", str(engines), "--seed", str(seed)], cwd=ROOT, check=True, text=True,
         stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300,

@@ -8,7 +8,7 @@ from ci_notebook.model.setting.watermark import Watermark
 from ci_notebook.widgets.enhance.controls import Held, above, shown
 from ci_notebook.widgets.enhance.history import ONE_STEP_S, State, Steps, changes, reset, without_item
 from ci_notebook.widgets.enhance.panel import EnhancePanel
-from tests.widgets.hands import CLIP, SHARPEN, do, edit
+from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit
 
 KEPT = Operation(video_enhance=VideoEnhance())
 

@@ -20,7 +20,7 @@ from ci_notebook.results.charts import (
     plot_trace,
 )
 from ci_notebook.results.verdict.verdict import verdicts
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 
 def without(run, *at):

@@ -15,7 +15,7 @@ from ci_notebook.client.job import Job
 from ci_notebook.client.polling import Pace
 from ci_notebook.client.receiver import MAX_NOTICE_BYTES, READ_EVERY_S, Receiver
 from ci_notebook.model.api.jobs import JobFailed, WaitTimedOut
-from tests.client.little_cloud import finished
+from tests.client.fake_cloud import finished
 from tests.client.test_jobs import request
 
 

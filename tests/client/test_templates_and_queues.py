@@ -9,7 +9,7 @@ from ci_notebook.model.errors import BucketNotActivated, NotFound, ParameterErro
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 from ci_notebook.model.setting.watermark import Text, Watermark
-from tests.client.little_cloud import BUCKET, REGION
+from tests.client.fake_cloud import BUCKET, REGION
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 TEXT = Text(text="demo", font_size=30, font_type="simhei.ttf", font_color="0xFFFFFF", transparency=30)

@@ -10,8 +10,8 @@ from ci_notebook.engine.notify.body import Address, Topic, may_reach, target_of
 from ci_notebook.engine.notify.sender import post
 from ci_notebook.model.api.jobs import CallBackMqConfig, Request
 from ci_notebook.model.api.queues import NotifyConfig
-from tests.engine.telling import notify_to, set_queue
-from tests.fixtures_engine import job_body
+from tests.engine.notification_receiver import notify_to, set_queue
+from tests.engine_fixtures import job_body
 
 BAD = [
     "ftp://example.com/a", "file:///etc/passwd", "example.com", "http://", "http://10.0.0.1/a", "http://169.254.169.254/",

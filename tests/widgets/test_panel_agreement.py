@@ -11,7 +11,7 @@ from ci_notebook.widgets.enhance.panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.wire.xml import dumps
 from tests import strategies
-from tests.widgets.hands import CLIP, all_agree, do, edit
+from tests.widgets.panel_messages import CLIP, all_agree, do, edit
 
 
 def walked(groups):

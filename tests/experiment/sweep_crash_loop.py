@@ -1,6 +1,6 @@
 """A process that runs a sweep and is killed on the way, again and again, until the sweep is done.
 
-    python -m tests.experiment.dying ADDRESS FOLDER CLIP_KEY CLIP_MD5 [--every-step | --at-random SEED]
+    python -m tests.experiment.sweep_crash_loop ADDRESS FOLDER CLIP_KEY CLIP_MD5 [--every-step | --at-random SEED]
 
 Killed with SIGKILL, by itself before and after each step that the sweep takes for the first time
 (`--every-step`), or by another at any moment (`--at-random`). Each life is a process of its own;

@@ -19,8 +19,8 @@ from ci_notebook.engine.storage.objects import Store
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.errors import ParameterError
 from tests.engine.test_serve import SLOW, states
-from tests.fixtures_crews import programs_below
-from tests.fixtures_engine import BUCKET, COS_HOST
+from tests.engine_fixtures import BUCKET, COS_HOST
+from tests.executor_fixtures import programs_below
 
 # An output far larger than its source: what the encoder lost is paid for with every bit.
 LARGE = (

@@ -1,6 +1,6 @@
 """Hide texts in clips, send the clips through what videos go through, and print what is read back.
 
-    python -m tests.benchmarks.bench_blindmark [CLIP ...] [--seconds 3] [--start 0]
+    python -m tests.benchmarks.bench_digital_watermark [CLIP ...] [--seconds 3] [--start 0]
 
 A number in the table is the margin in dB above the level at which reading fails (at 6 dB half the
 amplitude would have done); -- is a message that was not read, WRONG one that was read wrongly. Each

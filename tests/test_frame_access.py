@@ -9,7 +9,7 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook.model.errors import NotFound
-from tests.counting import counting_clip, number_in
+from tests.frame_numbers import counting_clip, number_in
 
 
 def test_clips_jobs_runs_keys_and_files_open_by_numbers(tmp_path: Path) -> None:
