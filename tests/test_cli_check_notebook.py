@@ -182,6 +182,7 @@ def test_an_error_of_a_cell_and_what_it_printed_are_read_too(known: Known, tmp_p
     assert [(one.line, one.where) for one in found] == [(3, "output error"), (2, "output error"), (2, "output stderr")]
 
 
+@pytest.mark.slow
 def test_it_is_a_hook_for_pre_commit(tmp_path: Path) -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert hook["language"] == "python" and hook["types"] == ["jupyter"]

@@ -51,6 +51,7 @@ def jobs(lab: ci.Lab, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple
     return run
 
 
+@pytest.mark.slow
 def test_jobs_are_listed_shown_and_awaited_in_every_form(
     jobs: Callable[..., tuple[int, str, str]], lab: ci.Lab, engine: Engine, clip: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_jobs_are_listed_shown_and_awaited_in_every_form(
     assert read.jobs_detail[0].job_id == one.id and read.jobs_detail[0].output_keys
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_is_cancelled_and_one_that_is_over_is_not(
     jobs: Callable[..., tuple[int, str, str]], lab: ci.Lab, engine: Engine, clip: Path
 ) -> None:

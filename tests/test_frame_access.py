@@ -12,6 +12,7 @@ from ci_notebook.model.errors import NotFound
 from tests.frame_numbers import counting_clip, number_in
 
 
+@pytest.mark.slow
 def test_clips_jobs_runs_keys_and_files_open_by_numbers(tmp_path: Path) -> None:
     path = counting_clip(tmp_path / "count.mp4", pictures=10, size="160x96")
     with ci.connect(home=tmp_path / "home") as lab:

@@ -45,6 +45,7 @@ def write_notebook(path: Path, cells: tuple[tuple[str, str], ...]) -> None:
     nbformat.write(notebook, path)
 
 
+@pytest.mark.slow
 def test_a_users_tests_and_notebooks_run_and_stay_out_of_the_users_store(tmp_path: Path) -> None:
     mine, home = tmp_path / "mine", tmp_path / "home"
     mine.mkdir()

@@ -46,7 +46,8 @@ def one_round(folder: Path, seed: int, kernels: int) -> tuple[int, int, int]:
             listener.start()
             stored = client.upload(video, "input/tiny.mp4")
             command = [
-                sys.executable, "-m", "tests.experiment.sweep_crash_loop", listener.address, str(folder), stored.key, stored.etag,
+                sys.executable, "-m", "tests.experiment.sweep_crash_loop",
+                listener.address, str(folder), stored.key, stored.etag,
             ]  # fmt: skip
             at_work = [
                 subprocess.Popen(

@@ -78,6 +78,7 @@ def request(key="input/tiny.mp4", **more):
     return enhance_request(key, SETTING, bucket=BUCKET, region=REGION, **more)
 
 
+@pytest.mark.slow
 def test_a_job_goes_from_upload_to_download(client, video, tmp_path):
     clip = client.upload_clip(video, "input/tiny.mp4")
     seen = []
@@ -96,6 +97,7 @@ def test_a_job_goes_from_upload_to_download(client, video, tmp_path):
     assert client.job(job.id) == [job.detail]
 
 
+@pytest.mark.slow
 def test_a_job_can_be_awaited_inside_a_running_loop(client, video):
     client.upload_clip(video, "input/tiny.mp4")
 
@@ -174,6 +176,7 @@ def test_an_input_that_is_not_there_is_told_and_nothing_is_made(client):
     assert len(list(client.jobs())) == before
 
 
+@pytest.mark.slow
 def test_an_input_that_is_no_video_fails_the_job(client):
     client.upload(b"no video at all", "input/text.mp4")
     with pytest.raises(JobFailed, match="ResourceNotSupported"):
@@ -258,6 +261,7 @@ def test_the_end_of_a_job_is_told_to_a_receiver(client, video, form):
         assert told.detail.operation.media_info.format == done.detail.operation.media_info.format
 
 
+@pytest.mark.slow
 def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
     client.upload_clip(video, "input/tiny.mp4")
     client.upload(b"no video at all", "input/text.mp4")
@@ -276,6 +280,7 @@ def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
             client.queues.update(queue, notify_config=NotifyConfig(state="Off"))
 
 
+@pytest.mark.slow
 def test_jobs_are_watched_beside_a_running_loop(client, video):
     client.upload_clip(video, "input/tiny.mp4")
     ids = [client.submit(request()).job_id for _ in range(3)]

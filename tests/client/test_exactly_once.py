@@ -29,6 +29,8 @@ from ci_notebook.model.errors import ServiceError, SubmissionUnclear
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.client.test_engine import video  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.slow
+
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDonce", "onceonceonce"
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 GIVES_UP = (httpx.TransportError, ServiceError, SubmissionUnclear)

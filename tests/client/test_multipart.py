@@ -63,6 +63,7 @@ def sent(client, monkeypatch):
     return names
 
 
+@pytest.mark.slow
 def test_a_file_in_parts_comes_back_whole(client, file, sent):
     seen = []
     stored = client.upload(file, "a", part_bytes=MIB, on_progress=lambda done, size: seen.append((done, size)))
@@ -76,11 +77,13 @@ def test_a_file_in_parts_comes_back_whole(client, file, sent):
     assert list(multipart.open_uploads(client._sender)) == []
 
 
+@pytest.mark.slow
 def test_bytes_go_in_parts_too(client):
     client.upload(DATA, "a", part_bytes=MIB)
     assert client.read("a") == DATA
 
 
+@pytest.mark.slow
 def test_large_files_go_in_parts_by_themselves(client, file, sent, monkeypatch):
     monkeypatch.setattr(objects, "IN_PARTS_FROM", 2 * MIB)
     client.upload(file, "large")
@@ -89,6 +92,7 @@ def test_large_files_go_in_parts_by_themselves(client, file, sent, monkeypatch):
     assert sent.count("put_object") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_an_upload_that_broke_off_is_gone_on_with_and_sends_nothing_twice(client, file, sent, at, transport):  # noqa: F811
     def stop(done, size):
@@ -106,6 +110,7 @@ def test_an_upload_that_broke_off_is_gone_on_with_and_sends_nothing_twice(client
     assert client.read("a") == DATA
 
 
+@pytest.mark.slow
 def test_parts_of_another_file_are_not_taken_for_ours(client, file, tmp_path, engine):
     engine.faults.add("complete_multipart", HangUp(), times=None)
     with pytest.raises(httpx.TransportError):
@@ -117,6 +122,7 @@ def test_parts_of_another_file_are_not_taken_for_ours(client, file, tmp_path, en
     assert client.read("a") == other.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["start_multipart", "put_part", "complete_multipart", "list_multiparts"])
 @pytest.mark.parametrize("fault", [HangUp(), HangUp(after=True), ServerError(), ServerError(status=500, after=True)])
 def test_a_fault_on_the_way_is_got_over(client, engine, file, call, fault):
@@ -162,6 +168,7 @@ def test_parts_that_the_service_does_not_take_are_refused(client, file, part_byt
         client.upload(file, "a", part_bytes=part_bytes)
 
 
+@pytest.mark.slow
 def test_the_same_clip_in_parts_is_not_sent_twice(client, file, sent, monkeypatch):
     monkeypatch.setattr(objects, "IN_PARTS_FROM", 2 * MIB)
     for _ in range(2):
@@ -207,6 +214,7 @@ def test_a_url_of_temporary_keys_carries_their_token(transport, client):  # noqa
         without.read("a")
 
 
+@pytest.mark.slow
 def test_the_official_sdk_goes_on_with_what_we_began(listener, engine, file):
     port = listener.port
     config = CosConfig(

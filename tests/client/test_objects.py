@@ -129,6 +129,7 @@ def test_a_failed_download_leaves_what_was_there(client, tmp_path):
     assert target.read_text() == "before"
 
 
+@pytest.mark.slow
 def test_a_big_file_is_never_in_memory_as_a_whole(client, tmp_path, monkeypatch, cloud):
     size = 48 << 20
     path = tmp_path / "big.mp4"

@@ -54,6 +54,7 @@ def test_json_is_taken_as_well(receiver):
     assert receiver.get(timeout_s=5).state == "Failed"
 
 
+@pytest.mark.slow
 def test_iterating_ends_when_the_receiver_is_closed(client):
     receiver = Receiver(client)
     post(receiver, told("j1"))
@@ -100,6 +101,7 @@ def test_whoever_hangs_up_is_let_go_of_without_a_word(receiver, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_wait_ends_by_notice_before_it_would_have_asked(client, cloud, receiver):
     job = Job(client, client.submit(request("run 1")))
     client.sleep = lambda seconds: pytest.fail("a wait with a receiver does not sleep")
@@ -116,6 +118,7 @@ def test_a_wait_ends_by_notice_before_it_would_have_asked(client, cloud, receive
     assert receiver.get(timeout_s=1).id == job.id
 
 
+@pytest.mark.slow
 def test_a_wait_does_not_believe_a_notice(client, cloud, receiver):
     job = Job(client, client.submit(request("run 1")))
     threading.Timer(0.1, post, (receiver, told(job.id))).start()
@@ -124,6 +127,7 @@ def test_a_wait_does_not_believe_a_notice(client, cloud, receiver):
     assert job.state == "Submitted"
 
 
+@pytest.mark.slow
 def test_a_wait_ends_without_any_notice(client, cloud, receiver):
     job = Job(client, client.submit(request("run 1")))
 
@@ -145,6 +149,7 @@ def test_a_notice_before_the_wait_is_not_missed(client, cloud, receiver):
     assert time.monotonic() - began < READ_EVERY_S
 
 
+@pytest.mark.slow
 def test_many_are_watched_and_woken_at_once(client, cloud, receiver):
     ids = [client.submit(request(f"run {number}")).job_id for number in range(3)]
 

@@ -134,6 +134,7 @@ def test_cancelling_an_awaited_job_ends_the_thread_and_leaves_the_job(client, cl
     assert cloud.jobs["j1"].state == "Submitted"
 
 
+@pytest.mark.slow
 def test_twenty_awaited_jobs_do_not_wait_for_each_other(client, cloud):
     jobs = [Job(client, client.submit(request(f"run {number}"))) for number in range(20)]
     client.sleep = lambda seconds: time.sleep(0.01)

@@ -24,6 +24,7 @@ def kept(root: Path) -> int:
     return sum(1 for one in folder.iterdir()) if folder.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "entries"), [({}, 1), ({"kept_bytes": 0}, 0), ({"reuse": False}, 0)])
 def test_connect_takes_what_is_kept_and_whether_it_is_reused(tmp_path, clip, asked, entries) -> None:
     with ci.connect(home=tmp_path, **asked) as lab:
@@ -56,6 +57,7 @@ def served(root: Path, *words: str) -> Iterator[Caller]:
         server.terminate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "entries"), [((), 1), (("--kept", "0"), 0), (("--no-reuse", "--kept", "0.5"), 0)])
 def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
     with served(tmp_path / "root", *words) as call:

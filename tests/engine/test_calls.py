@@ -39,6 +39,7 @@ def test_every_call_of_the_table_has_a_handler():
     assert set(HANDLERS) == {call.name for call in CALLS}
 
 
+@pytest.mark.slow
 def test_a_job_runs_from_its_post_to_its_object(call, clip):
     call.put("in.mp4", clip.read_bytes())
     asked = "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
@@ -189,6 +190,7 @@ def test_a_node_that_is_not_acted_on_fails_the_job_and_is_named(call_in_process,
     assert name in job.message
 
 
+@pytest.mark.slow
 def test_unknown_ids_are_named_beside_the_jobs_that_are_there(call, clip):
     call.put("in.mp4", clip.read_bytes())
     job = call.submit()
@@ -199,6 +201,7 @@ def test_unknown_ids_are_named_beside_the_jobs_that_are_there(call, clip):
     call.ended(job.job_id)
 
 
+@pytest.mark.slow
 def test_jobs_are_found_by_state_key_and_time(call_in_process, clip):
     call = call_in_process
     for key in ("in.mp4", "other.mp4"):
@@ -256,6 +259,7 @@ def test_unknown_buckets_hosts_and_calls_are_named(call):
     refused(call("DELETE", "/jobs/j1"), 405, "MethodNotAllowed")
 
 
+@pytest.mark.slow
 def test_a_bucket_is_switched_on_before_media_calls_work(tmp_path, clip):
     from ci_notebook.client.connection.transport import WSGITransport
     from tests.engine_fixtures import Caller

@@ -39,6 +39,7 @@ def marked(folder: Path, *, mark: DigitalWatermark | None = MARK, video: Video |
     return render(Operation(video_enhance=setting, digital_watermark=mark), sample(), folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("video", "stages"),
     [
@@ -68,6 +69,7 @@ def test_a_hidden_text_is_read_back_and_leaves_light_and_colour_as_they_were(
     assert compare(made.files[0], plain.files[0]).pooled["ssim"] > 0.94
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not available(), reason="onnxruntime is not installed (the extra `enhance`)")
 def test_a_text_is_hidden_behind_the_network_too(tmp_path: Path) -> None:
     big = SuperResolution(resolution="sdtohd", version="Enhance")
@@ -75,6 +77,7 @@ def test_a_text_is_hidden_behind_the_network_too(tmp_path: Path) -> None:
     assert extract(made.files[0]).message == MESSAGE
 
 
+@pytest.mark.slow
 def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +118,7 @@ def ended(call: Caller, sent: bytes) -> JobsDetail:
     return call.ended(loads(Response, answer.content).jobs_detail[0].job_id)
 
 
+@pytest.mark.slow
 def test_a_text_is_hidden_by_one_job_and_read_by_another(call_in_process: Caller) -> None:
     call = call_in_process
     call.put("in.mp4", sample().read_bytes())
@@ -133,6 +137,7 @@ def test_a_text_is_hidden_by_one_job_and_read_by_another(call_in_process: Caller
         assert (job.operation.extract_digital_watermark.message or "") == message
 
 
+@pytest.mark.slow
 def test_a_job_of_hiding_alone_does_that(call_in_process: Caller, make_clip: Callable[..., Path]) -> None:
     call_in_process.put("in.mp4", make_clip(size="640x360").read_bytes())
     hiding = f"<DigitalWatermark>{NODE}</DigitalWatermark>{output('m.mp4')}"

@@ -74,6 +74,7 @@ def test_a_copy_to_a_key_that_no_object_has_is_refused(call):
     assert 400 <= copied(call, FROM + "a", "x" * 851).status_code < 500
 
 
+@pytest.mark.slow
 def test_parts_are_made_of_stretches_of_other_objects(call):
     data = bytes(range(256)) * 8192
     call.put("a", data)

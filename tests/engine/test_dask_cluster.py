@@ -51,6 +51,7 @@ def kill_one_at_work(cluster):
     os.kill(nanny.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_workers_job_runs_again_and_its_output_appears_once(cluster, make_engine, clip):
     engine, call = make_engine(DaskCluster(cluster.scheduler_address))
     call.put("in.mp4", clip.read_bytes())
@@ -65,6 +66,7 @@ def test_a_killed_workers_job_runs_again_and_its_output_appears_once(cluster, ma
     until(lambda: len(cluster.scheduler.workers) == 2)
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_worker_after_worker_has_failed_with_the_reason(cluster, make_engine, clip):
     engine, call = make_engine(DaskCluster(cluster.scheduler_address))
     call.put("in.mp4", clip.read_bytes())
@@ -81,6 +83,7 @@ def test_a_job_that_kills_worker_after_worker_has_failed_with_the_reason(cluster
     assert call.ended(call.submit().job_id).state == "Success"
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_killed_leaves_no_work_behind_and_the_next_ends_its_jobs(cluster, clip, tmp_path):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
@@ -111,6 +114,7 @@ time.sleep(60)
     assert len(list((tmp_path / "root" / BUCKET).iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_jobs_wait_while_there_is_no_worker_and_no_scheduler(make_engine, clip, caplog):
     class Absent:
         """Stands for a scheduler that is gone for a while."""
@@ -132,6 +136,7 @@ def test_jobs_wait_while_there_is_no_worker_and_no_scheduler(make_engine, clip, 
     assert "gone" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_broken_pool_is_made_again_and_its_jobs_run_again(make_engine, clip):
     made: list[ProcessPoolExecutor] = []
 
@@ -150,6 +155,7 @@ def test_a_broken_pool_is_made_again_and_its_jobs_run_again(make_engine, clip):
     assert len(made) == 2
 
 
+@pytest.mark.slow
 def test_serve_does_its_jobs_on_the_cluster(cluster, clip, tmp_path):
     server = Server(tmp_path / "root", f"executor=DaskCluster({cluster.scheduler_address!r})")
     server.call.put("in.mp4", clip.read_bytes())
@@ -158,6 +164,7 @@ def test_serve_does_its_jobs_on_the_cluster(cluster, clip, tmp_path):
     assert server.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_had_is_refused_kindly(tmp_path, monkeypatch, capsys):
     with pytest.raises(ParameterError, match="tcp://HOST:PORT"):
         DaskCluster("localhost")
@@ -170,6 +177,7 @@ def test_what_cannot_be_had_is_refused_kindly(tmp_path, monkeypatch, capsys):
     assert "SECRET" not in told.out
 
 
+@pytest.mark.slow
 def test_connect_takes_an_executor_and_limits_and_refuses_them_with_a_bucket(cluster, tmp_path, clip):
     executor = DaskCluster(cluster.scheduler_address)
     with ci.connect(home=tmp_path, executor=executor, time_limit_s=100, disk_limit_bytes=1 << 30) as lab:
@@ -181,6 +189,7 @@ def test_connect_takes_an_executor_and_limits_and_refuses_them_with_a_bucket(clu
         ci.connect(home=tmp_path, time_limit_s=0)
 
 
+@pytest.mark.slow
 def test_a_worker_stops_when_its_engine_falls_silent_or_the_folder_goes(tmp_path, monkeypatch):
     monkeypatch.setattr("ci_notebook.engine.jobs.run_job.SILENCE_S", 0.2)
     owner = Owner(tmp_path, "owner")

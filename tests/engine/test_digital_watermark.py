@@ -75,6 +75,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: mark(source, folder / f"{name}.mp4", text, (640, 360)) for name, text in MESSAGES.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journey", JOURNEYS)
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_message_in_a_real_clip_survives_the_journey(
@@ -87,6 +88,7 @@ def test_a_message_in_a_real_clip_survives_the_journey(
     assert found.margin_db > 1.0  # dB: room for the next version of an encoder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", LAVFI)
 def test_a_message_in_a_generated_clip_survives_half_size_and_crf_23(source: str, tmp_path: Path) -> None:
     size = (270, 480) if source == "portrait" else (480, 270)
@@ -95,6 +97,7 @@ def test_a_message_in_a_generated_clip_survives_half_size_and_crf_23(source: str
     assert extract(tmp_path / "after.mp4").message == LATIN
 
 
+@pytest.mark.slow
 def test_a_picture_whose_shape_changed_over_to_another_grid_is_read(tmp_path: Path) -> None:
     made = mark(("-f", "lavfi", "-t", "1", "-i", "testsrc2=s=492x320:r=12"), tmp_path / "marked.mp4", LATIN, (492, 320))
     run(["-i", made, "-vf", "scale=494:320", *_X264, tmp_path / "after.mp4"])
@@ -102,6 +105,7 @@ def test_a_picture_whose_shape_changed_over_to_another_grid_is_read(tmp_path: Pa
     assert extract(tmp_path / "after.mp4").message == LATIN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_mark_in_ten_bits_survives_in_hdr_and_back_in_sdr(transfer: str, tmp_path: Path) -> None:
     still = tmp_path / "still.y4m"
@@ -117,14 +121,17 @@ def test_a_mark_in_ten_bits_survives_in_hdr_and_back_in_sdr(transfer: str, tmp_p
     assert [extract(tmp_path / f"{name}.mp4").message for name in ("hdr", "again", "sdr")] == [LATIN] * 3
 
 
+@pytest.mark.slow
 def test_a_clip_without_a_mark_says_nothing() -> None:
     assert extract(sample("city")) == Extracted(message=None, pictures=75)
 
 
+@pytest.mark.slow
 def test_a_mark_of_another_key_says_nothing(city: dict[str, Path]) -> None:
     assert extract(city["16 letters"], key=b"another").message is None
 
 
+@pytest.mark.slow
 def test_noise_is_never_read_as_a_message() -> None:
     random = np.random.default_rng(1)
     for payload in PAYLOADS * 3:
@@ -134,6 +141,7 @@ def test_noise_is_never_read_as_a_message() -> None:
         ] * polar_code.PATHS
 
 
+@pytest.mark.slow
 def test_more_amplitude_gives_more_margin_and_fewer_wrong_bits(tmp_path: Path) -> None:
     source = ("-t", "0.5", "-i", sample("city"))
     found = [extract(mark(source, tmp_path / "m.mp4", LATIN, (640, 360), amplitude=level)) for level in (1.5, 2.5, 4)]
@@ -163,6 +171,7 @@ def test_the_mark_costs_its_stated_psnr_and_touches_neither_brightness_nor_chrom
     assert np.array_equal(planes[0][luma:], planes[1][luma:])
 
 
+@pytest.mark.slow
 def test_all_that_the_api_takes_can_be_hidden() -> None:
     facts = get_type_hints(DigitalWatermark, include_extras=True)["message"].__metadata__
     declared = next(re.compile(fact.pattern) for fact in facts if isinstance(fact, Param))
@@ -170,6 +179,7 @@ def test_all_that_the_api_takes_can_be_hidden() -> None:
     assert all(chr(point) in hidden for point in range(0x40000) if declared.fullmatch(chr(point)))
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from(alphabets()[0]), min_size=1, max_size=64) | st.text(
     st.sampled_from(alphabets()[-1]), min_size=1, max_size=64))  # fmt: skip
 @settings(max_examples=60, deadline=None)
@@ -204,5 +214,6 @@ def test_reading_ends_when_it_is_cancelled() -> None:
         extract(sample("city"), cancel=asked)
 
 
+@pytest.mark.slow
 def test_no_more_pictures_are_read_than_allowed() -> None:
     assert extract(sample("city"), max_pictures=7).pictures == 7

@@ -53,6 +53,7 @@ def test_an_errand_survives_being_pickled():
     assert pickle.loads(pickle.dumps(errand)) == errand  # noqa: S301  our own
 
 
+@pytest.mark.slow
 def test_a_job_runs_in_another_process_and_faults_go_with_it(call, engine, clip):
     call.put("in.mp4", clip.read_bytes())
     done = call.ended(call.submit().job_id)
@@ -63,6 +64,7 @@ def test_a_job_runs_in_another_process_and_faults_go_with_it(call, engine, clip)
     assert (failed.state, failed.message) == ("Failed", "It broke.")
 
 
+@pytest.mark.slow
 def test_closing_the_engine_stops_the_job_and_puts_it_back(call, engine, processes, clip):
     call.put("in.mp4", clip.read_bytes())
     engine.faults.add("run_job", SlowJobs(run_s=60))
@@ -77,6 +79,7 @@ def test_closing_the_engine_stops_the_job_and_puts_it_back(call, engine, process
         other.close()
 
 
+@pytest.mark.slow
 def test_a_job_whose_process_dies_has_failed(tmp_path, clip):
     with (
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,

@@ -14,6 +14,7 @@ from tests.engine.engine_crash_loop import Counts
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows forks no processes and has no locks that end with one")
 @pytest.mark.parametrize("engines", [1, 2], ids=["one engine", "two on one store"])
 def test_engines_that_are_killed_lose_no_job_and_end_none_twice(tmp_path, engines):

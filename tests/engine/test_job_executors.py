@@ -40,6 +40,7 @@ def nothing_is_left(engine):
     assert not list((engine.root / ".incoming").iterdir())
 
 
+@pytest.mark.slow
 def test_jobs_end_well_and_leave_nothing_but_their_objects(at_work):
     engine, call = at_work
     ended = [call.ended(job.job_id) for job in [call.submit() for _ in range(3)]]
@@ -51,6 +52,7 @@ def test_jobs_end_well_and_leave_nothing_but_their_objects(at_work):
     nothing_is_left(engine)
 
 
+@pytest.mark.slow
 def test_the_objects_that_a_setting_names_are_found(at_work, tmp_path):
     from PIL import Image
 
@@ -70,6 +72,7 @@ def test_the_objects_that_a_setting_names_are_found(at_work, tmp_path):
     assert "marks/nix.png" in missing.message
 
 
+@pytest.mark.slow
 def test_segments_and_playlist_all_become_objects(at_work):
     _, call = at_work
     hls = MP4.replace("<Format>mp4</Format>", "<Format>hls</Format>")
@@ -80,6 +83,7 @@ def test_segments_and_playlist_all_become_objects(at_work):
     assert all(call("HEAD", f"/{key}", host=COS_HOST).status_code == 200 for key in done.output_keys)
 
 
+@pytest.mark.slow
 def test_a_source_that_went_away_or_is_broken_fails_the_job_with_the_reason(at_work, clip):
     engine, call = at_work
     (queue,) = engine.start().catalogue.queues(BUCKET)
@@ -102,6 +106,7 @@ def test_a_source_that_went_away_or_is_broken_fails_the_job_with_the_reason(at_w
     nothing_is_left(engine)
 
 
+@pytest.mark.slow
 def test_a_fault_that_was_asked_for_strikes(at_work):
     engine, call = at_work
     engine.faults.add("run_job", JobFails(0, message="It broke."))
@@ -110,6 +115,7 @@ def test_a_fault_that_was_asked_for_strikes(at_work):
     assert call("HEAD", f"/out/{failed.job_id}.mp4", host=COS_HOST).status_code == 404
 
 
+@pytest.mark.slow
 def test_progress_comes_from_the_work_and_closing_ends_it_at_once(make_engine, make_clip):
     engine, call = make_engine()
     call.put("in.mp4", make_clip(seconds=2, size="640x360").read_bytes())
@@ -123,6 +129,7 @@ def test_progress_comes_from_the_work_and_closing_ends_it_at_once(make_engine, m
     assert states(engine.root) == ["Submitted"]
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_for_a_place_can_be_cancelled_and_one_that_runs_cannot(make_engine, clip):
     engine, call = make_engine(workers=1)
     call.put("in.mp4", clip.read_bytes())
@@ -136,6 +143,7 @@ def test_a_job_that_waits_for_a_place_can_be_cancelled_and_one_that_runs_cannot(
     assert [call.ended(job.job_id).state for job in (first, *others)] == ["Success"] * 2 + ["Cancel"]
 
 
+@pytest.mark.slow
 def test_a_job_over_its_time_has_failed_and_its_program_is_gone(make_engine, make_clip):
     engine, call = make_engine(time_limit_s=0.7)
     call.put("in.mp4", make_clip(seconds=2, size="640x360").read_bytes())
@@ -147,6 +155,7 @@ def test_a_job_over_its_time_has_failed_and_its_program_is_gone(make_engine, mak
     nothing_is_left(engine)
 
 
+@pytest.mark.slow
 def test_a_job_that_would_fill_the_engines_share_of_the_disk_has_failed(make_engine, make_clip):
     source = make_clip(seconds=2, size="640x360")
     engine, call = make_engine(disk_limit_bytes=source.stat().st_size + 400_000)

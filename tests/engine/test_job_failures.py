@@ -67,6 +67,7 @@ def full_disk_ends_the_job(engine, call, noise):
     assert call.ended(call.submit(key="small.mp4").job_id).code == "ResourceNotSupported"
 
 
+@pytest.mark.slow
 def test_a_file_over_the_systems_limit_fails_the_job_with_the_reason(make_engine, tmp_path, noise):
     engine, call = make_engine(tmp_path / "root", min_free_bytes=0)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -77,6 +78,7 @@ def test_a_file_over_the_systems_limit_fails_the_job_with_the_reason(make_engine
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_job_with_the_reason(make_engine, tmp_path, noise):
     """A real small disk where this process may mount one; else a limit on the size of files fills it."""
     place = tmp_path / "small"
@@ -134,6 +136,7 @@ def test_a_file_with_several_names_is_weighed_once(tmp_path):
     assert (weight(tmp_path), weight(tmp_path / "in")) == (1000, 0)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_job_is_written_as_soon_as_it_can_be(make_engine, tmp_path, clip, monkeypatch, caplog):
     """As long as the ledger cannot be written the job is Running; it is neither lost nor run again for it."""
     real, refusals = Ledger.end, []
@@ -153,6 +156,7 @@ def test_the_end_of_a_job_is_written_as_soon_as_it_can_be(make_engine, tmp_path,
     assert len(list((engine.root / BUCKET).iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_busy_ledger_is_written_later_and_the_work_is_not_done_again(make_engine, tmp_path, clip, monkeypatch):
     real, refusals = Ledger.end, []
 
@@ -177,6 +181,7 @@ def test_a_busy_ledger_is_written_later_and_the_work_is_not_done_again(make_engi
     assert len(list((engine.root / BUCKET).iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_objects_and_state_change_together_or_not_at_all(make_engine, tmp_path, clip):
     """Who lost the job while working on it leaves no trace, and who looks never sees one without the other."""
     engine, call = make_engine(tmp_path)
@@ -202,6 +207,7 @@ def test_objects_and_state_change_together_or_not_at_all(make_engine, tmp_path, 
     assert len(seen) > 10
 
 
+@pytest.mark.slow
 def test_who_has_lost_its_job_to_another_engine_stops_and_publishes_nothing(
     make_engine, tmp_path, make_clip, monkeypatch
 ):
@@ -232,6 +238,7 @@ def test_a_store_that_may_not_keep_what_was_made_removes_it(tmp_path, engine, ca
     assert len(list((engine.root / BUCKET).iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "flv", "ts", "avi"])
 def test_half_a_source_fails_the_job_and_a_whole_one_does_not(make_engine, tmp_path, kind):
     """FFmpeg makes half an output of it and calls it well. Half of a ts or an avi is a whole shorter one."""

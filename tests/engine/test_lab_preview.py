@@ -40,12 +40,14 @@ def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")).astype(float)
 
 
+@pytest.mark.slow
 def test_a_preview_is_a_jpeg_of_the_width_asked_and_sends_nothing(lab: Lab, clip: Clip) -> None:
     assert pixels(lab.preview(clip, SHARP, at_s=1.0, width_px=320)).shape == (180, 320, 3)
     assert list(lab.jobs()) == []
     assert lab.previews.note == ""
 
 
+@pytest.mark.slow
 def test_the_engine_shows_one_decoded_picture_too(lab: Lab, clip: Clip) -> None:
     assert lab.engine is not None
     snapshot = picture(ci.sample(), 1.0)
@@ -88,6 +90,7 @@ def test_marks_are_where_they_are_said_to_be_and_an_image_comes_from_the_bucket(
     assert (red[..., 0] - red[..., 1]).max() > 150
 
 
+@pytest.mark.slow
 def test_on_the_cloud_it_is_made_from_snapshots_and_says_what_it_is(lab: Lab, clip: Clip) -> None:
     elsewhere = Previews(lab.client, cache=lab.cache_dir, is_local=False)
     far = dataclasses.replace(clip, path=None)

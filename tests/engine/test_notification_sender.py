@@ -27,6 +27,7 @@ def order_of(element):
     return [tags == sorted(tags), *(one for child in element for one in order_of(child))]
 
 
+@pytest.mark.slow
 def test_the_notice_of_a_good_end_has_the_shape_of_the_page(caller, receiver):
     to = receiver()
     job = caller.submit(operation="<UserData>run 7</UserData>", after=f"<CallBack>{to.address}/cb?a=1</CallBack>")
@@ -56,6 +57,7 @@ def test_the_notice_of_a_bad_end_says_why(caller, receiver):
     assert "text.mp4" in detail.message
 
 
+@pytest.mark.slow
 def test_a_notice_in_json_has_text_all_through_and_lists_only_for_what_is_repeated(caller, receiver):
     to = receiver()
     after = f"<CallBack>{to.address}</CallBack><CallBackFormat>JSON</CallBackFormat>"
@@ -121,6 +123,7 @@ def test_a_cancelled_job_is_not_told(caller, engine, receiver):
     assert to.got.empty()
 
 
+@pytest.mark.slow
 def test_a_receiver_that_fails_is_tried_again(caller, receiver, engine):
     to = receiver(500, 302)
     caller.submit(key="text.mp4", after=f"<CallBack>{to.address}</CallBack>")
@@ -167,6 +170,7 @@ def test_a_notice_whose_sender_died_is_taken_up(tmp_path):
     database.close()
 
 
+@pytest.mark.slow
 def test_what_was_not_told_before_the_end_of_an_engine_is_told_by_the_next(tmp_path, receiver):
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
@@ -195,6 +199,7 @@ def test_what_was_not_told_before_the_end_of_an_engine_is_told_by_the_next(tmp_p
         until(lambda: engine.untold() == [])
 
 
+@pytest.mark.slow
 def test_a_receiver_that_hangs_holds_up_neither_jobs_nor_the_end_of_the_engine(tmp_path):
     with socket.create_server(("127.0.0.1", 0), backlog=20) as hangs:
         address = f"http://127.0.0.1:{hangs.getsockname()[1]}"
@@ -209,6 +214,7 @@ def test_a_receiver_that_hangs_holds_up_neither_jobs_nor_the_end_of_the_engine(t
         assert time.monotonic() - began < sender.TIMEOUT_S
 
 
+@pytest.mark.slow
 def test_a_receiver_that_trickles_is_left_after_the_time_out():
     def trickle(server):
         connection, _ = server.accept()

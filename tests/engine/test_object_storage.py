@@ -71,6 +71,7 @@ def test_keys_that_no_object_has_are_refused(store, tmp_path, key):
     assert files_of(tmp_path) == []
 
 
+@pytest.mark.slow
 @given(key=st.text(max_size=300))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_key_is_kept_below_the_root_or_refused(store, tmp_path, key):
@@ -129,6 +130,7 @@ def test_what_a_dead_process_left_is_swept_and_what_is_young_stays(store, tmp_pa
     assert ORPHAN_S > 600
 
 
+@pytest.mark.slow
 @given(
     keys=st.sets(st.text("ab/", min_size=1, max_size=5).filter(lambda key: key[0] != "/"), max_size=12),
     prefix=st.text("ab/", max_size=2),

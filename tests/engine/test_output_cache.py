@@ -37,6 +37,7 @@ def stored(call: Caller, job) -> bytes:
     return call("GET", f"/{job.output_keys[0]}", host=COS_HOST).content
 
 
+@pytest.mark.slow
 def test_the_same_job_again_runs_no_ffmpeg_and_has_its_own_output(call, clip, programs):
     call.put("in.mp4", clip.read_bytes())
     first = done(call)
@@ -51,6 +52,7 @@ def test_the_same_job_again_runs_no_ffmpeg_and_has_its_own_output(call, clip, pr
     assert second.progress == 100
 
 
+@pytest.mark.slow
 def test_it_holds_across_keys_buckets_engines_and_deleted_outputs(call, engine, clip, programs, tmp_path):
     call.put("in.mp4", clip.read_bytes())
     first = done(call)
@@ -67,6 +69,7 @@ def test_it_holds_across_keys_buckets_engines_and_deleted_outputs(call, engine, 
     assert programs() == 0
 
 
+@pytest.mark.slow
 def test_other_bytes_under_the_same_key_are_another_job(call, make_clip, programs):
     call.put("in.mp4", make_clip().read_bytes())
     done(call)
@@ -76,6 +79,7 @@ def test_other_bytes_under_the_same_key_are_another_job(call, make_clip, program
     assert programs() == 1
 
 
+@pytest.mark.slow
 def test_other_values_are_another_job(call, clip, programs):
     call.put("in.mp4", clip.read_bytes())
     done(call)
@@ -84,6 +88,7 @@ def test_other_values_are_another_job(call, clip, programs):
     assert programs() == 1
 
 
+@pytest.mark.slow
 def test_another_picture_under_the_marks_address_is_another_job(call, clip, programs, tmp_path):
     call.put("in.mp4", clip.read_bytes())
     body = job_body(SHARP, operation=MARK)
@@ -97,6 +102,7 @@ def test_another_picture_under_the_marks_address_is_another_job(call, clip, prog
     assert outputs[0] == outputs[2] != outputs[1]
 
 
+@pytest.mark.slow
 def test_segments_have_names_of_their_own(call, clip):
     call.put("in.mp4", clip.read_bytes())
     body = job_body(MP4.replace("mp4", "hls"), output="${jobid}/a.${ext}")
@@ -108,6 +114,7 @@ def test_segments_have_names_of_their_own(call, clip):
     assert second.output_keys[1].rpartition("/")[2].encode() in stored(call, second)
 
 
+@pytest.mark.slow
 def test_a_hidden_text_is_told_as_it_was(call, make_clip, programs):
     call.put("in.mp4", make_clip(size="480x270").read_bytes())
     hide = "<DigitalWatermark><Message>k7</Message><Type>Text</Type><Version>V1</Version></DigitalWatermark>"
@@ -117,6 +124,7 @@ def test_a_hidden_text_is_told_as_it_was(call, make_clip, programs):
     assert second.operation.digital_watermark == first.operation.digital_watermark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"reuse": False}, {"kept_bytes": 0}])
 def test_it_can_be_switched_off(tmp_path, clip, programs, options):
     with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=KEYS, **options) as engine:
@@ -128,6 +136,7 @@ def test_it_can_be_switched_off(tmp_path, clip, programs, options):
         caller.close()
 
 
+@pytest.mark.slow
 def test_what_is_kept_may_be_deleted_while_the_engine_runs(call, engine, clip, programs):
     call.put("in.mp4", clip.read_bytes())
     done(call)

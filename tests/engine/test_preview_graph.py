@@ -101,6 +101,7 @@ def equal(
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_preview_equals_the_jobs_own_snapshot(stage: str, previewer: Previewer, logo: Path, tmp_path: Path) -> None:
     setting = VideoEnhance(**STAGES[stage])  # type: ignore[arg-type]
@@ -115,6 +116,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_changes_the_shape_is_seen_as_the_job_makes_it(
     shape: str, previewer: Previewer, logo: Path, tmp_path: Path
@@ -137,6 +139,7 @@ MARKS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MARKS)
 def test_marks_lie_where_the_job_lays_them_at_that_time(
     kind: str, previewer: Previewer, logo: Path, tmp_path: Path
@@ -162,6 +165,7 @@ CLIPS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_clip_with_fields_keeps_its_rate(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     run(["-i", sample(), "-t", "0.4", *CLIPS["fields"], clip])
@@ -170,6 +174,7 @@ def test_a_clip_with_fields_keeps_its_rate(tmp_path: Path) -> None:
     assert first_video(made.media_info).avg_fps == "25.000000"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLIPS)
 def test_odd_clips_are_shown_as_the_job_takes_them(kind: str, previewer: Previewer, logo: Path, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
@@ -184,6 +189,7 @@ def test_odd_clips_are_shown_as_the_job_takes_them(kind: str, previewer: Preview
     equal(previewer, clip, tmp_path / "out", setting, logo=logo, at_s=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", [("arib-std-b67", "H.265", "colour"), ("smpte2084", "H.264", "network")], ids=["HLG", "HDR10"]
 )

@@ -39,6 +39,7 @@ def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")).astype(float)
 
 
+@pytest.mark.slow
 def test_a_width_scales_what_was_made_and_never_enlarges(previewer: Previewer) -> None:
     assert pixels(previewer.preview(CLIP, SHARP, width_px=320)).shape == (180, 320, 3)
     assert pixels(previewer.preview(CLIP, SHARP, width_px=4000)).shape == (360, 640, 3)
@@ -51,15 +52,18 @@ def test_sharpening_is_done_at_the_outputs_size(previewer: Previewer) -> None:
     assert np.abs(sharp - plain).mean() < 0.6 * np.abs(full[1] - full[0]).mean()
 
 
+@pytest.mark.slow
 def test_the_same_question_has_the_same_answer_and_another_time_another(previewer: Previewer) -> None:
     assert previewer.preview(CLIP, SHARP, 1.0) == previewer.preview(CLIP, SHARP, 1.0)
     assert previewer.preview(CLIP, SHARP, 1.0) != previewer.preview(CLIP, SHARP, 2.0)
 
 
+@pytest.mark.slow
 def test_past_the_end_is_the_last_picture(previewer: Previewer) -> None:
     assert previewer.preview(CLIP, SHARP, 99.0) == previewer.preview(CLIP, SHARP, 2.96)
 
 
+@pytest.mark.slow
 def test_a_clip_that_was_written_again_is_looked_at_again(previewer: Previewer, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     shutil.copyfile(sample(), clip)
@@ -90,6 +94,7 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
     assert previewer.preview(CLIP, SHARP), "what went wrong stays with the one that it went wrong for"
 
 
+@pytest.mark.slow
 def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ci_notebook.engine.preview.previewer.KEEP_BYTES", 1_000_000)
     with_ = Previewer()
@@ -108,6 +113,7 @@ def waiting_of(previewer: Previewer) -> warm_ffmpeg.Process:
     return ready[1]
 
 
+@pytest.mark.slow
 def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm_ffmpeg, "IDLE_S", 0.1)
     with_ = Previewer()
@@ -122,6 +128,7 @@ def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pyt
     assert waiting.poll() is not None
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask_at_once(previewer: Previewer) -> None:
     wanted = {level: previewer.preview(CLIP, _sharp(level)) for level in range(4)}
     got: dict[int, bytes] = {}
@@ -154,6 +161,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_kernel_leaves_no_program_and_no_pictures_behind() -> None:
     child = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=False)
     number, folder = child.stdout.split()

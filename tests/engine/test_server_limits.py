@@ -49,6 +49,7 @@ def code_of(answer):
 PUT_HEAD = f"PUT /a HTTP/1.1\r\nHost: {COS_HOST}\r\nContent-Length: 100\r\n\r\n".encode()
 
 
+@pytest.mark.slow
 def test_a_head_that_does_not_end_is_refused_however_it_trickles(hasty):
     with connected(hasty) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
@@ -66,6 +67,7 @@ def test_a_head_that_does_not_end_is_refused_however_it_trickles(hasty):
         assert time.monotonic() - began < 4
 
 
+@pytest.mark.slow
 def test_a_body_that_stops_coming_is_refused_and_nothing_of_it_stays(hasty, engine):
     with connected(hasty) as connection:
         connection.sendall(PUT_HEAD + b"half")
@@ -73,6 +75,7 @@ def test_a_body_that_stops_coming_is_refused_and_nothing_of_it_stays(hasty, engi
     assert list((engine.root / ".incoming").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_too_slowly_is_refused(hasty):
     with connected(hasty) as connection:
         connection.sendall(PUT_HEAD.replace(b": 100", b": 100000"))
@@ -84,11 +87,13 @@ def test_a_body_that_comes_too_slowly_is_refused(hasty):
         assert code_of(answer_of(connection)) == "UserNetworkTooSlow"
 
 
+@pytest.mark.slow
 def test_a_caller_who_never_says_a_word_loses_the_connection(hasty):
     with connected(hasty) as connection:
         assert answer_of(connection) == b""
 
 
+@pytest.mark.slow
 def test_an_idle_connection_that_was_used_is_kept(hasty):
     ask = f"GET /jobs/j1 HTTP/1.1\r\nHost: {CI_HOST}\r\n\r\n".encode()
     with connected(hasty) as connection:
@@ -118,6 +123,7 @@ def signed_ask(path):
     return f"GET {path} HTTP/1.1\r\nHost: {COS_HOST}\r\nAuthorization: {signed}\r\nConnection: close\r\n\r\n".encode()
 
 
+@pytest.mark.slow
 def test_many_who_read_slowly_hold_up_nobody(served, call_in_process):
     call_in_process.put("large", bytes(24 << 20))
     with contextlib.ExitStack() as slow:
@@ -131,6 +137,7 @@ def test_many_who_read_slowly_hold_up_nobody(served, call_in_process):
         assert len(answer_of(readers[0])) > 24 << 20
 
 
+@pytest.mark.slow
 def test_a_port_given_back_closes_the_files_that_were_on_their_way_out(engine, call_in_process, monkeypatch):
     call_in_process.put("large", bytes(24 << 20))
     opened, really_open = [], Store.open
@@ -203,6 +210,7 @@ def test_a_full_mebibyte_of_nodes_is_answered_in_seconds(call_in_process, what):
     assert time.monotonic() - began < 8
 
 
+@pytest.mark.slow
 def test_refused_bodies_leave_no_memory_behind(call_in_process):
     body = job_body(operation="<Watermark/>" * 4000)
     call_in_process("POST", "/jobs", body=body)
@@ -231,6 +239,7 @@ def damaged(draw):
     return bytes(body)
 
 
+@pytest.mark.slow
 @ONE_ENGINE
 @given(body=st.one_of(damaged(), st.binary(max_size=200)))
 @pytest.mark.parametrize("path", ["/jobs", "/template", "/mediainfo", "/snapshot"])
@@ -240,6 +249,7 @@ def test_no_damaged_body_is_ever_met_by_a_5xx(call_in_process, path, body):
     assert etree.fromstring(answer.content).tag in ("Response", "Error")
 
 
+@pytest.mark.slow
 @ONE_ENGINE
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"]),

@@ -86,6 +86,7 @@ def shown() -> Iterator[Shown]:
     previewer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("knob", KNOBS)
 def test_a_knob_moves_its_measure_strictly_over_its_whole_range(knob: str, clip: Path, shown: Shown) -> None:
     values, setting, measure, direction = KNOBS[knob]
@@ -102,6 +103,7 @@ def test_a_knob_at_rest_changes_nothing(clip: Path, shown: Shown) -> None:
     assert np.array_equal(shown(at_rest, clip), shown(VideoEnhance(), clip))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", ["dim and warm", "flat, soft and blue"], indirect=True)
 def test_correction_brings_a_spoilt_clip_nearer_to_the_good_one(clip: Path, shown: Shown) -> None:
     good = picture(sample(), 0.5).astype(float)
@@ -110,6 +112,7 @@ def test_correction_brings_a_spoilt_clip_nearer_to_the_good_one(clip: Path, show
     assert off[-1] < 0.6 * off[0]
 
 
+@pytest.mark.slow
 def test_correction_hardly_touches_good_footage(shown: Shown) -> None:
     moved = shown(colour(correction=1000), sample()).astype(float) - picture(sample(), 0.5)
     assert np.abs(moved).mean() < 8
@@ -132,6 +135,7 @@ def test_auto_lands_inside_the_documented_ranges(clip: Path) -> None:
         assert leaf.part.complaint(value) == ""
 
 
+@pytest.mark.slow
 def test_auto_does_more_where_more_is_wrong(tmp_path: Path) -> None:
     spoilt = tmp_path / "spoilt.mp4"
     grey = "gblur=2,hue=s=0.3,colorlevels=romax=0.7:gomax=0.7:bomax=0.6:romin=0.2:gomin=0.2:bomin=0.2,format=yuv420p"
@@ -143,6 +147,7 @@ def test_auto_does_more_where_more_is_wrong(tmp_path: Path) -> None:
     assert bad.auto_sharpen_level > good.auto_sharpen_level
 
 
+@pytest.mark.slow
 def test_a_leaf_left_out_of_a_stage_that_is_on_is_auto() -> None:
     analysis = analyse(sample())
     left_out = VideoEnhance(color_enhance=ColorEnhance(), ms_sharpen=MsSharpen())
@@ -154,10 +159,12 @@ def test_a_leaf_left_out_of_a_stage_that_is_on_is_auto() -> None:
     assert chosen(VideoEnhance(), analysis) == {}
 
 
+@pytest.mark.slow
 def test_a_clip_is_analysed_the_same_every_time() -> None:
     assert analyse(sample()) == analyse(sample())
 
 
+@pytest.mark.slow
 def test_finished_files_are_sharper_for_a_higher_level(tmp_path: Path) -> None:
     measured = []
     for level in (0, 5, 10):

@@ -65,6 +65,7 @@ def entries(memory: Memory) -> list[str]:
     return [name for name in found if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "about"),
     [
@@ -96,6 +97,7 @@ def test_what_is_kept_are_the_very_pictures(tiny, memory, tmp_path):
     assert (tmp_path / "copy").read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_settings_that_begin_alike_share_and_others_do_not(tiny, memory, tmp_path, programs):
     made(sharpened(DOUBLED, 2), tiny(), tmp_path, memory)
     assert programs() == 2
@@ -113,6 +115,7 @@ def test_cheap_stages_are_not_kept(tiny, memory, tmp_path):
     assert entries(memory) == []
 
 
+@pytest.mark.slow
 def test_of_two_at_once_one_makes_it(tiny, memory, tmp_path, programs):
     jobs = [
         threading.Thread(target=made, args=(sharpened(DOUBLED, level), tiny(), tmp_path, memory)) for level in (3, 6, 9)
@@ -124,6 +127,7 @@ def test_of_two_at_once_one_makes_it(tiny, memory, tmp_path, programs):
     assert programs() == 2 + 1 + 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on Windows that a waiting one could ask")
 def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, memory, tmp_path):
     source, told, began, waits = tiny(), {3: [], 6: []}, threading.Event(), threading.Event()
@@ -152,6 +156,7 @@ def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, memory, tmp
     assert 0 < told[6][0] < 0.5 < told[6][-1]
 
 
+@pytest.mark.slow
 def test_a_spoilt_copy_is_made_again(tiny, memory, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory)
     copy = memory.kept._folder / entries(memory)[0]
@@ -160,6 +165,7 @@ def test_a_spoilt_copy_is_made_again(tiny, memory, tmp_path):
     assert not copy.exists()
 
 
+@pytest.mark.slow
 def test_progress_is_told_while_making_and_while_taking_up(tiny, memory, tmp_path, clip):
     for _ in range(2):
         told: list[float] = []
@@ -174,6 +180,7 @@ def test_a_cancelled_maker_leaves_nothing(clip, memory, tmp_path):
     assert entries(memory) == []
 
 
+@pytest.mark.slow
 def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory, tmp_path):
     source = make_clip(seconds=2)
     code = (
@@ -193,6 +200,7 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory
     shutil.rmtree(tmp_path / "dying")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["H.264", "H.265", "VP8", "VP9", "AV1"])
 def test_the_share_of_the_cores_changes_no_byte(codec, clip, tmp_path):
     transcode = Transcode(

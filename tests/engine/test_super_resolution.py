@@ -113,6 +113,7 @@ def test_any_size_is_taken_even_smaller_than_the_network_s_reach(enlarger: Enlar
     assert enlarger(picture).shape == (2 * shape[0], 2 * shape[1])
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_worked_on_in_strips_without_a_seam(
     enlarger: Enlarger, portrait: Plane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ def test_a_source_that_cannot_be_read_fails_with_the_program_s_own_words(enlarge
     assert "Invalid data" in caught.value.log
 
 
+@pytest.mark.slow
 def test_an_encoder_that_gives_up_fails_with_the_program_s_own_words(enlarger: Enlarger, tmp_path: Path) -> None:
     encode, pipe = ["-c:v", "libx264", "-pix_fmt", "no_such_format", tmp_path / "o.mp4"], Pipe(640, 360, "25")
     with pytest.raises(EngineError, match=r"FFmpeg ended with") as caught:
@@ -215,6 +217,7 @@ def test_an_encoder_that_gives_up_fails_with_the_program_s_own_words(enlarger: E
     assert "no_such_format" in caught.value.log
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_stops_though_its_source_has_no_end(enlarger: Enlarger, tmp_path: Path) -> None:
     cancel = threading.Event()
     threading.Timer(0.3, cancel.set).start()

@@ -43,6 +43,7 @@ def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) 
     return int(told.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are forked, and killed by SIGKILL")
 def test_killed_at_every_step_thirty_runs_end_and_none_is_sent_twice(engine, client, tmp_path):
     assert killed_on_the_way(engine, client, tmp_path) > 10 * len(SWEEP)

@@ -10,6 +10,7 @@ from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["hls", "dash"])
 def test_a_playlist_is_scored_by_its_pictures(form, go, client):
     setting = VideoEnhance(

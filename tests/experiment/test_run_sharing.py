@@ -24,6 +24,7 @@ from tests.experiment.conftest import SWEEP
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
 
+@pytest.mark.slow
 def test_two_kernels_with_the_same_sweep_send_it_once(go, client, journal):
     found = []
 
@@ -41,6 +42,7 @@ def test_two_kernels_with_the_same_sweep_send_it_once(go, client, journal):
     assert [run.ok for runs in found for run in runs] == [True] * 6
 
 
+@pytest.mark.slow
 def test_what_another_kernel_is_sending_is_waited_for(go, client, journal):
     began, may_go_on = threading.Event(), threading.Event()
 
@@ -66,6 +68,7 @@ def test_what_another_kernel_is_sending_is_waited_for(go, client, journal):
     assert len(client.sent) == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(go, client):
     def interrupt():
         if len(client.sent) == 1:
@@ -76,6 +79,7 @@ def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(go, client):
         go(workers=1)
 
 
+@pytest.mark.slow
 def test_scoring_is_ended_by_an_interrupt_and_done_again(go, client):
     asked = threading.Event()
 
@@ -95,6 +99,7 @@ def test_scoring_is_ended_by_an_interrupt_and_done_again(go, client):
     assert len(client.sent) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_answer_and_a_failing_service_are_borne(go, client, engine):
     engine.faults.add("create_job", TimeOut(after=True))
     engine.faults.add("get_jobs", ServerError(), times=5)
@@ -102,6 +107,7 @@ def test_a_lost_answer_and_a_failing_service_are_borne(go, client, engine):
     assert len(list(client.jobs())) == 3
 
 
+@pytest.mark.slow
 def test_templates_are_sent_by_their_id_and_shown_by_what_they_hold(go, client):
     made = client.templates.create("sharp", SHARP)
     sweep = explicit(templates(made.template_id), VideoEnhance(color_enhance=ColorEnhance(contrast=50)))
@@ -131,6 +137,7 @@ def test_a_template_of_another_kind_is_refused():
         resolved(templates("t1"), lambda *ids: [Template(tag="VideoEnhance", template_id="t1")])
 
 
+@pytest.mark.slow
 def test_outputs_are_scored_against_a_reference_when_there_is_one(go, client, clip, video):
     seen = []
 
@@ -151,6 +158,7 @@ def test_outputs_are_scored_against_a_reference_when_there_is_one(go, client, cl
     assert len(client.sent) == 1
 
 
+@pytest.mark.slow
 def test_the_price_is_told_before_anything_is_sent(go, client):
     told: list[Estimate] = []
     with pytest.raises(BudgetExceeded, match="3 jobs would cost"):
@@ -187,6 +195,7 @@ def test_a_rate_gives_so_many_turns_a_second():
         Rate(0)
 
 
+@pytest.mark.slow
 def test_calls_are_paced(go, client, monkeypatch):
     times = []
     real = Client.submit

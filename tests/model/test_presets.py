@@ -45,6 +45,7 @@ MADE = {
 LIGHT = {"HDR10 from SDR": "smpte2084", "HLG for broadcast": "arib-std-b67"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", PRESETS, ids=lambda one: one.name)
 def test_a_preset_runs_on_the_engine_and_makes_what_it_says(lab, clip, one):
     job = lab.submit(clip, one.setting).wait()

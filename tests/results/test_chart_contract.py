@@ -72,6 +72,7 @@ def test_a_chart_draws_on_given_axes_and_changes_nothing_else(name):
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_chart_shows_itself_with_one_sentence_the_same_each_time(name):
     first, second = (DRAWN[name](None) for _ in "12")
@@ -168,6 +169,7 @@ def test_bd_rate_of_runs_is_a_row_a_clip():
     assert "at least 3 points" in refused["why"].iloc[0]
 
 
+@pytest.mark.slow
 def test_importance_is_the_share_of_each_parameter():
     data = charts.compute_importance(two_parameters(), "vmaf_neg")
     assert data["parameter"].tolist() == ["SuperResolution.Resolution", "MsSharpen.SharpenLevel", REST]
@@ -233,6 +235,7 @@ def test_more_is_better_where_less_is_better():
     assert data["gain"].min() < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pareto", "importance", "parallel", "gain", "interaction", "timeline"])
 def test_no_runs_give_an_empty_frame_and_say_so(name):
     arguments = {"importance": ["vmaf_neg"], "interaction": ["SharpenLevel", "Resolution", "vmaf_neg"]}.get(name, [])
@@ -242,6 +245,7 @@ def test_no_runs_give_an_empty_frame_and_say_so(name):
     assert "<img" in axes._repr_html_()
 
 
+@pytest.mark.slow
 def test_frames_have_their_dtypes_whatever_happened():
     for name in ("timeline", "parallel", "gain"):
         empty = getattr(charts, f"compute_{name}")(to_frame([]))

@@ -29,6 +29,7 @@ def without(run, *at):
     return dataclasses.replace(run, pictures=gone)
 
 
+@pytest.mark.slow
 def test_pictures_without_a_score_are_gaps_and_are_not_judged():
     runs = [without(run, 5) if not number else run for number, run in enumerate(made(clips=("city",)))]
     assert not compute_trace(runs)["is_worst"][5]
@@ -40,6 +41,7 @@ def test_pictures_without_a_score_are_gaps_and_are_not_judged():
         compute_trace([without(run, *range(60)) for run in runs])
 
 
+@pytest.mark.slow
 def test_many_lines_leave_room_for_themselves():
     runs = made(clips=tuple(f"clip{n}" for n in range(6)))
     axes = plot_trace(runs)
@@ -50,6 +52,7 @@ def test_many_lines_leave_room_for_themselves():
     assert axes.get_window_extent().width > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [

@@ -174,6 +174,7 @@ def test_a_column_is_found_by_its_ending():
         resolve_column(df, "Sharpnes")
 
 
+@pytest.mark.slow
 def test_a_frame_survives_parquet_and_csv(tmp_path):
     odd = done(2, level="loud", bitrate="auto").replace("<Message/>", '<Message>no "luck", NA\nhere</Message>')
     df = frame_of(done(1), odd, "<JobsDetail><State>Running</State><StartTime>-</StartTime></JobsDetail>")
@@ -192,6 +193,7 @@ def test_files_are_read_as_streams_in_the_order_of_their_names(tmp_path):
     same(df, frame_of(done(0), done(1), done(2), done(3)))
 
 
+@pytest.mark.slow
 def test_blocks_join_without_a_seam(monkeypatch):
     monkeypatch.setattr("ci_notebook.results.xml_columns.ROWS", 2)
     jobs = [done(n) for n in range(5)] + ["<JobsDetail/>", done(1, level="x", bitrate="auto")]
@@ -225,6 +227,7 @@ TEXTS = st.one_of(
 FACTS = [column for column in columns() if column.path and "#" not in "".join(column.path)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(FACTS), TEXTS, max_size=12), max_size=3))
 def test_the_fast_way_reads_what_the_model_reads(jobs):
@@ -278,6 +281,7 @@ def test_the_docstring_names_every_column_with_its_dtype_and_unit():
             assert table.get(column.name) == (column.dtype, column.unit), column.name
 
 
+@pytest.mark.slow
 def test_settings_read_back_from_the_frame():
     setting = VideoEnhance(
         ms_sharpen=MsSharpen(sharpen_level=3), color_enhance=ColorEnhance(contrast=AUTO, saturation=300)

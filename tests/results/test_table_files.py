@@ -33,6 +33,7 @@ def whole() -> Runs:
     return Runs(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r.csv", "r.parquet"])
 def test_saved_runs_come_back_with_the_same_frame_and_settings(tmp_path, name):
     runs = whole()

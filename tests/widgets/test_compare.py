@@ -83,6 +83,7 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
+@pytest.mark.slow
 def test_only_the_pictures_that_are_asked_for_travel_as_small_as_they_are_shown(made) -> None:
     answer, buffers = ask(made("plain", "large"), "look", keys=["0", "1"], ats=[13], width=200)
     assert (answer["re"], answer["view"]) == (7, "v")

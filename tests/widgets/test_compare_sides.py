@@ -210,6 +210,7 @@ def test_the_worker_does_the_newest_and_the_most_urgent_first() -> None:
     assert done[-1] == "ahead"
 
 
+@pytest.mark.slow
 def test_the_worker_says_once_that_nothing_is_asked_any_more() -> None:
     rests, rested = list[int](), threading.Event()
 

@@ -58,6 +58,7 @@ def pause(lab):
     return lab.queues.pause(queue)
 
 
+@pytest.mark.slow
 def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor):
     fill(lab, clip_of, 20)
     monitor.refresh()
@@ -77,6 +78,7 @@ def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor
     assert "set" in news[0][job.id] and "set" not in news[-1][job.id], "a job's setting travels once"
 
 
+@pytest.mark.slow
 def test_it_shows_the_newest_jobs_and_knows_when_to_stop_reading(lab, clip_of):
     ids = fill(lab, clip_of, 230)
     monitor = Monitor(lab, most=150)
@@ -122,6 +124,7 @@ def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
         monitor.cancel(job_id)
 
 
+@pytest.mark.slow
 def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     job = lab.submit(clip_of, SETTING).wait()
     monitor.refresh()
@@ -134,6 +137,7 @@ def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_jobs_are_compared_with_their_source_or_with_each_other(lab, clip_of, monitor):
     jobs = [lab.submit(clip_of, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))).wait() for level in (2, 8)]
     monitor.refresh()
@@ -170,6 +174,7 @@ def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monit
     assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     real, broken = lab.client.jobs, [OSError("the line is cut")]
 
@@ -188,6 +193,7 @@ def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     assert "OSError: the line is cut" in said
 
 
+@pytest.mark.slow
 def test_many_waiting_jobs_are_read_a_part_at_a_time(lab, clip_of, monitor):
     queue = pause(lab)
     ids = fill(lab, clip_of, 420, state="Pause")
@@ -231,6 +237,7 @@ def test_only_what_differs_is_worth_the_room():
     assert difference(row(1), row(2)) == {"set": {"MsSharpen.SharpenLevel": "2"}}
 
 
+@pytest.mark.slow
 def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):
     mark = DigitalWatermark(message="t-1", type="Text", version="V1")
     first = lab.submit(clip_of, SETTING, digital_watermark=mark, output_key="out/mine.mp4", job_level=2)

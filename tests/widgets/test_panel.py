@@ -188,6 +188,7 @@ def test_the_repr_is_one_line_of_what_is_set(lab):
     assert repr(panel) == f"EnhancePanel('bikes.mp4', {panel.value!r})"
 
 
+@pytest.mark.slow
 def test_a_panel_that_never_came_to_be_goes_without_a_sound(lab):
     with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
         EnhancePanel(lab, CLIP, VideoEnhance(super_resolution=SuperResolution()))

@@ -69,6 +69,7 @@ def test_a_panel_with_a_key_comes_back_with_its_marks(lab):
     assert EnhancePanel(lab, CLIP, key="marked").watermarks == (MARK,)
 
 
+@pytest.mark.slow
 def test_a_job_with_marks_comes_back_with_them(real, clip):
     panel = EnhancePanel(real, clip, preset("Crisp detail"))
     panel.watermarks, panel.digital_watermark = [MARK], HIDDEN

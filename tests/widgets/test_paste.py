@@ -82,6 +82,7 @@ def test_what_is_pasted_is_taken(case):
     assert taken.words.startswith("Taken: ")
 
 
+@pytest.mark.slow
 @given(request=strategies.requests())
 def test_any_request_of_ours_is_taken_back(request):
     assert read_paste(dumps(request).decode(), VideoEnhance()).parts["video_enhance"] == (

@@ -165,6 +165,7 @@ def test_what_the_panel_refuses_is_not_shown(sight: Sight, previews: Previews, a
     assert told["refused"] and not pictures and not previews.asked
 
 
+@pytest.mark.slow
 def test_a_panel_answers_from_the_real_engine_and_keeps_no_picture(tmp_path: Path) -> None:
     with ci.connect(home=tmp_path) as lab:
         panel = EnhancePanel(lab, lab.upload(ci.sample()), SHARP)

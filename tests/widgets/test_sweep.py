@@ -123,6 +123,7 @@ def fields(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(fields())
 def test_the_panel_its_python_and_its_sweep_agree(drawn):
@@ -233,6 +234,7 @@ def test_a_price_that_cannot_be_told_is_said(panel):
     assert panel.plan == {"error": "OSError: no price today"}
 
 
+@pytest.mark.slow
 def test_a_sweep_is_priced_run_and_shown_by_the_lab(tmp_path, make_clip):
     with connect(home=tmp_path / "home") as lab:
         clip = lab.upload(make_clip(seconds=0.4, size="128x128"))

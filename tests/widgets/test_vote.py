@@ -97,6 +97,7 @@ def test_an_answer_is_written_down_at_once_and_once(view, voting, monkeypatch):
     assert view.state["number"] == 0
 
 
+@pytest.mark.slow
 def test_the_ranking_appears_after_the_last_answer_and_is_not_taken_back(view):
     while view.state["number"] is not None:
         assert "preferred" not in view.trace._repr_html_()
@@ -108,6 +109,7 @@ def test_the_ranking_appears_after_the_last_answer_and_is_not_taken_back(view):
     assert view.state == {"number": None, "done": 7, "total": 7}
 
 
+@pytest.mark.slow
 def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
     for _ in range(3):
         view.vote("same")
@@ -119,6 +121,7 @@ def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
     assert "preferred" in VoteView(voting, RUNS, voter="Ann", repeats=0.2).trace._repr_html_()
 
 
+@pytest.mark.slow
 def test_the_next_voter_starts_anew_and_does_not_see_what_the_first_one_said(view):
     while view.state["number"] is not None:
         view.vote("right")

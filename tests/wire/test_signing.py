@@ -269,6 +269,7 @@ header_names = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "HEAD", "DELETE"]),
     key=text.filter(bool),
@@ -294,6 +295,7 @@ def test_the_signature_is_that_of_the_official_sdk_byte_for_byte(*, method, key,
     assert verify(method, path, query, {**headers, "host": COS, "authorization": ours}, now=now) == ID
 
 
+@pytest.mark.slow
 @given(text, st.dictionaries(text, text), st.dictionaries(text, text))
 def test_no_request_makes_the_check_stumble(path, query, headers):
     with pytest.raises((SignatureRefused, AccessDenied)):
