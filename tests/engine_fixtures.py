@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +31,7 @@ class Caller:
     """Signed calls, written by hand: it knows nothing of our client but the ways to an application."""
 
     def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._http = httpx.Client(transport=transport, timeout=30)
+        self.http = httpx.Client(transport=transport, timeout=30)
 
     def __call__(
         self,
@@ -54,7 +53,7 @@ class Caller:
             secret_key=secret_key, key_time=signing.key_time(time.time() if now is None else now),
         )  # fmt: skip
         url = f"http://{host}{url_path(path)}" + (f"?{url_query(query)}" if query else "")
-        return self._http.request(method, url, content=body, headers={**given, "Authorization": authorization})
+        return self.http.request(method, url, content=body, headers={**given, "Authorization": authorization})
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object."""
@@ -83,7 +82,7 @@ class Caller:
 
     def close(self) -> None:
         """Let go of connections."""
-        self._http.close()
+        self.http.close()
 
 
 MP4 = (
@@ -101,29 +100,6 @@ def job_body(
         f"<VideoEnhance>{setting or MP4}</VideoEnhance><Output><Region>{REGION}</Region><Bucket>{BUCKET}</Bucket>"
         f"<Object>{output}</Object></Output>{operation}</Operation>{after}</Request>"
     ).encode()
-
-
-@pytest.fixture(scope="session")
-def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make small clips with sound, each once a session: `make_clip(seconds=1, size="320x180")`."""
-    folder = tmp_path_factory.mktemp("clips")
-
-    def make(*, seconds: float = 1, size: str = "320x180") -> Path:
-        path = folder / f"{size}-{seconds}.mp4"
-        if not path.exists():
-            sources = (f"testsrc2=s={size}:r=25:d={seconds}", f"sine=d={seconds}")
-            inputs = [word for source in sources for word in ("-f", "lavfi", "-i", source)]
-            command = [find_ffmpeg(), "-v", "error", *inputs, "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-y", path]
-            subprocess.run(command, check=True)
-        return path
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def clip(make_clip: Callable[..., Path]) -> Path:
-    """One second of 320x180 at 25 a second, with sound."""
-    return make_clip()
 
 
 @pytest.fixture

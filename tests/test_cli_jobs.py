@@ -17,9 +17,7 @@ from ci_notebook.engine.faults import JobFails, SlowJobs
 from ci_notebook.engine.server.serve import Listener
 from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
-from tests.engine_fixtures import clip, make_clip
 
-__all__ = ["clip", "make_clip"]
 BUCKET, REGION = "test-1250000000", "ap-chongqing"
 SETTING = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=3))
 

@@ -177,9 +177,15 @@ def test_half_a_key_is_a_problem_and_no_key_a_warning(monkeypatch: pytest.Monkey
 
 
 def test_what_is_missing_and_what_is_old_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = packages._version
+    here = packages.metadata.version
     fakes = {"imageio-ffmpeg": "", "optuna": "", "pandas": "1.0"}
-    monkeypatch.setattr(packages, "_version", lambda name: fakes.get(name, here(name)))
+
+    def version(name: str) -> str:
+        if fakes.get(name) == "":
+            raise packages.metadata.PackageNotFoundError(name)
+        return fakes.get(name) or here(name)
+
+    monkeypatch.setattr(packages.metadata, "version", version)
     found = {one.name: one for one in packages.look_at_packages()}
     assert (found["needed"].state, found["extra local"].state, found["extra optuna"].state) == (
         "problem",

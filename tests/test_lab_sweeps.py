@@ -8,26 +8,17 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.media.ffmpeg import run as ffmpeg
+from tests.support import write_sample
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "small.mp4"
-    ffmpeg(["-i", ci.sample(), "-t", "0.4", "-vf", "scale=256:144", path], total_s=0.4)
-    return path
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ci.Lab]:
-    with ci.connect(home=tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
+    return write_sample(tmp_path_factory.mktemp("clip") / "small.mp4", seconds=0.4, size="256x144")
 
 
 @pytest.fixture(scope="module")

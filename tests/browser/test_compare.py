@@ -266,7 +266,7 @@ def test_the_loupe_tells_the_pixels_as_they_are_in_the_files(view):
     x, y = max(0, x - 11), min(179, y + 2)
     loupe.get_by_text(f"x {x}, y {y}").first.wait_for()
     for place, text in enumerate(values.all_inner_texts()):
-        told = view.ask(f"view._opened[{place}][20][{y}, {x}].tolist()")
+        told = view.ask(f"lab.frames([clip, *runs][{place}])[20][{y}, {x}].tolist()")
         assert [int(one) for one in re.findall(r"\d+", text)] == told
     assert page.evaluate(NUMBERS) == [20, 20, 20], "the arrows were the loupe's own"
     button(page, "Scopes").click()

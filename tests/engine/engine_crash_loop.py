@@ -27,10 +27,9 @@ from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.storage.objects import ORPHAN_S
-from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.engine_fixtures import BUCKET, KEYS, MP4, REGION, Caller
 from tests.executor_fixtures import programs_below
-from tests.forking import born
+from tests.support import fork_process, write_clip
 
 TOLD = (
     "<CallBackType>TDMQ</CallBackType><CallBackMqConfig><MqRegion>cd</MqRegion><MqMode>Queue</MqMode>"
@@ -76,8 +75,7 @@ def engine_on(folder: Path) -> Engine:
 
 def accept(folder: Path, jobs: int) -> None:
     """Put a tiny clip and accept the jobs; every tenth makes many objects. None is begun."""
-    video = folder / "tiny.mp4"
-    ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=128x128:rate=10:duration=0.3", "-c:v", "libx264", video])
+    video = write_clip(folder / "tiny.mp4", seconds=0.3)
     with engine_on(folder) as engine:
         engine.faults.add("run_job", SlowJobs(start_s=3600), times=None)
         call = Caller(WSGITransport(engine.app))
@@ -112,7 +110,7 @@ def kill_and_go_on(folder: Path, kills: int, engines: int, draw: random.Random) 
         while len(lives) < engines and todo:
             # Lives are shorter where kills are many for what is left to do, so that none is left over.
             longest = min(1.0, max(0.04, 0.2 * todo / max(1, kills - done)))
-            lives[born(lambda: live(folder))] = time.monotonic() + draw.uniform(0.01, longest)
+            lives[fork_process(lambda: live(folder))] = time.monotonic() + draw.uniform(0.01, longest)
         for child, until in list(lives.items()):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:

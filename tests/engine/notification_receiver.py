@@ -4,7 +4,6 @@ import http.client
 import http.server
 import queue
 import threading
-import time
 
 import pytest
 
@@ -74,10 +73,3 @@ def set_queue(call, notify):
 
 def notify_to(address, more=""):
     return f"<State>On</State><Event>TaskFinish</Event><Type>Url</Type><Url>{address}</Url>{more}"
-
-
-def until(true, timeout_s=10):
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -25,18 +25,12 @@ from ci_notebook.model.errors import EngineError, ParameterError
 from tests.engine.test_serve import Server
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 from tests.executor_fixtures import pool
+from tests.support import until
 
 
 @pytest.fixture
 def make_engine(make_engine, tmp_path):
     return lambda executor, **options: make_engine(tmp_path / "root", executor=executor, **options)
-
-
-def until(true, timeout_s=30):
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def begun(engine):

@@ -15,6 +15,7 @@ from ci_notebook.engine.jobs.ledger import Job
 from ci_notebook.engine.jobs.run_job import Errand
 from ci_notebook.engine.limits import Limits
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.support import until
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,7 @@ def test_closing_the_engine_stops_the_job_and_puts_it_back(call, engine, process
 
 @pytest.mark.slow
 def test_a_job_whose_process_dies_has_failed(tmp_path, clip):
+    others = set(multiprocessing.active_children())
     with (
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
         Engine(tmp_path, bucket=BUCKET, region=REGION, keys=KEYS, executor=pool) as engine,
@@ -90,10 +92,9 @@ def test_a_job_whose_process_dies_has_failed(tmp_path, clip):
         engine.faults.add("run_job", SlowJobs(run_s=60))
         job = call.submit()
         until_running(call, job.job_id)
-        while not pool._processes:
-            time.sleep(0.02)
+        until(lambda: set(multiprocessing.active_children()) - others)
         time.sleep(1)
-        for process in list(pool._processes.values()):
+        for process in set(multiprocessing.active_children()) - others:
             process.kill()
         ended = call.ended(job.job_id)
         assert (ended.state, ended.code) == ("Failed", "InternalError")

@@ -23,7 +23,7 @@ def jobs_of(call):
 def caller(call, clip):
     call.put("in.mp4", clip.read_bytes())
     call.put("text.mp4", b"no video")
-    call._http.timeout = 0.5
+    call.http.timeout = 0.5
     return call
 
 

@@ -1,13 +1,12 @@
 """A job's life is the same wherever its work is done: in threads, in a pool's processes, in a cluster's workers."""
 
-import time
-
 import pytest
 
 from ci_notebook.engine.faults import JobFails, SlowJobs
 from tests.engine.test_serve import SLOW, states
 from tests.engine_fixtures import BUCKET, COS_HOST, MP4
 from tests.executor_fixtures import programs_below
+from tests.support import until
 
 
 @pytest.fixture
@@ -25,13 +24,6 @@ def at_work(make_engine, clip):
     engine, call = make_engine()
     call.put("in.mp4", clip.read_bytes())
     return engine, call
-
-
-def until(true):
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def nothing_is_left(engine):

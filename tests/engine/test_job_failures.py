@@ -5,7 +5,6 @@ import resource
 import sqlite3
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -21,6 +20,7 @@ from ci_notebook.model.errors import ParameterError
 from tests.engine.test_serve import SLOW, states
 from tests.engine_fixtures import BUCKET, COS_HOST
 from tests.executor_fixtures import programs_below
+from tests.support import until
 
 # An output far larger than its source: what the encoder lost is paid for with every bit.
 LARGE = (
@@ -38,13 +38,6 @@ def noise(tmp_path_factory):
          "-preset", "ultrafast", "-pix_fmt", "yuv420p", path]
     )  # fmt: skip
     return path
-
-
-def until(true, timeout_s=30):
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def mounted(place, mib):
@@ -123,7 +116,7 @@ def test_the_time_a_job_may_take_grows_with_its_clip(tmp_path, monkeypatch):
     guard = Guard(Limits(), tmp_path, room_bytes=None, is_unwanted=lambda: False, length_s=length_s)
     for moment, why in ((599, False), (600, False), (6599, False), (6601, True)):
         now[0] = float(moment)
-        guard._look()
+        guard.check_now()
         assert bool(guard.why) == guard.cancel.is_set() == why
     assert asked == [600.0], "a job that ends soon is not measured"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,6 @@ from ci_notebook.model.setting.watermark import Image, Text, Watermark
 SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=8))
 WORDS = Text(text="Mark", font_size=40, font_type="arial.ttf", font_color="0xFF0000", transparency=100)
 MARK = Watermark(type="Text", pos="BottomRight", loc_mode="Absolute", dx=20, dy=10, text=WORDS)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with ci.connect(home=tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

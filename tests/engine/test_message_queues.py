@@ -4,10 +4,13 @@ import json
 
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.notify.body import Topic
+from ci_notebook.engine.notify.message_queues import Messages
+from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
-from tests.engine.notification_receiver import set_queue, until
+from tests.engine.notification_receiver import set_queue
 from tests.engine_fixtures import BUCKET, KEYS, REGION
+from tests.support import until
 
 MQ = (
     "<CallBackType>TDMQ</CallBackType><CallBackMqConfig><MqRegion>cd</MqRegion><MqMode>{mode}</MqMode>"
@@ -42,15 +45,18 @@ def test_each_reader_of_a_topic_has_a_place_of_its_own(caller, engine):
 def test_messages_outlive_the_engine_that_made_them_and_are_dropped_after_a_week(tmp_path):
     now = 1_700_000_000.0
     options = {"bucket": BUCKET, "region": REGION, "keys": KEYS, "clock": lambda: now}
-    with Engine(tmp_path, **options) as engine, engine._told[0]._database.change() as change:
+    database = Database(tmp_path / "ledger.sqlite")
+    messages = Messages(database, clock=lambda: now)
+    with database.change() as change:
         for job_id in ("j1", "j2"):
-            engine._told[1].put(change, Topic("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
+            messages.put(change, Topic("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
     with Engine(tmp_path, **options) as engine:
         assert [one.job_id for one in engine.messages("ends", at_most=1)] == ["j1"]
         now += 8 * 86400
-        with engine._told[0]._database.change() as change:
-            engine._told[1].put(change, Topic("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
+        with database.change() as change:
+            messages.put(change, Topic("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
         assert [one.job_id for one in engine.messages("ends")] == ["j3"]
+    database.close()
 
 
 def test_a_queue_may_tell_in_a_message_queue(caller, engine):

@@ -18,8 +18,9 @@ from ci_notebook.engine.notify.sender import Notices, post
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.wire.xml import loads
-from tests.engine.notification_receiver import notify_to, set_queue, until
+from tests.engine.notification_receiver import notify_to, set_queue
 from tests.engine_fixtures import BUCKET, KEYS, REGION, Caller
+from tests.support import until
 
 
 def order_of(element):

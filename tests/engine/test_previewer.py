@@ -23,6 +23,7 @@ from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import Image, Watermark
+from tests.support import until
 
 CLIP = FileOrigin(sample())
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=8))
@@ -100,17 +101,14 @@ def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.Monkey
     with_ = Previewer()
     for number in range(8):
         with_.preview(CLIP, SHARP, number / 5)
-    assert sum(one.stat().st_size for one in with_._folder.glob("*.raw")) <= 1_000_000
+    assert sum(one.stat().st_size for one in with_.folder.glob("*.raw")) <= 1_000_000
     with_.close()
-    assert not with_._folder.exists()
+    assert not with_.folder.exists()
 
 
 def waiting_of(previewer: Previewer) -> warm_ffmpeg.Process:
-    deadline = time.monotonic() + 5
-    while (ready := previewer._standby._ready) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    return ready[1]
+    until(lambda: previewer.waiting_process is not None, 5)
+    return previewer.waiting_process
 
 
 @pytest.mark.slow
@@ -154,9 +152,9 @@ from ci_notebook.media.samples import sample
 from ci_notebook.model.setting.enhance import VideoEnhance
 with_ = Previewer()
 with_.preview(FileOrigin(sample()), VideoEnhance())
-while with_._standby._ready is None:
+while with_.waiting_process is None:
     time.sleep(0.01)
-print(with_._standby._ready[1].pid, with_._folder, flush=True)
+print(with_.waiting_process.pid, with_.folder, flush=True)
 os.kill(os.getpid(), 9)
 """
 

@@ -43,10 +43,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
+def memory_folder(tmp_path: Path) -> Path:
+    """Return where the memory of a test keeps its files."""
+    return tmp_path / "kept"
+
+
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
+def kept_folder(tmp_path: Path) -> Path:
+    return memory_folder(tmp_path)
+
+
+@pytest.fixture
+def memory(kept_folder: Path) -> Memory:
     """A memory that keeps what leads, and no outputs."""
-    return Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
+    return Memory(Kept(kept_folder, limit=10**9), "the clip", reuse=False)
 
 
 def sharpened(setting: VideoEnhance, level: int) -> Operation:
@@ -58,9 +68,8 @@ def made(operation: Operation, source: Path, folder: Path, memory: Memory | None
     return render(operation, source, out, memory=memory, **more).files[0].read_bytes()
 
 
-def entries(memory: Memory) -> list[str]:
+def entries(folder: Path) -> list[str]:
     """The files that are kept of what leads: all but the look at the clip, which is a few hundred bytes."""
-    folder = memory.kept._folder
     found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     return [name for name in found if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
 
@@ -78,18 +87,19 @@ def entries(memory: Memory) -> list[str]:
     ids=["both", "ntsc", "422", "odd", "deep"],
 )
 def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, tiny, memory, tmp_path):
+    kept_folder = memory_folder(tmp_path)
     source, operation = tiny(*about), sharpened(setting, 4)
     alone = made(operation, source, tmp_path)
     first = made(operation, source, tmp_path, memory)
-    (kept,) = entries(memory)
-    os.utime(memory.kept._folder / kept, (1, 1))
+    (kept,) = entries(kept_folder)
+    os.utime(kept_folder / kept, (1, 1))
     assert made(operation, source, tmp_path, memory) == first == alone
-    assert (memory.kept._folder / kept).stat().st_mtime > 1, "the kept copy was used"
+    assert (kept_folder / kept).stat().st_mtime > 1, "the kept copy was used"
 
 
-def test_what_is_kept_are_the_very_pictures(tiny, memory, tmp_path):
+def test_what_is_kept_are_the_very_pictures(tiny, memory, kept_folder, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, memory)
-    copy = memory.kept._folder / entries(memory)[0]
+    copy = kept_folder / entries(kept_folder)[0]
     whole = tmp_path / "whole"
     motion = "setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=1,minterpolate=fps=50,trim=end=0.4"
     run(["-i", tiny(), "-vf", f"{motion},fps=50:start_time=0,format=yuv420p", "-f", "rawvideo", whole])
@@ -110,9 +120,9 @@ def test_settings_that_begin_alike_share_and_others_do_not(tiny, memory, tmp_pat
     assert programs() == 2
 
 
-def test_cheap_stages_are_not_kept(tiny, memory, tmp_path):
+def test_cheap_stages_are_not_kept(tiny, memory, kept_folder, tmp_path):
     made(sharpened(VideoEnhance(), 5), tiny(), tmp_path, memory)
-    assert entries(memory) == []
+    assert entries(kept_folder) == []
 
 
 @pytest.mark.slow
@@ -157,9 +167,9 @@ def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, memory, tmp
 
 
 @pytest.mark.slow
-def test_a_spoilt_copy_is_made_again(tiny, memory, tmp_path):
+def test_a_spoilt_copy_is_made_again(tiny, memory, kept_folder, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory)
-    copy = memory.kept._folder / entries(memory)[0]
+    copy = kept_folder / entries(kept_folder)[0]
     copy.write_bytes(b"\0" * copy.stat().st_size)
     assert made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory) == first
     assert not copy.exists()
@@ -173,19 +183,19 @@ def test_progress_is_told_while_making_and_while_taking_up(tiny, memory, tmp_pat
         assert told and told == sorted(told) and told[-1] > 0.5
 
 
-def test_a_cancelled_maker_leaves_nothing(clip, memory, tmp_path):
+def test_a_cancelled_maker_leaves_nothing(clip, memory, kept_folder, tmp_path):
     cancel = threading.Event()
     with pytest.raises(Cancelled):
         made(sharpened(BOTH, 4), clip, tmp_path, memory, cancel=cancel, on_progress=lambda _: cancel.set())
-    assert entries(memory) == []
+    assert entries(kept_folder) == []
 
 
 @pytest.mark.slow
-def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory, tmp_path):
+def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory, kept_folder, tmp_path):
     source = make_clip(seconds=2)
     code = (
         "from tests.engine.test_stage_cache import *\n"
-        f"memory = Memory(Kept(Path({str(memory.kept._folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
+        f"memory = Memory(Kept(Path({str(kept_folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
         f"render(sharpened(DOUBLED, 4), Path({str(source)!r}), Path({str(tmp_path / 'dying')!r}), memory=memory)"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as maker:
@@ -194,9 +204,9 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory
             assert maker.poll() is None and time.monotonic() < until
             time.sleep(0.01)
         maker.kill()
-    assert all(name.endswith(".lock") for name in entries(memory))
+    assert all(name.endswith(".lock") for name in entries(kept_folder))
     made(sharpened(DOUBLED, 4), source, tmp_path, memory)
-    assert [name for name in entries(memory) if not name.endswith(".lock")]
+    assert [name for name in entries(kept_folder) if not name.endswith(".lock")]
     shutil.rmtree(tmp_path / "dying")
 
 

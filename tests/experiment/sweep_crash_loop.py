@@ -25,7 +25,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid
-from tests.forking import born
+from tests.support import fork_process
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDexample", "secret-example"
 SWEEP = grid(None, SharpenLevel=range(10), Contrast=[0, 30, 60])
@@ -94,7 +94,7 @@ def lives(one: Callable[[], None], wait: Callable[[int], int]) -> int:
     """Start one life after the other until one comes to its end; return how many were killed."""
     killed = 0
     while True:
-        status = wait(born(one))
+        status = wait(fork_process(one))
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0, "a life ended with an error"
             return killed

@@ -13,17 +13,15 @@ from ci_notebook.client.client import Client
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.server.serve import Listener
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.experiment.sweep_crash_loop import SWEEP
+from tests.support import write_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) -> int:
     """Run the sweep in processes that are killed, hold the outcome to what it must be, and return how many were."""
-    video = folder / "tiny.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=0.3"]
-    ffmpeg([*source, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(video)])
+    video = write_clip(folder / "tiny.mp4", seconds=0.3, size="64x48")
     stored = client.upload(video, "input/tiny.mp4")
     with Listener(engine) as listener:
         listener.start()

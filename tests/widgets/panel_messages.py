@@ -9,6 +9,7 @@ from ci_notebook.model.api.jobs import Operation, Request
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.panel import EnhancePanel
 from ci_notebook.wire.xml import loads
+from tests.support import send_to_widget
 
 CLIP = types.SimpleNamespace(name="bikes.mp4")
 SHARPEN = "MsSharpen.SharpenLevel"
@@ -16,7 +17,7 @@ SHARPEN = "MsSharpen.SharpenLevel"
 
 def edit(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | None = None) -> None:
     """Do what the front end does: send what was changed. `on` is all that is on then; None leaves it."""
-    panel._handle_custom_msg({"do": "edit", "view": "v", "edit": edited(panel, values, on)}, [])
+    send_to_widget(panel, {"do": "edit", "view": "v", "edit": edited(panel, values, on)})
 
 
 def edited(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | None = None) -> dict[str, object]:
@@ -28,7 +29,7 @@ def edited(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | N
 
 def do(panel: EnhancePanel, deed: str, /, **more: object) -> None:
     """Send what a button sends."""
-    panel._handle_custom_msg({"do": deed, **more}, [])
+    send_to_widget(panel, {"do": deed, **more})
 
 
 def all_agree(panel: EnhancePanel) -> bool:
@@ -49,4 +50,4 @@ def parts_of(operation: Operation) -> tuple[object, ...]:
 
 
 def press(panel: EnhancePanel, token: str) -> None:
-    panel._handle_custom_msg({"do": "submit", "press": token}, [])
+    send_to_widget(panel, {"do": "submit", "press": token})

@@ -17,6 +17,7 @@ from ci_notebook.model.setting.transcode import TimeInterval, Transcode
 from ci_notebook.widgets.compare.common_timeline import Line, worst_of
 from ci_notebook.widgets.compare.sides import Side, sides_of
 from ci_notebook.widgets.shared.newest_worker import Worker
+from tests.support import until
 
 
 class Flat:
@@ -218,13 +219,13 @@ def test_the_worker_says_once_that_nothing_is_asked_any_more() -> None:
         rests.append(1)
         rested.set()
 
-    worker = Worker("look", idle=idle, idle_s=0.02)
-    worker.ask("look", lambda _: None)
+    worker = Worker("only here", idle=idle, idle_s=0.02)
+    worker.ask("only here", lambda _: None)
     assert rested.wait(5)
     rested.clear()
     assert not rested.wait(0.1)
-    assert worker._thread is None, "nobody asks, and no thread waits"
-    worker.ask("look", lambda _: None)
+    until(lambda: "only here" not in {thread.name for thread in threading.enumerate()})
+    worker.ask("only here", lambda _: None)
     assert rested.wait(5)
     worker.close()
     assert len(rests) == 2

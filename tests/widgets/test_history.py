@@ -8,6 +8,7 @@ from ci_notebook.model.setting.watermark import Watermark
 from ci_notebook.widgets.enhance.controls import Held, above, shown
 from ci_notebook.widgets.enhance.history import ONE_STEP_S, State, Steps, changes, reset, without_item
 from ci_notebook.widgets.enhance.panel import EnhancePanel
+from tests.support import send_to_widget
 from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit
 
 KEPT = Operation(video_enhance=VideoEnhance())
@@ -110,7 +111,5 @@ def test_what_a_hand_did_lies_over_what_python_did_meanwhile_and_brings_nothing_
     assert panel.value.color_enhance.contrast == 40 and panel.value.ms_sharpen is None
     assert panel.heard == {"v": 1}, "what its view need not lay over the values any more"
     for number in range(40):
-        panel._handle_custom_msg(
-            {"do": "edit", "view": f"gone {number}", "edit": {"number": 1, "values": {}, "on": {}}}, []
-        )
+        send_to_widget(panel, {"do": "edit", "view": f"gone {number}", "edit": {"number": 1, "values": {}, "on": {}}})
     assert len(panel.heard) == 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from dataclasses import replace
 
 import pytest
@@ -16,6 +16,7 @@ from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.widgets.monitor.rows import Pace, difference, row_of, varied
 from ci_notebook.widgets.monitor.view import Monitor
 from tests.ledger_jobs import fill
+from tests.support import send_to_widget, until
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
@@ -42,15 +43,13 @@ def monitor(lab):
 
 
 def press(monitor, what, *ids, name="first"):
-    monitor._handle_custom_msg({"do": what, "ids": list(ids), "press": name}, [])
+    send_to_widget(monitor, {"do": what, "ids": list(ids), "press": name})
     assert monitor.wait(30)
 
 
-def until(true, timeout_s=20):
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
+def watchers():
+    """Return the threads that ask the service."""
+    return [thread for thread in threading.enumerate() if thread.name == "monitor"]
 
 
 def pause(lab):
@@ -62,7 +61,7 @@ def pause(lab):
 def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor):
     fill(lab, clip_of, 20)
     monitor.refresh()
-    monitor._handle_custom_msg({"do": "hello", "view": "a"}, [])
+    send_to_widget(monitor, {"do": "hello", "view": "a"})
     everything = [message for message in monitor.told if message["do"] == "all"]
     assert len(everything) == 1 and len(everything[0]["rows"]) == 20
     monitor.told.clear()
@@ -103,10 +102,10 @@ def test_two_presses_cancel_once_and_send_once(lab, clip_of, monitor):
     job = lab.submit(clip_of, SETTING, user_data="mine")
     monitor.refresh()
     for token in ("one", "one", "two"):
-        monitor._handle_custom_msg({"do": "cancel", "ids": [job.id], "press": token}, [])
+        send_to_widget(monitor, {"do": "cancel", "ids": [job.id], "press": token})
     assert monitor.wait(30) and job.refresh().state == "Cancel"
     for token in ("three", "three"):
-        monitor._handle_custom_msg({"do": "retry", "ids": [job.id], "press": token}, [])
+        send_to_widget(monitor, {"do": "retry", "ids": [job.id], "press": token})
     assert monitor.wait(30)
     again, first = lab.jobs()
     assert first.id == job.id and again.state == "Pause" and again.setting == SETTING
@@ -159,16 +158,16 @@ def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, moni
 
 def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monitor):
     fill(lab, clip_of, 3)
-    monitor._handle_custom_msg({"do": "look", "view": "a", "on": True}, [])
+    send_to_widget(monitor, {"do": "look", "view": "a", "on": True})
     until(lambda: len(monitor.jobs) == 3)
-    assert monitor._thread is not None
-    monitor._handle_custom_msg({"do": "look", "view": "a", "on": False}, [])
-    monitor._wake.set()
-    until(lambda: monitor._thread is None)
+    (thread,) = watchers()
+    send_to_widget(monitor, {"do": "look", "view": "a", "on": False})
+    monitor.cancel()  # of no job: the thread looks now, and not only after its pause
+    thread.join(20)
+    assert not thread.is_alive()
     assert monitor.status == {"live": False, "error": ""}
-    monitor._handle_custom_msg({"do": "look", "view": "b", "on": True}, [])
-    assert monitor._thread is not None
-    thread = monitor._thread
+    send_to_widget(monitor, {"do": "look", "view": "b", "on": True})
+    (thread,) = watchers()
     monitor.close()
     thread.join(5)
     assert not thread.is_alive()
@@ -187,7 +186,7 @@ def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     fill(lab, clip_of, 1)
     said = []
     monitor.observe(lambda change: said.append(change.new["error"]), "status")
-    monitor._handle_custom_msg({"do": "look", "view": "a", "on": True}, [])
+    send_to_widget(monitor, {"do": "look", "view": "a", "on": True})
     until(lambda: len(monitor.jobs) == 1)
     until(lambda: monitor.status["error"] == "")
     assert "OSError: the line is cut" in said

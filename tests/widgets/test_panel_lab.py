@@ -8,12 +8,12 @@ import types
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
 from ci_notebook.widgets.enhance.panel import EnhancePanel
 from ci_notebook.widgets.enhance.price_line import Pricing
+from tests.support import write_clip
 from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, do, edit, press
 
 WORDS = Text(text="demo", font_size=20, font_type="arial.ttf", font_color="0xFFFFFF", transparency=80)
@@ -22,17 +22,8 @@ HIDDEN = DigitalWatermark(message="t1", type="Text", version="V1", ignore_error=
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    with ci.connect(home=tmp_path_factory.mktemp("offers")) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def clip(real, tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "tiny.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10:duration=0.6"]
-    ffmpeg([*source, "-c:v", "libx264", "-pix_fmt", "yuv420p", str(path)])
-    return real.upload(path)
+def clip(embedded_lab, tmp_path_factory):
+    return embedded_lab.upload(write_clip(tmp_path_factory.mktemp("clips") / "tiny.mp4", seconds=0.6, size="320x240"))
 
 
 def test_marks_are_part_of_what_is_shown_and_of_what_is_sent(lab):
@@ -70,8 +61,8 @@ def test_a_panel_with_a_key_comes_back_with_its_marks(lab):
 
 
 @pytest.mark.slow
-def test_a_job_with_marks_comes_back_with_them(real, clip):
-    panel = EnhancePanel(real, clip, preset("Crisp detail"))
+def test_a_job_with_marks_comes_back_with_them(embedded_lab, clip):
+    panel = EnhancePanel(embedded_lab, clip, preset("Crisp detail"))
     panel.watermarks, panel.digital_watermark = [MARK], HIDDEN
     panel.submit()
     assert panel.wait(60) and panel.status["state"] == "Success", panel.status
@@ -81,20 +72,20 @@ def test_a_job_with_marks_comes_back_with_them(real, clip):
     assert "Text.FontSize" in trace and "DigitalWatermark" in trace, "the notebook keeps what was asked, marks and all"
 
 
-def test_the_price_follows_the_setting_and_says_who_charges(real, clip):
-    panel = EnhancePanel(real, clip)
+def test_the_price_follows_the_setting_and_says_who_charges(embedded_lab, clip):
+    panel = EnhancePanel(embedded_lab, clip)
     assert panel.settle(10)
     assert panel.price["text"] == "0.00 CNY" and panel.price["lines"] == []
     panel.value = preset("Restore SD")
     assert panel.settle(10)
     assert [line["stage"] for line in panel.price["lines"]] == ["SuperResolution.Enhance", "ColorEnhance", "MsSharpen"]
-    total = real.price(clip, [panel.value]).total
+    total = embedded_lab.price(clip, [panel.value]).total
     assert panel.price["text"] == f"{total:.4f} CNY"
     assert panel.price["label"] == "The cloud would have charged" and "mainland list" in panel.price["about"]
 
 
-def test_a_setting_that_does_not_fit_the_clip_has_no_price_and_says_why(real, clip):
-    panel = EnhancePanel(real, clip)
+def test_a_setting_that_does_not_fit_the_clip_has_no_price_and_says_why(embedded_lab, clip):
+    panel = EnhancePanel(embedded_lab, clip)
     panel.set("Transcode.TimeInterval.Start", 60.0)
     panel.set("Format", "mp4")
     assert panel.settle(10)
@@ -118,14 +109,14 @@ def test_only_the_last_of_many_settings_is_priced():
     assert told[-1] == {"error": "OSError: no price for 19"}
 
 
-def test_the_services_templates_are_listed_taken_and_kept(real, clip):
+def test_the_services_templates_are_listed_taken_and_kept(embedded_lab, clip):
     start = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=2))
-    panel = EnhancePanel(real, clip, start)
+    panel = EnhancePanel(embedded_lab, clip, start)
     assert {"price", "templates", "curl"} <= set(panel.offers)
     do(panel, "keep", name="soft skin")
     assert panel.settle(10) and panel.told["text"] == "Kept by the service as the template soft_skin."
     (row,) = panel.templates
-    assert row["name"] == "soft_skin" and real.templates.get(row["id"])[0].setting == start
+    assert row["name"] == "soft_skin" and embedded_lab.templates.get(row["id"])[0].setting == start
     panel.set("SharpenLevel", 7)
     do(panel, "template", id=row["id"])
     assert panel.value == start and panel.told["text"] == "Set to the template soft_skin."
@@ -136,14 +127,14 @@ def test_the_services_templates_are_listed_taken_and_kept(real, clip):
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 65])
-def test_a_name_that_the_service_does_not_take_is_said(real, clip, name):
-    panel = EnhancePanel(real, clip)
+def test_a_name_that_the_service_does_not_take_is_said(embedded_lab, clip, name):
+    panel = EnhancePanel(embedded_lab, clip)
     do(panel, "keep", name=name)
     assert panel.settle(10) and panel.told["error"]
 
 
-def test_a_setting_that_is_refused_is_not_kept(real, clip):
-    panel = EnhancePanel(real, clip)
+def test_a_setting_that_is_refused_is_not_kept(embedded_lab, clip):
+    panel = EnhancePanel(embedded_lab, clip)
     edit(panel, {SHARPEN: "11"}, ["MsSharpen"])
     do(panel, "keep", name="no")
     assert "nothing is refused" in panel.told["error"]

@@ -14,6 +14,7 @@ from ci_notebook.lab.votes import VoteDesk
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.widgets.vote.view import VoteView
 from tests.experiment.test_ballot import FOUR, runs
+from tests.support import send_to_widget
 
 RUNS = runs(FOUR, ("city",))
 
@@ -65,16 +66,16 @@ def says(view: VoteView, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
     def say(**content: object) -> list[tuple[dict[str, object], list[bytes]]]:
         heard.clear()
-        view._take(view, {"voter": view.voter, **content}, [])
+        send_to_widget(view, {"voter": view.voter, **content})
         return list(heard)
 
     return say
 
 
-def test_both_pictures_of_a_question_travel_and_nothing_says_what_they_are(view, monkeypatch):
+def test_both_pictures_of_a_question_travel_and_nothing_says_what_they_are(view, voting, monkeypatch):
     say = says(view, monkeypatch)
     ((content, (left, right)),) = say(do="look", number=0, width=640, view="v")
-    asked = view._ballot.questions[0]
+    asked = voting.vote_desk(RUNS, repeats=0.2).ballot("Ann").questions[0]
     at = int(asked.share * 0.4 * 25)
     assert (left, right) == (f"{asked.left.key} {at} 640".encode(), f"{asked.right.key} {at} 640".encode())
     synced = json.dumps([view.get_state(), content], default=str)
