@@ -1,6 +1,7 @@
 """A Dask cluster's workers may die, come and go, and not be there at all: jobs end once, or say why they cannot."""
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -138,12 +139,13 @@ def test_a_broken_pool_is_made_again_and_its_jobs_run_again(make_engine, clip):
         made.append(pool(1))
         return made[-1]
 
+    others = set(multiprocessing.active_children())
     engine, call = make_engine(make, workers=1)
     call.put("in.mp4", clip.read_bytes())
     engine.faults.add("run_job", SlowJobs(run_s=60))
     job = call.submit()
     until(lambda: begun(engine) == 1)
-    (process,) = made[0]._processes.values()
+    (process,) = set(multiprocessing.active_children()) - others
     process.kill()
     assert call.ended(job.job_id).state == "Success"
     assert len(made) == 2

@@ -40,7 +40,8 @@ def test_the_notice_of_a_good_end_has_the_shape_of_the_page(caller, receiver):
         "Code", "CreationTime", "EndTime", "Input", "JobId", "Message", "Operation", "QueueId", "StartTime", "State",
         "Tag",
     ]  # fmt: skip
-    assert all(order_of(root))
+    orders = list(order_of(root))
+    assert orders and all(orders)
     told = loads(Response, body)
     assert told.event_name == "TaskFinish"
     detail, known = told.jobs_detail[0], caller.ended(job.job_id)

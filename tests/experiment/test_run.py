@@ -125,8 +125,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(go, client, j
     assert (first, third) == ("over", "sending")
     assert second in ("sent", "over")  # its scores may not have been ready
     client.before_submit = lambda: None
-    runs = go()
-    assert all(run.ok for run in runs)
+    assert [run.ok for run in go()] == [True] * 3
     assert len(client.sent) == len(set(client.sent)) == 3
 
 
@@ -140,7 +139,7 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_mark(go, client, journal):
         go()
     assert [entry.phase for entry in journal.entries()] == ["sending"]
     client.after_submit = lambda: None
-    assert all(run.ok for run in go())
+    assert [run.ok for run in go()] == [True] * 3
     assert len(client.sent) == len(set(client.sent)) == 3
     assert len(list(client.jobs())) == 3
 
@@ -151,7 +150,7 @@ def test_jobs_that_are_under_way_are_taken_up(go, client, journal, clip):
     with pytest.raises(KeyboardInterrupt):
         go()
     client.sleep = threading.Event().wait
-    assert all(run.ok for run in go())
+    assert [run.ok for run in go()] == [True] * 3
     assert len(client.sent) == 3
 
 
@@ -186,7 +185,7 @@ def test_a_service_that_fails_leaves_the_run_to_be_found(go, client, journal):
         go(patience_s=0)
     assert [entry.phase for entry in journal.entries()] == ["sending"]
     client.before_submit = lambda: None
-    assert all(run.ok for run in go())
+    assert [run.ok for run in go()] == [True] * 3
 
 
 @pytest.mark.slow
@@ -197,7 +196,7 @@ def test_over_the_budget_nothing_is_sent(go, client):
     with pytest.raises(BudgetExceeded, match="3 jobs would cost"):
         go(budget=0.001, forecast=forecast)
     assert not client.sent
-    assert all(run.ok for run in go(budget=1.0, forecast=forecast))
+    assert [run.ok for run in go(budget=1.0, forecast=forecast)] == [True] * 3
     go(budget=0.0, forecast=forecast)  # what is there already costs nothing
 
 

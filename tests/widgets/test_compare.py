@@ -204,7 +204,7 @@ def test_a_file_that_does_not_open_leaves_no_other_open(files: dict[str, Path], 
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(EngineError, match="cannot be read as a video"):
         CompareView(shelf, [files["plain"], tmp_path / "broken.mp4"])
-    assert all(one.cached_count == 0 for one in shelf.open)
+    assert shelf.open and all(one.cached_count == 0 for one in shelf.open)
 
 
 def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
@@ -214,7 +214,7 @@ def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
     threads = set(threading.enumerate()) - before
     view.close()
     assert threads and not any(thread.is_alive() for thread in threads)
-    assert all(one.cached_count == 0 for one in shelf.open)
+    assert shelf.open and all(one.cached_count == 0 for one in shelf.open)
 
 
 def test_it_says_what_it_shows(made) -> None:

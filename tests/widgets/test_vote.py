@@ -155,7 +155,7 @@ def test_videos_are_kept_open_within_bounds_and_closed_with_the_view(voting, mon
         say(do="look", number=number, width=320)
     assert sum(not one.is_closed for one in voting.opened) <= 6
     view.close()
-    assert all(one.is_closed for one in voting.opened)
+    assert voting.opened and all(one.is_closed for one in voting.opened)
 
 
 def test_files_of_the_front_end_are_small():
