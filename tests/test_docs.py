@@ -61,6 +61,7 @@ def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Pa
             assert f".{judge}(" in judges or not judge
 
 
+@pytest.mark.slow
 def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert {str(page.relative_to(ROOT)) for page in [README, *DOCS] if SNIPPET.search(page.read_text("utf-8"))} == set(

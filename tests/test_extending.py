@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 NEW_LINE = '    radius: Annotated[int | None, Param("Reach of sharpening.", 1, 9, unit="px")] = None\n'
 ASK = """
@@ -43,6 +45,7 @@ def python_in(folder, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_line_makes_a_parameter(tmp_path):
     for folder in ("ci_notebook", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

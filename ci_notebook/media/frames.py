@@ -156,6 +156,11 @@ class Frames:
             shown = resized(shown, width)
         return encode_picture(shown, quality=90), float(apart.mean()), int(apart.max())
 
+    @property
+    def cached_count(self) -> int:
+        """How many decoded frames are in memory now."""
+        return len(self._kept)
+
     def rest(self) -> None:
         """Forget what was decoded and close the file, until a picture is asked for again."""
         with self._lock:

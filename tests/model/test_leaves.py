@@ -37,6 +37,7 @@ def refusal(make, *args, **kwargs):
     return str(caught.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @pytest.mark.parametrize(("cls", "part"), LEAVES, ids=lambda one: getattr(one, "tag", getattr(one, "__name__", "")))
 @given(data=st.data())
@@ -147,6 +148,7 @@ def test_auto_none_and_absent_are_three_things():
     assert VideoEnhance() != VideoEnhance(ms_sharpen=MsSharpen())
 
 
+@pytest.mark.slow
 @given(strategies.settings())
 def test_a_setting_s_repr_is_python_that_rebuilds_it(setting):
     from ci_notebook.model.setting import enhance, transcode

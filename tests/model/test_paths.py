@@ -79,6 +79,7 @@ def test_a_value_out_of_range_is_refused_by_its_path():
         with_value(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)), resolve(VideoEnhance, "SharpenLevel"), 11)
 
 
+@pytest.mark.slow
 @given(strategies.settings())
 def test_the_values_of_a_setting_rebuild_its_leaves(setting):
     rebuilt = VideoEnhance()

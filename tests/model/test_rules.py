@@ -41,6 +41,7 @@ def test_a_good_request_passes_as_it_is():
     assert check(GOOD) is GOOD
 
 
+@pytest.mark.slow
 @given(strategies.requests())
 def test_requests_that_are_made_to_be_good_are(request):
     assert problems(request) == []

@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from ci_notebook.engine.preview.preview_graph import Cut, Still, cut, enlarged_first, picture_graph
-from ci_notebook.engine.preview.warm_ffmpeg import Standby
+from ci_notebook.engine.preview.warm_ffmpeg import Process, Standby
 from ci_notebook.engine.render.analysis import Analysis, analyse
 from ci_notebook.engine.render.output.output_size import Size, plan
 from ci_notebook.engine.render.super_resolution.network import enlarge, loaded, picture_bytes
@@ -144,6 +144,16 @@ class Previewer:
             places = tuple(self._place_of(number, mark, laid) for number, mark in enumerate(marks, 1))
         picture = np.frombuffer(data, np.uint8).reshape(seen.shown.height, seen.shown.width, 3)
         return Shown(encode_picture(picture, "jpg", quality=QUALITY), laid.size, _shares(seen, laid.size), places)
+
+    @property
+    def folder(self) -> Path:
+        """The temporary folder of decoded frames."""
+        return self._folder
+
+    @property
+    def waiting_process(self) -> Process | None:
+        """The FFmpeg process that waits for the next preview; None while there is none."""
+        return self._standby.waiting
 
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
         """Return a clip's facts and the analysis that AUTO goes by; looked up once."""

@@ -78,7 +78,7 @@ def amplitude(width: int, height: int, message: str, *, transfer: str = "") -> f
     A small picture loses more of the mark to an encoder, and of a long message each bit has less of
     it; the steps are those that let every clip of 480 × 270 and up be read with 2 dB of margin or
     more after scaling to half and crf 23, at x264's veryfast preset too
-    (`tests/benchmarks/bench_blindmark.py`).
+    (`tests/benchmarks/bench_digital_watermark.py`).
 
     >>> amplitude(1920, 1080, "ci_notebook"), amplitude(640, 360, "ci_notebook"), amplitude(640, 360, "版" * 64)
     (1.5, 2.25, 3.25)
