@@ -31,8 +31,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column
-from ci_notebook.results.differences import short
-from ci_notebook.results.labels import all_words, count, in_words, number, word_of
+from ci_notebook.results.labels import all_words, count, in_words, number, short, word_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

@@ -21,8 +21,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import unit_of
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import count, number
+from ci_notebook.results.labels import count, number, setting_labels
 from ci_notebook.results.scores import scale_of
 
 

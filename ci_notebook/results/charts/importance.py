@@ -16,8 +16,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import unit_of
-from ci_notebook.results.differences import short, varying
-from ci_notebook.results.labels import in_words, number
+from ci_notebook.results.labels import in_words, number, short, varying
 
 REST = "together, and the rest"
 

@@ -21,8 +21,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import short
-from ci_notebook.results.labels import all_words, in_words, number
+from ci_notebook.results.labels import all_words, in_words, number, short
 
 
 def compute_interaction(data: Data, x: str, y: str, on: str) -> pd.DataFrame:

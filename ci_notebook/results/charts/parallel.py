@@ -26,8 +26,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import setting_labels, varying
-from ci_notebook.results.labels import all_words, count, in_words, number
+from ci_notebook.results.labels import all_words, count, in_words, number, setting_labels, varying
 
 
 def compute_parallel(data: Data, *names: str, on: str = "vmaf_neg") -> pd.DataFrame:

@@ -23,8 +23,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import setting_labels, short
-from ci_notebook.results.labels import count, in_words, number
+from ci_notebook.results.labels import count, in_words, number, setting_labels, short
 from ci_notebook.results.scores import scale_of
 
 

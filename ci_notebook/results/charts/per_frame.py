@@ -22,8 +22,7 @@ from ci_notebook.results.charts.style import (
     legend_aside,
 )
 from ci_notebook.results.dataframe import to_frame, unit_of
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import number
+from ci_notebook.results.labels import number, setting_labels
 from ci_notebook.results.scores import scale_of
 from ci_notebook.results.verdict.run_pairs import pictures_of
 

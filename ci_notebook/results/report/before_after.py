@@ -16,8 +16,7 @@ import numpy as np
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import count, number
+from ci_notebook.results.labels import count, number, setting_labels
 from ci_notebook.results.verdict.run_pairs import pictures_of
 
 Views: TypeAlias = Mapping[str, Sequence[tuple[str, bytes]]]

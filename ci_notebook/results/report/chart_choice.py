@@ -20,8 +20,8 @@ from ci_notebook.results.charts.per_frame import plot_trace
 from ci_notebook.results.charts.response import plot_response
 from ci_notebook.results.charts.timeline import plot_timeline
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import varying
 from ci_notebook.results.inline_chart import ChartAxes
+from ci_notebook.results.labels import varying
 from ci_notebook.results.verdict.run_pairs import pictures_of
 
 _SCORES: Final = ("vmaf_neg", "vmaf", "xpsnr", "psnr", "ssim", "sharpness")

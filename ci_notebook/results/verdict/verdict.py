@@ -13,23 +13,127 @@ many pictures it has. With one clip it is about that clip.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from html import escape
+from typing import Any, Literal, overload
 
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
-from ci_notebook.results.differences import varying
-from ci_notebook.results.labels import all_words, in_words, word_of
+from ci_notebook.results.labels import LEFT_OUT, all_words, count, in_words, listed, number, varying, word_of
 from ci_notebook.results.scores import Scale, scale_of
-from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, Estimate, of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
 from ci_notebook.results.verdict.run_pairs import ClipDifference, Pairs, pair
-from ci_notebook.results.verdict.verdict_record import Answer, Verdict, Verdicts
 
 __all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
+
+Answer = Literal["better", "worse", "higher", "lower", "no difference worth having", "undecided", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a comparison came to; `second` against `first`.
+
+    `effect`, `low` and `high` are the mean difference, second minus first, and its interval at
+    `level`, in the score's unit, or in per cent where `is_share`; `probability` is that of `second`
+    being better (where neither way is better: higher). They are None when `answer` is `refused`;
+    `why` then says for what reason. `clips` are the clips' own mean differences. `alone` is the
+    interval for these clips alone, pictures counted. `independent` is how many independent values
+    would tell as much. `compared` is the number of comparisons that were corrected for.
+    """
+
+    parameter: str
+    first: str
+    second: str
+    on: str
+    answer: Answer
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    probability: float | None = None
+    same: float | None = None
+    level: float = 0.95
+    worth: float = 0.0
+    is_share: bool = False
+    unit: str = ""
+    better: Literal["higher", "lower", ""] = ""
+    clips: tuple[tuple[str, float], ...] = ()
+    pictures: int = 0
+    independent: float | None = None
+    alone: tuple[float, float] | None = None
+    over: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    why: str = ""
+    compared: int = 1
+
+    @property
+    def is_sure(self) -> bool:
+        """True when the data answer the question, whichever way."""
+        return self.answer not in ("undecided", "refused")
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words, with its numbers."""
+        return _sentence(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row with the numbers (see `Verdicts.to_frame`)."""
+        return Verdicts([self]).to_frame()
+
+    def __repr__(self) -> str:
+        return f"<Verdict: {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        return _card(self)
+
+
+class Verdicts(Sequence[Verdict]):
+    """Several verdicts, in the order they were asked for."""
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        self._verdicts = tuple(verdicts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a verdict: parameter, first, second, on, answer, then its numbers.
+
+        `effect`, `low`, `high`, `probability`, `same`, `level`, `worth` and `independent` are Float64,
+        `clips`, `pictures` and `compared` Int64, the others strings.
+        """
+        texts = ("parameter", "first", "second", "on", "answer", "unit", "why")
+        numbers = ("effect", "low", "high", "probability", "same", "level", "worth", "independent")
+        made: dict[str, Any] = {name: pd.array([getattr(v, name) for v in self], dtype="string") for name in texts}
+        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Float64") for name in numbers}
+        made["clips"] = pd.array([len(v.clips) for v in self], dtype="Int64")
+        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Int64") for name in ("pictures", "compared")}
+        order = (*texts[:5], *numbers[:6], "worth", "unit", "clips", "pictures", "independent", "compared", "why")
+        return pd.DataFrame({name: made[name] for name in order})
+
+    @overload
+    def __getitem__(self, index: int) -> Verdict: ...
+    @overload
+    def __getitem__(self, index: slice) -> Verdicts: ...
+    def __getitem__(self, index: int | slice) -> Verdict | Verdicts:
+        return Verdicts(self._verdicts[index]) if isinstance(index, slice) else self._verdicts[index]
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self._verdicts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdicts) and self._verdicts == other._verdicts
+
+    __hash__ = None  # type: ignore[assignment]  # a list of results, not a key
+
+    def __repr__(self) -> str:
+        return "<Verdicts:" + "".join(f"\n  {one.sentence}" for one in self._verdicts) + ">"
+
+    def _repr_html_(self) -> str:
+        return "<div>" + "".join(one._repr_html_() for one in self._verdicts) + "</div>"
 
 
 def verdict(
@@ -92,19 +196,19 @@ def all_verdicts(runs: Iterable[Run], *, on: str, level: float = 0.95, most: int
     return _corrected(asked[:most], level)
 
 
-def _corrected(asked: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
+def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
     """Judge by Holm's steps: the surest at 1 - (1 - level) / n, the next at / (n - 1), until one is not sure."""
-    found = [(question, word_of(a), word_of(b), question.pair(a, b)) for question, a, b in asked]
-    judged = [question.judge(a, b, two, level) for question, a, b, two in found]
-    order = [number for number, one in enumerate(judged) if one.answer != "refused"]
-    order.sort(key=lambda number: _doubt(judged[number]))
-    strict, going = len(order), True
-    for place, number in enumerate(order):
-        if going:
-            strict = len(order) - place
-        question, a, b, two = found[number]
-        judged[number] = replace(question.judge(a, b, two, 1 - (1 - level) / strict), compared=len(order))
-        going = going and _excludes_zero(judged[number])
+    paired = [(question, word_of(a), word_of(b), question.pair(a, b)) for question, a, b in comparisons]
+    judged = [question.judge(a, b, pairs, level) for question, a, b, pairs in paired]
+    order = [index for index, one in enumerate(judged) if one.answer != "refused"]
+    order.sort(key=lambda index: _doubt(judged[index]))
+    divisor, is_rejecting = len(order), True
+    for step, index in enumerate(order):
+        if is_rejecting:
+            divisor = len(order) - step
+        question, a, b, pairs = paired[index]
+        judged[index] = replace(question.judge(a, b, pairs, 1 - (1 - level) / divisor), compared=len(order))
+        is_rejecting = is_rejecting and _excludes_zero(judged[index])
     return Verdicts(judged)
 
 
@@ -179,7 +283,7 @@ def _refusal(clips: Sequence[ClipDifference], on: str) -> str:
     return ""
 
 
-def _answer(made: Estimate, scale: Scale) -> Answer:
+def _answer(made: MeanEstimate, scale: Scale) -> Answer:
     if -scale.least < made.low and made.high < scale.least:
         return "no difference worth having"
     if made.low <= 0 <= made.high:
@@ -196,3 +300,153 @@ def _doubt(one: Verdict) -> float:
 
 def _excludes_zero(one: Verdict) -> bool:
     return one.low is not None and one.high is not None and not one.low <= 0 <= one.high
+
+
+def _sentence(one: Verdict) -> str:
+    """Return what a verdict says, with its numbers, in one to four sentences."""
+    if one.answer == "refused":
+        return f"No verdict on {one.on}, {_name(one, one.second)} against {_first(one)}: {one.why}.{_left_out(one)}"
+    return f"{_finding(one)} {_reach(one)}{_alone(one)}{_left_out(one)}"
+
+
+def _finding(one: Verdict) -> str:
+    assert one.effect is not None and one.low is not None and one.high is not None  # noqa: S101 - judged
+    second, interval = _name(one, one.second), f"{number(100 * one.level)} % interval"
+    signed = f"{_amount(one, one.effect)} ({interval} {_span(one, one.low, one.high)})"
+    if one.answer == "undecided":
+        return f"On {one.on}, {second} and {_first(one)} cannot be told apart: the difference is {signed}{_odds(one)}."
+    if one.answer == "no difference worth having":
+        within = f"all within ±{_amount(one, one.worth)}"
+        return f"On {one.on}, {second} against {_first(one)} makes no difference worth having: {signed}, {within}."
+    low, high = sorted((abs(one.low), abs(one.high)))
+    size = f"{_amount(one, abs(one.effect))} ({interval} {_span(one, low, high)})"
+    return f"On {one.on}, {second} is {one.answer} than {_first(one)} by {size}{_worth(one, low)}{_odds(one)}."
+
+
+def _worth(one: Verdict, least: float) -> str:
+    if not one.worth:
+        return ""
+    if least >= one.worth:
+        return f", more than the {_amount(one, one.worth)} that is worth having"
+    return f", perhaps less than the {_amount(one, one.worth)} that is worth having"
+
+
+def _odds(one: Verdict) -> str:
+    assert one.probability is not None  # noqa: S101 - judged
+    percent = 100 * one.probability
+    said = "under 0.1" if percent < 0.1 else "over 99.9" if percent > 99.9 else number(percent, 2)
+    what = (one.better and "better") or "higher"
+    return f"; the probability that {one.second} is {what} is {said} %"
+
+
+def _reach(one: Verdict) -> str:
+    """Say what the verdict rests on, and what it is about."""
+    assert one.independent is not None  # noqa: S101 - judged
+    over = f", as a mean over {listed(list(one.over))}" if one.over else ""
+    holm = f"; one of {one.compared} comparisons, corrected for (Holm)" if one.compared > 1 else ""
+    if len(one.clips) > 1:
+        return f"Judged on {count(len(one.clips), 'clip')}, for clips like these{over}{holm}."
+    alike = f"which tell as much as {max(1, round(one.independent))} independent ones"
+    clip = one.clips[0][0]
+    return f"Judged on {one.pictures} pictures of {clip}, {alike}, for that clip alone{over}{holm}."
+
+
+def _alone(one: Verdict) -> str:
+    """Say what holds for these clips alone, where that is surer than what holds for others."""
+    if one.answer != "undecided" or one.alone is None or one.alone[0] <= 0 <= one.alone[1]:
+        return ""
+    way = "higher" if one.alone[0] > 0 else "lower"
+    return f" For these clips alone it is {way} (interval {_span(one, *one.alone)}); too few to tell of others."
+
+
+def _left_out(one: Verdict) -> str:
+    return f" Left out: {'; '.join(one.left_out)}." if one.left_out else ""
+
+
+def _name(one: Verdict, value: str) -> str:
+    name = one.parameter.rpartition(".")[2]
+    return f"{name} {value}" if value != LEFT_OUT else f"leaving {name} out"
+
+
+def _first(one: Verdict) -> str:
+    return "leaving it out" if one.first == LEFT_OUT else one.first
+
+
+def _amount(one: Verdict, value: float) -> str:
+    return f"{number(value)}{f' {one.unit}' if one.unit else ''}"
+
+
+def _span(one: Verdict, low: float, high: float) -> str:
+    return f"{number(low)} to {_amount(one, high)}"
+
+
+def _card(one: Verdict) -> str:
+    """Return a verdict as HTML: its sentence, a picture of the interval, and the clips' own differences."""
+    head = f"<p style='margin:0 0 6px'><b>{escape(_headline(one))}</b> {escape(one.sentence)}</p>"
+    clips = "".join(
+        f"<tr><th scope='row' style='text-align:left;font-weight:normal'>{escape(clip)}</th>"
+        f"<td style='text-align:right'>{number(mean)}</td></tr>"
+        for clip, mean in one.clips
+    )
+    unit = f" [{escape(one.unit)}]" if one.unit else ""
+    caption = f"{escape(one.on)}{unit}, {escape(one.second)} minus {escape(one.first)}"
+    table = (
+        f"<details><summary>{count(len(one.clips), 'clip')}</summary><table><caption style='text-align:left'>{caption}"
+        f"</caption><tbody>{clips}</tbody></table></details>"
+        if len(one.clips) > 1
+        else ""
+    )
+    return f"<div style='max-width:46em;margin:8px 0'>{head}{_drawing(one)}{_legend(one)}{table}</div>"
+
+
+def _headline(one: Verdict) -> str:
+    second = _name(one, one.second)
+    said = {"refused": "cannot be judged", "no difference worth having": "no difference"}
+    return f"{second[:1].upper()}{second[1:]}: {said.get(one.answer, one.answer)}."
+
+
+def _legend(one: Verdict) -> str:
+    if one.effect is None:
+        return ""
+    grey = f"; grey: within ±{_amount(one, one.worth)}, not worth having" if one.worth else ""
+    rings = "; rings: the clips" if len(one.clips) > 1 else ""
+    return f"<p style='margin:0;font-size:85%'>Blue: the difference and its interval{rings}{grey}.</p>"
+
+
+def _drawing(one: Verdict) -> str:
+    """Return the interval as a small SVG: zero, what is not worth having, the clips, the interval."""
+    if one.effect is None or one.low is None or one.high is None:
+        return ""
+    points = [mean for _, mean in one.clips]
+    ends = [one.low, one.high, 0.0, -one.worth, one.worth, *points]
+    left, right = min(ends), max(ends)
+    room = (right - left or 1.0) * 0.06
+    scale = 560 / (right - left + 2 * room)
+
+    def at(value: float) -> str:
+        return f"{20 + (value - left + room) * scale:.1f}"
+
+    zone = (
+        f"<rect x='{at(-one.worth)}' y='6' width='{2 * one.worth * scale:.1f}' height='34' fill='currentColor' "
+        "opacity='.1'/>"
+        if one.worth
+        else ""
+    )
+    dots = "".join(
+        f"<circle cx='{at(value)}' cy='31' r='4' fill='none' stroke='currentColor'/>" for value in points[:40]
+    )
+    low, high, mean = at(one.low), at(one.high), at(one.effect)
+    alt = f"Interval from {_span(one, one.low, one.high)} around {_amount(one, one.effect)}; the line is at 0"
+    bar = (
+        f"<line x1='{low}' x2='{high}' y1='16' y2='16' stroke='#0072B2' stroke-width='4'/>"
+        f"<circle cx='{mean}' cy='16' r='6' fill='#0072B2'/>"
+    )
+    ticks = {0.0: "0"} | {value: number(value) for value in (one.low, one.high) if abs(value) * scale > 45}
+    words = "".join(
+        f"<text x='{at(value)}' y='56' text-anchor='middle' font-size='12' fill='currentColor'>{word}</text>"
+        for value, word in ticks.items()
+    )
+    return (
+        f"<svg viewBox='0 0 600 62' width='600' style='max-width:100%' role='img' aria-label='{escape(alt)}'>"
+        f"{zone}<line x1='{at(0)}' x2='{at(0)}' y1='4' y2='42' stroke='currentColor'/>{dots}{bar}{words}</svg>"
+    )

@@ -16,9 +16,8 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import short, varying
 from ci_notebook.results.inline_chart import figure_html
-from ci_notebook.results.labels import all_words, count, in_words, listed, number
+from ci_notebook.results.labels import all_words, count, in_words, listed, number, short, varying
 from ci_notebook.results.report.before_after import Views, views_html, views_of
 from ci_notebook.results.report.chart_choice import charts_of, main_score
 from ci_notebook.results.report.recipe import recipe
