@@ -11,12 +11,11 @@ import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.declaration.paths import values
+from ci_notebook.model.scores import SCORES
 from ci_notebook.results.dataframe import differing, setting_columns, to_frame, unit_of
 
-# Decimals that mean something: the third digit of a VMAF differs between two machines.
-DECIMALS: Final = {"ssim": 4, "contrast": 3, "sharpness": 1, "cost_cny": 4}
-# Wider is no better: the other scores stand in the frame.
-SHOWN_SCORES: Final = ("psnr", "ssim", "vmaf", "vmaf_neg", "vmaf_minus_neg", "sharpness")
+# Significant decimals: the third one of a VMAF differs between two machines.
+DECIMALS: Final = {score.name: score.decimals for score in SCORES} | {"cost_cny": 4}
 SETTINGS: Final = frozenset(setting_columns())
 
 
@@ -25,7 +24,7 @@ def table(runs: Sequence[Run]) -> str:
     df = to_frame(runs)
     shown = [*differing(df[["clip", *setting_columns()]]).columns] if len(df) > 1 else ["clip"]
     facts = [name for name in ("width", "height", "size_bytes", "cost_cny") if df[name].notna().any()]
-    scores = [name for name in SHOWN_SCORES if df[name].notna().any()]
+    scores = [score.name for score in SCORES if score.in_tables and df[score.name].notna().any()]
     notes = [_note(run) for run in runs]
     heads = [*shown, "state", *facts, *scores, *(["why"] if any(notes) else [])]
     rows = "".join(

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -61,7 +62,7 @@ def bd_rate(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, 
 
 
 def compute_bd_rate(
-    data: Data, family: str, first: object, second: object, *, quality: str = "vmaf_neg", size: str = "bitrate_kbps"
+    data: Data, family: str, first: object, second: object, *, quality: str = MAIN, size: str = "bitrate_kbps"
 ) -> pd.DataFrame:
     """Return a row a clip: `clip`, `bd_rate_percent` of `second` against `first`, and `why` where there is none.
 
@@ -88,7 +89,7 @@ def plot_bd_rate(
     first: object,
     second: object,
     *,
-    quality: str = "vmaf_neg",
+    quality: str = MAIN,
     size: str = "bitrate_kbps",
     ax: Axes | None = None,
 ) -> Axes:
@@ -123,7 +124,7 @@ def plot_bd_rate(
 
 
 def describe_bd_rate(
-    data: Data, family: str, first: object, second: object, *, quality: str = "vmaf_neg", size: str = "bitrate_kbps"
+    data: Data, family: str, first: object, second: object, *, quality: str = MAIN, size: str = "bitrate_kbps"
 ) -> str:
     """Return in one sentence how much smaller the second family is, or why it cannot be said."""
     df = frame_of(data)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ci_notebook.model.scores import MAIN, scale_of
 from ci_notebook.results.charts.style import (
     COLORS,
     MARKERS,
@@ -24,12 +25,9 @@ from ci_notebook.results.charts.style import (
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import count, in_words, number, setting_labels, short
-from ci_notebook.results.scores import scale_of
 
 
-def compute_pareto(
-    data: Data, quality: str = "vmaf_neg", size: str = "size_bytes", hue: str | None = None
-) -> pd.DataFrame:
+def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> pd.DataFrame:
     """Return a row a setting: `setting` in words, `hue`, `size` and `quality` as means over clips, and `on_front`.
 
     A setting is on the front when no other has as good a quality at as small a size, one of them
@@ -54,7 +52,7 @@ def compute_pareto(
 
 def plot_pareto(
     data: Data,
-    quality: str = "vmaf_neg",
+    quality: str = MAIN,
     size: str = "size_bytes",
     hue: str | None = None,
     ax: Axes | None = None,
@@ -90,7 +88,7 @@ def plot_pareto(
     return described(axes, describe_pareto(data, quality, size, hue))
 
 
-def describe_pareto(data: Data, quality: str = "vmaf_neg", size: str = "size_bytes", hue: str | None = None) -> str:
+def describe_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> str:
     """Return in one sentence which settings are on the front."""
     df = frame_of(data)
     quality, size = resolve_column(df, quality), resolve_column(df, size)

@@ -19,7 +19,7 @@ from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import figure_html
 from ci_notebook.results.labels import all_words, count, in_words, listed, number, short, varying
 from ci_notebook.results.report.before_after import Views, views_html, views_of
-from ci_notebook.results.report.chart_choice import charts_of, main_score
+from ci_notebook.results.report.chart_choice import charts_of, headline_of
 from ci_notebook.results.report.recipe import recipe
 from ci_notebook.results.run_table import alike, counted, table
 from ci_notebook.results.verdict.verdict import Verdict, all_verdicts
@@ -88,7 +88,7 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
     days = df["created"].dropna().dt.strftime("%Y-%m-%d")
     when = f" Jobs of {days.min()}{f' to {days.max()}' if days.min() != days.max() else ''}." if len(days) else ""
     cost = df["cost_cny"].sum()
-    on = main_score(df)
+    on = headline_of(df)
     best = f"{number(float(highest(df[df[on].notna()], on)[on]), 4)}" if on else ""
     facts = [(counted(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
     facts += [(f"{number(float(cost), 4)} CNY", "price by the list")] if df["cost_cny"].notna().any() else []
@@ -144,7 +144,7 @@ def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 def _meaning(df: pd.DataFrame) -> str:
     against = set(df["score_against"].dropna())
-    if not main_score(df):
+    if not headline_of(df):
         return ""
     said = "VMAF rewards sharpening and contrast, VMAF-NEG does not: their difference is the gain by enhancement."
     if against == {"reference"}:
@@ -181,5 +181,5 @@ def _recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], setup: str) -> str
 
 def _judged(runs: list[Run], df: pd.DataFrame) -> Iterable[Verdict]:
     """Return the verdicts that are shown when none are given."""
-    on = main_score(df)
+    on = headline_of(df)
     return all_verdicts(runs, on=on) if on else []

@@ -16,19 +16,22 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any, Literal, overload
+from typing import Any, Final, Literal, overload
 
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import SCORE, Better, Scale, scale_of
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
 from ci_notebook.results.labels import LEFT_OUT, all_words, count, in_words, listed, number, varying, word_of
-from ci_notebook.results.scores import Scale, scale_of
+from ci_notebook.results.table_files import runs_of_table
 from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
 from ci_notebook.results.verdict.run_pairs import ClipDifference, Pairs, pair
 
 __all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
+
+_DIRECTIONS: Final[dict[Better, Literal["higher", "lower", ""]]] = {"more": "higher", "less": "lower", "": ""}
 
 Answer = Literal["better", "worse", "higher", "lower", "no difference worth having", "undecided", "refused"]
 
@@ -137,7 +140,7 @@ class Verdicts(Sequence[Verdict]):
 
 
 def verdict(
-    runs: Iterable[Run],
+    runs: Iterable[Run] | pd.DataFrame,
     parameter: str,
     first: Any,
     second: Any,
@@ -156,12 +159,12 @@ def verdict(
     Raises `ParameterError` for names and values that the runs do not hold. What they cannot carry
     is no error: the verdict is `refused`, and says why.
     """
-    question = _Question.of(list(runs), parameter, on, worth)
+    question = _Question.of(_runs(runs), parameter, on, worth)
     return question.judge(word_of(first), word_of(second), question.pair(first, second), level)
 
 
 def verdicts(
-    runs: Iterable[Run],
+    runs: Iterable[Run] | pd.DataFrame,
     parameter: str,
     *values: Any,
     on: str,
@@ -176,18 +179,18 @@ def verdicts(
     each verdict's interval is that of the level it was judged at, so that a false alarm among all of
     them is as rare as one verdict's alone.
     """
-    question = _Question.of(list(runs), parameter, on, worth)
+    question = _Question.of(_runs(runs), parameter, on, worth)
     wanted = list(values) or question.values()
     pairs = itertools.combinations(wanted, 2) if baseline is ... else ((baseline, other) for other in wanted)
     return _corrected([(question, a, b) for a, b in pairs if word_of(a) != word_of(b)], level)
 
 
-def all_verdicts(runs: Iterable[Run], *, on: str, level: float = 0.95, most: int = 12) -> Verdicts:
+def all_verdicts(runs: Iterable[Run] | pd.DataFrame, *, on: str, level: float = 0.95, most: int = 12) -> Verdicts:
     """Return a verdict for every value of every varied parameter against its lowest, corrected for all of them.
 
     Only the first `most` are made: every further one makes the others less sure.
     """
-    listed = list(runs)
+    listed = _runs(runs)
     asked = []
     for path in varying(to_frame(listed)):
         question = _Question.of(listed, path, on, None)
@@ -212,6 +215,10 @@ def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) 
     return Verdicts(judged)
 
 
+def _runs(runs: Iterable[Run] | pd.DataFrame) -> list[Run]:
+    return list(runs_of_table(runs) if isinstance(runs, pd.DataFrame) else runs)
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """What is asked of which runs."""
@@ -227,9 +234,15 @@ class _Question:
         df = to_frame(runs)
         on, path = resolve_column(df, on), resolve_column(df, parameter)
         if path not in setting_columns():
-            raise ParameterError("parameter", parameter, "a leaf of the setting", "SharpenLevel, say.")
+            raise ParameterError.plain(
+                f"verdict() compares values of a parameter, and {parameter!r} is not one. "
+                "Name a parameter of the setting, such as SharpenLevel."
+            )
         if df[on].dtype not in ("Float64", "Int64"):
-            raise ParameterError("on", on, "a column of numbers", "A score, say, or size_bytes.")
+            raise ParameterError.plain(
+                f"on={on!r} has no numbers to judge by. Take a score ({', '.join(SCORE)}) or another number, "
+                "such as size_bytes."
+            )
         scale = scale_of(on)
         return cls(runs, df, path, on, scale if worth is None else replace(scale, worth=worth))
 
@@ -247,7 +260,7 @@ class _Question:
         asked = Verdict(
             parameter=self.path, first=first, second=second, on=self.on, answer="refused", level=level,
             worth=scale.worth, is_share=scale.is_share, unit="%" if scale.is_share else unit_of(self.on),
-            better=scale.better, clips=tuple((one.clip, scale.shown(one.mean)) for one in pairs.clips),
+            better=_DIRECTIONS[scale.better], clips=tuple((one.clip, scale.displayed(one.mean)) for one in pairs.clips),
             pictures=sum(len(one.values) for one in pairs.clips if one.every),
             over=tuple(over) if len(used) > 2 else (), left_out=pairs.left_out,
         )  # fmt: skip
@@ -255,16 +268,16 @@ class _Question:
         if why:
             return replace(asked, why=why)
         series = [one.values for one in pairs.clips]
-        worth = scale.least
+        worth = scale.threshold
         can_alone = sum(map(len, series)) >= LEAST_PICTURES and min(map(len, series)) > 1
         alone = of_pictures(series, level=level, worth=worth) if can_alone else None
         made = of_clips([one.mean for one in pairs.clips], level=level, worth=worth) if len(series) > 1 else alone
         assert made is not None  # noqa: S101 - `_refusal` has seen to it
         return replace(
-            asked, answer=_answer(made, scale), effect=scale.shown(made.mean), low=scale.shown(made.low),
-            high=scale.shown(made.high), probability=made.above if scale.sign > 0 else 1 - made.above,
+            asked, answer=_answer(made, scale), effect=scale.displayed(made.mean), low=scale.displayed(made.low),
+            high=scale.displayed(made.high), probability=made.above if scale.sign > 0 else 1 - made.above,
             same=made.inside, independent=made.independent,
-            alone=(scale.shown(alone.low), scale.shown(alone.high)) if alone and len(series) > 1 else None,
+            alone=(scale.displayed(alone.low), scale.displayed(alone.high)) if alone and len(series) > 1 else None,
         )  # fmt: skip
 
 
@@ -284,13 +297,13 @@ def _refusal(clips: Sequence[ClipDifference], on: str) -> str:
 
 
 def _answer(made: MeanEstimate, scale: Scale) -> Answer:
-    if -scale.least < made.low and made.high < scale.least:
+    if -scale.threshold < made.low and made.high < scale.threshold:
         return "no difference worth having"
     if made.low <= 0 <= made.high:
         return "undecided"
     if not scale.better:
         return "higher" if made.low > 0 else "lower"
-    return "better" if (made.low > 0) == (scale.better == "higher") else "worse"
+    return "better" if (made.low > 0) == (scale.better == "more") else "worse"
 
 
 def _doubt(one: Verdict) -> float:

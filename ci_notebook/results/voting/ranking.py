@@ -21,18 +21,19 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN, SCORES, label_of, scale_of, with_differences
 from ci_notebook.results.charts.preference import plot_ranking
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import ChartAxes
 from ci_notebook.results.labels import count, listed, number, setting_labels
-from ci_notebook.results.scores import SCALES
 from ci_notebook.results.voting.bradley_terry import chosen, groups, strengths, wilson
 
 DRAWS: Final = 1000
 PRIOR: Final = 1.0  # one tie with something middling: what was never beaten has no finite strength otherwise
 _CLUSTERED: Final = 5  # voters from which on it is they who are drawn anew, with all their votes
 _SEED: Final = 20_240_229
-_NAMES = {"vmaf_neg": "VMAF-NEG", "vmaf": "VMAF", "psnr": "PSNR", "xpsnr": "XPSNR", "ssim": "SSIM", "delta_e": "ΔE2000"}
+# Scores that say which of two runs is better.
+_JUDGING: Final = tuple(score.name for score in SCORES if score.better)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +114,11 @@ def agreement(runs: Iterable[Run], votes: Iterable[Vote]) -> pd.DataFrame:
     Votes for no difference, and equal values, say nothing and are left out. The interval is Wilson's
     at 95 %, which takes votes for independent.
     """
-    scores = {run.key: _scored(run) for run in runs}
+    scores = {run.key: with_differences(run.scores) for run in runs}
     rows = []
-    for name in (known for known, scale in SCALES.items() if scale.better):
+    for name in _JUDGING:
         told = [
-            (scores[vote.better][name] - scores[_other(vote)][name]) * SCALES[name].sign
+            (scores[vote.better][name] - scores[_other(vote)][name]) * scale_of(name).sign
             for vote in votes
             if vote.better and name in scores.get(vote.left, {}) and name in scores.get(vote.right, {})
         ]
@@ -210,13 +211,6 @@ def _refuse_apart(wins: Any, items: Sequence[str]) -> None:
         )
 
 
-def _scored(run: Run) -> dict[str, float]:
-    found = dict(run.scores)
-    if "vmaf" in found and "vmaf_neg" in found:
-        found.setdefault("vmaf_minus_neg", found["vmaf"] - found["vmaf_neg"])
-    return found
-
-
 def _other(vote: Vote) -> str:
     return vote.right if vote.better == vote.left else vote.left
 
@@ -233,7 +227,7 @@ def _sentence(one: Ranking) -> str:
 
 
 def _agreeing(one: Ranking) -> str:
-    known = one.agreement[one.agreement["score"].isin(["vmaf_neg"])]
+    known = one.agreement[one.agreement["score"] == MAIN]
     row = (known if len(known) else one.agreement).head(1)
     if not len(row):
         return ""
@@ -241,7 +235,7 @@ def _agreeing(one: Ranking) -> str:
     who = "you" if len(one.voters) == 1 else "the voters"
     span = f"95 % interval {number(float(low), 2)} to {number(float(high), 2)}"
     share = f"{_percent(agrees)} of {count(int(votes), 'decision')} ({span})"
-    return f"{_NAMES.get(score, score)} agrees with {who} in {share}."
+    return f"{label_of(score)} agrees with {who} in {share}."
 
 
 def _basis(one: Ranking) -> str:

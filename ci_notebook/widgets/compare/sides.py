@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 MOST: Final = 4  # at once
@@ -177,4 +178,4 @@ def _first_shown(sides: Sequence[Side]) -> list[int]:
         return own
     if len(own) < 2:
         return [0, 1]
-    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get("vmaf_neg", float("-inf")))]
+    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get(MAIN, float("-inf")))]
