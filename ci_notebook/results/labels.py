@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
-from pandas.api import types
 
-from ci_notebook.model.declaration.node import AUTO as AUTO_VALUE
+from ci_notebook.model.setting.words import AUTO_WORD as AUTO
+from ci_notebook.model.setting.words import LEFT_OUT, leaves_in_words, short_name, word_of
 from ci_notebook.results.dataframe import differing, setting_columns
 
-LEFT_OUT: Final = "left out"
-AUTO: Final = "AUTO"
-
-
-def word_of(value: Any) -> str:
-    """Return a value in words; None is `left out`.
-
-    >>> word_of(None), word_of(5.0), word_of(True)
-    ('left out', '5', 'true')
-    """
-    if value is None:
-        return LEFT_OUT
-    if value is AUTO_VALUE:
-        return AUTO
-    if isinstance(value, str):
-        return value
-    if types.is_bool(value):
-        return str(bool(value)).lower()
-    return f"{value:g}" if types.is_number(value) else str(value)
+__all__ = [
+    "AUTO",
+    "LEFT_OUT",
+    "all_words",
+    "count",
+    "in_words",
+    "listed",
+    "number",
+    "order_of",
+    "setting_labels",
+    "short_name",
+    "varying",
+    "word_of",
+]
 
 
 def in_words(df: pd.DataFrame, name: str) -> pd.Series[Any]:
@@ -85,21 +79,11 @@ def varying(df: pd.DataFrame) -> list[str]:
     return [name for name in names if name in differ or (name in auto and in_words(df, name).nunique() > 1)]
 
 
-def short(name: str, among: Iterable[str] = ()) -> str:
-    """Return the last part of a path; the last two where others end in the same."""
-    last = name.rpartition(".")[2]
-    return ".".join(name.split(".")[-2:]) if sum(other.endswith("." + last) for other in among) > 1 else last
-
-
 def setting_labels(df: pd.DataFrame) -> pd.Series[Any]:
     """Return each row's setting in words: what varies alone, `SharpenLevel 6, Resolution left out`."""
     names = varying(df)
     if not names:
         return pd.Series(["the setting"] * len(df), index=df.index, dtype="string")
     columns = [in_words(df, name) for name in names]
-    heads = [short(name, names) for name in names]
-    told = [
-        ", ".join(f"{head} {word}" for head, word in zip(heads, words, strict=True))
-        for words in zip(*columns, strict=True)
-    ]
-    return pd.Series(told, index=df.index, dtype="string")
+    labels = [leaves_in_words(dict(zip(names, words, strict=True))) for words in zip(*columns, strict=True)]
+    return pd.Series(labels, index=df.index, dtype="string")

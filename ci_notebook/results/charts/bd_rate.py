@@ -32,7 +32,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column
-from ci_notebook.results.labels import all_words, count, in_words, number, short, word_of
+from ci_notebook.results.labels import all_words, count, in_words, number, short_name, word_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def plot_bd_rate(
     for _, clip in points.groupby("clip", sort=False):
         for side, part in clip.groupby("side"):
             at = int(str(side))
-            name = f"{short(family)} {word_of((first, second)[at])}"
+            name = f"{short_name(family)} {word_of((first, second)[at])}"
             line = part.sort_values("size")
             axes.plot(
                 floats(line["size"]), floats(line["quality"]), color=COLORS[at], marker=MARKERS[at],
@@ -129,7 +129,7 @@ def describe_bd_rate(
     """Return in one sentence how much smaller the second family is, or why it cannot be said."""
     df = frame_of(data)
     made = compute_bd_rate(df, family, first, second, quality=quality, size=size)
-    name = short(resolve_column(df, family))
+    name = short_name(resolve_column(df, family))
     found = made.dropna(subset=["bd_rate_percent"])
     if found.empty:
         why = f": {made['why'].iloc[0]}" if len(made) else ": no clip has both"

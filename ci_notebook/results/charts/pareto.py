@@ -24,7 +24,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.labels import count, in_words, number, setting_labels, short
+from ci_notebook.results.labels import count, in_words, number, setting_labels, short_name
 
 
 def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def plot_pareto(
     axes.set_ylabel(label(quality))
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("filled: on the front; hollow: beaten by another", fontsize="medium", loc="left")
-    legend_aside(axes, short(hue) if hue else None, names)
+    legend_aside(axes, short_name(hue) if hue else None, names)
     return described(axes, describe_pareto(data, quality, size, hue))
 
 

@@ -14,10 +14,11 @@ from typing import Final, TypeAlias
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import figure_html
-from ci_notebook.results.labels import all_words, count, in_words, listed, number, short, varying
+from ci_notebook.results.labels import all_words, count, in_words, listed, number, short_name, varying, word_of
 from ci_notebook.results.report.before_after import Views, views_html, views_of
 from ci_notebook.results.report.chart_choice import charts_of, headline_of
 from ci_notebook.results.report.recipe import recipe
@@ -100,7 +101,7 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
 
 
 def _question(df: pd.DataFrame) -> str:
-    names = [short(name) for name in varying(df)]
+    names = [short_name(name) for name in varying(df)]
     return f"What do {listed(names)} do to these videos?" if len(names) > 1 else (
         f"What does {names[0]} do to these videos?" if names else "What came of these runs?"
     )  # fmt: skip
@@ -118,16 +119,13 @@ def _answers(verdicts: Sequence[Verdict]) -> str:
 def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
     rows = []
     for name in varying(df):
-        held = set(in_words(df, name))
-        words = [word for word in all_words(df, name) if word in held]
-        rows.append(
-            f"<tr><th scope='row' style='text-align:left'>{escape(name)}</th><td>{escape(', '.join(words))}</td></tr>"
-        )
-    common = ", ".join(f"{path} {value}" for path, value in alike(runs, set(varying(df))).items())
+        present = set(in_words(df, name))
+        rows.append((name, ", ".join(word for word in all_words(df, name) if word in present)))
+    common = ", ".join(f"{path} {word_of(value)}" for path, value in alike(runs, set(varying(df))).items())
     same = f"<p>The same in all: {escape(common)}.</p>" if common else ""
     if not rows:
         return f"<h2>Settings</h2>\n{same}" if same else ""
-    return f"<h2>What was varied</h2>\n<div class='wide'><table><tbody>{''.join(rows)}</tbody></table></div>\n{same}"
+    return f"<h2>What was varied</h2>\n<div class='wide'>{table_html(rows, row_heads=True)}</div>\n{same}"
 
 
 def _charts(runs: Sequence[Run]) -> str:

@@ -22,6 +22,7 @@ import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import table_html
 from ci_notebook.model.scores import SCORE, Better, Scale, scale_of
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
 from ci_notebook.results.labels import LEFT_OUT, all_words, count, in_words, listed, number, varying, word_of
@@ -396,18 +397,13 @@ def _span(one: Verdict, low: float, high: float) -> str:
 def _card(one: Verdict) -> str:
     """Return a verdict as HTML: its sentence, a picture of the interval, and the clips' own differences."""
     head = f"<p style='margin:0 0 6px'><b>{escape(_headline(one))}</b> {escape(one.sentence)}</p>"
-    clips = "".join(
-        f"<tr><th scope='row' style='text-align:left;font-weight:normal'>{escape(clip)}</th>"
-        f"<td style='text-align:right'>{number(mean)}</td></tr>"
-        for clip, mean in one.clips
-    )
-    unit = f" [{escape(one.unit)}]" if one.unit else ""
-    caption = f"{escape(one.on)}{unit}, {escape(one.second)} minus {escape(one.first)}"
+    unit = f" [{one.unit}]" if one.unit else ""
+    clips = table_html(
+        [(clip, number(mean)) for clip, mean in one.clips], caption=f"{one.on}{unit}, {one.second} minus {one.first}",
+        numeric=(1,),
+    )  # fmt: skip
     table = (
-        f"<details><summary>{count(len(one.clips), 'clip')}</summary><table><caption style='text-align:left'>{caption}"
-        f"</caption><tbody>{clips}</tbody></table></details>"
-        if len(one.clips) > 1
-        else ""
+        f"<details><summary>{count(len(one.clips), 'clip')}</summary>{clips}</details>" if len(one.clips) > 1 else ""
     )
     return f"<div style='max-width:46em;margin:8px 0'>{head}{_drawing(one)}{_legend(one)}{table}</div>"
 

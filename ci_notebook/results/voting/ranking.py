@@ -21,6 +21,7 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import bold, table_html
 from ci_notebook.model.scores import MAIN, SCORES, label_of, scale_of, with_differences
 from ci_notebook.results.charts.preference import plot_ranking
 from ci_notebook.results.dataframe import to_frame
@@ -276,15 +277,7 @@ def _html(one: Ranking) -> str:
 
 
 def _html_table(caption: str, head: list[str], rows: list[tuple[Any, ...]]) -> str:
-    if not rows:
-        return ""
-    cell = " style='text-align:left'"
-    names = "".join(f"<th scope='col'{cell}>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td{cell}>{escape(str(one))}</td>" for one in row) + "</tr>" for row in rows)
-    return (
-        f"<table><caption{cell}><b>{escape(caption)}</b></caption><thead><tr>{names}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+    return table_html([[str(one) for one in row] for row in rows], head=head, caption=bold(caption)) if rows else ""
 
 
 def _span(row: Any) -> str:
