@@ -15,6 +15,7 @@ from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
@@ -47,22 +48,19 @@ def look(client: Client, videos: Iterable[Video | Iterable[Run]], times: Iterabl
 
 
 def _captions(videos: Sequence[Video]) -> list[str]:
-    asked = [values(one.setting or VideoEnhance()) if isinstance(one, Job | Run) else None for one in videos]
-    settings = [setting for setting in asked if setting is not None]
-    paths = dict.fromkeys(path for setting in settings for path in setting)
-    varied = [path for path in paths if len({repr(one.get(path)) for one in settings}) > 1] or list(paths)
+    settings = {
+        place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
+    }
+    names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
     several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
-    said = []
-    for video, setting in zip(videos, asked, strict=True):
-        if setting is None:
-            said.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
-            continue
-        told = ", ".join(f"{path.rpartition('.')[2]} {setting[path]}" for path in varied if path in setting)
-        of = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
-        said.append(
-            of + (told or (f"without {', '.join(path.rpartition('.')[2] for path in varied)}" if varied else "result"))
-        )
-    return said
+    captions = []
+    for place, video in enumerate(videos):
+        if place in names:
+            clip = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
+            captions.append(f"{clip}{names[place]}")
+        else:
+            captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
+    return captions
 
 
 def job_html(client: Client, job: Job) -> str:

@@ -17,10 +17,11 @@ from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, run_all
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.search import Direction, Span, Trial, optimize
+from ci_notebook.experiment.search import FACTS, Direction, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.lab.pictures import measure
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import check_score
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
@@ -105,6 +106,8 @@ def run_search(
     **more: Any,
 ) -> Found:
     """Look for good settings under a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
+    for name in [on] if isinstance(on, str) else on:
+        check_score(name, FACTS)  # a misspelt name is refused before anything is paid for
     done: list[Trial] = []
     with Progress(f"Trying {trials} settings", total=trials) as progress:
 

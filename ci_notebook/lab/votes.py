@@ -10,8 +10,7 @@ from typing import Any, Final
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.ballot import Ballot, Question
-from ci_notebook.results.voting.ranking import ranking
-from ci_notebook.results.voting.ranking_record import Ranking
+from ci_notebook.results.voting.ranking import Ranking, ranking
 
 _OPEN: Final = 6  # videos that are kept open: a pair, the next one, and some that come again
 _QUALITY: Final = 95  # what is to be told apart must not drown in the coding of the pictures

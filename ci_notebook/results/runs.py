@@ -13,7 +13,7 @@ from ci_notebook.model.declaration.paths import resolve, value_at
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
-from ci_notebook.results.report.report import Snapshot, report
+from ci_notebook.results.report.html_report import Snapshot, report
 from ci_notebook.results.run_table import SETTINGS, counted, table
 from ci_notebook.results.table_files import runs_in, write_frame
 

@@ -170,7 +170,10 @@ def test_a_column_is_found_by_its_ending():
     assert resolve_column(df, "psnr") == "psnr"
     with pytest.raises(ParameterError, match=r"Transcode\.Video\.Codec, Transcode\.Audio\.Codec"):
         resolve_column(df, "Codec")
-    with pytest.raises(ParameterError, match="a column of the frame"):
+    with pytest.raises(
+        ParameterError,
+        match=r"No column is called 'Sharpnes'. Did you mean sharpness\? The scores are psnr, ssim, xpsnr, vmaf,",
+    ):
         resolve_column(df, "Sharpnes")
 
 

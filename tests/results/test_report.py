@@ -17,8 +17,8 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.setting.enhance import ColorEnhance, VideoEnhance
+from ci_notebook.results.report.html_report import BYTES, report
 from ci_notebook.results.report.recipe import recipe
-from ci_notebook.results.report.report import BYTES, report
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.verdict.verdict import verdict, verdicts
 from tests.results.sample_runs import made

@@ -11,7 +11,7 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.results.scores import SCALES
+from ci_notebook.model.scores import COSTS, SCORES
 from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
 from ci_notebook.results.verdict.verdict import Verdicts, verdict, verdicts
 from tests.benchmarks.bench_verdict import series
@@ -219,4 +219,5 @@ def test_long_series_are_no_surer_for_being_cut_finer():
 
 
 def test_every_scale_has_a_smallest_difference_worth_having():
-    assert all(scale.worth > 0 for scale in SCALES.values())
+    assert all(scale.worth > 0 for scale in COSTS.values())
+    assert [score.name for score in SCORES if not score.worth] == ["si", "ti"], "no such difference is known"

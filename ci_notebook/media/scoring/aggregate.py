@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-# Score → whether more is better. These are known picture by picture, and so are pooled.
-PICTURE_SCORES: Final[Mapping[str, bool]] = {
-    "psnr": True, "ssim": True, "xpsnr": True, "vmaf": True, "vmaf_neg": True, "delta_e": False,
-}  # fmt: skip
+from ci_notebook.model.scores import scale_of
 
 
 def pooled(pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -25,7 +21,7 @@ def pooled(pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
     found = {}
     for name, values in pictures.items():
         found[name] = math.fsum(values) / len(values)
-        if PICTURE_SCORES.get(name, True):
+        if scale_of(name).better != "less":
             found[f"{name}_hmean"] = len(values) / math.fsum(1 / (value + 1) for value in values) - 1
             found[f"{name}_p5"] = percentile(values, 5)
             found[f"{name}_worst"] = min(values)

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.media.scoring.frame_pairs import Box, Pair, Place, Side
+from ci_notebook.media.scoring.frame_pairs import Pair, Place, Side
 from ci_notebook.media.scoring.misaligned import lies_beside, moves_otherwise
 from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.errors import EngineError
+from ci_notebook.model.score_alignment import Box
 
 SEARCH = 5  # pictures before and after
 LOOK_S, LONG_LOOK_S = 1.2, 12.0  # the longer one where the first shows nothing, as in a fade from black

@@ -32,9 +32,10 @@ from ci_notebook.media.scoring import no_reference
 from ci_notebook.media.scoring.aggregate import pooled
 from ci_notebook.media.scoring.alignment import SEARCH, Grey, aligned, likely, refuse_unlike, shift_of
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
-from ci_notebook.media.scoring.frame_pairs import WHOLE, Box, Pair, Place
+from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
 from ci_notebook.media.snapshot import from_hdr
 from ci_notebook.model.errors import EngineError
+from ci_notebook.model.score_alignment import Alignment, Box
 
 EVERY = 5  # 2.7 times as fast as all, and the mean of VMAF moves by tenths
 PSNR_MOST = 100.0  # dB, said for equal pictures, whose PSNR has no end
@@ -56,7 +57,7 @@ class Scores:
     equal, 1 can just be seen). `pooled` maps them to their means, with `_hmean`, `_p5` and `_worst`
     beside each (`_p95` for `delta_e`, of which less is better), and holds what `by_itself` tells of the output.
     `offset` says how many pictures later the source begins, `place` what of both pictures was compared,
-    `precise` that VMAF was taken in floating point.
+    `precise` that VMAF was taken in floating point. `alignment` is the record of both for the run.
     """
 
     pooled: dict[str, float]
@@ -65,6 +66,7 @@ class Scores:
     offset: int = 0
     place: Place = WHOLE
     precise: bool = False
+    alignment: Alignment | None = None
 
 
 def scores(output: Path, source: Path, **more: Any) -> Scores:
@@ -183,7 +185,7 @@ def _scored(
         )  # fmt: skip
         pictures = _read(folder, every, colour)
         drift, alike = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
-    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place, precise), drift, alike
+    return Scores(pooled(pictures), pictures, every, pair.offset, pair.place, precise, pair.alignment), drift, alike
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:

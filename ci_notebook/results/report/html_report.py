@@ -14,13 +14,13 @@ from typing import Final, TypeAlias
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import short, varying
 from ci_notebook.results.inline_chart import figure_html
-from ci_notebook.results.labels import all_words, count, in_words, listed, number
+from ci_notebook.results.labels import all_words, count, in_words, listed, number, short_name, varying, word_of
 from ci_notebook.results.report.before_after import Views, views_html, views_of
-from ci_notebook.results.report.chart_choice import charts_of, main_score
+from ci_notebook.results.report.chart_choice import charts_of, headline_of
 from ci_notebook.results.report.recipe import recipe
 from ci_notebook.results.run_table import alike, counted, table
 from ci_notebook.results.verdict.verdict import Verdict, all_verdicts
@@ -89,7 +89,7 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
     days = df["created"].dropna().dt.strftime("%Y-%m-%d")
     when = f" Jobs of {days.min()}{f' to {days.max()}' if days.min() != days.max() else ''}." if len(days) else ""
     cost = df["cost_cny"].sum()
-    on = main_score(df)
+    on = headline_of(df)
     best = f"{number(float(highest(df[df[on].notna()], on)[on]), 4)}" if on else ""
     facts = [(counted(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
     facts += [(f"{number(float(cost), 4)} CNY", "price by the list")] if df["cost_cny"].notna().any() else []
@@ -101,7 +101,7 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
 
 
 def _question(df: pd.DataFrame) -> str:
-    names = [short(name) for name in varying(df)]
+    names = [short_name(name) for name in varying(df)]
     return f"What do {listed(names)} do to these videos?" if len(names) > 1 else (
         f"What does {names[0]} do to these videos?" if names else "What came of these runs?"
     )  # fmt: skip
@@ -119,16 +119,13 @@ def _answers(verdicts: Sequence[Verdict]) -> str:
 def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
     rows = []
     for name in varying(df):
-        held = set(in_words(df, name))
-        words = [word for word in all_words(df, name) if word in held]
-        rows.append(
-            f"<tr><th scope='row' style='text-align:left'>{escape(name)}</th><td>{escape(', '.join(words))}</td></tr>"
-        )
-    common = ", ".join(f"{path} {value}" for path, value in alike(runs, set(varying(df))).items())
+        present = set(in_words(df, name))
+        rows.append((name, ", ".join(word for word in all_words(df, name) if word in present)))
+    common = ", ".join(f"{path} {word_of(value)}" for path, value in alike(runs, set(varying(df))).items())
     same = f"<p>The same in all: {escape(common)}.</p>" if common else ""
     if not rows:
         return f"<h2>Settings</h2>\n{same}" if same else ""
-    return f"<h2>What was varied</h2>\n<div class='wide'><table><tbody>{''.join(rows)}</tbody></table></div>\n{same}"
+    return f"<h2>What was varied</h2>\n<div class='wide'>{table_html(rows, row_heads=True)}</div>\n{same}"
 
 
 def _charts(runs: Sequence[Run]) -> str:
@@ -145,7 +142,7 @@ def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 def _meaning(df: pd.DataFrame) -> str:
     against = set(df["score_against"].dropna())
-    if not main_score(df):
+    if not headline_of(df):
         return ""
     said = "VMAF rewards sharpening and contrast, VMAF-NEG does not: their difference is the gain by enhancement."
     if against == {"reference"}:
@@ -182,5 +179,5 @@ def _recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], setup: str) -> str
 
 def _judged(runs: list[Run], df: pd.DataFrame) -> Iterable[Verdict]:
     """Return the verdicts that are shown when none are given."""
-    on = main_score(df)
+    on = headline_of(df)
     return all_verdicts(runs, on=on) if on else []
