@@ -14,7 +14,7 @@ from ci_notebook.engine.render.render import render
 from ci_notebook.engine.storage.cache import Kept
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
-from ci_notebook.media.raw_frame import bare_picture
+from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
@@ -77,7 +77,7 @@ def test_a_stretch_begins_with_the_very_picture_and_sound(clips, tmp_path, name,
 @pytest.mark.parametrize("at_s", [0.0, 0.6, 1.4, 9.0])
 def test_a_snapshot_of_such_a_stream_is_the_very_picture(clips, name, at_s) -> None:
     assert abs(light(clips / name, at_s) - light(clips / "a.mp4", at_s)) < NEAR[name]
-    luma = (np.frombuffer(bare_picture(clips / one, at_s).data, np.uint8)[: 128 * 96].mean() for one in (name, "a.mp4"))
+    luma = (np.frombuffer(raw_frame(clips / one, at_s).data, np.uint8)[: 128 * 96].mean() for one in (name, "a.mp4"))
     assert abs(next(luma) - next(luma)) < NEAR[name]
 
 

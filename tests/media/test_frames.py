@@ -147,14 +147,14 @@ def test_what_is_kept_of_decoded_pictures_is_bounded(clip: Path) -> None:
     with Frames(clip, keep_bytes=10 * 160 * 96 * 3 // 2) as frames:
         for number in range(40):
             frames[number]
-        assert frames.cached_count == 10
+        assert frames.cached_frames == 10
 
 
 def test_at_rest_it_holds_nothing_and_goes_on_when_it_is_asked(clip: Path) -> None:
     with Frames(clip) as frames:
         before = frames[17]
         frames.rest()
-        assert frames.cached_count == 0
+        assert frames.cached_frames == 0
         assert (len(frames), frames.number_at(1.0), frames.rate) == (40, 25, 25)
         np.testing.assert_array_equal(frames[17], before)
 

@@ -74,7 +74,7 @@ def test_every_picture_can_be_scored(short: Path) -> None:
 def test_a_stretch_is_compared_from_where_it_begins(tmp_path: Path) -> None:
     part = _made(tmp_path / "part.mp4", "null", "-ss", "2")
     assert compare(part, sample(), start_s=2.0).pooled["psnr"] > 35
-    with pytest.raises(EngineError, match=r"1\.00 s long and the source 3\.00 s"):
+    with pytest.raises(EngineError, match=r"1\.00 s long, but the source is 3\.00 s long"):
         compare(part, sample())
 
 

@@ -132,7 +132,7 @@ def test_other_videos_are_opened_and_those_left_are_closed(made, shelf: Shelf) -
     view.shown = [0, 1]
     until(lambda: view.line["shown"] == [0, 1])
     assert (view.line["count"], view.at) == (20, 15), "the same time in a slower count"
-    assert [one.cached_count > 0 for one in shelf.open] == [True, True, False]
+    assert [one.cached_frames > 0 for one in shelf.open] == [True, True, False]
     for wrong in ([0], [0, 0], [0, 3], [0, 1, 2, 3, 4]):
         with pytest.raises((TraitError, ParameterError), match="two to four"):
             view.shown = wrong
@@ -204,7 +204,7 @@ def test_a_file_that_does_not_open_leaves_no_other_open(files: dict[str, Path], 
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(EngineError, match="cannot be read as a video"):
         CompareView(shelf, [files["plain"], tmp_path / "broken.mp4"])
-    assert shelf.open and all(one.cached_count == 0 for one in shelf.open)
+    assert shelf.open and all(one.cached_frames == 0 for one in shelf.open)
 
 
 def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
@@ -214,7 +214,7 @@ def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
     threads = set(threading.enumerate()) - before
     view.close()
     assert threads and not any(thread.is_alive() for thread in threads)
-    assert shelf.open and all(one.cached_count == 0 for one in shelf.open)
+    assert shelf.open and all(one.cached_frames == 0 for one in shelf.open)
 
 
 def test_it_says_what_it_shows(made) -> None:

@@ -19,7 +19,6 @@ from ci_notebook.engine.render.graph import (
     AFTER_MARKS,
     BEFORE_NETWORK,
     MOTION,
-    SCALE_MATRICES,
     STAGES,
     by_network,
     depth,
@@ -30,11 +29,11 @@ from ci_notebook.engine.render.graph import (
 )
 from ci_notebook.engine.render.output.output_size import Size, length_s
 from ci_notebook.engine.render.watermark.background_image import Laid
+from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # else every colour comes out a step darker
 _LEFT_OUT = ("fields", *MOTION)  # done when the picture was decoded; what one picture has no part in
 
 
@@ -112,7 +111,7 @@ def picture_graph(setting: VideoEnhance, still: Still, laid: Laid, seen: Cut, *,
         lines[-1] += f"[v{number - 1}]"
         lines.append(f"movie=filename={mark.path.name}[m{number}]")
         scaled, laid_on = mark.lines(
-            f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
+            f"v{number - 1}", f"m{number}", "", matrix=color_tags.scale_matrix(matrix), deep=deep
         )
         lines += [scaled, laid_on.removesuffix("[]")]
     last = [*_made(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
@@ -153,26 +152,25 @@ def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterato
     flat = shaped and flattens(setting, still.source)
     said = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
-        "colorspace": "bt709" if flat else still.analysis.matrix,
-        "color_primaries": "bt709" if flat else video.color_primaries,
-        "color_trc": "bt709" if flat else video.color_transfer,
+        "colorspace": color_tags.SDR if flat else still.analysis.matrix,
+        "color_primaries": color_tags.SDR if flat else video.color_primaries,
+        "color_trc": color_tags.SDR if flat else video.color_transfer,
     }
     yield "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
 
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:
     """Return how YUV is made of RGB where the work is done: HDR that is turned into SDR is BT.709 from there on."""
-    return "bt709" if flattens(setting, still.source) else still.analysis.matrix
+    return color_tags.SDR if flattens(setting, still.source) else still.analysis.matrix
 
 
 def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:
     mode, source = hdr.mode_of(setting), still.source
     transfer = hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer if is_hdr(source) else None
     if transfer is not None and not flattens(setting, source):
-        back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={hdr.DIFFUSE_WHITE}"
-        yield f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"
+        yield color_tags.hdr_to_sdr(transfer, matrix_in=color_tags.HDR_MATRIX if mode else matrix)
         yield "format=yuv444p"
-        matrix = "bt709"
-    coded = f"in_color_matrix={SCALE_MATRICES.get(matrix, matrix)}:in_range=tv"
-    yield f"scale={size.width}:{size.height}:flags={_EXACT}:{coded}"
+        matrix = color_tags.SDR
+    coded = f"in_color_matrix={color_tags.scale_matrix(matrix)}:in_range=tv"
+    yield f"scale={size.width}:{size.height}:flags={color_tags.EXACT_FLAGS}:{coded}"
     yield "format=rgb24"

@@ -29,7 +29,7 @@ from ci_notebook.engine.render.watermark.background_image import Laid, lay_out
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, place
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import POSIX
-from ci_notebook.media.raw_frame import bare_picture
+from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
@@ -93,9 +93,9 @@ class FileOrigin:
 
     def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one picture."""
-        made = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
-        place.write_bytes(made.data)
-        return Still(place, at_s, made.pixel_format, Size(made.width, made.height), info, analysis)
+        raw = raw_frame(self.path, at_s, interlaced=analysis.interlaced)
+        place.write_bytes(raw.data)
+        return Still(place, at_s, raw.pixel_format, Size(raw.width, raw.height), info, analysis)
 
 
 class Previewer:

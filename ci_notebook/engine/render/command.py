@@ -12,7 +12,6 @@ from ci_notebook.engine.render.digital_watermark.pattern import blend_filter
 from ci_notebook.engine.render.graph import (
     AFTER_MARKS,
     BEFORE_NETWORK,
-    SCALE_MATRICES,
     STAGES,
     by_network,
     depth,
@@ -39,8 +38,9 @@ from ci_notebook.engine.render.output.sound import Mixed, mapped
 from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
-from ci_notebook.media.probe import first_video
+from ci_notebook.media.probe import MAIN_VIDEO, first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -170,7 +170,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     if paths.room:
         first.append(paths.room)
     last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
-    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    matrix = color_tags.scale_matrix(analysis.matrix)
     video = transcode_of(setting).video
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
@@ -185,7 +185,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
     if paths.hidden:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
-        space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
+        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else analysis.matrix
         # What is coded otherwise, or does not say, would be converted, and every picture be a level darker.
         said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
         lines.append(f"[{len(marks) + 1 + led}:v]{said}[pattern]")
@@ -196,7 +196,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
 def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     config = transcode_of(setting).trans_config
     if config is None or config.transcode_index is None:
-        return "0:V:0"
+        return f"0:{MAIN_VIDEO}"
     taken = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
     if config.transcode_index not in taken:
         raise EngineError(
@@ -214,7 +214,9 @@ def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
 def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
     """Return the filter that says of bare pictures how their light and colour are coded."""
     video = first_video(source)
-    light = ("bt709", "bt709") if flattens(setting, source) else (video.color_primaries, video.color_transfer)
+    light = (
+        (color_tags.SDR, color_tags.SDR) if flattens(setting, source) else (video.color_primaries, video.color_transfer)
+    )
     said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
 

@@ -30,6 +30,7 @@ from ci_notebook.engine.render.output.truncation import refuse_cut_short
 from ci_notebook.engine.render.stage_cache import Lead, run_led
 from ci_notebook.engine.render.supported import refuse_unacted
 from ci_notebook.engine.render.watermark.background_image import Laid, lay_out
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.model.api.jobs import Operation
@@ -88,7 +89,7 @@ def render(
         shown = video_codec(setting) is not None
         analysis = look(source_path, setting, memory, folder) if shown else Analysis()
         if shown and flattens(setting, source):
-            analysis = dataclasses.replace(analysis, matrix="bt709")  # all that follows it sees SDR
+            analysis = dataclasses.replace(analysis, matrix=color_tags.SDR)  # all that follows it sees SDR
         fetch = fetch or _no_fetch
         laid = lay_out(operation.watermark, plan(setting, source).out, folder, fetch) if shown else Laid((), Size(0, 0))
         output, mixed = folder / f"{stem}.{extension(setting)}", ready(setting, fetch)

@@ -9,6 +9,7 @@ from typing import Final
 from ci_notebook.engine.render.output.encoders import video_codec
 from ci_notebook.engine.render.output.output_size import length_s
 from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.probe import MAIN_VIDEO
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -28,7 +29,7 @@ def refuse_cut_short(
     wanted, length = length_s(setting, source), made.format.duration if made.format else None
     if video_codec(setting) is None or wanted is None or length is None or length >= 0.9 * wanted - 0.5:
         return
-    log = run(["-v", "error", "-i", path, "-map", "0:v:0", "-f", "null", "-"], cancel=cancel)
+    log = run(["-v", "error", "-i", path, "-map", f"0:{MAIN_VIDEO}", "-f", "null", "-"], cancel=cancel)
     said = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
     if said:
         text = f"{path.name} is broken: it should give {wanted:.2f} s and gave {length:.2f} s"
