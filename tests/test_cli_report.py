@@ -64,10 +64,10 @@ def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit
     ("words", "why"),
     [
         (["nowhere.mp4", "--vary", "SharpenLevel=1"], "CLIP takes a video file or a folder of them; got 'nowhere.mp4'"),
-        (["{clip}", "--vary", "SharpenLevel=0,11"], "MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 11"),
+        (["{clip}", "--vary", "SharpenLevel=0,11"], "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11)"),
         (["{clip}", "--vary", "SharpenLevel"], "--vary takes LEAF=VALUE,VALUE, each leaf once; got 'SharpenLevel'"),
         (["{clip}", "--vary", "Bitrate=1"], "Transcode.Video.Bitrate"),
-        (["{clip}", "--vary", "SharpenLevel=soft"], "takes 0 to 10 or AUTO; got 'soft'"),
+        (["{clip}", "--vary", "SharpenLevel=soft"], "must be 0 to 10 or AUTO (got 'soft')"),
         (["{clip}", "--vary", "MsSharpen=5"], "`on`, or nothing"),
         (["{clip}", "--vary", "SharpenLevel=1", "--on", "beauty"], "a column of the frame; got 'beauty'"),
         (["{clip}", "--vary", "SharpenLevel=1", "--out", "nowhere/r.html"], "--out takes a file in a folder"),

@@ -29,7 +29,7 @@ assert loads(ci.VideoEnhance, sent) == setting
 try:
     ci.MsSharpen(radius=10)
 except ParameterError as refused:
-    assert "MsSharpen.Radius takes 1 to 9" in str(refused), refused
+    assert "MsSharpen.Radius must be 1 to 9" in str(refused), refused
 else:
     raise AssertionError("out of range, and taken")
 sweep = ci.grid(setting, Radius=[1, 5, 9])

@@ -40,7 +40,7 @@ from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.search_result import Found
-from ci_notebook.wire.notifications import read_notice
+from ci_notebook.wire.notifications import read_notification
 from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Lab:
         if self.engine is None:
             raise ParameterError("messages", name, "a queue of the embedded engine", "TDMQ's tools read the cloud's.")
         found = self.engine.messages(name, region=region, reader=reader)
-        return [job for message in found for job in read_notice(message.body)]
+        return [job for message in found for job in read_notification(message.body)]
 
     def price(self, clips: Video | Iterable[Video], settings: Iterable[Setting]) -> Estimate:
         """Return what running the settings on the clips would cost on the cloud, by `lab.prices`, job by job."""

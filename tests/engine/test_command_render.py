@@ -218,7 +218,7 @@ def test_an_input_that_is_no_video_is_refused_and_leaves_nothing(tmp_path: Path)
 
 def test_an_enlargement_of_sound_is_refused(short: Path, tmp_path: Path) -> None:
     sound = made(short, tmp_path / "sound", kind="m4a", audio=Audio())[2]
-    with pytest.raises(EngineError, match="holds no pictures"):
+    with pytest.raises(EngineError, match="has no video stream"):
         render(Operation(video_enhance=VideoEnhance()), sound, tmp_path / "out")
 
 

@@ -63,7 +63,7 @@ def test_a_slider_reaches_exactly_what_its_leaf_takes():
     for leaf in sliders:
         part, slider = part_at(leaf["path"].replace("#", "1")), leaf["slider"]
         for end in (slider["low"], slider["high"]):
-            assert not part.complaint(part.settle(part.kind(end)))
+            assert not part.complaint(part.coerce(part.kind(end)))
 
 
 def test_a_new_panel_holds_the_empty_setting(lab):

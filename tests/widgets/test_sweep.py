@@ -90,7 +90,7 @@ def test_values_are_read_as_they_are_written(name, text, values):
     ],
 )  # fmt: skip
 def test_what_is_not_taken_is_refused_in_words(text, word):
-    with pytest.raises(ParameterError, match=r"MsSharpen\.SharpenLevel takes") as refused:
+    with pytest.raises(ParameterError, match=r"MsSharpen\.SharpenLevel must be") as refused:
         values_of(leaf("SharpenLevel"), text)
     assert word in str(refused.value)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation
-from ci_notebook.wire.notifications import read_notice
+from ci_notebook.wire.notifications import read_notification
 from ci_notebook.wire.xml import MalformedXML, loads
 from tests import strategies
 
@@ -32,7 +32,7 @@ def as_json(element):
 
 
 def test_the_documented_notice_is_read():
-    (job,) = read_notice((BODIES / "reply-callback.xml").read_bytes())
+    (job,) = read_notification((BODIES / "reply-callback.xml").read_bytes())
     assert (job.state, job.tag) == ("Success", "VideoEnhance")
     assert job.output_keys
 
@@ -41,7 +41,7 @@ def test_a_notice_in_json_says_what_it_says_in_xml():
     body = (BODIES / "reply-callback.xml").read_bytes()
     plain = as_json(etree.fromstring(body, etree.XMLParser(remove_blank_text=True)))
     plain["JobsDetail"] = [plain["JobsDetail"]]
-    (from_json,), (from_xml,) = read_notice(json.dumps(plain).encode()), read_notice(body)
+    (from_json,), (from_xml,) = read_notification(json.dumps(plain).encode()), read_notification(body)
     assert from_json.job_id == from_xml.job_id
     assert from_json.output_keys == from_xml.output_keys
     assert from_json.operation.media_info == from_xml.operation.media_info
@@ -61,12 +61,12 @@ def test_a_notice_in_json_says_what_it_says_in_xml():
     ids=["no event", "missing ids beside it", "bare", "json", "json without the list"],
 )
 def test_what_a_notice_may_leave_out_is_not_missed(body):
-    assert [(job.job_id, job.state) for job in read_notice(body)] == [("j1", "Failed")]
+    assert [(job.job_id, job.state) for job in read_notification(body)] == [("j1", "Failed")]
 
 
 def test_values_of_json_that_are_no_text_are_read_as_their_text():
     body = b'{"JobsDetail": [{"JobId": "j1", "Progress": 100, "Operation": {"JobLevel": 2, "New": true}}]}'
-    (job,) = read_notice(body)
+    (job,) = read_notification(body)
     assert (job.progress, job.operation.job_level) == (100, 2)
     assert [(one.tag, one.text) for one in job.operation.unknown] == [("New", "true")]
 
@@ -82,7 +82,7 @@ def test_values_of_json_that_are_no_text_are_read_as_their_text():
 )  # fmt: skip
 def test_what_is_no_notice_is_refused(body):
     with pytest.raises(MalformedXML):
-        read_notice(body)
+        read_notification(body)
 
 
 @given(strategies.st.data())
@@ -97,7 +97,7 @@ def test_any_job_survives_a_notice_in_json(data):
     plain = {"JobId": job.job_id, "State": "Success", "Input": {"Object": job.input.object}, "Operation": {}}
     if job.operation.watermark_template_id:
         plain["Operation"]["WatermarkTemplateId"] = list(job.operation.watermark_template_id)
-    (read,) = read_notice(json.dumps({"JobsDetail": [plain]}).encode())
+    (read,) = read_notification(json.dumps({"JobsDetail": [plain]}).encode())
     assert read == dataclasses.replace(job)
 
 
@@ -105,7 +105,7 @@ def test_any_job_survives_a_notice_in_json(data):
 def test_no_bytes_make_the_reader_stumble(body):
     for start in (b"", b"{", b"<Response>"):
         try:
-            read_notice(start + body)
+            read_notification(start + body)
         except MalformedXML:
             continue
 
@@ -114,4 +114,4 @@ def test_a_reply_of_jobs_is_a_notice_too():
     body = (BODIES / "reply-finished.xml").read_bytes()
     from ci_notebook.model.api.jobs import Response
 
-    assert read_notice(body) == loads(Response, body).jobs_detail
+    assert read_notification(body) == loads(Response, body).jobs_detail

@@ -26,7 +26,7 @@ import re
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.interval import pictures_end_s
-from ci_notebook.engine.render.output.output_size import Plan, plan, rate_text, rates
+from ci_notebook.engine.render.output.output_size import OutputPlan, plan, rate_text, rates
 from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video, has_square_pixels
 from ci_notebook.model.api.media_info import MediaInfo
@@ -123,7 +123,7 @@ def depth(source: MediaInfo) -> str:
     return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
 
 
-def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
+def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
     video = first_video(source)
     filters = []
     if not has_square_pixels(video):
@@ -146,7 +146,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance, analysis: Anal
     return tuple(filters)
 
 
-def _rotate(sizes: Plan) -> str:
+def _rotate(sizes: OutputPlan) -> str:
     """Turn clockwise: by right angles without loss, else into the smallest box that holds all, on black."""
     turns = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
     return turns.get(
@@ -172,7 +172,7 @@ def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
     )
 
 
-def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
+def _enlarge(setting: VideoEnhance, sizes: OutputPlan) -> tuple[str, ...]:
     """Enlarge: Base by Lanczos alone; Enhance has been doubled by the network and goes on by Lanczos.
 
     Where the size stays, only the clean-up is left: a touch of sharpening, more of it for Enhance.
@@ -188,7 +188,7 @@ def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
     return tuple(filters)
 
 
-def _scale(sizes: Plan, kernel: str) -> str:
+def _scale(sizes: OutputPlan, kernel: str) -> str:
     width, height = sizes.out.width, sizes.out.height
     flags = f"flags={kernel}+accurate_rnd+full_chroma_int"
     if sizes.method == "crop":
