@@ -27,8 +27,11 @@ _WAITING: Final = "<p style='opacity:0.75;margin:4px 0'>The ranking appears here
 class Votes(Protocol):
     """The questions and answers of one voter."""
 
-    questions: Sequence[Any]
     voter: str
+
+    @property
+    def questions(self) -> Sequence[Any]:
+        """The questions, in their order."""
 
     @property
     def next(self) -> Any:
