@@ -128,7 +128,9 @@ class VoteView(anywidget.AnyWidget):
         if self.comm is not None:
             self.layout.close()
         super().close()
-        self._desk.close()
+        desk: VoteDesk | None = self.__dict__.get("_desk")  # None if the constructor refused its arguments
+        if desk is not None:
+            desk.close()
 
     def __repr__(self) -> str:
         who = f" by {self._ballot.voter}" if self._ballot.voter else ""
