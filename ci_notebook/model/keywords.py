@@ -1,4 +1,7 @@
-"""Check of keyword arguments: an unknown keyword raises our own error with "did you mean"."""
+"""Refuse a misspelt keyword of a public call with our own error, which names the nearest keyword.
+
+Invariant: the signature of the call stays visible to completers, `inspect.signature` and type checkers.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,41 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from ci_notebook.model.errors import ParameterError
 
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["checks_keywords"]
 
-_BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+F = TypeVar("F", bound=Callable[..., Any])
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def checked_keywords(function: Callable[P, T]) -> Callable[P, T]:
+def checks_keywords(function: F) -> F:
     """Decorate a function so that an unknown keyword raises `ParameterError` instead of `TypeError`.
 
-    The signature stays, so completion and type checkers see every keyword.
+    >>> @checks_keywords
+    ... def submit(clip, *, watermark=()): ...
+    >>> submit("a", watermrk=1)
+    Traceback (most recent call last):
+    ...
+    ci_notebook.model.errors.ParameterError: submit() has no keyword 'watermrk'. Did you mean 'watermark'?
     """
-    parameters = inspect.signature(function).parameters.values()
-    names = [one.name for one in parameters if one.kind in _BY_NAME and one.name != "self"]
+    parameters = [one for one in inspect.signature(function).parameters.values() if one.kind in _NAMED]
+    known = frozenset(one.name for one in parameters)
+    keywords = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
 
     @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        for name in kwargs:
-            if name not in names:
-                raise unknown_keyword(function.__name__, name, names)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not known.issuperset(kwargs):
+            raise _unknown_keyword(function, next(name for name in kwargs if name not in known), keywords)
         return function(*args, **kwargs)
 
-    return call
+    return cast(F, wrapper)
 
 
-def unknown_keyword(function: str, name: str, names: list[str]) -> ParameterError:
-    """Return the error for a keyword that a function does not have."""
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"It takes {', '.join(names)}."
-    return ParameterError.plain(f"{function}() has no keyword {name!r}. {hint}")
+def _unknown_keyword(function: Callable[..., Any], name: str, keywords: list[str]) -> ParameterError:
+    call = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+    nearest = difflib.get_close_matches(name, keywords, n=1, cutoff=0.6)
+    remedy = f"Did you mean {nearest[0]!r}?" if nearest else f"Its keywords are {', '.join(keywords)}."
+    return ParameterError.plain(f"{call}() has no keyword {name!r}. {remedy}")

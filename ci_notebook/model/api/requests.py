@@ -17,14 +17,14 @@ from ci_notebook.model.api.jobs import (
     Request,
 )
 from ci_notebook.model.declaration.node import Node, parts
-from ci_notebook.model.keywords import checked_keywords
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark, ExtractDigitalWatermark, Watermark
 
 N = TypeVar("N", bound=Node)
 
 
-@checked_keywords
+@checks_keywords
 def enhance_request(
     key: str,
     setting: VideoEnhance | None = None,
