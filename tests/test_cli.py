@@ -24,6 +24,7 @@ def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "01_quickstart.ipynb").read_text() == "my own"
 
 
+@pytest.mark.slow
 def test_serve_prints_made_up_keys_once_and_the_address_and_stops_on_sigterm(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TENCENTCLOUD_")}
     command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
@@ -71,6 +72,7 @@ def test_app_says_what_it_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "the path of a video file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_ends_with_its_verb(tmp_path: Path) -> None:
     """SIGTERM reaches the verb alone; what it started must not go on without it."""
     child = "import os, time; time.sleep(0.5); print(os.getpid(), flush=True); time.sleep(60)"

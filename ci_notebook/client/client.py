@@ -71,6 +71,11 @@ class Client:
         """The bucket's region."""
         return self._sender.region
 
+    @property
+    def sender(self) -> Sender:
+        """The signed calls underneath, for calls that have no method here."""
+        return self._sender
+
     def __repr__(self) -> str:
         return f"Client({self.bucket!r}, region={self.region!r})"
 

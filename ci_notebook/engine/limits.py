@@ -97,7 +97,7 @@ class LimitGuard:
     why: EngineError | None
 
     def __enter__(self) -> Self:
-        self._look()
+        self.check_now()
         self._watcher.start()
         return self
 
@@ -109,9 +109,10 @@ class LimitGuard:
 
     def _watch(self) -> None:
         while not self.cancel.is_set() and not self._ended.wait(self._check_s):
-            self._look()
+            self.check_now()
 
-    def _look(self) -> None:
+    def check_now(self) -> None:
+        """Check every limit once, and cancel the job where one is exceeded; the thread calls this."""
         if self._is_unwanted():
             self.cancel.set()
             return

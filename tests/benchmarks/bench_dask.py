@@ -26,7 +26,7 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from tests.fixtures_engine import BUCKET, KEYS, MP4, REGION, Caller
+from tests.engine_fixtures import BUCKET, KEYS, MP4, REGION, Caller
 
 
 def clip(folder: Path, size: str, seconds: float) -> bytes:

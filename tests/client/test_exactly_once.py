@@ -29,6 +29,8 @@ from ci_notebook.model.errors import ServiceError, SubmissionUnclear
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.client.test_engine import video  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.slow
+
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDonce", "onceonceonce"
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 GIVES_UP = (httpx.TransportError, ServiceError, SubmissionUnclear)
@@ -145,7 +147,7 @@ def test_a_submission_that_gave_up_makes_one_job_when_it_is_asked_for_again(sess
 
 def test_ctrl_c_in_the_middle_of_a_submission_makes_one_job_when_it_is_asked_for_again(session, paused, monkeypatch):
     key, client = next(keys), session()
-    send = client._sender.send
+    send = client.sender.send
 
     def broken_off(call, **more):
         answer = send(call, **more)
@@ -154,7 +156,7 @@ def test_ctrl_c_in_the_middle_of_a_submission_makes_one_job_when_it_is_asked_for
         return answer
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(client._sender, "send", broken_off)
+        patch.setattr(client.sender, "send", broken_off)
         client.submit(submitted(key))
     job = client.submit(submitted(key))
     assert [one.job_id for one in jobs_with(session(), key)] == [job.job_id]

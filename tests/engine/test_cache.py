@@ -80,6 +80,7 @@ def test_on_a_disk_that_fills_up_what_is_kept_goes(store, write, tmp_path):
     assert store.get("a", tmp_path / "mine") is None
 
 
+@pytest.mark.slow
 def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_path):
     began, found = threading.Event(), []
 
@@ -107,6 +108,7 @@ def test_whoever_waits_can_be_cancelled(store):
         pass  # without the cancelling it would wait for ever
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 def test_whoever_waits_hears_how_far_the_maker_is(store):
     cancel, on_progress = threading.Event(), []
@@ -120,6 +122,7 @@ def test_whoever_waits_hears_how_far_the_maker_is(store):
     assert set(on_progress) == {0.42}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 def test_a_killed_maker_holds_nobody_up(store, tmp_path):
     code = (

@@ -14,7 +14,7 @@ from ci_notebook.engine.render.render import render
 from ci_notebook.engine.storage.cache import RenderCache
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
-from ci_notebook.media.raw_frame import bare_picture
+from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
@@ -60,6 +60,7 @@ def videos(info: MediaInfo) -> tuple[float | None, int | None]:
     return info.stream.video[0].duration, info.stream.video[0].num_frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", [{}, {"frame_enhance": DOUBLED}], ids=["one program", "two programs"])
 @pytest.mark.parametrize("name", ["a.ts", "a.mpg", "a.mp4"])
 def test_a_stretch_begins_with_the_very_picture_and_sound(clips, tmp_path, name, stages) -> None:
@@ -78,10 +79,11 @@ def test_a_stretch_begins_with_the_very_picture_and_sound(clips, tmp_path, name,
 @pytest.mark.parametrize("at_s", [0.0, 0.6, 1.4, 9.0])
 def test_a_snapshot_of_such_a_stream_is_the_very_picture(clips, name, at_s) -> None:
     assert abs(light(clips / name, at_s) - light(clips / "a.mp4", at_s)) < NEAR[name]
-    luma = (np.frombuffer(bare_picture(clips / one, at_s).data, np.uint8)[: 128 * 96].mean() for one in (name, "a.mp4"))
+    luma = (np.frombuffer(raw_frame(clips / one, at_s).data, np.uint8)[: 128 * 96].mean() for one in (name, "a.mp4"))
     assert abs(next(luma) - next(luma)) < NEAR[name]
 
 
+@pytest.mark.slow
 def test_pictures_that_end_before_the_sound_end_so_when_their_rate_is_doubled(clips, tmp_path) -> None:
     source = tmp_path / "long.mp4"
     run(["-t", "0.4", "-i", clips / "a.mp4", "-i", clips / "a.mp4", "-map", "0:v", "-map", "1:a", source])
@@ -91,6 +93,7 @@ def test_pictures_that_end_before_the_sound_end_so_when_their_rate_is_doubled(cl
     assert info.format.duration == pytest.approx(1.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled(clips, tmp_path) -> None:
     source = tmp_path / "late.mp4"
     late = ["-itsoffset", "0.4", "-i", clips / "a.mp4", "-i", clips / "a.mp4", "-map", "0:v", "-map", "1:a"]
@@ -100,6 +103,7 @@ def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled
     assert abs(light(made, 0.7) - light(clips / "a.mp4", 0.3)) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["320x180,setsar=4/3", "321x181"])
 def test_what_leads_is_kept_of_odd_sizes_too(tmp_path, size) -> None:
     source, lookup = (
@@ -115,6 +119,7 @@ def test_what_leads_is_kept_of_odd_sizes_too(tmp_path, size) -> None:
     assert rendered(source, tmp_path / "3", frame_enhance=DOUBLED).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_no_job_fails_for_want_of_a_copy(clips, tmp_path, monkeypatch) -> None:
     wrong = ["-map", "0:v", "-c:v", "utvideo", "-pix_fmt", "yuv420p10le", "-strict", "nonsense", "-f", "nut"]
     monkeypatch.setattr(stage_cache, "_copy_arguments", lambda lead, _: [*wrong, str(lead.folder / stage_cache.COPY)])

@@ -114,7 +114,7 @@ def test_sides_are_always_even_and_never_too_large(
 
 
 def test_a_crop_outside_the_pictures_is_refused_by_name() -> None:
-    with pytest.raises(EngineError, match=r"Video\.Crop takes .* inside the source's 640x360; got 800:100:0:0"):
+    with pytest.raises(EngineError, match=r"Video\.Crop must be .* inside the source's 640x360 \(got 800:100:0:0\)"):
         plan(VideoEnhance(transcode=Transcode(video=Video(crop="800:100:0:0"))), source())
 
 

@@ -18,7 +18,6 @@ from ci_notebook.engine.render.graph import (
     AFTER_WATERMARKS,
     BEFORE_NETWORK,
     MOTION,
-    SCALE_MATRICES,
     STAGES,
     converts_to_sdr,
     depth_suffix,
@@ -28,12 +27,12 @@ from ci_notebook.engine.render.graph import (
     stages,
 )
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
+from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import Size, length_s
 
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # otherwise every color comes out one level darker
 _LEFT_OUT = ("fields", *MOTION)  # fields: done at decoding; motion: needs several frames
 
 
@@ -119,7 +118,7 @@ def picture_graph(
         lines[-1] += f"[v{number - 1}]"
         lines.append(f"movie=filename={overlay.path.name}[m{number}]")
         scaled, overlaid = overlay.lines(
-            f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
+            f"v{number - 1}", f"m{number}", "", matrix=color_tags.scale_matrix(matrix), deep=deep
         )
         lines += [scaled, overlaid.removesuffix("[]")]
     last = [*_stage_filters(setting, still, AFTER_WATERMARKS), f"format={pixel_format(setting, still.source)}"]
@@ -162,26 +161,25 @@ def _head(setting: VideoEnhance, still: Still, skipped: tuple[str, ...]) -> Iter
     flat = shaped and converts_to_sdr(setting, still.source)
     tags = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
-        "colorspace": "bt709" if flat else still.analysis.matrix,
-        "color_primaries": "bt709" if flat else video.color_primaries,
-        "color_trc": "bt709" if flat else video.color_transfer,
+        "colorspace": color_tags.SDR if flat else still.analysis.matrix,
+        "color_primaries": color_tags.SDR if flat else video.color_primaries,
+        "color_trc": color_tags.SDR if flat else video.color_transfer,
     }
     yield "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:
     """Return the YUV matrix in which the filters work: HDR that is converted to SDR is BT.709 from there on."""
-    return "bt709" if converts_to_sdr(setting, still.source) else still.analysis.matrix
+    return color_tags.SDR if converts_to_sdr(setting, still.source) else still.analysis.matrix
 
 
 def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:
     mode, source = hdr.mode_of(setting), still.source
     transfer = hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer if is_hdr(source) else None
     if transfer is not None and not converts_to_sdr(setting, source):
-        back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={hdr.DIFFUSE_WHITE}"
-        yield f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"
+        yield color_tags.hdr_to_sdr(transfer, matrix_in=color_tags.HDR_MATRIX if mode else matrix)
         yield "format=yuv444p"
-        matrix = "bt709"
-    coded = f"in_color_matrix={SCALE_MATRICES.get(matrix, matrix)}:in_range=tv"
-    yield f"scale={size.width}:{size.height}:flags={_EXACT}:{coded}"
+        matrix = color_tags.SDR
+    coded = f"in_color_matrix={color_tags.scale_matrix(matrix)}:in_range=tv"
+    yield f"scale={size.width}:{size.height}:flags={color_tags.EXACT_FLAGS}:{coded}"
     yield "format=rgb24"

@@ -27,7 +27,7 @@ from ci_notebook.engine.preview.preview_graph import (
     picture_graph,
     preview_crop,
 )
-from ci_notebook.engine.preview.warm_ffmpeg import WarmFFmpeg
+from ci_notebook.engine.preview.warm_ffmpeg import Process, WarmFFmpeg
 from ci_notebook.engine.render.analysis import Analysis, analyse
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
@@ -35,7 +35,7 @@ from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import POSIX
-from ci_notebook.media.raw_frame import bare_picture
+from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -99,7 +99,7 @@ class FileOrigin:
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one frame."""
-        raw = bare_picture(self.path, at_s, interlaced=analysis.interlaced)
+        raw = raw_frame(self.path, at_s, interlaced=analysis.interlaced)
         path.write_bytes(raw.data)
         return Still(path, at_s, raw.pixel_format, Size(raw.width, raw.height), info, analysis)
 
@@ -152,6 +152,16 @@ class Previewer:
         return PreviewFrame(
             encode_picture(picture, "jpg", quality=QUALITY), layout.size, _shares(crop, layout.size), places
         )
+
+    @property
+    def folder(self) -> Path:
+        """The temporary folder of decoded frames."""
+        return self._folder
+
+    @property
+    def waiting_process(self) -> Process | None:
+        """The FFmpeg process that waits for the next preview; None while there is none."""
+        return self._standby.waiting
 
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
         """Return the clip's facts and the analysis that AUTO is resolved from; computed once."""

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 
 from ci_notebook.engine.preview.preview_graph import Still
 from ci_notebook.engine.render.analysis import Analysis, analyse
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import filter_bytes
-from ci_notebook.media.probe import first_video
+from ci_notebook.media.probe import first_video, pictures_length_s
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.shape import Size
 
 SAMPLE_POSITIONS = (0.2, 0.5, 0.8)  # what AUTO is resolved from, as shares of the clip's length
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class SnapshotOrigin:
     def facts(self) -> tuple[MediaInfo, Analysis]:
         """Request the facts, and analyse three snapshots."""
         info = self.info()
-        length = (info.format.duration if info.format else None) or first_video(info).duration or 0.0
+        length = pictures_length_s(info) or 0.0
         pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in SAMPLE_POSITIONS]
         size = pictures[0][1]
         with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
@@ -81,20 +81,20 @@ def _yuv(data: bytes) -> tuple[bytes, Size]:
     size = Size(*picture.size)
     arguments = [
         "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size.width}x{size.height}", "-i", "pipe:0", "-vf",
-        f"scale=out_color_matrix={_matrix(size)}:in_range=pc:out_range=tv:flags={_EXACT},format=yuv420p",
+        f"scale=out_color_matrix={color_tags.scale_matrix(_matrix(size))}:in_range=pc:out_range=tv:flags={color_tags.EXACT_FLAGS},format=yuv420p",
         "-f", "rawvideo", "pipe:1",
     ]  # fmt: skip
     return filter_bytes(arguments, picture.tobytes()), size
 
 
 def _matrix(size: Size) -> str:
-    return "bt709" if size.height >= 720 else "smpte170m"  # as players read untagged video
+    return color_tags.untagged_matrix(size.height)
 
 
 def _as_snapshots(source: MediaInfo, size: Size) -> MediaInfo:
     """Return the clip's facts with those of its snapshots: upright, square pixels, SDR, eight bits."""
     video = dataclasses.replace(
         first_video(source), width=size.width, height=size.height, sar=None, rotation=0.0, pix_format="yuv420p",
-        color_transfer="bt709", color_primaries="bt709", color_range="tv",
+        color_transfer=color_tags.SDR, color_primaries=color_tags.SDR, color_range="tv",
     )  # fmt: skip
     return dataclasses.replace(source, stream=dataclasses.replace(source.stream or Stream(), video=(video,)))

@@ -60,6 +60,12 @@ class WarmFFmpeg:
             _end(before)
         return data
 
+    @property
+    def waiting(self) -> Process | None:
+        """The FFmpeg process that waits for the next graph; None while there is none."""
+        with self._lock:
+            return self._ready[1] if self._ready else None
+
     def close(self) -> None:
         """End the waiting FFmpeg. Closing twice is allowed."""
         with self._lock:

@@ -15,8 +15,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ci_notebook.media.frame_sampling import key_pictures, spread
+from ci_notebook.media import color_tags
+from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.scoring import no_reference
+from ci_notebook.media.snapshot import to_rgb
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
@@ -40,7 +42,7 @@ class Analysis:
     colourfulness: float = 45.0
     sharpness: float = 300.0
     noise: float = 1.0
-    matrix: str = "bt709"
+    matrix: str = color_tags.SDR
     interlaced: bool = False
 
     @property
@@ -77,8 +79,8 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     if needs == "coding":
         return Analysis(matrix=matrix, interlaced=interlaced)
     lows, highs, rows = [], [], []
-    for frame in spread(path, pictures):
-        rgb = no_reference.rgb_of(frame)
+    for frame in sample_frames(path, pictures):
+        rgb = to_rgb(frame)
         luma = no_reference.luma_of(rgb)
         low, high = np.percentile(rgb[::2, ::2].reshape(-1, 3), [_TAIL, 100 - _TAIL], axis=0) / 255
         lows.append(low)
@@ -107,16 +109,10 @@ def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, 
 def _coding(path: Path) -> tuple[str, bool]:
     """Return the matrix and whether there are fields, from the first key frames alone."""
     matrix, interlaced = "", False
-    for frame in islice(key_pictures(path), PICTURES):
-        matrix = matrix or _matrix(int(frame.colorspace), frame.height)
+    for frame in islice(key_frames(path), PICTURES):
+        matrix = matrix or color_tags.frame_matrix(frame)
         interlaced = interlaced or bool(frame.interlaced_frame)
     return matrix, interlaced
-
-
-def _matrix(number: int, height: int) -> str:
-    """Return zscale's name of a color matrix; untagged small video counts as BT.601, as in players."""
-    names = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c"}
-    return names.get(number, "bt709" if height >= 720 else "smpte170m")
 
 
 def _three(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float, float]:

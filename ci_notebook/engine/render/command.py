@@ -12,7 +12,6 @@ from ci_notebook.engine.render.digital_watermark.pattern import blend_filter
 from ci_notebook.engine.render.graph import (
     AFTER_WATERMARKS,
     BEFORE_NETWORK,
-    SCALE_MATRICES,
     STAGES,
     converts_to_sdr,
     depth_suffix,
@@ -39,8 +38,9 @@ from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
-from ci_notebook.media.probe import first_video
+from ci_notebook.media.probe import MAIN_VIDEO, first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -170,7 +170,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     if paths.padding:
         first.append(paths.padding)
     last = [one for stage in STAGES if stage in AFTER_WATERMARKS for one in filters_by_stage[stage]]
-    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    matrix = color_tags.scale_matrix(analysis.matrix)
     video = transcode_of(setting).video
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
@@ -185,7 +185,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     lines.append(f"[v{len(overlays)}]{','.join(last)}[{end}]")
     if paths.pattern:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
-        space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
+        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else analysis.matrix
         # Without these tags FFmpeg would convert the pattern, and every frame would be one level darker.
         tags = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
         lines.append(f"[{len(overlays) + 1 + is_led}:v]{tags}[pattern]")
@@ -196,7 +196,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
 def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     config = transcode_of(setting).trans_config
     if config is None or config.transcode_index is None:
-        return "0:V:0"
+        return f"0:{MAIN_VIDEO}"
     indexes = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
     if config.transcode_index not in indexes:
         raise RequestRefused(
@@ -213,7 +213,8 @@ def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
     """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
-    light = ("bt709", "bt709") if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
+    sdr = (color_tags.SDR, color_tags.SDR)
+    light = sdr if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
     tags = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 

@@ -28,11 +28,12 @@ from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.interval import video_end_s
 from ci_notebook.engine.render.refusal import RequestRefused
-from ci_notebook.media.probe import first_video
+from ci_notebook.media import color_tags
+from ci_notebook.media.probe import first_video, has_square_pixels
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import AUTO, Auto
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.shape import Plan, plan, rates
+from ci_notebook.model.setting.shape import OutputPlan, plan, rates
 
 STAGES = (
     "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",
@@ -40,7 +41,6 @@ STAGES = (
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
 MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
 AFTER_WATERMARKS = frozenset({"range"})
-SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's name differs from zscale's
 
 
 def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     here, doubled, out = rates(setting, source)
     return {
         "fields": ("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else (),
-        "shape": _shape(sizes, source, setting),
+        "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source),
         "enlarge": _enlarge(setting, sizes),
@@ -110,7 +110,7 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
 
 def is_hdr(source: MediaInfo) -> bool:
     """Return whether the source is HDR10 or HLG."""
-    return first_video(source).color_transfer in hdr.TRANSFERS.values()
+    return color_tags.is_hdr(first_video(source).color_transfer)
 
 
 def converts_to_sdr(setting: VideoEnhance, source: MediaInfo) -> bool:
@@ -124,19 +124,22 @@ def depth_suffix(source: MediaInfo) -> str:
     return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
 
 
-def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, ...]:
+def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
     video = first_video(source)
     filters = []
-    if video.sar not in (None, "1:1", "0:1"):
+    if not has_square_pixels(video):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
     if converts_to_sdr(setting, source):
         # Display light and back: mobius keeps the SDR range and compresses what is above white.
         filters += [
-            f"zscale=t=linear:npl={hdr.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
+            f"zscale=t=linear:npl={color_tags.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
         ]  # fmt: skip
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        filters += ["scale=out_range=tv", f"format=yuv420p{depth_suffix(source)}"]
+        # RGB has no matrix: swscale would assume BT.601 where the output is tagged with another.
+        is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
+        out = f":out_color_matrix={color_tags.scale_matrix(analysis.matrix)}" if is_rgb else ""
+        filters += [f"scale=out_range=tv{out}", f"format=yuv420p{depth_suffix(source)}"]
     if sizes.crop:
         filters.append("crop={}:{}:{}:{}".format(*sizes.crop))
     if sizes.rotate:
@@ -144,7 +147,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
     return tuple(filters)
 
 
-def _rotate(sizes: Plan) -> str:
+def _rotate(sizes: OutputPlan) -> str:
     """Rotate clockwise: by right angles without loss, else into the smallest box that holds the frame, on black."""
     turns = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
     return turns.get(
@@ -171,7 +174,7 @@ def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
     )
 
 
-def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
+def _enlarge(setting: VideoEnhance, sizes: OutputPlan) -> tuple[str, ...]:
     """Enlarge: Base with Lanczos alone; Enhance after the network has doubled the frames.
 
     Where the size stays, only the clean-up remains: light sharpening, more of it for Enhance.
@@ -187,7 +190,7 @@ def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
     return tuple(filters)
 
 
-def _scale(sizes: Plan, kernel: str) -> str:
+def _scale(sizes: OutputPlan, kernel: str) -> str:
     width, height = sizes.out.width, sizes.out.height
     flags = f"flags={kernel}+accurate_rnd+full_chroma_int"
     if sizes.method == "crop":
@@ -212,7 +215,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
     for channel, low, high in zip("rgb", analysis.low, analysis.high, strict=True):
         begin, end = share * low, 1 - share * (1 - high)
         tables.append(f"{channel}='{_table(f'clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval')}'")
-    deep, matrix = depth_suffix(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+    deep, matrix = depth_suffix(source), color_tags.scale_matrix(analysis.matrix)
     # The matrix is given both ways; by default FFmpeg would use another one on the way back.
     return (
         f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
@@ -268,10 +271,8 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
         return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
     if is_hdr(source):
         raise RequestRefused(f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.")
-    known = first_video(source).color_primaries
-    primaries = known if known in ("bt709", "bt470bg", "smpte170m") else "bt709"
-    into = f"t={hdr.TRANSFERS[mode]}:p=bt2020:m=bt2020nc:r=tv:npl={hdr.DIFFUSE_WHITE}"
-    return (f"zscale=tin=bt709:min={analysis.matrix}:pin={primaries}:rin=tv:{into}",)
+    primaries = first_video(source).color_primaries
+    return (color_tags.sdr_to_hdr(hdr.TRANSFERS[mode], matrix=analysis.matrix, primaries=primaries),)
 
 
 def _value(value: int | Auto | None, auto: int) -> int:

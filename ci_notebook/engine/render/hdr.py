@@ -9,18 +9,18 @@ refused by name. So is VP9, whose encoder accepts no light levels.
 from __future__ import annotations
 
 from ci_notebook.engine.render.refusal import RequestRefused
+from ci_notebook.media import color_tags
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Video
 
 TRANSFERS = {"HDR10": "smpte2084", "HLG": "arib-std-b67"}
-DIFFUSE_WHITE = 203  # cd/m² of SDR white inside HDR (BT.2408)
 PIXEL_FORMAT = "yuv420p10le"
 
 # The mastering display in HDR10's metadata: P3 primaries, D65, 0.0001 to 1000 cd/m². H.264 and
 # H.265 count colors in 1/50000 and light in 1/10000 cd/m²; SVT-AV1 takes plain numbers.
 _DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
 _DISPLAY_PLAIN = "G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000,0.0001)"
-_LIGHT = f"{DIFFUSE_WHITE},{DIFFUSE_WHITE}"  # our output never exceeds diffuse white
+_LIGHT = f"{color_tags.DIFFUSE_WHITE},{color_tags.DIFFUSE_WHITE}"  # our output never exceeds diffuse white
 PARAMS = {
     "H.264": (f"mastering-display={_DISPLAY}", f"cll={_LIGHT}"),
     "H.265": ("hdr10=1", "hdr10-opt=1", f"max-cll={_LIGHT}", f"master-display={_DISPLAY}"),
@@ -39,7 +39,8 @@ def tags(setting: VideoEnhance) -> list[str]:
     if mode is None:
         return []
     return [
-        "-color_primaries", "bt2020", "-color_trc", TRANSFERS[mode], "-colorspace", "bt2020nc", "-color_range", "tv",
+        "-color_primaries", color_tags.HDR_PRIMARIES, "-color_trc", TRANSFERS[mode],
+        "-colorspace", color_tags.HDR_MATRIX, "-color_range", "tv",
     ]  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.stage_cache import LeadingStages, run_with_leading_stages
 from ci_notebook.engine.render.supported import refuse_unacted
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.model.api.jobs import Operation
@@ -95,7 +96,7 @@ def render(
         has_video = video_codec(setting) is not None
         analysis = cached_analysis(source_path, setting, lookup, folder) if has_video else Analysis()
         if has_video and converts_to_sdr(setting, source):
-            analysis = dataclasses.replace(analysis, matrix="bt709")  # all later stages see SDR
+            analysis = dataclasses.replace(analysis, matrix=color_tags.SDR)  # all later stages see SDR
         fetch = fetch or _no_fetch
         layout = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)

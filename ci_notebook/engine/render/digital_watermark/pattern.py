@@ -39,7 +39,7 @@ from ci_notebook.engine.render.digital_watermark.carrier import (
 from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYLOADS, to_bits, to_message
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
 from ci_notebook.media.ffmpeg import DEMUXERS, Cancelled, find_ffmpeg
-from ci_notebook.media.probe import no_video
+from ci_notebook.media.probe import MAIN_VIDEO, no_video
 
 # Not secret: it separates our watermarks from noise and other programs', and every installation reads them.
 KEY: Final = b"ci_notebook DigitalWatermark V1"
@@ -77,7 +77,7 @@ def amplitude(width: int, height: int, message: str, *, transfer: str = "") -> f
 
     A small video loses more of the watermark to an encoder, and in a long message each bit has less of
     it. With these steps every clip of 480 × 270 and up is read with a margin of 2 dB or more after scaling
-    to half and crf 23, also at x264's veryfast preset (`tests/benchmarks/bench_blindmark.py`).
+    to half and crf 23, also at x264's veryfast preset (`tests/benchmarks/bench_digital_watermark.py`).
 
     >>> amplitude(1920, 1080, "ci_notebook"), amplitude(640, 360, "ci_notebook"), amplitude(640, 360, "版" * 64)
     (1.5, 2.25, 3.25)
@@ -216,7 +216,7 @@ def _decoded(program: Path, path: Path, filters: str, limit: int) -> Iterator[tu
         raise FileNotFoundError(path)
     command: list[str | Path] = [
         program, "-hide_banner", "-nostdin", "-v", "error", "-format_whitelist", ",".join(DEMUXERS), "-i", path,
-        "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
+        "-map", f"0:{MAIN_VIDEO}", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
         "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
     ]  # fmt: skip
     with (

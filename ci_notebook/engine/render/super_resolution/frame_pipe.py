@@ -162,7 +162,7 @@ class _Program:
 
 @contextmanager
 def _started(command: list[str], *, beside: subprocess.Popen[bytes] | None = None, **pipes: Any) -> Iterator[_Program]:
-    with tempfile.TemporaryFile() as log, program(command, beside=beside, stderr=log, **pipes) as process:
+    with tempfile.TemporaryFile() as log, program(command, group_of=beside, stderr=log, **pipes) as process:
         yield _Program(process, readable(command), log)
 
 
