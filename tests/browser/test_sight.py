@@ -23,9 +23,9 @@ MARK = """\
 words = Text(text="Mark", font_size=40, font_type="arial.ttf", font_color="0xFFE000", transparency=100)
 panel.watermarks = [Watermark(type="Text", pos="BottomRight", loc_mode="Absolute", dx=40, dy=20, text=words)]"""
 ELSEWHERE = """\
-from ci_notebook.lab.previews import Previews
+from ci_notebook.lab.previews import LabPreviews
 lab.previews.close()
-lab.previews = Previews(lab.client, cache=lab.cache_dir, is_local=False)
+lab.previews = LabPreviews(lab.client, cache=lab.cache_dir, is_local=False)
 clip = dataclasses.replace(lab.upload(ci.sample()), path=None)"""
 # A pixel of one of the two pictures, at a share of its sides.
 PIXEL = """([layer, x, y]) => {

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 import ci_notebook as ci
 from ci_notebook.client.objects import Clip
 from ci_notebook.lab.lab import Lab
-from ci_notebook.lab.previews import Previews
+from ci_notebook.lab.previews import LabPreviews
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.watermark import Image, Text, Watermark
@@ -89,7 +89,7 @@ def test_marks_are_where_they_are_said_to_be_and_an_image_comes_from_the_bucket(
 
 
 def test_on_the_cloud_it_is_made_from_snapshots_and_says_what_it_is(lab: Lab, clip: Clip) -> None:
-    elsewhere = Previews(lab.client, cache=lab.cache_dir, is_local=False)
+    elsewhere = LabPreviews(lab.client, cache=lab.cache_dir, is_local=False)
     far = dataclasses.replace(clip, path=None)
     assert "approximation" in elsewhere.note
     there, here = elsewhere.see(far, SHARP, at_s=1.0), lab.previews.see(clip, SHARP, at_s=1.0)
@@ -105,6 +105,6 @@ def test_without_the_extra_it_is_refused_with_the_remedy(
     monkeypatch.setitem(sys.modules, "numpy", None)
     for name in [name for name in sys.modules if name.startswith("ci_notebook.engine")]:
         monkeypatch.delitem(sys.modules, name)
-    bare = Previews(lab.client, cache=tmp_path, is_local=False)
+    bare = LabPreviews(lab.client, cache=tmp_path, is_local=False)
     with pytest.raises(EngineError, match=r"numpy is not installed\. Install it: .*ci-notebook\[local\]"):
         bare.see(clip, SHARP)

@@ -175,7 +175,7 @@ def test_a_panel_answers_from_the_real_engine_and_keeps_no_picture(tmp_path: Pat
         assert told["size"] == (640, 360) and len(pictures) == 2
         assert all(one.startswith(b"\xff\xd8\xff") for one in pictures)
         assert len(json.dumps(panel.get_state(), default=str)) < 200_000 and panel.value == SHARP
-        standby = lab.previews._made._standby
+        standby = lab.previews._previewer._standby
         until(lambda: standby._ready is not None)
         panel.close()
         assert standby._ready is None and standby._next is None, "no program stands by when the panel is closed"

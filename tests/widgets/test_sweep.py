@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import ci_notebook as ci
 from ci_notebook.experiment.sweep import grid
 from ci_notebook.lab.connect import connect
-from ci_notebook.lab.sweep_panel import SweepDesk
+from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import leaves, resolve
 from ci_notebook.model.errors import ParameterError
@@ -25,7 +25,7 @@ SHARPEN = "MsSharpen.SharpenLevel"
 LEAVES = [leaf for leaf in leaves(VideoEnhance) if leaf.single]
 
 
-class HandDesk(SweepDesk):
+class HandDesk(LabSweeps):
     """Designs are real; plans and runs are kept for the test to see."""
 
     def __init__(self):

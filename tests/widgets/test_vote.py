@@ -10,7 +10,7 @@ import pytest
 
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.lab.votes import VoteDesk
+from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.widgets.vote.view import VoteView
 from tests.experiment.test_ballot import FOUR, runs
@@ -38,12 +38,12 @@ class HandLab:
     def __init__(self, path: Path) -> None:
         self.journal, self.opened = Journal(path), list[HandFrames]()
 
-    def vote_desk(self, given: list[Run], **how: object) -> VoteDesk:
+    def vote_desk(self, given: list[Run], **how: object) -> LabVotes:
         def frames(run: Run) -> HandFrames:
             self.opened.append(HandFrames(run))
             return self.opened[-1]
 
-        return VoteDesk(given, self.journal, frames, **how)
+        return LabVotes(given, self.journal, frames, **how)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
-"""What a `SweepPanel` asks of a lab: designs by their names, a plan, the runs, and what came of them as HTML."""
+"""The designs, plans and runs of a lab for a `SweepPanel`, and its results as HTML."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs, random
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -15,21 +17,32 @@ from ci_notebook.results.inline_chart import ChartAxes
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
 
-# What a chart shows of a sweep, the first of these that was measured.
+# The score of the chart is the first of these that was measured.
 _SCORES: Final = ("vmaf_neg", "ssim", "psnr", "sharpness", "size_bytes")
 
 
-class SweepDesk:
+class _Planner(Protocol):
+    def __call__(self, clips: Iterable[Clip], settings: Iterable[Setting], /) -> Plan: ...
+
+
+class _Runner(Protocol):
+    def __call__(
+        self, clips: Iterable[Clip], settings: Iterable[Setting], /, *, budget: float | None = ...,
+        on_progress: Callable[[Event], None] | None = ..., cancel: threading.Event | None = ...,
+    ) -> Runs: ...  # fmt: skip
+
+
+class LabSweeps:
     """Designs, plans and runs of a lab. `costs_money` is false for the embedded engine."""
 
-    def __init__(self, *, plan: Callable[..., Plan], run: Callable[..., Runs], costs_money: bool) -> None:
+    def __init__(self, *, plan: _Planner, run: _Runner, costs_money: bool) -> None:
         self._plan, self._run, self.costs_money = plan, run, costs_money
 
     def design(
         self, kind: str, base: VideoEnhance, values: Mapping[str, Sequence[Any]], *,
         n: int = 10, seed: int = 0, against: VideoEnhance | None = None,
     ) -> Sweep:  # fmt: skip
-        """Return the sweep that `grid`, `one_at_a_time`, `random` or `pairs` makes. Raises `ParameterError`."""
+        """Return the sweep of `grid`, `one_at_a_time`, `random` or `pairs`. Raises `ParameterError`."""
         if kind == "pairs":
             return pairs(base, against if against is not None else VideoEnhance(), **values)
         if kind == "random":
@@ -37,15 +50,18 @@ class SweepDesk:
         return {"grid": grid, "one_at_a_time": one_at_a_time}[kind](base, **values)
 
     def plan(self, clips: Iterable[Clip], settings: Iterable[Setting]) -> Plan:
-        """Return what `run` would send, what it costs, and what is held already."""
+        """Return what `run` would send, its price, and which results the journal holds already."""
         return self._plan(clips, settings)
 
-    def run(self, clips: Iterable[Clip], settings: Iterable[Setting], **how: Any) -> Runs:
-        """Run every setting on every clip; `how` is that of `Lab.run`."""
-        return self._run(clips, settings, **how)
+    def run(
+        self, clips: Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
+        on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
+    ) -> Runs:  # fmt: skip
+        """Run every setting on every clip, as `Lab.run` does."""
+        return self._run(clips, settings, budget=budget, on_progress=on_progress, cancel=cancel)
 
     def results_html(self, runs: Runs) -> str:
-        """Return the runs as a table, and a chart of how a score answers to the first leaf that varies."""
+        """Return the runs as a table, and a chart of a score over the first parameter that varies."""
         return f"{runs._repr_html_()}{_chart_html(runs)}"
 
 
