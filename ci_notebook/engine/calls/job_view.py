@@ -36,6 +36,22 @@ def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDeta
     )
 
 
+def facts_of(job: Job) -> dict[str, str]:
+    """Return tag → text of what a row says by itself, in the order of `JobsDetail`."""
+    return {
+        "Code": job.code,
+        "Message": job.message,
+        "JobId": job.job_id,
+        "State": job.state,
+        "Progress": str(job.progress),
+        "CreationTime": _time(job.created),
+        "StartTime": _time(job.started),
+        "EndTime": _time(job.ended),
+        "QueueId": job.queue_id,
+        "Tag": job.tag,
+    }
+
+
 def _operation(asked: Operation, job: Job) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
     mark, found = asked.digital_watermark, asked.extract_digital_watermark

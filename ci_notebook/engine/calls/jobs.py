@@ -18,6 +18,7 @@ from ci_notebook.engine.calls.context import (
 )
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.job_view import detail_of
+from ci_notebook.engine.calls.job_xml import jobs_answer
 from ci_notebook.engine.calls.templates_in_force import with_templates
 from ci_notebook.engine.jobs.ledger import Job, Wanted
 from ci_notebook.engine.notify.body import check_request
@@ -81,8 +82,7 @@ def get_jobs(service: Service, exchange: Exchange) -> Answer:
     jobs = service.ledger.get(bucket.name, ids)
     found = {job.job_id for job in jobs}
     missing = tuple(one for one in dict.fromkeys(ids) if one not in found)
-    details = tuple(detail_of(job, bucket.region) for job in jobs)
-    return xml_answer(Response(jobs_detail=details, non_exist_job_ids=missing))
+    return jobs_answer(jobs, bucket.region, missing=missing)
 
 
 def list_jobs(service: Service, exchange: Exchange) -> Answer:
@@ -107,8 +107,7 @@ def list_jobs(service: Service, exchange: Exchange) -> Answer:
             size=number_in_query(exchange, "size", 10, high=100),
         )
     )
-    details = tuple(detail_of(job, bucket.region) for job in jobs)
-    return xml_answer(Response(jobs_detail=details, next_token="" if beyond is None else str(beyond)))
+    return jobs_answer(jobs, bucket.region, next_token="" if beyond is None else str(beyond))
 
 
 def cancel_job(service: Service, exchange: Exchange) -> Answer:

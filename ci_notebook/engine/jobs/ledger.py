@@ -98,8 +98,9 @@ class Ledger:
     def get(self, bucket: str, ids: Sequence[str]) -> list[Job]:
         """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
         marks = ", ".join("?" * len(ids))
+        # The plus keeps SQLite from the index by bucket, which would go through every job of the bucket.
         found = self._database.rows(
-            f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
+            f"SELECT * FROM jobs WHERE +bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
             (bucket, *ids),
         )
         by_id = {row["job_id"]: _job(row) for row in found}
