@@ -13,7 +13,7 @@ import pytest
 
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.media.ffmpeg import find_ffmpeg
 from ci_notebook.model.api.jobs import JobsDetail, Response
 from ci_notebook.wire import signing

@@ -16,9 +16,9 @@ from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 WAYS = ("threads", "processes", "dask")
 
 
-def pool(places: int = 2) -> ProcessPoolExecutor:
+def pool(slots: int = 2) -> ProcessPoolExecutor:
     """Return a pool of processes that begin anew, as everywhere but in old Linux."""
-    return ProcessPoolExecutor(places, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(slots, mp_context=multiprocessing.get_context("spawn"))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, get_args
 
-from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import State
 from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
@@ -30,7 +30,7 @@ def fill(lab: Any, clip: Any, number: int, *, state: State | None = None) -> lis
         is_over = now not in ("Submitted", "Pause")
         ids.append(f"j{uuid.uuid4().hex}")
         service.ledger.add(
-            Job(
+            JobRow(
                 job_id=ids[-1],
                 bucket=lab.bucket,
                 queue_id=queue.queue_id,

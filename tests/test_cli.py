@@ -51,7 +51,7 @@ def test_serve_with_half_a_key_says_which_half_is_missing(
 def test_serve_without_the_server_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.serve", raising=False)
+    monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.listener", raising=False)
     monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.channel", raising=False)
     for name in [name for name in sys.modules if name.split(".")[0] == "waitress"]:
         monkeypatch.setitem(sys.modules, name, None)

@@ -14,7 +14,7 @@ import ci_notebook as ci
 from ci_notebook.cli.main import main
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import JobFails, SlowJobs
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
 

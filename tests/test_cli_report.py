@@ -92,7 +92,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from ci_notebook.engine.engine import Engine
-    from ci_notebook.engine.server.serve import Listener
+    from ci_notebook.engine.server.listener import Listener
     from ci_notebook.lab.connect import BUCKET, REGION
 
     keys = ci.Credentials("AKIDmine", "a-secret-of-mine")

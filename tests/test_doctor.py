@@ -19,7 +19,7 @@ from ci_notebook.doctor.findings import Finding, Report
 from ci_notebook.doctor.service_checks import look_at_service
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, ServerError, Throttle
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.errors import EngineError, ParameterError
 
 BUCKET, REGION = "test-1250000000", "ap-chongqing"

@@ -10,7 +10,7 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.lab.connect import BUCKET, REGION
 from ci_notebook.model.errors import CredentialsError, NotFound, SignatureRefused, UnknownKey
 from tests.support import write_sample

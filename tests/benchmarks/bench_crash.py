@@ -25,7 +25,7 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.engine.engine_crash_loop import Counts

@@ -17,7 +17,7 @@ from ci_notebook.client.job import Job
 from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.watch import Watch
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.api.jobs import JobFailed
 from ci_notebook.model.api.queues import NotifyConfig
 from ci_notebook.model.api.requests import enhance_request

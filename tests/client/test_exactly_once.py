@@ -20,7 +20,7 @@ from ci_notebook.client.connection.transport import AddressTransport, WSGITransp
 from ci_notebook.client.objects import Clip
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, JobFails, ServerError, Throttle, TimeOut
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid

@@ -12,7 +12,7 @@ from ci_notebook.client import multipart, objects
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, ServerError
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.errors import NotFound, ParameterError, ServiceError
 from tests.client.test_engine import BUCKET, ID, KEY, REGION, connect, transport  # noqa: F401  a fixture
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.storage.objects import ORPHAN_S
+from ci_notebook.engine.storage.object_store import ORPHAN_S
 from tests.engine_fixtures import BUCKET, KEYS, MP4, REGION, Caller
 from tests.executor_fixtures import programs_below
 from tests.support import fork_process, write_clip

@@ -20,27 +20,27 @@ SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))
 
 
 def kept(root: Path) -> int:
-    folder = root / ".kept"
+    folder = root / ".cache"
     return sum(1 for one in folder.iterdir()) if folder.exists() else 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("asked", "entries"), [({}, 1), ({"kept_bytes": 0}, 0), ({"reuse": False}, 0)])
+@pytest.mark.parametrize(("asked", "entries"), [({}, 1), ({"cache_bytes": 0}, 0), ({"reuse": False}, 0)])
 def test_connect_takes_what_is_kept_and_whether_it_is_reused(tmp_path, clip, asked, entries) -> None:
     with ci.connect(home=tmp_path, **asked) as lab:
         assert lab.submit(lab.upload(clip), SHARP).wait().state == "Success"
     assert kept(tmp_path / "engine") == entries
 
 
-@pytest.mark.parametrize("asked", [{"kept_bytes": 1}, {"reuse": False}, {"reuse": True}])
+@pytest.mark.parametrize("asked", [{"cache_bytes": 1}, {"reuse": False}, {"reuse": True}])
 def test_they_are_about_the_embedded_engine(asked) -> None:
     with pytest.raises(ci.ParameterError, match=f"^{next(iter(asked))} .*embedded engine"):
         ci.connect("mybucket-1250000000", region="ap-chongqing", **asked)
 
 
 def test_what_is_no_number_of_bytes_is_refused(tmp_path) -> None:
-    with pytest.raises(ci.ParameterError, match="kept_bytes takes a whole number of bytes from 0; got -1"):
-        ci.connect(home=tmp_path, kept_bytes=-1)
+    with pytest.raises(ci.ParameterError, match="cache_bytes takes a whole number of bytes from 0; got -1"):
+        ci.connect(home=tmp_path, cache_bytes=-1)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def served(root: Path, *words: str) -> Iterator[Caller]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "entries"), [((), 1), (("--kept", "0"), 0), (("--no-reuse", "--kept", "0.5"), 0)])
+@pytest.mark.parametrize(("words", "entries"), [((), 1), (("--cache", "0"), 0), (("--no-reuse", "--cache", "0.5"), 0)])
 def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
     with served(tmp_path / "root", *words) as call:
         call.put("in.mp4", clip.read_bytes())
@@ -68,7 +68,7 @@ def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
 
 def test_serve_names_what_is_no_number(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit):
-        main(["serve", "--root", str(tmp_path), "--kept", "nan"])
-    assert "argument --kept: takes a number of GiB, such as 2.5; got 'nan'" in capsys.readouterr().err
-    assert main(["serve", "--root", str(tmp_path), "--kept", "-1"]) == 1
-    assert "kept_bytes takes" in capsys.readouterr().err
+        main(["serve", "--root", str(tmp_path), "--cache", "nan"])
+    assert "argument --cache/--cache: takes a number of GiB, such as 2.5; got 'nan'" in capsys.readouterr().err
+    assert main(["serve", "--root", str(tmp_path), "--cache", "-1"]) == 1
+    assert "cache_bytes takes" in capsys.readouterr().err

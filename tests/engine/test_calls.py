@@ -9,7 +9,7 @@ from lxml import etree
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.server.wsgi import HANDLERS
 from ci_notebook.model.api.jobs import Response
-from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.wire.operations import CALLS
 from ci_notebook.wire.xml import loads
 from tests.engine_fixtures import BUCKET, CI_HOST, COS_HOST, KEYS, MP4, REGION, SECRET_KEY, job_body
@@ -360,7 +360,7 @@ def test_a_closed_engine_says_so(tmp_path):
     engine.start()
     engine.close()
     engine.close()
-    with pytest.raises(EngineError, match="closed"):
+    with pytest.raises(ParameterError, match="closed"):
         engine.start()
 
 

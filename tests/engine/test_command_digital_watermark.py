@@ -17,7 +17,7 @@ from ci_notebook.media.samples import sample
 from ci_notebook.media.scoring.score import compare
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import SDRtoHDR, SuperResolution, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import DigitalWatermark
@@ -60,9 +60,13 @@ def test_a_hidden_text_is_read_back_and_leaves_light_and_colour_as_they_were(
         marked(tmp_path / "marked", video=video, **stages),
         marked(tmp_path / "plain", mark=None, video=video, **stages),
     )
-    assert made.hidden is not None and made.hidden.margin_db is not None and plain.hidden is None
-    assert made.hidden.margin_db > 1
-    assert "dB to spare" in str(made.hidden)
+    assert (
+        made.digital_watermark is not None
+        and made.digital_watermark.margin_db is not None
+        and plain.digital_watermark is None
+    )
+    assert made.digital_watermark.margin_db > 1
+    assert "with a margin of" in str(made.digital_watermark)
     assert extract(made.files[0]).message == MESSAGE
     colours = [picture(one.files[0], 0.5).reshape(-1, 3).mean(axis=0) for one in (made, plain)]
     assert np.abs(colours[0] - colours[1]).max() < 0.6
@@ -86,19 +90,19 @@ def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_
     monkeypatch.setattr(embedding, "pattern", lambda *a, **k: tried.append(k["amplitude"]) or real(*a, **k))
     hopeless = {"video": Video(crf=51.0), "length_s": 0.1}
     with pytest.raises(
-        EngineError, match=r"DigitalWatermark\.Message .* could not be read back .*IgnoreError"
+        ParameterError, match=r"DigitalWatermark\.Message .* could not be read back .*IgnoreError"
     ) as caught:
         marked(tmp_path, **hopeless)  # type: ignore[arg-type]
     assert caught.value.code == "ResourceNotSupported"
     assert list(tmp_path.iterdir()) == []
     assert tried == [tried[0], pytest.approx(embedding.STRONGER * tried[0])]
     lost = marked(tmp_path, mark=dataclasses.replace(MARK, ignore_error=True), **hopeless)  # type: ignore[arg-type]
-    assert lost.hidden is not None and lost.hidden.margin_db is None and lost.files[0].exists()
+    assert lost.digital_watermark is not None and lost.digital_watermark.margin_db is None and lost.files[0].exists()
 
 
 def test_sound_alone_hides_nothing_and_says_so(tmp_path: Path) -> None:
     silent = VideoEnhance(transcode=Transcode(container=Container(format="mp3"), audio=Audio()))
-    with pytest.raises(EngineError, match="nothing is left to enhance or mark"):
+    with pytest.raises(ParameterError, match="nothing is left to enhance or mark"):
         render(Operation(video_enhance=silent, digital_watermark=MARK), sample(), tmp_path)
 
 
@@ -128,9 +132,9 @@ def test_a_text_is_hidden_by_one_job_and_read_by_another(call_in_process: Caller
     job = ended(call, body("VideoEnhance", "in.mp4", hiding))
     assert job.operation is not None and job.operation.digital_watermark is not None
     assert (job.state, job.operation.digital_watermark.state) == ("Success", "Success"), job.message
-    assert "dB to spare" in str(job.message)
+    assert "with a margin of" in str(job.message)
     reading = "<ExtractDigitalWatermark><Type>Text</Type><Version>V1</Version></ExtractDigitalWatermark>"
-    for key, message, said in (("m.mp4", MESSAGE, "done"), ("in.mp4", "", "no hidden text was found")):
+    for key, message, said in (("m.mp4", MESSAGE, "done"), ("in.mp4", "", "no digital watermark was found")):
         job = ended(call, body("ExtractDigitalWatermark", key, reading))
         assert job.operation is not None and job.operation.extract_digital_watermark is not None
         assert (job.state, job.message) == ("Success", said)

@@ -14,7 +14,7 @@ from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.model.api.jobs import Operation
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, EffectConfig, Transcode, Video
 
@@ -115,5 +115,5 @@ def test_two_loud_sounds_do_not_clip(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_holds_no_sound_is_refused_by_its_leaf(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"AudioMixArray\.1\.AudioSource silent\.mp4 holds no sound"):
+    with pytest.raises(ParameterError, match=r"AudioMixArray\.1\.AudioSource silent\.mp4 has no audio"):
         sound(folder, tmp_path, AudioMix(audio_source="silent.mp4"))

@@ -9,16 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ci_notebook.engine.render.output.output_size import Size
 from ci_notebook.engine.render.render import render
 from ci_notebook.engine.render.watermark import fonts
 from ci_notebook.engine.render.watermark.fonts import FACES, face, missing
-from ci_notebook.engine.render.watermark.watermark_overlay import image_mark, image_size, place, prepare, text_mark
+from ci_notebook.engine.render.watermark.watermark_overlay import (
+    draw_image,
+    draw_text,
+    image_size,
+    overlay_position,
+    prepare_overlays,
+)
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
+from ci_notebook.model.setting.shape import Size
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
@@ -60,20 +66,20 @@ def marked(source: Path, folder: Path, *marks: Watermark, logo: Path | None = No
 )  # fmt: skip
 def test_an_offset_counts_from_the_anchored_edges_inwards(pos: str, where: tuple[int, int]) -> None:
     mark = dataclasses.replace(MARK, pos=pos, dx=30, dy=20)  # type: ignore[type-var]
-    assert place(mark, VIDEO, OWN) == tuple(map(str, where))
+    assert overlay_position(mark, VIDEO, OWN) == tuple(map(str, where))
 
 
 def test_a_relative_offset_is_a_share_of_the_side() -> None:
     mark = dataclasses.replace(MARK, loc_mode="Relativity", dx=10, dy=50)
-    assert place(mark, VIDEO, OWN) == ("64", "180")
+    assert overlay_position(mark, VIDEO, OWN) == ("64", "180")
 
 
 def test_a_sliding_mark_moves_from_the_left_and_takes_no_offset() -> None:
     slide = SlideConfig(slide_mode="ScrollFromLeft", x_slide_speed=5, y_slide_speed=0)
-    x, y = place(dataclasses.replace(MARK, dx=30, slide_config=slide), VIDEO, OWN)
+    x, y = overlay_position(dataclasses.replace(MARK, dx=30, slide_config=slide), VIDEO, OWN)
     assert x == "mod(t*128.000,740)-100" and y == "0"
     off = SlideConfig(slide_mode="Default", x_slide_speed=5, y_slide_speed=5)
-    assert place(dataclasses.replace(MARK, dx=30, slide_config=off), VIDEO, OWN) == ("30", "0")
+    assert overlay_position(dataclasses.replace(MARK, dx=30, slide_config=off), VIDEO, OWN) == ("30", "0")
 
 
 @pytest.mark.parametrize(
@@ -144,14 +150,14 @@ def test_three_marks_lie_one_on_the_other_in_their_order(grey: Path, logo: Path,
 
 @pytest.mark.parametrize("name", sorted(FACES))
 def test_latin_text_is_drawn_in_every_typeface_of_the_api(name: str) -> None:
-    mark = text_mark(dataclasses.replace(WORDS, font_type=name))  # type: ignore[type-var]
+    mark = draw_text(dataclasses.replace(WORDS, font_type=name))  # type: ignore[type-var]
     assert mark.width > 100 and mark.height > 20
     assert mark.getpixel((0, 0))[:3] == (255, 0, 0)  # colour where nothing is seen, so that no edge turns dark
     assert mark.getchannel("A").getextrema()[1] == 255
 
 
 def test_the_size_of_a_text_follows_its_font_size() -> None:
-    small, large = (text_mark(dataclasses.replace(WORDS, font_size=size)) for size in (20, 60))
+    small, large = (draw_text(dataclasses.replace(WORDS, font_size=size)) for size in (20, 60))
     assert large.height == pytest.approx(3 * small.height, rel=0.15)
 
 
@@ -159,16 +165,16 @@ def test_chinese_is_drawn_with_real_signs_or_refused_by_name_but_never_as_boxes(
     words = dataclasses.replace(WORDS, text="水印内容", font_type="simhei.ttf")
     try:
         font = face("simhei.ttf", 40, "水印内容")
-    except EngineError as refused:
-        assert str(refused).startswith("Watermark.Text.Text 水印内容: no typeface on this machine holds")
+    except (EngineError, ParameterError) as refused:
+        assert str(refused).startswith("Watermark.Text.Text 水印内容: no typeface on this machine has the characters")
         assert "pip install" in str(refused)
         return
     assert missing(font, "水印内容") == ""
-    assert text_mark(words).width > 120
+    assert draw_text(words).width > 120
 
 
 def test_a_machine_without_chinese_signs_refuses_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "_beside", lambda *_: None)
+    monkeypatch.setattr(fonts, "_package_file", lambda *_: None)
     monkeypatch.setattr(fonts, "_system_fonts", dict)
     with pytest.raises(
         EngineError, match=r"Watermark\.2\.Text\.Text 水印: .* Install a free one: .*pip install"
@@ -178,17 +184,17 @@ def test_a_machine_without_chinese_signs_refuses_by_name(monkeypatch: pytest.Mon
 
 
 def test_chinese_in_a_typeface_that_holds_none_is_refused_with_one_that_does() -> None:
-    with pytest.raises(EngineError, match=r"arial\.ttf holds no Chinese\. Set FontType to simhei\.ttf"):
+    with pytest.raises(ParameterError, match=r"arial\.ttf has no Chinese characters\. Set FontType to simhei\.ttf"):
         face("arial.ttf", 20, "水印")
 
 
 def test_a_mark_that_is_no_picture_is_refused_by_name(grey: Path, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"Watermark\.Image\.Url logo\.png is no picture") as caught:
-        image_mark(LOGO, VIDEO, lambda _: grey)
+    with pytest.raises(ParameterError, match=r"Watermark\.Image\.Url logo\.png is not an image") as caught:
+        draw_image(LOGO, VIDEO, lambda _: grey)
     assert caught.value.code == "ResourceNotSupported"
     huge = dataclasses.replace(LOGO, mode="Proportion", width=100, height=100)
-    with pytest.raises(EngineError, match="over 4096 px"):
-        prepare(
+    with pytest.raises(ParameterError, match="over 4096 px"):
+        prepare_overlays(
             (dataclasses.replace(MARK, type="Image", image=huge),), Size(5000, 2000), tmp_path, lambda _: _png(tmp_path)
         )
 
@@ -230,8 +236,8 @@ def test_a_background_picture_is_faint_over_black_and_ends_when_asked(grey: Path
 def test_two_pictures_under_a_video_or_one_that_slides_are_refused_by_name(grey: Path, tmp_path: Path) -> None:
     image = Image(url="blue.png", mode="Original", transparency=100, background=True)
     below = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=image)
-    with pytest.raises(EngineError, match=r"Watermark\.2\.Image\.Background true: one picture"):
+    with pytest.raises(ParameterError, match=r"Watermark\.2\.Image\.Background true: another image"):
         under(tmp_path, grey, below, below)
     slide = SlideConfig(slide_mode="ScrollFromLeft", x_slide_speed=5, y_slide_speed=0)
-    with pytest.raises(EngineError, match=r"Watermark\.1\.SlideConfig"):
+    with pytest.raises(ParameterError, match=r"Watermark\.1\.SlideConfig"):
         under(tmp_path, grey, dataclasses.replace(below, slide_config=slide))

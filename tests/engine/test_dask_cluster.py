@@ -18,9 +18,9 @@ from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.jobs.dask_cluster import DaskCluster
-from ci_notebook.engine.jobs.heartbeat import Owner
-from ci_notebook.engine.jobs.ledger import Job
-from ci_notebook.engine.jobs.run_job import Errand, Unwanted
+from ci_notebook.engine.jobs.heartbeat import Heartbeat
+from ci_notebook.engine.jobs.ledger import JobRow
+from ci_notebook.engine.jobs.run_job import CancelCheck, RemoteJob
 from ci_notebook.engine.limits import Limits
 from ci_notebook.model.errors import EngineError, ParameterError
 from tests.engine.test_serve import Server
@@ -84,7 +84,7 @@ def test_an_engine_that_is_killed_leaves_no_work_behind_and_the_next_ends_its_jo
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.engine.limits import Limits
 from ci_notebook.engine.jobs.heartbeat import Owner
 from ci_notebook.engine.jobs.run_job import Errand, Unwanted
@@ -188,14 +188,14 @@ def test_connect_takes_an_executor_and_limits_and_refuses_them_with_a_bucket(clu
 @pytest.mark.slow
 def test_a_worker_stops_when_its_engine_falls_silent_or_the_folder_goes(tmp_path, monkeypatch):
     monkeypatch.setattr("ci_notebook.engine.jobs.run_job.SILENCE_S", 0.2)
-    owner = Owner(tmp_path, "owner")
-    job = Job(
+    owner = Heartbeat(tmp_path, "owner")
+    job = JobRow(
         job_id="j1", bucket=BUCKET, queue_id="p1", tag="VideoEnhance", input_object="a", created=1.0,
         request=b"<Request/>", work=b"<Operation/>",
     )  # fmt: skip
     folder = owner.folder / "j1"
     folder.mkdir()
-    is_unwanted = Unwanted(Errand(job=job, folder=folder, held={}, limits=Limits()))
+    is_unwanted = CancelCheck(RemoteJob(job=job, folder=folder, objects={}, limits=Limits()))
     for _ in range(4):
         owner.beat()
         assert not is_unwanted()

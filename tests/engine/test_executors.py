@@ -11,8 +11,8 @@ import pytest
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import JobFails, SlowJobs
-from ci_notebook.engine.jobs.ledger import Job
-from ci_notebook.engine.jobs.run_job import Errand
+from ci_notebook.engine.jobs.ledger import JobRow
+from ci_notebook.engine.jobs.run_job import RemoteJob
 from ci_notebook.engine.limits import Limits
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 from tests.support import until
@@ -46,12 +46,12 @@ def until_running(call, job_id):
 
 
 def test_an_errand_survives_being_pickled():
-    job = Job(
+    job = JobRow(
         job_id="j1", bucket=BUCKET, queue_id="p1", tag="VideoEnhance", input_object="a", created=1.0,
         request=b"<Request/>", work=b"<Operation/>",
     )  # fmt: skip
-    errand = Errand(job=job, folder=Path("b"), held={"a": "held/0/a"}, limits=Limits(), fails=JobFails(10))
-    assert pickle.loads(pickle.dumps(errand)) == errand  # noqa: S301  our own
+    remote = RemoteJob(job=job, folder=Path("b"), objects={"a": "held/0/a"}, limits=Limits(), fault=JobFails(10))
+    assert pickle.loads(pickle.dumps(remote)) == remote  # noqa: S301  our own
 
 
 @pytest.mark.slow

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 import ci_notebook as ci
 from ci_notebook.engine.calls import job_xml
-from ci_notebook.engine.calls.job_view import detail_of
-from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.calls.job_details import job_details
+from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import MediaResult, Operation, Request, Response
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.wire import xml
 from ci_notebook.wire.xml import dumps, loads
 from tests import strategies
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 
-JOB = Job(
+JOB = JobRow(
     job_id="j1", bucket="b-1250000000", queue_id="p1", tag="VideoEnhance", input_object="in/a&b.mp4", created=1e9,
     request=b"<Request/>", work=b"<Operation/>",
 )  # fmt: skip
@@ -44,7 +44,7 @@ def test_an_answer_says_what_the_nodes_say(operation, result, template_name, sta
     )  # fmt: skip
     answer = job_xml.jobs_answer([job], "ap-chongqing", missing=["j2", "j3"], next_token="7")
     shown = Response(
-        jobs_detail=(detail_of(job, "ap-chongqing"),), non_exist_job_ids=("j2", "j3"), next_token="7"
+        jobs_detail=(job_details(job, "ap-chongqing"),), non_exist_job_ids=("j2", "j3"), next_token="7"
     )  # fmt: skip
     assert loads(Response, answer.body, root="Response") == loads(Response, dumps(shown))
 
@@ -56,7 +56,7 @@ def test_a_request_that_is_out_of_order_or_spelled_otherwise_is_echoed_as_it_was
     )
     job = replace(JOB, request=f"<Request><Operation>{operation}</Operation></Request>".encode())
     answer = job_xml.jobs_answer([job], "ap-chongqing").body
-    assert loads(Response, answer) == loads(Response, dumps(Response(jobs_detail=(detail_of(job, "ap-chongqing"),))))
+    assert loads(Response, answer) == loads(Response, dumps(Response(jobs_detail=(job_details(job, "ap-chongqing"),))))
     assert b"<Contrast>050</Contrast>" in answer
 
 

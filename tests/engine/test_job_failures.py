@@ -9,12 +9,12 @@ import threading
 import pytest
 
 from ci_notebook.engine.faults import SlowJobs
-from ci_notebook.engine.jobs.heartbeat import Owner
+from ci_notebook.engine.jobs.heartbeat import Heartbeat
 from ci_notebook.engine.jobs.ledger import Ledger
-from ci_notebook.engine.jobs.outcome import Made
-from ci_notebook.engine.limits import Guard, Limits, weight
+from ci_notebook.engine.jobs.outcome import FinishedFile
+from ci_notebook.engine.limits import LimitGuard, Limits, folder_bytes
 from ci_notebook.engine.storage.database import Database
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.errors import ParameterError
 from tests.engine.test_serve import SLOW, states
@@ -113,7 +113,7 @@ def test_the_time_a_job_may_take_grows_with_its_clip(tmp_path, monkeypatch):
         asked.append(now[0])
         return 10.0
 
-    guard = Guard(Limits(), tmp_path, room_bytes=None, is_unwanted=lambda: False, length_s=length_s)
+    guard = LimitGuard(Limits(), tmp_path, room_bytes=None, is_unwanted=lambda: False, length_s=length_s)
     for moment, why in ((599, False), (600, False), (6599, False), (6601, True)):
         now[0] = float(moment)
         guard.check_now()
@@ -126,7 +126,7 @@ def test_a_file_with_several_names_is_weighed_once(tmp_path):
     (tmp_path / "in" / "a").write_bytes(bytes(1000))
     os.link(tmp_path / "in" / "a", tmp_path / "in" / "b")
     os.link(tmp_path / "in" / "a", tmp_path / "elsewhere")
-    assert (weight(tmp_path), weight(tmp_path / "in")) == (1000, 0)
+    assert (folder_bytes(tmp_path), folder_bytes(tmp_path / "in")) == (1000, 0)
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_who_has_lost_its_job_to_another_engine_stops_and_publishes_nothing(
     call.put("in.mp4", make_clip(seconds=2, size="640x360").read_bytes())
     call.submit(SLOW)
     until(lambda: programs_below(engine.root))
-    taker, other = Owner(tmp_path, "another"), Database(tmp_path / "ledger.sqlite")
+    taker, other = Heartbeat(tmp_path, "another"), Database(tmp_path / "ledger.sqlite")
     with other.change() as change:
         change.execute("UPDATE jobs SET owner = 'another', lease = 9e9")
     until(lambda: not programs_below(engine.root))
@@ -223,9 +223,9 @@ def test_who_has_lost_its_job_to_another_engine_stops_and_publishes_nothing(
 
 def test_a_store_that_may_not_keep_what_was_made_removes_it(tmp_path, engine, call_in_process, clip):
     call_in_process.put("in.mp4", clip.read_bytes())
-    store: Store = engine.start().store
+    store: ObjectStore = engine.start().store
     aside, size, etag, _ = store.write_aside([b"data"])
-    made = Made(bucket=BUCKET, key="x", file=aside, size=size, etag=etag, headers={})
+    made = FinishedFile(bucket=BUCKET, key="x", file=aside, size=size, etag=etag, headers={})
     assert store.adopt_all([made], only_if=lambda change: False) == []
     assert store.head(BUCKET, "x") is None
     assert len(list((engine.root / BUCKET).iterdir())) == 1

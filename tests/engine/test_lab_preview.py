@@ -16,7 +16,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.lab.lab import Lab
 from ci_notebook.lab.previews import LabPreviews
 from ci_notebook.media.snapshot import picture
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.watermark import Image, Text, Watermark
 
 SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=8))
@@ -47,7 +47,7 @@ def test_the_engine_shows_one_decoded_picture_too(lab: Lab, clip: Clip) -> None:
     made = pixels(lab.engine.preview(SHARP, snapshot))
     assert np.abs(made.mean(axis=(0, 1)) - pixels(lab.preview(clip, SHARP, at_s=1.0)).mean(axis=(0, 1))).max() < 1
     assert np.abs(made - snapshot).mean() > 1
-    with pytest.raises(EngineError, match="a picture is HxWx3 uint8"):
+    with pytest.raises(ParameterError, match=r"snapshot .*HxWx3 array of uint8.*uint8 array of shape"):
         lab.engine.preview(SHARP, snapshot[..., 0])
 
 

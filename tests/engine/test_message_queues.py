@@ -3,8 +3,8 @@
 import json
 
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.notify.body import Topic
-from ci_notebook.engine.notify.message_queues import Messages
+from ci_notebook.engine.notify.message_queues import MessageQueues
+from ci_notebook.engine.notify.notification import QueueTarget
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import Response
 from ci_notebook.wire.xml import loads
@@ -46,15 +46,15 @@ def test_messages_outlive_the_engine_that_made_them_and_are_dropped_after_a_week
     now = 1_700_000_000.0
     options = {"bucket": BUCKET, "region": REGION, "keys": KEYS, "clock": lambda: now}
     database = Database(tmp_path / "ledger.sqlite")
-    messages = Messages(database, clock=lambda: now)
+    messages = MessageQueues(database, clock=lambda: now)
     with database.change() as change:
         for job_id in ("j1", "j2"):
-            messages.put(change, Topic("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
+            messages.put(change, QueueTarget("cd", "ends", "Queue", "XML"), job_id, b"<Response/>")
     with Engine(tmp_path, **options) as engine:
         assert [one.job_id for one in engine.messages("ends", at_most=1)] == ["j1"]
         now += 8 * 86400
         with database.change() as change:
-            messages.put(change, Topic("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
+            messages.put(change, QueueTarget("cd", "ends", "Queue", "XML"), "j3", b"<Response/>")
         assert [one.job_id for one in engine.messages("ends")] == ["j3"]
     database.close()
 

@@ -12,9 +12,10 @@ from lxml import etree
 
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.notify import sender
-from ci_notebook.engine.notify.body import notice
-from ci_notebook.engine.notify.sender import Notices, post
+from ci_notebook.engine.notify import outbox, sender
+from ci_notebook.engine.notify.notification import notification_body
+from ci_notebook.engine.notify.outbox import Outbox
+from ci_notebook.engine.notify.sender import post
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.wire.xml import loads
@@ -88,7 +89,7 @@ def test_a_notice_in_json_has_text_all_through_and_lists_only_for_what_is_repeat
 
 def test_what_is_repeated_becomes_a_list_in_json():
     detail = JobsDetail(operation=Operation(watermark_template_id=("t1", "t2")))
-    told = json.loads(notice(detail, "JSON"))
+    told = json.loads(notification_body(detail, "JSON"))
     assert told["JobsDetail"][0]["Operation"]["WatermarkTemplateId"] == ["t1", "t2"]
 
 
@@ -111,7 +112,7 @@ def test_a_queue_tells_of_jobs_that_say_nothing_and_no_silences_it(caller, recei
 
 def test_a_job_without_any_address_leaves_nothing_to_tell(caller, engine):
     caller.ended(caller.submit(key="text.mp4").job_id)
-    until(lambda: engine.untold() == [])
+    until(lambda: engine.start().outbox.entries() == [])
 
 
 def test_a_cancelled_job_is_not_told(caller, engine, receiver):
@@ -121,7 +122,7 @@ def test_a_cancelled_job_is_not_told(caller, engine, receiver):
     caller("PUT", f"/queue/{queue_id}", body=pause.format("Paused").encode())
     job = caller.submit(after=f"<CallBack>{to.address}</CallBack>")
     assert caller("PUT", f"/jobs/{job.job_id}", {"cancel": ""}).status_code == 200
-    until(lambda: engine.untold() == [])
+    until(lambda: engine.start().outbox.entries() == [])
     assert to.got.empty()
 
 
@@ -130,22 +131,24 @@ def test_a_receiver_that_fails_is_tried_again(caller, receiver, engine):
     to = receiver(500, 302)
     caller.submit(key="text.mp4", after=f"<CallBack>{to.address}</CallBack>")
     first = to.next()
-    until(lambda: [one.trouble for one in engine.untold()] == ["127.0.0.1 answered 500"])
+    until(lambda: [one.trouble for one in engine.start().outbox.entries()] == ["127.0.0.1 answered 500"])
     assert to.next() == first
     # A try is counted when it begins, its trouble is known when the answer is there.
-    until(lambda: [(one.tries, one.trouble) for one in engine.untold()] == [(2, "127.0.0.1 answered 302")])
+    until(
+        lambda: [(one.tries, one.trouble) for one in engine.start().outbox.entries()] == [(2, "127.0.0.1 answered 302")]
+    )
 
 
 def test_any_2xx_is_taken(caller, receiver, engine):
     to = receiver(204)
     caller.submit(key="text.mp4", after=f"<CallBack>{to.address}</CallBack>")
     to.next()
-    until(lambda: engine.untold() == [])
+    until(lambda: engine.start().outbox.entries() == [])
 
 
 def test_after_the_last_try_a_notice_is_given_up_and_kept_with_its_reason(tmp_path):
     database, now = Database(tmp_path / "ledger.sqlite"), 1000.0
-    notices = Notices(database, clock=lambda: now, back_off_s=(1, 5))
+    notices = Outbox(database, clock=lambda: now, backoff_s=(1, 5))
     with database.change() as change:
         change.execute("INSERT INTO notices (job_id, due) VALUES ('j1', 1000)")
     tried = []
@@ -154,20 +157,20 @@ def test_after_the_last_try_a_notice_is_given_up_and_kept_with_its_reason(tmp_pa
         if claimed:
             assert notices.claim() is None
             tried.append(now)
-            notices.failed(claimed, "answered 500")
+            notices.retry_later(claimed, "answered 500")
         now += 1
     assert tried == [1000, 1001, 1006]
-    assert [(one.due, one.tries, one.trouble) for one in notices.all()] == [(None, 3, "answered 500")]
+    assert [(one.due, one.tries, one.trouble) for one in notices.entries()] == [(None, 3, "answered 500")]
     database.close()
 
 
 def test_a_notice_whose_sender_died_is_taken_up(tmp_path):
     database, now = Database(tmp_path / "ledger.sqlite"), 1000.0
-    notices = Notices(database, clock=lambda: now)
+    notices = Outbox(database, clock=lambda: now)
     with database.change() as change:
         change.execute("INSERT INTO notices (job_id, due) VALUES ('j1', 1000)")
     assert notices.claim()
-    now += sender.CLAIM_S + 1
+    now += outbox.LEASE_S + 1
     assert notices.claim().tries == 2
     database.close()
 
@@ -181,8 +184,8 @@ def test_what_was_not_told_before_the_end_of_an_engine_is_told_by_the_next(tmp_p
         call = Caller(WSGITransport(engine.app))
         call.put("text.mp4", b"no video")
         job = call.ended(call.submit(key="text.mp4", after=f"<CallBack>http://127.0.0.1:{port}</CallBack>").job_id)
-        until(lambda: [one.tries for one in engine.untold()] == [1])
-        until(lambda: "ConnectionRefusedError" in engine.untold()[0].trouble)
+        until(lambda: [one.tries for one in engine.start().outbox.entries()] == [1])
+        until(lambda: "ConnectionRefusedError" in engine.start().outbox.entries()[0].trouble)
         call.close()
 
     class Late(http.server.BaseHTTPRequestHandler):
@@ -198,7 +201,7 @@ def test_what_was_not_told_before_the_end_of_an_engine_is_told_by_the_next(tmp_p
         server.timeout = 20
         server.handle_request()
         assert loads(Response, server.got).jobs_detail[0].job_id == job.job_id
-        until(lambda: engine.untold() == [])
+        until(lambda: engine.start().outbox.entries() == [])
 
 
 @pytest.mark.slow
@@ -211,7 +214,7 @@ def test_a_receiver_that_hangs_holds_up_neither_jobs_nor_the_end_of_the_engine(t
             call.put("text.mp4", b"no video")
             for _ in range(6):
                 call.ended(call.submit(key="text.mp4", after=f"<CallBack>{address}</CallBack>").job_id)
-            assert len(engine.untold()) == 6
+            assert len(engine.start().outbox.entries()) == 6
             call.close()
         assert time.monotonic() - began < sender.TIMEOUT_S
 

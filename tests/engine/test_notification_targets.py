@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from ci_notebook.engine.notify import sender
-from ci_notebook.engine.notify.body import Address, Topic, may_reach, target_of
+from ci_notebook.engine.notify.notification import CallbackTarget, QueueTarget, is_allowed_address, target_of
 from ci_notebook.engine.notify.sender import post
 from ci_notebook.model.api.jobs import CallBackMqConfig, Request
 from ci_notebook.model.api.queues import NotifyConfig
@@ -38,7 +38,7 @@ def job(after):
 
 
 def test_a_name_that_leads_into_an_intranet_gets_nothing(monkeypatch):
-    monkeypatch.setattr(sender, "may_reach", lambda host: False)
+    monkeypatch.setattr(sender, "is_allowed_address", lambda host: False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         with pytest.raises(ConnectionRefusedError, match="intranet"):
             post(f"http://localhost:{server.getsockname()[1]}", b"body", "text/plain", timeout_s=1)
@@ -48,8 +48,8 @@ def test_a_name_that_leads_into_an_intranet_gets_nothing(monkeypatch):
 
 
 def test_loopback_and_public_addresses_are_reached_and_others_are_not():
-    assert [host for host in ("127.0.0.1", "::1", "1.1.1.1", "example.com") if not may_reach(host)] == []
-    assert [host for host in ("10.1.2.3", "172.16.0.1", "fe80::1", "224.0.0.1", "::") if may_reach(host)] == []
+    assert [host for host in ("127.0.0.1", "::1", "1.1.1.1", "example.com") if not is_allowed_address(host)] == []
+    assert [host for host in ("10.1.2.3", "172.16.0.1", "fe80::1", "224.0.0.1", "::") if is_allowed_address(host)] == []
 
 
 def test_kafka_is_refused_by_its_name(caller):
@@ -69,21 +69,21 @@ ON = NotifyConfig(
 TO_MQ = CallBackMqConfig(mq_region="bj", mq_mode="Topic", mq_name="ends")
 WHO = {
     "nobody asked": (Request(), NotifyConfig(), None),
-    "the queue": (Request(), ON, Address("http://q.example", "JSON")),
-    "the queue, in the job's format": (Request(call_back_format="XML"), ON, Address("http://q.example", "XML")),
-    "the job": (Request(call_back="http://j.example"), ON, Address("http://j.example", "XML")),
+    "the queue": (Request(), ON, CallbackTarget("http://q.example", "JSON")),
+    "the queue, in the job's format": (Request(call_back_format="XML"), ON, CallbackTarget("http://q.example", "XML")),
+    "the job": (Request(call_back="http://j.example"), ON, CallbackTarget("http://j.example", "XML")),
     "silence": (Request(call_back="no"), ON, None),
     "silence beats a message queue": (
         Request(call_back="no", call_back_type="TDMQ", call_back_mq_config=TO_MQ), ON, None,
     ),
     "the job's message queue": (
-        Request(call_back_type="TDMQ", call_back_mq_config=TO_MQ), ON, Topic("bj", "ends", "Topic", "XML"),
+        Request(call_back_type="TDMQ", call_back_mq_config=TO_MQ), ON, QueueTarget("bj", "ends", "Topic", "XML"),
     ),
     "a message queue without a word on type": (
-        Request(call_back_mq_config=TO_MQ), ON, Topic("bj", "ends", "Topic", "XML"),
+        Request(call_back_mq_config=TO_MQ), ON, QueueTarget("bj", "ends", "Topic", "XML"),
     ),
     "an address beside a message queue that type does not name": (
-        Request(call_back="http://j.example", call_back_mq_config=TO_MQ), ON, Address("http://j.example", "XML"),
+        Request(call_back="http://j.example", call_back_mq_config=TO_MQ), ON, CallbackTarget("http://j.example", "XML"),
     ),
     "a queue that tells of workflows only": (
         Request(), NotifyConfig(state="On", event="WorkflowFinish", type="Url", url="http://q.example"), None,
@@ -91,7 +91,7 @@ WHO = {
     "a queue that is off": (Request(), NotifyConfig(state="Off", event="TaskFinish", type="Url", url="http://q"), None),
     "the queue's message queue": (
         Request(), NotifyConfig(state="On", event="TaskFinish", type="TDMQ", mq_region="hk", mq_name="all"),
-        Topic("hk", "all", "Queue", "XML"),
+        QueueTarget("hk", "all", "Queue", "XML"),
     ),
 }  # fmt: skip
 
@@ -103,4 +103,4 @@ def test_who_is_told(who):
 
 
 def test_the_path_of_an_address_is_not_shown():
-    assert "secret" not in repr(Address("https://example.com/secret", "XML"))
+    assert "secret" not in repr(CallbackTarget("https://example.com/secret", "XML"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ci_notebook.engine.storage.bucket_settings import Catalogue
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key
-from ci_notebook.engine.storage.objects import ORPHAN_S, Store
+from ci_notebook.engine.storage.object_store import ORPHAN_S, ObjectStore
 from ci_notebook.engine.storage.uploads import MIN_PART_BYTES, Uploads
 from ci_notebook.model.errors import ServiceError
 
@@ -38,7 +38,7 @@ def database(tmp_path):
 @pytest.fixture
 def store(tmp_path, database):
     ids = itertools.count(1)
-    return Store(tmp_path, database, clock=lambda: 1_700_000_000.0, new_id=lambda: f"{next(ids):012x}{'0' * 20}")
+    return ObjectStore(tmp_path, database, clock=lambda: 1_700_000_000.0, new_id=lambda: f"{next(ids):012x}{'0' * 20}")
 
 
 def put(store, key, data=b"data"):

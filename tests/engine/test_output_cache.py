@@ -10,7 +10,7 @@ from PIL import Image
 
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.storage.cache import Keeping
+from ci_notebook.engine.storage.cache import CacheOptions
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, MP4, REGION, Caller, job_body
 
 SHARP = MP4 + "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
@@ -125,7 +125,7 @@ def test_a_hidden_text_is_told_as_it_was(call, make_clip, programs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"reuse": False}, {"kept_bytes": 0}])
+@pytest.mark.parametrize("options", [{"reuse": False}, {"cache_bytes": 0}])
 def test_it_can_be_switched_off(tmp_path, clip, programs, options):
     with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=KEYS, **options) as engine:
         caller = Caller(WSGITransport(engine.app))
@@ -140,12 +140,12 @@ def test_it_can_be_switched_off(tmp_path, clip, programs, options):
 def test_what_is_kept_may_be_deleted_while_the_engine_runs(call, engine, clip, programs):
     call.put("in.mp4", clip.read_bytes())
     done(call)
-    for entry in (engine.root / ".kept").iterdir():
+    for entry in (engine.root / ".cache").iterdir():
         entry.unlink()
     done(call)
     assert programs() == 2
 
 
 def test_a_wish_to_keep_can_be_pickled_for_an_executor():
-    keeping = Keeping(folder=Path("a"), limit_bytes=5, reuse=False)
-    assert pickle.loads(pickle.dumps(keeping)) == keeping  # noqa: S301  our own
+    cache_options = CacheOptions(folder=Path("a"), limit_bytes=5, reuse=False)
+    assert pickle.loads(pickle.dumps(cache_options)) == cache_options  # noqa: S301  our own

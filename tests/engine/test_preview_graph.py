@@ -93,7 +93,7 @@ def equal(
     setting = dataclasses.replace(setting, transcode=whole)  # type: ignore[type-var]
     operation = Operation(video_enhance=setting, watermark=marks)
     made = render(operation, clip, folder, fetch=lambda _: logo).files[0]
-    seen = opened(previewer.preview(FileOrigin(clip), setting, at_s, marks=marks, fetch=lambda _: logo))
+    seen = opened(previewer.preview(FileOrigin(clip), setting, at_s, watermarks=marks, fetch=lambda _: logo))
     job = picture(made, at_s - (stretch.start or 0))
     assert seen.shape == job.shape
     assert ssim(seen, job) > 0.97

@@ -16,10 +16,10 @@ import pytest
 from PIL import Image as Pillow
 
 from ci_notebook.engine.preview import warm_ffmpeg
-from ci_notebook.engine.preview.preview_graph import unshown
+from ci_notebook.engine.preview.preview_graph import unshown_leaves
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.media.samples import sample
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import Image, Watermark
@@ -75,8 +75,8 @@ def test_a_clip_that_was_written_again_is_looked_at_again(previewer: Previewer, 
 
 def test_what_one_picture_cannot_show_is_named() -> None:
     setting = VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True), transcode=Transcode(video=Video(fps=30.0)))
-    assert unshown(setting) == ("FrameEnhance.FrameDoubling", "Transcode.Video.Fps")
-    assert unshown(SHARP) == ()
+    assert unshown_leaves(setting) == ("FrameEnhance.FrameDoubling", "Transcode.Video.Fps")
+    assert unshown_leaves(SHARP) == ()
 
 
 def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
         type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0,
         image=Image(url="x.png", mode="Original", transparency=100),
     )  # fmt: skip
-    with pytest.raises(EngineError, match="no objects are within reach"):
-        previewer.preview(CLIP, SHARP, marks=(mark,))
+    with pytest.raises(ParameterError, match="has no access to objects"):
+        previewer.preview(CLIP, SHARP, watermarks=(mark,))
     with pytest.raises(EngineError, match="cannot be read as a video"):
         (tmp_path / "no.mp4").write_bytes(b"nothing")
         previewer.preview(FileOrigin(tmp_path / "no.mp4"), SHARP)
@@ -97,7 +97,7 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
 
 @pytest.mark.slow
 def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ci_notebook.engine.preview.previewer.KEEP_BYTES", 1_000_000)
+    monkeypatch.setattr("ci_notebook.engine.preview.previewer.CACHE_BYTES", 1_000_000)
     with_ = Previewer()
     for number in range(8):
         with_.preview(CLIP, SHARP, number / 5)

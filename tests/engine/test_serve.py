@@ -13,14 +13,14 @@ import pytest
 
 from ci_notebook.client.connection.transport import AddressTransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.errors import EngineError
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 SERVE = """
 import sys
 from ci_notebook.engine.jobs.dask_cluster import DaskCluster
-from ci_notebook.engine.server.serve import serve
+from ci_notebook.engine.server.listener import serve
 serve(sys.argv[1], port=0, bucket=sys.argv[2], region=sys.argv[3], keys={sys.argv[4]: sys.argv[5]},
       on_listening=lambda address: print(address, flush=True), EXTRA)
 """

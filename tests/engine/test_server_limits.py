@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from ci_notebook.engine.server.serve import Listener
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.server.listener import Listener
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import url_path
 from tests.engine_fixtures import BUCKET, CI_HOST, COS_HOST, SECRET_ID, SECRET_KEY, job_body
@@ -140,13 +140,13 @@ def test_many_who_read_slowly_hold_up_nobody(served, call_in_process):
 @pytest.mark.slow
 def test_a_port_given_back_closes_the_files_that_were_on_their_way_out(engine, call_in_process, monkeypatch):
     call_in_process.put("large", bytes(24 << 20))
-    opened, really_open = [], Store.open
+    opened, really_open = [], ObjectStore.open
 
     def remembered(store, bucket, key):
         opened.append(really_open(store, bucket, key))
         return opened[-1]
 
-    monkeypatch.setattr(Store, "open", remembered)
+    monkeypatch.setattr(ObjectStore, "open", remembered)
     with contextlib.ExitStack() as slow, Listener(engine) as listener:
         listener.start()
         for _ in range(3):

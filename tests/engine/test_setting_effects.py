@@ -14,7 +14,7 @@ from PIL import Image
 
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.engine.render.analysis import analyse
-from ci_notebook.engine.render.graph import chosen
+from ci_notebook.engine.render.graph import resolved_levels
 from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
@@ -130,7 +130,7 @@ def test_auto_lands_inside_the_documented_ranges(clip: Path) -> None:
         color_enhance=ColorEnhance(contrast=AUTO, correction=AUTO, saturation=AUTO),
         ms_sharpen=MsSharpen(sharpen_level=AUTO),
     )
-    for path, value in chosen(auto, analyse(clip)).items():
+    for path, value in resolved_levels(auto, analyse(clip)).items():
         leaf = resolve(VideoEnhance, path)
         assert leaf.part.complaint(value) == ""
 
@@ -155,8 +155,8 @@ def test_a_leaf_left_out_of_a_stage_that_is_on_is_auto() -> None:
         color_enhance=ColorEnhance(contrast=AUTO, correction=AUTO, saturation=AUTO),
         ms_sharpen=MsSharpen(sharpen_level=AUTO),
     )
-    assert chosen(left_out, analysis) == chosen(auto, analysis)
-    assert chosen(VideoEnhance(), analysis) == {}
+    assert resolved_levels(left_out, analysis) == resolved_levels(auto, analysis)
+    assert resolved_levels(VideoEnhance(), analysis) == {}
 
 
 @pytest.mark.slow

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from ci_notebook.engine.render.super_resolution import network
-from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe, enlarging, pass_through, read_pictures
+from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe, enlarging, pass_through, read_frames
 from ci_notebook.engine.render.super_resolution.network import (
     WEIGHTS,
     Enlarger,
     available,
     enlarge,
     enlarge_chroma,
-    picture_bytes,
+    frame_bytes,
 )
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import media_info
@@ -124,7 +124,7 @@ def test_a_large_picture_is_worked_on_in_strips_without_a_seam(
 
 
 def test_what_is_no_luma_plane_is_refused_by_its_shape(enlarger: Enlarger) -> None:
-    with pytest.raises(ValueError, match=r"uint8, height x width; got uint8 of shape \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"uint8, height x width \(got uint8 of shape \(4, 4, 3\)\)"):
         enlarger(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="got float64"):
         enlarger(np.zeros((4, 4)))
@@ -157,7 +157,7 @@ def test_a_plain_picture_of_any_size_and_depth_stays_plain(
     kind, level = ("<u2", 601) if deep else ("u1", 200)
     count = width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)
     picture = np.full(count, level, kind).tobytes()
-    assert len(picture) == picture_bytes(width, height, deep=deep)
+    assert len(picture) == frame_bytes(width, height, deep=deep)
     large = np.frombuffer(enlarge(picture, width, height, enlarger=enlarger, deep=deep), kind)
     assert large.size == 6 * width * height
     assert np.abs(large.astype(int) - level).max() <= (8 if deep else 2)
@@ -174,12 +174,12 @@ def test_a_slow_gradient_of_ten_bits_gets_no_bands(enlarger: Enlarger) -> None:
 
 
 def test_a_picture_of_the_wrong_size_is_refused(enlarger: Enlarger) -> None:
-    with pytest.raises(EngineError, match="picture of 16x8 was expected; got 10 bytes"):
+    with pytest.raises(EngineError, match="frame of 16x8 was expected, but it has 10 bytes"):
         enlarge(b"0123456789", 16, 8, enlarger=enlarger)
 
 
 def test_a_pipe_that_ends_within_a_picture_is_noticed() -> None:
-    pictures = read_pictures(io.BytesIO(b"x" * 20), 12)
+    pictures = read_frames(io.BytesIO(b"x" * 20), 12)
     assert next(pictures) == b"x" * 12
     with pytest.raises(EngineError, match="8 of 12 bytes"):
         next(pictures)

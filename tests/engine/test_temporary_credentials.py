@@ -5,7 +5,7 @@ import pytest
 
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from tests.engine.test_calls import refused
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, SECRET_ID, Caller
 

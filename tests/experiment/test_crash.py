@@ -11,7 +11,7 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
 from tests.experiment.sweep_crash_loop import SWEEP
 from tests.support import write_clip

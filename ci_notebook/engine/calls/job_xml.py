@@ -1,6 +1,6 @@
 """Answers that show jobs, written from the stored bodies as text.
 
-Invariant: the answer reads as that of `job_view.detail_of`. A list shows thousands of jobs, and a poll shows
+Invariant: the answer reads as that of `job_details.job_details`. A list shows thousands of jobs, and a poll shows
 the same ones again: the text of an operation is made once, and no body is turned into nodes for it.
 """
 
@@ -14,8 +14,8 @@ from typing import Final
 from lxml import etree
 
 from ci_notebook.engine.calls.exchange import Answer
-from ci_notebook.engine.calls.job_view import detail_of, facts_of
-from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.calls.job_details import job_details, job_facts
+from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import part_by_tag, parts
 from ci_notebook.wire.xml import dumps, parse
@@ -29,7 +29,7 @@ _WITH_STATE: Final = (b"DigitalWatermark", b"ExtractDigitalWatermark")
 
 
 def jobs_answer(
-    jobs: Iterable[Job], region: str, *, missing: Sequence[str] = (), next_token: str | None = None
+    jobs: Iterable[JobRow], region: str, *, missing: Sequence[str] = (), next_token: str | None = None
 ) -> Answer:
     """Return the body that shows jobs: `Response`, with the ids that no job has, or where the next page begins."""
     details = "".join(_job_text(job, region) for job in jobs)
@@ -38,10 +38,10 @@ def jobs_answer(
     return Answer(200, body.encode(), {"Content-Type": "application/xml"})
 
 
-def _job_text(job: Job, region: str) -> str:
+def _job_text(job: JobRow, region: str) -> str:
     if any(word in job.request for word in _WITH_STATE):
-        return dumps(detail_of(job, region), "JobsDetail").decode().partition("?>")[2].lstrip()
-    facts = "".join(_leaf(tag, text) for tag, text in facts_of(job).items())
+        return dumps(job_details(job, region), "JobsDetail").decode().partition("?>")[2].lstrip()
+    facts = "".join(_leaf(tag, text) for tag, text in job_facts(job).items())
     source = _leaf("BucketId", job.bucket) + _leaf("Object", job.input_object) + _leaf("Region", region)
     operation = _operation_text(job.request, job.result, job.template_name, job.level)
     return f"<JobsDetail>{facts}<Input>{source}</Input>{operation}</JobsDetail>"

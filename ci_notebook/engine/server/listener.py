@@ -1,4 +1,4 @@
-"""The engine on a port, answered by waitress. Prints nothing; says when it listens."""
+"""The engine on a port, served by waitress. Prints nothing; calls back when it listens."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.server.channel import PATIENCE_S, Channel, hurry
+from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
 
-# Each thread answers one call. Bodies come in and objects go out without holding one.
+# Each thread answers one call. Receiving bodies and sending objects block none.
 THREADS: Final = 8
-# More callers than this wait at the door. Each open connection costs a file descriptor.
+# Further callers wait in the backlog. Each open connection costs a file descriptor.
 CONNECTIONS: Final = 500
 
 
@@ -40,21 +40,21 @@ def serve(
     workers: int = 2,
     executor: Executor | MakeExecutor | None = None,
     limits: Limits | None = None,
-    kept_bytes: int | None = None,
+    cache_bytes: int | None = None,
     reuse: bool = True,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then stop: running jobs go back among the waiting.
+    """Serve until SIGTERM or SIGINT, then stop: running jobs go back to their queues.
 
-    `on_listening` gets the address (`http://127.0.0.1:9000`) once it can be called; port 0 takes a
-    free one. `workers`, `executor`, `limits`, `kept_bytes` and `reuse` are as the engine takes them.
-    Runs in the main thread, for signals go there. Raises `EngineError` when the port is taken.
+    `on_listening` gets the address (`http://127.0.0.1:9000`) once it accepts calls; port 0 chooses a free
+    port. `workers`, `executor`, `limits`, `cache_bytes` and `reuse` are as in `Engine`. Must run in the
+    main thread, which receives signals. Raises `EngineError` when the port is in use.
     """
     limits = limits or Limits()
     engine = Engine(
         root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers, executor=executor,
         time_limit_s=limits.time_s, disk_limit_bytes=limits.disk_bytes, min_free_bytes=limits.free_bytes,
-        kept_bytes=kept_bytes, reuse=reuse,
+        cache_bytes=cache_bytes, reuse=reuse,
     )  # fmt: skip
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:
@@ -63,51 +63,51 @@ def serve(
 
 
 class Listener:
-    """A port that an engine answers on. `run` it here, or `start` it in a thread; then `close`.
+    """A port on which an engine answers. `run` it in this thread, or `start` it in another one; then `close` it.
 
-    A caller who stops sending amid a request is refused after `patience_s`.
+    A caller that stops sending in the middle of a request is refused after `patience_s`.
     """
 
     def __init__(
-        self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0, patience_s: float = PATIENCE_S
+        self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0, patience_s: float = REQUEST_TIMEOUT_S
     ) -> None:
         self._patience_s = patience_s
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         try:
-            # Bound here: waitress leaves threads and sockets behind when it finds the port taken.
+            # Bound here, because waitress leaves threads and sockets behind when the port is in use.
             bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
-            raise EngineError(f"{host}:{port} cannot be listened on: {error.strerror}. Take another port.") from error
+            raise EngineError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port.") from error
         self._server = create_server(
             engine.app, map=self._map, sockets=[bound], threads=THREADS, ident=None, asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
             connection_limit=CONNECTIONS,
         )  # fmt: skip
         self._server.channel_class = Channel
-        shown = f"[{host}]" if ":" in host else host
+        name = f"[{host}]" if ":" in host else host
         self.port = int(self._server.effective_port)
-        self.address = f"http://{shown}:{self.port}"
+        self.address = f"http://{name}:{self.port}"
 
     def run(self) -> None:
         """Answer calls until `stop`."""
         while not self._stop.is_set():
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
-            hurry(self._server, patience_s=self._patience_s)
+            refuse_slow_requests(self._server, patience_s=self._patience_s)
 
     def start(self) -> None:
-        """Answer calls in a thread of its own."""
+        """Answer calls in a new thread."""
         self._thread = threading.Thread(target=self.run, name="ci-notebook-listener", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask `run` to end; may be called from a signal's handler."""
+        """Ask `run` to end; safe to call from a signal handler."""
         self._stop.set()
         self._server.pull_trigger()
 
     def close(self) -> None:
-        """Stop, let calls that are being answered end (for 5 s at most), and give the port back."""
+        """Stop, let running calls finish (for 5 s at most), and release the port."""
         self.stop()
         if self._thread is not None:
             self._thread.join()
@@ -125,7 +125,7 @@ class Listener:
 
 @contextlib.contextmanager
 def _stopping(listener: Listener) -> Iterator[None]:
-    """Stop the listener on the first signal; a second one has the effect it always has."""
+    """Stop the listener on the first signal; a second one has its usual effect."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
-"""The sound of an output: which tracks, and what is mixed in.
+"""Audio of an output: which tracks, and what is mixed in.
 
-Decided here, where the API says too little: sounds are added, not averaged, and a limiter keeps
-the sum from clipping; with a mix there is one track; a fade without a time takes a second; the
-mixed-in sound ends with the pictures, and a fade at its end ends there.
+Decisions where the API says too little: audio is added, not averaged, and a limiter prevents clipping; a
+mix has one track; a fade without a time takes one second; mixed-in audio ends with the video, and so does
+a fade-out.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.engine.render.interval import cut_out
+from ci_notebook.engine.render.interval import trim_filters
 from ci_notebook.engine.render.output.encoders import audio_codec, mixes_of, transcode_of, video_codec
-from ci_notebook.engine.render.output.output_size import length_s
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import DEMUXERS
 from ci_notebook.media.probe import media_info
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import length_s
 from ci_notebook.model.setting.transcode import AudioMix, EffectConfig
 
 FADE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
-    """A sound that lies ready to be mixed in; `length_s` is its own."""
+class AudioInput:
+    """Audio to be mixed in; `length_s` is its own length."""
 
     path: Path
     mix: AudioMix
@@ -35,7 +35,7 @@ class Mixed:
 
     @property
     def repeats(self) -> bool:
-        """True when it begins again at its end."""
+        """Whether it starts again at its end."""
         return (self.mix.mix_mode or "Repeat") == "Repeat"
 
     def as_input(self) -> list[str]:
@@ -44,52 +44,52 @@ class Mixed:
         return [*again, "-format_whitelist", ",".join(DEMUXERS), "-i", str(self.path)]
 
     def filters(self, whole_s: float) -> list[str]:
-        """Return the filters that bring it to the length and the fades it is to have in an output of `whole_s`."""
+        """Return the filters that give it the length and the fades it has in an output of `whole_s`."""
         length = whole_s if self.repeats else min(whole_s, self.length_s)
         effect = self.mix.effect_config or EffectConfig()
-        made = [f"atrim=end={length:.3f}"]
+        filters = [f"atrim=end={length:.3f}"]
         if effect.enable_start_fadein:
-            made.append(f"afade=t=in:d={effect.start_fadein_time or FADE_S:g}")
+            filters.append(f"afade=t=in:d={effect.start_fadein_time or FADE_S:g}")
         if effect.enable_end_fadeout:
             fade = min(length, effect.end_fadeout_time or FADE_S)
-            made.append(f"afade=t=out:st={length - fade:.3f}:d={fade:g}")
+            filters.append(f"afade=t=out:st={length - fade:.3f}:d={fade:g}")
         if effect.enable_bgm_fade and self.length_s:
             fade = effect.bgm_fade_time or FADE_S
             at = f"mod(t,{self.length_s:.6f})"
-            made.append(f"volume=eval=frame:volume='clip(min({at},{self.length_s:.6f}-{at})/{fade:g},0,1)'")
-        return made
+            filters.append(f"volume=eval=frame:volume='clip(min({at},{self.length_s:.6f}-{at})/{fade:g},0,1)'")
+        return filters
 
 
-def ready(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[Mixed, ...]:
-    """Fetch the sounds to be mixed in. Raises `EngineError` naming the leaf for what holds no sound."""
-    transcode, made = transcode_of(setting), []
+def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[AudioInput, ...]:
+    """Fetch the audio to be mixed in. Raises `RequestRefused` naming the leaf of a file without audio."""
+    transcode, inputs = transcode_of(setting), []
     for number, mix in enumerate(mixes_of(setting), 1):
         path = fetch(mix.audio_source or "")
         facts = media_info(path)
         if not (facts.stream and facts.stream.audio):
             node = "AudioMix" if mix is transcode.audio_mix else f"AudioMixArray.{number - bool(transcode.audio_mix)}"
-            raise EngineError(
-                f"VideoEnhance.Transcode.{node}.AudioSource {mix.audio_source} holds no sound. "
-                "Name an object of the bucket that does.",
+            raise RequestRefused(
+                f"VideoEnhance.Transcode.{node}.AudioSource {mix.audio_source} has no audio. "
+                "Name an object of the bucket that has.",
                 code="ResourceNotSupported",
             )
         length = facts.stream.audio[0].duration or (facts.format.duration if facts.format else None)
-        made.append(Mixed(path, mix, length or 0.0))
-    return tuple(made)
+        inputs.append(AudioInput(path, mix, length or 0.0))
+    return tuple(inputs)
 
 
-def mapped(
-    setting: VideoEnhance, source: MediaInfo, mixed: tuple[Mixed, ...], *, at: int, first: int
+def audio_mapping(
+    setting: VideoEnhance, source: MediaInfo, mixed: tuple[AudioInput, ...], *, at: int, first: int
 ) -> tuple[list[str], str]:
-    """Return what FFmpeg maps as sound, and the filter graph that makes it, empty where it only copies tracks.
+    """Return FFmpeg's arguments that map the audio, and the filter graph for it, empty where tracks are only copied.
 
-    `at` is the source's number among the inputs, `first` that of the first mixed-in sound.
+    `at` is the index of the source among the inputs, `first` the index of the first mixed-in audio.
     """
     audio = transcode_of(setting).audio
     if audio is None or audio_codec(setting, source) is None:
         return [], ""
     tracks = _tracks(setting, source)
-    cut = ",".join(cut_out(setting, source, of="a"))
+    cut = ",".join(trim_filters(setting, source, of="a"))
     if not mixed:
         filtered = ["-filter:a", cut] if cut and tracks else []
         return [*filtered, *(word for track in tracks for word in ("-map", f"{at}:a:{track}"))], ""

@@ -1,14 +1,14 @@
-"""Template ids into what they stand for, when a job is accepted: a template may go before its job runs.
+"""Replaces template ids by the templates' nodes when a job is accepted: a template may be deleted before its job runs.
 
-Which of an id and the inline node wins is `model.rules.in_force`. For TranscodeTemplateId beside an
-inline Transcode it is not documented; ids win everywhere else, so it wins here too.
+Which of an id and the inline node wins is `model.rules.in_force`. For TranscodeTemplateId together with
+an inline Transcode it is not documented; ids win everywhere else, so they win here too.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-from ci_notebook.engine.calls.context import refuse
+from ci_notebook.engine.calls.context import refuse_problems
 from ci_notebook.engine.storage.bucket_settings import Catalogue, TemplateRow, template_not_found
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.templates import TemplateRequest
@@ -18,10 +18,10 @@ from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.wire.xml import loads
 
 
-def with_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> tuple[Operation, str | None]:
+def expand_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> tuple[Operation, str | None]:
     """Return the operation with every template id replaced by the template's nodes, and TemplateId's name.
 
-    Raises `ServiceError`: TemplateNotFound, or InvalidArgument where what came together does not go together.
+    Raises `ServiceError`: TemplateNotFound, or InvalidArgument when the combined nodes contradict each other.
     """
     work, name = in_force(operation), None
     if work.template_id:
@@ -33,15 +33,15 @@ def with_templates(catalogue: Catalogue, bucket: str, operation: Operation) -> t
         work = dataclasses.replace(work, video_enhance=setting, transcode_template_id=None)
     if work.watermark_template_id:
         rows = [_template(catalogue, bucket, one, "Watermark") for one in work.watermark_template_id]
-        marks = tuple(mark for row in rows if (mark := _body(row).watermark) is not None)
-        work = dataclasses.replace(work, watermark=marks, watermark_template_id=())
+        watermarks = tuple(watermark for row in rows if (watermark := _body(row).watermark) is not None)
+        work = dataclasses.replace(work, watermark=watermarks, watermark_template_id=())
     if work is not operation:
-        refuse(problems(work, "Operation"))
+        refuse_problems(problems(work, "Operation"))
     return work, name
 
 
 def transcode_of(body: TemplateRequest) -> Transcode:
-    """Return the encoding of a Transcode template as it stands inside VideoEnhance."""
+    """Return the encoding of a Transcode template in the form that VideoEnhance contains."""
     return Transcode(
         container=body.container, video=body.video, audio=body.audio, trans_config=body.trans_config,
         time_interval=body.time_interval, audio_mix=body.audio_mix, audio_mix_array=body.audio_mix_array,
@@ -49,10 +49,10 @@ def transcode_of(body: TemplateRequest) -> Transcode:
 
 
 def _template(catalogue: Catalogue, bucket: str, template_id: str, tag: str) -> TemplateRow:
-    found = catalogue.templates(bucket, ids=(template_id,), tag=tag)
-    if not found:
+    rows = catalogue.templates(bucket, ids=(template_id,), tag=tag)
+    if not rows:
         raise template_not_found(bucket, template_id, tag)
-    return found[0]
+    return rows[0]
 
 
 def _body(row: TemplateRow) -> TemplateRequest:

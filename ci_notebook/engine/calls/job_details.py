@@ -1,4 +1,4 @@
-"""From a row of the ledger to the job as the service tells it."""
+"""From a row of the ledger to the `JobsDetail` that replies and notifications show."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import dataclasses
 import datetime as dt
 from typing import Any, Final, cast
 
-from ci_notebook.engine.jobs.ledger import Job
+from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Request, State, time_text
 from ci_notebook.wire.xml import loads
 
-# What a digital watermark's own state is while, and after, its job runs (§5.5).
-_MARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
+# State of a digital watermark, by the state of its job (§5.5); any other state is Running.
+_WATERMARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
 
 
-def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDetail:
-    """Return a job as replies show it: the request echoed as sent, wildcards unresolved, results when there are any.
+def job_details(job: JobRow, region: str, request: Request | None = None) -> JobsDetail:
+    """Return a job as replies show it: the request as sent, with its wildcards, and the results once they exist.
 
-    `request` saves reading the row's own again.
+    `request` is the parsed request when the caller already has it.
     """
     request = request or loads(Request, job.request)
     return JobsDetail(
@@ -36,8 +36,8 @@ def detail_of(job: Job, region: str, request: Request | None = None) -> JobsDeta
     )
 
 
-def facts_of(job: Job) -> dict[str, str]:
-    """Return tag → text of what a row says by itself, in the order of `JobsDetail`."""
+def job_facts(job: JobRow) -> dict[str, str]:
+    """Return tag → text of the facts in a row, in the order of `JobsDetail`."""
     return {
         "Code": job.code,
         "Message": job.message,
@@ -52,19 +52,21 @@ def facts_of(job: Job) -> dict[str, str]:
     }
 
 
-def _operation(asked: Operation, job: Job) -> Operation:
+def _operation(requested: Operation, job: JobRow) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
-    mark, found = asked.digital_watermark, asked.extract_digital_watermark
-    if mark is not None:
-        state = result.digital_watermark.state if result.digital_watermark else _MARK_STATES.get(job.state, "Running")
-        mark = dataclasses.replace(mark, state=state)
-    if found is not None and result.extract_digital_watermark is not None:
-        found = dataclasses.replace(found, message=result.extract_digital_watermark.message)
+    watermark, extract = requested.digital_watermark, requested.extract_digital_watermark
+    if watermark is not None:
+        state = (
+            result.digital_watermark.state if result.digital_watermark else _WATERMARK_STATES.get(job.state, "Running")
+        )
+        watermark = dataclasses.replace(watermark, state=state)
+    if extract is not None and result.extract_digital_watermark is not None:
+        extract = dataclasses.replace(extract, message=result.extract_digital_watermark.message)
     return dataclasses.replace(
-        asked,
+        requested,
         template_name=job.template_name,
-        digital_watermark=mark,
-        extract_digital_watermark=found,
+        digital_watermark=watermark,
+        extract_digital_watermark=extract,
         media_info=result.media_info,
         media_result=result.media_result,
         job_level=cast(Any, job.level),

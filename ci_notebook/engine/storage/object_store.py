@@ -1,9 +1,9 @@
-"""Objects as files below the engine's root, found through the index in SQLite.
+"""Objects as files below the engine's root, found through an index in SQLite.
 
-The rule of this file: a file is written once, aside, under a name of our own, and the row that
-names it is the switch. So no key can lead out of the store whatever it holds, an object is
-replaced at once or not at all, and whoever reads the old one reads it to its end. A file's name
-begins with what is plain in its key (`input_a.mp4` for `input/a.mp4`), for the eye only.
+Invariant: a file is written once, in a separate folder, under a name that the engine chooses. The row that
+names the file makes it the object. So no key can point outside the store, an object is replaced at once or
+not at all, and a reader of the old object reads it to its end. A file's name begins with the plain part of
+its key (`input_a.mp4` for `input/a.mp4`), for human readers only.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC, Made
+from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER, FinishedFile
 from ci_notebook.engine.storage.crc64 import Crc64
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key, content_type, plain_name
 from ci_notebook.wire.service_errors import service_error
 
-# A file that no row names is rubbish of a process that died, unless one is being written just now.
+# A file that no row names was left by a process that died, unless it is being written now.
 ORPHAN_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """One object. `etag` is without quotes; `headers` are what PUT gave, `content-type` and `CRC` always."""
+class StoredObject:
+    """One object. `etag` has no quotes; `headers` are those of PUT, and always `content-type` and `CRC_HEADER`."""
 
     bucket: str
     key: str
@@ -45,15 +45,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of a bucket. `next_marker` is empty on the last one."""
+    """A page of a bucket. `next_marker` is empty on the last page."""
 
-    objects: tuple[Stored, ...]
+    objects: tuple[StoredObject, ...]
     prefixes: tuple[str, ...]
     next_marker: str
 
 
-class Store:
-    """Objects of buckets. `new_id` gives 32 hexadecimal digits, `clock` Unix seconds."""
+class ObjectStore:
+    """Objects of buckets. `new_id` returns 32 hexadecimal digits, `clock` Unix seconds."""
 
     def __init__(
         self, root: Path, database: Database, *, clock: Callable[[], float], new_id: Callable[[], str]
@@ -64,18 +64,18 @@ class Store:
 
     def put(
         self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
-    ) -> Stored:
-        """Keep an object, in the place of one with the same key, and return it.
+    ) -> StoredObject:
+        """Store an object, replacing one with the same key, and return it.
 
-        `content_md5` is the digest that the sender gave (base64), checked when it is not empty.
+        `content_md5` is the sender's digest (base64), checked when it is not empty.
         """
         check_key(key)
         aside, size, digest, crc = self.write_aside(chunks, content_md5)
-        return self.adopt(bucket, key, aside, size=size, etag=digest, headers={**headers, CRC: crc})
+        return self.adopt(bucket, key, aside, size=size, etag=digest, headers={**headers, CRC_HEADER: crc})
 
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
-        wanted = _digest(content_md5)
+        expected = _digest(content_md5)
         aside = self._aside / self._new_id()
         md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
@@ -85,47 +85,51 @@ class Store:
                     crc.update(chunk)
                     size += len(chunk)
                     file.write(chunk)
-            if wanted is not None and wanted != md5.digest():
-                text = f"Content-MD5 says {content_md5}; the body's MD5 is {_base64(md5.digest())}."
+            if expected is not None and expected != md5.digest():
+                text = f"Content-MD5 is {content_md5}, but the body's MD5 is {_base64(md5.digest())}."
                 raise service_error("BadDigest", text)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
         return aside, size, md5.hexdigest(), str(crc)
 
-    def adopt(self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]) -> Stored:
-        """Make a finished file below the root the object of a key. The file moves; it must not be used again."""
+    def adopt(
+        self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]
+    ) -> StoredObject:
+        """Make a finished file below the root the object of a key. The file moves; do not use it afterwards."""
         try:
-            (made,) = self.adopt_all([Made(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)])
+            (files,) = self.adopt_all(
+                [FinishedFile(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)]
+            )
         except BaseException:
             file.unlink(missing_ok=True)
             raise
-        return made
+        return files
 
     def adopt_all(
-        self, made: Sequence[Made], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
-    ) -> list[Stored]:
-        """Make finished files below the root the objects of their keys, all in one transaction. The files move.
+        self, files: Sequence[FinishedFile], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
+    ) -> list[StoredObject]:
+        """Make finished files below the root the objects of their keys, in one transaction. The files move.
 
-        `only_if` is called within it, and may change more; when it gives False nothing is kept. After an
-        error the files are where they were.
+        `only_if` is called within the transaction and may change more; when it returns False, nothing is
+        stored. After an error the files are where they were.
         """
-        stored: list[Stored] = []
-        moved: list[tuple[Made, str]] = []
+        stored: list[StoredObject] = []
+        moved: list[tuple[FinishedFile, str]] = []
         old: list[tuple[str, str | None]] = []
         try:
-            for one in made:
+            for one in files:
                 check_key(one.key)
                 folder = self._root / one.bucket
                 folder.mkdir(exist_ok=True)
                 name = plain_name(one.key, self._new_id()[:12])
                 one.file.replace(folder / name)
                 moved.append((one, name))
-                told = {"content-type": content_type(one.key), **one.headers}
+                headers = {"content-type": content_type(one.key), **one.headers}
                 stored.append(
-                    Stored(
+                    StoredObject(
                         bucket=one.bucket, key=one.key, file=name, size=one.size, etag=one.etag,
-                        modified=self._clock(), headers=told,
+                        modified=self._clock(), headers=headers,
                     )
                 )  # fmt: skip
             with self._database.change() as change:
@@ -143,43 +147,43 @@ class Store:
             self._drop(bucket, gone)
         return stored
 
-    def copy(self, source: Stored, bucket: str, key: str, *, headers: Mapping[str, str]) -> Stored:
-        """Make an object of another one's bytes: a second name for the file where the disk has links.
+    def copy(self, source: StoredObject, bucket: str, key: str, *, headers: Mapping[str, str]) -> StoredObject:
+        """Copy an object: a second name for its file where the disk has hard links.
 
-        Raises `ServiceError` (NoSuchKey, when the source has gone meanwhile).
+        Raises `ServiceError` (NoSuchKey, when the source was deleted meanwhile).
         """
         check_key(key)
-        held, opened = self.open(source.bucket, source.key)
+        current, opened = self.open(source.bucket, source.key)
         aside = self._aside / self._new_id()
         with opened:
             try:
-                os.link(self.path(held), aside)
-                os.utime(aside)  # it must not look like what a dead process left behind
-            except OSError:  # no links on this disk, or the source was written again this very moment
+                os.link(self.path(current), aside)
+                os.utime(aside)  # otherwise it would look like a leftover of a dead process
+            except OSError:  # this disk has no hard links, or the source was just replaced
                 aside, *_ = self.write_aside(iter(lambda: opened.read(CHUNK_BYTES), b""))
-        kept = {name: value for name, value in held.headers.items() if name == CRC}
-        return self.adopt(bucket, key, aside, size=held.size, etag=held.etag, headers={**headers, **kept})
+        crc_header = {name: value for name, value in current.headers.items() if name == CRC_HEADER}
+        return self.adopt(bucket, key, aside, size=current.size, etag=current.etag, headers={**headers, **crc_header})
 
-    def head(self, bucket: str, key: str) -> Stored | None:
-        """Return what is known of an object, or None."""
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """Return an object's facts, or None."""
         row = self._database.row("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         return _stored(row) if row else None
 
-    def open(self, bucket: str, key: str) -> tuple[Stored, BinaryIO]:
-        """Return an object and its open file: all of one version, whatever happens to the key meanwhile.
+    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+        """Return an object and its open file, both of the same version, also when the key is written meanwhile.
 
         Raises `ServiceError` (NoSuchKey).
         """
-        for _ in range(8):  # it may be replaced between the row and the file; then the row has changed, too
-            found = self.head(bucket, key)
-            if found is None:
+        for _ in range(8):  # it may be replaced between reading the row and the file; then the row has changed too
+            stored = self.head(bucket, key)
+            if stored is None:
                 break
             with contextlib.suppress(FileNotFoundError):
-                return found, self.path(found).open("rb")
+                return stored, self.path(stored).open("rb")
         raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
 
-    def path(self, stored: Stored) -> Path:
-        """Return where an object's bytes lie. It may go when the key is written again."""
+    def path(self, stored: StoredObject) -> Path:
+        """Return the path of an object's bytes. It is removed when the key is written again."""
         return self._root / stored.bucket / stored.file
 
     def delete(self, bucket: str, key: str) -> bool:
@@ -195,13 +199,13 @@ class Store:
     ) -> Listing:
         """Return a page of a bucket in the order of the keys' UTF-8 bytes.
 
-        Keys that share what follows the prefix up to the delimiter are one common prefix.
+        Keys that share the text after the prefix up to the delimiter are one common prefix.
         """
-        objects: list[Stored] = []
+        objects: list[StoredObject] = []
         prefixes: list[str] = []
         last, beyond = "", marker
         if delimiter and marker.startswith(prefix) and marker.endswith(delimiter) and marker != prefix:
-            beyond = marker + _LAST  # the page before ended with a common prefix
+            beyond = marker + _LAST  # the previous page ended with a common prefix
         while (row := self._next(bucket, prefix, beyond)) is not None:
             key: str = row["key"]
             cut = key.find(delimiter, len(prefix)) if delimiter else -1
@@ -225,11 +229,11 @@ class Store:
         return row if row is not None and row["key"].startswith(prefix) else None
 
     def sweep(self) -> int:
-        """Remove the files of processes that died while writing; return how many. Run at start."""
+        """Remove the files that dead processes left; return how many. Called at start."""
         known = {(row["bucket"], row["file"]) for row in self._database.rows("SELECT bucket, file FROM objects")}
         known |= {(".incoming", row["file"]) for row in self._database.rows("SELECT file FROM parts")}
         buckets = [row["name"] for row in self._database.rows("SELECT name FROM buckets")]
-        now, removed = time.time(), 0  # not the injected clock: it is compared with the file system's
+        now, removed = time.time(), 0  # not the injected clock, because it is compared with the file system's
         for folder in (".incoming", *buckets):
             for file in (self._root / folder).glob("*"):
                 with contextlib.suppress(FileNotFoundError):
@@ -240,12 +244,12 @@ class Store:
 
     def _drop(self, bucket: str, name: str | None) -> None:
         if name is not None:
-            # Where an open file cannot be removed (Windows), the next sweep does it.
+            # Where an open file cannot be removed (Windows), the next sweep removes it.
             with contextlib.suppress(OSError):
                 (self._root / bucket / name).unlink()
 
 
-# Behind every key that begins with what stands before it.
+# Appended to a prefix, it sorts after every key with that prefix.
 _LAST: Final = "\U0010ffff"
 
 
@@ -254,8 +258,8 @@ def _file_of(change: sqlite3.Connection, bucket: str, key: str) -> str | None:
     return str(row["file"]) if row else None
 
 
-def _stored(row: sqlite3.Row) -> Stored:
-    return Stored(**{**dict(row), "headers": json.loads(row["headers"])})
+def _stored(row: sqlite3.Row) -> StoredObject:
+    return StoredObject(**{**dict(row), "headers": json.loads(row["headers"])})
 
 
 def _base64(digest: bytes) -> str:
@@ -270,5 +274,5 @@ def _digest(content_md5: str) -> bytes | None:
     except ValueError:
         digest = b""
     if len(digest) != 16:
-        raise service_error("InvalidDigest", "Content-MD5 takes the base64 of 16 bytes.")
+        raise service_error("InvalidDigest", "Content-MD5 must be the base64 of 16 bytes.")
     return digest
