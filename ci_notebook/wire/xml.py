@@ -11,6 +11,7 @@ Every call uses this module twice, so it is fast: the layout of a class is compu
 from __future__ import annotations
 
 import functools
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -19,12 +20,15 @@ from lxml import etree
 
 from ci_notebook.model.declaration.node import Node, Part, Unknown, cached_per_class, part_by_tag, parts, tag_of
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.lru import LRU
 
 N = TypeVar("N", bound=Node)
 
 # The longest documented body is a few kB; a list of 100 jobs is about 250 kB.
 MAX_REQUEST_BYTES = 1 << 20
 MAX_DEPTH = 32
+
+_OF_THREAD = threading.local()
 
 
 class MalformedXML(CIError, ValueError):
@@ -36,12 +40,8 @@ def parse(data: bytes) -> etree._Element:
 
     Raises `MalformedXML` with the position.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise MalformedXML(f"The XML cannot be read: {error}") from error
     if root.getroottree().docinfo.internalDTD is not None:
@@ -49,10 +49,22 @@ def parse(data: bytes) -> etree._Element:
     return root
 
 
-def loads(cls: type[N], data: bytes, *, root: str = "") -> N:
+def _parser() -> etree.XMLParser:
+    """Return this thread's parser: to make one costs as much as to read a job with it."""
+    parser: etree.XMLParser | None = getattr(_OF_THREAD, "parser", None)
+    if parser is None:
+        parser = _OF_THREAD.parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+            remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+    return parser
+
+
+def loads(cls: type[N], data: bytes, *, root: str = "", cache: NodeCache | None = None) -> N:
     """Read a node from XML. Lenient: values out of range and unknown nodes are kept.
 
-    `root` is the required tag of the root element, if any. Raises `MalformedXML`.
+    `root` is the required tag of the root element, if any. `cache` returns nodes that were read before from the
+    same XML. Raises `MalformedXML`.
 
     >>> from ci_notebook.model.setting.enhance import MsSharpen
     >>> loads(MsSharpen, b"<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>")
@@ -61,7 +73,7 @@ def loads(cls: type[N], data: bytes, *, root: str = "") -> N:
     element = parse(data)
     if root and element.tag != root:
         raise MalformedXML(f"The root element is <{element.tag}>; it must be <{root}>.")
-    return read(cls, element)
+    return read(cls, element, cache=cache)
 
 
 def dumps(node: Node, root: str = "", *, pretty: bool = False) -> bytes:
@@ -125,7 +137,7 @@ def _value_of(part: Part) -> Callable[[str], tuple[Any, bool]] | None:
     return lambda text: cached(text) if len(text) <= 32 else read_text(text)
 
 
-def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
+def read(cls: type[N], element: etree._Element, depth: int = 0, cache: NodeCache | None = None) -> N:
     """Read a node from an element (see `loads`)."""
     if depth > MAX_DEPTH:
         raise MalformedXML(f"The XML is nested more than {MAX_DEPTH} levels deep.")
@@ -143,7 +155,7 @@ def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
         _, name, place, is_own, many, node, value_of = rule
         value: Any
         if node is not None:
-            value = read(node, child, depth + 1)
+            value = read(node, child, depth + 1) if cache is None else cache.read(node, child, depth + 1)
         elif value_of is None:
             value = child.text or ""
         else:
@@ -165,6 +177,27 @@ def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
     result = cls.__new__(cls)
     object.__setattr__(result, "__dict__", values)
     return result
+
+
+class NodeCache:
+    """Nodes of some classes by the XML that they were read from, for answers that repeat: polls of the same jobs.
+
+    Nodes are frozen, so one may be part of many answers. Keeps the `limit` most recently used.
+    """
+
+    def __init__(self, *classes: type[Node], limit: int) -> None:
+        self._classes = frozenset(classes)
+        self._nodes = LRU[tuple[type[Node], bytes], Node](limit)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def read(self, cls: type[Node], element: etree._Element, depth: int) -> Node:
+        """Return the node that an element stands for, read only where it is not known."""
+        if cls not in self._classes:
+            return read(cls, element, depth, self)
+        key = (cls, etree.tostring(element, with_tail=False))
+        return self._nodes.get_or_make(key, lambda: read(cls, element, depth))
 
 
 class _AsRead(NamedTuple):

@@ -43,20 +43,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
-def cache_folder_of(tmp_path: Path) -> Path:
-    """Return where the memory of a test keeps its files."""
-    return tmp_path / "kept"
-
-
 @pytest.fixture
-def cache_folder(tmp_path: Path) -> Path:
-    return cache_folder_of(tmp_path)
-
-
-@pytest.fixture
-def lookup(cache_folder: Path) -> CacheLookup:
+def lookup(tmp_path: Path) -> CacheLookup:
     """A memory that keeps what leads, and no outputs."""
-    return CacheLookup(RenderCache(cache_folder, limit=10**9), "the clip", reuse=False)
+    return CacheLookup(RenderCache(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
 
 
 def sharpened(setting: VideoEnhance, level: int) -> Operation:
@@ -68,8 +58,9 @@ def made(operation: Operation, source: Path, folder: Path, lookup: CacheLookup |
     return render(operation, source, out, lookup=lookup, **more).files[0].read_bytes()
 
 
-def entries(folder: Path) -> list[str]:
+def entries(lookup: CacheLookup) -> list[str]:
     """The files that are kept of what leads: all but the look at the clip, which is a few hundred bytes."""
+    folder = lookup.cache.folder
     found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     return [name for name in found if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
 
@@ -87,19 +78,18 @@ def entries(folder: Path) -> list[str]:
     ids=["both", "ntsc", "422", "odd", "deep"],
 )
 def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, tiny, lookup, tmp_path):
-    cache_folder = cache_folder_of(tmp_path)
     source, operation = tiny(*about), sharpened(setting, 4)
     alone = made(operation, source, tmp_path)
     first = made(operation, source, tmp_path, lookup)
-    (kept,) = entries(cache_folder)
-    os.utime(cache_folder / kept, (1, 1))
+    (kept,) = entries(lookup)
+    os.utime(lookup.cache.folder / kept, (1, 1))
     assert made(operation, source, tmp_path, lookup) == first == alone
-    assert (cache_folder / kept).stat().st_mtime > 1, "the kept copy was used"
+    assert (lookup.cache.folder / kept).stat().st_mtime > 1, "the kept copy was used"
 
 
-def test_what_is_kept_are_the_very_pictures(tiny, lookup, cache_folder, tmp_path):
+def test_what_is_kept_are_the_very_pictures(tiny, lookup, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, lookup)
-    copy = cache_folder / entries(cache_folder)[0]
+    copy = lookup.cache.folder / entries(lookup)[0]
     whole = tmp_path / "whole"
     motion = "setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=1,minterpolate=fps=50,trim=end=0.4"
     run(["-i", tiny(), "-vf", f"{motion},fps=50:start_time=0,format=yuv420p", "-f", "rawvideo", whole])
@@ -120,9 +110,9 @@ def test_settings_that_begin_alike_share_and_others_do_not(tiny, lookup, tmp_pat
     assert programs() == 2
 
 
-def test_cheap_stages_are_not_kept(tiny, lookup, cache_folder, tmp_path):
+def test_cheap_stages_are_not_kept(tiny, lookup, tmp_path):
     made(sharpened(VideoEnhance(), 5), tiny(), tmp_path, lookup)
-    assert entries(cache_folder) == []
+    assert entries(lookup) == []
 
 
 @pytest.mark.slow
@@ -167,9 +157,9 @@ def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, lookup, tmp
 
 
 @pytest.mark.slow
-def test_a_spoilt_copy_is_made_again(tiny, lookup, cache_folder, tmp_path):
+def test_a_spoilt_copy_is_made_again(tiny, lookup, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, lookup)
-    copy = cache_folder / entries(cache_folder)[0]
+    copy = lookup.cache.folder / entries(lookup)[0]
     copy.write_bytes(b"\0" * copy.stat().st_size)
     assert made(sharpened(DOUBLED, 4), tiny(), tmp_path, lookup) == first
     assert not copy.exists()
@@ -183,19 +173,19 @@ def test_progress_is_told_while_making_and_while_taking_up(tiny, lookup, tmp_pat
         assert told and told == sorted(told) and told[-1] > 0.5
 
 
-def test_a_cancelled_maker_leaves_nothing(clip, lookup, cache_folder, tmp_path):
+def test_a_cancelled_maker_leaves_nothing(clip, lookup, tmp_path):
     cancel = threading.Event()
     with pytest.raises(Cancelled):
         made(sharpened(BOTH, 4), clip, tmp_path, lookup, cancel=cancel, on_progress=lambda _: cancel.set())
-    assert entries(cache_folder) == []
+    assert entries(lookup) == []
 
 
 @pytest.mark.slow
-def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup, cache_folder, tmp_path):
+def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup, tmp_path):
     source = make_clip(seconds=2)
     code = (
-        "from tests.engine.test_stage_cache import *\n"
-        f"lookup = CacheLookup(RenderCache(Path({str(cache_folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
+        "from tests.engine.test_cache_leading import *\n"
+        f"lookup = CacheLookup(RenderCache(Path({str(lookup.cache.folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
         f"render(sharpened(DOUBLED, 4), Path({str(source)!r}), Path({str(tmp_path / 'dying')!r}), lookup=lookup)"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as maker:
@@ -204,9 +194,9 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup
             assert maker.poll() is None and time.monotonic() < until
             time.sleep(0.01)
         maker.kill()
-    assert all(name.endswith(".lock") for name in entries(cache_folder))
+    assert all(name.endswith(".lock") for name in entries(lookup))
     made(sharpened(DOUBLED, 4), source, tmp_path, lookup)
-    assert [name for name in entries(cache_folder) if not name.endswith(".lock")]
+    assert [name for name in entries(lookup) if not name.endswith(".lock")]
     shutil.rmtree(tmp_path / "dying")
 
 

@@ -36,6 +36,22 @@ def job_details(job: JobRow, region: str, request: Request | None = None) -> Job
     )
 
 
+def job_facts(job: JobRow) -> dict[str, str]:
+    """Return tag → text of the facts in a row, in the order of `JobsDetail`."""
+    return {
+        "Code": job.code,
+        "Message": job.message,
+        "JobId": job.job_id,
+        "State": job.state,
+        "Progress": str(job.progress),
+        "CreationTime": _time(job.created),
+        "StartTime": _time(job.started),
+        "EndTime": _time(job.ended),
+        "QueueId": job.queue_id,
+        "Tag": job.tag,
+    }
+
+
 def _operation(requested: Operation, job: JobRow) -> Operation:
     result = loads(Operation, job.result) if job.result else Operation()
     watermark, extract = requested.digital_watermark, requested.extract_digital_watermark

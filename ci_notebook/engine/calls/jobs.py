@@ -18,6 +18,7 @@ from ci_notebook.engine.calls.context import (
 )
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.job_details import job_details
+from ci_notebook.engine.calls.job_xml import jobs_answer
 from ci_notebook.engine.calls.template_expansion import expand_templates
 from ci_notebook.engine.jobs.ledger import JobQuery, JobRow
 from ci_notebook.engine.notify.notification import check_callback
@@ -81,8 +82,7 @@ def get_jobs(service: CallContext, exchange: Exchange) -> Answer:
     jobs = service.ledger.get(bucket.name, ids)
     known = {job.job_id for job in jobs}
     missing = tuple(one for one in dict.fromkeys(ids) if one not in known)
-    details = tuple(job_details(job, bucket.region) for job in jobs)
-    return xml_answer(Response(jobs_detail=details, non_exist_job_ids=missing))
+    return jobs_answer(jobs, bucket.region, missing=missing)
 
 
 def list_jobs(service: CallContext, exchange: Exchange) -> Answer:
@@ -107,8 +107,7 @@ def list_jobs(service: CallContext, exchange: Exchange) -> Answer:
             size=number_in_query(exchange, "size", 10, high=100),
         )
     )
-    details = tuple(job_details(job, bucket.region) for job in jobs)
-    return xml_answer(Response(jobs_detail=details, next_token="" if cursor is None else str(cursor)))
+    return jobs_answer(jobs, bucket.region, next_token="" if cursor is None else str(cursor))
 
 
 def cancel_job(service: CallContext, exchange: Exchange) -> Answer:

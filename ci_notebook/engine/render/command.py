@@ -213,8 +213,7 @@ def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
     """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
-    sdr = (color_tags.SDR, color_tags.SDR)
-    light = sdr if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
+    light = (color_tags.SDR,) * 2 if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
     tags = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 

@@ -136,7 +136,7 @@ def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
         ]  # fmt: skip
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        # RGB has no matrix: swscale would assume BT.601 where the output is tagged with another.
+        # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
         is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
         out = f":out_color_matrix={color_tags.scale_matrix(analysis.matrix)}" if is_rgb else ""
         filters += [f"scale=out_range=tv{out}", f"format=yuv420p{depth_suffix(source)}"]

@@ -62,7 +62,10 @@ class Node:
 
     def __post_init__(self) -> None:
         for part in parts(type(self)):
-            value = part.coerce(getattr(self, part.name))
+            value = getattr(self, part.name)
+            if value is None if not part.many else value == () and type(value) is tuple:
+                continue  # most parts are left out, and leaving out needs no check
+            value = part.coerce(value)
             object.__setattr__(self, part.name, value)
             refusal = part.complaint(value)
             if refusal:
