@@ -290,7 +290,7 @@ class Lab:
 
     def _shown(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
         sources = {clip.name: clip.path for clip in clips if clip.path}
-        return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
+        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames)
 
     def _terms(self, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Any]:
         kept = {"journal": self.journal, "cache": self.cache_dir, "prices": self.prices}

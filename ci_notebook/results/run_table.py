@@ -34,12 +34,12 @@ def table(runs: Sequence[Run]) -> str:
     same = "; the same in all: " + ", ".join(f"{k} {word_of(v)}" for k, v in common.items()) if common else ""
     numeric = [0, *(index for index, name in enumerate(heads, 1) if name in df and _is_number(df[name]))]
     return table_html(
-        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(counted(runs))}{escape(same)}"), numeric=numeric,
-        row_heads=True,
+        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}"),
+        numeric=numeric, row_heads=True,
     )  # fmt: skip
 
 
-def counted(runs: Sequence[Run]) -> str:
+def count_text(runs: Sequence[Run]) -> str:
     """Say how many runs succeeded, and how many failed."""
     failed = sum(run.is_over and not run.ok for run in runs)
     text = f"{sum(run.ok for run in runs)} of {len(runs)} succeeded"

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import LEAST_FRAMES, MeanEstimate, of_clips, of_frames
 from ci_notebook.results.verdict.run_pairs import SLACK
 
 Kind = Literal["clips", "pictures", "range", ""]
@@ -40,11 +40,11 @@ def over_clips(points: Mapping[Hashable, Mapping[str, float]]) -> tuple[Kind, En
 def over_pictures(points: Mapping[Hashable, Sequence[Sequence[float]]]) -> tuple[Kind, Ends]:
     """Return the ends around each point's mean, from point → the runs' values, one a picture, all of one clip."""
     lengths = [len(values) for runs in points.values() for values in runs]
-    if len(points) < 2 or min(lengths, default=0) < LEAST_PICTURES or max(lengths) - min(lengths) > SLACK:
+    if len(points) < 2 or min(lengths, default=0) < LEAST_FRAMES or max(lengths) - min(lengths) > SLACK:
         return "", {}
     shortest = min(lengths)
     table = np.array([np.mean([values[:shortest] for values in runs], axis=0) for runs in points.values()])
-    return "pictures", {key: _ends(row.mean(), of_pictures([list(off)])) for key, row, off in _parts(points, table)}
+    return "pictures", {key: _ends(row.mean(), of_frames([list(off)])) for key, row, off in _parts(points, table)}
 
 
 def _parts(

@@ -18,11 +18,21 @@ from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import figure_html
-from ci_notebook.results.labels import all_words, count, in_words, listed, number, short_name, varying, word_of
+from ci_notebook.results.labels import (
+    all_words,
+    count,
+    in_words,
+    listed,
+    number,
+    setting_labels,
+    short_name,
+    varying,
+    word_of,
+)
 from ci_notebook.results.report.before_after import Views, views_html, views_of
 from ci_notebook.results.report.chart_choice import charts_of, headline_of
 from ci_notebook.results.report.recipe import recipe
-from ci_notebook.results.run_table import alike, counted, table
+from ci_notebook.results.run_table import alike, count_text, table
 from ci_notebook.results.verdict.verdict import Verdict, all_verdicts
 
 Snapshot: TypeAlias = Callable[[Path, float, int], bytes]
@@ -65,7 +75,13 @@ def report(
         _answers(judged),
         _settings(listed_runs, df),
     ]
-    tail = [_charts(listed_runs), _numbers(listed_runs, df), _price(df), _recipe(listed_runs, judged, setup)]
+    tail = [
+        _charts(listed_runs),
+        _numbers(listed_runs, df),
+        _alignment(listed_runs, df),
+        _price(df),
+        _recipe(listed_runs, judged, setup),
+    ]
     room = BYTES - sum(len(part.encode()) for part in (*parts, *tail)) - 50_000
     page = _page(question or _question(df), [*parts, views_html(pictures or {}, room, clips=clips), *tail])
     path = Path(path)
@@ -91,7 +107,7 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
     cost = df["cost_cny"].sum()
     on = headline_of(df)
     best = f"{number(float(highest(df[df[on].notna()], on)[on]), 4)}" if on else ""
-    facts = [(counted(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
+    facts = [(count_text(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
     facts += [(f"{number(float(cost), 4)} CNY", "price by the list")] if df["cost_cny"].notna().any() else []
     facts += [(best, f"highest {on}")] if on else []
     cells = "".join(f"<li><b>{escape(value)}</b><span>{escape(name)}</span></li>" for value, name in facts)
@@ -140,6 +156,19 @@ def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
     return f"<h2>Every run</h2>\n<div class='wide'>{shown}</div>\n{_meaning(df)}"
 
 
+def _alignment(runs: Sequence[Run], df: pd.DataFrame) -> str:
+    """Return how the outputs were aligned before scoring: one line where all are alike, else a table."""
+    aligned = [(run, label) for run, label in zip(runs, setting_labels(df), strict=True) if run.alignment]
+    if not aligned:
+        return ""
+    texts = dict.fromkeys(str(run.alignment) for run, _ in aligned)
+    head = "<h2>Alignment before scoring</h2>\n"
+    if len(texts) == 1:
+        return f"{head}<p>The same for every scored run: {escape(next(iter(texts)))}.</p>"
+    rows = [(run.clip, label, str(run.alignment)) for run, label in aligned]
+    return f"{head}<div class='wide'>{table_html(rows, head=('clip', 'setting', 'alignment'))}</div>"
+
+
 def _meaning(df: pd.DataFrame) -> str:
     against = set(df["score_against"].dropna())
     if not headline_of(df):
@@ -160,7 +189,7 @@ def _price(df: pd.DataFrame) -> str:
     if known.empty:
         return ""
     unknown = len(df) - len(known)
-    more = f" {count(unknown, 'run')} without a known price not counted." if unknown else ""
+    more = f" {count(unknown, 'run')} without a known price not count_text." if unknown else ""
     text = (
         f"{number(float(known.sum()), 4)} CNY for {count(len(known), 'run')} by the price list, from "
         f"{number(float(known.min()))} to {number(float(known.max()))} CNY a run; without storage, requests, traffic "

@@ -73,7 +73,9 @@ def pair(runs: Sequence[Run], df: pd.DataFrame, path: str, first: str, second: s
     for number, run in enumerate(runs):
         if at.iloc[number] in wanted:
             rest = with_value(run.setting, leaf, None)
-            found.setdefault(run.clip_md5 or run.clip_key, {}).setdefault(rest, {})[str(at.iloc[number])] = number
+            found.setdefault(run.clip_md5 or run.clip_key or run.clip, {}).setdefault(rest, {})[
+                str(at.iloc[number])
+            ] = number
     return _pairs(runs, df[on], found, _Sides(wanted, on, scale))
 
 

@@ -27,7 +27,7 @@ from ci_notebook.model.scores import SCORE, Better, Scale, scale_of
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
 from ci_notebook.results.labels import LEFT_OUT, all_words, count, in_words, listed, number, varying, word_of
 from ci_notebook.results.table_files import runs_of_table
-from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import LEAST_FRAMES, MeanEstimate, of_clips, of_frames
 from ci_notebook.results.verdict.run_pairs import ClipDifference, Pairs, pair
 
 __all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
@@ -160,7 +160,7 @@ def verdict(
     Raises `ParameterError` for names and values that the runs do not hold. What they cannot carry
     is no error: the verdict is `refused`, and says why.
     """
-    question = _Question.of(_runs(runs), parameter, on, worth)
+    question = _Question.of(runs, parameter, on, worth)
     return question.judge(word_of(first), word_of(second), question.pair(first, second), level)
 
 
@@ -180,7 +180,7 @@ def verdicts(
     each verdict's interval is that of the level it was judged at, so that a false alarm among all of
     them is as rare as one verdict's alone.
     """
-    question = _Question.of(_runs(runs), parameter, on, worth)
+    question = _Question.of(runs, parameter, on, worth)
     wanted = list(values) or question.values()
     pairs = itertools.combinations(wanted, 2) if baseline is ... else ((baseline, other) for other in wanted)
     return _corrected([(question, a, b) for a, b in pairs if word_of(a) != word_of(b)], level)
@@ -191,9 +191,9 @@ def all_verdicts(runs: Iterable[Run] | pd.DataFrame, *, on: str, level: float = 
 
     Only the first `most` are made: every further one makes the others less sure.
     """
-    listed = _runs(runs)
+    listed = runs if isinstance(runs, pd.DataFrame) else list(runs)
     asked = []
-    for path in varying(to_frame(listed)):
+    for path in varying(listed if isinstance(listed, pd.DataFrame) else to_frame(listed)):
         question = _Question.of(listed, path, on, None)
         baseline, *others = question.values()
         asked += [(question, baseline, other) for other in others]
@@ -216,10 +216,6 @@ def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) 
     return Verdicts(judged)
 
 
-def _runs(runs: Iterable[Run] | pd.DataFrame) -> list[Run]:
-    return list(runs_of_table(runs) if isinstance(runs, pd.DataFrame) else runs)
-
-
 @dataclass(frozen=True, slots=True)
 class _Question:
     """What is asked of which runs."""
@@ -229,9 +225,12 @@ class _Question:
     path: str
     on: str
     scale: Scale
+    is_table: bool
 
     @classmethod
-    def of(cls, runs: list[Run], parameter: str, on: str, worth: float | None) -> _Question:
+    def of(cls, data: Iterable[Run] | pd.DataFrame, parameter: str, on: str, worth: float | None) -> _Question:
+        is_table = isinstance(data, pd.DataFrame)
+        runs = list(runs_of_table(data) if isinstance(data, pd.DataFrame) else data)
         df = to_frame(runs)
         on, path = resolve_column(df, on), resolve_column(df, parameter)
         if path not in setting_columns():
@@ -245,7 +244,7 @@ class _Question:
                 "such as size_bytes."
             )
         scale = scale_of(on)
-        return cls(runs, df, path, on, scale if worth is None else replace(scale, worth=worth))
+        return cls(runs, df, path, on, scale if worth is None else replace(scale, worth=worth), is_table)
 
     def values(self) -> list[str]:
         """Return the values that the runs hold, in words and in order."""
@@ -266,12 +265,14 @@ class _Question:
             over=tuple(over) if len(used) > 2 else (), left_out=pairs.left_out,
         )  # fmt: skip
         why = _refusal(pairs.clips, self.on)
+        if why and self.is_table:
+            why = f"{why}. A table holds no scores per frame; pass the runs"
         if why:
             return replace(asked, why=why)
         series = [one.values for one in pairs.clips]
         worth = scale.threshold
-        can_alone = sum(map(len, series)) >= LEAST_PICTURES and min(map(len, series)) > 1
-        alone = of_pictures(series, level=level, worth=worth) if can_alone else None
+        can_alone = sum(map(len, series)) >= LEAST_FRAMES and min(map(len, series)) > 1
+        alone = of_frames(series, level=level, worth=worth) if can_alone else None
         made = of_clips([one.mean for one in pairs.clips], level=level, worth=worth) if len(series) > 1 else alone
         assert made is not None  # noqa: S101 - `_refusal` has seen to it
         return replace(
@@ -289,10 +290,10 @@ def _refusal(clips: Sequence[ClipDifference], on: str) -> str:
         return ""
     if not clips[0].every:
         return f"there is one clip, and {on} is one number for a whole clip; two clips or more would tell"
-    if len(clips[0].values) < LEAST_PICTURES:
+    if len(clips[0].values) < LEAST_FRAMES:
         return (
             f"{len(clips[0].values)} pictures of one clip are too few to know how much they vary "
-            f"(it takes {LEAST_PICTURES}); score every picture, or take a longer clip, or more clips"
+            f"(it takes {LEAST_FRAMES}); score every picture, or take a longer clip, or more clips"
         )
     return ""
 

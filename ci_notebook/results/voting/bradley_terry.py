@@ -75,13 +75,13 @@ def groups(wins: Floats) -> list[list[int]]:
     return found
 
 
-def wilson(hits: float, count: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: int, count: int, *, level: float = 0.95) -> tuple[float, float]:
     """Return Wilson's interval for a share of `count` independent answers.
 
     >>> tuple(round(end, 3) for end in wilson(8, 10))
     (0.49, 0.943)
     """
-    share, extra = hits / count, z * z / count
-    middle = (share + extra / 2) / (1 + extra)
-    reach = z * float(np.sqrt(share * (1 - share) / count + extra / (4 * count))) / (1 + extra)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    from scipy.stats import binomtest  # lazy: a second of imports that only a ranking needs
+
+    interval = binomtest(hits, count).proportion_ci(confidence_level=level, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -82,6 +82,11 @@ def ranking(runs: Iterable[Run], votes: Iterable[Vote], *, level: float = 0.95) 
     `consistency` alone. Raises `ParameterError` where there is nothing to rank, or where no vote
     joins the settings.
     """
+    if isinstance(runs, pd.DataFrame):
+        raise ParameterError.plain(
+            "ranking() needs the runs, not their table: votes name runs by their full keys. "
+            "Pass what lab.run or ci.read_runs returned."
+        )
     by_key = {run.key: run for run in runs}
     held = [vote for vote in votes if vote.left in by_key and vote.right in by_key]
     first = [vote for vote in held if vote.repeats is None]
