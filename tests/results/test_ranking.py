@@ -77,7 +77,7 @@ def test_settings_are_ranked_with_intervals_and_in_words():
 
 def test_few_votes_tell_little():
     found = ranking(RUNS, votes(9, true=np.zeros(3)))
-    assert "cannot be told apart from" in found.sentence
+    assert "cannot be distinguished from" in found.sentence
     assert found.apart == ()
 
 
@@ -118,7 +118,7 @@ def test_repeats_check_the_voter_and_do_not_count_twice():
     assert (row["voter"], row["votes"], row["asked_again"], row["said_the_same"]) == ("Ann", 50, 10, 10)
     assert 20 < row["left"] < 80 and row["median_s"] == 3.0
     assert ranking(RUNS, told).votes == 40
-    assert "Asked again, the same was said in 10 of 10." in ranking(RUNS, told).sentence
+    assert "Repeated questions got the same answer in 10 of 10 cases." in ranking(RUNS, told).sentence
 
 
 def test_what_no_vote_joins_is_refused_with_the_groups():

@@ -92,7 +92,7 @@ def test_every_picture_has_words_that_stand_for_it(page):
 def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(page):
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
-        "Answer", "What was varied", "Before and after", "Charts", "Every run", "Price", "How to do it again",
+        "Answer", "What was varied", "Before and after", "Charts", "Every run", "Price", "How to repeat it",
     ]  # fmt: skip
     assert "<h1>Is 6 &lt;better&gt; than 3?</h1>" in page
     assert "ci.grid(Resolution=[None, &#x27;sdtohd&#x27;], SharpenLevel=[None, 0, 3, 6, 8, 10])" in page

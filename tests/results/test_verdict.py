@@ -52,7 +52,7 @@ def test_two_clips_that_disagree_do_not_tell():
     found = verdict(made(spread=1.0), "SharpenLevel", 0, 6, on="vmaf_neg")
     assert found.answer == "undecided"
     assert not found.is_sure
-    assert "cannot be told apart" in found.sentence
+    assert "cannot be distinguished" in found.sentence
 
 
 def test_what_is_sure_of_these_clips_alone_is_said_apart():
