@@ -39,7 +39,7 @@ from ci_notebook.wire.xml import element_of
 from ci_notebook.wire.xml_stream import elements
 
 
-class HasDetail(Protocol):
+class JobLike(Protocol):
     """A job as `lab.submit` and `lab.jobs` return it."""
 
     @property
@@ -47,7 +47,7 @@ class HasDetail(Protocol):
         """The latest answer of the service about the job."""
 
 
-Row = Run | JobsDetail | HasDetail | VideoEnhance | Template
+Row = Run | JobsDetail | JobLike | VideoEnhance | Template
 
 
 def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
@@ -221,7 +221,7 @@ def _rows(shown: Row | Iterable[Row] | Response) -> Iterable[Row]:
     if isinstance(shown, Run | JobsDetail | VideoEnhance | Template):
         return (shown,)
     if isinstance(getattr(shown, "detail", None), JobsDetail):
-        return (cast("HasDetail", shown),)
+        return (cast("JobLike", shown),)
     if isinstance(shown, pd.DataFrame | str) or not isinstance(shown, Iterable):
         raise ParameterError.plain(
             f"to_frame() makes a table of runs, jobs, settings or templates, not of a {type(shown).__name__}."
@@ -244,7 +244,7 @@ def _job(shown: Row) -> JobsDetail:
     return replace(job, operation=replace(job.operation or Operation(), video_enhance=shown.setting))
 
 
-def _detail(job: HasDetail) -> JobsDetail:
+def _detail(job: JobLike) -> JobsDetail:
     detail = getattr(job, "detail", None)
     if not isinstance(detail, JobsDetail):
         raise ParameterError.plain(

@@ -1,6 +1,6 @@
 """Frames of videos as a plain output with captions, which a notebook shows without a kernel.
 
-A module of its own, so that showing pictures does not import matplotlib.
+It is separate so that showing pictures does not import matplotlib.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Found:
     """The result of `lab.optimize`: its trials, its runs, and the best of them.
 
-    `note` gives the reason when it ended before all trials were columns; else it is empty.
+    `note` gives the reason when it ended before all trials were made; else it is empty.
     """
 
     def __init__(self, search: Search, shown: Callable[[Iterable[Run]], Runs] = Runs) -> None:

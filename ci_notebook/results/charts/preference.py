@@ -1,6 +1,6 @@
 """Ranking: how likely each setting is preferred to the others, from blind votes.
 
-A module of its own, since a ranking is drawn from votes and not from the table of runs.
+It is separate because a ranking is drawn from votes and not from the table of runs.
 """
 
 from __future__ import annotations

@@ -194,12 +194,12 @@ def all_verdicts(runs: Iterable[Run] | pd.DataFrame, *, on: str, level: float = 
     Only the first `most` are judged, since every further comparison widens the intervals of the others.
     """
     listed = runs if isinstance(runs, pd.DataFrame) else list(runs)
-    verdict_base = []
+    comparisons = []
     for path in varying(listed if isinstance(listed, pd.DataFrame) else to_frame(listed)):
         question = _Question.of(listed, path, on, None)
         baseline, *others = question.values()
-        verdict_base += [(question, baseline, other) for other in others]
-    return _corrected(verdict_base[:most], level)
+        comparisons += [(question, baseline, other) for other in others]
+    return _corrected(comparisons[:most], level)
 
 
 def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
@@ -259,7 +259,7 @@ class _Question:
     def judge(self, first: str, second: str, pairs: Pairs, level: float) -> Verdict:
         scale, used = self.scale, self.df.iloc[list(pairs.used)]
         over = [name for name in differing(used[[*setting_columns()]]).columns if name != self.path]
-        verdict_base = Verdict(
+        refused = Verdict(
             parameter=self.path, first=first, second=second, on=self.on, answer="refused", level=level,
             worth=scale.worth, is_share=scale.is_share, unit="%" if scale.is_share else unit_of(self.on),
             better=_DIRECTIONS[scale.better], clips=tuple((one.clip, scale.displayed(one.mean)) for one in pairs.clips),
@@ -270,7 +270,7 @@ class _Question:
         if why and self.is_table:
             why = f"{why}. A table holds no scores per frame; pass the runs"
         if why:
-            return replace(verdict_base, why=why)
+            return replace(refused, why=why)
         series = [one.values for one in pairs.clips]
         worth = scale.threshold
         can_alone = sum(map(len, series)) >= LEAST_FRAMES and min(map(len, series)) > 1
@@ -279,7 +279,7 @@ class _Question:
         estimate = of_clips(means, level=level, worth=worth) if len(series) > 1 else of_these
         assert estimate is not None  # noqa: S101 - `_refusal` excludes it
         return replace(
-            verdict_base, answer=_answer(estimate, scale), effect=scale.displayed(estimate.mean),
+            refused, answer=_answer(estimate, scale), effect=scale.displayed(estimate.mean),
             low=scale.displayed(estimate.low),
             high=scale.displayed(estimate.high), probability=estimate.above if scale.sign > 0 else 1 - estimate.above,
             same=estimate.inside, independent=estimate.independent,
