@@ -449,7 +449,7 @@ class Lab:
 
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
         sources = {clip.name: clip.path for clip in clips if clip.path}
-        return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
+        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""
