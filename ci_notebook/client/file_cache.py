@@ -92,6 +92,7 @@ class FileCache:
             if not self.note_use(path):
                 with whole_file(path) as part:
                     write(part)
+                self.clear_up()
                 self._evict(but=path)
         return path
 
