@@ -123,7 +123,8 @@ class FileCache:
         if path.parent != self.folder:
             return path.exists()
         try:
-            os.utime(path)
+            # The time of access is that of the last use; the time of writing stays.
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         except FileNotFoundError:
             return False
         except OSError:  # another user's file: it is used all the same
@@ -155,7 +156,7 @@ class FileCache:
             if _ENTRY.fullmatch(path.name):
                 with contextlib.suppress(OSError):
                     facts = path.stat()
-                    entries.append((facts.st_mtime_ns, facts.st_size, path))
+                    entries.append((facts.st_atime_ns, facts.st_size, path))
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= self._limit_bytes:
