@@ -1,7 +1,7 @@
-"""What follows a job that succeeded: its result is fetched once, scored, and priced.
+"""Downloads, scores and prices the output of a successful job.
 
-It is scored against a true reference where there is one, the clip as it was before it was shrunk or
-spoilt; else against its source. The first measures fidelity, the second change: the run says which.
+An output is compared with its true reference if there is one (the clip before it was shrunk or spoiled),
+else with its source. The first measures fidelity, the second measures change; the run says which.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.setting.shape import plan
 
-# Scoring keeps all cores busy by itself; the second thread fetches while the first one scores.
+# Scoring uses all cores; the second thread downloads while the first one scores.
 THREADS: Final = 2
-_HALF: Final = "half-"
-_FORGOTTEN_S: Final = 24 * 3600.0
+_PARTIAL: Final = "half-"
+_STALE_S: Final = 24 * 3600.0
 
 
 class Scored(Protocol):
-    """Scores of a clip, and of its pictures: what `media.score.scores` returns."""
+    """Scores of a clip and of its frames, as `media.scoring` returns them."""
 
     @property
     def pooled(self) -> Mapping[str, float]: ...  # noqa: D102
@@ -48,27 +48,26 @@ class Scored(Protocol):
 class Measure(Protocol):
     """Scores an output against its source or reference.
 
-    Called with `cancel`, an event that is set when nobody waits any more, with `every` where somebody
-    chose the distance of the pictures to be scored, with `precise` where floating point is wanted, and
-    where they are not trivial with `start_s` and `length_s` (which stretch of the source the output
-    shows), `crop` (what of its pictures: left, top, width and height as shares of 1) and `rotate`
-    (degrees clockwise).
+    Keywords: `cancel` is an event that is set when the result is no longer needed. `every` is the distance
+    of the scored frames, if chosen; `precise` asks for floating point. If they are not trivial: `start_s`
+    and `length_s` are the section of the source, `crop` is the visible part of its frames (left, top,
+    width and height as shares of 1), and `rotate` is in degrees clockwise.
     """
 
-    def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
-        """Return score name → value; or that, and the values of single pictures."""
+    def __call__(self, output: Path, source: Path, /, **options: Any) -> Mapping[str, float] | Scored:
+        """Return score name → value, or an object that also has the values of single frames."""
 
 
-class Fetches(Protocol):
-    """What is needed of a client."""
+class Downloader(Protocol):
+    """The part of a client that scoring needs."""
 
     def download(self, key: str, path: str | Path) -> Path: ...  # noqa: D102
     def video_info(self, key: str) -> MediaInfo: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came after the job. `error` says what went wrong on the way, `stopped` that it was broken off."""
+class RunOutcome:
+    """The output, scores and price of a run. `error` says what went wrong; `stopped` means interrupted."""
 
     output: Path | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -81,7 +80,7 @@ class Outcome:
     reference_md5: str = ""
     stopped: bool = False
 
-    def of(self, run: Run) -> Run:
+    def applied_to(self, run: Run) -> Run:
         """Return the run with this outcome."""
         return replace(
             run, output=self.output, scores=self.scores, pictures=self.pictures, every=self.every,
@@ -90,23 +89,23 @@ class Outcome:
         )  # fmt: skip
 
 
-def is_of(run: Run, reference: Clip | None) -> bool:
-    """Say whether a run's scores were made against `reference`, or against the source when that is None."""
+def is_scored_against(run: Run, reference: Clip | None) -> bool:
+    """Return True when a run was scored against `reference`, or against its source if that is None."""
     if reference is None:
         return run.score_against != "reference"
     return run.score_against == "reference" and run.reference_md5 == reference.md5
 
 
-class Outcomes:
-    """A pool of helpers. As a context manager it ends what is being scored when the block is left early.
+class ScoringPool:
+    """Threads that download, score and price outputs. Leaving the `with` block early stops them.
 
-    `references` maps the key of a clip to its reference, `every` and `precise` are handed on to
-    `measure` unless None and false.
+    `references` maps the key of a clip to its reference. `every` and `precise` are passed to `measure`
+    unless None and False.
     """
 
     def __init__(
         self,
-        client: Fetches,
+        client: Downloader,
         cache: Path,
         *,
         measure: Measure | None,
@@ -116,20 +115,22 @@ class Outcomes:
         precise: bool = False,
     ) -> None:
         self._client, self._cache, self._measure, self._prices = client, cache, measure, prices
-        self._how: dict[str, Any] = ({} if every is None else {"every": every}) | ({"precise": True} if precise else {})
+        self._measure_options: dict[str, Any] = ({} if every is None else {"every": every}) | (
+            {"precise": True} if precise else {}
+        )
         self._references = references or {}
-        self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="outcome")
+        self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="scoring")
         self._infos: dict[str, MediaInfo] = {}
         self._fetching: dict[Path, threading.Lock] = {}
         self._lock, self._stop = threading.Lock(), threading.Event()
-        _clear_up(cache)
+        _remove_stale(cache)
 
-    def submit(self, run: Run, clip: Clip) -> futures.Future[Outcome]:
-        """Begin to see to a run whose job succeeded."""
+    def submit(self, run: Run, clip: Clip) -> futures.Future[RunOutcome]:
+        """Start to process a run whose job succeeded."""
         return self._pool.submit(self._outcome, run, clip)
 
     def stop(self) -> None:
-        """Ask what is being scored to end at once."""
+        """Stop all scoring at once."""
         self._stop.set()
 
     def __enter__(self) -> Self:
@@ -140,49 +141,51 @@ class Outcomes:
     ) -> None:
         if kind is not None:
             self.stop()
-        # What is being downloaded is not waited for: it is fetched anew when it is wanted again.
+        # Running downloads are not awaited; they start again when they are needed.
         self._pool.shutdown(wait=not self._stop.is_set(), cancel_futures=self._stop.is_set())
 
-    def _outcome(self, run: Run, clip: Clip) -> Outcome:
-        found = Outcome()
+    def _outcome(self, run: Run, clip: Clip) -> RunOutcome:
+        outcome = RunOutcome()
         try:
-            found = replace(found, cost=self._cost(run))
+            outcome = replace(outcome, cost=self._cost(run))
             if self._measure is not None:
-                found = replace(found, output=self._output(run))
-                found = self._scored(found, run, clip)
-        except Exception as broken:  # noqa: BLE001 - a worker's top: the failure is recorded on the run
-            found = replace(found, error=f"{type(broken).__name__}: {broken}", stopped=self._stop.is_set())
-        return found
+                outcome = replace(outcome, output=self._output(run))
+                outcome = self._scored(outcome, run, clip)
+        except Exception as broken:  # noqa: BLE001 - the top of a thread: the error is recorded on the run
+            outcome = replace(outcome, error=f"{type(broken).__name__}: {broken}", stopped=self._stop.is_set())
+        return outcome
 
-    def _scored(self, found: Outcome, run: Run, clip: Clip) -> Outcome:
-        if self._measure is None or found.output is None:
-            return found
+    def _scored(self, outcome: RunOutcome, run: Run, clip: Clip) -> RunOutcome:
+        if self._measure is None or outcome.output is None:
+            return outcome
         reference = self._references.get(run.clip_key)
-        beside = self._source(reference or clip)
-        made = self._measure(found.output, beside, cancel=self._stop, **self._how, **self._where(run))
+        other = self._source(reference or clip)
+        scores = self._measure(
+            outcome.output, other, cancel=self._stop, **self._measure_options, **self._alignment(run)
+        )
         against: Literal["source", "reference"] = "reference" if reference else "source"
-        found = replace(found, score_against=against, reference_md5=reference.md5 if reference else "")
-        if isinstance(made, Mapping):
-            return replace(found, scores=dict(made))
-        found = replace(found, every=made.every, precise=made.precise)
-        return replace(found, scores=dict(made.pooled), pictures=dict(made.pictures))
+        outcome = replace(outcome, score_against=against, reference_md5=reference.md5 if reference else "")
+        if isinstance(scores, Mapping):
+            return replace(outcome, scores=dict(scores))
+        outcome = replace(outcome, every=scores.every, precise=scores.precise)
+        return replace(outcome, scores=dict(scores.pooled), pictures=dict(scores.pictures))
 
-    def _where(self, run: Run) -> dict[str, Any]:
-        """Return where in its source the output lies, as far as that is not trivial."""
+    def _alignment(self, run: Run) -> dict[str, Any]:
+        """Return which section and part of the source the output shows, as far as that is not trivial."""
         transcode = run.setting.transcode
         interval, video = (transcode.time_interval, transcode.video) if transcode else (None, None)
-        where: dict[str, Any] = {"start_s": interval.start} if interval and interval.start else {}
+        alignment: dict[str, Any] = {"start_s": interval.start} if interval and interval.start else {}
         if interval and interval.duration:
-            where["length_s"] = interval.duration
+            alignment["length_s"] = interval.duration
         if video and video.crop:
-            made = plan(run.setting, self._info(run))
-            if made.crop:
-                width, height, left, top = made.crop
-                across, down = made.shown.width, made.shown.height
-                where["crop"] = (left / across, top / down, width / across, height / down)
+            sizes = plan(run.setting, self._info(run))
+            if sizes.crop:
+                width, height, left, top = sizes.crop
+                across, down = sizes.shown.width, sizes.shown.height
+                alignment["crop"] = (left / across, top / down, width / across, height / down)
         if video and video.rotate:
-            where["rotate"] = video.rotate
-        return where
+            alignment["rotate"] = video.rotate
+        return alignment
 
     def _info(self, run: Run) -> MediaInfo:
         with self._lock:
@@ -191,7 +194,7 @@ class Outcomes:
             return self._infos[run.clip_key]
 
     def _cost(self, run: Run) -> float | None:
-        """Return the price in CNY; None when the facts that it depends on are not known."""
+        """Return the price in CNY; None when a property that it depends on is unknown."""
         if self._prices.currency != "CNY":
             return None
         if not any(stages(run.setting)):
@@ -201,10 +204,10 @@ class Outcomes:
         return price(run.setting, source, output, prices=self._prices).total if source and output else None
 
     def _output(self, run: Run) -> Path:
-        """Return the local copy of what the job made, named by its digest."""
+        """Return the local copy of the job's output, named by its MD5."""
         job = run.job
         if job is None or not job.output_keys:
-            raise CIError("the job succeeded, but names no result")
+            raise CIError("The job succeeded, but its reply names no output.")
         result = job.operation.media_result.output_file if job.operation and job.operation.media_result else None
         digests = {info.object_name or "": info.md5 or "" for info in result.md5_info} if result else {}
         key = job.output_keys[0]
@@ -214,20 +217,20 @@ class Outcomes:
         return self._joined(path, job.output_keys, digests) if path.suffix in PLAYLISTS else path
 
     def _joined(self, playlist: Path, keys: Sequence[str], digests: Mapping[str, str]) -> Path:
-        """Return one file of the segments of a playlist."""
+        """Return one file with all segments of a playlist."""
         segments = segments_of(keys, playlist.read_text("utf-8", errors="replace"))
         if not segments:
-            raise CIError(f"{keys[0]} names segments that the job did not, so it cannot be scored")
+            raise CIError(f"{keys[0]} lists segments that are not outputs of the job, so it cannot be scored.")
         path = playlist.with_name(f"{playlist.stem}-joined{Path(segments[-1]).suffix.replace('.m4s', '.mp4')}")
         if not path.exists():
-            half = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{path.name}")
-            with half.open("wb") as whole:
+            partial = path.with_name(f"{_PARTIAL}{secrets.token_hex(4)}-{path.name}")
+            with partial.open("wb") as whole:
                 for number, key in enumerate(segments):
-                    part = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{number}-{path.name}")
+                    part = path.with_name(f"{_PARTIAL}{secrets.token_hex(4)}-{number}-{path.name}")
                     self._download(key, part, digests.get(key, ""))
                     whole.write(part.read_bytes())
                     part.unlink()
-            half.replace(path)
+            partial.replace(path)
         return path
 
     def _source(self, clip: Clip) -> Path:
@@ -237,15 +240,17 @@ class Outcomes:
         return self._fetch(clip.key, self._cache / f"{name}{Path(clip.key).suffix}", clip.md5)
 
     def _download(self, key: str, path: Path, md5: str) -> None:
-        # Under a name of its own: another kernel may be fetching the same.
-        half = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{path.name}")
+        # Under a unique name, because another kernel may download the same object.
+        partial = path.with_name(f"{_PARTIAL}{secrets.token_hex(4)}-{path.name}")
         try:
-            self._client.download(key, half)
-            if md5 and _md5(half) != md5:
-                raise CIError(f"{key} is not what it was: its MD5 is not {md5} any more. force=True makes it again.")
-            half.replace(path)
+            self._client.download(key, partial)
+            if md5 and _md5(partial) != md5:
+                raise CIError(
+                    f"{key} has changed: its MD5 is not {md5} any more. Run with force=True to create it again."
+                )
+            partial.replace(path)
         finally:
-            half.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
 
     def _fetch(self, key: str, path: Path, md5: str) -> Path:
         with self._lock:
@@ -256,11 +261,11 @@ class Outcomes:
         return path
 
 
-def _clear_up(cache: Path) -> None:
-    """Remove what killed processes left half fetched."""
-    for path in cache.glob(f"{_HALF}*"):
-        with contextlib.suppress(FileNotFoundError):  # another clears up at the same time
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+def _remove_stale(cache: Path) -> None:
+    """Remove incomplete downloads of killed processes."""
+    for path in cache.glob(f"{_PARTIAL}*"):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if time.time() - path.stat().st_mtime > _STALE_S:
                 path.unlink()
 
 

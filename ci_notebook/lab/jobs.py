@@ -12,7 +12,7 @@ from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
-from ci_notebook.client.polling import IDS_A_CALL
+from ci_notebook.client.polling import IDS_PER_CALL
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, Shape, forecast, price
 from ci_notebook.lab.files import fetched, key_of
 from ci_notebook.model.api.jobs import JobsDetail
@@ -64,8 +64,8 @@ class JobDesk:
         """Return the jobs of these ids, many in one call; those that the service forgot are left out."""
         wanted = list(ids)
         found: list[JobsDetail] = []
-        for start in range(0, len(wanted), IDS_A_CALL):
-            found += self._read(wanted[start : start + IDS_A_CALL])
+        for start in range(0, len(wanted), IDS_PER_CALL):
+            found += self._read(wanted[start : start + IDS_PER_CALL])
         return found
 
     def _read(self, ids: list[str]) -> list[JobsDetail]:

@@ -9,15 +9,15 @@ from typing import Any
 from ci_notebook._version import __version__
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
-from ci_notebook.experiment.client_port import CALLS_A_SECOND
+from ci_notebook.experiment.client_port import CALLS_PER_SECOND
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList
 from ci_notebook.experiment.pricing.quote import estimate
 from ci_notebook.experiment.progress import Event
-from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, run_all
+from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, RunOptions, run_all
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.search import Direction, Span, Trial, optimize
+from ci_notebook.experiment.search import Direction, SearchOptions, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.lab.pictures import measure
 from ci_notebook.model.errors import ParameterError
@@ -58,7 +58,7 @@ def terms(
 ) -> dict[str, Any]:
     """Return what `run_all` is told of the service (its name and pace), and the reference of each clip by its key."""
     return {
-        "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_A_SECOND,
+        "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_PER_SECOND,
         "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S, "reference": _by_clip(clips, reference),
     }  # fmt: skip
 
@@ -86,10 +86,11 @@ def run_sweep(
     client: Client, clips: Sequence[Clip], settings: Sequence[Setting], *, scores: bool,
     on_progress: Callable[[Event], None] | None, **more: Any,
 ) -> list[Run]:  # fmt: skip
-    """Run every setting on every clip, under a bar unless `on_progress` is told; `more` goes to `run_all`."""
+    """Run every setting on every clip, under a bar unless `on_progress` is told; `more` is for `RunOptions`."""
     count = len(clips) * len(settings)
     with _told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
-        return run_all(client, clips, settings, measure=measure if scores else None, on_progress=tell, **more)
+        options = RunOptions(measure=measure if scores else None, on_progress=tell, **more)
+        return run_all(client, clips, settings, options)
 
 
 def run_search(
@@ -101,10 +102,11 @@ def run_search(
     on: str | Mapping[str, Direction],
     trials: int,
     batch: int,
+    seed: int,
     shown: Callable[[Iterable[Run]], Runs],
     **more: Any,
 ) -> Found:
-    """Look for good settings under a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
+    """Look for good settings under a progress bar; see `Lab.optimize`. `more` is for `RunOptions`."""
     done: list[Trial] = []
     with Progress(f"Trying {trials} settings", total=trials) as progress:
 
@@ -117,7 +119,8 @@ def run_search(
             progress.update(min(len(done) + share, trials), f"{len(done)} of {trials} tried; now {event.note}")
 
         found = optimize(
-            client, clips, base, space=space, on=on, trials=trials, batch=batch, measure=measure,
-            on_trial=on_trial, on_progress=on_progress, **more,
+            client, clips, base,
+            SearchOptions(space=space, on=on, trials=trials, batch=batch, seed=seed, on_trial=on_trial),
+            RunOptions(measure=measure, on_progress=on_progress, **more),
         )  # fmt: skip
     return Found(found, shown)

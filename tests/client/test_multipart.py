@@ -82,7 +82,7 @@ def test_bytes_go_in_parts_too(client):
 
 
 def test_large_files_go_in_parts_by_themselves(client, file, sent, monkeypatch):
-    monkeypatch.setattr(objects, "IN_PARTS_FROM", 2 * MIB)
+    monkeypatch.setattr(objects, "MULTIPART_FROM_BYTES", 2 * MIB)
     client.upload(file, "large")
     client.upload(b"x" * MIB, "small")
     assert sent.count("complete_multipart") == 1
@@ -163,7 +163,7 @@ def test_parts_that_the_service_does_not_take_are_refused(client, file, part_byt
 
 
 def test_the_same_clip_in_parts_is_not_sent_twice(client, file, sent, monkeypatch):
-    monkeypatch.setattr(objects, "IN_PARTS_FROM", 2 * MIB)
+    monkeypatch.setattr(objects, "MULTIPART_FROM_BYTES", 2 * MIB)
     for _ in range(2):
         assert client.upload_clip(file, "a").md5 == MD5
     assert sent.count("complete_multipart") == 1

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ci_notebook.model.setting.shape import LARGEST, TARGETS, OutputPlan, Size, length_s, plan, rates, shown_size, source_rate
+from ci_notebook.model.setting.shape import (
+    LARGEST,
+    TARGETS,
+    OutputPlan,
+    Size,
+    length_s,
+    plan,
+    rates,
+    shown_size,
+    source_rate,
+)
 
 __all__ = [
     "LARGEST", "TARGETS", "OutputPlan", "Size", "length_s", "plan", "rate_text", "rates", "shown_size", "source_rate",
