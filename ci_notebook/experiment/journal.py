@@ -148,7 +148,7 @@ class Journal:
                 "owner": owner, "created_at": now, "updated_at": now,
             }  # fmt: skip
             names, marks = ", ".join(values), ", ".join("?" * len(values))
-            self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names of ours
+            self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - fixed column names
         return True
 
     def claim(self, entry: Entry, owner: str) -> bool:
@@ -200,7 +200,7 @@ class Journal:
         """Write an answer."""
         values = {**dataclasses.asdict(vote), "created_at": self._clock()}
         names, marks = ", ".join(values), ", ".join("?" * len(values))
-        self._write(f"INSERT OR REPLACE INTO votes ({names}) VALUES ({marks})", *values.values())  # noqa: S608 - names of ours
+        self._write(f"INSERT OR REPLACE INTO votes ({names}) VALUES ({marks})", *values.values())  # noqa: S608 - fixed column names
 
     def drop_vote(self, vote: Vote) -> None:
         """Delete an answer that was taken back."""
@@ -234,7 +234,7 @@ class Journal:
     def _set(self, run: Run, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         self._write(
-            f"UPDATE runs SET {columns}, updated_at = ? WHERE key = ? AND attempt = ?",  # noqa: S608 - names of ours
+            f"UPDATE runs SET {columns}, updated_at = ? WHERE key = ? AND attempt = ?",  # noqa: S608 - fixed column names
             *values.values(), self._clock(), run.key, run.attempt,
         )  # fmt: skip
 

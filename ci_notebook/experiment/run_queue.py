@@ -92,7 +92,7 @@ class RunQueue:
         if entry is None:
             self.to_send.append(key)
             return
-        # Equal content and settings are one run, whatever the names of the clip and the template.
+        # Equal content and settings are one run, even under other names of clip and template.
         recorded = replace(entry.run, clip=run.clip, clip_key=run.clip_key, template_id=run.template_id)
         is_over = bool(recorded.job and recorded.job.is_over)
         again = redo.force or recorded.state == "Cancel" or (redo.retry_failed and recorded.state == "Failed")

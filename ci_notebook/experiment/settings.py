@@ -1,4 +1,4 @@
-"""What a run uses: a setting that is sent, or a template that the service stores."""
+"""The input of a run: a setting that is sent, or a template that the service stores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ci_notebook.model.setting.rules import check
 
 TEMPLATE = "TemplateId"
 Setting = VideoEnhance | Template
-"""What a run uses: a setting that is sent, or one that the service stores under a `TemplateId`."""
+"""The input of a run: a setting that is sent, or one that the service stores under a `TemplateId`."""
 Steps = tuple[Part, ...]
 """The parts from `VideoEnhance` down to a leaf or a whole node."""
 

@@ -65,7 +65,7 @@ def test_iterating_ends_when_the_receiver_is_closed(client):
 
 
 def test_nothing_coming_is_a_time_out(receiver):
-    with pytest.raises(TimeoutError, match="no notice"):
+    with pytest.raises(TimeoutError, match="No notification came"):
         receiver.get(timeout_s=0.01)
 
 
