@@ -135,11 +135,11 @@ def sweep_of(vary: Iterable[str], held: Iterable[str] = ()) -> Sweep:
 
     Raises `ParameterError` for what is not such a text, and for what no leaf takes.
     """
-    from ci_notebook.experiment.sweep import grid, place_of  # lazy, as above
+    from ci_notebook.experiment.sweep import grid, steps_of  # lazy, as above
 
     fixed, varied = _read(held, single=True), _read(vary, single=False)
     start = VideoEnhance()
-    if any(place_of(name)[0].tag == "Transcode" for name in (*fixed, *varied)):
+    if any(steps_of(name)[0].tag == "Transcode" for name in (*fixed, *varied)):
         # A Transcode must name its container, and one without Video or Audio drops them: nobody wants that.
         start = VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(), audio=Audio()))
     (base,) = grid(start, **fixed)
@@ -147,7 +147,7 @@ def sweep_of(vary: Iterable[str], held: Iterable[str] = ()) -> Sweep:
 
 
 def _read(texts: Iterable[str], *, single: bool) -> dict[str, list[Any]]:
-    from ci_notebook.experiment.sweep import place_of  # lazy, as above
+    from ci_notebook.experiment.sweep import steps_of  # lazy, as above
 
     found: dict[str, list[Any]] = {}
     for text in texts:
@@ -156,7 +156,7 @@ def _read(texts: Iterable[str], *, single: bool) -> dict[str, list[Any]]:
         if not sign or not name.strip() or name in found:
             form = "LEAF=VALUE" if single else "LEAF=VALUE,VALUE"
             raise ParameterError("--set" if single else "--vary", text, f"{form}, each leaf once")
-        part = place_of(name.strip())[-1]
+        part = steps_of(name.strip())[-1]
         found[name.strip()] = [_value(part, name, word.strip()) for word in words]
     return found
 

@@ -1,7 +1,7 @@
-"""Work beside a running loop: in a thread of its own, so that nothing blocks and no loop is patched.
+"""Runs blocking work in a thread while an event loop runs, so that the loop is never blocked.
 
-Not in asyncio's pool: that holds a handful of threads, which twenty awaited jobs would take for
-themselves, and a loop that ends waits for it.
+It does not use asyncio's thread pool. That pool has few threads, which twenty awaited jobs would
+occupy, and a closing loop waits for them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Sleeps so many seconds, or raises `Stopped` if nobody waits any more.
+# Sleeps for a number of seconds; raises `Stopped` when the caller no longer waits.
 Rest = Callable[[float], object]
 
 
 class Stopped(BaseException):
-    """Nobody waits for the work any more. Not an error, so nothing catches it on its way."""
+    """The caller no longer waits for the work. It is no `Exception`, so that no handler catches it."""
 
 
 async def each(make: Callable[[Rest], Iterator[T]], rest: Rest) -> AsyncGenerator[T, None]:
-    """Yield what an iterator yields that runs in a thread.
+    """Yield the items of an iterator that runs in a thread.
 
-    `make` gets a `rest` of its own to pause with: it raises `Stopped` once the caller has left, by
-    `break`, by an error, or cancelled. What the iterator raises is raised here.
+    `make` receives its own `rest` for pauses. It raises `Stopped` once the caller has left, by `break`,
+    by an error, or by cancellation. Errors of the iterator are raised here.
     """
     loop = asyncio.get_running_loop()
-    told: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+    messages: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
     left = threading.Event()
 
     def pause(seconds: float) -> object:
@@ -38,38 +38,38 @@ async def each(make: Callable[[Rest], Iterator[T]], rest: Rest) -> AsyncGenerato
             raise Stopped
         return slept
 
-    def tell(kind: str, what: Any) -> None:
+    def send(kind: str, item: Any) -> None:
         if left.is_set():
             raise Stopped
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the caller is gone
-            loop.call_soon_threadsafe(told.put_nowait, (kind, what))
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the caller has left
+            loop.call_soon_threadsafe(messages.put_nowait, (kind, item))
 
     def run() -> None:
         with contextlib.suppress(Stopped):
             try:
                 for one in make(pause):
-                    tell("one", one)
-                tell("end", None)
+                    send("one", one)
+                send("end", None)
             except Stopped:
                 raise
-            except BaseException as error:  # noqa: BLE001  it is raised where it is awaited
-                tell("error", error)
+            except BaseException as error:  # noqa: BLE001  the awaiting side raises it
+                send("error", error)
 
-    threading.Thread(target=run, name="ci-notebook-aside", daemon=True).start()
+    threading.Thread(target=run, name="ci-notebook-async", daemon=True).start()
     try:
         while True:
-            kind, what = await told.get()
+            kind, item = await messages.get()
             if kind == "end":
                 return
             if kind == "error":
-                raise what
-            yield what
+                raise item
+            yield item
     finally:
         left.set()
 
 
 async def result(work: Callable[[Rest], T], rest: Rest) -> T:
-    """Return what `work` returns, which runs in a thread (see `each`)."""
+    """Run `work` in a thread and return its result (see `each`)."""
 
     def once(pause: Rest) -> Iterator[T]:
         yield work(pause)

@@ -1,4 +1,4 @@
-"""The client: a bucket and the keys to it. Jobs here; objects, templates and queues behind it."""
+"""The client: one bucket with its credentials. Jobs and media info here; objects, templates, queues as attributes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ci_notebook.client.connection.http import Sender
 from ci_notebook.client.connection.transport import Transport
 from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
+from ci_notebook.client.queues import Buckets, Queues
 from ci_notebook.client.submit import Submitter
-from ci_notebook.client.templates import Buckets, Queues, Templates
+from ci_notebook.client.templates import Templates
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Output, Request, Response, time_text
 from ci_notebook.model.api.media_info import MediaInfo, MediaInfoReply
 from ci_notebook.model.api.queues import MediaBucket
@@ -39,9 +40,9 @@ KNOWN_OPERATIONS: Final = 512
 class Client:
     """Calls of one bucket. Safe to use from several threads.
 
-    `transport` leads somewhere else than the network (`WSGITransport(engine.app)`); `clock` gives
-    Unix seconds and `sleep` waits, for tests. Raises `ServiceError` and its kinds, and httpx's own
-    errors of the connection.
+    `transport` replaces the network (`WSGITransport(engine.app)`). `clock` returns Unix seconds and
+    `sleep` waits; tests replace them. Raises `ServiceError` and its subclasses, and httpx's connection
+    errors.
     """
 
     def __init__(
@@ -96,46 +97,46 @@ class Client:
         """Close the connections."""
         self._sender.close()
 
-    # Jobs (§3, §7)
+    # Jobs
 
     def submit(self, request: Request) -> JobsDetail:
-        """Post a request, and return the one job that came of it.
+        """Post a request, and return its job. The request is never submitted twice.
 
-        If the connection breaks, or the service fails with 5xx, the job may have been made all the
-        same. Then jobs are listed and looked through for the request's `UserData`; one that is found
-        is returned, and only when there is none the request is posted again. So give each request a
-        UserData of its own; without one, `SubmissionUnclear` is raised and nothing is sent again. After
-        an error that leaves it open, the same request is looked for before it is sent once more.
-        Raises `ParameterError` before anything is sent, for a request that cannot be right.
+        If the connection breaks, or the service fails with 5xx, the job may exist already. Then the
+        jobs are searched for the request's `UserData`. A matching job is returned; only without one
+        the request is posted again. So give each request a unique UserData; without it
+        `SubmissionUnclear` is raised, and nothing is sent again. If a submission failed with an unclear
+        result, the same request is searched for first the next time. Raises `ParameterError` before
+        anything is sent, for an invalid request.
         """
         return self._submitter.submit(request)
 
     def post(self, request: Request) -> JobsDetail:
-        """Post a request once, and return the job. `submit` is what you want: after a break it looks first."""
-        # With a key, even what was told to come later is looked for first; without, 429 must do: it was not taken.
+        """Post a request once, and return the job. Prefer `submit`, which is safe after a broken connection."""
+        # With UserData, `submit` searches for the job even after 429. Without, 429 means "not accepted": retry.
         has_key = bool(request.operation and request.operation.user_data)
         answer = self._sender.ask(CALL["create_job"], Response, body=request, once=has_key)
         if not answer.jobs_detail:
-            raise MalformedXML("the answer to a submission holds no job")
+            raise MalformedXML("The reply to a submission contains no job.")
         return answer.jobs_detail[0]
 
     def job(self, *ids: str) -> list[JobsDetail]:
-        """Return jobs by their ids, in that order, in one call. Raises `NotFound` naming those that are not there."""
+        """Return jobs by their ids, in that order, in one call. Raises `NotFound` with the ids that do not exist."""
         if not ids:
             return []
         call = CALL["get_jobs"]
         answer = self._sender.ask(call, Response, names={"ids": ",".join(ids)}, cache=self._operations)
-        found = {job.job_id: job for job in answer.jobs_detail}
-        missing = [one for one in ids if one not in found]
+        jobs = {job.job_id: job for job in answer.jobs_detail}
+        missing = [one for one in ids if one not in jobs]
         if missing:
             raise NotFound(
                 "NonExistJobIds",
-                f"no job has the id {', '.join(missing)}",
+                f"There is no job with the id {', '.join(missing)}.",
                 status=404,
                 request_id=answer.request_id or "",
-                hint="Jobs belong to one bucket; finished ones are kept for a time only.",
+                hint="A job belongs to one bucket, and the service deletes old jobs.",
             )
-        return [found[one] for one in ids]
+        return [jobs[one] for one in ids]
 
     def jobs(
         self,
@@ -150,8 +151,8 @@ class Client:
         workflow_id: str | None = None,
         page_size: int = 100,
     ) -> Iterator[JobsDetail]:
-        """Yield the jobs that fit, page by page as they are asked for. Times are timezone-aware."""
-        asked = {
+        """Yield the matching jobs; pages are fetched as needed. Times must be timezone-aware."""
+        filters = {
             "tag": tag,
             "states": states if isinstance(states, str) else ",".join(states),
             "orderByTime": "Desc" if newest_first else "Asc",
@@ -162,15 +163,15 @@ class Client:
             "inputObject": input_object,
             "workflowId": workflow_id,
         }
-        query = {name: value for name, value in asked.items() if value is not None}
-        seen: set[str] = set()
+        query = {name: value for name, value in filters.items() if value is not None}
+        tokens: set[str] = set()
         while True:
             page = self._sender.ask(CALL["list_jobs"], Response, query=query, cache=self._operations)
             yield from page.jobs_detail
-            # What the last page says is not documented: an empty token, none, or the same again.
-            if not page.next_token or page.next_token in seen or not page.jobs_detail:
+            # The token of the last page is not documented: it may be empty, absent, or repeated.
+            if not page.next_token or page.next_token in tokens or not page.jobs_detail:
                 return
-            seen.add(page.next_token)
+            tokens.add(page.next_token)
             query["nextToken"] = page.next_token
 
     def find_by_user_data(
@@ -184,19 +185,19 @@ class Client:
         return None
 
     def cancel(self, job_id: str) -> None:
-        """Cancel a job that has not started. Raises `ServiceError` for one that has."""
+        """Cancel a job that has not started. Raises `ServiceError` if it has started."""
         self._sender.send(CALL["cancel_job"], names={"id": job_id})
 
-    # Looking (§11)
+    # Media info and snapshots
 
     def video_info(self, key: str) -> MediaInfo:
-        """Return the facts of a stored video."""
+        """Return the properties of a stored video (`GET ?ci-process=videoinfo`)."""
         objects.check_key(key)
         answer = self._sender.ask(CALL["video_info"], MediaInfoReply, names={"key": key})
         return answer.media_info or MediaInfo()
 
     def media_info(self, key: str) -> MediaInfo:
-        """Return the same facts by the other call that the API has for them, `POST /mediainfo`."""
+        """Return the same properties by `POST /mediainfo`."""
         body = check(MediaInfoRequest(input=Input(object=key)))
         return self._sender.ask(CALL["media_info"], MediaInfoReply, body=body).media_info or MediaInfo()
 
@@ -211,10 +212,10 @@ class Client:
         mode: SnapshotMode = "exactframe",
         rotate: Literal["auto", "off"] = "auto",
     ) -> bytes:
-        """Return one picture of a stored video, as the bytes of a `jpg` or `png`.
+        """Return one frame of a stored video, as the bytes of a `jpg` or `png`.
 
-        A width or height of 0 px follows the other; both 0 is the video's size. `mode` takes the
-        exact picture or the key frame before it, `rotate` follows the rotation metadata or does not.
+        A width or height of 0 px keeps the aspect ratio; both 0 is the size of the video. `mode` selects
+        the exact frame or the key frame before it. `rotate` applies the rotation metadata or ignores it.
         """
         objects.check_key(key)
         query = {"time": f"{at_s:.3f}".rstrip("0").rstrip("."), "format": format}
@@ -226,7 +227,7 @@ class Client:
     def store_snapshot(
         self, key: str, to: str, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: SnapshotFormat = "jpg"
     ) -> Output:
-        """Have one picture of a stored video kept under the key `to` of the same bucket, and return where it is."""
+        """Store one frame of a stored video at the key `to` of the same bucket, and return its place."""
         body = SnapshotRequest(
             input=Input(object=key), time=at_s, width=width or None, height=height or None, format=format,
             output=Output(region=self.region, bucket=self.bucket, object=to),
@@ -234,7 +235,7 @@ class Client:
         answer = self._sender.ask(CALL["store_snapshot"], SnapshotResponse, body=check(body))
         return answer.output or Output()
 
-    # Objects (§12)
+    # Objects
 
     def upload(
         self,
@@ -245,38 +246,38 @@ class Client:
         part_bytes: int | None = None,
         keep_parts: bool = True,
     ) -> StoredObject:
-        """Store a file, or bytes, under a key, a large one in parts that outlive a break (see `objects.upload`)."""
+        """Upload a file or bytes to a key; a large upload can be resumed (see `objects.upload`)."""
         return objects.upload(
             self._sender, source, key, on_progress=on_progress, part_bytes=part_bytes, keep_parts=keep_parts
         )
 
     def abort_uploads(self, key: str) -> int:
-        """Remove the parts that uploads of a key left when they broke off; return how many uploads there were."""
+        """Abort all unfinished multipart uploads of a key, and return their number."""
         objects.check_key(key)
         return multipart.abort_uploads(self._sender, key)
 
     def upload_clip(self, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
-        """Store a video file under a key and return it as a clip. The same content is not sent again."""
+        """Upload a video file to a key and return it as a clip. Equal content is not sent again."""
         return objects.upload_clip(self._sender, path, key, on_progress=on_progress)
 
     def download(self, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
-        """Fetch an object into a file (see `objects.download`)."""
+        """Download an object into a file (see `objects.download`)."""
         return objects.download(self._sender, key, path, on_progress=on_progress)
 
     def head(self, key: str) -> StoredObject:
-        """Return what the service says of an object. Raises `NotFound`."""
+        """Return the properties of an object. Raises `NotFound`."""
         return objects.head(self._sender, key)
 
     def read(self, key: str) -> bytes:
-        """Return an object's bytes, all in memory: for pictures and small files."""
+        """Return the bytes of an object, all in memory: for images and small files."""
         return objects.read(self._sender, key)
 
     def copy(self, key: str, to: str) -> StoredObject:
-        """Make the object `to` of the object `key`, within the service. Raises `NotFound`."""
+        """Copy the object `key` to the key `to`, inside the service. Raises `NotFound`."""
         return objects.copy(self._sender, key, to)
 
     def delete(self, key: str) -> None:
-        """Delete an object. One that is not there is no error."""
+        """Delete an object. A missing object is no error."""
         objects.delete(self._sender, key)
 
     def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
@@ -284,14 +285,14 @@ class Client:
         return objects.listing(self._sender, prefix)
 
     def presigned_url(self, key: str, *, method: str = "GET", valid_s: float = 3600) -> str:
-        """Return a URL that reads (or with PUT writes) an object without keys, until it expires.
+        """Return a URL that reads (or with PUT writes) an object without credentials, until it expires.
 
-        Whoever has it can use it: treat it as a secret.
+        Anyone with the URL can use it: treat it as a secret.
         """
         objects.check_key(key)
         call = CALL[{"GET": "get_object", "PUT": "put_object", "HEAD": "head_object"}[method]]
         return self._sender.presigned_url(call, names={"key": key}, query={}, valid_s=valid_s)
 
     def activate(self) -> MediaBucket:
-        """Switch media processing on for the bucket. One that is on already is no error."""
+        """Activate media processing for the bucket. An active bucket is no error."""
         return self.buckets.activate()

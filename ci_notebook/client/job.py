@@ -1,4 +1,4 @@
-"""A job as something to hold: look at it, wait for it, fetch what it made."""
+"""`Job`: one job to look at, wait for, and download the output of."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
 
-# Shows a wait: entered, it gives what is to be told of each change.
+# Makes a progress bar for a wait: a context manager that yields the callback for each change.
 Bar = Callable[["Job"], AbstractContextManager[Callable[["Job"], None]]]
 
 
 class Job:
-    """One job, as last read. Reading it never moves it; `refresh` and `wait` read again.
+    """One job, as last read. Attributes make no call; `refresh` and `wait` read the job again.
 
-    `await job` waits in a thread, so that it works in a notebook's own loop; whoever cancels it stops
-    waiting, and the job goes on.
+    `await job` waits in a thread, so it works in the event loop of a notebook. Cancelling the await
+    stops the wait; the job continues.
     """
 
     def __init__(self, client: Client, detail: JobsDetail, *, bar: Bar | None = None) -> None:
@@ -48,8 +48,8 @@ class Job:
     @property
     def progress(self) -> int:
         """Percent done, as last read."""
-        known = self.detail.progress
-        return known if isinstance(known, int) else 100 if self.state == "Success" else 0
+        percent = self.detail.progress
+        return percent if isinstance(percent, int) else 100 if self.state == "Success" else 0
 
     @property
     def is_over(self) -> bool:
@@ -58,20 +58,20 @@ class Job:
 
     @property
     def setting(self) -> VideoEnhance | None:
-        """The setting that was asked for; None for a job by template."""
+        """The setting of the request; None for a job with a template."""
         return self.detail.operation.video_enhance if self.detail.operation else None
 
     @property
     def output_key(self) -> str:
-        """The key of what was made; empty until the job is done."""
+        """The key of the output; empty until the job is done."""
         return next(iter(self.detail.output_keys), "")
 
     @property
     def hidden_text(self) -> str:
-        """What an ExtractDigitalWatermark job has read; empty where there was nothing, or it is not done."""
+        """The text that an ExtractDigitalWatermark job found; empty if there is none, or the job is not done."""
         operation = self.detail.operation
-        read = operation.extract_digital_watermark if operation else None
-        return (read.message or "") if read else ""
+        extraction = operation.extract_digital_watermark if operation else None
+        return (extraction.message or "") if extraction else ""
 
     def refresh(self) -> Self:
         """Read the job again."""
@@ -87,17 +87,17 @@ class Job:
     ) -> Self:
         """Wait until the job is over, and return it.
 
-        `on_progress` gets the job each time its state or progress is new; without it the job shows
-        its bar, if it was given one. `pace` is how the pauses between two readings are spent (see `Receiver`).
-        Ctrl-C ends the wait, not the job. Raises `JobFailed` for Failed and Cancel, and `WaitTimedOut`
-        after `timeout_s`; both carry the job as last read.
+        `on_progress` is called with the job each time its state or progress changes; without it the job
+        shows its progress bar, if it has one. `pace` decides how to pause between two polls (see
+        `Receiver`). Ctrl-C ends the wait, not the job. Raises `JobFailed` for Failed and Cancel, and
+        `WaitTimedOut` after `timeout_s`; both carry the job as last read.
         """
         bar = self._bar if on_progress is None else None
-        with bar(self) if bar else contextlib.nullcontext(on_progress) as tell:
+        with bar(self) if bar else contextlib.nullcontext(on_progress) as notify:
             for detail in polling.watch(self._client, [self.id], timeout_s=timeout_s, pace=pace):
                 self.detail = detail
-                if tell is not None:
-                    tell(self)
+                if notify is not None:
+                    notify(self)
         if not self.is_over:
             raise WaitTimedOut(self.detail, timeout_s or 0.0)
         if self.state != "Success":
@@ -108,41 +108,43 @@ class Job:
         return async_bridge.result(lambda rest: self.wait(pace=Pace(rest)), self._client.sleep).__await__()
 
     def cancel(self) -> Self:
-        """Cancel the job, which works only before it runs, and read it again."""
+        """Cancel the job, which is possible only before it runs, and read it again."""
         self._client.cancel(self.id)
         return self.refresh()
 
     def download(self, path: str | Path, *, on_progress: Callable[[int, int], None] | None = None) -> Path:
-        """Fetch what was made into a file, or into a folder under its own name; return the file's path."""
-        where = Path(path)
-        key = self._made()
-        return self._client.download(key, where / Path(key).name if where.is_dir() else where, on_progress=on_progress)
+        """Download the output into a file, or into a folder under the name of its key; return the path."""
+        target = Path(path)
+        key = self._finished_key()
+        return self._client.download(
+            key, target / Path(key).name if target.is_dir() else target, on_progress=on_progress
+        )
 
     def snapshot(self, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: SnapshotFormat = "jpg") -> bytes:
-        """Return one picture of what was made, taken by the service: nothing is downloaded but it."""
-        return self._client.snapshot(self._made(), at_s, width=width, height=height, format=format)
+        """Return one frame of the output. The service takes it, so only the image is downloaded."""
+        return self._client.snapshot(self._finished_key(), at_s, width=width, height=height, format=format)
 
-    def _made(self) -> str:
+    def _finished_key(self) -> str:
         if not self.output_key:
-            raise NotFound("NoSuchKey", f"the job is {self.state or 'unknown'} and has made nothing yet")
+            raise NotFound("NoSuchKey", f"The job has no output yet; its state is {self.state or 'unknown'}.")
         return self.output_key
 
     def __repr__(self) -> str:
-        done = f" {self.progress} %" if self.state == "Running" else ""
-        return f"<Job {self.state}{done}: {self._source()}{self._asked()}>"
+        percent = f" {self.progress} %" if self.state == "Running" else ""
+        return f"<Job {self.state}{percent}: {self._source()}{self._setting_text()}>"
 
     def _repr_html_(self) -> str:
         rows: list[tuple[str, object, str]] = [("State", f"{self.state} {self.progress} %", "")]
         rows.append(("Input", self._source(), ""))
         if self.state == "Failed":
-            rows.append(("Why", f"{self.detail.code}: {self.detail.message}", ""))
-        asked = values(self.setting).items() if self.setting is not None else ()
-        return html_table("Job", [*rows, *((path, value, "") for path, value in asked)])
+            rows.append(("Error", f"{self.detail.code}: {self.detail.message}", ""))
+        leaves = values(self.setting).items() if self.setting is not None else ()
+        return html_table("Job", [*rows, *((path, value, "") for path, value in leaves)])
 
     def _source(self) -> str:
         return (self.detail.input.object or "") if self.detail.input else ""
 
-    def _asked(self) -> str:
+    def _setting_text(self) -> str:
         if self.setting is None:
             return ""
         return "".join(f" · {path}={value}" for path, value in values(self.setting).items())

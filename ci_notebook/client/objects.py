@@ -1,4 +1,4 @@
-"""Objects of a bucket, streamed both ways: no file is ever in memory as a whole."""
+"""Uploads, downloads and lists objects. Everything is streamed: no file is completely in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import httpx
 
 from ci_notebook.client import multipart
-from ci_notebook.client.connection.http import BACK_OFF_S, Body, Sender
+from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.client.file_cache import whole_file
 from ci_notebook.client.multipart import Progress
 from ci_notebook.model.errors import NotFound, ParameterError
@@ -23,17 +23,17 @@ from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import parse
 
 CHUNK_BYTES: Final = 256 * 1024
-# A connection that breaks loses what one PUT has sent.
-IN_PARTS_FROM: Final = 64 << 20
-LONGEST_KEY: Final = 850
+# Larger objects are uploaded in parts, because a broken connection loses a whole PUT.
+MULTIPART_FROM_BYTES: Final = 64 << 20
+MAX_KEY_BYTES: Final = 850
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """What the service says of an object. `etag` has no quotation marks.
+    """Properties of an object. `etag` has no quotation marks.
 
-    `md5` is that of the content: the ETag of a single PUT, or what our own upload in parts wrote beside
-    the object; empty where nobody knows.
+    `md5` is the MD5 of the content: the ETag of a single PUT, or the header that our multipart upload
+    wrote. Empty if unknown.
     """
 
     key: str
@@ -46,7 +46,7 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """A video in a bucket, and where it came from if that is known."""
+    """A video in a bucket. `path` is the local file that was uploaded, if known."""
 
     key: str
     bucket: str
@@ -72,64 +72,64 @@ def upload(
     part_bytes: int | None = None,
     keep_parts: bool = True,
 ) -> StoredObject:
-    """Store a file, or bytes, under `key`, and return what is stored.
+    """Upload a file or bytes to `key`, and return the stored object.
 
-    From 64 MiB on it goes in parts of 16 MiB or more, and from any size on in parts of `part_bytes`
-    if that is given. An upload in parts that breaks off is gone on with by the same call later, in
-    another session too; `keep_parts` False removes what is there instead.
+    Objects of 64 MiB and more are uploaded in parts of at least 16 MiB. With `part_bytes`, any object is
+    uploaded in parts of that size. The same call resumes an interrupted multipart upload, also in another
+    session; `keep_parts` False removes its parts instead.
 
-    `on_progress` gets the bytes that are there and the size. What arrives is checked against what was
-    read: raises `ServiceError` (`BadDigest`) when they differ, and `ParameterError` for a key or size
-    that the service does not take.
+    `on_progress` is called with the bytes stored so far and the size. Raises `ServiceError` (`BadDigest`)
+    when the stored MD5 differs from the file's, and `ParameterError` for a key or size that the service
+    does not allow.
     """
     check_key(key)
     path = None if isinstance(source, bytes) else Path(source)
     size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
     kind = mimetypes.guess_type(path.name if path else key)[0] or "application/octet-stream"
-    if part_bytes is not None or size >= IN_PARTS_FROM:
+    if part_bytes is not None or size >= MULTIPART_FROM_BYTES:
 
-        def stretch(start: int, length: int) -> Iterator[bytes]:
+        def section(start: int, length: int) -> Iterator[bytes]:
             return _slices(source, start, length) if isinstance(source, bytes) else _read(Path(source), start, length)
 
-        made = multipart.upload(
-            sender, multipart.Source(key=key, size=size, content_type=kind, stretch=stretch),
+        result = multipart.upload(
+            sender, multipart.Source(key=key, size=size, content_type=kind, section=section),
             part_bytes=part_bytes, keep_parts=keep_parts, on_progress=on_progress,
         )  # fmt: skip
-        return StoredObject(key=key, size_bytes=size, etag=made.etag, content_type=kind, md5=made.md5)
+        return StoredObject(key=key, size_bytes=size, etag=result.etag, content_type=kind, md5=result.md5)
     digest = hashlib.md5(usedforsecurity=False)
 
     def chunks() -> Iterator[bytes]:
         nonlocal digest
-        digest, done = hashlib.md5(usedforsecurity=False), 0
+        digest, sent = hashlib.md5(usedforsecurity=False), 0
         for chunk in _slices(source, 0, size) if isinstance(source, bytes) else _read(Path(source), 0, size):
             digest.update(chunk)
             yield chunk
-            done += len(chunk)
-            if on_progress is not None and done < size:
-                on_progress(done, size)
+            sent += len(chunk)
+            if on_progress is not None and sent < size:
+                on_progress(sent, size)
 
-    response = sender.send(CALL["put_object"], names={"key": key}, body=Body(size, chunks, kind))
+    response = sender.send(CALL["put_object"], names={"key": key}, body=RequestBody(size, chunks, kind))
     if on_progress is not None:
         on_progress(size, size)
     etag, md5 = response.headers.get("etag", "").strip('"'), digest.hexdigest()
     if etag and "-" not in etag and etag.lower() != md5:
-        raise service_error("BadDigest", f"{key!r} was stored with MD5 {etag}, but {md5} was read")
+        raise service_error("BadDigest", f"{key!r} was stored with MD5 {etag}, but {md5} was sent.")
     return StoredObject(key=key, size_bytes=size, etag=etag or md5, content_type=kind, md5=md5)
 
 
 def copy(sender: Sender, key: str, to: str) -> StoredObject:
-    """Make the object `to` of the object `key`, within the service: no byte travels. Raises `NotFound`."""
+    """Copy the object `key` to the key `to`, inside the service. Raises `NotFound`."""
     check_key(key)
     check_key(to)
     headers = {"x-cos-copy-source": f"{sender.hosts['cos']}/{quote(key, safe='/-_.~')}"}
     root = parse(sender.send(CALL["put_object"], names={"key": to}, headers=headers).content)
-    if root.tag.rpartition("}")[2] == "Error":  # copying may take long: an error may come after the 200
+    if root.tag.rpartition("}")[2] == "Error":  # copying may take long: an error may follow the status 200
         raise service_error(root.findtext("{*}Code") or "", root.findtext("{*}Message") or "", status=200)
     return head(sender, to)
 
 
 def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
-    """Store a video file under `key` and return it as a clip. The same content is not sent again."""
+    """Upload a video file to `key` and return it as a clip. Equal content is not sent again."""
     source = Path(path)
     digest = hashlib.md5(usedforsecurity=False)
     size = source.stat().st_size
@@ -137,10 +137,10 @@ def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Prog
         digest.update(chunk)
     md5 = digest.hexdigest()
     try:
-        is_there = head(sender, key).md5 == md5
+        is_stored = head(sender, key).md5 == md5
     except NotFound:
-        is_there = False
-    if not is_there:
+        is_stored = False
+    if not is_stored:
         upload(sender, source, key, on_progress=on_progress)
     elif on_progress is not None:
         on_progress(size, size)
@@ -150,10 +150,10 @@ def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Prog
 
 
 def download(sender: Sender, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
-    """Fetch an object into a file, and return its path.
+    """Download an object into a file, and return its path.
 
-    The file appears only when it is whole: until then it is a temporary one beside it. A connection that breaks
-    is taken up where it broke, as long as the object is still the same.
+    The file appears only when it is complete; until then it is a temporary file in the same folder. After a
+    broken connection the download resumes, as long as the object has not changed.
     """
     check_key(key)
     target = Path(path)
@@ -164,21 +164,21 @@ def download(sender: Sender, key: str, path: str | Path, *, on_progress: Progres
 
 
 class _Fetch:
-    """One download, and how far it has come."""
+    """One download and its progress."""
 
     def __init__(self, sender: Sender, key: str, on_progress: Progress | None) -> None:
         self._sender, self._key, self._on_progress = sender, key, on_progress
-        self._done, self._total, self._etag = 0, 0, ""
+        self._received, self._total, self._etag = 0, 0, ""
 
     def into(self, file: BinaryIO) -> None:
-        """Write the whole object, taking it up again where a connection breaks."""
-        for pause in (*BACK_OFF_S, None):
+        """Write the whole object, and resume after a broken connection."""
+        for pause in (*BACKOFF_S, None):
             try:
                 for chunk in self._rest():
                     file.write(chunk)
-                    self._done += len(chunk)
+                    self._received += len(chunk)
                     if self._on_progress is not None:
-                        self._on_progress(self._done, self._total)
+                        self._on_progress(self._received, self._total)
                 return
             except httpx.TransportError:
                 if pause is None:
@@ -186,27 +186,27 @@ class _Fetch:
                 self._sender.sleep(pause)
 
     def _rest(self) -> Iterator[bytes]:
-        """Yield what is missing. If-Match keeps two versions of an object from being joined."""
-        is_rest = bool(self._done and self._etag)
-        headers = {"range": f"bytes={self._done}-", "if-match": self._etag} if is_rest else {}
+        """Yield the missing bytes. If-Match prevents mixing two versions of an object."""
+        is_rest = bool(self._received and self._etag)
+        headers = {"range": f"bytes={self._received}-", "if-match": self._etag} if is_rest else {}
         with self._sender.stream(CALL["get_object"], names={"key": self._key}, headers=headers) as response:
-            # An answer in full, though the rest was asked for: what is there already is passed over.
-            begins = self._done if response.status_code == 206 else 0
-            skip = self._done - begins
+            # The reply may contain the whole object instead of the rest: skip the bytes that are already here.
+            begins = self._received if response.status_code == 206 else 0
+            skip = self._received - begins
             length = response.headers.get("content-length")
             self._total, self._etag = begins + int(length or 0), response.headers.get("etag", "")
-            got = 0
+            arrived = 0
             for chunk in response.iter_raw(CHUNK_BYTES):
-                got += len(chunk)
-                kept, skip = chunk[skip:], max(0, skip - len(chunk))
-                if kept:
-                    yield kept
-            if length is not None and got != int(length):
-                raise httpx.ReadError(f"{got} of {length} bytes arrived")
+                arrived += len(chunk)
+                rest, skip = chunk[skip:], max(0, skip - len(chunk))
+                if rest:
+                    yield rest
+            if length is not None and arrived != int(length):
+                raise httpx.ReadError(f"{arrived} of {length} bytes arrived")
 
 
 def head(sender: Sender, key: str) -> StoredObject:
-    """Return what the service says of an object. Raises `NotFound`."""
+    """Return the properties of an object. Raises `NotFound`."""
     check_key(key)
     headers = sender.send(CALL["head_object"], names={"key": key}).headers
     etag = headers.get("etag", "").strip('"')
@@ -221,13 +221,13 @@ def head(sender: Sender, key: str) -> StoredObject:
 
 
 def read(sender: Sender, key: str) -> bytes:
-    """Return an object's bytes, all in memory: for pictures and small files."""
+    """Return the bytes of an object, all in memory: for images and small files."""
     check_key(key)
     return sender.send(CALL["get_object"], names={"key": key}).content
 
 
 def delete(sender: Sender, key: str) -> None:
-    """Delete an object. One that is not there is no error."""
+    """Delete an object. A missing object is no error."""
     check_key(key)
     sender.send(CALL["delete_object"], names={"key": key})
 
@@ -236,15 +236,15 @@ def listing(sender: Sender, prefix: str = "") -> Iterator[StoredObject]:
     """Yield the objects whose keys begin with `prefix`, in the order of their keys."""
     marker = ""
     while True:
-        asked = {"prefix": prefix, "marker": marker, "max-keys": "1000", "encoding-type": "url"}
-        root = parse(sender.send(CALL["list_objects"], query=asked).content)
+        query = {"prefix": prefix, "marker": marker, "max-keys": "1000", "encoding-type": "url"}
+        root = parse(sender.send(CALL["list_objects"], query=query).content)
         for one in root.iterfind("{*}Contents"):
-            held = {str(child.tag).rpartition("}")[2]: child.text or "" for child in one}
+            fields = {str(child.tag).rpartition("}")[2]: child.text or "" for child in one}
             yield StoredObject(
-                key=unquote(held.get("Key", "")),
-                size_bytes=int(held.get("Size") or 0),
-                etag=held.get("ETag", "").strip('"'),
-                last_modified=held.get("LastModified", ""),
+                key=unquote(fields.get("Key", "")),
+                size_bytes=int(fields.get("Size") or 0),
+                etag=fields.get("ETag", "").strip('"'),
+                last_modified=fields.get("LastModified", ""),
             )
         following = unquote(root.findtext("{*}NextMarker") or "")
         if root.findtext("{*}IsTruncated") != "true" or not following or following == marker:
@@ -253,11 +253,13 @@ def listing(sender: Sender, prefix: str = "") -> Iterator[StoredObject]:
 
 
 def check_key(key: str) -> None:
-    """Raise `ParameterError` for what is no key."""
+    """Raise `ParameterError` for an invalid key."""
     is_text = not any("\ud800" <= char <= "\udfff" for char in key)
-    if not is_text or "\0" in key or key.startswith("/") or not 1 <= len(key.encode()) <= LONGEST_KEY:
-        raise ParameterError(
-            "a key", key, f"1 to {LONGEST_KEY} bytes of UTF-8 without a leading slash", "Folders are part of the key."
+    if not is_text or "\0" in key or key.startswith("/") or not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
+        raise ParameterError.plain(
+            f"{key!r:.80} is not a valid object key. "
+            f"A key has 1 to {MAX_KEY_BYTES} bytes of UTF-8 and no leading slash; "
+            "folders are part of the key, as in input/a.mp4."
         )
 
 

@@ -1,7 +1,6 @@
-"""Waiting for jobs: many in one call, less often the longer it takes.
+"""Waits for jobs by polling: many jobs per call, with pauses that grow with the waiting time.
 
-The rule of this file: waiting only reads. A job goes on when a wait is broken off, by Ctrl-C or by
-its time running out.
+Invariant: waiting only reads. A job continues when a wait ends, by Ctrl-C or by its timeout.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ import httpx
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ServiceUnavailable, Throttled
 
-# How long the service may be out of reach, or answer with 5xx, before a wait gives up.
+# How long connection errors and 5xx replies are tolerated before a wait gives up.
 PATIENCE_S: Final = 120.0
 
-# What may pass by itself.
-OUT_OF_REACH: Final = (httpx.TransportError, ServiceUnavailable, Throttled)
+# Errors that may be temporary.
+TEMPORARY_ERRORS: Final = (httpx.TransportError, ServiceUnavailable, Throttled)
 
-# How many ids one call asks for: about 2 kB of URL. The service's own limit is not documented.
-IDS_A_CALL: Final = 50
+# Ids per call: about 2 kB of URL. The limit of the service is not documented.
+IDS_PER_CALL: Final = 50
 
 
-class AsksForJobs(Protocol):
-    """What waiting needs of a client."""
+class JobReader(Protocol):
+    """The part of a client that waiting needs."""
 
     sleep: Callable[[float], None]
 
@@ -37,9 +36,9 @@ class AsksForJobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a wait spends its pauses: `rest` is called with their length, seconds, of at least `least_s`.
+    """How a wait pauses: `rest` is called with the seconds of each pause, at least `least_s`.
 
-    One that returns early has the jobs read early; one that raises ends the wait.
+    If `rest` returns early, the jobs are polled early; if it raises, the wait ends.
     """
 
     rest: Callable[[float], object]
@@ -47,10 +46,10 @@ class Pace:
 
 
 def pause_s(age_s: float) -> float:
-    """Return how long to wait before asking again about jobs that were waited for `age_s` already.
+    """Return the pause before the next poll, after waiting for `age_s` seconds.
 
-    At most a seventh more than the job took, five calls a second at the start and one in ten seconds
-    for long jobs: the service counts calls, ten a second for an account.
+    A wait takes at most a seventh longer than the job. There are five calls per second at the start and
+    one per ten seconds for long jobs, because the service allows an account ten calls per second.
 
     >>> [pause_s(age) for age in (0, 2, 10, 600)]
     [0.2, 0.3, 1.5, 10.0]
@@ -59,36 +58,35 @@ def pause_s(age_s: float) -> float:
 
 
 def watch(
-    client: AsksForJobs,
+    client: JobReader,
     ids: Iterable[str],
     *,
     timeout_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     pace: Pace | None = None,
 ) -> Iterator[JobsDetail]:
-    """Yield a job each time its state or progress is new, until all are over or the time is.
+    """Yield a job each time its state or progress changes, until all jobs are over.
 
-    The last that comes of each job that ends is over (`is_over`); when `timeout_s` runs out the
-    iterator ends early. Nothing is raised for a job that failed. A service out of reach is borne
-    for `PATIENCE_S`, and then its error is raised. `pace` says how the pauses are
-    spent, by default asleep.
+    The last item of each job is over (`is_over`); after `timeout_s` the iterator ends early. A failed job
+    raises nothing. Connection errors and 5xx replies are tolerated for `PATIENCE_S` seconds, then
+    raised. `pace` replaces the sleep between polls.
     """
     pace = pace or Pace(client.sleep)
     waiting = dict.fromkeys(ids)
-    known: dict[str, tuple[str | None, int | None]] = {}
-    began = reached = clock()
+    last: dict[str, tuple[str | None, int | None]] = {}
+    began = last_reply = clock()
     while waiting:
         try:
-            jobs = _ask(client, list(waiting))
-            reached = clock()
-        except OUT_OF_REACH:
-            if clock() - reached > PATIENCE_S:
+            jobs = _poll(client, list(waiting))
+            last_reply = clock()
+        except TEMPORARY_ERRORS:
+            if clock() - last_reply > PATIENCE_S:
                 raise
             jobs = []
         for job in jobs:
             key = job.job_id or ""
-            if known.get(key) != (job.state, job.progress):
-                known[key] = (job.state, job.progress)
+            if last.get(key) != (job.state, job.progress):
+                last[key] = (job.state, job.progress)
                 yield job
             if job.is_over:
                 waiting.pop(key, None)
@@ -99,5 +97,5 @@ def watch(
         pace.rest(pause if timeout_s is None else min(pause, timeout_s - age))
 
 
-def _ask(client: AsksForJobs, ids: list[str]) -> list[JobsDetail]:
-    return [job for start in range(0, len(ids), IDS_A_CALL) for job in client.job(*ids[start : start + IDS_A_CALL])]
+def _poll(client: JobReader, ids: list[str]) -> list[JobsDetail]:
+    return [job for start in range(0, len(ids), IDS_PER_CALL) for job in client.job(*ids[start : start + IDS_PER_CALL])]

@@ -1,7 +1,7 @@
-"""A small receiver of callbacks on this machine, so that a wait ends when the notice comes.
+"""Receives job-completion callbacks on this machine, so that a wait ends as soon as a job does.
 
-The rule of this file: a callback is a hint from whoever knows the URL, and it is not signed. A wait
-that it wakes reads the job from the service before it believes that the job is over.
+Invariant: a callback is only a hint, because it is not signed and anyone with the URL can send one. A
+wait that it wakes reads the job from the service before it treats the job as over.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from ci_notebook.wire.xml import MalformedXML
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
 
-# A finished job's notice has a few kB.
-MAX_NOTICE_BYTES: Final = 1 << 20
-# A sender that says nothing for so long is let go of.
-PATIENCE_S: Final = 10.0
-# With notices on their way, jobs are read at most so often: enough where none arrives, as from the
-# cloud, which cannot reach this machine's own address.
-READ_EVERY_S: Final = 2.0
-# Notices that nobody reads are not kept without end.
-KEPT: Final = 10_000
+# The notification of a finished job has a few kB.
+MAX_NOTIFICATION_BYTES: Final = 1 << 20
+# A silent connection is closed after this time.
+IDLE_TIMEOUT_S: Final = 10.0
+# With callbacks, jobs are polled at most this often. That is enough where no callback arrives, for example
+# from the cloud, which cannot reach this machine.
+POLL_EVERY_S: Final = 2.0
+# Limit for notifications that nobody reads.
+MAX_WAITING: Final = 10_000
 
 
 class Receiver:
-    """Takes callbacks at `url` until it is closed; use it as a context manager.
+    """Receives callbacks at `url` until it is closed; use it as a context manager.
 
-    `for job in receiver` yields each job that is told of, in the order of arrival, until `close`;
-    `get` returns one; `wait` waits for a job and ends by notice or by reading, whichever is first.
-    Give `url` as `call_back` of a request, or `notify_config()` to a queue.
+    `for job in receiver` yields each notified job, in order of arrival, until `close`. `get` returns one
+    job. `wait` waits for one job; a callback or a poll ends it. Set `url` as `call_back` of a request, or
+    `notify_config()` on a queue.
 
-    It listens on this machine alone, so it hears the embedded engine, not the cloud. For that, forward
-    a public address to its port and give that address with the same path.
+    It listens on this machine only, so it works with the embedded engine, not with the cloud. For the
+    cloud, forward a public address to its port, and use that address with the same path.
 
         with lab.callbacks() as receiver:
             job = lab.submit(clip, setting, call_back=receiver.url)
@@ -54,10 +54,10 @@ class Receiver:
 
     def __init__(self, client: Client, *, port: int = 0, bar: Bar | None = None) -> None:
         self._client, self._bar = client, bar
-        self._told: queue.Queue[JobsDetail | None] = queue.Queue(KEPT)
-        self._news = threading.Condition()
+        self._notified: queue.Queue[JobsDetail | None] = queue.Queue(MAX_WAITING)
+        self._arrival = threading.Condition()
         self._count = 0
-        # Whoever does not know the path cannot tell us anything.
+        # The path is secret: requests to other paths are refused.
         self._path = f"/{secrets.token_urlsafe(16)}"
         self._server = _Server(("127.0.0.1", port), self._path, self._take)
         self._thread = threading.Thread(
@@ -67,22 +67,22 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """The address to be told at."""
+        """The URL for callbacks."""
         return f"http://127.0.0.1:{self._server.server_address[1]}{self._path}"
 
     def notify_config(self, form: Literal["XML", "JSON"] = "XML") -> NotifyConfig:
-        """Return what has a queue tell this receiver of all its jobs: `queues.update(queue, notify_config=…)`."""
+        """Return a setting for a queue to notify this receiver of all jobs: `queues.update(queue, notify_config=…)`."""
         return NotifyConfig(state="On", event="TaskFinish", type="Url", url=self.url, result_format=form)
 
     def get(self, timeout_s: float | None = None) -> Job:
-        """Return the next job that is told of. Raises `TimeoutError`, or `EOFError` once closed."""
+        """Return the next notified job. Raises `TimeoutError`, or `EOFError` once closed."""
         try:
-            detail = self._told.get(timeout=timeout_s)
+            detail = self._notified.get(timeout=timeout_s)
         except queue.Empty:
-            raise TimeoutError(f"no notice came within {timeout_s:g} s") from None
+            raise TimeoutError(f"No notification came within {timeout_s:g} s.") from None
         if detail is None:
-            self._told.put(None)  # for the next who asks
-            raise EOFError("the receiver is closed")
+            self._notified.put(None)  # for the next caller
+            raise EOFError("The receiver is closed.")
         return Job(self._client, detail, bar=self._bar)
 
     def __iter__(self) -> Iterator[Job]:
@@ -93,27 +93,27 @@ class Receiver:
                 return
 
     def wait(self, job: Job, timeout_s: float | None = None, on_progress: Callable[[Job], None] | None = None) -> Job:
-        """Wait as `job.wait` does, woken by notices. What comes goes on to `get` and the iterator all the same."""
+        """Wait as `job.wait` does; a callback ends a pause. `get` and the iterator still receive the notification."""
         return job.wait(timeout_s, on_progress, pace=self.pace())
 
     def watch(self, jobs: Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
-        """Watch jobs as `Watch` does, woken by notices."""
+        """Watch jobs as `Watch` does; a callback ends a pause."""
         return Watch(self._client, jobs, timeout_s=timeout_s, pace=self.pace(), bar=self._bar)
 
     def pace(self) -> Pace:
-        """Return a pace for one wait: its pauses end when a notice comes."""
-        seen = self._count
+        """Return a pace for one wait: its pauses end when a callback comes."""
+        count = self._count
 
         def rest(seconds: float) -> None:
-            nonlocal seen
-            with self._news:
-                self._news.wait_for(lambda: self._count != seen, seconds)
-                seen = self._count
+            nonlocal count
+            with self._arrival:
+                self._arrival.wait_for(lambda: self._count != count, seconds)
+                count = self._count
 
-        return Pace(rest, READ_EVERY_S)
+        return Pace(rest, POLL_EVERY_S)
 
     def close(self) -> None:
-        """Give the port back. Whoever iterates comes to the end."""
+        """Stop listening. Iterators end."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -131,47 +131,47 @@ class Receiver:
         return f"<Receiver on port {self._server.server_address[1]}>"
 
     def _take(self, jobs: tuple[JobsDetail, ...]) -> None:
-        """Put what came, or the end, where it is waited for; the oldest goes when there is no room."""
+        """Put jobs, or the end marker, into the queue. A full queue drops its oldest entry."""
         for one in jobs or (None,):
             while True:
                 try:
-                    self._told.put_nowait(one)
+                    self._notified.put_nowait(one)
                     break
                 except queue.Full:
                     with contextlib.suppress(queue.Empty):
-                        self._told.get_nowait()
-        with self._news:
+                        self._notified.get_nowait()
+        with self._arrival:
             self._count += 1
-            self._news.notify_all()
+            self._arrival.notify_all()
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # A thread a sender, and none is waited for: one that trickles must not keep `close` waiting.
+    # There is one thread per connection. `close` does not wait for them, because a sender may be slow.
     block_on_close = False
 
-    def __init__(self, place: tuple[str, int], path: str, take: Callable[[tuple[JobsDetail, ...]], None]) -> None:
+    def __init__(self, address: tuple[str, int], path: str, take: Callable[[tuple[JobsDetail, ...]], None]) -> None:
         self.path, self.take = path, take
-        super().__init__(place, _Handler)
+        super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a sender that hung up; the standard library would print it."""
+        """Ignore broken connections; the standard library would print them."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = PATIENCE_S
+    timeout = IDLE_TIMEOUT_S
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Take one notice: 200 for what was read, 4xx for what cannot be."""
+        """Receive one notification; answer 200, or 4xx if it cannot be read."""
         self.close_connection = True
         length = self.headers.get("Content-Length", "")
         if self.path.partition("?")[0] != self.server.path:
             self._answer(404)
         elif not (length.isascii() and length.isdigit()):
             self._answer(411)
-        elif len(length) > 9 or int(length) > MAX_NOTICE_BYTES:
+        elif len(length) > 9 or int(length) > MAX_NOTIFICATION_BYTES:
             self._answer(413)
         else:
             body = self.rfile.read(int(length))

@@ -1,7 +1,7 @@
-"""Making a job, once.
+"""Submits a job exactly once.
 
-The rule of this file: `POST /jobs` costs money and is not idempotent, so after a break nobody can
-explain, the job is looked for before it is asked for again.
+Invariant: `POST /jobs` costs money and is not idempotent. After a broken connection the job is
+searched for before the request is sent again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import httpx
 
-from ci_notebook.client.connection.http import LONGEST_PAUSE_S, NOT_SENT
+from ci_notebook.client.connection.http import MAX_PAUSE_S, NOT_SENT
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.errors import ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
 from ci_notebook.model.lru import LRU
@@ -20,90 +20,90 @@ from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.signing import MAX_SKEW_S
 from ci_notebook.wire.xml import MalformedXML, dumps
 
-# After a break, the pauses before the list of jobs is read: the service may still be at it.
-LOOK_AFTER_S: Final = (0.5, 2.0, 5.0)
+# Pauses before each search for the job, because the service may still be creating it.
+SEARCH_PAUSES_S: Final = (0.5, 2.0, 5.0)
 TRIES: Final = 3
-# How many submissions are remembered: all that the cloud's limit of ten calls a second admits in a quarter of an hour.
+# Number of remembered submissions: a quarter of an hour at the cloud's limit of ten calls per second.
 REMEMBERED: Final = 10_000
-_BROKEN: Final = (httpx.TransportError, ServiceUnavailable, Throttled, MalformedXML)
+_UNCLEAR_ERRORS: Final = (httpx.TransportError, ServiceUnavailable, Throttled, MalformedXML)
 
 
-class Calls(Protocol):
-    """What submitting needs of a client."""
+class SubmitCalls(Protocol):
+    """The part of a client that submitting needs."""
 
     sleep: Callable[[float], None]
 
     def post(self, request: Request) -> JobsDetail:
-        """Post a request, and return the job that the answer tells of."""
+        """Post a request, and return the job in the reply."""
 
     def jobs(
         self, *, tag: str, created_after: dt.datetime | None = None, input_object: str | None = None
     ) -> Iterator[JobsDetail]:
-        """Yield the jobs that fit."""
+        """Yield the matching jobs."""
 
 
 class Submitter:
-    """Posts requests and remembers which jobs came of them, and of which requests nobody knows what came."""
+    """Posts requests. Remembers the jobs it created, and the requests whose result is unclear."""
 
-    def __init__(self, calls: Calls, clock: Callable[[], float]) -> None:
+    def __init__(self, calls: SubmitCalls, clock: Callable[[], float]) -> None:
         self._calls, self._clock = calls, clock
-        # A job is looked for soon after it was asked for, so only the newest can be taken for one that was lost.
-        self._made = LRU[str, None](REMEMBERED)
-        # Request → since when a job of it may be there.
+        # A lost job is searched soon after its submission, so only the newest ids matter.
+        self._created = LRU[str, None](REMEMBERED)
+        # Request → the earliest time at which its job may have been created.
         self._unclear = LRU[bytes, float](REMEMBERED)
 
     def submit(self, request: Request) -> JobsDetail:
-        """Return the one job that comes of a request (see `Client.submit`)."""
+        """Submit a request and return its job (see `Client.submit`)."""
         check(request)
         since = self._clock() - MAX_SKEW_S - 60
-        asked = self._unclear.get(dumps(request)) if len(self._unclear) else None
-        if asked is not None:
-            found = self._look_for(request, asked, "what came of the last try is not known")
-            if found is not None:
-                return self._settled(request, found)
-            since = asked
+        unclear_since = self._unclear.get(dumps(request)) if len(self._unclear) else None
+        if unclear_since is not None:
+            job = self._search(request, unclear_since, "the result of the last try is not known")
+            if job is not None:
+                return self._settled(request, job)
+            since = unclear_since
         for attempt in range(1, TRIES + 1):
             try:
                 return self._settled(request, self._calls.post(request))
             except NOT_SENT:
                 raise
-            except _BROKEN as error:
+            except _UNCLEAR_ERRORS as error:
                 pauses = _pauses(error)
                 if not pauses:
                     raise
                 self._remember(request, since)
-                found = self._look_for(request, since, str(error), pauses)
-                if found is not None:
-                    return self._settled(request, found)
+                job = self._search(request, since, str(error), pauses)
+                if job is not None:
+                    return self._settled(request, job)
                 if attempt == TRIES:
                     raise
             except ServiceError:
                 raise  # a refusal
-            except BaseException:  # Ctrl-C, say, when it had gone out already
+            except BaseException:  # for example Ctrl-C after the request was sent
                 self._remember(request, since)
                 raise
         raise AssertionError("the last try returns or raises")
 
     def _remember(self, request: Request, since: float) -> None:
-        """Have this request looked for before it is sent again. Without a key it cannot be: the caller was told."""
+        """Search for this request before it is sent again. Without UserData the caller got an error instead."""
         if _key(request):
             self._unclear.put(dumps(request), since)
 
     def _settled(self, request: Request, job: JobsDetail) -> JobsDetail:
-        self._made.put(job.job_id or "", None)
+        self._created.put(job.job_id or "", None)
         if len(self._unclear):
             self._unclear.pop(dumps(request))
         return job
 
-    def _look_for(
-        self, request: Request, since: float, why: str, pauses: tuple[float, ...] = LOOK_AFTER_S
+    def _search(
+        self, request: Request, since: float, why: str, pauses: tuple[float, ...] = SEARCH_PAUSES_S
     ) -> JobsDetail | None:
-        """Return the job that a broken submission made after all; None when there surely is none."""
+        """Return the job that a broken submission created; None when there is certainly none."""
         key = _key(request)
         if not key:
             raise SubmissionUnclear(
-                f"the answer to a submission was lost ({why}); the job may be running. Look for it with "
-                "client.jobs() before you submit again. With a UserData of its own it is found by itself."
+                f"The reply to a submission was lost ({why}); the job may be running. Search for it with "
+                "client.jobs() before you submit again. With a unique UserData, the client finds it itself."
             )
         source = request.input.object if request.input else None
         after = dt.datetime.fromtimestamp(since, dt.UTC)
@@ -111,24 +111,25 @@ class Submitter:
             for pause in pauses:
                 self._calls.sleep(pause)
                 for job in self._calls.jobs(tag=request.tag or "", created_after=after, input_object=source):
-                    # A job of this client's own that shares the UserData was answered, so it is another.
-                    if job.operation and job.operation.user_data == key and job.job_id not in self._made:
+                    # This client already received the reply for jobs in `_created`, so this is another one.
+                    if job.operation and job.operation.user_data == key and job.job_id not in self._created:
                         return job
         except (httpx.TransportError, ServiceError, MalformedXML) as error:
             raise SubmissionUnclear(
-                f"the answer to a submission was lost ({why}), and the jobs cannot be listed ({error}). Submit the "
-                f"same again later, or look for the UserData {key!r} with client.find_by_user_data() first."
+                f"The reply to a submission was lost ({why}), and the jobs cannot be listed ({error}). Submit the "
+                f"same request again later, or search for it with client.find_by_user_data({key!r})."
             ) from error
         return None
 
 
 def _pauses(error: Exception) -> tuple[float, ...]:
-    """Return when to look for the job after an error; never for one that says that there is none."""
+    """Return the pauses before each search for the job; empty if the error says that there is no job."""
     if not isinstance(error, ServiceError) or error.status >= 500:
-        return LOOK_AFTER_S
-    # Who is told to come later is looked for when it is later; for that, an answer is word enough to look once.
-    asked = error.retry_after_s or 0.0
-    return (max(asked, LOOK_AFTER_S[0]),) if error.status == 429 and asked <= LONGEST_PAUSE_S else ()
+        return SEARCH_PAUSES_S
+    # After 429 with Retry-After, one search at that time is enough.
+    retry_after_s = error.retry_after_s or 0.0
+    is_soon = error.status == 429 and retry_after_s <= MAX_PAUSE_S
+    return (max(retry_after_s, SEARCH_PAUSES_S[0]),) if is_soon else ()
 
 
 def _key(request: Request) -> str | None:

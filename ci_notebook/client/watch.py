@@ -1,4 +1,4 @@
-"""Several jobs at once: each comes by when its state is new, and the last time when it is over."""
+"""`Watch`: several jobs at once, in a loop that yields each job when its state changes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 class Watch:
     """Jobs that are watched: `for job in watch`, or `async for job in watch` inside a running loop.
 
-    Each job comes first in the state it is found in, then each time its state has changed; with
-    `progress` also when only its progress has. The last time it comes it `is_over`. Many jobs are
-    asked for in one call. Nothing is raised for a job that fails; when `timeout_s` runs out the loop
-    ends early. Raises `NotFound` for an id that the service does not know. Leaving the loop leaves
-    the jobs alone.
+    Each job is yielded first in its current state, then each time its state changes; with `progress`
+    also when only its progress changes. The last time it `is_over`. One call polls many jobs. A failed
+    job raises nothing; after `timeout_s` the loop ends early. Raises `NotFound` for an unknown id.
+    Leaving the loop does not affect the jobs.
 
-    `jobs` are `Job`s, which are brought up to date, or ids. `pace` is how the
-    pauses are spent (see `Receiver`).
+    `jobs` are `Job`s, which are updated, or ids. `pace` decides how to pause between polls (see
+    `Receiver`).
     """
 
     def __init__(
@@ -40,18 +39,18 @@ class Watch:
     ) -> None:
         self._client, self._timeout_s, self._progress = client, timeout_s, progress
         self._pace = pace or Pace(client.sleep)
-        made = (Job(client, JobsDetail(job_id=one), bar=bar) if isinstance(one, str) else one for one in jobs)
-        self._jobs = {job.id: job for job in made}
+        watched = (Job(client, JobsDetail(job_id=one), bar=bar) if isinstance(one, str) else one for one in jobs)
+        self._jobs = {job.id: job for job in watched}
 
     def __iter__(self) -> Iterator[Job]:
-        return map(self._brought_up, self._changes(self._pace))
+        return map(self._updated, self._changes(self._pace))
 
     async def __aiter__(self) -> AsyncIterator[Job]:
-        # Brought up to date here, not in the thread: a job that is looked at must not change meanwhile.
+        # Jobs are updated here, not in the thread: a job must not change while the caller reads it.
         changes = async_bridge.each(lambda rest: self._changes(replace(self._pace, rest=rest)), self._pace.rest)
         try:
             async for detail in changes:
-                yield self._brought_up(detail)
+                yield self._updated(detail)
         finally:
             await changes.aclose()
 
@@ -59,13 +58,13 @@ class Watch:
         return f"<Watch of {len(self._jobs)} job{'' if len(self._jobs) == 1 else 's'}>"
 
     def _changes(self, pace: Pace) -> Iterator[JobsDetail]:
-        known: dict[str | None, str | None] = {}
+        last: dict[str | None, str | None] = {}
         for detail in polling.watch(self._client, self._jobs, timeout_s=self._timeout_s, pace=pace):
-            if self._progress or known.get(detail.job_id) != detail.state:
-                known[detail.job_id] = detail.state
+            if self._progress or last.get(detail.job_id) != detail.state:
+                last[detail.job_id] = detail.state
                 yield detail
 
-    def _brought_up(self, detail: JobsDetail) -> Job:
+    def _updated(self, detail: JobsDetail) -> Job:
         job = self._jobs[detail.job_id or ""]
         job.detail = detail
         return job

@@ -1,4 +1,4 @@
-"""What running needs of a client, and how many calls a second it makes."""
+"""The part of a client that an experiment needs, and the limit of calls per second."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.errors import ParameterError
 
-# The cloud's default limit for media processing (§14.1).
-CALLS_A_SECOND: Final = 10
+# The cloud's default limit for media processing.
+CALLS_PER_SECOND: Final = 10
 
 
-class Stored(Protocol):
+class TemplatePort(Protocol):
     """The templates of a bucket."""
 
     def get(self, *ids: str) -> list[Template]: ...  # noqa: D102
 
 
-class Service(Protocol):
-    """What running needs of a client."""
+class ClientPort(Protocol):
+    """The part of a client that an experiment needs."""
 
     @property
     def bucket(self) -> str: ...  # noqa: D102
@@ -36,7 +36,7 @@ class Service(Protocol):
     @property
     def sleep(self) -> Callable[[float], None]: ...  # noqa: D102
     @property
-    def templates(self) -> Stored: ...  # noqa: D102
+    def templates(self) -> TemplatePort: ...  # noqa: D102
 
     def submit(self, request: Request) -> JobsDetail: ...  # noqa: D102
     def job(self, *ids: str) -> list[JobsDetail]: ...  # noqa: D102
@@ -48,8 +48,8 @@ class Service(Protocol):
     def video_info(self, key: str) -> MediaInfo: ...  # noqa: D102
 
 
-class Rate:
-    """At most `per_s` turns in any second; None sets no limit. Safe to use from several threads."""
+class RateLimit:
+    """A rate limit: at most `per_s` calls in any second; None means no limit. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -59,31 +59,33 @@ class Rate:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if per_s is not None and per_s < 1:
-            raise ParameterError("rate_per_s", per_s, "a whole number of at least 1, or None for no limit")
+            raise ParameterError.plain(
+                f"rate_per_s is {per_s}; use a whole number of at least 1, or None for no limit."
+            )
         self._clock, self._sleep, self._lock = clock, sleep, threading.Lock()
         self._last: deque[float] | None = deque(maxlen=per_s) if per_s else None
 
     def take(self) -> None:
-        """Wait for a turn."""
+        """Wait until the next call is allowed."""
         if self._last is None:
             return
         with self._lock:
             now = self._clock()
             is_full = len(self._last) == self._last.maxlen
-            turn = max(now, self._last[0] + 1.0) if is_full else now
-            self._last.append(turn)
-        if turn > now:
-            self._sleep(turn - now)
+            slot = max(now, self._last[0] + 1.0) if is_full else now
+            self._last.append(slot)
+        if slot > now:
+            self._sleep(slot - now)
 
 
-class Paced:
-    """A client whose calls to the service wait for their turn. Downloads do not: storage has limits of its own."""
+class RateLimitedClient:
+    """A client whose calls to media processing obey a rate limit. Downloads do not: storage has other limits."""
 
-    def __init__(self, client: Service, rate: Rate) -> None:
+    def __init__(self, client: ClientPort, rate: RateLimit) -> None:
         self._client, self._rate = client, rate
         self.bucket, self.region, self.sleep = client.bucket, client.region, client.sleep
 
-    def stored(self, *ids: str) -> list[Template]:
+    def get_templates(self, *ids: str) -> list[Template]:
         """Return templates by their ids, as `Client.templates.get` does."""
         self._rate.take()
         return self._client.templates.get(*ids)
@@ -101,7 +103,7 @@ class Paced:
     def find_by_user_data(
         self, user_data: str, *, created_after: dt.datetime | None = None, input_object: str | None = None
     ) -> JobsDetail | None:
-        """Return the newest job with this mark, as `Client.find_by_user_data` does."""
+        """Return the newest job with this `UserData`, as `Client.find_by_user_data` does."""
         self._rate.take()
         return self._client.find_by_user_data(user_data, created_after=created_after, input_object=input_object)
 
@@ -110,10 +112,10 @@ class Paced:
         return self._client.head(key)
 
     def download(self, key: str, path: str | Path) -> Path:
-        """Fetch an object, as `Client.download` does."""
+        """Download an object, as `Client.download` does."""
         return self._client.download(key, path)
 
     def video_info(self, key: str) -> MediaInfo:
-        """Return the facts of a stored video, as `Client.video_info` does."""
+        """Return the properties of a stored video, as `Client.video_info` does."""
         self._rate.take()
         return self._client.video_info(key)

@@ -1,15 +1,15 @@
-"""The record of what we asked for and paid for: one SQLite file, the same for the engine and the cloud.
+"""The journal: every run that was requested, in one SQLite file, for the engine and the cloud.
 
-The rule of this file: a run is written before anything is sent. Whatever is killed in between, the
-next call finds the run, asks the service for its mark (the `UserData` it was sent with), and only
-sends again what the service never got. No key, token or signature is ever written here.
+Invariant: a run is written before anything is sent. If the process is killed, the next call finds the
+run, searches the service for its mark (its `UserData`), and sends only requests that the service never
+received. No key, token or signature is ever written here.
 
-A run goes through the phases
+The phases of a run:
 
-    sending    written; the request may have gone out or not
+    sending    written; the request may have been sent or not
     sent       the service answered with a job
-    over       the job is over, and what follows it is done
-    refused    the service said no, or it was never sent: nothing was paid
+    over       the job is over, and its output was processed
+    refused    the service refused it, or it was never sent: nothing was paid
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ Phase = Literal["sending", "sent", "over", "refused"]
 
 VERSION: Final = 4
 _BUSY_S: Final = 30.0
-# What version 2 added: `owner` is the lease of the process that is sending, `setting_sha256` tells equal
-# settings of different clips, `score_against` and `reference_md5` say what the scores are scores of.
+# Columns of version 2. `owner` is the lease of the sending process, `setting_sha256` identifies equal
+# settings, `score_against` and `reference_md5` say what the output was compared with.
 _NEW: Final = (
     "pictures TEXT", "owner TEXT NOT NULL DEFAULT ''", "setting_sha256 TEXT NOT NULL DEFAULT ''",
     "score_against TEXT NOT NULL DEFAULT ''", "reference_md5 TEXT NOT NULL DEFAULT ''",
@@ -61,7 +61,7 @@ CREATE TABLE runs (
     PRIMARY KEY (key, attempt)
 ) STRICT
 """
-# What version 3 added: what people said who compared runs blindly.
+# Table of version 3: the answers of blind comparisons.
 _VOTES: Final = """
 CREATE TABLE votes (
     ballot TEXT NOT NULL, voter TEXT NOT NULL, number INTEGER NOT NULL, left TEXT NOT NULL, right TEXT NOT NULL,
@@ -71,15 +71,17 @@ CREATE TABLE votes (
 """
 # Version 4 added how each output was aligned before scoring, as JSON.
 _ALIGNMENT: Final = "ALTER TABLE runs ADD COLUMN alignment TEXT"
-# What a file of an earlier version lacks: version → how to bring it to the next one.
-_STEPS: Final = {1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,), 3: (_ALIGNMENT,)}
 _NEW_FILE: Final = (_TABLE, _VOTES, _ALIGNMENT)
+# Migrations: version → statements that upgrade a file to the next version.
+_MIGRATIONS: Final = {
+    1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,), 3: (_ALIGNMENT,),
+}  # fmt: skip
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal: a run, how far it came, and the mark that its request carries."""
+    """One row of the journal: a run, its phase, and the mark (`UserData`) of its request."""
 
     run: Run
     phase: Phase
@@ -90,9 +92,9 @@ class Entry:
 
 
 class Journal:
-    """Every run, in a file that only its owner reads. Safe to use from several threads.
+    """Every run, in a file that only its owner can read. Safe to use from several threads.
 
-    `clock` gives Unix seconds. Raises `CIError` for a file that a later version wrote.
+    `clock` returns Unix seconds. Raises `CIError` for a file of a later version.
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
@@ -103,11 +105,11 @@ class Journal:
         self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._write_ahead()
-        self._db.execute("PRAGMA synchronous = FULL")  # what is paid for must outlive a power cut
+        self._db.execute("PRAGMA synchronous = FULL")  # paid runs must survive a power failure
         self._open()
 
     def _write_ahead(self) -> None:
-        """Switch the file to WAL. SQLite's own time-out does not hold here: while another opens it, it is locked."""
+        """Switch the file to WAL, with retries: SQLite's timeout does not apply while another process opens it."""
         until = time.monotonic() + _BUSY_S
         while True:
             try:
@@ -124,19 +126,21 @@ class Journal:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise CIError(
-                    f"{self.path} was written by a later version of ci_notebook (journal {version} > {VERSION})"
+                    f"{self.path} was written by a later version of ci_notebook: its version is {version}, "
+                    f"and this one reads up to {VERSION}. "
+                    "Upgrade ci_notebook, or use another journal."
                 )
-            steps = [step for earlier in range(version, VERSION) for step in _STEPS[earlier]] if version else _NEW_FILE
-            for statement in steps:
+            missing = [s for v in range(version, VERSION) for s in _MIGRATIONS[v]] if version else _NEW_FILE
+            for statement in missing:
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def lease(self) -> Lease:
-        """Return a name to send runs under, which lives as long as this process; close it when done."""
+        """Return a lease for sending runs; it ends with this process. Close it when done."""
         return Lease(self.path.with_name(self.path.name + ".leases"))
 
     def begin(self, run: Run, request: Request, *, service: str, mark: str, owner: str = "") -> bool:
-        """Write that a run is about to be sent by `owner`. False when that attempt stands there already."""
+        """Write that `owner` is about to send a run. False when this attempt exists already."""
         now, setting = self._clock(), _text(run.setting)
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -145,34 +149,34 @@ class Journal:
             values = {
                 "key": run.key, "attempt": run.attempt, "mark": mark, "phase": "sending", "service": service,
                 "clip": run.clip, "clip_key": run.clip_key, "clip_md5": run.clip_md5, "setting": setting,
-                "setting_sha256": hashlib.sha256(_text(as_written(run.setting)).encode()).hexdigest(),
+                "setting_sha256": hashlib.sha256(_text(normalized(run.setting)).encode()).hexdigest(),
                 "template_id": run.template_id, "request": _text(request), "versions": json.dumps(_versions()),
                 "owner": owner, "created_at": now, "updated_at": now,
             }  # fmt: skip
             names, marks = ", ".join(values), ", ".join("?" * len(values))
-            self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names of ours
+            self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - fixed column names
         return True
 
     def claim(self, entry: Entry, owner: str) -> bool:
-        """Take a run over whose sender is dead. False when somebody else did, or it has been sent since."""
+        """Take over a run whose sender is dead. False when another process did, or it has been sent since."""
         with self._lock:
-            done = self._db.execute(
+            cursor = self._db.execute(
                 "UPDATE runs SET owner = ? WHERE key = ? AND attempt = ? AND phase = 'sending' AND owner = ?",
                 (owner, entry.run.key, entry.run.attempt, entry.owner),
             )
-        return done.rowcount == 1
+        return cursor.rowcount == 1
 
-    def answered(self, run: Run) -> None:
-        """Write what the service last said of the run's job."""
+    def record_reply(self, run: Run) -> None:
+        """Write the last reply of the service about the run's job."""
         job = run.job or JobsDetail()
         self._set(run, phase="sent", reply=_text(job), job_id=job.job_id, state=job.state, error=run.error)
 
-    def refused(self, run: Run) -> None:
-        """Write that nothing came of sending the run, and why (`run.error`)."""
+    def record_refusal(self, run: Run) -> None:
+        """Write that no job was created for the run, and why (`run.error`)."""
         self._set(run, phase="refused", error=run.error)
 
-    def finished(self, run: Run) -> None:
-        """Write what came of the run after its job was over: output, scores, cost, or what went wrong."""
+    def record_result(self, run: Run) -> None:
+        """Write the result of a run whose job is over: output, scores, cost, or an error."""
         scores = json.dumps(dict(run.scores)) if run.scores else None
         output = str(run.output) if run.output else None
         pictures = (
@@ -187,9 +191,9 @@ class Journal:
         )  # fmt: skip
 
     def latest(self, key: str) -> Entry | None:
-        """Return the last attempt at a run; None when there was none."""
-        found = list(self._read(f"{_LATEST} AND key = ?", key))
-        return found[0] if found else None
+        """Return the last attempt at a run; None when there is none."""
+        entries = list(self._read(f"{_LATEST} AND key = ?", key))
+        return entries[0] if entries else None
 
     def entries(self) -> Iterator[Entry]:
         """Yield the last attempt at every run, oldest first."""
@@ -200,18 +204,18 @@ class Journal:
         return [entry.run for entry in self.entries()]
 
     def add_vote(self, vote: Vote) -> None:
-        """Write down what somebody answered."""
+        """Write an answer."""
         values = {**dataclasses.asdict(vote), "created_at": self._clock()}
         names, marks = ", ".join(values), ", ".join("?" * len(values))
-        self._write(f"INSERT OR REPLACE INTO votes ({names}) VALUES ({marks})", *values.values())  # noqa: S608 - names of ours
+        self._write(f"INSERT OR REPLACE INTO votes ({names}) VALUES ({marks})", *values.values())  # noqa: S608 - fixed column names
 
     def drop_vote(self, vote: Vote) -> None:
-        """Forget an answer that was taken back."""
+        """Delete an answer that was taken back."""
         key = (vote.ballot, vote.voter, vote.number)
         self._write("DELETE FROM votes WHERE ballot = ? AND voter = ? AND number = ?", *key)
 
     def votes(self, ballot: str = "") -> list[Vote]:
-        """Return what was answered to one ballot, or to all, oldest first."""
+        """Return the answers to one ballot, or to all, oldest first."""
         with self._lock:
             names = ", ".join(field.name for field in dataclasses.fields(Vote))
             sql = f"SELECT {names} FROM votes WHERE ? IN ('', ballot) ORDER BY created_at, number"  # noqa: S608 - as above
@@ -237,7 +241,7 @@ class Journal:
     def _set(self, run: Run, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         self._write(
-            f"UPDATE runs SET {columns}, updated_at = ? WHERE key = ? AND attempt = ?",  # noqa: S608 - names of ours
+            f"UPDATE runs SET {columns}, updated_at = ? WHERE key = ? AND attempt = ?",  # noqa: S608 - fixed column names
             *values.values(), self._clock(), run.key, run.attempt,
         )  # fmt: skip
 
@@ -252,22 +256,22 @@ class Journal:
 
 
 def key_of(clip: str, setting: VideoEnhance, service: str) -> str:
-    """Return the key of a run: equal for equal content of the clip, equal settings, and the same service."""
+    """Return the key of a run: equal for equal clip content, equal settings, and the same service."""
     digest = hashlib.sha256()
-    for text in (clip, _text(as_written(setting)), service):
+    for text in (clip, _text(normalized(setting)), service):
         digest.update(len(text).to_bytes(8, "big") + text.encode())
     return digest.hexdigest()[:40]
 
 
-def as_written(node: N) -> N:
-    """Return an equal node that forgot how it was spelled where it was read (`25.000000`)."""
+def normalized(node: N) -> N:
+    """Return an equal node without the spelling of its source XML (`25.000000`)."""
     changed: dict[str, Any] = {}
     for part in parts(type(node)):
         value = getattr(node, part.name)
         if isinstance(value, Node):
-            changed[part.name] = as_written(value)
+            changed[part.name] = normalized(value)
         elif isinstance(value, tuple):
-            changed[part.name] = tuple(as_written(one) if isinstance(one, Node) else one for one in value)
+            changed[part.name] = tuple(normalized(one) if isinstance(one, Node) else one for one in value)
     return replace(node, **changed)  # type: ignore[type-var]
 
 
@@ -291,7 +295,7 @@ def _entry(row: sqlite3.Row) -> Entry:
 
 
 def _text(node: Node) -> str:
-    # Without the declaration of an encoding, which would not be true of text in a database.
+    # Without the XML declaration: its encoding would be wrong for text in a database.
     return dumps(node).decode().partition("?>")[2].lstrip()
 
 

@@ -1,8 +1,7 @@
-"""Who is at work on the journal, and whether they still live.
+"""Leases: which processes use the journal, and whether they are alive.
 
-A lease is one file, locked for as long as its holder's process lives; the system lets go of the
-lock when the process dies, however it dies. So nobody has to wait for a time to run out, and no
-clock has to be right.
+A lease is one file, locked while the process of its holder lives. The operating system releases the
+lock when the process dies, however it dies. So no timeout is needed, and no clock has to be right.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_FORGOTTEN_S: Final = 60.0
+_STALE_S: Final = 60.0
 
 
 class Lease:
-    """A name that lives until it is closed, or its process is dead. `folder` is made where needed."""
+    """A lease that ends when it is closed or its process dies. `folder` is created if needed."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _clear_up(folder)
+        _remove_stale(folder)
         self.name = secrets.token_hex(8)
         self._folder = folder
         self._file: BinaryIO = (folder / self.name).open("wb")
         if not _locked(self._file):
-            raise AssertionError("a name nobody knows cannot be locked")
+            raise AssertionError("a new random name cannot be locked")
 
     def is_dead(self, name: str) -> bool:
-        """Return True when the holder of another lease is certainly gone; its own is never dead."""
+        """Return True when the holder of another lease is certainly dead. This lease itself is never dead."""
         return name != self.name and is_dead(self._folder, name)
 
     def close(self) -> None:
-        """Let go."""
+        """End the lease."""
         self._file.close()
         (self._folder / self.name).unlink(missing_ok=True)
 
@@ -54,9 +53,9 @@ class Lease:
 
 
 def is_dead(folder: Path, name: str) -> bool:
-    """Return True when nobody holds the lease of this name any more."""
+    """Return True when no process holds the lease of this name."""
     if not name:
-        return True  # written before there were leases
+        return True  # written by a version without leases
     try:
         with (folder / name).open("rb+") as file:
             return _locked(file)
@@ -77,9 +76,9 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def _clear_up(folder: Path) -> None:
-    """Remove what the dead left. A file that is young may be about to be locked."""
+def _remove_stale(folder: Path) -> None:
+    """Remove files of dead processes. A new file is kept: it may be about to be locked."""
     for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # another clears up at the same time
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_S and is_dead(folder, path.name):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if time.time() - path.stat().st_mtime > _STALE_S and is_dead(folder, path.name):
                 path.unlink(missing_ok=True)

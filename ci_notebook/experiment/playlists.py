@@ -1,4 +1,4 @@
-"""Outputs in segments: which objects, one after the other, are the pictures of a playlist."""
+"""Outputs in segments: which objects, in which order, contain the video of a playlist."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _PICTURES: Final = re.compile(r"-0-\d+\.\w+$")
 
 
 def segments_of(keys: Sequence[str], playlist: str) -> list[str]:
-    r"""Return the keys whose bytes, joined in this order, are a file with the pictures of a playlist.
+    r"""Return the keys whose bytes, joined in this order, are one file with the video of a playlist.
 
-    `keys` are what the job made, the playlist first. For HLS the playlist says the order; for DASH the
-    names do, of the first stream, as FFmpeg gives them. Empty where it cannot be told.
+    `keys` are the outputs of the job, the playlist first. For HLS the order comes from the playlist; for
+    DASH from the names of the first stream, as FFmpeg writes them. Empty if the order is unknown.
 
     >>> segments_of(["out/a.m3u8", "out/a-0.ts", "out/a-1.ts"], "#EXTM3U\na-1.ts\na-0.ts\n")
     ['out/a-1.ts', 'out/a-0.ts']
     """
-    first, made = keys[0], set(keys)
+    first, outputs = keys[0], set(keys)
     if first.endswith(".mpd"):
         start = [key for key in keys if _INIT.search(key)]
         return [*start, *sorted(key for key in keys if _PICTURES.search(key))] if start else []
     folder = PurePosixPath(first).parent
-    found: list[str] = []
+    segments: list[str] = []
     for line in map(str.strip, playlist.splitlines()):
         mapped = _MAP.match(line)
         name = mapped.group(1) if mapped else "" if line.startswith("#") else line
         if name:
-            found.append(posixpath.normpath(str(folder / name)))
-    # What is not the job's own is not fetched: a playlist may name anything.
-    return found if found and set(found) <= made else []
+            segments.append(posixpath.normpath(str(folder / name)))
+    # A playlist may name any object; only outputs of the job are downloaded.
+    return segments if segments and set(segments) <= outputs else []

@@ -1,8 +1,8 @@
-"""Running many settings on many clips: several jobs at once, nothing paid for twice, everything resumed.
+"""Runs many settings on many clips: several jobs at once, nothing is paid twice, and everything resumes.
 
-The rule of this file: one thread sends, asks and writes the journal; helpers only fetch and score.
-So an interrupt falls between two steps, and each step leaves the journal right. Another kernel may
-run the same sweep from the same journal: what one sends, the other waits for.
+Invariant: one thread sends, polls and writes the journal; pool threads only download and score. So an
+interrupt falls between two steps, and after each step the journal is correct. Two kernels may run the
+same sweep with one journal: each waits for the runs that the other one sends.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_notebook.client.objects import Clip
-from ci_notebook.client.polling import IDS_A_CALL, OUT_OF_REACH, PATIENCE_S, pause_s
-from ci_notebook.experiment.client_port import Paced, Rate, Service
+from ci_notebook.client.polling import IDS_PER_CALL, PATIENCE_S, TEMPORARY_ERRORS, pause_s
+from ci_notebook.experiment.client_port import ClientPort, RateLimit, RateLimitedClient
 from ci_notebook.experiment.journal import Entry, Journal
 from ci_notebook.experiment.lease import Lease
-from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, refuse_over
+from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, checked_budget, refuse_over
 from ci_notebook.experiment.pricing.quote import Estimate, Forecast, estimate
-from ci_notebook.experiment.progress import Event, Meter
-from ci_notebook.experiment.run_queue import Wish, Work
+from ci_notebook.experiment.progress import Event, TimeLeft
+from ci_notebook.experiment.run_queue import Redo, RunQueue
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.scoring import Measure, Outcomes
+from ci_notebook.experiment.scoring import Measure, ScoringPool
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.requests import enhance_request
@@ -40,257 +40,271 @@ from ci_notebook.model.errors import (
     SubmissionUnclear,
 )
 
-# Not about one run: the next one would be refused for the same reason.
-_FOR_ALL = (AccessDenied, SignatureRefused, BucketNotActivated)
-_PASSING = (*OUT_OF_REACH, SubmissionUnclear)
-# Clocks differ: a job that was accepted may seem older than the line in the journal that asked for it.
+# Errors that affect every run: the next one would be refused for the same reason.
+_FATAL = (AccessDenied, SignatureRefused, BucketNotActivated)
+_TEMPORARY = (*TEMPORARY_ERRORS, SubmissionUnclear)
+# Clocks differ: a job may seem older than its row in the journal.
 _SKEW = dt.timedelta(minutes=20)
 
-
-# How long a request may be on its way after its sender has died, and how old it is when it surely is not any more.
+# How long the request of a dead sender may still be in transit, and the age at which it certainly is not.
 SETTLE_S, CLOUD_SETTLE_S = 5.0, 30.0
 _LONG_AGO = dt.timedelta(minutes=10)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C stopped a sweep; it says how far that came and how it goes on."""
+    """Ctrl-C stopped a sweep; the text says how far it is and how to resume it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How `run_all` runs its settings.
+
+    `journal` records the runs, and `cache` is the folder for downloads. At most `workers` jobs run at the
+    same time, and at most `rate_per_s` calls per second are made (None: no limit). `service` names the
+    service behind the client, so that runs of two services are never confused.
+
+    Scoring: `measure(output, source)` scores an output; None means no scores. It compares with `reference`
+    instead of the source, if there is one: one clip for all, or a mapping from the key of a clip. It uses
+    every `every`-th frame, and floating point if `precise`.
+
+    Repetition: `force` sends runs again, `retry_failed` only runs whose job failed, and `rescore` scores
+    existing outputs again.
+
+    Money: `budget`, in the currency of `prices`, is checked before anything is sent. `on_price` receives the
+    estimate; `forecast` predicts the shape of an output.
+
+    Failures: connection errors are tolerated for `patience_s` seconds. A request of a process that died may
+    still arrive: its job is searched for `settle_s` seconds later, and only then the request is sent again.
+
+    `on_progress` receives each `Event`. Setting `cancel` from another thread stops the sweep.
+    """
+
+    journal: Journal
+    cache: Path
+    workers: int = 4
+    rate_per_s: int | None = None
+    service: str = ""
+    measure: Measure | None = None
+    reference: Clip | Mapping[str, Clip] | None = None
+    every: int | None = None
+    precise: bool = False
+    force: bool = False
+    retry_failed: bool = False
+    rescore: bool = False
+    prices: PriceList = MAINLAND
+    budget: float | None = None
+    forecast: Forecast | None = None
+    on_price: Callable[[Estimate], None] | None = None
+    on_progress: Callable[[Event], None] | None = None
+    cancel: threading.Event | None = None
+    patience_s: float = PATIENCE_S
+    settle_s: float = SETTLE_S
+    clock: Callable[[], float] = time.monotonic
 
 
 def run_all(
-    client: Service,
-    clips: Clip | Iterable[Clip],
-    settings: Iterable[Setting],
-    *,
-    journal: Journal,
-    cache: Path,
-    workers: int = 4,
-    rate_per_s: int | None = None,
-    measure: Measure | None = None,
-    reference: Clip | Mapping[str, Clip] | None = None,
-    every: int | None = None,
-    precise: bool = False,
-    on_progress: Callable[[Event], None] | None = None,
-    on_price: Callable[[Estimate], None] | None = None,
-    force: bool = False,
-    retry_failed: bool = False,
-    rescore: bool = False,
-    cancel: threading.Event | None = None,
-    service: str = "",
-    prices: PriceList = MAINLAND,
-    budget: float | None = None,
-    forecast: Forecast | None = None,
-    patience_s: float = PATIENCE_S,
-    settle_s: float = SETTLE_S,
-    clock: Callable[[], float] = time.monotonic,
+    client: ClientPort, clips: Clip | Iterable[Clip], settings: Iterable[Setting], options: RunOptions
 ) -> list[Run]:
-    """Run every setting on every clip, and return a run each, failed ones included: clip by clip, setting by setting.
+    """Run every setting on every clip, and return one `Run` each, clip by clip, including failed ones.
 
-    At most `workers` jobs are under way at once, and at most `rate_per_s` calls a second are made. A
-    run that the journal holds is not sent again unless `force`, or `retry_failed` if its job failed;
-    runs that were broken off are taken up where they were. `measure(output, source)` scores what a job
-    made, against `reference` in place of the source where there is one: a clip for all, or one by a
-    clip's key, on every `every`-th picture if that is said, in floating point if
-    `precise`. What it needs is downloaded into `cache`, once; `rescore` measures again what is there.
-    `budget`, in the currency of `prices`, is checked before anything is sent, and `on_price` told what
-    will be sent, with `forecast` telling the output's shape. `service` names what is behind the client,
-    so that runs of two services are not taken for each other. A service out of reach is borne for
-    `patience_s` seconds. What a process that died was sending may still be on its way: it is looked for
-    `settle_s` seconds later, and only then sent again.
+    A run that the journal contains is not sent again (see `RunOptions`), and an interrupted run is resumed.
+    Outputs are downloaded into the cache once.
 
-    Ctrl-C (as `Interrupted`), and `cancel` from another thread, keep what is done; the same call goes on
-    from there. Raises `ParameterError` and `BudgetExceeded` before anything is sent, and what makes every
-    further run pointless: a refused signature, a service out of reach.
+    After Ctrl-C (raised as `Interrupted`) or `cancel`, finished work is kept, and the same call resumes.
+    Raises `ParameterError` and `BudgetExceeded` before anything is sent. Also raises errors that affect
+    every further run, such as a refused signature or an unreachable service.
     """
-    if workers < 1:
-        raise ParameterError("workers", workers, "a whole number of at least 1")
-    if every is not None and every < 1:
-        raise ParameterError("every", every, "a whole number of at least 1")
-    listed = [clips] if isinstance(clips, Clip) else list(clips)
-    references = {clip.key: reference for clip in listed} if isinstance(reference, Clip) else dict(reference or {})
-    wish = Wish(
-        force=force, retry_failed=retry_failed, rescore=rescore, scores=measure is not None, references=references,
-        every=every, precise=precise,
+    for name, number in (("workers", options.workers), ("every", options.every)):
+        if number is not None and number < 1:
+            raise ParameterError.plain(f"{name} is {number}; use a whole number of at least 1.")
+    budget = checked_budget(options.budget)
+    clip_list = [clips] if isinstance(clips, Clip) else list(clips)
+    reference = options.reference
+    references = {clip.key: reference for clip in clip_list} if isinstance(reference, Clip) else dict(reference or {})
+    redo = Redo(
+        force=options.force, retry_failed=options.retry_failed, rescore=options.rescore,
+        scores=options.measure is not None, references=references, every=options.every, precise=options.precise,
     )  # fmt: skip
-    paced = Paced(client, Rate(rate_per_s, sleep=client.sleep))
-    wanted = resolved(settings, paced.stored)
+    limited = RateLimitedClient(client, RateLimit(options.rate_per_s, sleep=client.sleep))
+    setting_list = resolved(settings, limited.get_templates)
+    options = replace(options, service=options.service or f"{client.bucket}/{client.region}")
     with ExitStack() as stack:
-        lease = stack.enter_context(journal.lease())
-        name = service or f"{client.bucket}/{client.region}"
-        work = Work(journal, name, wish=wish, is_dead=lease.is_dead, clock=clock)
-        for clip in listed:
-            for setting in wanted:
-                work.add(clip, setting)
-        if (budget is not None or on_price is not None) and work.to_send:
-            cost = _estimate(work, paced, prices, forecast)
+        lease = stack.enter_context(options.journal.lease())
+        queue = RunQueue(options.journal, options.service, redo=redo, is_dead=lease.is_dead, clock=options.clock)
+        for clip in clip_list:
+            for setting in setting_list:
+                queue.add(clip, setting)
+        if (budget is not None or options.on_price is not None) and queue.to_send:
+            cost = _estimate(queue, limited, options.prices, options.forecast)
             refuse_over(budget, [quote.price for quote in cost.quotes])
-            (on_price or (lambda cost: None))(cost)
-        outcomes = stack.enter_context(
-            Outcomes(paced, cache, measure=measure, prices=prices, references=references, every=every, precise=precise)
-        )
-        sweep = _Sweep(
-            paced, work, journal=journal, lease=lease, outcomes=outcomes, service=name, workers=workers,
-            patience_s=patience_s, settle_s=settle_s, clock=clock,
+            (options.on_price or (lambda cost: None))(cost)
+        pool = stack.enter_context(
+            ScoringPool(
+                limited, options.cache, measure=options.measure, prices=options.prices, references=references,
+                every=options.every, precise=options.precise,
+            )
         )  # fmt: skip
-        return sweep.run(on_progress or (lambda event: None), cancel or threading.Event())
+        sweep = _SweepRunner(limited, queue, lease=lease, pool=pool, options=options)
+        return sweep.run(options.on_progress or (lambda event: None), options.cancel or threading.Event())
 
 
-def _estimate(work: Work, client: Paced, prices: PriceList, forecast: Forecast | None) -> Estimate:
-    """Return what the runs that are to be sent would cost."""
-    infos = {key: client.video_info(key) for key in dict.fromkeys(work.runs[one].clip_key for one in work.to_send)}
-    runs = [work.runs[key] for key in work.to_send]
+def _estimate(queue: RunQueue, client: RateLimitedClient, prices: PriceList, forecast: Forecast | None) -> Estimate:
+    """Return the price of the runs that are to be sent."""
+    infos = {key: client.video_info(key) for key in dict.fromkeys(queue.runs[one].clip_key for one in queue.to_send)}
+    runs = [queue.runs[key] for key in queue.to_send]
     return estimate(((run.clip, infos[run.clip_key], run.setting) for run in runs), prices=prices, forecast=forecast)
 
 
-class _Sweep:
-    """One call at work: sends, asks, and writes down."""
+class _SweepRunner:
+    """Runs one sweep: sends, polls, and writes the journal."""
 
     def __init__(
-        self, client: Paced, work: Work, *, journal: Journal, lease: Lease, outcomes: Outcomes, service: str,
-        workers: int, patience_s: float, settle_s: float, clock: Callable[[], float],
-    ) -> None:  # fmt: skip
-        self._client, self._journal, self._work, self._lease, self._outcomes = client, journal, work, lease, outcomes
-        self._service, self._workers, self._patience_s, self._clock = service, workers, patience_s, clock
-        self._settle_s, self._reached = settle_s, clock()
-        self._due: dict[str, float] = {}  # key → when what a dead process was sending has arrived or never will
+        self, client: RateLimitedClient, queue: RunQueue, *, lease: Lease, pool: ScoringPool, options: RunOptions
+    ) -> None:
+        self._client, self._queue, self._lease, self._pool = client, queue, lease, pool
+        self._options, self._journal, self._clock = options, options.journal, options.clock
+        self._last_reply = options.clock()
+        # Key → time at which the request of a dead process has arrived or never will.
+        self._due: dict[str, float] = {}
 
-    def run(self, tell: Callable[[Event], None], cancel: threading.Event) -> list[Run]:
-        """Bring every run to its end, and return them in the order they were planned in."""
-        work = self._work
-        meter = Meter(work.event().share, self._clock)
+    def run(self, notify: Callable[[Event], None], cancel: threading.Event) -> list[Run]:
+        """Complete every run, and return the runs in order."""
+        queue = self._queue
+        time_left = TimeLeft(queue.event().share, self._clock)
         try:
-            tell(work.event())
-            while work.is_open() and not cancel.is_set():
-                self._turn()
-                event = work.event()
-                tell(replace(event, left_s=meter.left_s(event.share)))
+            notify(queue.event())
+            while queue.is_open() and not cancel.is_set():
+                self._step()
+                event = queue.event()
+                notify(replace(event, left_s=time_left.seconds(event.share)))
                 self._pause()
         except KeyboardInterrupt as stop:
             raise Interrupted(
-                f"stopped at {work.event().note}. What is done is kept, and jobs under way go on. "
-                "Run the same again, and it goes on from here."
+                f"Stopped at {queue.event().note}. Finished runs are kept, and running jobs continue. "
+                "Run the same call again to resume."
             ) from stop
         finally:
-            if work.is_open():
-                self._outcomes.stop()
+            if queue.is_open():
+                self._pool.stop()
             self._collect()
-        return list(work.runs.values())
+        return list(queue.runs.values())
 
-    def _turn(self) -> None:
-        work = self._work
+    def _step(self) -> None:
+        queue = self._queue
         try:
-            for key in [key for key in work.to_send if self._due.get(key, 0.0) <= self._clock()]:
-                if len(work.under_way) < self._workers:
-                    work.to_send.remove(key)
+            for key in [key for key in queue.to_send if self._due.get(key, 0.0) <= self._clock()]:
+                if len(queue.under_way) < self._options.workers:
+                    queue.to_send.remove(key)
                     self._send(key)
-            self._ask()
-            self._reached = self._clock()
-        except _PASSING:
-            if self._clock() - self._reached >= self._patience_s:
+            self._poll()
+            self._last_reply = self._clock()
+        except _TEMPORARY:
+            if self._clock() - self._last_reply >= self._options.patience_s:
                 raise
-        while work.to_score:
-            key = work.to_score.popleft()
-            work.scoring[self._outcomes.submit(work.runs[key], work.clips[key])] = key
+        while queue.to_score:
+            key = queue.to_score.popleft()
+            queue.scoring[self._pool.submit(queue.runs[key], queue.clips[key])] = key
         self._collect()
-        work.look_elsewhere()
+        queue.check_elsewhere()
 
     def _send(self, key: str) -> None:
-        work = self._work
-        run, entry, clip = work.runs[key], work.entries.get(key), work.clips[key]
+        queue = self._queue
+        run, entry, clip = queue.runs[key], queue.entries.get(key), queue.clips[key]
         mark = entry.mark if entry else f"ci-notebook {key} {run.attempt}"
         request = enhance_request(
             clip.key, None if run.template_id else run.setting, template_id=run.template_id or None,
             bucket=self._client.bucket, region=self._client.region, user_data=mark,
         )  # fmt: skip
         if entry is None:
-            if not self._journal.begin(run, request, service=self._service, mark=mark, owner=self._lease.name):
-                work.elsewhere.add(key)
+            if not self._journal.begin(run, request, service=self._options.service, mark=mark, owner=self._lease.name):
+                queue.elsewhere.add(key)
                 return
         elif entry.owner != self._lease.name:
             self._take_over(key, entry)
             return
         try:
-            # The journal said "sending": whether it arrived is known to the service alone.
+            # The journal says "sending": only the service knows whether the request arrived.
             job = self._client.find_by_user_data(
                 mark, created_after=dt.datetime.fromtimestamp(entry.created_at, dt.UTC) - _SKEW,
                 input_object=entry.run.clip_key,
             ) if entry else None  # fmt: skip
             job = job or self._client.submit(request)
-        except _PASSING:
-            # It may have arrived all the same: the next try looks for it first.
-            written = self._journal.latest(key)
-            if written is not None:
-                work.entries[key] = written
-            work.to_send.appendleft(key)
+        except _TEMPORARY:
+            # The request may have arrived: the next try searches for its job first.
+            latest = self._journal.latest(key)
+            if latest is not None:
+                queue.entries[key] = latest
+            queue.to_send.appendleft(key)
             raise
         except (ServiceError, ParameterError) as error:
-            work.runs[key] = replace(run, error=str(error))
-            self._journal.refused(work.runs[key])
-            if isinstance(error, _FOR_ALL):
+            queue.runs[key] = replace(run, error=str(error))
+            self._journal.record_refusal(queue.runs[key])
+            if isinstance(error, _FATAL):
                 raise
             return
-        work.runs[key] = replace(run, job=job)
-        self._journal.answered(work.runs[key])
-        work.under_way[job.job_id or ""] = (key, self._clock())
+        queue.runs[key] = replace(run, job=job)
+        self._journal.record_reply(queue.runs[key])
+        queue.under_way[job.job_id or ""] = (key, self._clock())
 
     def _take_over(self, key: str, entry: Entry) -> None:
-        """Make a run ours that a dead process was sending, to be looked for when it has had its time to arrive."""
-        work = self._work
+        """Take over a run that a dead process was sending; its job is searched for after `settle_s`."""
+        queue = self._queue
         if not self._journal.claim(entry, self._lease.name):
-            work.elsewhere.add(key)
+            queue.elsewhere.add(key)
             return
-        work.entries[key] = replace(entry, owner=self._lease.name)
+        queue.entries[key] = replace(entry, owner=self._lease.name)
         age = time.time() - entry.created_at
         if 0 <= age < _LONG_AGO.total_seconds():
-            self._due[key] = self._clock() + self._settle_s
-        work.to_send.append(key)
+            self._due[key] = self._clock() + self._options.settle_s
+        queue.to_send.append(key)
 
-    def _ask(self) -> None:
-        ids = list(self._work.under_way)
-        for start in range(0, len(ids), IDS_A_CALL):
-            for job in self._jobs(ids[start : start + IDS_A_CALL]):
-                self._hear(job)
+    def _poll(self) -> None:
+        ids = list(self._queue.under_way)
+        for start in range(0, len(ids), IDS_PER_CALL):
+            for job in self._jobs(ids[start : start + IDS_PER_CALL]):
+                self._update(job)
 
     def _jobs(self, ids: list[str]) -> list[JobsDetail]:
-        work = self._work
+        queue = self._queue
         try:
             return self._client.job(*ids)
         except NotFound as error:
             if len(ids) > 1:
                 return [job for one in ids for job in self._jobs([one])]
-            key, _ = work.under_way.pop(ids[0])
-            work.runs[key] = replace(work.runs[key], error=f"the service does not know the job any more: {error}")
-            self._journal.refused(work.runs[key])
+            key, _ = queue.under_way.pop(ids[0])
+            queue.runs[key] = replace(queue.runs[key], error=f"The service does not know the job any more: {error}")
+            self._journal.record_refusal(queue.runs[key])
             return []
 
-    def _hear(self, job: JobsDetail) -> None:
-        work = self._work
-        key, _ = work.under_way[job.job_id or ""]
-        was = work.runs[key]
-        work.runs[key] = run = replace(was, job=job)
-        if job.state != was.state:
-            self._journal.answered(run)
+    def _update(self, job: JobsDetail) -> None:
+        queue = self._queue
+        key, _ = queue.under_way[job.job_id or ""]
+        before = queue.runs[key]
+        queue.runs[key] = run = replace(before, job=job)
+        if job.state != before.state:
+            self._journal.record_reply(run)
         if not job.is_over:
             return
-        del work.under_way[job.job_id or ""]
+        del queue.under_way[job.job_id or ""]
         if job.state == "Success":
-            work.to_score.append(key)
+            queue.to_score.append(key)
         else:
-            self._journal.finished(run)
+            self._journal.record_result(run)
 
     def _collect(self) -> None:
-        work = self._work
-        for future in [future for future in work.scoring if future.done() and not future.cancelled()]:
+        queue = self._queue
+        for future in [future for future in queue.scoring if future.done() and not future.cancelled()]:
             outcome = future.result()
-            key = work.scoring.pop(future)
+            key = queue.scoring.pop(future)
             if not outcome.stopped:
-                work.runs[key] = run = outcome.of(work.runs[key])
-                self._journal.finished(run)
+                queue.runs[key] = run = outcome.applied_to(queue.runs[key])
+                self._journal.record_result(run)
 
     def _pause(self) -> None:
-        now, work = self._clock(), self._work
-        if work.under_way:
-            self._client.sleep(pause_s(min(now - since for _, since in work.under_way.values())))
-        elif work.scoring and not work.to_send:
-            futures.wait(work.scoring, timeout=0.2, return_when=futures.FIRST_COMPLETED)
-        elif work.elsewhere or work.to_send:
-            self._client.sleep(pause_s(now - self._reached))
+        now, queue = self._clock(), self._queue
+        if queue.under_way:
+            self._client.sleep(pause_s(min(now - since for _, since in queue.under_way.values())))
+        elif queue.scoring and not queue.to_send:
+            futures.wait(queue.scoring, timeout=0.2, return_when=futures.FIRST_COMPLETED)
+        elif queue.elsewhere or queue.to_send:
+            self._client.sleep(pause_s(now - self._last_reply))

@@ -1,4 +1,4 @@
-"""The record of one run: one setting on one clip, and what came of it."""
+"""`Run`: one setting on one clip, and its result."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ _NO_PICTURES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 class Run:
     """One setting on one clip: its job, output, scores and cost.
 
-    `key` is the same for the same clip, setting and service, whoever asks and when. `job` is None
-    until it was sent. `error` says what went wrong outside the job: sending, fetching, scoring.
-    `output` is the local copy of the result. `cost_cny` is None when it is not known.
+    `key` is the same for the same clip, setting and service. `job` is None until the run was sent.
+    `error` says what went wrong outside the job: while sending, downloading or scoring. `output` is the
+    local copy of the output. `cost_cny` is None if unknown.
 
-    `scores` maps a score to its number for the whole clip, `pictures` to one number a picture: those
-    of every `every`-th picture, first to last, from the first one on. `every` is 0 without any. `precise`
-    says that VMAF was taken in floating point.
-    `score_against` says what the output was compared with: its "source", which measures change, or a
-    true "reference", which measures fidelity; `reference_md5` is that reference. `alignment` says how
-    the output was aligned with it before scoring (time offset, crop, scale); None without scores, and for runs
-    of a journal that did not keep it yet. `template_id` names
-    the template that was sent in place of the setting that it held.
+    `scores` maps the name of a score to its value for the whole clip. `pictures` maps it to one value per
+    scored frame: every `every`-th frame from the first one on. `every` is 0 without such values. `precise`
+    means that VMAF was computed in floating point. `score_against` says what the output was compared with:
+    its "source" (measures change) or a true "reference" (measures fidelity, see `reference_md5`).
+    `alignment` says how the output was aligned before scoring (time offset, crop, scale); None without scores, and
+    for runs of older journals. `template_id` is the template that was sent instead of the setting that it contains.
     """
 
     key: str
@@ -66,10 +64,10 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """True when nothing more will come of it by itself."""
+        """True when the run will not change any more by itself."""
         return bool(self.error) or bool(self.job and self.job.is_over)
 
     def __repr__(self) -> str:
         # No ids and no times: equal runs look equal.
-        shown = ", ".join(f"{path}={value}" for path, value in values(self.setting).items())
-        return f"<Run of {self.clip}: {self.state or 'not sent'}{'; ' + shown if shown else ''}>"
+        setting = ", ".join(f"{path}={value}" for path, value in values(self.setting).items())
+        return f"<Run of {self.clip}: {self.state or 'not sent'}{'; ' + setting if setting else ''}>"

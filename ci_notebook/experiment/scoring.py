@@ -1,7 +1,7 @@
-"""What follows a job that succeeded: its result is fetched once, scored, and priced.
+"""Downloads, scores and prices the output of a successful job.
 
-It is scored against a true reference where there is one, the clip as it was before it was shrunk or
-spoilt; else against its source. The first measures fidelity, the second change: the run says which.
+An output is compared with its true reference if there is one (the clip before it was shrunk or spoiled),
+else with its source. The first measures fidelity, the second measures change; the run says which.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ci_notebook.model.errors import CIError
 from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.shape import plan
 
-# Scoring keeps all cores busy by itself; the second thread fetches while the first one scores.
+# Scoring uses all cores; the second thread downloads while the first one scores.
 THREADS: Final = 2
 
 
 class Scored(Protocol):
-    """Scores of a clip, and of its pictures: what `media.score.scores` returns."""
+    """Scores of a clip and of its frames, as `media.scoring` returns them."""
 
     @property
     def pooled(self) -> Mapping[str, float]: ...  # noqa: D102
@@ -47,26 +47,25 @@ class Scored(Protocol):
 class Measure(Protocol):
     """Scores an output against its source or reference.
 
-    Called with `cancel`, an event that is set when nobody waits any more, with `every` where somebody
-    chose the distance of the pictures to be scored, with `precise` where floating point is wanted, and
-    where they are not trivial with `start_s` and `length_s` (which stretch of the source the output
-    shows), `crop` (what of its pictures: left, top, width and height as shares of 1) and `rotate`
-    (degrees clockwise).
+    Keywords: `cancel` is an event that is set when the result is no longer needed. `every` is the distance
+    of the scored frames, if chosen; `precise` asks for floating point. If they are not trivial: `start_s`
+    and `length_s` are the section of the source, `crop` is the visible part of its frames (left, top,
+    width and height as shares of 1), and `rotate` is in degrees clockwise.
     """
 
-    def __call__(self, output: Path, source: Path, /, **more: Any) -> Mapping[str, float] | Scored:
-        """Return score name → value; or that, and the values of single pictures."""
+    def __call__(self, output: Path, source: Path, /, **options: Any) -> Mapping[str, float] | Scored:
+        """Return score name → value, or an object that also has the values of single frames."""
 
 
-class Fetches(Storage, Protocol):
-    """What is needed of a client."""
+class Downloader(Storage, Protocol):
+    """The part of a client that scoring needs."""
 
     def video_info(self, key: str) -> MediaInfo: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came after the job. `error` says what went wrong on the way, `stopped` that it was broken off."""
+class RunOutcome:
+    """The output, scores and price of a run. `error` says what went wrong; `stopped` means interrupted."""
 
     output: Path | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -80,7 +79,7 @@ class Outcome:
     alignment: Alignment | None = None
     stopped: bool = False
 
-    def of(self, run: Run) -> Run:
+    def applied_to(self, run: Run) -> Run:
         """Return the run with this outcome."""
         return replace(
             run, output=self.output, scores=self.scores, pictures=self.pictures, every=self.every,
@@ -90,23 +89,23 @@ class Outcome:
         )  # fmt: skip
 
 
-def is_of(run: Run, reference: Clip | None) -> bool:
-    """Say whether a run's scores were made against `reference`, or against the source when that is None."""
+def is_scored_against(run: Run, reference: Clip | None) -> bool:
+    """Return True when a run was scored against `reference`, or against its source if that is None."""
     if reference is None:
         return run.score_against != "reference"
     return run.score_against == "reference" and run.reference_md5 == reference.md5
 
 
-class Outcomes:
-    """A pool of helpers. As a context manager it ends what is being scored when the block is left early.
+class ScoringPool:
+    """Threads that download, score and price outputs. Leaving the `with` block early stops them.
 
-    `references` maps the key of a clip to its reference, `every` and `precise` are handed on to
-    `measure` unless None and false.
+    `references` maps the key of a clip to its reference. `every` and `precise` are passed to `measure`
+    unless None and False.
     """
 
     def __init__(
         self,
-        client: Fetches,
+        client: Downloader,
         cache: Path,
         *,
         measure: Measure | None,
@@ -116,19 +115,21 @@ class Outcomes:
         precise: bool = False,
     ) -> None:
         self._client, self._cache, self._measure, self._prices = client, FileCache(cache), measure, prices
-        self._how: dict[str, Any] = ({} if every is None else {"every": every}) | ({"precise": True} if precise else {})
+        self._measure_options: dict[str, Any] = ({} if every is None else {"every": every}) | (
+            {"precise": True} if precise else {}
+        )
         self._references = references or {}
-        self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="outcome")
+        self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="scoring")
         self._infos: dict[str, MediaInfo] = {}
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._cache.clear_up()
 
-    def submit(self, run: Run, clip: Clip) -> futures.Future[Outcome]:
-        """Begin to see to a run whose job succeeded."""
+    def submit(self, run: Run, clip: Clip) -> futures.Future[RunOutcome]:
+        """Start to process a run whose job succeeded."""
         return self._pool.submit(self._outcome, run, clip)
 
     def stop(self) -> None:
-        """Ask what is being scored to end at once."""
+        """Stop all scoring at once."""
         self._stop.set()
 
     def __enter__(self) -> Self:
@@ -139,49 +140,51 @@ class Outcomes:
     ) -> None:
         if kind is not None:
             self.stop()
-        # What is being downloaded is not waited for: it is fetched anew when it is wanted again.
+        # Running downloads are not awaited; they start again when they are needed.
         self._pool.shutdown(wait=not self._stop.is_set(), cancel_futures=self._stop.is_set())
 
-    def _outcome(self, run: Run, clip: Clip) -> Outcome:
-        found = Outcome()
+    def _outcome(self, run: Run, clip: Clip) -> RunOutcome:
+        outcome = RunOutcome()
         try:
-            found = replace(found, cost=self._cost(run))
+            outcome = replace(outcome, cost=self._cost(run))
             if self._measure is not None:
-                found = replace(found, output=self._output(run))
-                found = self._scored(found, run, clip)
-        except Exception as broken:  # noqa: BLE001 - a worker's top: the failure is recorded on the run
-            found = replace(found, error=f"{type(broken).__name__}: {broken}", stopped=self._stop.is_set())
-        return found
+                outcome = replace(outcome, output=self._output(run))
+                outcome = self._scored(outcome, run, clip)
+        except Exception as broken:  # noqa: BLE001 - the top of a thread: the error is recorded on the run
+            outcome = replace(outcome, error=f"{type(broken).__name__}: {broken}", stopped=self._stop.is_set())
+        return outcome
 
-    def _scored(self, found: Outcome, run: Run, clip: Clip) -> Outcome:
-        if self._measure is None or found.output is None:
-            return found
+    def _scored(self, outcome: RunOutcome, run: Run, clip: Clip) -> RunOutcome:
+        if self._measure is None or outcome.output is None:
+            return outcome
         reference = self._references.get(run.clip_key)
-        beside = self._source(reference or clip)
-        made = self._measure(found.output, beside, cancel=self._stop, **self._how, **self._where(run))
+        other = self._source(reference or clip)
+        scores = self._measure(
+            outcome.output, other, cancel=self._stop, **self._measure_options, **self._alignment(run)
+        )
         against: Literal["source", "reference"] = "reference" if reference else "source"
-        found = replace(found, score_against=against, reference_md5=reference.md5 if reference else "")
-        if isinstance(made, Mapping):
-            return replace(found, scores=dict(made))
-        found = replace(found, every=made.every, precise=made.precise, alignment=made.alignment)
-        return replace(found, scores=dict(made.pooled), pictures=dict(made.pictures))
+        outcome = replace(outcome, score_against=against, reference_md5=reference.md5 if reference else "")
+        if isinstance(scores, Mapping):
+            return replace(outcome, scores=dict(scores))
+        outcome = replace(outcome, every=scores.every, precise=scores.precise, alignment=scores.alignment)
+        return replace(outcome, scores=dict(scores.pooled), pictures=dict(scores.pictures))
 
-    def _where(self, run: Run) -> dict[str, Any]:
-        """Return where in its source the output lies, as far as that is not trivial."""
+    def _alignment(self, run: Run) -> dict[str, Any]:
+        """Return which section and part of the source the output shows, as far as that is not trivial."""
         transcode = run.setting.transcode
         interval, video = (transcode.time_interval, transcode.video) if transcode else (None, None)
-        where: dict[str, Any] = {"start_s": interval.start} if interval and interval.start else {}
+        alignment: dict[str, Any] = {"start_s": interval.start} if interval and interval.start else {}
         if interval and interval.duration:
-            where["length_s"] = interval.duration
+            alignment["length_s"] = interval.duration
         if video and video.crop:
-            made = plan(run.setting, self._info(run))
-            if made.crop:
-                width, height, left, top = made.crop
-                across, down = made.shown.width, made.shown.height
-                where["crop"] = (left / across, top / down, width / across, height / down)
+            sizes = plan(run.setting, self._info(run))
+            if sizes.crop:
+                width, height, left, top = sizes.crop
+                across, down = sizes.shown.width, sizes.shown.height
+                alignment["crop"] = (left / across, top / down, width / across, height / down)
         if video and video.rotate:
-            where["rotate"] = video.rotate
-        return where
+            alignment["rotate"] = video.rotate
+        return alignment
 
     def _info(self, run: Run) -> MediaInfo:
         with self._lock:
@@ -190,7 +193,7 @@ class Outcomes:
             return self._infos[run.clip_key]
 
     def _cost(self, run: Run) -> float | None:
-        """Return the price in CNY; None when the facts that it depends on are not known."""
+        """Return the price in CNY; None when a property that it depends on is unknown."""
         if self._prices.currency != "CNY":
             return None
         if not any(stages(run.setting)):
@@ -200,10 +203,10 @@ class Outcomes:
         return price(run.setting, source, output, prices=self._prices).total if source and output else None
 
     def _output(self, run: Run) -> Path:
-        """Return the local copy of what the job made, named by its digest."""
+        """Return the local copy of the job's output, named by its MD5."""
         job = run.job
         if job is None or not job.output_keys:
-            raise CIError("the job succeeded, but names no result")
+            raise CIError("The job succeeded, but its reply names no output.")
         key = job.output_keys[0]
         try:
             path = self._cache.fetch(self._client, key, md5=job.md5_of(key))
@@ -212,11 +215,11 @@ class Outcomes:
             raise CIError(f"{error} force=True makes it again.") from error
 
     def _joined(self, playlist: Path, job: JobsDetail) -> Path:
-        """Return one file of the segments of a playlist."""
+        """Return one file with all segments of a playlist."""
         keys = job.output_keys
         segments = segments_of(keys, playlist.read_text("utf-8", errors="replace"))
         if not segments:
-            raise CIError(f"{keys[0]} names segments that the job did not, so it cannot be scored")
+            raise CIError(f"{keys[0]} lists segments that are not outputs of the job, so it cannot be scored.")
 
         def write(path: Path) -> None:
             segment = path.with_suffix(".segment")

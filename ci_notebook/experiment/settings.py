@@ -1,4 +1,4 @@
-"""What a run is made with: a setting that is sent, or a template that the service stores."""
+"""The input of a run: a setting that is sent, or a template that the service stores."""
 
 from __future__ import annotations
 
@@ -14,67 +14,75 @@ from ci_notebook.model.setting.rules import check
 
 TEMPLATE = "TemplateId"
 Setting = VideoEnhance | Template
-"""What a run is made with: a setting that is sent, or one that the service stores under a `TemplateId`."""
-Place = tuple[Part, ...]
-"""The way from `VideoEnhance` down to a leaf or a whole node."""
+"""The input of a run: a setting that is sent, or one that the service stores under a `TemplateId`."""
+Steps = tuple[Part, ...]
+"""The parts from `VideoEnhance` down to a leaf or a whole node."""
 
 
 def resolved(settings: Iterable[Setting], get: Callable[..., Sequence[Template]]) -> list[Setting]:
-    """Return the settings with what their templates hold, which `get(*ids)` tells, in one call.
+    """Return the settings; templates without content are completed by one call of `get(*ids)`.
 
-    Raises `ParameterError` for a template that holds no setting.
+    Raises `ParameterError` for a template without a setting.
     """
-    listed = [checked(setting) for setting in settings]
-    ids = dict.fromkeys(s.template_id or "" for s in listed if isinstance(s, Template) and s.video_enhance is None)
-    found = dict(zip(ids, get(*ids), strict=True)) if ids else {}
+    entries = [checked(setting) for setting in settings]
+    ids = dict.fromkeys(s.template_id or "" for s in entries if isinstance(s, Template) and s.video_enhance is None)
+    templates = dict(zip(ids, get(*ids), strict=True)) if ids else {}
     return [
-        checked(found[s.template_id or ""], whole=True) if isinstance(s, Template) and s.video_enhance is None else s
-        for s in listed
+        checked(templates[s.template_id or ""], whole=True)
+        if isinstance(s, Template) and s.video_enhance is None
+        else s
+        for s in entries
     ]
 
 
 def checked(setting: Setting, *, whole: bool = False) -> Setting:
-    """Return a setting that can be sent; a template must be `whole` if what it holds is needed."""
+    """Return a setting after checking that it can be sent; a `whole` template must have its content."""
     if isinstance(setting, Template):
         if not setting.template_id:
-            raise ParameterError("a template", setting, "one that the service stores under a TemplateId")
+            raise ParameterError.plain("This template has no TemplateId. Store it with templates.create() first.")
         if setting.tag not in (None, "VideoEnhance") or (whole and setting.video_enhance is None):
-            raise ParameterError("a template", setting.template_id, "one of tag VideoEnhance, with a setting")
+            raise ParameterError.plain(
+                f"The template {setting.template_id!r} is not for video enhancement. Use one with Tag VideoEnhance."
+            )
     elif isinstance(setting, VideoEnhance):
         check(setting)
     else:
-        raise ParameterError("a sweep", setting, "VideoEnhance values and templates")
+        raise ParameterError.plain(
+            f"A sweep contains VideoEnhance settings and templates, not {type(setting).__name__} ({setting!r:.80})."
+        )
     return setting
 
 
 def content(setting: Setting) -> VideoEnhance:
-    """Return the setting itself, or what its template holds. Raises `ParameterError` when that is not known."""
+    """Return the setting, or the content of a template. Raises `ParameterError` when the content is unknown."""
     if isinstance(setting, VideoEnhance):
         return setting
     if setting.video_enhance is None:
-        raise ParameterError("a template", setting.template_id, "one whose setting is known", "Ask the service.")
+        raise ParameterError.plain(
+            f"The content of the template {setting.template_id!r} is unknown. Read it with templates.get() first."
+        )
     return setting.video_enhance
 
 
-def shown(setting: Setting) -> dict[str, Any]:
-    """Return path → value of every leaf that is set; a stage that is on with nothing set shows as its own path."""
+def listed(setting: Setting) -> dict[str, Any]:
+    """Return path → value of every leaf that is set; a stage without any leaf is listed as `on`."""
     if isinstance(setting, Template):
-        held = shown(setting.video_enhance) if setting.video_enhance is not None else {}
-        return {TEMPLATE: setting.template_id, **held}
-    found = values(setting)
+        leaves = listed(setting.video_enhance) if setting.video_enhance is not None else {}
+        return {TEMPLATE: setting.template_id, **leaves}
+    paths = values(setting)
     for path, steps in nodes().items():
         node: Any = setting
         for step in steps:
             node = getattr(node, step.name) if isinstance(node, Node) else None
-        if isinstance(node, Node) and not any(key.startswith(path + ".") for key in found):
-            found[path] = "on"
-    return found
+        if isinstance(node, Node) and not any(key.startswith(path + ".") for key in paths):
+            paths[path] = "on"
+    return paths
 
 
-def nodes() -> dict[str, Place]:
-    """Return path → way of every node below `VideoEnhance`."""
+def nodes() -> dict[str, Steps]:
+    """Return path → steps of every node below `VideoEnhance`."""
 
-    def below(node: type[Node], above: Place) -> Iterator[tuple[str, Place]]:
+    def below(node: type[Node], above: Steps) -> Iterator[tuple[str, Steps]]:
         for part in parts(node):
             if part.node is not None:
                 steps = (*above, part)

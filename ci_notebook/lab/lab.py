@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.client.queues import Queues
 from ci_notebook.client.receiver import Receiver
-from ci_notebook.client.templates import Queues, Templates
+from ci_notebook.client.templates import Templates
 from ci_notebook.client.watch import Watch
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.pricing.price import MAINLAND

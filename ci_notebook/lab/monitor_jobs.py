@@ -12,7 +12,7 @@ from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
-from ci_notebook.client.polling import IDS_A_CALL
+from ci_notebook.client.polling import IDS_PER_CALL
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, Shape, forecast, price
 from ci_notebook.lab.clip_facts import KNOWN_CLIPS
 from ci_notebook.lab.files import local_file
@@ -65,8 +65,8 @@ class LabJobs:
         """Return the jobs with these ids, many per call. Jobs that the service has deleted are left out."""
         listed = list(ids)
         details: list[JobsDetail] = []
-        for start in range(0, len(listed), IDS_A_CALL):
-            details += self._read(listed[start : start + IDS_A_CALL])
+        for start in range(0, len(listed), IDS_PER_CALL):
+            details += self._read(listed[start : start + IDS_PER_CALL])
         return details
 
     def _read(self, ids: list[str]) -> list[JobsDetail]:

@@ -9,15 +9,15 @@ from typing import Any
 from ci_notebook._version import __version__
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
-from ci_notebook.experiment.client_port import CALLS_A_SECOND
+from ci_notebook.experiment.client_port import CALLS_PER_SECOND
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList
 from ci_notebook.experiment.pricing.quote import estimate
 from ci_notebook.experiment.progress import Event
-from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, run_all
+from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, RunOptions, run_all
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.search import FACTS, Direction, Span, Trial, optimize
+from ci_notebook.experiment.search import FACTS, Direction, SearchOptions, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.lab.pictures import measure
 from ci_notebook.model.scores import check_score
@@ -48,9 +48,9 @@ def service_of(client: Client, *, is_local: bool) -> str:
 
 
 def service_terms(client: Client, *, is_local: bool) -> dict[str, Any]:
-    """Return the keywords of `run_all` about the service: its name and its pace."""
+    """Return the options of `run_all` about the service: its name and its pace."""
     return {
-        "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_A_SECOND,
+        "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_PER_SECOND,
         "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S,
     }  # fmt: skip
 
@@ -69,17 +69,19 @@ def run_sweep(
     client: Client, clips: Sequence[Clip], settings: Sequence[Setting], *, scores: bool,
     on_progress: Callable[[Event], None] | None, **more: Any,
 ) -> list[Run]:  # fmt: skip
-    """Run every setting on every clip, with a bar unless `on_progress` is given; `more` goes to `run_all`."""
+    """Run every setting on every clip, with a bar unless `on_progress` is given; `more` is for `RunOptions`."""
     count = len(clips) * len(settings)
     with _progress(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as report_event:
-        return run_all(client, clips, settings, measure=measure if scores else None, on_progress=report_event, **more)
+        options = RunOptions(measure=measure if scores else None, on_progress=report_event, **more)
+        return run_all(client, clips, settings, options)
 
 
 def run_search(
     client: Client, clips: Sequence[Clip], base: VideoEnhance | None, *, space: Mapping[str, Sequence[Any] | Span],
-    on: str | Mapping[str, Direction], trials: int, batch: int, runs_from: Callable[[Iterable[Run]], Runs], **more: Any,
+    on: str | Mapping[str, Direction], trials: int, batch: int, seed: int,
+    runs_from: Callable[[Iterable[Run]], Runs], **more: Any,
 ) -> Found:  # fmt: skip
-    """Look for good settings with a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
+    """Look for good settings with a progress bar; see `Lab.optimize`. `more` is for `RunOptions`."""
     for name in [on] if isinstance(on, str) else on:
         check_score(name, FACTS)  # a misspelt name is refused before anything costs money
     finished: list[Trial] = []
@@ -94,7 +96,8 @@ def run_search(
             progress.update(min(len(finished) + share, trials), f"{len(finished)} of {trials} tried; now {event.note}")
 
         search = optimize(
-            client, clips, base, space=space, on=on, trials=trials, batch=batch, measure=measure,
-            on_trial=on_trial, on_progress=on_progress, **more,
+            client, clips, base,
+            SearchOptions(space=space, on=on, trials=trials, batch=batch, seed=seed, on_trial=on_trial),
+            RunOptions(measure=measure, on_progress=on_progress, **more),
         )  # fmt: skip
     return Found(search, runs_from)

@@ -29,7 +29,7 @@ from qcloud_cos.cos_auth import CosS3Auth
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
-from ci_notebook.client.connection.http import Body
+from ci_notebook.client.connection.http import RequestBody
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.model.setting.rules import check
@@ -136,7 +136,7 @@ def build_and_sign(calls: int) -> None:
     secrets = {"secret_id": ID, "secret_key": KEY}
 
     def ours() -> None:
-        body = Body.of(dumps(check(request), "Request"), "application/xml")
+        body = RequestBody.of(dumps(check(request), "Request"), "application/xml")
         client._sender._request(CALL["create_job"], {}, {}, {}, body)
 
     def theirs() -> None:

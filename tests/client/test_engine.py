@@ -136,7 +136,7 @@ def test_a_large_object_goes_both_ways(client, tmp_path):
 
 def test_wrong_keys_are_told_apart(transport):
     with (
-        pytest.raises(SignatureRefused, match="check the SecretKey") as wrong,
+        pytest.raises(SignatureRefused, match="Check the SecretKey") as wrong,
         connect(transport, credentials=Credentials(ID, "wrongwrong")) as client,
     ):
         client.job("j1")
@@ -293,5 +293,5 @@ def test_a_refusal_of_a_head_does_not_claim_to_know_why(transport):
     with connect(transport, credentials=Credentials(ID, "wrongwrong")) as client:
         with pytest.raises(ServiceError, match="has no body"):
             client.head("a")
-        with pytest.raises(SignatureRefused, match="check the SecretKey"):
+        with pytest.raises(SignatureRefused, match="Check the SecretKey"):
             client.read("a")

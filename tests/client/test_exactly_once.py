@@ -22,7 +22,7 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, JobFails, ServerError, Throttle, TimeOut
 from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.run import RunOptions, run_all
 from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import ServiceError, SubmissionUnclear
@@ -214,8 +214,8 @@ def sweep(session, tmp_path, video):  # noqa: F811
             with Journal(tmp_path / "journal.sqlite") as journal:
                 try:
                     runs = run_all(
-                        session(), clip, asked["settings"], journal=journal, cache=tmp_path / "cache",
-                        service=asked["service"], **more,
+                        session(), clip, asked["settings"],
+                        RunOptions(journal=journal, cache=tmp_path / "cache", service=asked["service"], **more),
                     )  # fmt: skip
                 except (*GIVES_UP, KeyboardInterrupt):
                     continue

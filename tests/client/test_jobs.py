@@ -317,5 +317,5 @@ def test_what_a_job_made_can_be_fetched_and_looked_at(client, cloud, tmp_path):
 
 def test_a_job_that_made_nothing_yet_says_so(client):
     job = Job(client, client.submit(request()))
-    with pytest.raises(NotFound, match="has made nothing yet"):
+    with pytest.raises(NotFound, match="has no output yet; its state is Submitted"):
         job.snapshot()

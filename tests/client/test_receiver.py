@@ -13,7 +13,7 @@ import pytest
 
 from ci_notebook.client.job import Job
 from ci_notebook.client.polling import Pace
-from ci_notebook.client.receiver import MAX_NOTICE_BYTES, READ_EVERY_S, Receiver
+from ci_notebook.client.receiver import MAX_NOTIFICATION_BYTES, POLL_EVERY_S, Receiver
 from ci_notebook.model.api.jobs import JobFailed, WaitTimedOut
 from tests.client.fake_cloud import finished
 from tests.client.test_jobs import request
@@ -66,7 +66,7 @@ def test_iterating_ends_when_the_receiver_is_closed(client):
 
 
 def test_nothing_coming_is_a_time_out(receiver):
-    with pytest.raises(TimeoutError, match="no notice"):
+    with pytest.raises(TimeoutError, match="No notification came"):
         receiver.get(timeout_s=0.01)
 
 
@@ -79,7 +79,7 @@ def test_nothing_coming_is_a_time_out(receiver):
         (400, b"", {}),
         (411, b"", {"headers": {"Content-Length": "-1"}}),
         (411, b"", {"headers": {"Content-Length": "one"}}),
-        (413, b"", {"headers": {"Content-Length": str(MAX_NOTICE_BYTES + 1)}}),
+        (413, b"", {"headers": {"Content-Length": str(MAX_NOTIFICATION_BYTES + 1)}}),
         (413, b"", {"headers": {"Content-Length": "9" * 5000}}),
         (501, None, {"method": "GET"}),
     ],
@@ -113,7 +113,7 @@ def test_a_wait_ends_by_notice_before_it_would_have_asked(client, cloud, receive
     began = time.monotonic()
     threading.Timer(0.3, end).start()
     assert receiver.wait(job).output_key == "output/a.mp4"
-    assert time.monotonic() - began < READ_EVERY_S
+    assert time.monotonic() - began < POLL_EVERY_S
     assert cloud.calls.count("get_jobs") == 2
     assert receiver.get(timeout_s=1).id == job.id
 
@@ -146,7 +146,7 @@ def test_a_notice_before_the_wait_is_not_missed(client, cloud, receiver):
     post(receiver, told(job.id))
     began = time.monotonic()
     receiver.wait(job)
-    assert time.monotonic() - began < READ_EVERY_S
+    assert time.monotonic() - began < POLL_EVERY_S
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.client.objects import Clip
 from ci_notebook.engine.engine import Engine
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.run import RunOptions, run_all
 from ci_notebook.experiment.sweep import grid
 from tests.support import write_clip
 
@@ -95,7 +95,7 @@ def go(client, clip, journal, tmp_path):
         more = {"measure": small_scores, "service": SERVICE, "journal": journal, "settle_s": 0.0} | more
         return run_all(
             client, clip if clips is None else clips, SWEEP if settings is None else settings,
-            cache=tmp_path / "cache", **more,
+            RunOptions(cache=tmp_path / "cache", **more),
         )  # fmt: skip
 
     return go

@@ -23,14 +23,14 @@ from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.transport import AddressTransport
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.run import RunOptions, run_all
 from ci_notebook.experiment.sweep import grid
 from tests.support import fork_process
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDexample", "secret-example"
 SWEEP = grid(None, SharpenLevel=range(10), Contrast=[0, 30, 60])
 STEPS = {
-    Journal: ("begin", "claim", "answered", "refused", "finished"),
+    Journal: ("begin", "claim", "record_reply", "record_refusal", "record_result"),
     Client: ("submit", "find_by_user_data", "job", "download", "video_info"),
 }
 
@@ -85,7 +85,8 @@ def live(address: str, folder: Path, clip: Clip, *, settle_s: float) -> None:
         sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
     )  # fmt: skip
     with client, Journal(folder / "journal.sqlite") as journal:
-        runs = run_all(client, clip, SWEEP, journal=journal, cache=folder / "cache", measure=measure, settle_s=settle_s)
+        options = RunOptions(journal=journal, cache=folder / "cache", measure=measure, settle_s=settle_s)
+        runs = run_all(client, clip, SWEEP, options)
     assert len(runs) == len(SWEEP)
     assert all(run.ok for run in runs), [run.error or run.state for run in runs if not run.ok]
 

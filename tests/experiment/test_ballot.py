@@ -100,9 +100,9 @@ def test_a_long_ballot_is_cut_so_that_every_run_still_meets_others(journal):
 
 
 def test_what_cannot_be_compared_is_refused(journal):
-    with pytest.raises(ParameterError, match="two runs of one clip"):
+    with pytest.raises(ParameterError, match="two successful runs of one clip"):
         Ballot(runs(FOUR[:1]), journal)
-    with pytest.raises(ParameterError, match="two runs of one clip"):
+    with pytest.raises(ParameterError, match="two successful runs of one clip"):
         Ballot(made(FOUR, ("city",)), journal)
     with pytest.raises(ParameterError, match="a share from 0 to 1"):
         Ballot(runs(), journal, repeats=2)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from ci_notebook.experiment.journal import VERSION, Journal, as_written, key_of
+from ci_notebook.experiment.journal import VERSION, Journal, key_of, normalized
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.requests import enhance_request
@@ -45,9 +45,9 @@ def test_a_run_comes_back_as_it_went_in(journal):
     assert journal.latest("k1").run == RUN
     job = loads(JobsDetail, done(1).encode())
     ended = Run(**{**RUN.__dict__, "job": job, "scores": {"psnr": 41.25}, "cost_cny": 0.25, "error": "é <b>"})
-    journal.answered(ended)
+    journal.record_reply(ended)
     assert journal.latest("k1").phase == "sent"
-    journal.finished(ended)
+    journal.record_result(ended)
     assert (journal.latest("k1").phase, journal.latest("k1").run) == ("over", ended)
     assert journal.runs() == [ended]
     assert repr(journal) == "<Journal of 1 run>"
@@ -75,7 +75,7 @@ def test_a_mark_is_never_used_twice(journal):
 
 def test_request_reply_and_versions_stand_in_the_file(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
-    journal.answered(Run(**{**RUN.__dict__, "job": loads(JobsDetail, done(4).encode())}))
+    journal.record_reply(Run(**{**RUN.__dict__, "job": loads(JobsDetail, done(4).encode())}))
     with sqlite3.connect(journal.path) as db:
         request, reply, versions, made, changed = db.execute(
             "SELECT request, reply, versions, created_at, updated_at FROM runs"
@@ -99,7 +99,7 @@ def test_the_file_of_a_later_version_is_refused(journal):
 
 def test_keys_depend_on_content_setting_and_service_alone():
     key = key_of("md5", SETTING, "s")
-    assert key == key_of("md5", as_written(SETTING), "s")
+    assert key == key_of("md5", normalized(SETTING), "s")
     read = loads(VideoEnhance, b"<a><MsSharpen><SharpenLevel>+5</SharpenLevel></MsSharpen></a>")
     assert key_of("m", read, "s") == key_of("m", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)), "s")
     others = [("md6", SETTING, "s"), ("md5", VideoEnhance(), "s"), ("md5", SETTING, "t")]
@@ -110,7 +110,7 @@ def test_keys_depend_on_content_setting_and_service_alone():
 def test_the_values_of_frames_are_kept(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     measured = Run(**{**RUN.__dict__, "scores": {"vmaf": 90.0}, "pictures": {"vmaf": (89.0, 91.0)}, "every": 5})
-    journal.finished(measured)
+    journal.record_result(measured)
     assert journal.latest("k1").run == measured
 
 
@@ -163,7 +163,7 @@ def test_one_of_many_takes_over_what_the_dead_were_sending(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1", owner="dead")
     entry = journal.latest("k1")
     assert [journal.claim(entry, name) for name in ("b", "c")] == [True, False]
-    journal.answered(RUN)
+    journal.record_reply(RUN)
     assert not journal.claim(journal.latest("k1"), "d")
 
 

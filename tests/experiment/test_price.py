@@ -69,7 +69,7 @@ def test_what_a_list_does_not_price_is_said():
 def test_beyond_the_last_step_the_last_step_counts_and_the_line_says_so():
     cost = price(upscaled("Enhance"), MINUTE, Shape(4096, 2304, 25, 60))
     assert cost.total == 15
-    assert "beyond the list" in cost.lines[0].why
+    assert "larger than the list" in cost.lines[0].why
 
 
 def test_a_list_of_one_s_own_takes_the_place_of_ours():

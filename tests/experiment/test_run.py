@@ -11,7 +11,7 @@ from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.pricing.price import Shape
-from ci_notebook.experiment.run import run_all
+from ci_notebook.experiment.run import RunOptions, run_all
 from ci_notebook.model.errors import BudgetExceeded, ParameterError, ServiceUnavailable, SignatureRefused
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import Container, TimeInterval, Transcode, Video
@@ -170,7 +170,7 @@ def test_a_wrong_secret_stops_at_once_with_the_journal_right(engine, clip, journ
         scheme="http",
     )
     with wrong, pytest.raises(SignatureRefused) as refused:
-        run_all(wrong, clip, SWEEP, journal=journal, cache=tmp_path / "cache")
+        run_all(wrong, clip, SWEEP, RunOptions(journal=journal, cache=tmp_path / "cache"))
     assert "mistyped" not in str(refused.value)
     assert [entry.phase for entry in journal.entries()] == ["refused"]
 

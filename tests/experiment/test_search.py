@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ci_notebook.experiment.search import optimize, value_of
+from ci_notebook.experiment.run import RunOptions
+from ci_notebook.experiment.search import SearchOptions, optimize, value_of
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.experiment.conftest import SERVICE
@@ -19,10 +20,11 @@ def peaked(output, source, /, **more):
 def look(client, clip, journal, tmp_path):
     def look(**more):
         more = {"space": {"SharpenLevel": (0, 10)}, "on": "good", "trials": 5, "batch": 3} | more
-        return optimize(
-            client, clip, journal=journal, cache=tmp_path / "cache", measure=peaked, service=SERVICE, settle_s=0.0,
-            **more,
-        )  # fmt: skip
+        base, budget = more.pop("base", None), more.pop("budget", None)
+        run = RunOptions(
+            journal=journal, cache=tmp_path / "cache", measure=peaked, service=SERVICE, settle_s=0.0, budget=budget
+        )
+        return optimize(client, clip, base, SearchOptions(**more), run)
 
     return look
 
@@ -72,7 +74,7 @@ def test_the_budget_is_for_the_whole_search(look, client):
         look(budget=one / 2)
     assert not client.sent
     search = look(budget=3.5 * one, batch=1, trials=11, seed=3)
-    assert "nothing was sent" in search.note
+    assert "Nothing was sent" in search.note
     assert 0 < len(client.sent) <= 3
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_sent_is_refused_at_once(leaves_and_values, said):
 
 
 def test_what_is_no_setting_is_refused():
-    with pytest.raises(ParameterError, match="VideoEnhance values"):
+    with pytest.raises(ParameterError, match="VideoEnhance settings and templates, not str"):
         explicit(["SharpenLevel"])
 
 

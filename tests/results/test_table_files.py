@@ -68,8 +68,8 @@ def test_a_journal_gives_everything_back(tmp_path):
     with Journal(tmp_path / "journal.sqlite") as journal:
         request = enhance_request("input/city.mp4", run.setting, bucket="b-1250000000", region="ap-chongqing")
         journal.begin(run, request, service="s", mark="m")
-        journal.answered(run)
-        journal.finished(run)
+        journal.record_reply(run)
+        journal.record_result(run)
     back = read_runs(tmp_path / "journal.sqlite")
     assert back[0].setting == run.setting
     assert back[0].pictures == run.pictures

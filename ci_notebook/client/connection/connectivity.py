@@ -1,6 +1,6 @@
-"""What a bucket answers to harmless questions: whether it is reached, known, allowed and switched on.
+"""Checks whether a bucket can be reached, exists, permits access, and is activated.
 
-Nothing here changes or costs anything; each question is asked once.
+Invariant: the checks change nothing and cost nothing; each call is made once.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ci_notebook.client.connection.transport import Transport, network
 from ci_notebook.model.errors import CIError
 from ci_notebook.wire.operations import CALL
 
-# Call → what is asked. The least that each can answer with.
-_QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+# Call → its query, for the smallest possible reply.
+_CHECKS: Final[Mapping[str, Mapping[str, str]]] = {
     "list_objects": {"max-keys": "1"},
     "list_queues": {"pageNumber": "1", "pageSize": "1"},
     "list_jobs": {"tag": "VideoEnhance", "size": "1"},
@@ -31,9 +31,9 @@ _QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What came back. `answers` maps a call to what went wrong, None where nothing did, in the order asked.
+    """The result of the checks. `answers` maps each call to its error, or to None if it succeeded, in order.
 
-    `skew_s` is how far this machine's clock is ahead of the service's, None when nothing answered.
+    `skew_s` is how far this machine's clock is ahead of the service's; None without any reply.
     """
 
     skew_s: float | None
@@ -44,19 +44,19 @@ def reach(
     bucket: str, *, region: str, credentials: Credentials, transport: Transport | None = None, scheme: str = "https",
     timeout_s: float = 10.0, clock: Callable[[], float] = time.time,
 ) -> Reach:  # fmt: skip
-    """Ask a bucket for objects, queues, jobs and templates, one of each at most, and return how it went.
+    """List at most one object, queue, job and template of a bucket, and return which calls succeeded.
 
-    When nothing answers the first question the others are not asked. Raises `ParameterError` for a
-    name that no bucket or region has.
+    After a connection error the other calls are not made. Raises `ParameterError` for an invalid name of
+    a bucket or region.
     """
-    watch = _Watch(transport or network(), clock)
+    recorder = _ClockRecorder(transport or network(), clock)
     sender = Sender(
-        bucket, region=region, credentials=credentials, transport=watch, scheme=scheme,
+        bucket, region=region, credentials=credentials, transport=recorder, scheme=scheme,
         timeout_s=timeout_s, clock=clock, sleep=lambda seconds: None,
     )  # fmt: skip
     answers: dict[str, Exception | None] = {}
     try:
-        for name, query in _QUESTIONS.items():
+        for name, query in _CHECKS.items():
             try:
                 sender.send(CALL[name], query=query)
                 answers[name] = None
@@ -67,11 +67,11 @@ def reach(
                 break
     finally:
         sender.close()
-    return Reach(watch.skew_s, answers)
+    return Reach(recorder.skew_s, answers)
 
 
-class _Watch(httpx.BaseTransport):
-    """Passes requests on, and compares the answers' `Date` with this machine's clock."""
+class _ClockRecorder(httpx.BaseTransport):
+    """Forwards requests, and compares the `Date` of the replies with this machine's clock."""
 
     def __init__(self, inner: Transport, clock: Callable[[], float]) -> None:
         self._inner, self._clock = inner, clock
@@ -80,10 +80,10 @@ class _Watch(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request."""
         response = self._inner.handle_request(request)
-        said = response.headers.get("date", "")
-        with contextlib.suppress(ValueError):  # no date, or none that can be read: the other answers have one
-            # `Date` is cut to whole seconds: half of one is what it lacks on average.
-            self.skew_s = self._clock() - parsedate_to_datetime(said).timestamp() - 0.5
+        date = response.headers.get("date", "")
+        with contextlib.suppress(ValueError):  # no readable date; other replies have one
+            # `Date` is truncated to whole seconds, so it lags by half a second on average.
+            self.skew_s = self._clock() - parsedate_to_datetime(date).timestamp() - 0.5
         return response
 
     def close(self) -> None:

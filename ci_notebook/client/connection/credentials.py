@@ -1,7 +1,7 @@
-"""Where the keys come from, in one order, and why a source was not taken.
+"""Finds credentials in a fixed order of sources, and explains why a source was not used.
 
-The rule of this file: a value never reaches a text. Sources are told by their names, and what a
-key holds is kept in `Secret`, which shows itself to no one.
+Invariant: no text contains a secret value. Messages name the sources, and values are kept in `Secret`,
+which never shows its content.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ci_notebook.model.errors import CredentialsError
 
 ID_VARIABLE: Final = "TENCENTCLOUD_SECRET_ID"
 KEY_VARIABLE: Final = "TENCENTCLOUD_SECRET_KEY"
-# The SDKs, the command line and the functions of the cloud each named it differently.
+# The SDKs, the command line tool and the cloud functions use different names.
 TOKEN_VARIABLES: Final = (
     "TENCENTCLOUD_SESSION_TOKEN",
     "TENCENTCLOUD_SECURITY_TOKEN",
@@ -28,12 +28,12 @@ TOKEN_VARIABLES: Final = (
 
 
 class Secret(str):
-    """Text that does not show itself: not in a repr, in a format, in a pickle, or in a traceback's locals."""
+    """Text that never shows its content: not in a repr, a format, a pickle, or the locals of a traceback."""
 
     __slots__ = ()
 
     def reveal(self) -> str:
-        """Return what it holds, for the one line that sends it."""
+        """Return the content, for the code that sends it."""
         return self.encode().decode()
 
     def __repr__(self) -> str:
@@ -45,7 +45,7 @@ class Secret(str):
         return repr(self)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled; look the credentials up again where they are needed")
+        raise TypeError("A secret cannot be pickled. Call find_credentials() where it is needed.")
 
     def __copy__(self) -> Self:
         return self
@@ -55,12 +55,12 @@ class Secret(str):
 
 
 class Credentials:
-    """A SecretId, its SecretKey, and the token of temporary keys. None of them is shown.
+    """A SecretId, its SecretKey, and the token of temporary credentials. None of them is ever shown.
 
     >>> Credentials("AKIDEXAMPLE", "example")
     Credentials(source='argument')
 
-    Raises `CredentialsError` for a part that is missing, or that has blanks or quotation marks in it.
+    Raises `CredentialsError` for a part that is missing, or that contains blanks or quotation marks.
     """
 
     __slots__ = ("secret_id", "secret_key", "source", "token")
@@ -81,13 +81,13 @@ class Credentials:
         set_(self, "source", source)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("credentials do not change; make new ones")
+        raise AttributeError("Credentials cannot be changed. Create new ones.")
 
     def __repr__(self) -> str:
         return f"Credentials(source={self.source!r})"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("credentials are not pickled; call find_credentials() where they are needed")
+        raise TypeError("Credentials cannot be pickled. Call find_credentials() where they are needed.")
 
     def __copy__(self) -> Self:
         return self
@@ -113,24 +113,26 @@ def find_credentials(
     home: Path | None = None,
     root: Path = Path("/"),
 ) -> Credentials:
-    """Return the credentials of the first source that has any.
+    """Return the credentials of the first source that has them.
 
     The order: the arguments; `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY` and a token variable;
     `~/.tencentcloud/credentials`, `/etc/tencentcloud/credentials`; `~/.tccli/default.credential`;
-    `~/.cos.conf`; `~/.cos.yaml`. `environ`, `home` and `root` stand for the machine's own.
+    `~/.cos.conf`; `~/.cos.yaml`. `environ`, `home` and `root` replace those of this machine.
 
-    Raises `CredentialsError` when there is none, or when the first that has any is damaged: another
-    account's keys are never taken in its place.
+    Raises `CredentialsError` when no source has credentials, or when the first one that has them is
+    damaged: credentials of another account are never used instead.
     """
-    looks = _look(_Place(environ, home, root), {"secret_id": secret_id, "secret_key": secret_key, "token": token})
-    for look in looks:
-        if look.failure:
-            raise CredentialsError(f"{look.source}: {look.failure}")
-        if look.found is not None:
-            return look.found
-    told = "; ".join(f"{look.source}: {look.reason}" for look in looks)
+    checks = _check_sources(
+        _Machine(environ, home, root), {"secret_id": secret_id, "secret_key": secret_key, "token": token}
+    )
+    for check in checks:
+        if check.failure:
+            raise CredentialsError(f"{check.source}: {check.failure}")
+        if check.credentials is not None:
+            return check.credentials
+    reasons = "; ".join(f"{check.source}: {check.reason}" for check in checks)
     raise CredentialsError(
-        f"no credentials were found ({told}). Set {ID_VARIABLE} and {KEY_VARIABLE}, "
+        f"No credentials were found ({reasons}). Set {ID_VARIABLE} and {KEY_VARIABLE}, "
         "or use the embedded engine, which needs none."
     )
 
@@ -138,28 +140,32 @@ def find_credentials(
 def all_credentials(
     *, environ: Mapping[str, str] | None = None, home: Path | None = None, root: Path = Path("/")
 ) -> list[Credentials]:
-    """Return the credentials of every source that has whole ones, for a search for what must not be shown."""
-    return [look.found for look in _look(_Place(environ, home, root), {}) if look.found is not None]
+    """Return the complete credentials of all sources, for a search for values that must not be shown."""
+    return [
+        check.credentials
+        for check in _check_sources(_Machine(environ, home, root), {})
+        if check.credentials is not None
+    ]
 
 
 def explain(*, environ: Mapping[str, str] | None = None, home: Path | None = None, root: Path = Path("/")) -> str:
-    """Return, a line a source, which one wins and why the others do not. Holds no value."""
-    lines, won = [], ""
-    for look in _look(_Place(environ, home, root), {}):
-        if won:
-            told = f"comes after {won}" if look.found or look.failure else look.reason
-        elif look.failure:
-            won, told = look.source, f"REFUSED: {look.failure}"
-        elif look.found is not None:
-            won, told = look.source, "USED, with a token" if look.found.token else "USED"
+    """Return one line per source: which one is used, and why the others are not. Contains no value."""
+    lines, used = [], ""
+    for check in _check_sources(_Machine(environ, home, root), {}):
+        if used:
+            status = f"not used: {used} comes first" if check.credentials or check.failure else check.reason
+        elif check.failure:
+            used, status = check.source, f"REFUSED: {check.failure}"
+        elif check.credentials is not None:
+            used, status = check.source, "USED, with a token" if check.credentials.token else "USED"
         else:
-            told = look.reason
-        lines.append(f"{look.source}: {told}")
+            status = check.reason
+        lines.append(f"{check.source}: {status}")
     return "\n".join(lines)
 
 
-class _Place:
-    """The machine to look on: its environment, home and root."""
+class _Machine:
+    """The machine to search: its environment, home folder and root folder."""
 
     def __init__(self, environ: Mapping[str, str] | None, home: Path | None, root: Path) -> None:
         self.environ = os.environ if environ is None else environ
@@ -168,7 +174,7 @@ class _Place:
 
 
 class _Parts(NamedTuple):
-    """What a source holds; None or empty means not there."""
+    """The content of a source; None or empty means missing."""
 
     secret_id: str | None
     secret_key: str | None
@@ -176,46 +182,48 @@ class _Parts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What looking at one source gave: credentials, or the reason why not, or a failure that ends the search."""
+class _SourceCheck:
+    """The result of one source: credentials, or the reason why not, or a failure that ends the search."""
 
     source: str
-    found: Credentials | None = None
+    credentials: Credentials | None = None
     reason: str = ""
     failure: str = ""
 
 
-class _PassedOver(Exception):
-    """The source has nothing for us; its message is the reason."""
+class _SkippedError(Exception):
+    """The source has no usable credentials; the message is the reason."""
 
 
-def _look(place: _Place, arguments: Mapping[str, str | None]) -> list[_Look]:
-    home, etc = place.home / ".tencentcloud" / "credentials", place.root / "etc" / "tencentcloud" / "credentials"
+def _check_sources(machine: _Machine, arguments: Mapping[str, str | None]) -> list[_SourceCheck]:
+    home, etc = machine.home / ".tencentcloud" / "credentials", machine.root / "etc" / "tencentcloud" / "credentials"
     sources: list[tuple[str, Callable[[], _Parts]]] = [
         ("the arguments", lambda: _Parts(*(arguments.get(name) for name in _Parts._fields))),
-        ("the environment", lambda: _from_environment(place.environ)),
+        ("the environment", lambda: _from_environment(machine.environ)),
         ("~/.tencentcloud/credentials", lambda: _from_ini(_text(home), "default")),
         ("/etc/tencentcloud/credentials", lambda: _from_ini(_text(etc), "default")),
-        ("~/.tccli/default.credential", lambda: _from_tccli(_text(place.home / ".tccli" / "default.credential"))),
-        ("~/.cos.conf", lambda: _from_ini(_text(place.home / ".cos.conf"), "common")),
-        ("~/.cos.yaml", lambda: _from_coscli(_text(place.home / ".cos.yaml"))),
+        ("~/.tccli/default.credential", lambda: _from_tccli(_text(machine.home / ".tccli" / "default.credential"))),
+        ("~/.cos.conf", lambda: _from_ini(_text(machine.home / ".cos.conf"), "common")),
+        ("~/.cos.yaml", lambda: _from_coscli(_text(machine.home / ".cos.yaml"))),
     ]
-    return [_look_at(source, read) for source, read in sources]
+    return [_check_source(source, read) for source, read in sources]
 
 
-def _look_at(source: str, read: Callable[[], _Parts]) -> _Look:
+def _check_source(source: str, read: Callable[[], _Parts]) -> _SourceCheck:
     try:
         parts = read()
         if not any(parts):
-            return _Look(source, reason="not set")
+            return _SourceCheck(source, reason="not set")
         missing = [name for name, value in zip(_Parts._fields[:2], parts, strict=False) if not value]
         if missing:
-            return _Look(source, failure=f"only half of a key is there; {' and '.join(missing)} is missing")
-        return _Look(source, Credentials(parts.secret_id or "", parts.secret_key or "", parts.token, source=source))
-    except _PassedOver as reason:
-        return _Look(source, reason=str(reason))
+            return _SourceCheck(source, failure=f"the credentials are incomplete: {' and '.join(missing)} is missing")
+        return _SourceCheck(
+            source, Credentials(parts.secret_id or "", parts.secret_key or "", parts.token, source=source)
+        )
+    except _SkippedError as reason:
+        return _SourceCheck(source, reason=str(reason))
     except CredentialsError as error:
-        return _Look(source, failure=str(error))
+        return _SourceCheck(source, failure=str(error))
 
 
 def _refuse_if_damaged(name: str, value: str | None, source: str) -> None:
@@ -226,7 +234,7 @@ def _refuse_if_damaged(name: str, value: str | None, source: str) -> None:
     if value[0] in "'\"" or value[-1] in "'\"":
         raise CredentialsError(f"{name} has quotation marks around it ({source}); leave them out")
     if not value.isascii():
-        raise CredentialsError(f"{name} holds characters that no key has ({source}); copy it again")
+        raise CredentialsError(f"{name} contains characters that are not allowed ({source}); copy it again")
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Parts:
@@ -234,13 +242,13 @@ def _from_environment(environ: Mapping[str, str]) -> _Parts:
     if len(set(tokens.values())) > 1:
         names = sorted(tokens, key=TOKEN_VARIABLES.index)
         differing = next(name for name in names if tokens[name] != tokens[names[0]])
-        raise CredentialsError(f"{names[0]} and {differing} hold different tokens; unset the one that is stale")
+        raise CredentialsError(f"{names[0]} and {differing} contain different tokens; unset the outdated one")
     secret_id, secret_key = environ.get(ID_VARIABLE), environ.get(KEY_VARIABLE)
     if not secret_id and not secret_key:
-        raise _PassedOver("not set" if not tokens else f"{next(iter(tokens))} is set, but no key")
+        raise _SkippedError("not set" if not tokens else f"{next(iter(tokens))} is set, but {ID_VARIABLE} is not")
     if not secret_id or not secret_key:
-        missing, there = (KEY_VARIABLE, ID_VARIABLE) if secret_id else (ID_VARIABLE, KEY_VARIABLE)
-        raise CredentialsError(f"{there} is set but {missing} is not")
+        missing, present = (KEY_VARIABLE, ID_VARIABLE) if secret_id else (ID_VARIABLE, KEY_VARIABLE)
+        raise CredentialsError(f"{present} is set but {missing} is not")
     return _Parts(secret_id, secret_key, next(iter(tokens.values()), None))
 
 
@@ -248,9 +256,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise _PassedOver("no such file") from None
+        raise _SkippedError("no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise _PassedOver(f"cannot be read ({type(error).__name__})") from None
+        raise _SkippedError(f"cannot be read ({type(error).__name__})") from None
 
 
 def _from_ini(text: str, section: str) -> _Parts:
@@ -259,28 +267,28 @@ def _from_ini(text: str, section: str) -> _Parts:
         parser.read_string(text)
     except configparser.Error as error:
         # Not chained: its message quotes the line, and the line may be a key.
-        raise CredentialsError(f"the file is no INI file ({type(error).__name__})") from None
+        raise CredentialsError(f"the file is not an INI file ({type(error).__name__})") from None
     if not parser.has_section(section):
-        raise _PassedOver(f"has no section [{section}]")
+        raise _SkippedError(f"has no section [{section}]")
     return _Parts(*(parser.get(section, name, fallback=None) for name in _Parts._fields))
 
 
 def _from_tccli(text: str) -> _Parts:
     try:
-        held = json.loads(text)
+        content = json.loads(text)
     except json.JSONDecodeError:
-        raise CredentialsError("the file is no JSON") from None
-    if not isinstance(held, dict):
-        raise _PassedOver("holds no object")
-    if held.get("type") == "cvm-role":
-        raise _PassedOver("asks for the role of a cloud machine, which is not supported")
-    parts = (held.get(name) for name in ("secretId", "secretKey", "token"))
+        raise CredentialsError("the file is not JSON") from None
+    if not isinstance(content, dict):
+        raise _SkippedError("contains no JSON object")
+    if content.get("type") == "cvm-role":
+        raise _SkippedError("uses the role of a cloud machine, which is not supported")
+    parts = (content.get(name) for name in ("secretId", "secretKey", "token"))
     return _Parts(*(part if isinstance(part, str) else None for part in parts))
 
 
 def _from_coscli(text: str) -> _Parts:
-    """Read `cos: base:` of coscli's file. It is written by a program, one plain `key: value` a line."""
-    held: dict[str, str] = {}
+    """Read `cos: base:` of coscli's file. A program writes it, with one plain `key: value` per line."""
+    fields: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
         name, colon, value = line.strip().partition(":")
@@ -289,12 +297,12 @@ def _from_coscli(text: str) -> _Parts:
         indent = len(line) - len(line.lstrip())
         above = [one for one in above if one[0] < indent]
         if [tag for _, tag in above] == ["cos", "base"]:
-            held[name.lower()] = value.strip().strip("'\"")
+            fields[name.lower()] = value.strip().strip("'\"")
         above.append((indent, name.lower()))
-    parts = _Parts(held.get("secretid"), held.get("secretkey"), held.get("sessiontoken"))
-    if held.get("mode", "").lower() == "cvmrole":
-        raise _PassedOver("asks for the role of a cloud machine, which is not supported")
-    is_plain = held.get("disableencryption", "").lower() == "true" or (parts.secret_id or "AKID").startswith("AKID")
+    parts = _Parts(fields.get("secretid"), fields.get("secretkey"), fields.get("sessiontoken"))
+    if fields.get("mode", "").lower() == "cvmrole":
+        raise _SkippedError("uses the role of a cloud machine, which is not supported")
+    is_plain = fields.get("disableencryption", "").lower() == "true" or (parts.secret_id or "AKID").startswith("AKID")
     if not is_plain:
-        raise _PassedOver("its values were encrypted by coscli and are not tried; set DisableEncryption to true there")
+        raise _SkippedError("its values are encrypted by coscli; set DisableEncryption to true in that file")
     return parts

@@ -1,8 +1,7 @@
-"""One call, sent: build, sign, send, read the error, and try again where that can do no harm.
+"""Sends one call: builds and signs it, reads errors, and retries where that is safe.
 
-The rule of this file: what may have been accepted is not sent a second time here. GET, HEAD, PUT
-and DELETE say the same thing twice; a POST does not, so it is repeated only when it never left or
-was turned away at the door.
+Invariant: a request that the service may have accepted is retried only if it is idempotent. GET, HEAD,
+PUT and DELETE are. A POST is retried only if it was never sent, or refused with 429.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from ci_notebook.wire.xml import NodeCache, dumps, loads
 
 N = TypeVar("N", bound=Node)
 
-# Waits before the second, third and fourth try, seconds; each is halved at most by chance, so that
-# many clients that failed together do not come back together.
-BACK_OFF_S: Final = (0.5, 1.0, 2.0)
-# A service that asks for a longer pause than this is left to the caller.
-LONGEST_PAUSE_S: Final = 60.0
+# Exponential backoff: seconds before the second, third and fourth try. Random jitter adds up to half, so
+# that many clients that failed together do not retry together.
+BACKOFF_S: Final = (0.5, 1.0, 2.0)
+# If the service asks for a longer pause, the error is raised instead of a retry.
+MAX_PAUSE_S: Final = 60.0
 
-# Nothing of the request has gone out when one of these is raised.
+# With one of these errors, nothing of the request was sent.
 NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _BUCKET = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]{5,}")
@@ -41,21 +40,21 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 
 
 @dataclass(frozen=True)
-class Body:
-    """What is sent: its length, and its chunks anew for each try."""
+class RequestBody:
+    """The body of a request: its size, and a function that yields its chunks for each try."""
 
     size: int
     chunks: Callable[[], Iterable[bytes]]
     content_type: str = ""
 
     @staticmethod
-    def of(data: bytes, content_type: str = "") -> Body:
-        """Return a body that is in memory already."""
-        return Body(len(data), lambda: (data,), content_type)
+    def of(data: bytes, content_type: str = "") -> RequestBody:
+        """Return a body from bytes in memory."""
+        return RequestBody(len(data), lambda: (data,), content_type)
 
 
 class Sender:
-    """A bucket, the keys to it, and the one connection pool."""
+    """A bucket, its credentials, and one connection pool."""
 
     def __init__(
         self,
@@ -70,9 +69,11 @@ class Sender:
         sleep: Callable[[float], None],
     ) -> None:
         if not _BUCKET.fullmatch(bucket):
-            raise ParameterError("bucket", bucket, "a name that ends in the account's number, as in name-1250000000")
+            raise ParameterError.plain(
+                f"The bucket name {bucket!r} is not valid. It ends in the account number, as in name-1250000000."
+            )
         if not _REGION.fullmatch(region):
-            raise ParameterError("region", region, "the name of a region, as in ap-chongqing")
+            raise ParameterError.plain(f"The region {region!r} is not valid. Use a name like ap-chongqing.")
         self.bucket, self.region, self.credentials, self.scheme = bucket, region, credentials, scheme
         self.clock, self.sleep = clock, sleep
         self.hosts = {
@@ -80,7 +81,7 @@ class Sender:
             "cos": f"{bucket}.cos.{region}.myqcloud.com",
             "region": f"ci.{region}.myqcloud.com",
         }
-        # Parsed once: that costs more than a signature.
+        # Parsed once, because parsing costs more than a signature.
         self._urls = {kind: httpx.URL(f"{scheme}://{host}/") for kind, host in self.hosts.items()}
         self._transport = transport or network()
         self._timeout = httpx.Timeout(timeout_s).as_dict()
@@ -100,10 +101,10 @@ class Sender:
         once: bool = False,
         cache: NodeCache | None = None,
     ) -> N:
-        """Send a call and return the node it answers with; `cache` is that of `wire.xml.loads`."""
-        sent = None if body is None else Body.of(dumps(body, "Request"), "application/xml")
-        body_of_answer = self.send(call, names=names, query=query, body=sent, once=once).content
-        return loads(answer, body_of_answer, root="Response", cache=cache)
+        """Send a call and return the node of its reply; `cache` is that of `wire.xml.loads`."""
+        content = None if body is None else RequestBody.of(dumps(body, "Request"), "application/xml")
+        reply = self.send(call, names=names, query=query, body=content, once=once).content
+        return loads(answer, reply, root="Response", cache=cache)
 
     def send(
         self,
@@ -112,12 +113,12 @@ class Sender:
         names: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: RequestBody | None = None,
         once: bool = False,
     ) -> httpx.Response:
-        """Send a call and return its answer, read. Raises `ServiceError`, or httpx's own errors.
+        """Send a call and return its complete reply. Raises `ServiceError`, or httpx's own errors.
 
-        With `once` what the service has answered, if only to come later, is not sent again.
+        With `once`, any error reply of the service is raised, and the call is not retried after it.
         """
         return self._send(
             call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), read=True, once=once
@@ -131,9 +132,9 @@ class Sender:
         names: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: RequestBody | None = None,
     ) -> Iterator[httpx.Response]:
-        """Send a call and give its answer, to be read in the block. What breaks in the block is not tried again."""
+        """Send a call and yield its reply, to be read in the block. An error in the block is not retried."""
         response = self._send(
             call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), read=False
         )
@@ -145,7 +146,7 @@ class Sender:
             response.close()
 
     def presigned_url(self, call: Call, *, names: Mapping[str, str], query: Mapping[str, str], valid_s: float) -> str:
-        """Return a URL that carries its own signature."""
+        """Return a URL that contains its signature."""
         host, path = self.hosts[call.host], call.path_for(**names)
         token = self.credentials.token
         signed = signing.presigned_query(
@@ -163,9 +164,9 @@ class Sender:
     def _send(
         self, call: Call, build: Callable[[], httpx.Request], *, read: bool, once: bool = False
     ) -> httpx.Response:
-        for pause in (*BACK_OFF_S, None):
+        for pause in (*BACKOFF_S, None):
             try:
-                # Not by httpx.Client: redirects, cookies and a log of signed URLs are not wanted, and cost a third.
+                # No httpx.Client: it adds redirects, cookies and a log of signed URLs, and takes 33 % longer.
                 response = self._transport.handle_request(build())
                 if response.is_success:
                     if read:
@@ -177,12 +178,12 @@ class Sender:
                     raise _without_frames(error) from None
                 wait = pause
             except (Throttled, ServiceUnavailable) as error:
-                turned_away = isinstance(error, Throttled) and error.status == 429
-                asked = error.retry_after_s or 0.0
-                if once or pause is None or asked > LONGEST_PAUSE_S or not (call.method != "POST" or turned_away):
+                was_refused = isinstance(error, Throttled) and error.status == 429
+                retry_after_s = error.retry_after_s or 0.0
+                if once or pause is None or retry_after_s > MAX_PAUSE_S or not (call.method != "POST" or was_refused):
                     raise
-                wait = max(pause, asked)
-            self.sleep(wait * random.uniform(1.0, 1.5))  # noqa: S311 - spreads the tries, guards nothing
+                wait = max(pause, retry_after_s)
+            self.sleep(wait * random.uniform(1.0, 1.5))  # noqa: S311 - jitter, not a secret
         raise AssertionError("the last try returns or raises")
 
     def _error(self, call: Call, response: httpx.Response) -> ServiceError:
@@ -198,33 +199,33 @@ class Sender:
         names: Mapping[str, str],
         query: Mapping[str, str],
         headers: Mapping[str, str],
-        body: Body | None,
+        body: RequestBody | None,
     ) -> httpx.Request:
         host, path = self.hosts[call.host], call.path_for(**names)
-        asked = {**{name: value or "" for name, value in call.flags if value or name not in query}, **query}
-        said = {"host": host, **headers}
+        full_query = {**{name: value or "" for name, value in call.flags if value or name not in query}, **query}
+        fields = {"host": host, **headers}
         if body is not None or call.method in ("PUT", "POST", "DELETE"):
-            said["content-length"] = str(body.size if body else 0)
+            fields["content-length"] = str(body.size if body else 0)
         if body is not None and body.content_type:
-            said["content-type"] = body.content_type
+            fields["content-type"] = body.content_type
         token = self.credentials.token
         if token is not None:
-            said["x-cos-security-token" if call.host == "cos" else "x-ci-security-token"] = token.reveal()
-        said["authorization"] = signing.authorization(
+            fields["x-cos-security-token" if call.host == "cos" else "x-ci-security-token"] = token.reveal()
+        fields["authorization"] = signing.authorization(
             call.method,
             path,
-            query=asked,
-            headers=signing.headers_to_sign(said),
+            query=full_query,
+            headers=signing.headers_to_sign(fields),
             secret_id=self.credentials.secret_id.reveal(),
             secret_key=self.credentials.secret_key,
             key_time=signing.key_time(self.clock()),
         )
-        said |= {"user-agent": "ci-notebook", "accept": "*/*"}
-        target = url_path(path) + (f"?{url_query(asked)}" if asked else "")
+        fields |= {"user-agent": "ci-notebook", "accept": "*/*"}
+        target = url_path(path) + (f"?{url_query(full_query)}" if full_query else "")
         request = httpx.Request(
             call.method,
             self._urls[call.host],
-            headers=said,
+            headers=fields,
             content=body.chunks() if body else None,
             extensions={"timeout": self._timeout},
         )
@@ -233,7 +234,7 @@ class Sender:
 
 
 def _without_frames(error: httpx.TransportError) -> httpx.TransportError:
-    """Take the frames off an error of the transport: their variables hold the signed headers."""
+    """Remove the traceback of a transport error: its local variables contain the signed headers."""
     one: BaseException | None = error
     while one is not None:
         one.__traceback__ = None

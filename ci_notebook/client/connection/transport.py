@@ -1,7 +1,6 @@
-"""Ways to the service: the network, an application in this process, an address on this machine.
+"""Transports: the network, a WSGI application in this process, or a local address.
 
-The rule of this file: a transport changes where a request goes, never what it says. Host, path
-and signature are the real ones in every case.
+Invariant: a transport changes only where a request goes. Host, path and signature stay the same.
 """
 
 from __future__ import annotations
@@ -19,19 +18,18 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class WSGITransport(httpx.BaseTransport):
-    """Hands requests to a WSGI application in this process.
+    """Sends requests to a WSGI application in this process.
 
-    Unlike httpx's own, it streams: the request's body is read by the application as it wants it,
-    and the answer's as the caller does. `PATH_INFO` is what a server over a socket gives (bytes as
-    Latin-1), so the application sees no difference between the two. An application that raises
-    `ConnectionError` or `TimeoutError` stands for a lost connection or a time-out.
+    Unlike httpx's own WSGI transport, it streams the request's body and the reply. `PATH_INFO` is the same
+    as from a server on a socket (bytes as Latin-1), so the application sees no difference. If the
+    application raises `ConnectionError` or `TimeoutError`, the caller gets a broken connection or a timeout.
     """
 
     def __init__(self, app: WSGIApp) -> None:
         self._app = app
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the application's answer; its body is read when it is asked for."""
+        """Return the application's reply; its body is read on demand."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(
@@ -44,20 +42,22 @@ class WSGITransport(httpx.BaseTransport):
 
         with _as_transport_error(request):
             chunks = self._app(_environ(request), start_response)
-            stream = _Answer(chunks, request)  # reads to the first chunk: a generator starts its answer only then
+            stream = _ReplyStream(
+                chunks, request
+            )  # reads the first chunk, because a generator starts its reply only then
         status, headers = started[0]
         return httpx.Response(int(status.split(" ", 1)[0]), headers=headers, stream=stream)
 
 
 class ExactURL(httpx.URL):
-    """The place of one URL with a path and query that go out as they are.
+    """A URL whose path and query are sent unchanged.
 
-    httpx would fold `/a/../b`, which is a key of its own, into `/b`. Its extension `target` does not,
-    but a proxy's CONNECT then carries the path in the place of the host.
+    httpx would normalize `/a/../b`, which is a valid key, to `/b`. Its extension `target` does not, but
+    then the CONNECT of a proxy contains the path instead of the host.
     """
 
-    def __init__(self, place: httpx.URL, target: bytes) -> None:
-        super().__init__(place)
+    def __init__(self, base: httpx.URL, target: bytes) -> None:
+        super().__init__(base)
         self._target = target
 
     @property
@@ -67,12 +67,12 @@ class ExactURL(httpx.URL):
 
 
 def network() -> Transport:
-    """Return the way over the network: through the proxy that the environment names, if any."""
+    """Return a transport over the network, through the proxy of the environment, if any."""
     return _Proxied() if getproxies() else httpx.HTTPTransport()
 
 
 class _Proxied(httpx.BaseTransport):
-    """Leaves it to httpx which host goes through which proxy (HTTPS_PROXY, NO_PROXY, the system's own)."""
+    """Lets httpx choose the proxy per host (HTTPS_PROXY, NO_PROXY, system settings)."""
 
     def __init__(self) -> None:
         self._http = httpx.Client()
@@ -87,16 +87,16 @@ class _Proxied(httpx.BaseTransport):
 
 
 class AddressTransport(httpx.BaseTransport):
-    """Sends every request to one address (`http://127.0.0.1:9000`) under its own Host and path."""
+    """Sends every request to one address (`http://127.0.0.1:9000`), with its original Host and path."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address if "//" in address else f"http://{address}")
-        self._place = httpx.URL(scheme=parts.scheme, host=parts.hostname or "127.0.0.1", port=parts.port, path="/")
+        self._base = httpx.URL(scheme=parts.scheme, host=parts.hostname or "127.0.0.1", port=parts.port, path="/")
         self._network = httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to the address."""
-        request.url = ExactURL(self._place, request.url.raw_path)
+        request.url = ExactURL(self._base, request.url.raw_path)
         return self._network.handle_request(request)
 
     def close(self) -> None:
@@ -104,14 +104,14 @@ class AddressTransport(httpx.BaseTransport):
         self._network.close()
 
 
-class _Body:
-    """`wsgi.input` over the chunks of a request: never holds more than one of them."""
+class _Input:
+    """`wsgi.input` over the chunks of a request; it holds at most one chunk."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks, self._rest = iter(chunks), b""
 
     def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, fewer only at the end; all that is left for -1."""
+        """Return `size` bytes, fewer only at the end; -1 returns the rest."""
         if size is None or size < 0:
             left, self._rest = self._rest + b"".join(self._chunks), b""
             return left
@@ -120,26 +120,26 @@ class _Body:
             if chunk is None:
                 break
             self._rest += chunk
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
     def readline(self, size: int = -1) -> bytes:
-        """Return up to and with the next line feed."""
+        """Return the bytes up to and including the next line feed."""
         while b"\n" not in self._rest and (chunk := next(self._chunks, None)) is not None:
             self._rest += chunk
         end = self._rest.find(b"\n") + 1 or len(self._rest)
         return self.read(end if size is None or size < 0 else min(end, size))
 
     def readlines(self, hint: int = -1) -> list[bytes]:
-        """Return all lines that are left."""
+        """Return all remaining lines."""
         return list(self)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
 
-class _Answer(httpx.SyncByteStream):
-    """The answer's body, closed when the caller is done with it or lets go."""
+class _ReplyStream(httpx.SyncByteStream):
+    """The body of a reply; closed when the caller has read it or leaves."""
 
     def __init__(self, chunks: Iterable[bytes], request: httpx.Request) -> None:
         self._chunks, self._request = chunks, request
@@ -157,7 +157,7 @@ class _Answer(httpx.SyncByteStream):
             yield from self._rest
 
     def close(self) -> None:
-        """Tell the application that its answer is done with."""
+        """Close the application's iterator."""
         close = getattr(self._chunks, "close", None)
         if close is not None:
             close()
@@ -172,9 +172,13 @@ class _as_transport_error:  # noqa: N801 - reads as the verb it is in a with sta
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, TimeoutError):
-            raise httpx.ReadTimeout(str(error) or "the application gave no answer", request=self._request) from error
+            raise httpx.ReadTimeout(
+                str(error) or "The application did not answer in time.", request=self._request
+            ) from error
         if isinstance(error, ConnectionError):
-            raise httpx.ReadError(str(error) or "the application hung up", request=self._request) from error
+            raise httpx.ReadError(
+                str(error) or "The application closed the connection.", request=self._request
+            ) from error
 
 
 def _environ(request: httpx.Request) -> dict[str, Any]:
@@ -190,7 +194,7 @@ def _environ(request: httpx.Request) -> dict[str, Any]:
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": request.url.scheme,
-        "wsgi.input": _Body(request.stream),  # type: ignore[arg-type]
+        "wsgi.input": _Input(request.stream),  # type: ignore[arg-type]
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
@@ -203,4 +207,4 @@ def _environ(request: httpx.Request) -> dict[str, Any]:
 
 
 def _no_write(data: bytes) -> None:
-    raise NotImplementedError("the write() of old WSGI applications is not offered; return the chunks")
+    raise NotImplementedError("write() of old WSGI applications is not supported; return the chunks.")

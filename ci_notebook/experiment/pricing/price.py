@@ -1,18 +1,19 @@
-"""What a job costs by the published lists: data with source, date and currency, and the sum explained line by line.
+"""The price of a job by the published price lists, explained per stage.
 
-What the pages leave open, and what is decided here:
+The price pages leave some points open. They are decided here:
 
-- Minutes are not rounded up: seconds / 60, since no rule of rounding is documented.
-- "Input duration" is the whole source, also when a TimeInterval takes only a stretch of it: an
-  estimate may be too high, never too low.
-- R <= 1920x1080 compares the number of pixels, so that upright video costs what lying video costs.
-- A picture beyond the last step of a list is charged as that step, and the line says so.
-- FrameEnhance counts as on unless FrameDoubling is false, since its default is not documented.
-- No transcoding fee on top: whether there is one is not documented. The price says so.
+- Minutes are not rounded up (seconds / 60), because no rounding is documented.
+- "Input duration" is the whole source, even if a TimeInterval selects only a section: an estimate may
+  be too high, but never too low.
+- R <= 1920x1080 compares the number of pixels, so portrait and landscape videos cost the same.
+- A frame larger than the last step of a list is charged as that step, and the line says so.
+- FrameEnhance counts as on unless FrameDoubling is false, because its default is not documented.
+- There is no extra transcoding fee, because none is documented. The price says so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -29,7 +30,7 @@ _HD, _FHD, _2K, _4K = 1280 * 720, 1920 * 1080, 2560 * 1440, 3840 * 2160
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A price a minute for pictures of at most `pixels` (None: any), below and from the list's frame-rate boundary."""
+    """Prices per minute for frames of at most `pixels` (None: any): below the frame-rate limit, and from it on."""
 
     pixels: int | None
     slow: float
@@ -38,9 +39,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What one stage costs. `minutes` says whose length counts; `fast_from` is the first fast frame rate.
+    """The price of one stage. `minutes` says whose length counts; `fast_from` is the lowest fast frame rate.
 
-    `above` makes that rate itself slow (the international list splits Enhanced at F <= 30).
+    With `above`, that rate itself counts as slow (the international list splits Enhanced at F <= 30).
     """
 
     minutes: Literal["input", "output"]
@@ -51,7 +52,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Published prices: stage → item. A stage that is not in it has no published price."""
+    """Published prices: stage → item. A stage that is missing has no published price."""
 
     name: str
     currency: str
@@ -88,7 +89,7 @@ INTERNATIONAL: Final = PriceList(
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the price of a video depends on: size in px, frame rate in 1/s, length in s."""
+    """The properties that a price depends on: size in px, frame rate in 1/s, length in s."""
 
     width: int
     height: int
@@ -97,7 +98,7 @@ class Shape:
 
     @classmethod
     def of(cls, info: MediaInfo) -> Shape | None:
-        """Return the shape that a file's facts tell; None when they do not tell it all."""
+        """Return the shape of a file; None when one of the properties is unknown."""
         video = info.stream.video[0] if info.stream and info.stream.video else None
         duration = (info.format.duration if info.format else None) or (video.duration if video else None)
         facts = (video.width, video.height, video.fps, duration) if video else ()
@@ -107,8 +108,8 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One stage's share. `amount` is None when the list has no price for it."""
+class PriceLine:
+    """The price of one stage. `amount` is None when the list has no price for it."""
 
     stage: str
     minutes: float
@@ -117,25 +118,25 @@ class Line:
 
     @property
     def amount(self) -> float | None:
-        """What the stage costs, in the list's currency."""
+        """The price of the stage, in the currency of the list."""
         return None if self.rate is None else self.rate * self.minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a job costs, line by line. Not in it: storage, requests, traffic, and any fee for transcoding."""
+    """The price of a job, per stage. It excludes storage, requests, traffic, and any fee for transcoding."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[PriceLine, ...]
     prices: PriceList
 
     @property
     def total(self) -> float:
-        """The sum in the list's currency, of the stages that have a price."""
+        """The sum of the stages that have a price, in the currency of the list."""
         return sum((line.amount or 0.0) for line in self.lines)
 
     @property
     def is_complete(self) -> bool:
-        """False when a stage has no price in the list: then the total is too low."""
+        """False when a stage has no price in the list, so the total is too low."""
         return all(line.rate is not None for line in self.lines)
 
     def __repr__(self) -> str:
@@ -149,7 +150,8 @@ class Price:
         ]
         source = f"{self.prices.name} list of {self.prices.date}, {self.prices.source}"
         return table_html(
-            rows, head=("stage", "why", f"{currency} a minute", "minutes", currency), numeric=(2, 3, 4), row_heads=True,
+            rows, head=("stage", "why", f"{currency} per minute", "minutes", currency), numeric=(2, 3, 4),
+            row_heads=True,
             caption=Markup(
                 f"{bold(f'{least}{self.total:.4f} {currency}')} · {escape(source)}; "
                 "without storage, requests, traffic and transcoding"
@@ -158,7 +160,7 @@ class Price:
 
 
 def price(setting: VideoEnhance, source: Shape, output: Shape, *, prices: PriceList = MAINLAND) -> Price:
-    """Return what one job with `setting` costs, from the shapes of its source and its output.
+    """Return the price of one job with `setting`, from the shapes of its source and output.
 
     >>> from ci_notebook.model.setting.enhance import MsSharpen
     >>> minute = Shape(1280, 720, 25, 60)
@@ -169,7 +171,7 @@ def price(setting: VideoEnhance, source: Shape, output: Shape, *, prices: PriceL
 
 
 def stages(setting: VideoEnhance) -> Iterator[str]:
-    """Yield the charged stages that a setting switches on."""
+    """Yield the charged stages of a setting."""
     if setting.super_resolution is not None:
         yield f"SuperResolution.{setting.super_resolution.version or 'Base'}"
     if setting.sdr_to_hdr is not None:
@@ -183,54 +185,70 @@ def stages(setting: VideoEnhance) -> Iterator[str]:
 
 
 def forecast(setting: VideoEnhance, source: MediaInfo) -> Shape:
-    """Return the shape that a job's output will have.
+    """Return the shape of a job's future output.
 
-    Raises `EngineError` naming the leaf that does not fit the source, and `ParameterError` where the
-    source does not say how long it is.
+    Raises `EngineError` with the leaf that does not fit the source, and `ParameterError` if the length of
+    the source is unknown.
     """
     length = length_s(setting, source)
     if length is None:
-        raise ParameterError("the source", "", "a clip whose length is known")
+        raise ParameterError.plain("The length of the source is unknown, so the job has no price.")
     size = plan(setting, source).out
     return Shape(size.width, size.height, rates(setting, source)[2], length)
 
 
 def refuse_over(budget: float | None, costs: Sequence[Price]) -> None:
-    """Raise `BudgetExceeded` when the sum of the prices is over the budget, or not known. None is no limit."""
+    """Raise `BudgetExceeded` when the sum of the prices is over the budget or unknown. None means no limit."""
+    budget = checked_budget(budget)
     if budget is None or not costs:
         return
     total, prices = sum(one.total for one in costs), costs[0].prices
-    currency = prices.currency
+    currency, count = prices.currency, f"{len(costs)} job{'' if len(costs) == 1 else 's'}"
     unknown = sorted({line.stage for one in costs for line in one.lines if line.rate is None})
     if unknown:
         raise BudgetExceeded(
-            f"the {prices.name} list has no price for {', '.join(unknown)}, so no budget can be kept; "
-            "nothing was sent. Leave the stage or the budget out, or give a list of your own that has it."
+            f"The {prices.name} price list has no price for {', '.join(unknown)}, so the budget cannot be checked. "
+            "Nothing was sent. Leave out the stage or the budget, or use a price list that has the stage."
         )
     if total <= budget:
         return
     raise BudgetExceeded(
-        f"{len(costs)} jobs would cost {total:.2f} {currency}, over the budget of {budget:g} {currency}; "
-        "nothing was sent. Try fewer settings, a shorter clip, or a larger budget."
+        f"{count} would cost {_sum(total)} {currency}, over the budget of {budget:g} {currency}. "
+        "Nothing was sent. Try fewer settings, a shorter clip, or a larger budget."
     )
 
 
-def _line(stage: str, prices: PriceList, source: Shape, output: Shape) -> Line:
+def checked_budget(budget: float | None) -> float | None:
+    """Return a budget as a number. Raises `ParameterError` for anything else; a text like "20" is accepted."""
+    try:
+        number = None if budget is None else float(budget)
+    except (TypeError, ValueError):
+        number = math.nan
+    if number is not None and (math.isnan(number) or isinstance(budget, bool)):
+        raise ParameterError.plain(f"The budget {budget!r} is not an amount of money. Use a number, such as budget=20.")
+    return number
+
+
+def _line(stage: str, prices: PriceList, source: Shape, output: Shape) -> PriceLine:
     item = prices.items.get(stage)
     if item is None:
-        return Line(stage, output.duration_s / 60, None, f"no price in the {prices.name} list")
+        return PriceLine(stage, output.duration_s / 60, None, f"no price in the {prices.name} list")
     minutes = (source if item.minutes == "input" else output).duration_s / 60
     pixels = output.width * output.height
     step = next((s for s in item.steps if s.pixels is None or pixels <= s.pixels), item.steps[-1])
     is_fast = output.fps > item.fast_from if item.above else output.fps >= item.fast_from
     if len(item.steps) == 1:
-        return Line(stage, minutes, step.slow, f"{item.minutes} minutes")
-    beyond = " (beyond the list: its last step)" if step.pixels is not None and pixels > step.pixels else ""
+        return PriceLine(stage, minutes, step.slow, f"{item.minutes} minutes")
+    beyond = " (larger than the list: its last step)" if step.pixels is not None and pixels > step.pixels else ""
     sign = {(False, False): "<", (False, True): "≥", (True, False): "≤", (True, True): ">"}[item.above, is_fast]
     why = (
-        f"{item.minutes} minutes at {output.width}×{output.height}{beyond}, {sign} {item.fast_from:g} pictures a second"
+        f"{item.minutes} minutes at {output.width}×{output.height}{beyond}, {sign} {item.fast_from:g} frames per second"
     )
-    return Line(stage, minutes, step.fast if is_fast else step.slow, why)
+    return PriceLine(stage, minutes, step.fast if is_fast else step.slow, why)
+
+
+def _sum(total: float) -> str:
+    return f"{total:.2f}" if total >= 0.1 else f"{total:.2g}"
 
 
 def _money(amount: float | None) -> str:

@@ -1,4 +1,4 @@
-"""A price list of one's own, read from a TOML file, to be used in place of the published ones.
+"""Reads a custom price list from a TOML file, to use instead of the published lists.
 
     name = "our contract"
     currency = "CNY"
@@ -6,19 +6,19 @@
     source = "contract 4711"
 
     [items]
-    MsSharpen = 0.3                        # a minute of the input
+    MsSharpen = 0.3                        # per minute of the input
     ColorEnhance = 0.3
 
     [items."SuperResolution.Base"]
-    minutes = "output"                     # whose length counts; input where it is left out
-    fast_from = 30                         # the first rate that costs the second price
-    above = false                          # true: that rate itself still costs the first
+    minutes = "output"                     # whose length counts; the default is input
+    fast_from = 30                         # the lowest frame rate with the "fast" price
+    above = false                          # true: that rate itself has the "slow" price
     steps = [
         { pixels = 2073600, slow = 2.0, fast = 2.7 },
-        { slow = 4.0, fast = 8.0 },        # without a limit: everything larger
+        { slow = 4.0, fast = 8.0 },        # no limit: all larger frames
     ]
 
-A stage that is not listed has no price, and no budget can be kept with it.
+A stage that is not listed has no price, so a budget cannot be checked for it.
 """
 
 from __future__ import annotations
@@ -35,51 +35,54 @@ STAGES: Final = tuple(MAINLAND.items)
 
 
 def read_prices(path: str | Path) -> PriceList:
-    """Return the price list that a TOML file holds. Raises `ParameterError` naming what is wrong in it."""
+    """Return the price list in a TOML file. Raises `ParameterError` with the mistake in the file."""
     path = Path(path)
     try:
-        read = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as problem:
-        raise ParameterError(path.name, str(problem), "a TOML file") from problem
-    currency = read.get("currency")
+        raise ParameterError.plain(f"{path.name} is not a valid TOML file: {problem}.") from problem
+    currency = table.get("currency")
     if not isinstance(currency, str) or not currency:
-        raise ParameterError(f"currency in {path.name}", currency, "the code of a currency, such as CNY")
-    items = read.get("items")
+        raise ParameterError.plain(f'{path.name} needs a currency code, such as currency = "CNY".')
+    items = table.get("items")
     if not isinstance(items, Mapping) or not items:
-        raise ParameterError(f"items in {path.name}", items, f"a table of prices for {', '.join(STAGES)}")
-    found = {}
-    for stage, given in items.items():
+        raise ParameterError.plain(f"{path.name} needs a table [items] with prices for {', '.join(STAGES)}.")
+    checked = {}
+    for stage, value in items.items():
         if stage not in STAGES:
-            raise ParameterError(f"items in {path.name}", stage, f"one of {', '.join(STAGES)}", 'Quote it: "A.B" = 1')
-        found[stage] = _item(f"{stage} in {path.name}", given)
-    about = {key: str(read.get(key, "")) for key in ("date", "source")}
-    return PriceList(name=str(read.get("name", path.stem)), currency=currency, items=found, **about)
+            raise ParameterError.plain(
+                f"{path.name} has a price for {stage!r}, but the stages are {', '.join(STAGES)}. "
+                'Write a name with a dot in quotation marks: "SuperResolution.Base" = 1.'
+            )
+        checked[stage] = _item(f"{stage} in {path.name}", value)
+    about = {key: str(table.get(key, "")) for key in ("date", "source")}
+    return PriceList(name=str(table.get("name", path.stem)), currency=currency, items=checked, **about)
 
 
-def _item(where: str, given: Any) -> Item:
-    if _is_price(given):
-        return Item("input", (Step(None, float(given), float(given)),))
-    if not isinstance(given, Mapping):
-        raise ParameterError(where, given, "a price a minute, or a table with steps")
-    minutes, steps = given.get("minutes", "input"), given.get("steps")
+def _item(name: str, value: Any) -> Item:
+    if _is_price(value):
+        return Item("input", (Step(None, float(value), float(value)),))
+    if not isinstance(value, Mapping):
+        raise ParameterError.plain(f"{name} needs a price per minute, or a table with steps.")
+    minutes, steps = value.get("minutes", "input"), value.get("steps")
     if minutes not in ("input", "output"):
-        raise ParameterError(f"{where}, minutes", minutes, "input or output")
+        raise ParameterError.plain(f"{name}: minutes is {minutes!r}; use input or output.")
     if not isinstance(steps, list) or not steps:
-        raise ParameterError(f"{where}, steps", steps, "a list of at least one step")
-    made = [_step(f"{where}, steps", one) for one in steps]
-    if any(a.pixels is None or (b.pixels is not None and b.pixels <= a.pixels) for a, b in zip(made, made[1:])):  # noqa: B905, RUF007 - neighbours
-        raise ParameterError(f"{where}, steps", steps, "steps by rising pixels, one without a limit at the end")
-    return Item(minutes, tuple(made), float(given.get("fast_from", 30)), bool(given.get("above", False)))
+        raise ParameterError.plain(f"{name}: steps needs a list with at least one step.")
+    parsed = [_step(name, one) for one in steps]
+    if any(a.pixels is None or (b.pixels is not None and b.pixels <= a.pixels) for a, b in zip(parsed, parsed[1:])):  # noqa: B905, RUF007 - neighbours
+        raise ParameterError.plain(f"{name}: the steps must have rising pixels, and only the last may have no limit.")
+    return Item(minutes, tuple(parsed), float(value.get("fast_from", 30)), bool(value.get("above", False)))
 
 
-def _step(where: str, given: Any) -> Step:
-    told: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
-    slow, pixels = told.get("slow"), told.get("pixels")
-    fast = told.get("fast", slow)
+def _step(name: str, value: Any) -> Step:
+    fields: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    slow, pixels = fields.get("slow"), fields.get("pixels")
+    fast = fields.get("fast", slow)
     if slow is None or not _is_price(slow) or not _is_price(fast) or not (pixels is None or type(pixels) is int):
-        raise ParameterError(where, given, "a table of slow, fast and pixels")
+        raise ParameterError.plain(f"{name}: the step {value!r} is not a table with slow, fast and pixels.")
     return Step(pixels, float(slow), float(fast))
 
 
-def _is_price(given: Any) -> bool:
-    return type(given) in (int, float) and given >= 0
+def _is_price(value: Any) -> bool:
+    return type(value) in (int, float) and value >= 0

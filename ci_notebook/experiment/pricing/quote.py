@@ -1,4 +1,4 @@
-"""What a sweep would cost, job by job, before anything is sent."""
+"""The price of a sweep, job by job, before anything is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 
 from ci_notebook.experiment.pricing.price import MAINLAND, Price, PriceList, Shape, price
 from ci_notebook.experiment.pricing.price import forecast as shape_of
-from ci_notebook.experiment.settings import Setting, content, shown
+from ci_notebook.experiment.settings import Setting, content, listed
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.html import Markup, bold, table_html, value_html
@@ -19,7 +19,7 @@ Forecast = Callable[[VideoEnhance, MediaInfo], Shape]
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The price of one job: one setting on one clip, with the shape that its output will have."""
+    """The price of one job: one setting on one clip, with the shape of its output."""
 
     clip: str
     setting: Setting
@@ -29,29 +29,29 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The price of a sweep. Shows what differs between its jobs, the price of each, and the sum."""
+    """The price of a sweep. In a notebook it shows the differences between the jobs, their prices, and the sum."""
 
     quotes: tuple[Quote, ...]
     prices: PriceList
 
     @property
     def total(self) -> float:
-        """The sum, in the list's currency, of what has a price."""
+        """The sum of the stages that have a price, in the currency of the list."""
         return sum(quote.price.total for quote in self.quotes)
 
     @property
     def is_complete(self) -> bool:
-        """False when a stage has no price in the list: then the total is too low."""
+        """False when a stage has no price in the list, so the total is too low."""
         return all(quote.price.is_complete for quote in self.quotes)
 
     @property
     def stages(self) -> Mapping[str, float]:
-        """Stage → its share of the total, the dearest first."""
-        found: dict[str, float] = {}
+        """Stage → its share of the total, the most expensive first."""
+        shares: dict[str, float] = {}
         for quote in self.quotes:
             for line in quote.price.lines:
-                found[line.stage] = found.get(line.stage, 0.0) + (line.amount or 0.0)
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
+                shares[line.stage] = shares.get(line.stage, 0.0) + (line.amount or 0.0)
+        return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
     def __repr__(self) -> str:
         least, jobs = "" if self.is_complete else "at least ", len(self.quotes)
@@ -59,7 +59,7 @@ class Estimate:
         return f"<Estimate of {total} for {jobs} job{'' if jobs == 1 else 's'}, {self.prices.name} list>"
 
     def _repr_html_(self) -> str:
-        rows = [{"clip": quote.clip, **shown(quote.setting)} for quote in self.quotes]
+        rows = [{"clip": quote.clip, **listed(quote.setting)} for quote in self.quotes]
         paths = [path for path in dict.fromkeys(path for row in rows for path in row)
                  if len(rows) == 1 or any(row.get(path) != rows[0].get(path) for row in rows)]  # fmt: skip
         rows_html = [
@@ -87,17 +87,19 @@ class Estimate:
 def estimate(
     jobs: Iterable[tuple[str, MediaInfo, Setting]], *, prices: PriceList = MAINLAND, forecast: Forecast | None = None
 ) -> Estimate:
-    """Return what jobs would cost, each given by the name of its clip, the clip's facts, and its setting.
+    """Return the price of jobs; each job is the name of its clip, the clip's properties, and its setting.
 
-    `forecast` tells the shape of an output, by default as the embedded engine would make it. Raises
-    `ParameterError` for a clip that does not say its size, rate and length, and `EngineError` for a
-    setting that does not fit its clip.
+    `forecast` predicts the shape of an output, by default as the embedded engine produces it. Raises
+    `ParameterError` for a clip of unknown size, frame rate or length, and `EngineError` for a setting
+    that does not fit its clip.
     """
     quotes = []
     for clip, info, setting in jobs:
-        source, asked = Shape.of(info), content(setting)
+        source, enhance = Shape.of(info), content(setting)
         if source is None:
-            raise ParameterError("the price", clip, "a clip whose size, rate and length are known")
-        output = (forecast or shape_of)(asked, info)
-        quotes.append(Quote(clip, setting, output, price(asked, source, output, prices=prices)))
+            raise ParameterError.plain(
+                f"The size, frame rate or length of {clip!r} is unknown, so the job has no price."
+            )
+        output = (forecast or shape_of)(enhance, info)
+        quotes.append(Quote(clip, setting, output, price(enhance, source, output, prices=prices)))
     return Estimate(tuple(quotes), prices)

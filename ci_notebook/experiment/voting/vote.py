@@ -1,4 +1,4 @@
-"""The record of one vote: which of two runs somebody found better without knowing what they were."""
+"""`Vote`: which of two runs a voter found better, without knowing their settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Answer = Literal["left", "right", "same"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """The answer to one question of a ballot. `left` and `right` are the keys of the runs as they were laid.
+    """The answer to one question of a ballot. `left` and `right` are the keys of the runs on these sides.
 
-    `share` is the moment that was shown, from 0 to 1 of the clip; `repeats` the number of the question
-    that was asked again here; `took_s` how long it took.
+    `share` is the moment in the clip, from 0 to 1. `repeats` is the number of the question that this one
+    repeats. `took_s` is the time until the answer.
     """
 
     ballot: str
@@ -28,5 +28,5 @@ class Vote:
 
     @property
     def better(self) -> str:
-        """The key of the run that was found better; empty for no difference."""
+        """The key of the better run; empty for no difference."""
         return {"left": self.left, "right": self.right, "same": ""}[self.answer]

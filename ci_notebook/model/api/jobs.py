@@ -91,7 +91,7 @@ class MediaResult(Node):
 
 
 class Operation(Node):
-    """What to do with the source; in replies also the result."""
+    """The work to do on the source; in replies also the result."""
 
     template_id: Annotated[str | None, Param("Id of a VideoEnhance template; overrides VideoEnhance.")] = None
     template_name: Annotated[str | None, Param("The template's name.", reply=True)] = None

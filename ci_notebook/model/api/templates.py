@@ -23,7 +23,7 @@ class TransTpl(Node):
     container: Annotated[Container | None, Param("Container.", required=True)] = None
     video: Annotated[Video | None, Param("Video encoding.")] = None
     audio: Annotated[Audio | None, Param("Audio encoding.")] = None
-    trans_config: Annotated[TransConfig | None, Param("What to do when source and setting do not match.")] = None
+    trans_config: Annotated[TransConfig | None, Param("Handling of a mismatch between source and setting.")] = None
     audio_mix: Annotated[AudioMix | None, Param("Audio to mix in.")] = None
     audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Audio tracks to mix in.", at_most=2)] = ()
 
@@ -38,7 +38,7 @@ class TemplateRequest(Node):
     container: Annotated[Container | None, Param("Container, for Transcode.")] = None
     video: Annotated[Video | None, Param("Video encoding, for Transcode.")] = None
     audio: Annotated[Audio | None, Param("Audio encoding, for Transcode.")] = None
-    trans_config: Annotated[TransConfig | None, Param("What to do when source and setting do not match.")] = None
+    trans_config: Annotated[TransConfig | None, Param("Handling of a mismatch between source and setting.")] = None
     time_interval: Annotated[TimeInterval | None, Param("A section of the source.")] = None
     audio_mix: Annotated[AudioMix | None, Param("Audio to mix in.")] = None
     audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Audio tracks to mix in.", at_most=2)] = ()

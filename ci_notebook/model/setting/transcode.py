@@ -153,11 +153,11 @@ Method = Literal[0, 1]
 
 
 class TransConfig(Node):
-    """What to do when the source and the setting do not match."""
+    """Handling of a mismatch between source and setting."""
 
     adj_dar_method: Annotated[
         Literal["scale", "crop", "pad", "none"] | None,
-        Param("What to do when the aspect ratios differ.", default="none"),
+        Param("Handling of different aspect ratios.", default="none"),
     ] = None
     is_check_reso: Annotated[bool | None, Param("Compare the resolution with the source.", default="false")] = None
     reso_adj_method: Annotated[
@@ -221,7 +221,7 @@ class Transcode(Node):
     container: Annotated[Container | None, Param("Container.", required=True)] = None
     video: Annotated[Video | None, Param("Video encoding.")] = None
     audio: Annotated[Audio | None, Param("Audio encoding.")] = None
-    trans_config: Annotated[TransConfig | None, Param("What to do when source and setting do not match.")] = None
+    trans_config: Annotated[TransConfig | None, Param("Handling of a mismatch between source and setting.")] = None
     time_interval: Annotated[TimeInterval | None, Param("A section of the source.")] = None
     audio_mix: Annotated[AudioMix | None, Param("Audio to mix in.")] = None
     audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Audio tracks to mix in.", at_most=2)] = ()
