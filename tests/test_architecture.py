@@ -41,7 +41,7 @@ FOREIGN: dict[str, set[str]] = {
     "media": {"imageio_ffmpeg", "av", "numpy", "PIL"},
     "engine": {"waitress", "numpy", "lxml", "PIL", "onnxruntime", "distributed"},
     "experiment": {"optuna"},
-    "results": {"pandas", "matplotlib", "numpy", "lxml", "IPython", "ipywidgets"},
+    "results": {"pandas", "matplotlib", "numpy", "scipy", "lxml", "IPython", "ipywidgets"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "IPython"},
     "lab": {"platformdirs"},
     "course": {"pandas"},
@@ -58,7 +58,7 @@ def below(package: str) -> set[str]:
     return (set().union(*LEVELS[:level]) - NOT.get(package, set())) | ALSO.get(package, set()) | {package, "_version"}
 
 
-HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "PIL")
+HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "scipy", "PIL")
 
 
 def name_of(path: Path) -> str:
@@ -133,6 +133,7 @@ def test_httpx_is_imported_in_one_package():
     assert packages == {"client"}
 
 
+@pytest.mark.slow
 def test_there_is_no_cycle_among_modules():
     names = {name_of(path) for path in MODULES}
     graph = {
@@ -158,6 +159,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert told.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_model_loads_nothing_but_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); "

@@ -28,11 +28,15 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 BUCKET, REGION = "thin-1250000000", "ap-chongqing"
 KEYS = {"TENCENTCLOUD_SECRET_ID": "AKIDpackaging", "TENCENTCLOUD_SECRET_KEY": "packagingskey"}
 # What an installation must not load on `import ci_notebook`, and what it has no business to hold.
-HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "PIL")
+HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "scipy", "PIL")
 CLIP = sample("portrait")
 LOCAL = {"imageio-ffmpeg", "av", "onnxruntime", "waitress", "jupyterlab", "optuna", "distributed"}
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker makes the environments, for all
+pytestmark = [
+    pytest.mark.xdist_group("packaging"),  # one worker makes the environments, for all
+    pytest.mark.network,
+    pytest.mark.slow,
+]
 
 
 def lowest(*extras: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
@@ -51,7 +52,7 @@ def add_report(verbs: Any) -> None:
     add("--vary", action="append", required=True, metavar="PARAMETER=A,B,…", help="values to try; repeatable")
     add("--set", action="append", default=[], metavar="PARAMETER=A", help="a value for all runs; repeatable")
     add("--out", type=Path, default=Path("report.html"), help="file for the report (default: report.html)")
-    add("--on", default="vmaf_neg", metavar="SCORE", help="the score of the verdicts (default: vmaf_neg)")
+    add("--on", default=MAIN, metavar="SCORE", help=f"the score of the verdicts (default: {MAIN})")
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the original that a clip was spoiled from; one per clip, in the same order")  # fmt: skip
     add("--every", type=int, metavar="N", help="score every Nth frame; 1 scores all (default: every fifth)")

@@ -45,9 +45,9 @@ def add_serve(verbs: Any) -> None:
         help="free space to leave on the disk of ROOT (default: 0.25)",
     )
     serve.add_argument(
-        "--kept", type=_bytes, metavar="GIB",
-        help="size limit of the cache in ROOT/.kept; 0 caches nothing "
-        "(default: CI_NOTEBOOK_KEPT_BYTES, else 4 GB, or 0 under a --disk-limit)",
+        "--cache", "--kept", type=_bytes, metavar="GIB",
+        help="size limit of the cache in ROOT/.cache; 0 switches it off "
+        "(default: CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or 0 under a --disk-limit)",
     )  # fmt: skip
     serve.add_argument(
         "--no-reuse", dest="reuse", action="store_false",
@@ -60,7 +60,7 @@ def add_serve(verbs: Any) -> None:
 def _serve(args: argparse.Namespace) -> int:
     try:
         from ci_notebook.engine.limits import Limits  # lazy: the engine loads lxml, numpy and the server
-        from ci_notebook.engine.server.serve import serve  # lazy: as above
+        from ci_notebook.engine.server.listener import serve  # lazy: as above
     except ModuleNotFoundError as error:
         raise EngineError(
             f"The engine needs {error.name}. Install it: python -m pip install 'ci-notebook[local]'"
@@ -84,7 +84,7 @@ def _serve(args: argparse.Namespace) -> int:
         serve(
             args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
             workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
-            kept_bytes=args.kept, on_listening=listening,
+            cache_bytes=args.cache, on_listening=listening,
         )  # fmt: skip
     return 0
 

@@ -32,7 +32,7 @@ def connect(
     bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
     endpoint: str | None = None, home: Path | str | None = None, workers: int = _WORKERS,
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
-    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, kept_bytes: int | None = None,
+    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, cache_bytes: int | None = None,
     reuse: bool | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
@@ -48,7 +48,7 @@ def connect(
     A job fails, with the reason, if it runs longer than `time_limit_s` (by default ten minutes, plus ten for each
     second of the clip), if the engine's folder would grow beyond `disk_limit_bytes` (by default no limit), or if
     less than `min_free_bytes` would stay free on the disk (by default 256 MiB). Outputs and expensive
-    intermediate results are cached up to `kept_bytes` (by default CI_NOTEBOOK_KEPT_BYTES, else 4 GB, or none with
+    intermediate results are cached up to `cache_bytes` (by default CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or none with
     a `disk_limit_bytes`; 0 caches nothing). Unless `reuse` is False, a job that was done before is answered from
     the cache; the bytes are the same.
 
@@ -62,7 +62,7 @@ def connect(
     folder = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
     options = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,
-        "min_free_bytes": min_free_bytes, "kept_bytes": kept_bytes, "reuse": reuse,
+        "min_free_bytes": min_free_bytes, "cache_bytes": cache_bytes, "reuse": reuse,
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     if bucket is None:

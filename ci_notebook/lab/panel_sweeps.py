@@ -10,6 +10,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs, random
+from ci_notebook.model.scores import HEADLINES
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.charts import plot_response
 from ci_notebook.results.dataframe import differing, setting_columns
@@ -17,8 +18,8 @@ from ci_notebook.results.inline_chart import ChartAxes
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
 
-# The score of the chart is the first of these that was measured.
-_SCORES: Final = ("vmaf_neg", "ssim", "psnr", "sharpness", "size_bytes")
+# A chart of a sweep shows the first of these that was measured.
+_CHARTED: Final = (*(score.name for score in HEADLINES), "size_bytes")
 
 
 class _Planner(Protocol):
@@ -68,7 +69,7 @@ class LabSweeps:
 def _chart_html(runs: Runs) -> str:
     df = runs.to_frame()
     varied = [name for name in differing(df).columns if name in setting_columns()] if len(df) > 1 else []
-    score = next((name for name in _SCORES if name in df and df[name].notna().any()), None)
+    score = next((name for name in _CHARTED if name in df and df[name].notna().any()), None)
     if not varied or score is None:
         return ""
     axes = plot_response(runs, varied[0], score, varied[1] if len(varied) > 1 else None)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook.client.client import Client
+from ci_notebook.client.file_cache import FileCache, md5_of
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.lab.files import Video, key_of
+from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
@@ -44,20 +47,18 @@ def look(client: Client, videos: Sequence[Video], times: Iterable[float], width_
 
 
 def _captions(videos: Sequence[Video]) -> list[str]:
-    values_of = [values(one.setting or VideoEnhance()) if isinstance(one, Job | Run) else None for one in videos]
-    settings = [setting for setting in values_of if setting is not None]
-    paths = dict.fromkeys(path for setting in settings for path in setting)
-    varied = [path for path in paths if len({repr(one.get(path)) for one in settings}) > 1] or list(paths)
+    settings = {
+        place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
+    }
+    names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
     several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
     captions = []
-    for video, setting in zip(videos, values_of, strict=True):
-        if setting is None:
+    for place, video in enumerate(videos):
+        if place in names:
+            clip = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
+            captions.append(f"{clip}{names[place]}")
+        else:
             captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
-            continue
-        text = ", ".join(f"{path.rpartition('.')[2]} {setting[path]}" for path in varied if path in setting)
-        if not text:
-            text = f"without {', '.join(path.rpartition('.')[2] for path in varied)}" if varied else "result"
-        captions.append(f"{video.clip}: {text}" if several_clips and isinstance(video, Run) else text)
     return captions
 
 
@@ -88,14 +89,19 @@ def measure(output: Path, source: Path, /, **more: Any) -> Scores:
     return scores(output, source, **more)
 
 
-def spoiled(client: Client, clip: Clip, folder: Path, changes: Mapping[str, Any]) -> Path:
-    """Return the file of a clip made worse by `changes`, the keywords of `media.spoil.spoil`; its name lists them."""
+def spoiled(client: Client, clip: Clip, cache: Path, changes: Mapping[str, Any]) -> tuple[Path, str]:
+    """Return the file of a clip made worse, and a name for it that lists what was done.
+
+    `changes` are keywords of `media.spoil.spoil`. The same clip is made worse in the same way once.
+    """
     from ci_notebook.media.spoil import spoil  # lazy, as above
 
-    folder.mkdir(parents=True, exist_ok=True)
     suffix = "-".join(f"{name}{value}" for name, value in changes.items())
-    source = clip.path or client.download(clip.key, folder / Path(clip.key).name)
-    return spoil(source, folder / f"{Path(clip.name or clip.key).stem}-{suffix or 'spoilt'}.mp4", **changes)
+    source, files = local_file(client, cache, clip), FileCache(cache)
+    content = f"{md5_of(source)} spoiled {json.dumps(changes, sort_keys=True)}"
+    path = files.path_of(clip.bucket, clip.key, content, suffix=".mp4")
+    files.make(path, lambda part: spoil(source, part, **changes))
+    return path, f"{Path(clip.name or clip.key).stem}-{suffix or 'spoilt'}.mp4"
 
 
 def _middle(detail: JobsDetail) -> float:

@@ -67,13 +67,21 @@ class LabPreviews:
     ) -> LabPreview:  # fmt: skip
         """Return one frame of a clip as a job with this setting would render it."""
         previewer = self._started()
-        from ci_notebook.engine.preview.preview_graph import unshown  # lazy: the thin client installs without it
+        from ci_notebook.engine.preview.preview_graph import unshown_leaves  # lazy: the thin client installs without it
 
         frame = previewer.show(
-            self._origin(clip), setting, at_s, width_px=width_px, box=box, marks=tuple(watermark), fetch=self._fetch
+            self._origin(clip),
+            setting,
+            at_s,
+            width_px=width_px,
+            box=box,
+            watermarks=tuple(watermark),
+            fetch=self._fetch,
         )
         size = (frame.size.width, frame.size.height)
-        return LabPreview(jpeg=frame.jpeg, size=size, box=frame.box, places=frame.places, unshown=unshown(setting))
+        return LabPreview(
+            jpeg=frame.jpeg, size=size, box=frame.box, places=frame.places, unshown=unshown_leaves(setting)
+        )
 
     def source(
         self, clip: Video | Path, setting: VideoEnhance, *, at_s: float = 0.0, width_px: int = 640,
@@ -129,9 +137,9 @@ class LabPreviews:
 
     def _fetch(self, url: str) -> Path:
         """Return a local file of an image watermark."""
-        from ci_notebook.engine.jobs.execute import key_of as key_of_url  # lazy, as above
+        from ci_notebook.engine.jobs.render_job import key_in_url  # lazy, as above
 
-        return local_file(self._client, self._cache, key_of_url(url))
+        return local_file(self._client, self._cache, key_in_url(url))
 
 
 @contextlib.contextmanager

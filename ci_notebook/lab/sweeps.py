@@ -17,9 +17,10 @@ from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, run_all
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.search import Direction, Span, Trial, optimize
+from ci_notebook.experiment.search import FACTS, Direction, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.lab.pictures import measure
+from ci_notebook.model.scores import check_score
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
@@ -79,6 +80,8 @@ def run_search(
     on: str | Mapping[str, Direction], trials: int, batch: int, runs_from: Callable[[Iterable[Run]], Runs], **more: Any,
 ) -> Found:  # fmt: skip
     """Look for good settings with a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
+    for name in [on] if isinstance(on, str) else on:
+        check_score(name, FACTS)  # a misspelt name is refused before anything costs money
     finished: list[Trial] = []
     with Progress(f"Trying {trials} settings", total=trials) as progress:
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.ballot import Ballot, Question
-from ci_notebook.results.voting.ranking import ranking
-from ci_notebook.results.voting.ranking_record import Ranking
+from ci_notebook.results.voting.ranking import Ranking, ranking
 
 if TYPE_CHECKING:
     from ci_notebook.media.frames import Frames

@@ -1,7 +1,7 @@
-"""The columns of a frame: which they are, in which order, of which dtype, and where they come from.
+"""The columns of the table of runs: names, order, dtypes, units, help, and where their values come from.
 
-The rule of this file: what a column is follows from the declaration of its leaf. Only the short
-names of job facts are said here, and the scores, which no node declares.
+The columns follow from the declarations: those of settings and job facts from the nodes, those of scores from
+`model.scores`. Only the short names of job facts, and the few columns that nothing declares, are listed here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import Node, Part, part_by_tag, parts
+from ci_notebook.model.scores import SCORES
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 Kind = Literal["text", "whole", "number", "truth", "time", "choice"]
@@ -26,9 +27,9 @@ DTYPES: Final[dict[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `path` is the way to its text below `JobsDetail`; empty when it comes from elsewhere.
+    """One column. `path` are the tags from `JobsDetail` down to its text; empty when it comes from elsewhere.
 
-    `part` is the declaration of that leaf. `hidden` columns are read to make others and not shown.
+    `part` is the declaration of that leaf. A `hidden` column is read only to compute another one.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Column:
         return DTYPES[self.kind]
 
 
-# Short name ← path below JobsDetail. Of repeated nodes the first is meant.
+# Short name, path below JobsDetail. The first one of repeated nodes is read.
 _JOB = (
     ("job_id", "JobId"), ("state", "State"), ("progress", "Progress"), ("code", "Code"), ("message", "Message"),
     ("created", "CreationTime"), ("started", "StartTime"), ("ended", "EndTime"),
@@ -83,43 +84,41 @@ NOTES: Final = (
         "text",
         "Paths that are left to the service: AUTO, missing in a stage that is on, or a whole bare stage.",
     ),
-    Column("unlisted", "text", "path=text of what was received and is outside its declaration."),
+    Column("unlisted", "text", "path=text of received values that are outside their declaration."),
 )
 TIMES: Final = (Column("took_s", "number", "From start to end of the job.", "s"),)
-SCORES: Final = (
-    Column("psnr", "number", "PSNR of the luma.", "dB"),
-    Column("ssim", "number", "SSIM of the luma; 1 is equal."),
-    Column("xpsnr", "number", "XPSNR of the luma: PSNR weighted by what the eye sees.", "dB"),
-    Column("vmaf", "number", "VMAF, 0 to 100; rewards sharpening."),
-    Column("vmaf_neg", "number", "VMAF without enhancement gain, 0 to 100."),
-    Column("vmaf_minus_neg", "number", "What VMAF owes to enhancement gain; large when over-sharpened."),
-    Column("delta_e", "number", "CIEDE2000 of the colours of small areas: 0 is equal, 1 can just be seen."),
-    Column("sharpness", "number", "Variance of the Laplacian of the luma; more fine detail gives more."),
-    Column("contrast", "number", "RMS of the luma, 0 to 0.5."),
-    Column("colourfulness", "number", "Hasler and Süsstrunk: 0 grey, 33 moderate, 82 and more highly colourful."),
-    Column("noise", "number", "Immerkær's sigma, of 255; fine texture counts, too."),
-    Column("blockiness", "number", "How much edges of coding blocks stand out."),
-    Column("si", "number", "Spatial information (ITU-T P.910)."),
-    Column("ti", "number", "Temporal information (ITU-T P.910)."),
+SCORE_COLUMNS: Final = tuple(Column(score.name, "number", score.help, score.unit) for score in SCORES)
+# How bad the bad frames are: `vmaf_p5`.
+POOLED: Final = tuple(
+    Column(name, "number", f"{score.label}: {meaning}.", score.unit)
+    for score in SCORES
+    for name, meaning in score.pooled.items()
 )
-_WORSE: Final = (("hmean", "harmonic mean"), ("p5", "5th percentile"), ("worst", "worst picture"))
-# How bad the bad pictures are: `vmaf_p5`. Of colour difference less is better, so its bad end is the other one.
-POOLED: Final = (
-    *(
-        Column(f"{score.name}_{end}", "number", f"{score.name}: {what}.", score.unit)
-        for score in SCORES if score.name in ("psnr", "ssim", "xpsnr", "vmaf", "vmaf_neg") for end, what in _WORSE
-    ),
-    Column("delta_e_p95", "number", "delta_e: 95th percentile."),
-    Column("delta_e_worst", "number", "delta_e: worst picture."),
-)  # fmt: skip
 AGAINST: Final = (
-    Column("score_against", "text", "What scores compare with: the `source` (they tell change) or a `reference`."),
+    Column(
+        "score_against",
+        "text",
+        "Scores compare with the `source` (measuring change) or a `reference` (fidelity).",
+    ),
+)
+ALIGNMENT: Final = (
+    Column("align_offset_frames", "whole", "Frames of the source skipped at the start; negative: of the output."),
+    Column("align_offset_s", "number", "The same as a time.", "s"),
+    Column("align_start_s", "number", "Where in the source the compared stretch begins.", "s"),
+    Column("align_fps", "number", "Common frame rate: the lower one of the two videos.", "1/s"),
+    Column("align_width", "whole", "Width of the compared frames.", "px"),
+    Column("align_height", "whole", "Height of the compared frames.", "px"),
+    Column("align_scale_x", "number", "Width of the compared frames over the width of the used part of the source."),
+    Column("align_scale_y", "number", "The same for the height."),
+    Column("align_rotation", "whole", "How far the source was turned clockwise.", "°"),
+    Column("align_source_crop", "text", "Used part of the source: left, top, width, height as shares of 1."),
+    Column("align_output_crop", "text", "Used part of the output: left, top, width, height as shares of 1."),
 )
 ENDS: Final = (
     Column(
         "cost_cny", "number", "Price by the list; on the embedded engine, what the cloud would have charged.", "CNY"
     ),
-    Column("error", "text", "What went wrong outside the job: sending, fetching, scoring."),
+    Column("error", "text", "Error outside the job: while sending, fetching or scoring."),
 )
 
 
@@ -127,8 +126,8 @@ ENDS: Final = (
 def columns() -> tuple[Column, ...]:
     """Return every column in order, hidden ones included."""
     job = [_fact(name, path) for name, path in _JOB]
-    made = [_fact(name, path) for name, path in _OUTPUT]
-    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *AGAINST, *SCORES, *POOLED, *ENDS)
+    output = [_fact(name, path) for name, path in _OUTPUT]
+    return (*RUN, *job, *settings(), *NOTES, *output, *TIMES, *AGAINST, *ALIGNMENT, *SCORE_COLUMNS, *POOLED, *ENDS)
 
 
 @functools.cache
@@ -145,7 +144,7 @@ def by_name() -> dict[str, Column]:
 
 def _settings(node: type[Node], shown: tuple[str, ...], path: tuple[str, ...]) -> Iterator[Column]:
     for part in parts(node):
-        # The declaration bounds how many there may be, so the columns are the same for every frame.
+        # The declaration limits how many there may be, so the columns are the same for every table.
         numbers = range(1, (part.param.at_most or 1) + 1) if part.many else (0,)
         for number in numbers:
             names = (*shown, part.tag, str(number)) if part.many else (*shown, part.tag)

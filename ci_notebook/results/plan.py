@@ -1,4 +1,4 @@
-"""A plan: what a sweep on clips would send, before anything is sent, with only what differs and its price."""
+"""The jobs that a sweep on clips would send, with the parameters that differ and the price of each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any, overload
 import pandas as pd
 
 from ci_notebook.experiment.pricing.quote import Estimate, Quote
+from ci_notebook.model.html import Markup, bold, table_html, value_html
 from ci_notebook.results.dataframe import differing, setting_columns, to_frame
-from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words
+from ci_notebook.results.labels import count, in_words
 
 
 class Plan(Sequence[Quote]):
-    """One line a job, in the order they would be sent: clip, setting, price, and whether the journal holds it.
+    """The jobs of a sweep in the order of sending: clip, setting, price, and whether the journal has the run.
 
-    `held` says of each whether it was run before; those are not sent and not paid again. `total` is
-    the price of the others, in the list's currency.
+    `held` tells for each job whether it was run before; such jobs are not sent and not paid again. `total` is the
+    price of the others, in the currency of the price list.
     """
 
     def __init__(self, cost: Estimate, held: Sequence[bool]) -> None:
@@ -25,28 +26,28 @@ class Plan(Sequence[Quote]):
 
     @property
     def total(self) -> float:
-        """The price of what would be sent, of all stages that have one in the list."""
+        """The price of the jobs that would be sent, of all stages that the price list has."""
         return sum(quote.price.total for quote, held in zip(self, self.held, strict=True) if not held)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a job: what differs between them, the shape of the output, what is charged, the price.
+        """Return one row per job: the parameters that differ, the shape of the output, the charged stages, the price.
 
         `clip` (string), the setting's leaves that differ (as in `to_frame`, with `auto`), `width` and
         `height` (Int64, px), `fps` (Float64, 1/s), `duration_s` (Float64, s), `charged` (string, the
         stages), `cost` (Float64, in the list's currency), `held` (boolean, in the journal already).
         """
         settings = to_frame([quote.setting for quote in self])
-        wanted = [name for name in differing(settings).columns if name in (*setting_columns(), "auto", "template_id")]
-        made: dict[str, Any] = {"clip": pd.array([quote.clip for quote in self], dtype="string")}
-        made |= {name: settings[name] for name in wanted}
-        made["width"] = pd.array([quote.output.width for quote in self], dtype="Int64")
-        made["height"] = pd.array([quote.output.height for quote in self], dtype="Int64")
-        made["fps"] = pd.array([float(quote.output.fps) for quote in self], dtype="Float64")
-        made["duration_s"] = pd.array([float(quote.output.duration_s) for quote in self], dtype="Float64")
-        made["charged"] = pd.array([_charged(quote) for quote in self], dtype="string")
-        made["cost"] = pd.array([quote.price.total for quote in self], dtype="Float64")
-        made["held"] = pd.array(self.held, dtype="boolean")
-        return pd.DataFrame(made)
+        varied = [name for name in differing(settings).columns if name in (*setting_columns(), "auto", "template_id")]
+        columns: dict[str, Any] = {"clip": pd.array([quote.clip for quote in self], dtype="string")}
+        columns |= {name: settings[name] for name in varied}
+        columns["width"] = pd.array([quote.output.width for quote in self], dtype="Int64")
+        columns["height"] = pd.array([quote.output.height for quote in self], dtype="Int64")
+        columns["fps"] = pd.array([float(quote.output.fps) for quote in self], dtype="Float64")
+        columns["duration_s"] = pd.array([float(quote.output.duration_s) for quote in self], dtype="Float64")
+        columns["charged"] = pd.array([_charged(quote) for quote in self], dtype="string")
+        columns["cost"] = pd.array([quote.price.total for quote in self], dtype="Float64")
+        columns["held"] = pd.array(self.held, dtype="boolean")
+        return pd.DataFrame(columns)
 
     @overload
     def __getitem__(self, index: int) -> Quote: ...
@@ -67,36 +68,29 @@ class Plan(Sequence[Quote]):
     def _summary(self) -> str:
         new, least = self.held.count(False), "" if self.cost.is_complete else "at least "
         price = f"{least}{self.total:.4f} {self.cost.prices.currency}, {self.cost.prices.name} list"
-        kept = f", {self.held.count(True)} in the journal already" if any(self.held) else ""
-        return f"{new} to be sent for {price}{kept}"
+        in_journal = f", {self.held.count(True)} in the journal already" if any(self.held) else ""
+        return f"{new} to be sent for {price}{in_journal}"
 
     def _repr_html_(self) -> str:
-        df, cell = self.to_frame(), " style='text-align:left'"
+        df = self.to_frame()
         settings = [name for name in df.columns if name in setting_columns() or name == "template_id"]
-        shown = {"clip": [str(one) for one in df["clip"]]}
-        # What is AUTO is known by the whole frame, also where all are and the column says nothing.
+        columns: dict[str, list[str]] = {"clip": [str(one) for one in df["clip"]]}
+        # AUTO is known from the whole table, also where every value of a column is AUTO and the column is empty.
         whole = to_frame([quote.setting for quote in self])
-        shown |= {name: list(in_words(whole, name)) for name in settings}
-        shown["output"] = [f"{q.output.width}×{q.output.height}, {q.output.fps:.5g}/s" for q in self]
-        shown["charged"] = [_charged(quote) or "nothing" for quote in self]
-        shown[self.cost.prices.currency] = [f"{quote.price.total:.4f}" for quote in self]
-        shown["journal"] = ["held" if held else "to be sent" for held in self.held]
-        head = "".join(f"<th scope='col'{cell}>{escape(name)}</th>" for name in shown)
-        rows = "".join(
-            "<tr>" + "".join(f"<td{cell}>{_word(word)}</td>" for word in row) + "</tr>"
-            for row in zip(*shown.values(), strict=True)
-        )
-        prices = self.cost.prices
-        caption = (
-            f"<caption{cell}><b>{count(len(self), 'job')}: {escape(self._summary())}</b> of {escape(prices.date)}; "
-            "without storage, requests, traffic and transcoding</caption>"
-        )
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        columns |= {name: [value_html(word) for word in in_words(whole, name)] for name in settings}
+        columns["output"] = [f"{q.output.width}×{q.output.height}, {q.output.fps:.5g}/s" for q in self]
+        columns["charged"] = [_charged(quote) or "nothing" for quote in self]
+        currency, prices = self.cost.prices.currency, self.cost.prices
+        columns[currency] = [f"{quote.price.total:.4f}" for quote in self]
+        columns["journal"] = ["held" if held else "to be sent" for held in self.held]
+        return table_html(
+            zip(*columns.values(), strict=True), head=list(columns), numeric=[list(columns).index(currency)],
+            caption=Markup(
+                f"{bold(count(len(self), 'job') + ': ' + self._summary())} of {escape(prices.date)}; "
+                "without storage, requests, traffic and transcoding"
+            ),
+        )  # fmt: skip
 
 
 def _charged(quote: Quote) -> str:
     return ", ".join(line.stage for line in quote.price.lines)
-
-
-def _word(word: str) -> str:
-    return f"<em>{word}</em>" if word in (LEFT_OUT, AUTO) else escape(word)

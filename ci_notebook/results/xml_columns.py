@@ -1,8 +1,8 @@
-"""From `JobsDetail` elements straight into columns, some thousand rows at a time.
+"""`JobsDetail` elements as columns, some thousand rows at a time.
 
-The rule of this file: the texts of a job are put into one flat row by a walk that the declared
-columns laid out beforehand, and every column is turned into its dtype in one go. A text that is
-not what its leaf takes costs a slow second look, and goes to the column `unlisted`.
+The layout of the columns is computed once. One walk over a job puts its texts into a flat row, and a whole
+column is converted to its dtype at once. A text outside the declaration of its leaf takes a slow path, and goes
+to the column `unlisted`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +24,11 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import Column, columns
 
 ROWS: Final = 2048  # a block of texts is then about 10 MB
-Texts = tuple[Any, ...]  # of a leaf: text or None; of a node: how many were met, or None
+Notes = dict[int, list[str]]  # row number → notes about it
+Texts = tuple[Any, ...]  # of a leaf: text or None; of a node: its number of occurrences, or None
+
+# Column, its cells, their number, and the notes about rows: AUTO leaves, and values outside the declaration.
+ArrayOf = Callable[[Column, Texts, int, Notes, Notes], Any]
 
 _WHOLE = re.compile(r"(?:[+-]?[0-9]{1,18}(?:\n|\Z))+")
 _NUMBER = re.compile(r"(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:\n|\Z))+")
@@ -32,51 +36,51 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 @dataclass(slots=True)
-class _Entry:
-    """What to do with a tag: where its text goes, or which entries its children have.
+class Entry:
+    """The cell for the text of a tag, or the entries of its children.
 
-    The cell of a node counts how many of it were met; -1 says that there was one, without children.
+    The cell of a node counts its occurrences; -1 means one occurrence without children.
     """
 
     cell: int
-    below: list[dict[str, _Entry]] = field(default_factory=list)
+    below: list[dict[str, Entry]] = field(default_factory=list)
 
 
 class Layout:
-    """Where each column's text lies in a flat row, and how a job is walked to put it there."""
+    """The cell of each column in a flat row, and the tree of tags that fills the cells."""
 
-    def __init__(self, shown: Sequence[Column]) -> None:
+    def __init__(self, columns_shown: Sequence[Column]) -> None:
         self.cells: dict[tuple[str, ...], int] = {}
-        self.top: dict[str, _Entry] = {}
-        for column in shown:
+        self.top: dict[str, Entry] = {}
+        for column in columns_shown:
             if column.path:
                 self._add(column)
         self.width = len(self.cells)
 
     def _add(self, column: Column) -> None:
-        level, way = self.top, tuple[str, ...]()
+        level, path = self.top, tuple[str, ...]()
         for tag in column.path[:-1]:
             name, _, number = tag.partition("#")
-            way = (*way, name)
-            entry = level.get(name) or level.setdefault(name, _Entry(self._cell(way)))
+            path = (*path, name)
+            entry = level.get(name) or level.setdefault(name, Entry(self._cell(path)))
             while len(entry.below) < int(number or 1):
                 entry.below.append({})
             level = entry.below[int(number or 1) - 1]
         part = column.part
         for tag in (column.path[-1], *(part.param.also if part else ())):
-            level[tag] = _Entry(self._cell(column.path))
+            level[tag] = Entry(self._cell(column.path))
 
-    def _cell(self, way: tuple[str, ...]) -> int:
-        return self.cells.setdefault(way, len(self.cells))
+    def _cell(self, path: tuple[str, ...]) -> int:
+        return self.cells.setdefault(path, len(self.cells))
 
     def row(self, job: etree._Element) -> list[Any]:
-        """Return the texts of one job; None where it has none. Of repeated leaves the first counts."""
+        """Return the texts of one job; None where it has none. The first one of repeated leaves counts."""
         row: list[Any] = [None] * self.width
         _walk(job, self.top, row)
         return row
 
 
-def _walk(element: etree._Element, level: dict[str, _Entry], row: list[Any]) -> None:
+def _walk(element: etree._Element, level: dict[str, Entry], row: list[Any]) -> None:
     for child in element:
         entry = level.get(child.tag)
         if entry is None:
@@ -86,27 +90,31 @@ def _walk(element: etree._Element, level: dict[str, _Entry], row: list[Any]) -> 
             if row[cell] is None and len(child) == 0:
                 row[cell] = child.text or ""
             continue
-        met = row[cell] or 0
-        row[cell] = abs(met) + 1 if len(child) else met or -1
-        if abs(met) < len(entry.below):
-            _walk(child, entry.below[abs(met)], row)
+        count_seen = row[cell] or 0
+        row[cell] = abs(count_seen) + 1 if len(child) else count_seen or -1
+        if abs(count_seen) < len(entry.below):
+            _walk(child, entry.below[abs(count_seen)], row)
 
 
 LAYOUT: Final = Layout(columns())
 
 
 def read(jobs: Iterable[etree._Element]) -> dict[str, Any]:
-    """Return column name → pandas array, for all columns that come from the jobs' XML, and the notes."""
+    """Return column name → pandas array, for all columns that come from the XML of jobs, and the notes."""
+    return from_rows(map(LAYOUT.row, jobs), _array)
+
+
+def from_rows(rows: Iterator[list[Any]], array_of: ArrayOf) -> dict[str, Any]:
+    """Return the arrays of `read` for rows of `LAYOUT.row`; `array_of` turns the cells of a column into an array."""
     blocks: dict[str, list[Any]] = defaultdict(list)
-    rows = map(LAYOUT.row, jobs)
     while True:
         texts = list(zip(*itertools.islice(rows, ROWS), strict=True))
         if not texts:
             break
-        for name, array in _block(texts).items():
+        for name, array in _block(texts, array_of).items():
             blocks[name].append(array)
     if not blocks:
-        return _block([() for _ in range(LAYOUT.width)])
+        return _block([() for _ in range(LAYOUT.width)], array_of)
     return {name: arrays[0] if len(arrays) == 1 else _joined(arrays) for name, arrays in blocks.items()}
 
 
@@ -114,27 +122,27 @@ def _joined(arrays: list[Any]) -> Any:
     return pd.concat([pd.Series(array, copy=False) for array in arrays], ignore_index=True).array
 
 
-def _block(texts: list[Texts]) -> dict[str, Any]:
+def _block(texts: list[Texts], array_of: ArrayOf) -> dict[str, Any]:
     count = len(texts[0])
-    auto: dict[int, list[str]] = defaultdict(list)
-    odd: dict[int, list[str]] = defaultdict(list)
-    made = {}
+    auto: Notes = defaultdict(list)
+    odd: Notes = defaultdict(list)
+    arrays = {}
     for column in columns():
         if column.path:
             cells = texts[LAYOUT.cells[column.path]]
-            made[column.name] = _array(column, cells, count, auto, odd)
+            arrays[column.name] = array_of(column, cells, count, auto, odd)
             if column.part and column.part.auto:
                 _note_auto(column, texts, auto)
     for stage, cell, is_bare in _STAGES:
-        for number, met in enumerate(texts[cell]):
-            if met == -1 and is_bare:
+        for number, count_seen in enumerate(texts[cell]):
+            if count_seen == -1 and is_bare:
                 auto[number].append(stage)
     for name, notes in (("auto", auto), ("unlisted", odd)):
-        made[name] = pd.array([("; ".join(notes[n]) if n in notes else None) for n in range(count)], dtype="string")
-    return made
+        arrays[name] = pd.array([("; ".join(notes[n]) if n in notes else None) for n in range(count)], dtype="string")
+    return arrays
 
 
-# The stages that say nothing more when they are bare: those with an AUTO leaf name that leaf instead.
+# Stages that are noted as AUTO when they are empty; of a stage with AUTO leaves, the leaves are noted instead.
 _STAGES: Final = tuple(
     (
         tag,
@@ -146,23 +154,23 @@ _STAGES: Final = tuple(
 )
 
 
-def _note_auto(column: Column, texts: list[Texts], auto: dict[int, list[str]]) -> None:
-    """Note a leaf that may be AUTO when it is empty or missing in a node that is there."""
+def _note_auto(column: Column, texts: list[Texts], auto: Notes) -> None:
+    """Note a leaf that may be AUTO when it is empty or missing in a node that is present."""
     stage = texts[LAYOUT.cells[column.path[:-1]]]
     if stage.count(None) == len(stage):
         return
-    for number, (met, text) in enumerate(zip(stage, texts[LAYOUT.cells[column.path]], strict=True)):
-        if met and not text:
+    for number, (occurrences, text) in enumerate(zip(stage, texts[LAYOUT.cells[column.path]], strict=True)):
+        if occurrences and (text is None or text == ""):
             auto[number].append(column.name)
 
 
-def _array(column: Column, cells: Texts, count: int, auto: dict[int, list[str]], odd: dict[int, list[str]]) -> Any:
+def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) -> Any:
     if cells.count(None) == count:
         return missing(column, count)
     if column.kind == "text":
         return pd.array([text or None for text in cells], dtype="string")
     if column.kind == "time":
-        return _times(column, cells, odd)
+        return times(column, cells, odd)
     present = [text for text in cells if text]
     pattern = {"whole": _WHOLE, "number": _NUMBER}.get(column.kind)
     if pattern and present and (column.part is None or not column.part.choices):
@@ -174,23 +182,29 @@ def _array(column: Column, cells: Texts, count: int, auto: dict[int, list[str]],
 
 def _plain(column: Column, cells: Texts, make: type) -> Any:
     values: Any = np.array([make(text) if text else 0 for text in cells], dtype=_NUMPY[column.kind])
-    return _masked(column, values, np.array([not text for text in cells], dtype=bool))
+    return masked(column, values, np.array([not text for text in cells], dtype=bool))
 
 
 _NUMPY: Final = {"whole": np.int64, "number": np.float64, "truth": np.bool_}
 
 
-def _masked(column: Column, values: Any, mask: Any) -> Any:
+def masked(column: Column, values: Any, mask: Any) -> Any:
+    """Return a column of numbers or truth values, missing where the mask is set."""
     kinds = {"whole": pd.arrays.IntegerArray, "number": pd.arrays.FloatingArray, "truth": pd.arrays.BooleanArray}
-    return kinds[column.kind](values, mask)
+    return kinds[column.kind](np.asarray(values, dtype=_NUMPY[column.kind]), mask)
 
 
-def _value(column: Column, number: int, text: str | None, auto: dict[int, list[str]], odd: dict[int, list[str]]) -> Any:
-    """Return the value of a text as its leaf's declaration reads it; what it does not admit goes to `odd`."""
+def _value(column: Column, number: int, text: str | None, auto: Notes, odd: Notes) -> Any:
+    """Return the value of a text by the declaration of its leaf; a text outside of it goes to `odd`."""
     if not text:
         return None
     assert column.part is not None  # noqa: S101 - every column with a path has a leaf
-    value = column.part.parse(text)
+    return value_of(column, number, column.part.parse(text), auto, odd)
+
+
+def value_of(column: Column, number: int, value: Any, auto: Notes, odd: Notes) -> Any:
+    """Return a value that a leaf has if its declaration admits it; what it does not admit goes to `odd`."""
+    assert column.part is not None  # noqa: S101 - as above
     if column.kind == "choice":
         fits = value in column.choices
     elif column.kind == "truth":
@@ -202,17 +216,18 @@ def _value(column: Column, number: int, text: str | None, auto: dict[int, list[s
     if column.kind in ("whole", "number") and value in column.part.choices:
         auto[number].append(column.name)  # Bitrate's word `auto` among numbers
     else:
-        odd[number].append(f"{'.'.join(column.path)}={text}")
+        odd[number].append(f"{'.'.join(column.path)}={column.part.text(value)}")
     return None
 
 
-def _times(column: Column, cells: Texts, odd: dict[int, list[str]]) -> Any:
+def times(column: Column, cells: Texts, odd: Notes) -> Any:
+    """Return a column of the times that texts stand for; a text that is no time goes to `odd`."""
     texts = pd.Series(cells, dtype=object)
     dates = pd.to_datetime(texts, format=_TIME, errors="coerce", utc=True).astype(dtype_of(column))
     for number in map(int, np.flatnonzero(dates.isna().to_numpy())):
         text = cells[number]
         moment = time_of(text)
-        if moment is not None:  # Python's own reader takes a little more than pandas'
+        if moment is not None:  # Python accepts a few more formats than pandas
             dates.iloc[number] = pd.Timestamp(moment)
         elif text and text != "-":
             odd[number].append(f"{'.'.join(column.path)}={text}")
@@ -227,7 +242,7 @@ def dtype_of(column: Column) -> Any:
 def missing(column: Column, count: int) -> Any:
     """Return a column of `count` missing values."""
     if column.kind in _NUMPY:
-        return _masked(column, np.zeros(count, dtype=_NUMPY[column.kind]), np.ones(count, dtype=bool))
+        return masked(column, np.zeros(count, dtype=_NUMPY[column.kind]), np.ones(count, dtype=bool))
     return pd.array([None] * count, dtype=dtype_of(column))
 
 

@@ -16,12 +16,13 @@ import ci_notebook
 from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import ColorEnhance, VideoEnhance
+from ci_notebook.results.report.html_report import BYTES, report
 from ci_notebook.results.report.recipe import recipe
-from ci_notebook.results.report.report import BYTES, report
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.verdict.verdict import verdict, verdicts
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 TWELVE = grid(None, SharpenLevel=[None, 0, 3, 6, 8, 10], Resolution=[None, "sdtohd"])
 
@@ -73,6 +74,7 @@ def tags(page: str) -> list[tuple[str, dict[str, str]]]:
     return reader.found
 
 
+@pytest.mark.slow
 def test_it_loads_nothing_and_runs_nothing(page):
     assert not re.search(r"https?://|//[a-z]+\.|@import|url\(", page)
     for tag, attributes in tags(page):
@@ -91,7 +93,7 @@ def test_every_picture_has_words_that_stand_for_it(page):
 def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(page):
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
-        "Answer", "What was varied", "Before and after", "Charts", "Every run", "Price", "How to do it again",
+        "Answer", "What was varied", "Before and after", "Charts", "Every run", "Price", "How to repeat it",
     ]  # fmt: skip
     assert "<h1>Is 6 &lt;better&gt; than 3?</h1>" in page
     assert "ci.grid(Resolution=[None, &#x27;sdtohd&#x27;], SharpenLevel=[None, 0, 3, 6, 8, 10])" in page
@@ -106,6 +108,7 @@ def test_before_and_after_are_turned_by_buttons_without_a_script(page):
     assert all(f"#{one['id']}:checked~.stage" in page for one in buttons)
 
 
+@pytest.mark.slow
 def test_it_stays_below_five_megabytes_whatever_the_pictures(tmp_path):
     runs = [replace(run, output=Path(f"{run.key}.mp4")) for run in made(TWELVE, tuple("abcde"))]
     taken = {clip: [(str(n), noise(Path(str(n)), 0, 960)) for n in range(6)] for clip in "abc"}
@@ -117,6 +120,7 @@ def test_it_stays_below_five_megabytes_whatever_the_pictures(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_given_pictures_and_verdicts_are_shown_as_they_are(tmp_path):
     runs = made()
     found = verdict(runs, "SharpenLevel", 0, 6, on="vmaf_neg")
@@ -127,6 +131,7 @@ def test_given_pictures_and_verdicts_are_shown_as_they_are(tmp_path):
     assert "ci.verdict(runs, &quot;SharpenLevel&quot;, 0, 6, on=&quot;vmaf_neg&quot;)" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "runs",
     [
@@ -146,6 +151,7 @@ def test_few_or_failed_runs_make_a_page_too(runs, tmp_path):
     assert tags(text)
 
 
+@pytest.mark.slow
 def test_the_same_runs_make_the_same_page(tmp_path):
     first, second = (report(made(), tmp_path / f"{n}.html").read_text("utf-8") for n in "12")
     assert first == second
@@ -170,3 +176,14 @@ def test_the_recipe_is_python_that_makes_the_settings(settings):
     exec(code, scope)  # noqa: S102 - what a reader would do with it
     assert set(scope["settings"]) == set(settings)
     compile(lines, "recipe", "exec")
+
+
+def test_the_alignment_before_scoring_is_shown_once_where_it_is_the_same_and_else_for_each_run(tmp_path):
+    same = Alignment(fps=25.0, width=640, height=360)
+    runs = [replace(run, alignment=same) for run in made(clips=("city",))]
+    page = report(runs, tmp_path / "same.html", verdicts=[]).read_text("utf-8")
+    assert f"The same for every scored run: {same}." in page
+    shifted = replace(runs[0], alignment=Alignment(offset_frames=2, offset_s=0.08))
+    page = report([shifted, *runs[1:]], tmp_path / "other.html", verdicts=[]).read_text("utf-8")
+    assert "first 2 frames of the source skipped (0.08 s)" in page
+    assert "Alignment before scoring" not in report(made(), tmp_path / "none.html", verdicts=[]).read_text("utf-8")

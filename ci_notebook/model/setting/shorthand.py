@@ -69,5 +69,5 @@ def _from_paths(given: Mapping[str, Any]) -> VideoEnhance:
             setting = dataclasses.replace(setting, **{stages[name].name: value})  # type: ignore[arg-type]
             continue
         leaf = resolve(VideoEnhance, name)
-        setting = with_value(setting, leaf, leaf.part.settle(value))
+        setting = with_value(setting, leaf, leaf.part.coerce(value))
     return setting

@@ -182,6 +182,10 @@ class SweepPanel(anywidget.AnyWidget):
             self._thread.join(timeout_s)
         return not self.status["busy"]
 
+    def wait_for_price(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the price of the sweep is shown; return False if that took too long."""
+        return self._planner.wait(timeout_s)
+
     def close(self) -> None:
         """Close the panel. A run that is under way is stopped."""
         self._cancel.set()
