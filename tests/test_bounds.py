@@ -19,7 +19,7 @@ from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import ServiceUnavailable, SubmissionUnclear
 from ci_notebook.model.lru import LRU
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 

@@ -69,7 +69,7 @@ def test_help_waits_for_nothing_heavy() -> None:
 
 def test_app_says_what_it_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["app", str(tmp_path / "missing.mp4"), "--no-browser"]) == 1
-    assert "the path of a video file" in capsys.readouterr().err
+    assert "There is no video file" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ def test_widget_state_is_found_with_the_secret_in_it_and_fix_takes_out_nothing_e
     assert main(["check-notebook", "--fix", str(path)]) == 0
     said = capsys.readouterr()
     assert SECRET_KEY not in said.out + said.err
-    assert "widget state was taken out" in said.out
+    assert "removed the widget state" in said.out
     assert path.read_bytes() == notebook(tmp_path / "b.ipynb", code(source), **kernel, zebra=1).read_bytes()
 
 
@@ -167,7 +167,7 @@ def test_outputs_that_are_too_large_dates_and_what_is_no_notebook_are_told(tmp_p
     known = Known(environ={}, home=tmp_path / "nobody")
     assert check_notebook(path, known=known) == []
     found = check_notebook(path, known=known, dates=True, largest_output_kb=2)
-    assert [one.what for one in found] == ["a date of the day", "the outputs hold 3 kB, more than 2"]
+    assert [one.what for one in found] == ["a date with a time", "the outputs hold 3 kB, more than 2"]
     (tmp_path / "b.ipynb").write_text("{}")
     for name in ("b.ipynb", "missing.ipynb"):
         (one,) = check_notebook(tmp_path / name, known=known)

@@ -95,7 +95,7 @@ def test_a_job_that_waits_is_cancelled_and_one_that_is_over_is_not(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("show",), "the id of at least one job"),
+        (("show",), "needs the id of a job. List them: ci-notebook jobs list"),
         (("list", "j1"), "jobs show j1"),
         (("show", "j" + "0" * 32), "no job has the id"),
     ],

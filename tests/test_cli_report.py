@@ -63,19 +63,31 @@ def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["nowhere.mp4", "--vary", "SharpenLevel=1"], "CLIP takes a video file or a folder of them; got 'nowhere.mp4'"),
+        (["nowhere.mp4", "--vary", "SharpenLevel=1"], "There is no video file or folder 'nowhere.mp4'."),
         (["{clip}", "--vary", "SharpenLevel=0,11"], "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11)"),
-        (["{clip}", "--vary", "SharpenLevel"], "--vary takes LEAF=VALUE,VALUE, each leaf once; got 'SharpenLevel'"),
+        (
+            ["{clip}", "--vary", "SharpenLevel"],
+            "--vary must be PARAMETER=VALUE,VALUE, each parameter once (got 'SharpenLevel').",
+        ),
         (["{clip}", "--vary", "Bitrate=1"], "Transcode.Video.Bitrate"),
         (["{clip}", "--vary", "SharpenLevel=soft"], "must be 0 to 10 or AUTO (got 'soft')"),
-        (["{clip}", "--vary", "MsSharpen=5"], "`on`, or nothing"),
+        (
+            ["{clip}", "--vary", "MsSharpen=5"],
+            "MsSharpen is a whole stage: use MsSharpen=on, or MsSharpen= to leave it out (got '5').",
+        ),
         (["{clip}", "--vary", "SharpenLevel=1", "--on", "beauty"], "a column of the frame; got 'beauty'"),
-        (["{clip}", "--vary", "SharpenLevel=1", "--out", "nowhere/r.html"], "--out takes a file in a folder"),
+        (
+            ["{clip}", "--vary", "SharpenLevel=1", "--out", "nowhere/r.html"],
+            "--out must be a file in an existing folder (got 'nowhere/r.html').",
+        ),
         (["{clip}", "--vary", "SharpenLevel=1", "--budget", "0.000001"], "over the budget of 1e-06 CNY"),
-        (["{clip}", "{clip}", "--vary", "SharpenLevel=1"], "names that differ"),
-        (["{clip}", "--vary", "SharpenLevel=1", "--reference", "{clip}", "--reference", "{other}"], "each of the 1"),
+        (["{clip}", "{clip}", "--vary", "SharpenLevel=1"], "Two videos are called a.mp4. Rename one"),
+        (
+            ["{clip}", "--vary", "SharpenLevel=1", "--reference", "{clip}", "--reference", "{other}"],
+            "--reference must be given once per clip (clips: 1, references: 2).",
+        ),
         (["{clip}", "--vary", "SharpenLevel=1", "--bucket", "b-1250000000"], "region"),
-        (["{folder}/empty", "--vary", "SharpenLevel=1"], "a folder that holds videos"),
+        (["{folder}/empty", "--vary", "SharpenLevel=1"], "empty' holds no video."),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_sent(
@@ -110,7 +122,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
         monkeypatch.setattr("sys.stdin", io.StringIO())
         words = ["report", str(folder / "a.mp4"), "--vary", "SharpenLevel=1", "--bucket", BUCKET, "--region", REGION]
         assert main([*words, "--home", str(tmp_path / "home")]) == 1
-    assert "--budget CNY or --yes" in capsys.readouterr().err
+    assert "stdin is not a terminal. Pass --budget CNY or --yes." in capsys.readouterr().err
     assert _runs(tmp_path / "home") == []
 
 

@@ -79,7 +79,7 @@ def test_without_an_answer_it_asks(name):
 def test_an_answer_of_the_wrong_kind_is_told_what_is_wanted(name, answer):
     said = ci.check(name, answer, *SOLVED[name][2])
     assert said.state == "wrong"
-    assert "wanted here" in said.text
+    assert "The answer must be" in said.text
 
 
 def test_near_is_said_to_be_near_and_what_half_stands_too():

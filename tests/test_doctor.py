@@ -49,7 +49,7 @@ def test_a_bucket_in_order_is_all_ok_and_nothing_was_changed(served: str, engine
     found = ask(served)
     assert [*found] == ["reach", "clock", "objects", "queues", "jobs", "templates", "submitting"]
     assert {one.state for one in found.values()} == {"OK"}
-    assert found["clock"].detail == "agrees with the service's"
+    assert found["clock"].detail == "agrees with the clock of the service"
 
 
 @pytest.mark.parametrize(("skew_s", "way"), [(7200, "ahead of"), (-7200, "behind")])
@@ -108,7 +108,7 @@ def test_a_service_that_is_busy_or_hangs_up_is_told_as_it_is(served: str, engine
     engine.faults.add("list_jobs", HangUp(), times=9)
     found = ask(served)
     assert found["queues"].state == "warning"
-    assert found["jobs"].state == "problem" and "ask again" in found["jobs"].remedy
+    assert found["jobs"].state == "problem" and "Run the doctor again" in found["jobs"].remedy
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ def test_here_everything_that_is_promised_is_installed_and_works() -> None:
     assert report.ok, report
     found = {one.name: one for one in report}
     assert found["VMAF models"].state == found["encoders"].state == found["extra local"].state == "OK"
-    assert "none were found" in found["source"].detail
+    assert "not found; the environment: not set" in found["source"].detail
 
 
 @pytest.mark.slow

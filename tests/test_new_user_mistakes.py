@@ -159,7 +159,7 @@ MISTAKES: list[tuple[Mistake, str]] = [
     (lambda lab, clip: lab.submit([clip, clip], SHARP), r"takes one clip \(got a list\)"),
     (lambda lab, clip: lab.submit(clip, [SHARP]), r"takes one setting .* lab\.run\(clips, settings\)"),
     (lambda lab, clip: lab.run([], SHARP), r"needs at least one clip"),
-    (lambda lab, clip: lab.run([clip], SHARP, reference=[clip, clip]), r"1 clips and 2 references"),
+    (lambda lab, clip: lab.run([clip], SHARP, reference=[clip, clip]), r"one per clip \(clips: 1, references: 2\)"),
     # Clips that are none.
     (lambda lab, clip: lab.run(3, SHARP), r"takes the clips that lab\.upload\(\) returned \(got 3\)"),
     (lambda lab, clip: lab.run(Path("missing.mp4"), SHARP), r"There is no file 'missing\.mp4'"),

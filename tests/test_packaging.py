@@ -176,7 +176,15 @@ def test_the_wheel_holds_every_file_of_the_package_the_notebooks_and_the_licence
 def test_the_sdist_holds_what_it_takes_to_build_and_to_test(built: dict[str, Path]) -> None:
     with tarfile.open(built["sdist"]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names >= {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".pre-commit-hooks.yaml"}
+    assert names >= {
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "LICENSE",
+        ".pre-commit-hooks.yaml",
+    }
     assert names >= {"tests/conftest.py", "tests/test_packaging.py", "ci_notebook/widgets/enhance/js/panel.js"}
     assert {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
 

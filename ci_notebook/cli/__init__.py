@@ -1,1 +1,15 @@
-"""TODO-DOC."""
+"""The command line `ci-notebook`: one module per verb, named like the verb.
+
+Modules in reading order:
+
+- `main`: the parser of all verbs, and the exit statuses.
+- `lab`: copy the tutorials and open JupyterLab.
+- `app`, `app_page`: serve the panels as a web page, and the page itself.
+- `serve`: run the embedded engine on a port.
+- `report`: run a sweep on clips and write one HTML file.
+- `jobs`: list, show, wait for and cancel jobs.
+- `doctor`: check the installation, the machine and the service.
+- `check_notebook`, `secret_patterns`: find secrets in notebooks, and the patterns of secrets.
+- `sanitize_rules`: print the path of the rules for nbval.
+- `subprocess_server`: run a server in a child process until it ends.
+"""

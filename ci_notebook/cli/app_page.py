@@ -1,7 +1,7 @@
-"""The page itself: a tab for one setting, one for comparing, one for many settings, and one for all jobs.
+"""The page of the verb `app`: one tab each for one setting, comparing, many settings, and all jobs.
 
-The rule of this file: Voila shows widgets, and no output that comes later. So what panels leave as
-outputs is shown by widgets here, and nothing is computed that the panels do not.
+Invariant: Voila shows widgets but no later outputs, so the outputs of panels are shown in widgets. The page
+computes nothing by itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ci_notebook.widgets.sweep.panel import SweepPanel
 CLIP_VARIABLE: Final = "CI_NOTEBOOK_APP_CLIP"
 TABS: Final = ("One setting", "Compare", "Many settings", "Jobs")
 _MOST_COMPARED: Final = 4
-_NOTHING_YET: Final = "Submit a setting in the first tab: its result is laid on the source here."
+_NOTHING_YET: Final = "Submit a setting in the first tab to compare its result with the source here."
 
 
 class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -48,7 +48,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._lab, self._clip, self._compared = lab, clip, ""
         self.panel = EnhancePanel(lab, clip)
         self.sweep = SweepPanel(lab, clip)
-        self.monitor = Monitor(lab, compare=self._chosen)
+        self.monitor = Monitor(lab, compare=self._compare_jobs)
         self.compare_box = ipywidgets.VBox([ipywidgets.HTML(f"<p>{_NOTHING_YET}</p>")])
         self.tabs = ipywidgets.Tab(
             [
@@ -61,7 +61,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         )
         head = ipywidgets.HTML(
             f"<h1>{escape(clip.name)}</h1><p>Set what should be done to this video, look at the preview, and submit. "
-            "Everything is worked out on this machine, and nothing costs money.</p>"
+            "Everything runs on this machine and is free of charge.</p>"
         )
         super().__init__([head, self.tabs])
         self.add_class("ci-dashboard")
@@ -72,15 +72,15 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         return f"<Dashboard of {self._clip.name}>"
 
     def show(self, make: Callable[[], CompareView]) -> None:
-        """Show a view in the tab that compares, and below it what is kept of it; or why there is none."""
-        before = self.compare_box.children
+        """Show a view in the tab Compare, with its output below; or the error that prevented it."""
+        old_views = self.compare_box.children
         try:
-            view = make()
-            self.compare_box.children = (view, view.trace.following())
+            new = make()
+            self.compare_box.children = (new, new.trace.following())
         except (CIError, OSError) as error:
             self.compare_box.children = (ipywidgets.HTML(f"<p role='alert'>{escape(said(error))}</p>"),)
-        for one in before:
-            one.close()
+        for view in old_views:
+            view.close()
 
     def close_all(self) -> None:
         """Close the page and every view in it."""
@@ -101,16 +101,16 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         if change["old"].get("busy") and not change["new"].get("busy") and runs is not None:
             self.show(lambda: CompareView(runs))
 
-    def _chosen(self, details: list[Any]) -> CompareView:
-        made = [self._clip, *(self._lab.job(one.job_id) for one in details)]
-        view = CompareView(self._lab, made[:_MOST_COMPARED])
+    def _compare_jobs(self, details: list[Any]) -> CompareView:
+        videos = [self._clip, *(self._lab.job(one.job_id) for one in details)]
+        view = CompareView(self._lab, videos[:_MOST_COMPARED])
         self.show(lambda: view)
         self.tabs.selected_index = TABS.index("Compare")
         return view
 
 
 def show() -> None:
-    """Show the page for the clip that CI_NOTEBOOK_APP_CLIP names, or for the sample: the notebook's only cell."""
+    """Show the page for the clip in CI_NOTEBOOK_APP_CLIP, or for the sample. This is the only cell of the notebook."""
     lab = connect()
     clip = lab.upload(Path(os.environ.get(CLIP_VARIABLE) or sample()))
     display(Dashboard(lab, clip))  # type: ignore[no-untyped-call]

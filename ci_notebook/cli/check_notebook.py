@@ -1,7 +1,7 @@
-"""`ci-notebook check-notebook`: what must not be in a notebook that others will see, found cell by cell.
+"""The verb `check-notebook`: find, cell by cell, secrets and other content that a shared notebook must not hold.
 
-Secrets in sources, outputs and widget state; signed addresses; widget state itself; paths of this
-machine; outputs that are too large. The rule of this file: a secret that is found is never shown.
+It finds secrets in sources, outputs and widget state, signed addresses, saved widget state, paths of this machine,
+and outputs that are too large. Invariant: a secret that is found is never printed.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ci_notebook.cli.secret_patterns import Known, remedy, unpacked
+from ci_notebook.cli.secret_patterns import Known, decoded_base64, remedy
 
-# More than this in one cell makes a notebook that nobody can review or open quickly.
+# A notebook with larger outputs is slow to open and hard to review.
 LARGEST_OUTPUT_KB: Final = 1024
-_STATE_REMEDY: Final = "Results are outputs as well, so nothing is lost: check-notebook --fix takes the state out."
+_STATE_REMEDY: Final = "Results are saved as outputs too, so nothing is lost: check-notebook --fix removes the state."
 
 
-class Finding(NamedTuple):
-    """One thing that should not be there. Cells count from 1; cell 0 is the notebook's own metadata."""
+class NotebookFinding(NamedTuple):
+    """One thing that a shared notebook must not hold. Cells count from 1; cell 0 is the metadata of the notebook."""
 
     file: Path
     cell: int
@@ -36,11 +36,11 @@ class Finding(NamedTuple):
 
 def check_notebook(
     path: str | Path, *, known: Known | None = None, dates: bool = False, largest_output_kb: int = LARGEST_OUTPUT_KB
-) -> list[Finding]:
-    """Return what should not be in a notebook, in the order of its cells; empty when it can be shown to anybody.
+) -> list[NotebookFinding]:
+    """Return the findings in a notebook, in the order of its cells; empty if it can be shared.
 
-    `known` holds what must not appear by value: by default the keys and folders of this machine. With
-    `dates` a time of the day in an output is a finding, too.
+    `known` holds the values that must not appear: by default the keys and folders of this machine. With
+    `dates`, a date with a time in an output is a finding too.
     """
     path = Path(path)
     try:
@@ -48,24 +48,26 @@ def check_notebook(
         cells = list(notebook["cells"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"cannot be read as a notebook ({type(error).__name__})"
-        return [Finding(path, 0, 1, "file", why, "Give the path of an .ipynb file of format 4.")]
+        return [NotebookFinding(path, 0, 1, "file", why, "Give the path of an .ipynb file of format 4.")]
     known = known or Known()
-    found = [
-        Finding(path, number, line, where, what, what_to_do)
+    findings = [
+        NotebookFinding(path, number, line, where, what, what_to_do)
         for number, cell in enumerate(cells, 1)
         for where, line, what, what_to_do in _of_cell(cell, known, dates, largest_output_kb)
     ]
     metadata = notebook.get("metadata", {})
     if "widgets" in metadata:
         size = len(json.dumps(metadata["widgets"])) // 1000
-        found.append(Finding(path, 0, 1, "metadata.widgets", f"widget state is saved ({size} kB)", _STATE_REMEDY))
+        findings.append(
+            NotebookFinding(path, 0, 1, "metadata.widgets", f"widget state is saved ({size} kB)", _STATE_REMEDY)
+        )
     for where, line, what, what_to_do in _of_text("metadata", _every_text(metadata), known, dates=False):
-        found.append(Finding(path, 0, line, where, what, what_to_do))
-    return found
+        findings.append(NotebookFinding(path, 0, line, where, what, what_to_do))
+    return findings
 
 
 def strip_widget_state(path: str | Path) -> bool:
-    """Take `metadata.widgets` out of a notebook, and leave every other byte as it is; say whether it was there."""
+    """Remove `metadata.widgets` from a notebook without changing any other byte; return whether it was there."""
     path = Path(path)
     text = path.read_bytes().decode("utf-8")
     for name, start, _ in _members(text, text.index("{")):
@@ -76,7 +78,7 @@ def strip_widget_state(path: str | Path) -> bool:
             if inner == "widgets":
                 before = inside[number - 1][2] if number else None
                 after = inside[number + 1][1] if number + 1 < len(inside) else None
-                # With the comma that follows; the last one goes with the comma before it.
+                # Remove the comma that follows too; for the last member, the comma before it.
                 left, right = (first, after) if after else (before or text.rindex("{", 0, first) + 1, last)
                 rest = text[right:] if after or before else text[right:].lstrip()
                 path.write_bytes((text[:left] + rest).encode("utf-8"))
@@ -89,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
     known, count = Known(), 0
     for path in args.files:
         if args.fix and _is_notebook(path) and strip_widget_state(path):
-            print(f"{path}: widget state was taken out")
+            print(f"{path}: removed the widget state")
         for finding in check_notebook(path, known=known, dates=args.dates, largest_output_kb=args.max_output_kb):
             print(finding)
             count += 1
@@ -98,31 +100,31 @@ def _run(args: argparse.Namespace) -> int:
     return 1 if count else 0
 
 
-def add_check(verbs: Any) -> None:
-    """Declare the verb `check-notebook`."""
-    told = "look for secrets, widget state, machine paths and huge outputs in notebooks"
-    parser = verbs.add_parser("check-notebook", help=told)
+def add_check_notebook(verbs: Any) -> None:
+    """Add the verb to a parser's."""
+    purpose = "find secrets, widget state, machine paths and huge outputs in notebooks"
+    parser = verbs.add_parser("check-notebook", help=purpose)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebooks")
-    parser.add_argument("--fix", action="store_true", help="take the widget state out, and nothing else")
-    parser.add_argument("--dates", action="store_true", help="a date and time in an output is a finding, too")
+    parser.add_argument("--fix", action="store_true", help="remove the widget state, and nothing else")
+    parser.add_argument("--dates", action="store_true", help="also report dates with a time in outputs")
     parser.add_argument(
         "--max-output-kb", type=int, default=LARGEST_OUTPUT_KB, metavar="KB",
-        help=f"the most that one cell may show (default: {LARGEST_OUTPUT_KB})",
+        help=f"size limit for the outputs of one cell (default: {LARGEST_OUTPUT_KB})",
     )  # fmt: skip
     parser.set_defaults(run=_run)
 
 
-_Told = tuple[str, int, str, str]
+_CellFinding = tuple[str, int, str, str]
 
 
-def _of_cell(cell: Mapping[str, Any], known: Known, dates: bool, largest_kb: int) -> Iterator[_Told]:
+def _of_cell(cell: Mapping[str, Any], known: Known, dates: bool, largest_kb: int) -> Iterator[_CellFinding]:
     yield from _of_text("source", _joined(cell.get("source", "")), known, dates=False)
     outputs = cell.get("outputs", [])
     for output in outputs:
         for kind, data in _parts(output):
             yield from _of_text(f"output {kind}", data, known, dates=dates)
     for kind, data in ((kind, data) for one in cell.get("attachments", {}).values() for kind, data in one.items()):
-        yield from _of_text(f"attachment {kind}", _shown(kind, data), known, dates=False)
+        yield from _of_text(f"attachment {kind}", _readable(kind, data), known, dates=False)
     yield from _of_text("cell metadata", _every_text(cell.get("metadata", {})), known, dates=False)
     size = len(json.dumps(outputs, ensure_ascii=False).encode()) / 1024
     if size > largest_kb:
@@ -131,24 +133,24 @@ def _of_cell(cell: Mapping[str, Any], known: Known, dates: bool, largest_kb: int
 
 
 def _parts(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the kinds of an output and their texts; what is packed as base64 is unpacked."""
+    """Yield the kinds of an output and their texts, with base64 decoded."""
     if "text" in output:
         yield str(output.get("name", "text")), _joined(output["text"])
     if "traceback" in output:
         yield "error", "\n".join([str(output.get("evalue", "")), *output["traceback"]])
     for kind, data in output.get("data", {}).items():
-        yield kind, _shown(kind, data)
+        yield kind, _readable(kind, data)
     if output.get("metadata"):
         yield "metadata", _every_text(output["metadata"])
 
 
-def _shown(kind: str, data: Any) -> str:
+def _readable(kind: str, data: Any) -> str:
     text = _joined(data)
-    is_packed = kind.startswith(("image/", "video/", "audio/", "application/pdf", "application/octet"))
-    return unpacked(text) if is_packed and kind != "image/svg+xml" else text
+    is_base64 = kind.startswith(("image/", "video/", "audio/", "application/pdf", "application/octet"))
+    return decoded_base64(text) if is_base64 and kind != "image/svg+xml" else text
 
 
-def _of_text(where: str, text: str, known: Known, *, dates: bool) -> Iterator[_Told]:
+def _of_text(where: str, text: str, known: Known, *, dates: bool) -> Iterator[_CellFinding]:
     is_binary = where.partition(" ")[2].startswith(("image/", "video/", "audio/")) and not where.endswith("svg+xml")
     for leak in known.leaks(text, paths=not is_binary, dates=dates):
         yield where, text.count("\n", 0, leak.at) + 1, leak.what, remedy(leak.rule)
@@ -163,7 +165,7 @@ def _joined(text: Any) -> str:
 
 
 def _every_text(data: Any) -> str:
-    """Return JSON as text in which names stand beside their values as they would in a file."""
+    """Return JSON as text, with names and values on one line as in a file."""
     return json.dumps(data, ensure_ascii=False, indent=1) if data else ""
 
 
@@ -177,19 +179,19 @@ def _is_notebook(path: Path) -> bool:
 def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
     """Yield name, start and end of each member of the JSON object that begins at `at`."""
     decoder = json.JSONDecoder()
-    at = _past_blanks(text, at + 1)
+    at = _skip_blanks(text, at + 1)
     while text[at] != "}":
         start = at
         name, at = decoder.raw_decode(text, at)
-        at = _past_blanks(text, text.index(":", at) + 1)
+        at = _skip_blanks(text, text.index(":", at) + 1)
         _, at = decoder.raw_decode(text, at)
         yield name, start, at
-        at = _past_blanks(text, at)
+        at = _skip_blanks(text, at)
         if text[at] == ",":
-            at = _past_blanks(text, at + 1)
+            at = _skip_blanks(text, at + 1)
 
 
-def _past_blanks(text: str, at: int) -> int:
+def _skip_blanks(text: str, at: int) -> int:
     while text[at].isspace():
         at += 1
     return at

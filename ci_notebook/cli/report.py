@@ -1,6 +1,6 @@
-"""`ci-notebook report`: from clips on a disk to one HTML file, in a terminal.
+"""The verb `report`: run a sweep on local clips and write one HTML file.
 
-Everything is read and checked before anything is uploaded; the price is said before anything is sent.
+Invariant: all arguments are checked before anything is uploaded, and the price is printed before anything is sent.
 """
 
 from __future__ import annotations
@@ -31,51 +31,51 @@ VIDEOS: Final = frozenset(
 FAILED: Final = 3  # the exit status of a report that was written although runs failed
 
 _EPILOG: Final = """\
-A leaf is named as everywhere: SharpenLevel, or Video.Bitrate where the ending alone is ambiguous. An empty
-value leaves it out, AUTO lets the service choose, and a whole stage is switched by `on`: --set ColorEnhance=on.
+PARAMETER is a name such as SharpenLevel, or Video.Bitrate if the last part is ambiguous. An empty value leaves
+it out, AUTO lets the service choose, and `on` switches a whole stage: --set ColorEnhance=on.
 
   ci-notebook report holiday.mp4 --vary SharpenLevel=0,3,6,9 --vary Resolution=,sdtohd --out report.html
 
-What was run before is not run or paid for again, so after Ctrl-C the same command goes on.
-Exit status: 0 done, 1 refused or failed, 2 not understood, 3 written though runs failed, 130 Ctrl-C.
+A run that is done is not repeated or paid for again, so the same command resumes after Ctrl-C.
+Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 report written but some runs failed, 130 Ctrl-C.
 """
 
 
 def add_report(verbs: Any) -> None:
     """Add the verb `report` to a parser's verbs."""
     parser = verbs.add_parser(
-        "report", help="run a sweep on clips and write a report about it", epilog=_EPILOG,
+        "report", help="run a sweep on clips and write a report", epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument
     add("clips", nargs="+", type=Path, metavar="CLIP", help="a video, or a folder of them")
-    add("--vary", action="append", required=True, metavar="LEAF=A,B,…", help="values of a leaf to be tried; repeatable")
-    add("--set", action="append", default=[], metavar="LEAF=A", help="a leaf that is the same in all; repeatable")
-    add("--out", type=Path, default=Path("report.html"), help="the report (default: report.html)")
-    add("--on", default=MAIN, metavar="SCORE", help=f"the score to be judged by (default: {MAIN})")
+    add("--vary", action="append", required=True, metavar="PARAMETER=A,B,…", help="values to try; repeatable")
+    add("--set", action="append", default=[], metavar="PARAMETER=A", help="a value for all runs; repeatable")
+    add("--out", type=Path, default=Path("report.html"), help="file for the report (default: report.html)")
+    add("--on", default=MAIN, metavar="SCORE", help=f"the score of the verdicts (default: {MAIN})")
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
-        help="the true picture that a clip was spoilt from; one a clip, in their order")  # fmt: skip
-    add("--every", type=int, metavar="N", help="score every Nth picture; 1 scores all (default: every fifth)")
-    add("--budget", type=float, metavar="CNY", help="send nothing if it would cost more by the list")
-    add("--prices", type=Path, metavar="FILE", help="a price list of your own (TOML) in place of the published one")
-    add("--workers", type=int, default=4, metavar="N", help="jobs under way at once (default: 4)")
-    add("--retry-failed", action="store_true", help="send jobs again that failed before")
-    add("--plan", action="store_true", help="say what would be sent and its price, and stop")
-    add("--yes", action="store_true", help="on the cloud: do not ask before spending money")
-    add("--question", default="", metavar="TEXT", help="the report's headline")
-    add("--bucket", metavar="NAME-APPID", help="on the cloud instead of the embedded engine; with --region")
-    add("--region", metavar="REGION", help="the bucket's region, such as ap-chongqing")
-    add("--home", type=Path, metavar="DIR", help="where the journal and the engine's store are kept")
+        help="the original that a clip was spoiled from; one per clip, in the same order")  # fmt: skip
+    add("--every", type=int, metavar="N", help="score every Nth frame; 1 scores all (default: every fifth)")
+    add("--budget", type=float, metavar="CNY", help="send nothing if the price is higher than this")
+    add("--prices", type=Path, metavar="FILE", help="your price list (TOML) in place of the published one")
+    add("--workers", type=int, default=4, metavar="N", help="jobs that run at once (default: 4)")
+    add("--retry-failed", action="store_true", help="send jobs that failed before again")
+    add("--plan", action="store_true", help="print the jobs and their price, and send nothing")
+    add("--yes", action="store_true", help="on the cloud: spend money without confirmation")
+    add("--question", default="", metavar="TEXT", help="headline of the report")
+    add("--bucket", metavar="NAME-APPID", help="use the cloud instead of the embedded engine; needs --region")
+    add("--region", metavar="REGION", help="the region of the bucket, such as ap-chongqing")
+    add("--home", type=Path, metavar="DIR", help="folder of the journal and the engine (default: that of ci.connect())")
     parser.set_defaults(run=write)
 
 
 def write(args: argparse.Namespace) -> int:
-    """Do what the verb asks; return its exit status."""
+    """Run the verb; return its exit status."""
     try:
         return _write(args)
     except KeyboardInterrupt as stop:
-        said = str(stop) or "stopped. What is done is kept; the same command goes on from here."
-        sys.stderr.write(f"\nci-notebook: {said}\n")
+        message = str(stop) or "Stopped. Finished runs are kept, and the same command resumes."
+        sys.stderr.write(f"\nci-notebook: {message}\n")
         return 130
 
 
@@ -83,27 +83,29 @@ def _write(args: argparse.Namespace) -> int:
     sweep = sweep_of(args.vary, args.set)
     paths, references = videos_in(args.clips), videos_in(args.reference)
     if references and len(references) != len(paths):
-        raise ParameterError("--reference", len(references), f"one for each of the {len(paths)} clips")
+        raise ParameterError.plain(
+            f"--reference must be given once per clip (clips: {len(paths)}, references: {len(references)})."
+        )
     out = args.out
     if not out.parent.is_dir() or out.is_dir():
-        raise ParameterError("--out", str(out), "a file in a folder that is there")
+        raise ParameterError.plain(f"--out must be a file in an existing folder (got {str(out)!r}).")
     from ci_notebook.experiment.pricing.price_file import read_prices  # lazy, as above
-    from ci_notebook.lab.connect import connect  # lazy: a mistake in the words costs no second of imports
+    from ci_notebook.lab.connect import connect  # lazy: a wrong argument is refused without a second of imports
     from ci_notebook.results.dataframe import resolve_column, to_frame  # lazy, as above
 
-    resolve_column(to_frame([]), args.on)  # a score that nobody measures is found out now, not after the runs
+    resolve_column(to_frame([]), args.on)  # refuses an unknown score before the runs, not after them
     with connect(args.bucket, region=args.region, home=args.home) as lab:
         if args.prices:
             lab.prices = read_prices(args.prices)
         clips = [lab.upload(path) for path in paths]
-        truths = [lab.upload(path, f"reference/{path.name}") for path in references]
+        originals = [lab.upload(path, f"reference/{path.name}") for path in references]
         plan = lab.plan(clips, sweep)
-        _say(f"{len(clips)} clip{'s' * (len(clips) > 1)}, {sweep!r}", repr(plan).strip("<>"))
+        _print(f"{len(clips)} clip{'s' * (len(clips) > 1)}, {sweep!r}", repr(plan).strip("<>"))
         if args.plan:
             return 0
         _ask(lab, plan.held.count(False), args)
         runs = lab.run(
-            clips, sweep, budget=args.budget, workers=args.workers, reference=truths or None, every=args.every,
+            clips, sweep, budget=args.budget, workers=args.workers, reference=originals or None, every=args.every,
             retry_failed=args.retry_failed,
         )  # fmt: skip
         return _report(lab, runs, args)
@@ -115,50 +117,50 @@ def _report(lab: Lab, runs: Runs, args: argparse.Namespace) -> int:
     failed = runs.failed
     for run in failed:
         why = run.error or f"{run.job.code}: {run.job.message}" if run.job else run.error
-        _say(f"failed: {run!r}: {why}")
+        _print(f"failed: {run!r}: {why}")
     if len(failed) == len(runs):
-        raise CIError(f"all {len(runs)} runs failed, so there is nothing to report. --retry-failed sends them again.")
+        raise CIError(f"All {len(runs)} runs failed, so there is nothing to report. --retry-failed sends them again.")
     setup = "" if lab.engine else f"lab = ci.connect({lab.bucket!r}, region={lab.region!r})"
-    judged = all_verdicts(runs, on=args.on)
-    runs.report(args.out, question=args.question, verdicts=judged, setup=setup)
-    _say(*(f"- {one.sentence}" for one in judged), f"The report is in {args.out}")
+    verdicts = all_verdicts(runs, on=args.on)
+    runs.report(args.out, question=args.question, verdicts=verdicts, setup=setup)
+    _print(*(f"- {one.sentence}" for one in verdicts), f"The report is in {args.out}")
     return FAILED if len(failed) else 0
 
 
-def sweep_of(vary: Iterable[str], held: Iterable[str] = ()) -> Sweep:
-    """Return the grid that `Leaf=value,value` texts say, set in what `Leaf=value` texts say.
+def sweep_of(vary: Iterable[str], fixed: Iterable[str] = ()) -> Sweep:
+    """Return the grid of texts such as `Leaf=value,value`, with the fixed values of texts such as `Leaf=value`.
 
-    A leaf below `Transcode` brings what it needs: an MP4 with its pictures and sound.
+    A leaf below `Transcode` adds what it needs: an MP4 container with video and audio.
 
     >>> sweep_of(["SharpenLevel=0,6", "Resolution=,sdtohd"], ["Contrast=AUTO"])
     <Sweep of 4 settings over SuperResolution.Resolution, MsSharpen.SharpenLevel>
 
-    Raises `ParameterError` for what is not such a text, and for what no leaf takes.
+    Raises `ParameterError` for a text of another form, and for a value that the leaf does not take.
     """
     from ci_notebook.experiment.sweep import grid, steps_of  # lazy, as above
 
-    fixed, varied = _read(held, single=True), _read(vary, single=False)
+    base_values, varied = _read(fixed, single=True), _read(vary, single=False)
     start = VideoEnhance()
-    if any(steps_of(name)[0].tag == "Transcode" for name in (*fixed, *varied)):
-        # A Transcode must name its container, and one without Video or Audio drops them: nobody wants that.
+    if any(steps_of(name)[0].tag == "Transcode" for name in (*base_values, *varied)):
+        # A Transcode must name its container, and without Video or Audio it drops those streams.
         start = VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(), audio=Audio()))
-    (base,) = grid(start, **fixed)
+    (base,) = grid(start, **base_values)
     return grid(base, **varied)
 
 
 def _read(texts: Iterable[str], *, single: bool) -> dict[str, list[Any]]:
     from ci_notebook.experiment.sweep import steps_of  # lazy, as above
 
-    found: dict[str, list[Any]] = {}
+    parsed: dict[str, list[Any]] = {}
     for text in texts:
         name, sign, listed = text.partition("=")
         words = [listed] if single else listed.split(",")
-        if not sign or not name.strip() or name in found:
-            form = "LEAF=VALUE" if single else "LEAF=VALUE,VALUE"
-            raise ParameterError("--set" if single else "--vary", text, f"{form}, each leaf once")
+        if not sign or not name.strip() or name in parsed:
+            option, form = ("--set", "PARAMETER=VALUE") if single else ("--vary", "PARAMETER=VALUE,VALUE")
+            raise ParameterError.plain(f"{option} must be {form}, each parameter once (got {text!r}).")
         part = steps_of(name.strip())[-1]
-        found[name.strip()] = [_value(part, name, word.strip()) for word in words]
-    return found
+        parsed[name.strip()] = [_value(part, name, word.strip()) for word in words]
+    return parsed
 
 
 def _value(part: Any, name: str, word: str) -> Any:
@@ -166,45 +168,51 @@ def _value(part: Any, name: str, word: str) -> Any:
         return None
     if part.node is not None:
         if word != "on":
-            raise ParameterError(name, word, "`on`, or nothing to leave it out", "Its leaves have names of their own.")
+            raise ParameterError.plain(
+                f"{name} is a whole stage: use {name}=on, or {name}= to leave it out (got {word!r})."
+            )
         return part.node()
     return AUTO if word.upper() == "AUTO" and part.auto else part.parse(word)
 
 
 def videos_in(paths: Sequence[Path]) -> list[Path]:
-    """Return the videos that files and folders name, those of a folder by their names.
+    """Return the given videos, and the videos of the given folders, sorted by name.
 
-    Raises `ParameterError` for what is not there, holds no video, or is called like another: a clip
-    is stored, and told apart, by its name.
+    Raises `ParameterError` for a missing file, a folder without videos, and two videos of the same name: a clip
+    is stored under its name.
     """
-    found: list[Path] = []
+    videos: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix[1:].lower() in VIDEOS)
             if not inside:
-                raise ParameterError("CLIP", str(path), "a folder that holds videos")
-            found += inside
+                raise ParameterError.plain(f"The folder {str(path)!r} holds no video.")
+            videos += inside
         elif path.is_file():
-            found.append(path)
+            videos.append(path)
         else:
-            raise ParameterError("CLIP", str(path), "a video file or a folder of them")
-    names = [path.name for path in found]
+            raise ParameterError.plain(f"There is no video file or folder {str(path)!r}.")
+    names = [path.name for path in videos]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ParameterError("CLIP", ", ".join(twice), "names that differ", "Clips are told apart by their names.")
-    return found
+        raise ParameterError.plain(
+            f"Two videos are called {', '.join(twice)}. Rename one: clips are stored under their file names."
+        )
+    return videos
 
 
 def _ask(lab: Lab, new: int, args: argparse.Namespace) -> None:
-    """Ask before money is spent, unless a budget or `--yes` has said so already."""
+    """Ask for confirmation before money is spent, unless `--budget` or `--yes` was given."""
     if lab.engine is not None or not new or args.yes or args.budget is not None:
         return
     if not sys.stdin.isatty():
-        raise ParameterError("on the cloud", "no --budget", "--budget CNY or --yes, where nobody can be asked")
+        raise ParameterError.plain(
+            "Refusing to spend money without confirmation: stdin is not a terminal. Pass --budget CNY or --yes."
+        )
     if input(f"Send {new} jobs to {lab.bucket}? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise CIError("nothing was sent")
+        raise CIError("Nothing was sent.")
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()

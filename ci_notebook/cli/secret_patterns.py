@@ -1,6 +1,6 @@
-"""What must not stand in a text that others will see: keys, signatures, tokens, and paths of a machine.
+"""Find keys, signatures, tokens and machine paths in a text that others will read.
 
-The rule of this file: what is found is told by its kind and place, never by what it holds.
+Invariant: a leak is reported by its kind and position, never by its content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ci_notebook.client.connection.credentials import ID_VARIABLE, KEY_VARIABLE,
 
 
 class Leak(NamedTuple):
-    """One thing found in a text: its kind, its rule's name, and where it begins (characters)."""
+    """One leak in a text: the name of its rule, its kind, and its offset in characters."""
 
     rule: str
     what: str
@@ -27,16 +27,16 @@ class Leak(NamedTuple):
 
 
 _KEYS_OUT = (
-    "Take keys from the environment (`ci.connect` looks there), clear the outputs, and replace the key: it is out."
+    "Take keys from the environment (`ci.connect` looks there), clear the outputs, and replace the key: it has leaked."
 )
 _REMEDY: Final = {
     "secret": _KEYS_OUT,
-    "signed": "Whoever has it can use it until it expires. Remove it; sign anew where it is needed.",
-    "path": "Use a path relative to the notebook, or leave the output out: it names a machine and maybe a person.",
-    "date": "It differs with every run: leave it out of what is shown.",
+    "signed": "Anybody who has it can use it until it expires. Remove it, and sign again where it is needed.",
+    "path": "Use a path relative to the notebook, or clear the output: it shows your machine, and maybe your name.",
+    "date": "It differs on every run: do not print it.",
 }
 
-# A name, then what it is set to: `secret_key = "…"`, `"SecretKey": "…"`, `SECRET_KEY=…`, `<SecretKey>…`.
+# A name, then its value: `secret_key = "…"`, `"SecretKey": "…"`, `SECRET_KEY=…`, `<SecretKey>…`.
 _IS = r"""\\?["']?\]?(?:\s{0,3}(?:=>|[=:>,]|%3D)\s{0,3}|[ \t]{1,3})\\?["']?"""
 _SECRETS: Final = (
     ("a SecretId", re.compile(r"(?<![A-Za-z0-9])AKID[A-Za-z0-9_-]{13,}")),
@@ -58,7 +58,7 @@ _PATH = re.compile(
 )
 _DATE = re.compile(r"\b20[2-9]\d-[01]\d-[0-3]\d[T ][0-2]\d:[0-5]\d")
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=-]+)*;base64,([A-Za-z0-9+/=\s\\n]{16,})")
-# Stand-ins that documentation writes where a key would be.
+# Placeholders for keys in documentation.
 _PLACEHOLDER = re.compile(r"(?i)(.)\1{7}|your|placeholder")
 
 
@@ -68,26 +68,26 @@ def remedy(rule: str) -> str:
 
 
 class Known:
-    """What must not appear by value: keys of the environment and of credentials files, and folders of this machine.
+    """Values that must not appear: keys of the environment and of credentials files, and folders of this machine.
 
-    They are compared with, and never shown.
+    They are compared and never printed.
     """
 
     def __init__(
         self, *, environ: Mapping[str, str] | None = None, home: Path | None = None, root: Path = Path("/")
     ) -> None:
-        given = os.environ if environ is None else environ
-        held = {
+        environment = os.environ if environ is None else environ
+        kinds = {
             ID_VARIABLE: "the SecretId",
             KEY_VARIABLE: "the SecretKey",
             **dict.fromkeys(TOKEN_VARIABLES, "the token"),
         }
-        values = {given[name]: f"{what} that {name} holds" for name, what in held.items() if given.get(name)}
-        for one in all_credentials(environ=given, home=home, root=root):
+        values = {environment[name]: f"{what} in {name}" for name, what in kinds.items() if environment.get(name)}
+        for one in all_credentials(environ=environment, home=home, root=root):
             for what, secret in (("SecretId", one.secret_id), ("SecretKey", one.secret_key), ("token", one.token)):
                 if secret is not None:
                     values.setdefault(secret.reveal(), f"the {what} of {one.source}")
-        # Shorter ones are no keys, and would be found in half of all words.
+        # Shorter values are not keys, and match parts of many words.
         self._values = {form: what for value, what in values.items() if len(value) >= 8 for form in _forms(value)}
         folders = {str(home or Path.home()), tempfile.gettempdir(), str(Path.cwd())}
         self._folders = {folder for folder in folders if len(Path(folder).parts) > 2}
@@ -96,38 +96,38 @@ class Known:
         return f"Known({len(self._values)} forms of keys, {len(self._folders)} folders)"
 
     def leaks(self, text: str, *, paths: bool = True, dates: bool = False) -> Iterator[Leak]:
-        """Yield what is found in a text, and in what it embeds as base64, once a kind and place."""
+        """Yield the leaks in a text and in its base64 data, once per kind and position."""
         yield from self._secrets(text)
-        for found in _DATA_URI.finditer(text):
-            inside = unpacked(found[1])
+        for match in _DATA_URI.finditer(text):
+            inside = decoded_base64(match[1])
             yield from (
-                Leak(rule, f"{what} in embedded data", found.start()) for rule, what, _ in self._secrets(inside)
+                Leak(rule, f"{what} in embedded data", match.start()) for rule, what, _ in self._secrets(inside)
             )
         if paths:
-            plain = _DATA_URI.sub(lambda found: " " * len(found[0]), text)
+            plain = _DATA_URI.sub(lambda match: " " * len(match[0]), text)
             yield from self._paths(plain)
             if dates:
-                yield from (Leak("date", "a date of the day", found.start()) for found in _DATE.finditer(plain))
+                yield from (Leak("date", "a date with a time", match.start()) for match in _DATE.finditer(plain))
 
     def _secrets(self, text: str) -> Iterator[Leak]:
-        taken: set[int] = set()
+        reported: set[int] = set()
         for value, what in self._values.items():
             at = text.find(value)
-            if at >= 0 and at not in taken:
-                taken.add(at)
+            if at >= 0 and at not in reported:
+                reported.add(at)
                 yield Leak("secret", what, at)
         for rule, patterns in (("secret", _SECRETS), ("signed", _SIGNED)):
             for what, pattern in patterns:
-                for found in pattern.finditer(text):
-                    at = found.start(1) if pattern.groups else found.start()
-                    if at not in taken and not (
-                        rule == "secret" and _PLACEHOLDER.search(found[0][at - found.start() :])
+                for match in pattern.finditer(text):
+                    at = match.start(1) if pattern.groups else match.start()
+                    if at not in reported and not (
+                        rule == "secret" and _PLACEHOLDER.search(match[0][at - match.start() :])
                     ):
-                        taken.add(at)
+                        reported.add(at)
                         yield Leak(rule, what, at)
 
     def _paths(self, text: str) -> Iterator[Leak]:
-        places = {found.start() for found in _PATH.finditer(text)}
+        places = {match.start() for match in _PATH.finditer(text)}
         for folder in self._folders:
             at = text.find(folder)
             if at >= 0:
@@ -135,22 +135,22 @@ class Known:
         yield from (Leak("path", "a path of one machine", at) for at in sorted(places))
 
 
-def unpacked(text: str) -> str:
-    """Return what base64 holds, a character a byte; nothing where it is no base64."""
-    packed = re.sub(r"[^A-Za-z0-9+/]", "", text.replace("\\n", ""))
+def decoded_base64(text: str) -> str:
+    """Return the bytes of base64 as Latin-1 text; empty if the text is not base64."""
+    encoded = re.sub(r"[^A-Za-z0-9+/]", "", text.replace("\\n", ""))
     try:
-        return base64.b64decode(packed + "=" * (-len(packed) % 4)).decode("latin-1")
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("latin-1")
     except binascii.Error:
         return ""
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a value as it may stand in a text: plain, in a URL, and in base64 (whatever stands before it)."""
+    """Yield the forms of a value in a text: plain, URL-encoded, and base64 at each of the three alignments."""
     yield from {value, quote(value, safe="")}
     raw = value.encode()
     for before in range(3):
-        # Characters that mix with a neighbour's bits are left out at both ends.
+        # The characters at both ends mix with the bits of neighbours, so they are left out.
         start, stop = -(-before * 4 // 3), (before + len(raw)) * 4 // 3
-        packed = base64.b64encode(bytes(before) + raw).decode()[start:stop]
-        if len(packed) >= 10:
-            yield packed
+        encoded = base64.b64encode(bytes(before) + raw).decode()[start:stop]
+        if len(encoded) >= 10:
+            yield encoded

@@ -1,4 +1,4 @@
-"""The verb `serve`: the embedded engine on a port, alone or with a Dask cluster behind it."""
+"""The verb `serve`: run the embedded engine on a port, alone or with a Dask cluster."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ GIB = 1 << 30
 
 def add_serve(verbs: Any) -> None:
     """Add the verb to a parser's."""
-    serve = verbs.add_parser("serve", help="put the embedded engine on a port")
-    serve.add_argument("--root", type=Path, required=True, help="folder of objects and jobs; made when missing")
+    serve = verbs.add_parser("serve", help="run the embedded engine on a port")
+    serve.add_argument("--root", type=Path, required=True, help="folder for objects and jobs; created if missing")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=9000, help="0 takes a free one (default: 9000)")
+    serve.add_argument("--port", type=int, default=9000, help="0 chooses a free port (default: 9000)")
     serve.add_argument("--bucket", default="lab-1250000000", metavar="NAME-APPID")
     serve.add_argument("--region", default="ap-chongqing")
-    serve.add_argument("--workers", type=int, default=2, metavar="N", help="jobs worked on at once (default: 2)")
+    serve.add_argument("--workers", type=int, default=2, metavar="N", help="jobs that run at once (default: 2)")
     serve.add_argument(
         "--dask", metavar="tcp://HOST:PORT",
-        help="let the workers of this Dask scheduler do the jobs, as many at once as they have threads; "
+        help="run jobs on the workers of this Dask scheduler, one per thread; "
         "they must see ROOT under the same path",
     )  # fmt: skip
     serve.add_argument(
         "--time-limit", type=float, metavar="S",
-        help="wall time a job may take (default: ten minutes, and ten for each second of its clip)",
+        help="wall time limit of a job in seconds (default: ten minutes, plus ten for each second of its clip)",
     )  # fmt: skip
-    serve.add_argument("--disk-limit", type=_bytes, metavar="GIB", help="what ROOT may hold (default: no limit)")
+    serve.add_argument("--disk-limit", type=_bytes, metavar="GIB", help="size limit of ROOT (default: no limit)")
     serve.add_argument(
         "--min-free",
         type=_bytes,
         default="0.25",
         metavar="GIB",
-        help="what must stay free on ROOT's disk (default: 0.25)",
+        help="free space to leave on the disk of ROOT (default: 0.25)",
     )
     serve.add_argument(
         "--cache", "--kept", type=_bytes, metavar="GIB",
@@ -51,7 +51,8 @@ def add_serve(verbs: Any) -> None:
     )  # fmt: skip
     serve.add_argument(
         "--no-reuse", dest="reuse", action="store_false",
-        help="make each output anew, even where a job was done before (its dear first stages are taken over still)",
+        help="render every output again, even if a job was done before "
+        "(its expensive first stages still come from the cache)",
     )  # fmt: skip
     serve.set_defaults(run=_serve)
 
@@ -60,22 +61,25 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         from ci_notebook.engine.limits import Limits  # lazy: the engine loads lxml, numpy and the server
         from ci_notebook.engine.server.listener import serve  # lazy: as above
-    except ModuleNotFoundError as absent:
-        raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"The engine needs {error.name}. Install it: python -m pip install 'ci-notebook[local]'"
+        ) from error
 
     limits = Limits(time_s=args.time_limit, disk_bytes=args.disk_limit, free_bytes=args.min_free)
-    with contextlib.ExitStack() as ending:
+    with contextlib.ExitStack() as stack:
         cluster = _cluster(args.dask)
         if cluster is not None:
-            ending.callback(cluster.close)
+            stack.callback(cluster.close)
         keys = _keys()
         if not keys:
             return 1
 
         def listening(address: str) -> None:
-            behind = f", jobs done by {cluster.address}" if cluster else ""
-            where = f"Listening on {address} for bucket {args.bucket} in {args.region}{behind}"
-            print(f"{where}; Ctrl-C stops.", flush=True)
+            workers = f", jobs run on {cluster.address}" if cluster else ""
+            print(
+                f"Listening on {address} for bucket {args.bucket} in {args.region}{workers}; Ctrl-C stops.", flush=True
+            )
 
         serve(
             args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
@@ -90,28 +94,28 @@ def _bytes(text: str) -> int:
     try:
         return int(float(text) * GIB)
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"takes a number of GiB, such as 2.5; got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be a number of GiB, such as 2.5 (got {text!r})") from None
 
 
 def _cluster(address: str | None) -> DaskCluster | None:
     if not address:
         return None
-    from ci_notebook.engine.jobs.dask_cluster import DaskCluster  # lazy: an extra of its own
+    from ci_notebook.engine.jobs.dask_cluster import DaskCluster  # lazy: needs the extra `dask`
 
     return DaskCluster(address)
 
 
 def _keys() -> dict[str, str]:
-    """Return the keys that are set, or some made up and shown this once; none when half of a pair is missing."""
+    """Return the keys of the environment, or new ones, which are printed; none if only one of the pair is set."""
     secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
     secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")
     if bool(secret_id) != bool(secret_key):
         missing = "TENCENTCLOUD_SECRET_KEY" if secret_id else "TENCENTCLOUD_SECRET_ID"
-        print(f"ci-notebook: {missing} is not set; set both keys, or neither to have some made up", file=sys.stderr)
+        print(f"ci-notebook: {missing} is not set; set both keys, or neither to generate a pair", file=sys.stderr)
         return {}
     if not secret_id:
         secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)
-        print("No keys are set; these were made up for this run and are shown this once:")
+        print("No keys are set. This pair was generated for this run and is shown only once:")
         print(f"  export TENCENTCLOUD_SECRET_ID={secret_id}")
         print(f"  export TENCENTCLOUD_SECRET_KEY={secret_key}", flush=True)
     return {secret_id: secret_key}

@@ -1,1 +1,7 @@
-"""TODO-DOC."""
+"""The exercises of the tutorials.
+
+Modules in reading order:
+
+- `exercises`: every exercise with its question, hints and judge, and `check()`.
+- `feedback`: the feedback on an answer, and helpers for judges.
+"""

@@ -1,12 +1,13 @@
-"""The exercises of the tutorials, one judge each, and `check`, which asks them.
+"""The exercises of the tutorials with one judge each, and `check`, which judges an answer.
 
     ci.check("trap.levels", (10, 0), df)
 
-A judge works the truth out of the reader's own runs, which the cell hands over.
+Invariant: a judge computes the right answer from the reader's own runs, which the cell passes as evidence.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -32,31 +33,35 @@ EXERCISES: Final[Exercises] = {}
 def check(name: str, answer: object = ..., /, *evidence: Any) -> Feedback:
     """Return feedback on the answer to an exercise; without an answer, or with `...`, its question.
 
-    `evidence` is what the exercise's cell hands over: runs, a frame, a job. An answer of a kind that
-    cannot be one is told what kind is wanted; each further try gets the next hint. Raises
-    `ParameterError` for a name that is no exercise.
+    `evidence` is what the cell of the exercise passes: runs, a DataFrame, a job. For an answer of the wrong type,
+    the feedback says which type is expected. Each further try gets the next hint. Raises `ParameterError` for an
+    unknown exercise.
 
     >>> check("ab.jobs", 15, ["five", "clips", "are", "listed", "here"], ["three", "settings", "here"])
     Right. 5 clips and 3 settings make 15 jobs.
     """
     if name not in EXERCISES:
-        raise ParameterError("the name of an exercise", name, f"one of {', '.join(sorted(EXERCISES))}")
+        nearest = difflib.get_close_matches(str(name), EXERCISES, n=1)
+        hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
+        raise ParameterError.plain(
+            f"There is no exercise {name!r}. {hint}The exercises are {', '.join(sorted(EXERCISES))}."
+        )
     return feedback(name, EXERCISES[name], answer, evidence)
 
 
 def _exercise(name: str, question: str, *hints: str) -> Callable[[Judge], Judge]:
-    def kept(judge: Judge) -> Judge:
+    def register(judge: Judge) -> Judge:
         EXERCISES[name] = Exercise(question, hints, judge)
         return judge
 
-    return kept
+    return register
 
 
 @_exercise(
     "knobs.noise",
     "Which knob raised the noise meter most, though nobody asked for noise?",
     "The last table has a column `noise`: which row has the largest number in it?",
-    "`df['noise'].idxmax()` is the place of that row; its setting is what is not 0 in it.",
+    "`df['noise'].idxmax()` is the index of that row; its setting is the parameter that is not 0.",
 )
 def _noise(answer: object, df: pd.DataFrame) -> tuple[State, str]:
     knobs = {path.rpartition(".")[2]: path for path in df.columns if path.startswith(("ColorEnhance.", "MsSharpen."))}
@@ -69,7 +74,7 @@ def _noise(answer: object, df: pd.DataFrame) -> tuple[State, str]:
 @_exercise(
     "superres.gain",
     "By how many points of VMAF-NEG is Enhance better than Base here?",
-    "The column is `vmaf_neg`, one row a version.",
+    "The column is `vmaf_neg`, with one row per version.",
     'Subtract: `df["vmaf_neg"].iloc[1] - df["vmaf_neg"].iloc[0]`, Enhance minus Base.',
 )
 def _gain(answer: object, df: pd.DataFrame) -> tuple[State, str]:
@@ -85,13 +90,15 @@ def _gain(answer: object, df: pd.DataFrame) -> tuple[State, str]:
 )
 def _levels(answer: object, df: pd.DataFrame) -> tuple[State, str]:
     if not isinstance(answer, Sequence) or isinstance(answer, str) or len(answer) != 2:
-        raise WrongKind(f"Two levels are wanted here, as in (4, 8); {answer!r} is something else.")
+        raise WrongKind(f"The answer must be two levels, as in (4, 8) (got {answer!r}).")
     means = df.groupby("MsSharpen.SharpenLevel")[["vmaf", "vmaf_neg"]].mean().astype(float)
     best = (means["vmaf"].idxmax(), means["vmaf_neg"].idxmax())
     right = [number(one) == truth for one, truth in zip(answer, best, strict=True)]
     if all(right):
-        apart = "They part by that much." if best[0] != best[1] else "Here they agree; on other clips they part."
-        return "right", f"VMAF would choose {best[0]}, VMAF-NEG {best[1]}. {apart}"
+        comparison = (
+            "They differ by that much." if best[0] != best[1] else "Here they agree; on other clips they differ."
+        )
+        return "right", f"VMAF would choose {best[0]}, VMAF-NEG {best[1]}. {comparison}"
     if any(right):
         return "near", f"The {'first' if right[0] else 'second'} is right, the other is not."
     return "wrong", "Neither of the two is."
@@ -107,22 +114,22 @@ def _colour(answer: object, df: pd.DataFrame) -> tuple[State, str]:
     row = df.iloc[int(df["delta_e"].astype(float).argmin())]
     truth = float(row["ColorEnhance.Correction"])
     if number(answer) == truth:
-        return "right", f"At {truth:g} the colours are {float(row['delta_e']):.1f} from the true ones, in the mean."
+        return "right", f"At {truth:g} the mean difference from the true colours is {float(row['delta_e']):.1f}."
     at = df[df["ColorEnhance.Correction"] == number(answer)]["delta_e"]
     if at.empty:
         return "wrong", f"{number(answer):g} was not tried."
-    return "wrong", f"There they are {float(at.iloc[0]):.1f} away; one of the five comes nearer."
+    return "wrong", f"There the mean difference is {float(at.iloc[0]):.1f}; one of the five values is closer."
 
 
 @_exercise(
     "hdr.transfer",
     "Which color_transfer does the HDR10 file declare?",
-    "It stands in the table of facts, in the row whose HdrMode is HDR10.",
+    "See the table of media facts, in the row whose HdrMode is HDR10.",
 )
 def _transfer(answer: object, df: pd.DataFrame) -> tuple[State, str]:
     truth = df.loc[df["SDRtoHDR.HdrMode"].astype(str) == "HDR10", "color_transfer"].iloc[0]
     if str(answer).strip().casefold() in ("pq", "st 2084", "smpte st 2084"):
-        return "right", f"That is its name among people; in the file it is called {truth}."
+        return "right", f"That is its common name; the file calls it {truth}."
     return chosen(answer, truth, why=f"{truth}, the curve that is also called PQ.")
 
 
@@ -161,7 +168,7 @@ def _jobs(answer: object, clips: Sequence[Any], design: Sequence[Any]) -> tuple[
 )
 def _sure(answer: object, verdict: Any) -> tuple[State, str]:
     if not isinstance(answer, bool):
-        raise WrongKind(f"True or False is wanted here; {answer!r} is neither.")
+        raise WrongKind(f"The answer must be True or False (got {answer!r}).")
     if verdict.low is None:
         return "wrong", f"There is no interval: {verdict.why}"
     has_room = not verdict.low > 0 and not verdict.high < 0
@@ -179,8 +186,8 @@ def _sure(answer: object, verdict: Any) -> tuple[State, str]:
 def _none(answer: object, lab: Any, clip: Any) -> tuple[State, str]:
     truth = lab.extract_digital_watermark(clip).wait().hidden_text
     if (answer or "") == (truth or ""):
-        return "right", "Nothing is read where nothing was hidden: a checksum keeps guesses out."
-    return "wrong", f"{answer!r} is not what the engine reads there."
+        return "right", "No text is read where none was hidden: a checksum rejects guesses."
+    return "wrong", f"The engine does not read {answer!r} there."
 
 
 @_exercise(
@@ -190,5 +197,5 @@ def _none(answer: object, lab: Any, clip: Any) -> tuple[State, str]:
 )
 def _sent(answer: object, sent: Sequence[Any]) -> tuple[State, str]:
     if number(answer) == len(sent):
-        return "right", f"{len(sent)}: it was found again, not sent again."
+        return "right", f"{len(sent)}: the job was found, not sent again."
     return "wrong", f"The list `sent` holds {len(sent)}, not {number(answer):g}."

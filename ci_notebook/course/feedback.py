@@ -1,7 +1,7 @@
-"""Feedback on an exercise: right, close or not yet, why, and the next hint.
+"""Feedback on an answer to an exercise: right, close or not yet, the reason, and the next hint.
 
-An answer is held against what the evidence says, never against a number written down here: whoever took
-another clip is judged by that clip.
+Invariant: an answer is compared with the reader's own results, never with a number in this package, so that a
+reader who uses another clip is judged by that clip.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, Final, Literal
 
 State = Literal["open", "right", "near", "wrong"]
 WORDS: Final = {"open": "Your turn", "right": "Right", "near": "Close", "wrong": "Not yet"}
-# Dark enough on white and light enough on black to tell a border by; the word carries the meaning.
+# Visible on white and on black. The word carries the meaning, not the color.
 COLORS: Final = {"open": "#4477aa", "right": "#228833", "near": "#b8860b", "wrong": "#cc3311"}
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """What became of an answer: a state, why, and a hint while it is not right."""
+    """The judgement of an answer: a state, a reason, and a hint while the answer is not right."""
 
     state: State
     text: str
@@ -29,7 +29,7 @@ class Feedback:
 
     @property
     def is_right(self) -> bool:
-        """Whether the answer stands."""
+        """Whether the answer is right."""
         return self.state == "right"
 
     def __repr__(self) -> str:
@@ -46,7 +46,7 @@ Judge = Callable[..., tuple[State, str]]
 
 @dataclass(frozen=True)
 class Exercise:
-    """A question, the hints in their order, and who judges an answer given the evidence."""
+    """A question, its hints in order, and the function that judges an answer by the evidence."""
 
     question: str
     hints: tuple[str, ...]
@@ -57,49 +57,49 @@ Exercises = dict[str, Exercise]
 _tries: Counter[str] = Counter()
 
 
-def feedback(name: str, known: Exercise, answer: object, evidence: Sequence[Any]) -> Feedback:
-    """Return what is said to an answer, with the hint that its number of tries has earned."""
+def feedback(name: str, exercise: Exercise, answer: object, evidence: Sequence[Any]) -> Feedback:
+    """Return the feedback on an answer, with one more hint for each try."""
     if isinstance(answer, EllipsisType):
-        return Feedback("open", known.question, "Replace the ... by your answer and run the cell again.")
+        return Feedback("open", exercise.question, "Replace the ... by your answer and run the cell again.")
     try:
-        state, text = known.judge(answer, *evidence)
-    except WrongKind as wanted:
-        state, text = "wrong", str(wanted)
+        state, text = exercise.judge(answer, *evidence)
+    except WrongKind as error:
+        state, text = "wrong", str(error)
     if state == "right":
         _tries.pop(name, None)
         return Feedback(state, text)
     _tries[name] += 1
-    return Feedback(state, text, known.hints[min(_tries[name], len(known.hints)) - 1] if known.hints else "")
+    return Feedback(state, text, exercise.hints[min(_tries[name], len(exercise.hints)) - 1] if exercise.hints else "")
 
 
 class WrongKind(ValueError):
-    """The answer is of a kind that cannot be one; the text says what is wanted."""
+    """The answer has the wrong type; the text says which type is expected."""
 
 
 def number(answer: object) -> float:
-    """Return an answer that has to be a number."""
+    """Return an answer as a number. Raises `WrongKind` for anything else."""
     if isinstance(answer, bool) or not hasattr(answer, "__float__"):
-        raise WrongKind(f"A number is wanted here; {answer!r} is none.")
+        raise WrongKind(f"The answer must be a number (got {answer!r}).")
     return float(answer)
 
 
 def measured(answer: object, truth: float, *, within: float, unit: str = "") -> tuple[State, str]:
-    """Judge a number that was to be read off: right `within` the truth, close within three times that."""
+    """Judge a measured number: right if it differs from the truth by at most `within`, close up to three times that."""
     off, unit = abs(number(answer) - truth), f" {unit}" if unit else ""
     if off <= within:
         return "right", f"It is {truth:.3g}{unit}."
     if off <= 3 * within:
         return "near", f"You are {off:.2g}{unit} off."
     if number(answer) * truth < 0:
-        return "wrong", "The sign is the other one: what is taken from what?"
+        return "wrong", "The sign is wrong: check which value is subtracted from which."
     return "wrong", f"{number(answer):.3g}{unit} is too {'large' if number(answer) > truth else 'small'}."
 
 
 def chosen(answer: object, truth: object, *, why: str, among: Sequence[object] = ()) -> tuple[State, str]:
-    """Judge a choice; `why` is told with the right one."""
-    said = str(answer).strip().casefold()
-    if said == str(truth).casefold():
+    """Judge a choice; `why` explains the right one."""
+    choice = str(answer).strip().casefold()
+    if choice == str(truth).casefold():
         return "right", why
-    if among and said not in {str(one).casefold() for one in among}:
-        raise WrongKind(f"One of {', '.join(map(str, among))} is wanted here; {answer!r} is none of them.")
+    if among and choice not in {str(one).casefold() for one in among}:
+        raise WrongKind(f"The answer must be one of {', '.join(map(str, among))} (got {answer!r}).")
     return "wrong", f"It is not {answer}."

@@ -1,4 +1,4 @@
-"""`ci.doctor()`: look at everything, say what is wrong and what to do."""
+"""`ci.doctor()`: run all checks and report what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ def doctor(
     bucket: str | None = None, *, region: str | None = None, endpoint: str | None = None,
     credentials: Credentials | None = None, home: Path | str | None = None, clock: Callable[[], float] = time.time,
 ) -> Report:  # fmt: skip
-    """Look at packages, FFmpeg, disk, front ends and keys, and with a bucket at the service; return what was found.
+    """Check packages, FFmpeg, disk, front ends and keys, and with a bucket the service; return a report.
 
-    Nothing is changed and nothing costs money. `region`, `endpoint`, `credentials` and `home` are those
-    of `connect`. In a notebook the report shows as a table; no key is in it. Takes about a second.
+    It changes nothing and costs nothing. `region`, `endpoint`, `credentials` and `home` are as for `connect`.
+    In a notebook the report shows as a table, and it holds no key. It takes about a second.
 
     >>> import ci_notebook as ci
     >>> [one.state for one in ci.doctor() if one.name == "encoders"]
     ['OK']
 
-    Raises `ParameterError` for a bucket without a region, and for names that none has.
+    Raises `ParameterError` for a bucket without a region, and for an impossible name of a bucket or region.
     """
-    place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
-    found = [*look_at_packages(), *look_at_ffmpeg(), look_at_disk(place), *look_at_front_ends(), look_at_keys()]
+    folder = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
+    findings = [*look_at_packages(), *look_at_ffmpeg(), look_at_disk(folder), *look_at_front_ends(), look_at_keys()]
     if bucket is not None:
         if not region:
-            raise ParameterError("region", region, "the region of the bucket, such as ap-chongqing")
-        found += look_at_service(bucket, region, endpoint=endpoint, credentials=credentials, clock=clock)
-    return Report(found)
+            raise ParameterError.plain(
+                f"A bucket needs its region: ci.doctor({bucket!r}, region='ap-chongqing'), for example."
+            )
+        findings += look_at_service(bucket, region, endpoint=endpoint, credentials=credentials, clock=clock)
+    return Report(findings)

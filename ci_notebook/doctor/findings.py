@@ -1,4 +1,4 @@
-"""A finding of the doctor's, and all of them as a report: text, HTML, JSON."""
+"""One finding of the doctor, and the report of all findings as text, HTML and JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIGNS: Final = {"OK": "✓", "warning": "!", "problem": "✗"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `remedy` is the next step, empty where there is nothing to do."""
+    """The result of one check. `remedy` is the next step; empty if there is nothing to do."""
 
     area: str
     name: str
@@ -26,7 +26,7 @@ class Finding:
 
 
 class Report(Sequence[Finding]):
-    """What the doctor found, in the order it looked. `ok` says that there is no problem; warnings may be."""
+    """The findings, in the order of the checks. `ok` is True if there is no problem; warnings may remain."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self._findings = tuple(findings)
@@ -46,13 +46,13 @@ class Report(Sequence[Finding]):
         return iter(self._findings)
 
     def summary(self) -> str:
-        """Return the counts in words."""
+        """Return the numbers of problems, warnings and good results as text."""
         counts = {state: sum(one.state == state for one in self) for state in _SIGNS}
         problems = f"{counts['problem']} problem{'' if counts['problem'] == 1 else 's'}"
         return f"{problems}, {counts['warning']} warning{'' if counts['warning'] == 1 else 's'}, {counts['OK']} OK"
 
     def to_json(self) -> str:
-        """Return it for a program: `ok`, and the findings."""
+        """Return the report as JSON: `ok` and the findings."""
         return json.dumps({"ok": self.ok, "findings": [asdict(one) for one in self]}, indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
@@ -72,12 +72,12 @@ class Report(Sequence[Finding]):
 
     def _repr_html_(self) -> str:
         rows = [(f"{one.area}: {one.name}", f"{_SIGNS[one.state]} {one.state}", one.detail, one.remedy) for one in self]
-        head = ("what", "state", "found", "next step")
+        head = ("check", "state", "result", "next step")
         return table_html(rows, head=head, caption=bold(self.summary()), row_heads=True)
 
 
 def at_home(path: Path) -> str:
-    """Return a path with the user's folder as `~`: a report may be shown to others."""
+    """Return a path with `~` for the home folder, since a report may be shown to others."""
     try:
         return str(Path("~") / path.relative_to(Path.home()))
     except ValueError:

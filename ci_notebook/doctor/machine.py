@@ -1,4 +1,4 @@
-"""What this machine can do: FFmpeg with its encoders, filters and models, disk space, and keys that are found."""
+"""Checks of this machine: FFmpeg with its encoders, filters and models, disk space, and the source of the keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ci_notebook.doctor.findings import Finding, at_home
 from ci_notebook.model.errors import CIError
 
 _MB: Final = 1_000_000
-# Clips, results and journal of an afternoon; below the second even one job may not fit.
+# Enough for the clips, results and journal of an afternoon; below the second limit one job may not fit.
 _ROOMY_MB, _TIGHT_MB = 2000, 200
 _FILTERS: Final = ("libvmaf", "xpsnr", "psnr", "ssim", "minterpolate", "zscale", "overlay")
 _MODELS: Final = ("vmaf_v0.6.1", "vmaf_v0.6.1neg", "vmaf_4k_v0.6.1", "vmaf_4k_v0.6.1neg")
@@ -21,7 +21,7 @@ _OURS: Final = "python -m pip install -U 'ci-notebook[local]'"
 
 
 def look_at_ffmpeg() -> Iterator[Finding]:
-    """Yield findings on the FFmpeg program: which, and what of the engine's needs it cannot do."""
+    """Yield findings on the FFmpeg program: its version, and which needs of the engine it does not meet."""
     try:
         from ci_notebook.engine.render.output.encoders import AUDIO_ENCODERS, VIDEO_ENCODERS  # lazy: an extra's
         from ci_notebook.media.ffmpeg import capabilities
@@ -29,12 +29,12 @@ def look_at_ffmpeg() -> Iterator[Finding]:
         can = capabilities()
     except (CIError, ImportError) as error:
         why = f": {error.name} is not installed" if isinstance(error, ImportError) else ""
-        yield Finding("FFmpeg", "program", "warning", f"none was found{why}; jobs go to the cloud only", _OURS)
+        yield Finding("FFmpeg", "program", "warning", f"not found{why}; jobs can run on the cloud only", _OURS)
         return
     yield Finding("FFmpeg", "program", "OK", f"{can.version}, {at_home(can.program)}")
     codecs = VIDEO_ENCODERS | AUDIO_ENCODERS
     absent = [f"{codec} ({encoder})" for codec, encoder in codecs.items() if encoder not in can.encoders]
-    yield _of("encoders", absent, f"{len(codecs)} of {len(codecs)} codecs of the API can be made")
+    yield _of("encoders", absent, f"{len(codecs)} of {len(codecs)} codecs of the API can be encoded")
     absent = [name for name in _FILTERS if name not in can.filters]
     yield _of("filters", absent, ", ".join(_FILTERS))
     if "libvmaf" in can.filters:
@@ -42,31 +42,31 @@ def look_at_ffmpeg() -> Iterator[Finding]:
 
 
 def look_at_disk(home: Path) -> Finding:
-    """Return the finding on the folder that holds store, journal and what was downloaded."""
-    spot = home
-    while not spot.exists() and spot != spot.parent:
-        spot = spot.parent
-    free_mb = shutil.disk_usage(spot).free / _MB
-    told = f"{at_home(home)}: {free_mb / 1000:.1f} GB free"
-    elsewhere = "Set CI_NOTEBOOK_HOME to a folder of yours with room, or pass `ci.connect(home=…)`."
-    if not os.access(spot, os.W_OK):
+    """Return the finding on the folder of the engine's store, the journal and downloads."""
+    folder = home
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free_mb = shutil.disk_usage(folder).free / _MB
+    detail = f"{at_home(home)}: {free_mb / 1000:.1f} GB free"
+    elsewhere = "Set CI_NOTEBOOK_HOME to a folder with free space, or pass `ci.connect(home=…)`."
+    if not os.access(folder, os.W_OK):
         return Finding("Disk", "home", "problem", f"{at_home(home)} cannot be written to", elsewhere)
     if free_mb < _ROOMY_MB:
-        return Finding("Disk", "home", "problem" if free_mb < _TIGHT_MB else "warning", told, elsewhere)
-    return Finding("Disk", "home", "OK", told)
+        return Finding("Disk", "home", "problem" if free_mb < _TIGHT_MB else "warning", detail, elsewhere)
+    return Finding("Disk", "home", "OK", detail)
 
 
 def look_at_keys() -> Finding:
-    """Return the finding on where the keys come from. Holds no value."""
+    """Return the finding on the source of the keys. It shows no key."""
     lines = [line for line in explain().splitlines() if not line.startswith("the arguments")]
     used = next((line for line in lines if ": USED" in line), "")
     refused = next((line for line in lines if ": REFUSED" in line), "")
     if refused:
-        remedy = "Mend or remove that source: another account's keys are never taken in its place."
+        remedy = "Fix or remove that source: the keys of another account are never used in its place."
         return Finding("Keys", "source", "problem", refused, remedy)
     if not used:
         remedy = "For the cloud set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY; the embedded engine needs none."
-        return Finding("Keys", "source", "warning", "none were found; " + "; ".join(lines), remedy)
+        return Finding("Keys", "source", "warning", "not found; " + "; ".join(lines), remedy)
     return Finding("Keys", "source", "OK", used)
 
 

@@ -1,4 +1,4 @@
-"""Which packages are here, held against what the project asks for; and which front ends will show a widget."""
+"""Checks of the installed packages against the requirements, and of the front ends that can show widgets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ci_notebook._version import __version__
 from ci_notebook.doctor.findings import Finding
 
 NAME: Final = "ci-notebook"
-# What an extra is for, and what is lost without it. `test` is the project's own business.
+# Extra → its purpose. The extra `test` is for developers and not checked.
 EXTRAS: Final = {
     "local": "the embedded engine, live previews and scores",
     "enhance": "the network behind SuperResolution's version Enhance",
@@ -31,28 +31,28 @@ _EXTENSIONS: Final = {"anywidget": "anywidget", "@jupyter-widgets/jupyterlab-man
 
 
 def look_at_packages() -> Iterator[Finding]:
-    """Yield findings on Python, the packages that are always needed, and each extra."""
+    """Yield findings on Python, the required packages, and each extra."""
     yield Finding("Packages", "ci-notebook", "OK", f"{__version__} on Python {platform.python_version()}")
-    wanted = _requirements()
-    wrong = [text for one in wanted.get("", []) if (text := _wrong(one))]
-    here = ", ".join(f"{one.name} {_version(one.name)}" for one in wanted.get("", []) if _version(one.name))
-    if wrong:
-        yield Finding("Packages", "needed", "problem", "; ".join(wrong), f"python -m pip install -U {NAME}")
+    requirements = _requirements()
+    problems = [text for one in requirements.get("", []) if (text := _problem_of(one))]
+    installed = ", ".join(f"{one.name} {_version(one.name)}" for one in requirements.get("", []) if _version(one.name))
+    if problems:
+        yield Finding("Packages", "needed", "problem", "; ".join(problems), f"python -m pip install -U {NAME}")
     else:
-        yield Finding("Packages", "needed", "OK", here)
-    for extra, gives in EXTRAS.items():
-        yield _of_extra(extra, gives, wanted.get(extra, []))
+        yield Finding("Packages", "needed", "OK", installed)
+    for extra, purpose in EXTRAS.items():
+        yield _of_extra(extra, purpose, requirements.get(extra, []))
 
 
 def look_at_front_ends() -> Iterator[Finding]:
-    """Yield findings on what shows a notebook, and on the parts of widgets that live in the browser."""
+    """Yield findings on the front ends, and on the browser parts of the widgets."""
     here = [f"{title} {_version(name)}" for name, title in _FRONT_ENDS.items() if _version(name)]
     inside = " This runs in a notebook's kernel." if "ipykernel" in sys.modules else ""
     if here:
         yield Finding("Jupyter", "front ends", "OK", f"{', '.join(here)}.{inside}")
     else:
-        told = f"none in this environment (another one's, VS Code's or a server's may be used).{inside}"
-        yield Finding("Jupyter", "front ends", "warning", told, f"python -m pip install '{NAME}[lab]'")
+        detail = f"none in this environment; VS Code, a server or another environment may provide one.{inside}"
+        yield Finding("Jupyter", "front ends", "warning", detail, f"python -m pip install '{NAME}[lab]'")
     folders = [Path(sys.prefix), Path.home() / ".local"]
     folders += [Path(one) for one in os.environ.get("JUPYTER_PATH", "").split(os.pathsep) if one]
     for below, package in _EXTENSIONS.items():
@@ -60,40 +60,42 @@ def look_at_front_ends() -> Iterator[Finding]:
             folder / part / below for folder in folders for part in ("share/jupyter/labextensions", "labextensions")
         ]
         if any(spot.is_dir() for spot in spots):
-            yield Finding("Jupyter", f"widgets: {package}", "OK", "its part for the browser is installed")
+            yield Finding("Jupyter", f"widgets: {package}", "OK", "the browser part is installed")
         else:
             remedy = f"python -m pip install --force-reinstall {package}, in the environment that JupyterLab runs from"
-            told = "its part for the browser was not found: panels show as text"
-            yield Finding("Jupyter", f"widgets: {package}", "warning", told, remedy)
+            detail = "the browser part was not found: panels show as text"
+            yield Finding("Jupyter", f"widgets: {package}", "warning", detail, remedy)
 
 
-def _of_extra(extra: str, gives: str, wanted: list[Requirement]) -> Finding:
-    missing = [one.name for one in wanted if not _version(one.name)]
-    old = [text for one in wanted if one.name not in missing and (text := _wrong(one))]
+def _of_extra(extra: str, purpose: str, requirements: list[Requirement]) -> Finding:
+    missing = [one.name for one in requirements if not _version(one.name)]
+    outdated = [text for one in requirements if one.name not in missing and (text := _problem_of(one))]
     remedy = f"python -m pip install -U '{NAME}[{extra}]'"
     if missing:
-        told = f"not installed ({', '.join(missing)}); it gives {gives}"
-        return Finding("Packages", f"extra {extra}", "warning" if extra == "local" else "OK", told, remedy)
-    if old:
-        return Finding("Packages", f"extra {extra}", "problem", "; ".join(old), remedy)
-    return Finding("Packages", f"extra {extra}", "OK", ", ".join(f"{one.name} {_version(one.name)}" for one in wanted))
+        detail = f"not installed ({', '.join(missing)}); it provides {purpose}"
+        return Finding("Packages", f"extra {extra}", "warning" if extra == "local" else "OK", detail, remedy)
+    if outdated:
+        return Finding("Packages", f"extra {extra}", "problem", "; ".join(outdated), remedy)
+    return Finding(
+        "Packages", f"extra {extra}", "OK", ", ".join(f"{one.name} {_version(one.name)}" for one in requirements)
+    )
 
 
 def _requirements() -> dict[str, list[Requirement]]:
-    """Return extra → what it needs beyond other extras; "" is what is needed always."""
+    """Return extra → its requirements without those of other extras; "" maps to those that are always needed."""
     try:
         texts = metadata.requires(NAME) or []
     except metadata.PackageNotFoundError:  # run from a clone
         project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
         extras = project["optional-dependencies"].items()
         texts = [*project["dependencies"], *(f'{one}; extra == "{extra}"' for extra, ones in extras for one in ones)]
-    found: dict[str, list[Requirement]] = {}
+    requirements: dict[str, list[Requirement]] = {}
     for one in map(Requirement, texts):
         for extra in ("", *EXTRAS):
             is_meant = one.marker is None or one.marker.evaluate({"extra": extra})
-            if one.name != NAME and is_meant and one not in found.get("", []):
-                found.setdefault(extra, []).append(one)
-    return found
+            if one.name != NAME and is_meant and one not in requirements.get("", []):
+                requirements.setdefault(extra, []).append(one)
+    return requirements
 
 
 def _version(name: str) -> str:
@@ -103,9 +105,9 @@ def _version(name: str) -> str:
         return ""
 
 
-def _wrong(one: Requirement) -> str:
+def _problem_of(one: Requirement) -> str:
     version = _version(one.name)
     if not version:
         return f"{one.name} is missing"
     is_good = one.specifier.contains(version, prereleases=True)
-    return "" if is_good else f"{one.name} is {version}, and {one.specifier} is needed"
+    return "" if is_good else f"{one.name} is {version}, but {one.specifier} is needed"

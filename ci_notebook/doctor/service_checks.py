@@ -1,4 +1,4 @@
-"""What the service says: is it reached, is the clock right, are the keys good, is the bucket switched on."""
+"""Checks of a bucket: connection, clock, keys, media processing, and the permission to list."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ci_notebook.model.errors import (
     Throttled,
 )
 
-# Signatures hold from a minute before this machine's time to an hour after it.
+# A signature is valid from one minute before this machine's time to one hour after it.
 _AHEAD_S, _BEHIND_S, _NOTICED_S = 60, -3600, 20
-_WHAT: Final = {
+_LISTED: Final = {
     "list_objects": "objects", "list_queues": "queues", "list_jobs": "jobs", "list_templates": "templates",
 }  # fmt: skip
 _SUBMIT: Final = (
-    "Not tried, as it costs money; it also needs ci:CreateMediaJobs, cam:PassRole, and cos:PutObject for the clip."
+    "Not tried, because it costs money. It also needs ci:CreateMediaJobs, cam:PassRole, and cos:PutObject for the clip."
 )
 
 
@@ -34,66 +34,66 @@ def look_at_service(
     bucket: str, region: str, *, endpoint: str | None = None, credentials: Credentials | None = None,
     transport: Transport | None = None, clock: Callable[[], float] = time.time,
 ) -> Iterator[Finding]:  # fmt: skip
-    """Yield findings on a bucket, from questions that change and cost nothing.
+    """Yield findings on a bucket, from calls that change nothing and cost nothing.
 
-    Raises `ParameterError` for a name that no bucket or region has.
+    Raises `ParameterError` for an impossible name of a bucket or region.
     """
     try:
         keys = credentials or find_credentials()
     except CredentialsError as refusal:
-        yield Finding("Service", "keys", "problem", str(refusal), "Set the keys, then ask again.")
+        yield Finding("Service", "keys", "problem", str(refusal), "Set the keys, then run the doctor again.")
         return
-    way = transport or (AddressTransport(endpoint) if endpoint else None)
-    found = reach(
-        bucket, region=region, credentials=keys, transport=way, scheme="http" if endpoint or transport else "https",
+    route = transport or (AddressTransport(endpoint) if endpoint else None)
+    reached = reach(
+        bucket, region=region, credentials=keys, transport=route, scheme="http" if endpoint or transport else "https",
         clock=clock,
     )  # fmt: skip
     place = f"{bucket} in {region}" + (f" at {endpoint}" if endpoint else "")
-    if found.skew_s is None:
-        yield _unreached(place, found)
+    if reached.skew_s is None:
+        yield _unreached(place, reached)
         return
     yield Finding("Service", "reach", "OK", f"{place} answers")
-    yield _of_clock(found.skew_s)
-    told: set[str] = set()
-    for call, error in found.answers.items():
-        finding = _of_answer(_WHAT[call], error)
-        if finding.state == "OK" or finding.detail not in told:  # one wrong key is one finding
+    yield _of_clock(reached.skew_s)
+    reported: set[str] = set()
+    for call, error in reached.answers.items():
+        finding = _of_answer(_LISTED[call], error)
+        if finding.state == "OK" or finding.detail not in reported:  # one wrong key gives one finding
             yield finding
-        told.add(finding.detail)
-    if not any(found.answers.values()):
+        reported.add(finding.detail)
+    if not any(reached.answers.values()):
         yield Finding("Service", "submitting", "OK", _SUBMIT)
 
 
-def _unreached(place: str, found: Reach) -> Finding:
-    error = next(iter(found.answers.values()))
-    told = f"{place} does not answer ({type(error).__name__}: {error})"
+def _unreached(place: str, reached: Reach) -> Finding:
+    error = next(iter(reached.answers.values()))
+    detail = f"{place} does not answer ({type(error).__name__}: {error})"
     remedy = "Check the network, the proxy (HTTPS_PROXY), the firewall, and the spelling of bucket and region."
-    return Finding("Service", "reach", "problem", told, remedy)
+    return Finding("Service", "reach", "problem", detail, remedy)
 
 
 def _of_clock(skew_s: float) -> Finding:
-    way = "ahead of" if skew_s > 0 else "behind"
-    told = f"this machine is {abs(skew_s):.0f} s {way} the service"
+    direction = "ahead of" if skew_s > 0 else "behind"
+    detail = f"this machine is {abs(skew_s):.0f} s {direction} the service"
     remedy = "Set this machine's clock by the network (NTP)."
     if skew_s > _AHEAD_S or skew_s < _BEHIND_S:
-        return Finding("Service", "clock", "problem", f"{told}: it refuses every signature", remedy)
+        return Finding("Service", "clock", "problem", f"{detail}: it refuses every signature", remedy)
     if abs(skew_s) > _NOTICED_S:
-        return Finding("Service", "clock", "warning", told, remedy)
-    return Finding("Service", "clock", "OK", told if abs(skew_s) >= 2 else "agrees with the service's")
+        return Finding("Service", "clock", "warning", detail, remedy)
+    return Finding("Service", "clock", "OK", detail if abs(skew_s) >= 2 else "agrees with the clock of the service")
 
 
 def _of_answer(what: str, error: Exception | None) -> Finding:
     if error is None:
         return Finding("Service", what, "OK", "may be listed")
     if not isinstance(error, ServiceError):
-        remedy = "The connection broke on the way; ask again."
+        remedy = "The connection broke. Run the doctor again."
         return Finding("Service", what, "problem", f"{type(error).__name__}: {error}", remedy)
-    said = f"{error.code}: {error.message}" if error.message else error.code
+    reply = f"{error.code}: {error.message}" if error.message else error.code
     if isinstance(error, ClockSkewed):
         return Finding("Service", "signature", "problem", error.code, "Set this machine's clock by the network (NTP).")
     if isinstance(error, SignatureRefused):
         return Finding("Service", "keys", "problem", error.code, error.hint)
     if isinstance(error, BucketNotActivated):
-        return Finding("Service", "media processing", "problem", said, error.hint)
+        return Finding("Service", "media processing", "problem", reply, error.hint)
     state: State = "warning" if isinstance(error, Throttled | ServiceUnavailable) else "problem"
-    return Finding("Service", what, state, said, error.hint or f"Request {error.request_id or 'without an id'}.")
+    return Finding("Service", what, state, reply, error.hint or f"Request {error.request_id or 'without an id'}.")

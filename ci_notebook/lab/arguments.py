@@ -79,8 +79,8 @@ def references_from(client: Client, value: object, clips: Sequence[Clip]) -> dic
         references = [clip_from(client, one, "run") for one in value]
         if len(references) != len(clips):
             raise ParameterError.plain(
-                f"reference must be one clip for all, or one per clip: there are {len(clips)} clips "
-                f"and {len(references)} references."
+                "reference must be one clip for all, or one per clip "
+                f"(clips: {len(clips)}, references: {len(references)})."
             )
         return {clip.key: one for clip, one in zip(clips, references, strict=True)}
     reference = clip_from(client, value, "run")

@@ -58,7 +58,7 @@ class LabPreviews:
 
     @property
     def note(self) -> str:
-        """The notice beside every preview: on the cloud, that it is an approximation. Empty on the engine."""
+        """The notice for every preview on the cloud: it is an approximation. Empty for the embedded engine."""
         return "" if self._is_local else APPROXIMATION
 
     def see(

@@ -1,13 +1,13 @@
-"""A kit for testing your own notebooks and code with pytest: fixtures, and rules for nbval.
+"""A pytest plugin for your own notebooks and code: fixtures, and rules for nbval.
 
-Load it with one line in the `conftest.py` beside your tests, or with `pytest -p ci_notebook.testing`:
+Load it with one line in the `conftest.py` of your tests, or with `pytest -p ci_notebook.testing`:
 
     pytest_plugins = ["ci_notebook.testing"]
 
-Then `ci_lab`, `ci_engine` and `ci_clip` are there for tests, and `pytest --nbval` compares notebooks
-by our rules, which leave out what differs between two good runs (ids, times, pixels). All of it
-happens in a folder of its own: your store and journal are neither read nor written, and progress
-bars are off, also in the kernels of notebooks.
+It adds the fixtures `ci_lab`, `ci_engine` and `ci_clip`. `pytest --nbval` compares notebooks by our rules, which
+ignore content that differs between two correct runs (ids, times, pixels). Invariant: everything happens in a
+temporary folder, so your store and journal are neither read nor written. Progress bars are off, also in the kernels
+of notebooks.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ci_clip", "ci_engine", "ci_lab", "sanitize_rules"]
 
-_OWN = {"CI_NOTEBOOK_HOME": "", "CI_NOTEBOOK_PROGRESS": "0"}
+_ENVIRONMENT = {"CI_NOTEBOOK_HOME": "", "CI_NOTEBOOK_PROGRESS": "0"}
 _BEFORE: pytest.StashKey[dict[str, str | None]] = pytest.StashKey()
 _FOLDER: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
 
 
 def sanitize_rules() -> Path:
-    """Return the file of nbval's rules, for `--nbval-sanitize-with` where the kit is not loaded.
+    """Return the file of the nbval rules, for `--nbval-sanitize-with` where this plugin is not loaded.
 
     >>> sanitize_rules().name
     'sanitize.cfg'
@@ -42,19 +42,19 @@ def sanitize_rules() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the session a home of its own, and nbval our rules unless it was given others."""
+    """Give the session a temporary home, and nbval our rules unless other rules are set."""
     config.stash[_FOLDER] = folder = tempfile.TemporaryDirectory(
         prefix="ci-notebook-tests-", ignore_cleanup_errors=True
     )
-    config.stash[_BEFORE] = {name: os.environ.get(name) for name in _OWN}
-    os.environ.update({**_OWN, "CI_NOTEBOOK_HOME": folder.name})
-    given = getattr(config.option, "nbval_sanitize_with", None) or getattr(config.option, "sanitize_with", None)
-    if hasattr(config.option, "nbval_sanitize_with") and not given:
+    config.stash[_BEFORE] = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update({**_ENVIRONMENT, "CI_NOTEBOOK_HOME": folder.name})
+    rules = getattr(config.option, "nbval_sanitize_with", None) or getattr(config.option, "sanitize_with", None)
+    if hasattr(config.option, "nbval_sanitize_with") and not rules:
         config.option.nbval_sanitize_with = str(sanitize_rules())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Put the environment back, and remove the folder."""
+    """Restore the environment and remove the folder."""
     for name, value in config.stash.get(_BEFORE, {}).items():
         if value is None:
             os.environ.pop(name, None)
@@ -66,8 +66,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def ci_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a real video for tests: one second of the sample, 320 × 180 px, 25 pictures a second."""
-    from ci_notebook.media.ffmpeg import run  # lazy: pytest loads this file before it knows whether it is used
+    """Return a real video for tests: one second of the sample, 320 × 180 px, 25 frames per second."""
+    from ci_notebook.media.ffmpeg import run  # lazy: pytest loads this module even if no test uses it
     from ci_notebook.media.samples import sample
 
     path = tmp_path_factory.mktemp("ci-clip") / "clip.mp4"
@@ -77,7 +77,7 @@ def ci_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ci_lab(tmp_path: Path) -> Iterator[Lab]:
-    """Give a lab on an embedded engine of its own, empty, closed after the test."""
+    """Give an empty lab on a new embedded engine, closed after the test."""
     from ci_notebook.lab.connect import connect  # lazy, as above
 
     with connect(home=tmp_path / "ci-notebook") as lab:
@@ -86,6 +86,6 @@ def ci_lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture
 def ci_engine(ci_lab: Lab) -> Engine:
-    """Return the engine behind `ci_lab`: its `faults` let calls and jobs go wrong."""
+    """Return the engine behind `ci_lab`: its `faults` make calls and jobs fail."""
     assert ci_lab.engine is not None  # noqa: S101  connect() without a bucket embeds one
     return ci_lab.engine
