@@ -28,6 +28,7 @@ __all__ = [
 MAIN_VIDEO: Final = "V:0"
 """FFmpeg's specifier of the stream that `main_video` returns: the first video that is no attached picture."""
 
+_ATTACHED_PICTURE: Final = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 # Codecs for which the decoder's long name would stand in place of the codec's.
 _LONG_NAMES = {
     "av1": "Alliance for Open Media AV1", "vp8": "On2 VP8", "vp9": "Google VP9",
@@ -232,7 +233,7 @@ def _longest(container: Any, extents: dict[int, _Extent]) -> float | None:
 
 
 def _videos(container: Any) -> list[Any]:
-    return [stream for stream in container.streams.video if "attached_pic" not in str(stream.disposition)]
+    return [stream for stream in container.streams.video if not int(stream.disposition) & _ATTACHED_PICTURE]
 
 
 def _rotation(frame: Any) -> float:

@@ -66,7 +66,7 @@ def program(
 
 
 def kill(process: subprocess.Popen[bytes], how: signal.Signals | None = None) -> None:
-    """Send a signal, by default SIGKILL, to the process group of a program, or to the program alone if it leads none."""
+    """Send a signal, by default SIGKILL, to the group that a program leads, else to the program alone."""
     if process.poll() is not None:
         return
     try:

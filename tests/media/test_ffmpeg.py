@@ -65,7 +65,7 @@ def test_bytes_go_through_a_filter() -> None:
 def test_a_missing_program_is_an_error_with_the_way_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
     with pytest.raises(EngineError, match=r"pip install 'ci-notebook\[local\]'"):
-        ffmpeg._ask(Path("/nowhere/ffmpeg"))
+        ffmpeg.capabilities_of(Path("/nowhere/ffmpeg"))
 
 
 def test_a_command_is_shown_without_this_machines_folders() -> None:

@@ -152,7 +152,7 @@ def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterato
     flat = shaped and flattens(setting, still.source)
     said = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
-        "colorspace": color_tags.SDR if flat else still.analysis.matrix,
+        "colorspace": color_tags.SDR if flat else color_tags.filter_matrix(still.analysis.matrix),
         "color_primaries": color_tags.SDR if flat else video.color_primaries,
         "color_trc": color_tags.SDR if flat else video.color_transfer,
     }

@@ -185,7 +185,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
     if paths.hidden:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
-        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else analysis.matrix
+        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else color_tags.filter_matrix(analysis.matrix)
         # What is coded otherwise, or does not say, would be converted, and every picture be a level darker.
         said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
         lines.append(f"[{len(marks) + 1 + led}:v]{said}[pattern]")
@@ -217,7 +217,12 @@ def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) ->
     light = (
         (color_tags.SDR, color_tags.SDR) if flattens(setting, source) else (video.color_primaries, video.color_transfer)
     )
-    said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
+    said = {
+        "range": "tv",
+        "colorspace": color_tags.filter_matrix(analysis.matrix),
+        "color_primaries": light[0],
+        "color_trc": light[1],
+    }
     return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
 
 

@@ -56,7 +56,10 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     sizes = plan(setting, source)
     here, doubled, out = rates(setting, source)
     return {
-        "fields": ("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else (),
+        "fields": (
+            *color_tags.retagged(analysis.matrix),
+            *(("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else ()),
+        ),
         "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source),
@@ -266,7 +269,7 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
     mode = hdr.mode_of(setting)
     if mode is None:
         # Said, because players take untagged pictures for BT.601 or BT.709 by their height, which may change here.
-        return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
+        return () if is_hdr(source) else (f"setparams=colorspace={color_tags.filter_matrix(analysis.matrix)}:range=tv",)
     if is_hdr(source):
         raise EngineError(
             f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.",
