@@ -12,7 +12,8 @@ from typing import Any, Final
 __all__ = [
     "DIFFUSE_WHITE", "DIFFUSE_WHITE_CODES", "EXACT_FLAGS", "HDR_MATRIX", "HDR_PRIMARIES", "HDR_TRANSFERS", "MATRICES",
     "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "filter_matrix", "frame_matrix", "frame_transfer", "hdr_to_sdr",
-    "is_full_range", "is_hdr", "matrix_name", "retagged", "scale_matrix", "sdr_primaries", "sdr_to_hdr", "untagged_matrix",
+    "is_full_range", "is_hdr", "matrix_name", "retagged", "scale_matrix", "sdr_primaries", "sdr_to_hdr",
+    "untagged_matrix",
 ]  # fmt: skip
 
 # ISO/IEC 23091-2 (ITU-T H.273) numbers, and the names that FFmpeg's `setparams` and `zscale` give them.

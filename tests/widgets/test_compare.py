@@ -209,7 +209,7 @@ def test_a_file_that_does_not_open_leaves_no_other_open(files: dict[str, Path], 
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(EngineError, match="cannot be read as a video"):
         CompareView(shelf, [files["plain"], tmp_path / "broken.mp4"])
-    assert all(not one._kept for one in shelf.open)
+    assert all(one.cached_frames == 0 for one in shelf.open)
 
 
 def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
@@ -218,7 +218,7 @@ def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
     thread = view._worker._thread
     view.close()
     assert thread is not None and not thread.is_alive()
-    assert all(not one._kept for one in shelf.open)
+    assert all(one.cached_frames == 0 for one in shelf.open)
 
 
 def test_it_says_what_it_shows(made) -> None:

@@ -156,7 +156,7 @@ class Pair:
         turned = {90: "transpose=clock,", 180: "hflip,vflip,", 270: "transpose=cclock,"}.get(self.place.turn, "")
         end = f"setsar=1,format={self.pixel_format}"
         matrices = [color_tags.scale_matrix(self._matrix(side)) for side in (self.output, self.source)]
-        # Both matrices are said: FFmpeg would take BT.601 for a clip without a tag, and for RGB.
+        # Both matrices are explicit: FFmpeg would take BT.601 for a clip without a tag, and for RGB.
         into_output = f"out_range=tv:out_color_matrix={matrices[0]}"
         scale = f"scale={width}:{height}:flags={color_tags.EXACT_FLAGS}:in_color_matrix={matrices[1]}:{into_output}"
         return (
