@@ -13,7 +13,7 @@ __all__ = [
     "DIFFUSE_WHITE", "DIFFUSE_WHITE_CODES", "EXACT_FLAGS", "HDR_MATRIX", "HDR_PRIMARIES", "HDR_TRANSFERS", "MATRICES",
     "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "filter_matrix", "frame_matrix", "frame_transfer", "hdr_to_sdr",
     "is_full_range", "is_hdr", "matrix_name", "retagged", "scale_matrix", "sdr_primaries", "sdr_to_hdr",
-    "untagged_matrix",
+    "tone_mapped", "untagged_matrix",
 ]  # fmt: skip
 
 # ISO/IEC 23091-2 (ITU-T H.273) numbers, and the names that FFmpeg's `setparams` and `zscale` give them.
@@ -97,6 +97,17 @@ def scale_matrix(matrix: str) -> str:
     ('bt2020', 'fcc')
     """
     return _SCALE_MATRICES.get(filter_matrix(matrix), matrix)
+
+
+def tone_mapped() -> list[str]:
+    """Return the FFmpeg filters that bring foreign HDR with bright highlights into SDR (8 bits, 4:2:0).
+
+    They work on linear light. Mobius keeps the range of SDR unchanged and compresses light above white.
+    """
+    return [
+        f"zscale=t=linear:npl={DIFFUSE_WHITE}", "format=gbrpf32le", f"zscale=p={SDR}", "tonemap=mobius:desat=0",
+        f"zscale=t={SDR}:m={SDR}:p={SDR}:r=tv", "format=yuv420p",
+    ]  # fmt: skip
 
 
 def filter_matrix(matrix: str) -> str:

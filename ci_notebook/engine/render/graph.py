@@ -132,11 +132,7 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance, analysis: Anal
     if not has_square_pixels(video):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
     if flattens(setting, source):
-        # From light on display and back: mobius keeps SDR's range as it is and bends what is above white.
-        filters += [
-            f"zscale=t=linear:npl={color_tags.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
-            "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
-        ]  # fmt: skip
+        filters += color_tags.tone_mapped()
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
         # RGB has no matrix: swscale would take BT.601 where the output is tagged with another.
         is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
