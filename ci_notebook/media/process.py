@@ -66,7 +66,7 @@ def program(
 
 
 def kill(process: subprocess.Popen[bytes], how: signal.Signals | None = None) -> None:
-    """Send a signal, by default SIGKILL, to the group that a program leads, else to the program alone."""
+    """Send a signal (SIGKILL by default) to a program's process group, or to the program alone if it leads none."""
     if process.poll() is not None:
         return
     try:

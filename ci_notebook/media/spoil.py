@@ -44,7 +44,7 @@ def spoil(
     wide, high = (2 * round(side / shrink / 2) for side in upright_size(video))
     if shrink > 1 and min(wide, high) < SMALLEST:
         raise ParameterError.plain(
-            f"shrink={shrink} leaves {wide}x{high}, but a side needs at least {SMALLEST} px. Choose a smaller shrink."
+            f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
         )
     matrix = clip_matrix(Path(source))
     steps = [*color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]

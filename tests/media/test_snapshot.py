@@ -41,6 +41,7 @@ def test_colours_are_those_that_were_put_in(tmp_path: Path) -> None:
     assert np.abs(picture(path).mean(axis=(0, 1)) - (200, 100, 50)).max() < 2
 
 
+@pytest.mark.slow
 def test_one_side_follows_the_other() -> None:
     assert picture(sample(), 1, width=320).shape == (180, 320, 3)
     assert picture(sample(), 1, height=90).shape == (90, 160, 3)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-__all__ = ["PICTURE_SCORES", "percentile", "pool"]
+from ci_notebook.model.scores import scale_of
 
-# Score → whether more is better. These have one value per frame, and are pooled.
-PICTURE_SCORES: Final[Mapping[str, bool]] = {
-    "psnr": True, "ssim": True, "xpsnr": True, "vmaf": True, "vmaf_neg": True, "delta_e": False,
-}  # fmt: skip
+__all__ = ["percentile", "pool"]
 
 
 def pool(pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -27,7 +23,7 @@ def pool(pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
     statistics = {}
     for name, values in pictures.items():
         statistics[name] = math.fsum(values) / len(values)
-        if PICTURE_SCORES.get(name, True):
+        if scale_of(name).better != "less":
             statistics[f"{name}_hmean"] = len(values) / math.fsum(1 / (value + 1) for value in values) - 1
             statistics[f"{name}_p5"] = percentile(values, 5)
             statistics[f"{name}_worst"] = min(values)

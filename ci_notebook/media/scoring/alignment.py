@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.media.scoring.frame_pairs import AlignedSide, Box, Pair, Place
+from ci_notebook.media.scoring.frame_pairs import AlignedSide, Pair, Place
 from ci_notebook.media.scoring.misalignment import displacement, motion_differs
 from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.errors import EngineError
+from ci_notebook.model.score_alignment import Box
 
 __all__ = ["ALIKE", "SEARCH", "Grey", "Shift", "align", "assume_aligned", "refuse_unlike", "shift_of"]
 

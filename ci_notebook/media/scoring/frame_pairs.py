@@ -24,11 +24,9 @@ from ci_notebook.media.probe import (
 )
 from ci_notebook.model.api.media_info import VideoStream
 from ci_notebook.model.errors import EngineError
+from ci_notebook.model.score_alignment import Alignment, Box
 
-__all__ = ["WHOLE", "AlignedSide", "Box", "Pair", "Place"]
-
-Box = tuple[float, float, float, float]
-"""Left, top, width and height, as shares of a picture."""
+__all__ = ["WHOLE", "AlignedSide", "Pair", "Place"]
 
 _ABOVE_WHITE: Final = 18  # luma codes of 10 bits: clearly brighter than diffuse white
 _BRIGHT_SHARE: Final = 0.005
@@ -135,6 +133,21 @@ class Pair:
             width, height = round(width * self.place.output[2]), round(height * self.place.output[3])
         return max(2, width - width % 2), max(2, height - height % 2)
 
+    @property
+    def alignment(self) -> Alignment:
+        """The record of how the two were aligned, for the run."""
+        width, height = self.size
+        box = self.place.source or (0.0, 0.0, 1.0, 1.0)
+        used = (self.source.size[0] * box[2], self.source.size[1] * box[3])
+        across, down = used[::-1] if self.place.turn % 180 else used
+        rate = float(self.rate)
+        return Alignment(
+            offset_frames=self.offset, offset_s=round(self.offset / rate, 6), start_s=round(self.stretch[0], 6),
+            fps=round(rate, 6), width=width, height=height, scale_x=round(width / across, 6),
+            scale_y=round(height / down, 6), rotation=self.place.turn, source_crop=_rounded(self.place.source),
+            output_crop=_rounded(self.place.output),
+        )  # fmt: skip
+
     def inputs(self, length_s: float | None = None) -> list[str | Path]:
         """Return FFmpeg's arguments that read both, or their first seconds."""
         limit = self.stretch[1] if length_s is None else min(length_s, self.stretch[1])
@@ -193,6 +206,10 @@ class Pair:
             primaries=None if other.is_hdr else other.video.color_primaries,
         )
         return f"{rate}{cut},{inverse},format=yuv420p"
+
+
+def _rounded(box: Box | None) -> Box | None:
+    return None if box is None else (round(box[0], 6), round(box[1], 6), round(box[2], 6), round(box[3], 6))
 
 
 def _is_bright(path: Path, transfer: str) -> bool:

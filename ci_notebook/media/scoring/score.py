@@ -31,9 +31,10 @@ from ci_notebook.media.scoring import no_reference
 from ci_notebook.media.scoring.aggregate import pool
 from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_aligned, refuse_unlike, shift_of
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
-from ci_notebook.media.scoring.frame_pairs import WHOLE, Box, Pair, Place
+from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.model.errors import EngineError
+from ci_notebook.model.score_alignment import Alignment, Box
 
 __all__ = ["EVERY", "PSNR_MOST", "Scores", "by_itself", "compare", "scores", "sharpness"]
 
@@ -57,6 +58,7 @@ class Scores:
     them to their means, adds `_hmean`, `_p5` and `_worst` for each (`_p95` for `delta_e`, where less is
     better), and the measures of `by_itself`. `offset` is by how many frames the source begins later, `place`
     which parts of the frames were compared, `precise` that VMAF was computed in floating point.
+    `alignment` is the record of both for the run.
     """
 
     pooled: dict[str, float]
@@ -65,6 +67,7 @@ class Scores:
     offset: int = 0
     place: Place = WHOLE
     precise: bool = False
+    alignment: Alignment | None = None
 
 
 def scores(output: Path, source: Path, **more: Any) -> Scores:
@@ -179,7 +182,7 @@ def _score(
         )  # fmt: skip
         pictures = _read(folder, every, color)
         drift, likeness = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
-    return Scores(pool(pictures), pictures, every, pair.offset, pair.place, precise), drift, likeness
+    return Scores(pool(pictures), pictures, every, pair.offset, pair.place, precise, pair.alignment), drift, likeness
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:

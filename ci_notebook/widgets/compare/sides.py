@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.words import settings_in_words
 
 MOST: Final = 4  # at once
-_LEAVES_NAMED: Final = 3
 
 
 class Pictures(Protocol):
@@ -138,29 +138,17 @@ def _with_sources(made: Sequence[Side], files: Mapping[str, Path], named: Mappin
 
 def _named(sides: Sequence[Side]) -> list[Side]:
     """Name each run by the leaves in which the runs differ, the clip before it where there are several."""
-    held = [{path: _word(value) for path, value in values(side.setting).items()} for side in sides if side.setting]
-    paths = list(dict.fromkeys(path for one in held for path in one))
-    differ = [path for path in paths if len({one.get(path) for one in held}) > 1] or paths[:_LEAVES_NAMED]
+    runs = [place for place, side in enumerate(sides) if side.setting is not None]
+    settings = [values(side.setting) for side in sides if side.setting is not None]
+    names = dict(zip(runs, settings_in_words(settings), strict=True))
     several = len({side.clip for side in sides if side.clip}) > 1
-    found, seen = list[Side](), dict[str, int]()
-    for side in sides:
-        name = side.name
-        if side.setting is not None:
-            own = {path: _word(value) for path, value in values(side.setting).items()}
-            name = ", ".join(f"{_short(path, differ)} {own.get(path, 'left out')}" for path in differ) or "no change"
+    named, seen = list[Side](), dict[str, int]()
+    for place, side in enumerate(sides):
+        name = names.get(place, side.name)
         name = f"{side.clip}: {name}" if several and side.clip else name
         seen[name] = seen.get(name, 0) + 1
-        found.append(replace(side, name=name if seen[name] == 1 else f"{name} ({seen[name]})"))
-    return found
-
-
-def _short(path: str, among: Sequence[str]) -> str:
-    last = path.rpartition(".")[2]
-    return ".".join(path.split(".")[-2:]) if sum(other.rpartition(".")[2] == last for other in among) > 1 else last
-
-
-def _word(value: object) -> str:
-    return "AUTO" if value is AUTO else str(value).lower() if isinstance(value, bool) else str(value)
+        named.append(replace(side, name=name if seen[name] == 1 else f"{name} ({seen[name]})"))
+    return named
 
 
 def _start(setting: VideoEnhance) -> float:
@@ -177,4 +165,4 @@ def _first_shown(sides: Sequence[Side]) -> list[int]:
         return own
     if len(own) < 2:
         return [0, 1]
-    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get("vmaf_neg", float("-inf")))]
+    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get(MAIN, float("-inf")))]

@@ -18,6 +18,7 @@ from IPython.display import display
 
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.html import picture_html
+from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import Line
 from ci_notebook.widgets.compare.sides import MOST, Opens, Pictures, sides_of
 from ci_notebook.widgets.shared.assets import joined
@@ -30,7 +31,7 @@ _PAIR: Final = re.compile(r"(\d+)(?:-(\d+))?")  # a side, or the difference of t
 _WIDEST: Final = 4096
 _KEPT_WIDE: Final = {2: 480, 3: 350, 4: 480}  # px: two or three to a line
 _QUALITY: Final = 90
-_MAIN: Final = "vmaf_neg"
+_MAIN: Final = MAIN
 
 
 class CompareView(anywidget.AnyWidget):

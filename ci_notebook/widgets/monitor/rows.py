@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ci_notebook.model.api.jobs import JobsDetail, time_of
 from ci_notebook.model.declaration.node import AUTO, Node, parts
+from ci_notebook.model.html import Markup, bold, table_html
 
 # What a saved notebook shows; the rest is counted.
 SHOWN: Final = 50
@@ -112,13 +113,11 @@ def static_html(rows: Sequence[Row], *, currency: str) -> str:
     listed, differs = rows[:SHOWN], varied(rows)
     told = ", ".join(f"{number} {escape(state)}" for state, number in counts(rows).items())
     more = f"; the newest {SHOWN} are shown" if len(rows) > SHOWN else ""
-    caption = f"<caption style='text-align:left'><b>{_jobs(len(rows))}</b>{': ' if told else ''}{told}{more}</caption>"
+    caption = Markup(f"{bold(_jobs(len(rows)))}{': ' if told else ''}{told}{more}")
     if not rows:
-        return f"<div class='ci-jobs-static'><table>{caption}</table></div>"
+        return f"<div class='ci-jobs-static'>{table_html([], caption=caption)}</div>"
     names = ("clip", "asked", "state", f"cost [{currency}]", "result, or why there is none")
-    head = "".join(f"<th scope='col' style='text-align:left'>{escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(map(_cell, _texts(row, differs)))}</tr>" for row in listed)
-    table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = table_html([_texts(row, differs) for row in listed], head=names, caption=caption)
     return f"<div class='ci-jobs-static'>{table}</div>"
 
 
@@ -131,10 +130,6 @@ def _texts(row: Row, differs: set[str]) -> tuple[str, ...]:
     cost = "" if row["cost"] is None or row["state"] in ("Failed", "Cancel") else f"{row['cost']:.4f}"
     why = ". ".join(filter(None, (f"{row['code']}: {row['why']}".rstrip(". "), row["hint"]))) if row["code"] else ""
     return row["clip"], what or "–", state, cost, why or row["out"]
-
-
-def _cell(text: str) -> str:
-    return f"<td style='text-align:left'>{escape(text)}</td>"
 
 
 def _jobs(number: int) -> str:
