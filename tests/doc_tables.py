@@ -9,10 +9,11 @@ from pathlib import Path
 from ci_notebook.engine.render.supported import ACTED, REFUSED
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.paths import Leaf, leaves
+from ci_notebook.model.scores import SCORES, Score
 from ci_notebook.wire.operations import CALLS, Call
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
-PAGES = (REFERENCE / "parameters.md", REFERENCE / "calls.md")
+PAGES = (REFERENCE / "parameters.md", REFERENCE / "calls.md", REFERENCE / "scores.md")
 
 
 # Call → the client's method, and the official SDK's that judges the engine; "" where there is none,
@@ -63,7 +64,13 @@ def call_table() -> str:
     return "\n".join(["| Call | Client | Engine | Judged by |", "|---|---|---|---|", *map(_call_row, CALLS)])
 
 
-TABLES = {"leaves": leaf_table, "calls": call_table}
+def score_table() -> str:
+    """Return the scores as Markdown, a row per score, in the order of the columns."""
+    head = "| Score | Unit | Range | Better | Worth having | Per frame | What it measures | Source |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *map(_score_row, SCORES)])
+
+
+TABLES = {"leaves": leaf_table, "calls": call_table, "scores": score_table}
 
 
 def written(text: str) -> str:
@@ -74,6 +81,30 @@ def written(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
+
+
+def _score_row(score: Score) -> str:
+    worth = (
+        f"{score.worth:g}{' %' if score.is_share else f' {score.unit}' if score.unit else ''}" if score.worth else "–"
+    )
+    frames = "yes" if score.per_frame else "–"
+    cells = (
+        f"`{score.name}`", score.unit or "–", score.range or "–", score.better or "–", worth, frames, score.help,
+        score.source,
+    )  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def _score_row(score: Score) -> str:
+    worth = (
+        f"{score.worth:g}{' %' if score.is_share else f' {score.unit}' if score.unit else ''}" if score.worth else "–"
+    )
+    frames = "yes" if score.per_frame else "–"
+    cells = (
+        f"`{score.name}`", score.unit or "–", score.range or "–", score.better or "–", worth, frames, score.help,
+        score.source,
+    )  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
 
 
 def _call_row(call: Call) -> str:

@@ -41,7 +41,7 @@ FOREIGN: dict[str, set[str]] = {
     "media": {"imageio_ffmpeg", "av", "numpy", "PIL"},
     "engine": {"waitress", "numpy", "lxml", "PIL", "onnxruntime", "distributed"},
     "experiment": {"optuna"},
-    "results": {"pandas", "matplotlib", "numpy", "lxml", "IPython", "ipywidgets"},
+    "results": {"pandas", "matplotlib", "numpy", "scipy", "lxml", "IPython", "ipywidgets"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "IPython"},
     "lab": {"platformdirs"},
     "course": {"pandas"},
@@ -58,7 +58,7 @@ def below(package: str) -> set[str]:
     return (set().union(*LEVELS[:level]) - NOT.get(package, set())) | ALSO.get(package, set()) | {package, "_version"}
 
 
-HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "PIL")
+HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "scipy", "PIL")
 
 
 def name_of(path: Path) -> str:

@@ -24,7 +24,7 @@ def test_clips_jobs_runs_keys_and_files_open_by_numbers(tmp_path: Path) -> None:
             with lab.frames(video) as frames:
                 assert [number_in(frames[number]) for number in (0, 9, 4)] == [0, 9, 4]
         held = sorted(lab.cache_dir.glob("*.mp4"))
-        with lab.frames(job), runs.frames(runs[0]):
+        with lab.frames(job), runs.open_video(runs[0]):
             assert sorted(lab.cache_dir.glob("*.mp4")) == held, "what is here is not fetched again"
         view = ci.CompareView(runs)
         assert [side["name"] for side in view.sides] == ["source", "SharpenLevel 4"]
@@ -38,5 +38,11 @@ def test_clips_jobs_runs_keys_and_files_open_by_numbers(tmp_path: Path) -> None:
 
 
 def test_runs_that_were_read_from_a_file_say_that_they_know_no_lab(tmp_path: Path) -> None:
-    with pytest.raises(ci.ParameterError, match=r"use lab\.frames"):
-        ci.Runs([]).frames("input/clip.mp4")
+    with pytest.raises(ci.ParameterError, match=r"Use lab\.frames"):
+        ci.Runs([]).open_video("input/clip.mp4")
+
+
+def test_the_old_name_of_open_video_works_and_warns() -> None:
+    runs = ci.Runs([], open_video=lambda video: f"frames of {video}")
+    with pytest.warns(DeprecationWarning, match=r"Runs\.open_video\(video\)"):
+        assert runs.frames("clip.mp4") == "frames of clip.mp4" == runs.open_video("clip.mp4")

@@ -79,6 +79,11 @@ def test_a_search_shows_its_trials_its_front_and_goes_on(lab: ci.Lab, clip: ci.C
     assert "best with SharpenLevel" in repr(again)
 
 
+def test_a_search_for_a_misspelt_score_is_refused_before_anything_is_sent(lab: ci.Lab, clip: ci.Clip) -> None:
+    with pytest.raises(ci.ParameterError, match=r"No score is called 'vmaf_ng'. Did you mean vmaf_neg"):
+        lab.optimize(clip, space={"SharpenLevel": (0, 10)}, on={"vmaf_ng": "max", "size_bytes": "min"})
+
+
 def test_without_optuna_a_search_says_how_to_get_it(
     lab: ci.Lab, clip: ci.Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

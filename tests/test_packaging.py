@@ -28,7 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 BUCKET, REGION = "thin-1250000000", "ap-chongqing"
 KEYS = {"TENCENTCLOUD_SECRET_ID": "AKIDpackaging", "TENCENTCLOUD_SECRET_KEY": "packagingskey"}
 # What an installation must not load on `import ci_notebook`, and what it has no business to hold.
-HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "PIL")
+HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml", "numpy", "scipy", "PIL")
 CLIP = sample("portrait")
 LOCAL = {"imageio-ffmpeg", "av", "onnxruntime", "waitress", "jupyterlab", "optuna", "distributed"}
 

@@ -15,6 +15,7 @@ import httpx
 
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACK_OFF_S, Body, Sender
+from ci_notebook.client.file_cache import whole_file
 from ci_notebook.client.multipart import Progress
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.wire.operations import CALL
@@ -151,19 +152,14 @@ def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Prog
 def download(sender: Sender, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
     """Fetch an object into a file, and return its path.
 
-    The file appears only when it is whole: until then it is `<name>.part`. A connection that breaks
+    The file appears only when it is whole: until then it is a temporary one beside it. A connection that breaks
     is taken up where it broke, as long as the object is still the same.
     """
     check_key(key)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as file:
-            _Fetch(sender, key, on_progress).into(file)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(target) as part, part.open("wb") as file:
+        _Fetch(sender, key, on_progress).into(file)
     return target
 
 

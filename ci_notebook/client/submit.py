@@ -7,7 +7,6 @@ explain, the job is looked for before it is asked for again.
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
@@ -16,6 +15,7 @@ import httpx
 from ci_notebook.client.connection.http import LONGEST_PAUSE_S, NOT_SENT
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.errors import ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
+from ci_notebook.model.lru import LRU
 from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.signing import MAX_SKEW_S
 from ci_notebook.wire.xml import MalformedXML, dumps
@@ -23,6 +23,8 @@ from ci_notebook.wire.xml import MalformedXML, dumps
 # After a break, the pauses before the list of jobs is read: the service may still be at it.
 LOOK_AFTER_S: Final = (0.5, 2.0, 5.0)
 TRIES: Final = 3
+# How many submissions are remembered: all that the cloud's limit of ten calls a second admits in a quarter of an hour.
+REMEMBERED: Final = 10_000
 _BROKEN: Final = (httpx.TransportError, ServiceUnavailable, Throttled, MalformedXML)
 
 
@@ -44,16 +46,17 @@ class Submitter:
     """Posts requests and remembers which jobs came of them, and of which requests nobody knows what came."""
 
     def __init__(self, calls: Calls, clock: Callable[[], float]) -> None:
-        self._calls, self._clock, self._lock = calls, clock, threading.Lock()
-        self._made: set[str] = set()
+        self._calls, self._clock = calls, clock
+        # A job is looked for soon after it was asked for, so only the newest can be taken for one that was lost.
+        self._made = LRU[str, None](REMEMBERED)
         # Request → since when a job of it may be there.
-        self._unclear: dict[bytes, float] = {}
+        self._unclear = LRU[bytes, float](REMEMBERED)
 
     def submit(self, request: Request) -> JobsDetail:
         """Return the one job that comes of a request (see `Client.submit`)."""
         check(request)
         since = self._clock() - MAX_SKEW_S - 60
-        asked = self._unclear.get(dumps(request)) if self._unclear else None
+        asked = self._unclear.get(dumps(request)) if len(self._unclear) else None
         if asked is not None:
             found = self._look_for(request, asked, "what came of the last try is not known")
             if found is not None:
@@ -84,14 +87,12 @@ class Submitter:
     def _remember(self, request: Request, since: float) -> None:
         """Have this request looked for before it is sent again. Without a key it cannot be: the caller was told."""
         if _key(request):
-            with self._lock:
-                self._unclear[dumps(request)] = since
+            self._unclear.put(dumps(request), since)
 
     def _settled(self, request: Request, job: JobsDetail) -> JobsDetail:
-        with self._lock:
-            self._made.add(job.job_id or "")
-            if self._unclear:
-                self._unclear.pop(dumps(request), None)
+        self._made.put(job.job_id or "", None)
+        if len(self._unclear):
+            self._unclear.pop(dumps(request))
         return job
 
     def _look_for(

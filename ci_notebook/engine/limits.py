@@ -49,7 +49,7 @@ class Limits:
     >>> Limits(time_s=0)
     Traceback (most recent call last):
     ...
-    ci_notebook.model.errors.ParameterError: time_limit_s takes more than 0 s, or None; got 0
+    ci_notebook.model.errors.ParameterError: time_limit_s must be more than 0 s, or None (got 0).
     """
 
     time_s: float | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from ci_notebook.client.objects import StoredObject
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.templates import Template
@@ -42,6 +43,7 @@ class Service(Protocol):
     def find_by_user_data(  # noqa: D102
         self, user_data: str, *, created_after: dt.datetime | None = None, input_object: str | None = None
     ) -> JobsDetail | None: ...
+    def head(self, key: str) -> StoredObject: ...  # noqa: D102
     def download(self, key: str, path: str | Path) -> Path: ...  # noqa: D102
     def video_info(self, key: str) -> MediaInfo: ...  # noqa: D102
 
@@ -102,6 +104,10 @@ class Paced:
         """Return the newest job with this mark, as `Client.find_by_user_data` does."""
         self._rate.take()
         return self._client.find_by_user_data(user_data, created_after=created_after, input_object=input_object)
+
+    def head(self, key: str) -> StoredObject:
+        """Return what the service says of an object, as `Client.head` does."""
+        return self._client.head(key)
 
     def download(self, key: str, path: str | Path) -> Path:
         """Fetch an object, as `Client.download` does."""

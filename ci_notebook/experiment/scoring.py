@@ -6,22 +6,20 @@ spoilt; else against its source. The first measures fidelity, the second change:
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import secrets
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent import futures
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, download_checked
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.playlists import PLAYLISTS, segments_of
 from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.score_alignment import Alignment
@@ -29,8 +27,6 @@ from ci_notebook.model.setting.shape import plan
 
 # Scoring keeps all cores busy by itself; the second thread fetches while the first one scores.
 THREADS: Final = 2
-_HALF: Final = "half-"
-_FORGOTTEN_S: Final = 24 * 3600.0
 
 
 class Scored(Protocol):
@@ -62,10 +58,9 @@ class Measure(Protocol):
         """Return score name → value; or that, and the values of single pictures."""
 
 
-class Fetches(Protocol):
+class Fetches(Storage, Protocol):
     """What is needed of a client."""
 
-    def download(self, key: str, path: str | Path) -> Path: ...  # noqa: D102
     def video_info(self, key: str) -> MediaInfo: ...  # noqa: D102
 
 
@@ -120,14 +115,13 @@ class Outcomes:
         every: int | None = None,
         precise: bool = False,
     ) -> None:
-        self._client, self._cache, self._measure, self._prices = client, cache, measure, prices
+        self._client, self._cache, self._measure, self._prices = client, FileCache(cache), measure, prices
         self._how: dict[str, Any] = ({} if every is None else {"every": every}) | ({"precise": True} if precise else {})
         self._references = references or {}
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="outcome")
         self._infos: dict[str, MediaInfo] = {}
-        self._fetching: dict[Path, threading.Lock] = {}
         self._lock, self._stop = threading.Lock(), threading.Event()
-        _clear_up(cache)
+        self._cache.clear_up()
 
     def submit(self, run: Run, clip: Clip) -> futures.Future[Outcome]:
         """Begin to see to a run whose job succeeded."""
@@ -210,65 +204,34 @@ class Outcomes:
         job = run.job
         if job is None or not job.output_keys:
             raise CIError("the job succeeded, but names no result")
-        result = job.operation.media_result.output_file if job.operation and job.operation.media_result else None
-        digests = {info.object_name or "": info.md5 or "" for info in result.md5_info} if result else {}
         key = job.output_keys[0]
-        md5 = digests.get(key, "") or (next(iter(digests.values()), "") if len(digests) == 1 else "")
-        name = md5 or hashlib.md5(f"{run.key}/{job.job_id}".encode(), usedforsecurity=False).hexdigest()
-        path = self._fetch(key, self._cache / f"{name}{Path(key).suffix}", md5)
-        return self._joined(path, job.output_keys, digests) if path.suffix in PLAYLISTS else path
+        try:
+            path = self._cache.fetch(self._client, key, md5=job.md5_of(key))
+            return self._joined(path, job) if path.suffix in PLAYLISTS else path
+        except ContentChanged as error:
+            raise CIError(f"{error} force=True makes it again.") from error
 
-    def _joined(self, playlist: Path, keys: Sequence[str], digests: Mapping[str, str]) -> Path:
+    def _joined(self, playlist: Path, job: JobsDetail) -> Path:
         """Return one file of the segments of a playlist."""
+        keys = job.output_keys
         segments = segments_of(keys, playlist.read_text("utf-8", errors="replace"))
         if not segments:
             raise CIError(f"{keys[0]} names segments that the job did not, so it cannot be scored")
-        path = playlist.with_name(f"{playlist.stem}-joined{Path(segments[-1]).suffix.replace('.m4s', '.mp4')}")
-        if not path.exists():
-            half = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{path.name}")
-            with half.open("wb") as whole:
-                for number, key in enumerate(segments):
-                    part = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{number}-{path.name}")
-                    self._download(key, part, digests.get(key, ""))
-                    whole.write(part.read_bytes())
-                    part.unlink()
-            half.replace(path)
-        return path
+
+        def write(path: Path) -> None:
+            segment = path.with_suffix(".segment")
+            try:
+                with path.open("wb") as whole:
+                    for key in segments:
+                        download_checked(self._client, key, segment, job.md5_of(key))
+                        whole.write(segment.read_bytes())
+            finally:
+                segment.unlink(missing_ok=True)
+
+        suffix = Path(segments[-1]).suffix.replace(".m4s", ".mp4")
+        return self._cache.make(playlist.with_name(f"{playlist.stem}-joined{suffix}"), write)
 
     def _source(self, clip: Clip) -> Path:
         if clip.path is not None and clip.path.exists():
             return clip.path
-        name = clip.md5 or hashlib.md5(f"{clip.bucket}/{clip.key}".encode(), usedforsecurity=False).hexdigest()
-        return self._fetch(clip.key, self._cache / f"{name}{Path(clip.key).suffix}", clip.md5)
-
-    def _download(self, key: str, path: Path, md5: str) -> None:
-        # Under a name of its own: another kernel may be fetching the same.
-        half = path.with_name(f"{_HALF}{secrets.token_hex(4)}-{path.name}")
-        try:
-            self._client.download(key, half)
-            if md5 and _md5(half) != md5:
-                raise CIError(f"{key} is not what it was: its MD5 is not {md5} any more. force=True makes it again.")
-            half.replace(path)
-        finally:
-            half.unlink(missing_ok=True)
-
-    def _fetch(self, key: str, path: Path, md5: str) -> Path:
-        with self._lock:
-            lock = self._fetching.setdefault(path, threading.Lock())
-        with lock:
-            if not path.exists():
-                self._download(key, path, md5)
-        return path
-
-
-def _clear_up(cache: Path) -> None:
-    """Remove what killed processes left half fetched."""
-    for path in cache.glob(f"{_HALF}*"):
-        with contextlib.suppress(FileNotFoundError):  # another clears up at the same time
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
-                path.unlink()
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return self._cache.fetch(self._client, clip.key, md5=clip.md5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
@@ -11,6 +12,9 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.lru import LRU
+
+KNOWN_CLIPS: Final = 1024  # about 3 kB each
 
 
 class ClipFacts:
@@ -18,7 +22,7 @@ class ClipFacts:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._cache: dict[tuple[str, str], MediaInfo] = {}
+        self._cache = LRU[tuple[str, str], MediaInfo](KNOWN_CLIPS)
 
     def each(self, videos: Iterable[Video], settings: Iterable[Setting]) -> Iterator[tuple[str, MediaInfo, Setting]]:
         """Yield name and facts of each video with each setting."""
@@ -36,9 +40,7 @@ class ClipFacts:
             key,
             video.md5 if isinstance(video, Clip) else video.id if isinstance(video, Job) else video.key,
         )
-        if identity not in self._cache:
-            self._cache[identity] = self._client.video_info(key)
-        return self._cache[identity]
+        return self._cache.get_or_make(identity, lambda: self._client.video_info(key))
 
 
 def name_of(video: Video) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook.client.client import Client
+from ci_notebook.client.file_cache import ContentChanged, FileCache
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -51,22 +51,19 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
     """
     if isinstance(video, Path):
         return video.resolve(strict=True)
+    files = FileCache(cache)
     path = video.path if isinstance(video, Clip) else video.output if isinstance(video, Run) else None
-    if path is not None and path.exists():
+    if path is not None and files.note_use(path):
         return path
-    key = key_of(video)
-    etag = client.head(key).etag
-    name = hashlib.md5(f"{client.bucket}/{key}/{etag}".encode(), usedforsecurity=False).hexdigest()
-    return download_once(client, key, cache / f"{name}{Path(key).suffix}")
+    key, md5 = key_of(video), _md5_of(video)
+    if md5:  # the identity that scoring uses, so that one output is downloaded once
+        with contextlib.suppress(ContentChanged):  # the object was replaced: its current content is shown
+            return files.fetch(client, key, md5=md5)
+    return files.fetch(client, key)
 
 
-def download_once(client: Client, key: str, path: Path) -> Path:
-    """Return `path`; if it does not exist, download the object of `key` to it first."""
-    if not path.exists():
-        # A unique name: another kernel may be downloading the same object. The file is removed after an error.
-        partial = path.with_name(f"half-{secrets.token_hex(4)}-{path.name}")
-        try:
-            client.download(key, partial).replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    return path
+def _md5_of(video: Video) -> str:
+    if isinstance(video, Clip):
+        return video.md5
+    detail = video.job if isinstance(video, Run) else video.detail if isinstance(video, Job) else None
+    return detail.md5_of(detail.output_keys[0]) if detail else ""

@@ -9,6 +9,7 @@ import datetime as dt
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -142,16 +143,12 @@ class Lab:
 
         Raises `FileNotFoundError`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
-        client = self.client
         if isinstance(source, Clip):
             raise ParameterError.plain(f"{source.name or source.key} is uploaded already: use the clip as it is.")
         path = Path(source)
         if path.is_dir():
             raise ParameterError.plain(f"{str(path)!r} is a folder. Upload its videos one by one.")
-        with Progress(f"Uploading {path.name}", total=path.stat().st_size) as progress:
-            return client.upload_clip(
-                path, key or f"input/{path.name}", on_progress=lambda sent, total: progress.update(sent)
-            )
+        return self._upload(path, key or f"input/{path.name}", path.name)
 
     @checks_keywords
     def spoil(
@@ -167,7 +164,8 @@ class Lab:
         values = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
         changes = {name: value for name, value in values.items() if value != defaults[name]}
         source = clip_from(self.client, clip, "spoil")
-        return self.upload(spoiled(self.client, source, self.cache_dir / "spoilt", changes))
+        path, name = spoiled(self.client, source, self.cache_dir, changes)
+        return self._upload(path, f"input/{name}", name)
 
     @checks_keywords
     def request(
@@ -444,12 +442,17 @@ class Lab:
         if self._is_closed:
             raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
 
+    def _upload(self, path: Path, key: str, name: str) -> Clip:
+        with Progress(f"Uploading {name}", total=path.stat().st_size) as progress:
+            clip = self.client.upload_clip(path, key, on_progress=lambda sent, total: progress.update(sent))
+        return replace(clip, name=name)
+
     def _job(self, detail: JobsDetail) -> Job:
         return Job(self._client, detail, bar=bar)
 
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
         sources = {clip.name: clip.path for clip in clips if clip.path}
-        return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
+        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

@@ -14,11 +14,13 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.polling import IDS_A_CALL
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, Shape, forecast, price
-from ci_notebook.lab.files import download_once, key_of
+from ci_notebook.lab.clip_facts import KNOWN_CLIPS
+from ci_notebook.lab.files import local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.errors import CIError, NotFound
+from ci_notebook.model.lru import LRU
 from ci_notebook.wire.service_errors import service_error
 
 TAGS: Final = ("VideoEnhance", "DigitalWatermark", "ExtractDigitalWatermark")
@@ -39,7 +41,7 @@ class LabJobs:
     ) -> None:  # fmt: skip
         self._client, self._cache, self._prices, self.costs_money = client, cache, prices, costs_money
         self._result_html = result_html
-        self._sources: dict[str, MediaInfo | None] = {}
+        self._sources = LRU[str, MediaInfo | None](KNOWN_CLIPS)
 
     @property
     def currency(self) -> str:
@@ -103,12 +105,13 @@ class LabJobs:
         return None
 
     def _source(self, key: str) -> MediaInfo | None:
-        if key not in self._sources:
+        def read() -> MediaInfo | None:
             try:
-                self._sources[key] = self._client.video_info(key)
+                return self._client.video_info(key)
             except CIError:  # deleted, or not a video: its jobs have no price
-                self._sources[key] = None
-        return self._sources[key]
+                return None
+
+        return self._sources.get_or_make(key, read)
 
     def hint(self, code: str) -> str:
         """Return the remedy for a job that failed with `code`; empty if none is known."""
@@ -124,5 +127,4 @@ class LabJobs:
 
     def fetch(self, job: JobsDetail) -> Path:
         """Return a local copy of a job's output, downloaded once. Raises `NotFound` if there is no output."""
-        key = key_of(self.handle(job))
-        return download_once(self._client, key, self._cache / "results" / f"{job.job_id}{Path(key).suffix}")
+        return local_file(self._client, self._cache, self.handle(job))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook.client.client import Client
+from ci_notebook.client.file_cache import FileCache, md5_of
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.lab.files import Video, key_of
+from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -87,14 +89,19 @@ def measure(output: Path, source: Path, /, **more: Any) -> Scores:
     return scores(output, source, **more)
 
 
-def spoiled(client: Client, clip: Clip, folder: Path, changes: Mapping[str, Any]) -> Path:
-    """Return the file of a clip made worse by `changes`, the keywords of `media.spoil.spoil`; its name lists them."""
+def spoiled(client: Client, clip: Clip, cache: Path, changes: Mapping[str, Any]) -> tuple[Path, str]:
+    """Return the file of a clip made worse, and a name for it that lists what was done.
+
+    `changes` are keywords of `media.spoil.spoil`. The same clip is made worse in the same way once.
+    """
     from ci_notebook.media.spoil import spoil  # lazy, as above
 
-    folder.mkdir(parents=True, exist_ok=True)
     suffix = "-".join(f"{name}{value}" for name, value in changes.items())
-    source = clip.path or client.download(clip.key, folder / Path(clip.key).name)
-    return spoil(source, folder / f"{Path(clip.name or clip.key).stem}-{suffix or 'spoilt'}.mp4", **changes)
+    source, files = local_file(client, cache, clip), FileCache(cache)
+    content = f"{md5_of(source)} spoiled {json.dumps(changes, sort_keys=True)}"
+    path = files.path_of(clip.bucket, clip.key, content, suffix=".mp4")
+    files.make(path, lambda part: spoil(source, part, **changes))
+    return path, f"{Path(clip.name or clip.key).stem}-{suffix or 'spoilt'}.mp4"
 
 
 def _middle(detail: JobsDetail) -> float:

@@ -1,7 +1,7 @@
-"""The columns of a frame: which they are, in which order, of which dtype, and where they come from.
+"""The columns of the table of runs: names, order, dtypes, units, help, and where their values come from.
 
-The rule of this file: what a column is follows from the declaration of its leaf. Only the short
-names of job facts are said here, and the scores, which no node declares.
+The columns follow from the declarations: those of settings and job facts from the nodes, those of scores from
+`model.scores`. Only the short names of job facts, and the few columns that nothing declares, are listed here.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ DTYPES: Final[dict[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `path` is the way to its text below `JobsDetail`; empty when it comes from elsewhere.
+    """One column. `path` are the tags from `JobsDetail` down to its text; empty when it comes from elsewhere.
 
-    `part` is the declaration of that leaf. `hidden` columns are read to make others and not shown.
+    `part` is the declaration of that leaf. A `hidden` column is read only to compute another one.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Column:
         return DTYPES[self.kind]
 
 
-# Short name ← path below JobsDetail. Of repeated nodes the first is meant.
+# Short name, path below JobsDetail. The first one of repeated nodes is read.
 _JOB = (
     ("job_id", "JobId"), ("state", "State"), ("progress", "Progress"), ("code", "Code"), ("message", "Message"),
     ("created", "CreationTime"), ("started", "StartTime"), ("ended", "EndTime"),
@@ -84,7 +84,7 @@ NOTES: Final = (
         "text",
         "Paths that are left to the service: AUTO, missing in a stage that is on, or a whole bare stage.",
     ),
-    Column("unlisted", "text", "path=text of what was received and is outside its declaration."),
+    Column("unlisted", "text", "path=text of received values that are outside their declaration."),
 )
 TIMES: Final = (Column("took_s", "number", "From start to end of the job.", "s"),)
 SCORE_COLUMNS: Final = tuple(Column(score.name, "number", score.help, score.unit) for score in SCORES)
@@ -95,7 +95,11 @@ POOLED: Final = tuple(
     for name, meaning in score.pooled.items()
 )
 AGAINST: Final = (
-    Column("score_against", "text", "What scores compare with: the `source` (they tell change) or a `reference`."),
+    Column(
+        "score_against",
+        "text",
+        "Scores compare with the `source` (measuring change) or a `reference` (fidelity).",
+    ),
 )
 ALIGNMENT: Final = (
     Column("align_offset_frames", "whole", "Frames of the source skipped at the start; negative: of the output."),
@@ -114,7 +118,7 @@ ENDS: Final = (
     Column(
         "cost_cny", "number", "Price by the list; on the embedded engine, what the cloud would have charged.", "CNY"
     ),
-    Column("error", "text", "What went wrong outside the job: sending, fetching, scoring."),
+    Column("error", "text", "Error outside the job: while sending, fetching or scoring."),
 )
 
 
@@ -122,8 +126,8 @@ ENDS: Final = (
 def columns() -> tuple[Column, ...]:
     """Return every column in order, hidden ones included."""
     job = [_fact(name, path) for name, path in _JOB]
-    made = [_fact(name, path) for name, path in _OUTPUT]
-    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *AGAINST, *ALIGNMENT, *SCORE_COLUMNS, *POOLED, *ENDS)
+    output = [_fact(name, path) for name, path in _OUTPUT]
+    return (*RUN, *job, *settings(), *NOTES, *output, *TIMES, *AGAINST, *ALIGNMENT, *SCORE_COLUMNS, *POOLED, *ENDS)
 
 
 @functools.cache
@@ -140,7 +144,7 @@ def by_name() -> dict[str, Column]:
 
 def _settings(node: type[Node], shown: tuple[str, ...], path: tuple[str, ...]) -> Iterator[Column]:
     for part in parts(node):
-        # The declaration bounds how many there may be, so the columns are the same for every frame.
+        # The declaration limits how many there may be, so the columns are the same for every table.
         numbers = range(1, (part.param.at_most or 1) + 1) if part.many else (0,)
         for number in numbers:
             names = (*shown, part.tag, str(number)) if part.many else (*shown, part.tag)

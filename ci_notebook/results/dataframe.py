@@ -1,4 +1,7 @@
-"""Frames: one row a job, the same columns whatever happened, named as everything is named."""
+"""Runs, jobs, settings and templates as a DataFrame: one row each.
+
+The columns and dtypes are always the same, also without rows, and a parameter has its usual name.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
 from ci_notebook.wire.xml_stream import elements
 
 
-class HasDetail(Protocol):
+class JobLike(Protocol):
     """A job as `lab.submit` and `lab.jobs` return it."""
 
     @property
@@ -44,14 +47,14 @@ class HasDetail(Protocol):
         """The latest answer of the service about the job."""
 
 
-Row = Run | JobsDetail | HasDetail | VideoEnhance | Template
+Row = Run | JobsDetail | JobLike | VideoEnhance | Template
 
 
 def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     """Return one row per run, job, setting or template, in their order. A single one gives a table of one row.
 
-    No rows give the same columns and dtypes as a thousand. Facts that a row does not have are
-    missing (`<NA>`, `NaT`); empty texts are missing too.
+    Without rows the columns and dtypes are the same. Unknown facts are missing (`<NA>`, `NaT`); empty texts
+    are missing too.
 
     | Column | dtype | Unit | Meaning |
     |---|---|---|---|
@@ -64,25 +67,25 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | tag, queue_id, bucket, region, input_key | string | | kind, queue, source |
     | template_id, template_name, transcode_template_id | string | | templates, if used |
     | job_level | Int64 | | priority |
-    | user_data | string | | what was sent along |
+    | user_data | string | | text that was sent with the job |
     | *a path* | declared | declared | a leaf of the setting, below `VideoEnhance`; missing when left out or AUTO |
     | auto | string | | paths that are left to the service, `; ` between them |
-    | unlisted | string | | `path=text` of what was received and is outside its declaration |
-    | output_key, output_md5 | string | | where the result lies; its digest |
+    | unlisted | string | | `path=text` of received values that are outside their declaration |
+    | output_key, output_md5 | string | | object key of the result; its digest |
     | format | string | | container of the result |
     | duration_s | Float64 | s | length of the result |
     | size_bytes | Int64 | bytes | size of the result |
-    | bitrate_kbps, video_bitrate_kbps, audio_bitrate_kbps | Float64 | kbps | all, pictures, sound |
-    | width, height | Int64 | px | size of the picture |
+    | bitrate_kbps, video_bitrate_kbps, audio_bitrate_kbps | Float64 | kbps | file, video, audio |
+    | width, height | Int64 | px | size of a frame |
     | fps | Float64 | 1/s | frame rate |
-    | pictures | Int64 | | number of pictures |
+    | pictures | Int64 | | number of frames |
     | codec, profile, pix_format, audio_codec | string | | encodings |
     | color_primaries, color_transfer, color_range | string | | colour |
     | rotation | Float64 | ° | rotation |
-    | audio_rate_hz | Int64 | Hz | samples a second |
+    | audio_rate_hz | Int64 | Hz | sample rate |
     | audio_channels | Int64 | | channels |
     | took_s | Float64 | s | from start to end of the job |
-    | score_against | string | | `source`: scores tell change; `reference`: they tell fidelity |
+    | score_against | string | | `source`: scores measure change; `reference`: fidelity |
     | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
     | align_offset_s | Float64 | s | the same as a time |
     | align_start_s | Float64 | s | where in the source the compared stretch begins |
@@ -91,24 +94,24 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | align_scale_x, align_scale_y | Float64 | | size of the compared frames over that of the used part of the source |
     | align_rotation | Int64 | ° | how far the source was turned clockwise |
     | align_source_crop, align_output_crop | string | | used part: left, top, width, height as shares of 1 |
-    | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by what the eye sees |
+    | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by how visible an error is |
     | ssim | Float64 | | of the luma; 1 is equal |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
-    | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 can just be seen |
-    | sharpness, contrast, colourfulness, noise | Float64 | | of the result by itself; compare at one size only |
+    | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 is just visible |
+    | sharpness, contrast, colourfulness, noise | Float64 | | of the result alone; compare at one size only |
     | blockiness, si, ti | Float64 | | the same: coding blocks, spatial and temporal information |
-    | psnr_hmean, psnr_p5, psnr_worst | Float64 | dB | harmonic mean, 5th percentile and worst picture |
+    | psnr_hmean, psnr_p5, psnr_worst | Float64 | dB | harmonic mean, 5th percentile and worst frame |
     | xpsnr_hmean, xpsnr_p5, xpsnr_worst | Float64 | dB | the same |
     | ssim_hmean, ssim_p5, ssim_worst | Float64 | | the same |
     | vmaf_hmean, vmaf_p5, vmaf_worst | Float64 | | the same |
     | vmaf_neg_hmean, vmaf_neg_p5, vmaf_neg_worst | Float64 | | the same |
-    | delta_e_p95, delta_e_worst | Float64 | | 95th percentile and worst picture |
+    | delta_e_p95, delta_e_worst | Float64 | | 95th percentile and worst frame |
     | cost_cny | Float64 | CNY | price by the list |
-    | error | string | | what went wrong outside the job |
+    | error | string | | error outside the job: while sending, fetching or scoring |
 
     Setting columns are `Int64`, `Float64`, `boolean`, `string`, or an ordered `category` of the
-    declared choices (`MsSharpen.SharpenLevel`, `Transcode.Video.Codec` …). Scores beyond these
-    follow the last of them, as Float64.
+    declared choices (`MsSharpen.SharpenLevel`, `Transcode.Video.Codec` …). Undeclared scores follow the
+    declared ones, as Float64.
     """
     jobs, runs = [], []
     for one in _rows(shown):
@@ -120,19 +123,19 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
 
 
 def read_jobs(*files: str | Path) -> pd.DataFrame:
-    """Return the frame of every `JobsDetail` in XML files: API answers, callbacks, in any number.
+    """Return the table of every `JobsDetail` in XML files: API responses and callbacks.
 
-    A name may hold `*`, `?` and `**`. Files are read as streams, in the order of their names; the
-    memory needed is that of the frame. Raises `FileNotFoundError` when a name finds nothing, and
-    `MalformedXML` when a file cannot be read.
+    A name may contain `*`, `?` and `**`. Files are read as streams, in the order of their names; the memory
+    needed is that of the table. Raises `FileNotFoundError` when a name matches nothing, and `MalformedXML`
+    when a file cannot be read.
     """
-    found = [path for name in files for path in _files(name)]
-    made = read(itertools.chain.from_iterable(_jobs_of(path) for path in found))
-    return _frame(made, len(made["job_id"]), {})
+    paths = [path for name in files for path in _files(name)]
+    columns = read(itertools.chain.from_iterable(_jobs_of(path) for path in paths))
+    return _frame(columns, len(columns["job_id"]), {})
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
-    """Return a frame that was written with `to_csv(path, index=False)` or `to_parquet(path)`, dtypes and all."""
+    """Return a table that was written with `to_csv(path, index=False)` or `to_parquet(path)`, with its dtypes."""
     path = Path(path)
     if path.suffix == ".parquet":
         return with_dtypes(pd.read_parquet(path))
@@ -141,31 +144,31 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 
 def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
     """Return `df` with every declared column in its declared dtype, and other columns of numbers as Float64."""
-    made = {}
+    columns = {}
     for name in df.columns:
         column = by_name().get(name)
         if column is None:
-            made[name] = df[name] if df[name].dtype != "string" else df[name].astype("Float64")
+            columns[name] = df[name] if df[name].dtype != "string" else df[name].astype("Float64")
         elif column.kind == "time":
-            made[name] = pd.to_datetime(df[name], utc=True, format="ISO8601").astype(dtype_of(column))
+            columns[name] = pd.to_datetime(df[name], utc=True, format="ISO8601").astype(dtype_of(column))
         elif column.kind == "truth" and df[name].dtype == "string":
-            made[name] = df[name].map({"True": True, "False": False}).astype("boolean")
+            columns[name] = df[name].map({"True": True, "False": False}).astype("boolean")
         else:
-            made[name] = df[name].astype(dtype_of(column))
-    return pd.DataFrame(made, index=df.index)
+            columns[name] = df[name].astype(dtype_of(column))
+    return pd.DataFrame(columns, index=df.index)
 
 
 def differing(df: pd.DataFrame, *, ids: bool = False) -> pd.DataFrame:
-    """Return the columns of `df` whose values are not the same in all rows; missing is a value, too.
+    """Return the columns of `df` whose values are not the same in all rows; missing counts as a value.
 
-    Columns that name a job or tell the time (`run`, `job_id`, `created`, `output_md5` …) differ
-    always and are left out unless `ids`. A frame of one row keeps what is not missing.
+    Columns that identify a job or hold its times (`run`, `job_id`, `created`, `output_md5` …) always differ and
+    are left out unless `ids`. Of a table with one row, the columns with a value are returned.
     """
-    kept = [name for name in df.columns if (ids or name not in IDS) and _differs(df[name])]
-    return df[kept]
+    names = [name for name in df.columns if (ids or name not in IDS) and _differs(df[name])]
+    return df[names]
 
 
-# What differs between any two jobs and says nothing about them.
+# These differ between any two jobs and say nothing about the settings.
 IDS = frozenset(
     ("run", "job_id", "created", "started", "ended", "took_s", "user_data", "output_key", "output_md5", "progress")
 )
@@ -218,7 +221,7 @@ def _rows(shown: Row | Iterable[Row] | Response) -> Iterable[Row]:
     if isinstance(shown, Run | JobsDetail | VideoEnhance | Template):
         return (shown,)
     if isinstance(getattr(shown, "detail", None), JobsDetail):
-        return (cast("HasDetail", shown),)
+        return (cast("JobLike", shown),)
     if isinstance(shown, pd.DataFrame | str) or not isinstance(shown, Iterable):
         raise ParameterError.plain(
             f"to_frame() makes a table of runs, jobs, settings or templates, not of a {type(shown).__name__}."
@@ -227,7 +230,7 @@ def _rows(shown: Row | Iterable[Row] | Response) -> Iterable[Row]:
 
 
 def _job(shown: Row) -> JobsDetail:
-    """Return what a row is read from. The setting of a run is the one that was asked for."""
+    """Return the job that a row is read from. The setting of a run is the one that was requested."""
     if isinstance(shown, JobsDetail):
         return shown
     if isinstance(shown, VideoEnhance):
@@ -241,7 +244,7 @@ def _job(shown: Row) -> JobsDetail:
     return replace(job, operation=replace(job.operation or Operation(), video_enhance=shown.setting))
 
 
-def _detail(job: HasDetail) -> JobsDetail:
+def _detail(job: JobLike) -> JobsDetail:
     detail = getattr(job, "detail", None)
     if not isinstance(detail, JobsDetail):
         raise ParameterError.plain(
@@ -251,7 +254,7 @@ def _detail(job: HasDetail) -> JobsDetail:
 
 
 def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
-    """Return the columns that no job tells: name → values, scores beyond the declared ones included."""
+    """Return the columns that do not come from jobs: name → values, undeclared scores included."""
     scores = [with_differences(run.scores) if run else {} for run in runs]
     undeclared = sorted({name for one in scores for name in one} - set(score_names()))
     alignments = [_alignment(run) for run in runs]
@@ -276,27 +279,27 @@ def _alignment(run: Run | None) -> dict[str, Any]:
     return {f"align_{name}": value for name, value in values.items()}
 
 
-def _frame(made: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.DataFrame:
-    prefix = made.pop("output_prefix")
+def _frame(columns: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.DataFrame:
+    prefix = columns.pop("output_prefix")
     if not prefix.isna().all():
-        made["output_key"] = pd.Series(prefix).fillna("").array + made["output_key"]
-    took = pd.Series(made["ended"]) - pd.Series(made["started"])
+        columns["output_key"] = pd.Series(prefix).fillna("").array + columns["output_key"]
+    elapsed = pd.Series(columns["ended"]) - pd.Series(columns["started"])
     for column in (*RUN, *TIMES, *AGAINST, *ALIGNMENT, *SCORE_COLUMNS, *POOLED, *ENDS):
-        made[column.name] = of_values(column, extra.get(column.name) or [None] * count)
-    made["took_s"] = took.dt.total_seconds().astype("Float64").array
+        columns[column.name] = of_values(column, extra.get(column.name) or [None] * count)
+    columns["took_s"] = elapsed.dt.total_seconds().astype("Float64").array
     order = list(names())
     place = order.index(POOLED[-1].name) + 1
-    others = [name for name in extra if name not in made]
-    for name in others:
-        made[name] = of_values(Column(name, "number", ""), extra[name])
-    return pd.DataFrame({name: made[name] for name in (*order[:place], *others, *order[place:])})
+    undeclared = [name for name in extra if name not in columns]
+    for name in undeclared:
+        columns[name] = of_values(Column(name, "number", ""), extra[name])
+    return pd.DataFrame({name: columns[name] for name in (*order[:place], *undeclared, *order[place:])})
 
 
 def _files(name: str | Path) -> Iterator[Path]:
-    found = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
-    if not found:
+    paths = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
+    if not paths:
         raise FileNotFoundError(f"no file is called {name}")
-    return map(Path, found)
+    return map(Path, paths)
 
 
 def _jobs_of(path: Path) -> Iterator[etree._Element]:

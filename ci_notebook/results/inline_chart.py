@@ -1,8 +1,7 @@
-"""A chart as a plain output: a picture with its description, that needs no kernel, script or network.
+"""A chart as a plain output: a picture with its description. It needs no kernel, script or network.
 
-The last line of a cell may be the `Axes` that a `plot_*` function returns: the axes that this
-module makes show themselves as `<figure>` HTML. They belong to no pyplot state, so nothing is
-drawn twice and nothing is left behind.
+The last line of a cell may be the `Axes` that a `plot_*` function returns: axes of this module show themselves
+as `<figure>` HTML. They are not registered with pyplot, so nothing is drawn twice or kept in memory.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from matplotlib.figure import Figure
 
 from ci_notebook.model.html import picture_html
 
-DPI: Final = 144  # twice as fine as it is shown, for dense screens
+DPI: Final = 144  # twice the displayed resolution, for dense screens
 
 
 class ChartAxes(Axes):
-    """Axes that know in one sentence what they show, and show themselves in a notebook."""
+    """Axes with a description in one sentence, which show themselves in a notebook."""
 
     description: str = ""
 
@@ -30,15 +29,15 @@ class ChartAxes(Axes):
 
     def _repr_html_(self) -> str:
         figure = self.get_figure(root=True)
-        assert figure is not None  # noqa: S101 - made by `new_axes`, never taken off its figure
+        assert figure is not None  # noqa: S101 - `new_axes` made them with a figure
         return figure_html(figure, self.description)
 
 
 def new_axes(*, width_in: float = 6.8, height_in: float = 4.2) -> ChartAxes:
-    """Return empty axes on a figure of their own, sizes in inches."""
+    """Return empty axes on a new figure, sizes in inches."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     axes = figure.add_subplot(axes_class=ChartAxes)
-    assert isinstance(axes, ChartAxes)  # noqa: S101 - what axes_class says
+    assert isinstance(axes, ChartAxes)  # noqa: S101 - by axes_class
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
@@ -53,7 +52,7 @@ def figure_html(figure: Figure, description: str) -> str:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
-    # Beside a colour bar the layout needs up to three drawings to settle; then it stays as it is.
+    # With a colour bar the layout needs up to three drawings to become stable.
     for _ in range(3 if len(figure.axes) > 1 else 0):
         figure.draw_without_rendering()
     buffer = io.BytesIO()

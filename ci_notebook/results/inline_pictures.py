@@ -1,4 +1,7 @@
-"""Pictures as a plain output: embedded, captioned, still there when the notebook is opened without a kernel."""
+"""Frames of videos as a plain output with captions, which a notebook shows without a kernel.
+
+It is separate so that showing pictures does not import matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from ci_notebook.model.html import picture_html
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One JPEG and what it shows."""
+    """One JPEG and its caption."""
 
     jpeg: bytes
     caption: str

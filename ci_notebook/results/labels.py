@@ -1,4 +1,7 @@
-"""Values of settings in words, the same in charts, tables and verdicts: `left out`, `AUTO`, `5`, `sdtohd`."""
+"""Columns of settings in words, the same in charts, tables and verdicts, and which parameters vary.
+
+The words come from `model.setting.words`: `left out`, `AUTO`, `5`, `sdtohd`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ __all__ = [
 
 
 def in_words(df: pd.DataFrame, name: str) -> pd.Series[Any]:
-    """Return a column in words: `left out` and `AUTO` where it has no value."""
+    """Return a column in words; a missing value is `left out` or `AUTO`."""
     paths = df["auto"] if "auto" in df.columns else [""] * len(df)
     auto = [not pd.isna(listed) and name in str(listed).split("; ") for listed in paths]
     words = [
@@ -38,19 +41,19 @@ def in_words(df: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 
 def order_of(df: pd.DataFrame, name: str, words: pd.Series[Any]) -> pd.Series[Any]:
-    """Return where each word stands: left out, AUTO, then values as numbers, choices or texts are ordered."""
+    """Return the rank of each word: left out, AUTO, then the values in the order of numbers, choices or texts."""
     return words.map({word: number for number, word in enumerate(all_words(df, name))})
 
 
 def all_words(df: pd.DataFrame, name: str) -> list[str]:
-    """Return the words that a column can show, in order."""
+    """Return the words that occur or may occur in a column, in order."""
     values = df[name].dropna()
     ordered = list(values.cat.categories) if isinstance(values.dtype, pd.CategoricalDtype) else sorted(values.unique())
     return [LEFT_OUT, AUTO, *map(word_of, ordered)]
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a number rounded to so many digits that mean something.
+    """Return a number rounded to `digits` significant digits.
 
     >>> number(80.96), number(0.012345), number(-1234567.0)
     ('81', '0.0123', '-1.23e+06')
@@ -80,7 +83,7 @@ def varying(df: pd.DataFrame) -> list[str]:
 
 
 def setting_labels(df: pd.DataFrame) -> pd.Series[Any]:
-    """Return each row's setting in words: what varies alone, `SharpenLevel 6, Resolution left out`."""
+    """Return the setting of each row in words, by the parameters that vary: `SharpenLevel 6, Resolution left out`."""
     names = varying(df)
     if not names:
         return pd.Series(["the setting"] * len(df), index=df.index, dtype="string")

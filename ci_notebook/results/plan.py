@@ -1,4 +1,4 @@
-"""A plan: what a sweep on clips would send, before anything is sent, with only what differs and its price."""
+"""The jobs that a sweep on clips would send, with the parameters that differ and the price of each."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ci_notebook.results.labels import count, in_words
 
 
 class Plan(Sequence[Quote]):
-    """One line a job, in the order they would be sent: clip, setting, price, and whether the journal holds it.
+    """The jobs of a sweep in the order of sending: clip, setting, price, and whether the journal has the run.
 
-    `held` says of each whether it was run before; those are not sent and not paid again. `total` is
-    the price of the others, in the list's currency.
+    `held` tells for each job whether it was run before; such jobs are not sent and not paid again. `total` is the
+    price of the others, in the currency of the price list.
     """
 
     def __init__(self, cost: Estimate, held: Sequence[bool]) -> None:
@@ -26,28 +26,28 @@ class Plan(Sequence[Quote]):
 
     @property
     def total(self) -> float:
-        """The price of what would be sent, of all stages that have one in the list."""
+        """The price of the jobs that would be sent, of all stages that the price list has."""
         return sum(quote.price.total for quote, held in zip(self, self.held, strict=True) if not held)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a job: what differs between them, the shape of the output, what is charged, the price.
+        """Return one row per job: the parameters that differ, the shape of the output, the charged stages, the price.
 
         `clip` (string), the setting's leaves that differ (as in `to_frame`, with `auto`), `width` and
         `height` (Int64, px), `fps` (Float64, 1/s), `duration_s` (Float64, s), `charged` (string, the
         stages), `cost` (Float64, in the list's currency), `held` (boolean, in the journal already).
         """
         settings = to_frame([quote.setting for quote in self])
-        wanted = [name for name in differing(settings).columns if name in (*setting_columns(), "auto", "template_id")]
-        made: dict[str, Any] = {"clip": pd.array([quote.clip for quote in self], dtype="string")}
-        made |= {name: settings[name] for name in wanted}
-        made["width"] = pd.array([quote.output.width for quote in self], dtype="Int64")
-        made["height"] = pd.array([quote.output.height for quote in self], dtype="Int64")
-        made["fps"] = pd.array([float(quote.output.fps) for quote in self], dtype="Float64")
-        made["duration_s"] = pd.array([float(quote.output.duration_s) for quote in self], dtype="Float64")
-        made["charged"] = pd.array([_charged(quote) for quote in self], dtype="string")
-        made["cost"] = pd.array([quote.price.total for quote in self], dtype="Float64")
-        made["held"] = pd.array(self.held, dtype="boolean")
-        return pd.DataFrame(made)
+        varied = [name for name in differing(settings).columns if name in (*setting_columns(), "auto", "template_id")]
+        columns: dict[str, Any] = {"clip": pd.array([quote.clip for quote in self], dtype="string")}
+        columns |= {name: settings[name] for name in varied}
+        columns["width"] = pd.array([quote.output.width for quote in self], dtype="Int64")
+        columns["height"] = pd.array([quote.output.height for quote in self], dtype="Int64")
+        columns["fps"] = pd.array([float(quote.output.fps) for quote in self], dtype="Float64")
+        columns["duration_s"] = pd.array([float(quote.output.duration_s) for quote in self], dtype="Float64")
+        columns["charged"] = pd.array([_charged(quote) for quote in self], dtype="string")
+        columns["cost"] = pd.array([quote.price.total for quote in self], dtype="Float64")
+        columns["held"] = pd.array(self.held, dtype="boolean")
+        return pd.DataFrame(columns)
 
     @overload
     def __getitem__(self, index: int) -> Quote: ...
@@ -68,8 +68,8 @@ class Plan(Sequence[Quote]):
     def _summary(self) -> str:
         new, least = self.held.count(False), "" if self.cost.is_complete else "at least "
         price = f"{least}{self.total:.4f} {self.cost.prices.currency}, {self.cost.prices.name} list"
-        kept = f", {self.held.count(True)} in the journal already" if any(self.held) else ""
-        return f"{new} to be sent for {price}{kept}"
+        in_journal = f", {self.held.count(True)} in the journal already" if any(self.held) else ""
+        return f"{new} to be sent for {price}{in_journal}"
 
     def _repr_html_(self) -> str:
         df = self.to_frame()

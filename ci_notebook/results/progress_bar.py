@@ -1,7 +1,7 @@
-"""A line that moves while something takes long: HTML in a notebook, one line in a terminal, else nothing.
+"""A progress bar: HTML in a notebook, one line in a terminal, else nothing.
 
-It is a plain display that is updated, not a widget, so a saved notebook shows its last state.
-`CI_NOTEBOOK_PROGRESS=0` switches it off: the notebook tests do, because the last state holds a time.
+It is an updated display and not a widget, so a saved notebook shows its last state.
+`CI_NOTEBOOK_PROGRESS=0` switches it off; the notebook tests do so, because the last state contains a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PAUSE_S = 0.1
 
 
 class Progress:
-    """Shows how far something is. Use as a context manager; `update` may come from any thread.
+    """Shows the progress of a task. Use it as a context manager; any thread may call `update`.
 
     >>> with Progress("Uploading", total=3) as progress:
     ...     progress.update(3)
@@ -28,7 +28,7 @@ class Progress:
         self._label, self._total, self._clock = label, total, clock
         self._done, self._note = 0.0, ""
         self._started = self._shown = clock()
-        self._show = _way_to_show()
+        self._show = _output()
 
     def __enter__(self) -> Self:
         self._show(self._html(), self._text(), False)
@@ -42,7 +42,7 @@ class Progress:
         self._show(self._html(), self._text(), True)
 
     def update(self, done: float, note: str = "") -> None:
-        """Set how much is done, in the unit of `total`, and what to say beside it."""
+        """Set how much is done, in the unit of `total`, and a note to show."""
         self._done, self._note = done, note
         now = self._clock()
         if now - self._shown >= _PAUSE_S or done >= self._total:
@@ -71,7 +71,7 @@ class Progress:
         )
 
 
-def _way_to_show() -> Callable[[str, str, bool], None]:
+def _output() -> Callable[[str, str, bool], None]:
     if os.environ.get("CI_NOTEBOOK_PROGRESS") == "0":
         return lambda html, text, last: None
     if _in_notebook():
@@ -89,7 +89,7 @@ def _in_notebook() -> bool:
 
 
 def _notebook() -> Callable[[str, str, bool], None]:
-    from IPython.display import display  # lazy: there is a kernel, so it is loaded already
+    from IPython.display import display  # lazy: in a kernel it is loaded already
 
     handle: list[Any] = []
 

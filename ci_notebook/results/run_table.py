@@ -1,4 +1,4 @@
-"""Runs as a small HTML table: what differs, what came of it, and why where nothing came of it."""
+"""Runs as a small HTML table: the parameters that differ, the results, and the reason of a failure."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ SETTINGS: Final = frozenset(setting_columns())
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Return the table, with how many runs succeeded and what is set alike in all as its caption."""
+    """Return the table; its caption counts the successes and lists what is the same in all runs."""
     df = to_frame(runs)
-    shown = [*differing(df[["clip", *setting_columns()]]).columns] if len(df) > 1 else ["clip"]
+    varied = [*differing(df[["clip", *setting_columns()]]).columns] if len(df) > 1 else ["clip"]
     facts = [name for name in ("width", "height", "size_bytes", "cost_cny") if df[name].notna().any()]
     scores = [score.name for score in SCORES if score.in_tables and df[score.name].notna().any()]
     notes = [_note(run) for run in runs]
-    heads = [*shown, "state", *facts, *scores, *(["why"] if any(notes) else [])]
+    heads = [*varied, "state", *facts, *scores, *(["why"] if any(notes) else [])]
     rows = [[str(number + 1), *(_cell(df, name, number, notes[number]) for name in heads)] for number in range(len(df))]
-    common = alike(runs, set(shown))
+    common = alike(runs, set(varied))
     same = "; the same in all: " + ", ".join(f"{k} {word_of(v)}" for k, v in common.items()) if common else ""
     numeric = [0, *(index for index, name in enumerate(heads, 1) if name in df and _is_number(df[name]))]
     return table_html(
-        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(counted(runs))}{escape(same)}"), numeric=numeric,
-        row_heads=True,
+        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}"),
+        numeric=numeric, row_heads=True,
     )  # fmt: skip
 
 
-def counted(runs: Sequence[Run]) -> str:
-    """Say how many runs succeeded, and how many failed."""
+def count_text(runs: Sequence[Run]) -> str:
+    """Return how many runs succeeded, and how many failed, as text."""
     failed = sum(run.is_over and not run.ok for run in runs)
     text = f"{sum(run.ok for run in runs)} of {len(runs)} succeeded"
     return f"{text}, {failed} failed" if failed else text
 
 
 def alike(runs: Sequence[Run], shown: set[str]) -> dict[str, Any]:
-    """Return path → value of what is set alike in all runs, without the paths in `shown`."""
+    """Return path → value of what is the same in all runs, without the paths in `shown`."""
     return {path: value for path, value in values(runs[0].setting).items() if path not in shown} if runs else {}
 
 

@@ -1,7 +1,11 @@
-"""Runs: what `lab.run` gives back. A sequence that shows itself as a small table and turns into a frame."""
+"""The runs of a sweep: `lab.run` returns them. A sequence that shows itself as a small table.
+
+A part of the runs (a slice, `where`, `failed`) knows the same lab as the whole.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -14,18 +18,19 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
+from ci_notebook.results.report.before_after import Views
 from ci_notebook.results.report.html_report import Snapshot, report
-from ci_notebook.results.run_table import SETTINGS, counted, table
+from ci_notebook.results.run_table import SETTINGS, count_text, table
 from ci_notebook.results.table_files import runs_in, write_frame
 from ci_notebook.results.verdict.verdict import Verdict
 
 
 class Runs(Sequence[Run]):
-    """Runs in the order they were asked for.
+    """Runs in the order in which they were requested.
 
-    `snapshot` takes a picture of a local file for the report, `sources` maps a clip's name to its
-    file, `frames` opens a video as `lab.frames` does; a lab gives all three. Without the first two a
-    report has no pictures.
+    `snapshot` takes a frame of a local file for the report, `sources` maps the name of a clip to its file,
+    `open_video` opens a video as `lab.frames` does; a lab passes all three. Without the first two a report
+    has no frames.
     """
 
     def __init__(
@@ -34,78 +39,97 @@ class Runs(Sequence[Run]):
         *,
         snapshot: Snapshot | None = None,
         sources: Mapping[str, Path] | None = None,
-        frames: Callable[[Any], Any] | None = None,
+        open_video: Callable[[Any], Any] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
-        self._frames = frames
+        self._open_video = open_video
 
     @property
     def sources(self) -> Mapping[str, Path]:
-        """The files of the clips, by the clips' names, as far as they are known."""
+        """The local files of the clips by their names, as far as they are known."""
         return dict(self._sources)
 
-    def frames(self, video: Any) -> Any:
-        """Return the pictures of a run, of a clip or of a key, as `lab.frames` does.
+    def open_video(self, video: Any) -> Any:
+        """Return the frames of a run, of a clip or of an object key by their numbers, as `lab.frames` does.
 
-        Raises `ParameterError` for runs that were read from a file, for they know no lab.
+        Raises `ParameterError` for runs that were read from a file, since they know no lab.
         """
-        if self._frames is None:
-            raise ParameterError(
-                "frames of runs", video, "runs that a lab made", "These were read from a file: use lab.frames."
+        if self._open_video is None:
+            raise ParameterError.plain(
+                "These runs were read from a file, so they know no lab that could open a video. Use lab.frames(video)."
             )
-        return self._frames(video)
+        return self._open_video(video)
+
+    def frames(self, video: Any) -> Any:
+        """Return what `open_video` returns. Deprecated: `to_frame` means another kind of frame."""
+        warnings.warn(
+            "Runs.frames(video) is now called Runs.open_video(video); the old name goes with the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.open_video(video)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a run (see `results.frame.to_frame` for the columns)."""
+        """Return one row per run (see `results.dataframe.to_frame` for the columns)."""
         return to_frame(self._runs)
 
     def save(self, path: str | Path, *, excel: bool = False) -> Path:
-        """Write the frame as CSV or Parquet, by the ending of `path`, and return it. `read_runs` reads it back.
+        """Write the table as CSV or Parquet, by the ending of `path`, and return it. `read_runs` reads it back.
 
-        With `excel` it is CSV as Excel opens it by a double click, for people and not for reading back.
+        With `excel` it is CSV that Excel opens by a double click, for people and not for reading back.
         """
         return write_frame(self.to_frame(), path, excel=excel)
 
     @checks_keywords
     def report(
-        self, path: str | Path, *, question: str = "", verdicts: Iterable[Verdict] | None = None,
-        pictures: Mapping[str, Sequence[tuple[str, bytes]]] | None = None, snapshot: Snapshot | None = None,
-        sources: Mapping[str, Path] | None = None, setup: str = "",
-    ) -> Path:  # fmt: skip
+        self,
+        path: str | Path,
+        *,
+        question: str = "",
+        verdicts: Iterable[Verdict] | None = None,
+        pictures: Views | None = None,
+        snapshot: Snapshot | None = None,
+        sources: Mapping[str, Path] | None = None,
+        setup: str = "",
+    ) -> Path:
         """Write one self-contained HTML file about the runs and return its path.
 
-        `question` is the headline. `verdicts` are those to show: by default one for each value that varies. `pictures`
-        maps a heading to (label, JPEG) pairs; by default frames of the outputs and of `sources` (clip name → local
-        file). `setup` is the Python line that creates the `lab` of the report's recipe.
+        `question` is the headline; by default it is made from what varies. `verdicts` are those to show; by
+        default every value of what varies is compared with the lowest one, and an empty list shows none.
+        `pictures` maps a heading to `(label, JPEG)` pairs that are shown one at a time; by default they are
+        taken with `snapshot` from the outputs and from `sources`. `setup` is the line of Python that makes the
+        `lab` of the recipe.
         """
         return report(
-            self._runs, path, question=question, verdicts=verdicts, pictures=pictures, setup=setup,
+            self._runs, path, question=question, verdicts=verdicts, pictures=pictures,
             snapshot=self._snapshot if snapshot is None else snapshot,
-            sources=self._sources if sources is None else sources,
+            sources=self._sources if sources is None else sources, setup=setup,
         )  # fmt: skip
 
     def _with(self, runs: Iterable[Run]) -> Runs:
-        return Runs(runs, snapshot=self._snapshot, sources=self._sources, frames=self._frames)
+        return Runs(runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video)
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
-        """Return the runs on `clip` (its name) in which each leaf has the value, or one of the list of values, given.
+        """Return the runs on `clip` (its name) in which each leaf has the given value, or one of a list of values.
 
-        A leaf is named as in `grid`; None is for where it was left out. Raises `ParameterError` for no such leaf.
+        A leaf is named as in `grid`; None means that it was left out. Raises `ParameterError` for an unknown leaf.
 
         >>> Runs([]).where(SharpenLevel=[0, 5])
         <Runs: 0 of 0 succeeded>
         """
-        wanted = [(resolve(VideoEnhance, name), value) for name, value in leaves.items()]
+        conditions = [
+            (resolve(VideoEnhance, name), value if isinstance(value, list) else [value])
+            for name, value in leaves.items()
+        ]
         return self._with(
             run
             for run in self._runs
-            if clip in (None, run.clip)
-            and all(value_at(run.setting, leaf) in (v if isinstance(v, list) else [v]) for leaf, v in wanted)
+            if clip in (None, run.clip) and all(value_at(run.setting, leaf) in values for leaf, values in conditions)
         )
 
     @property
     def failed(self) -> Runs:
-        """The runs whose job failed, or around which something went wrong."""
+        """The runs whose job failed, or for which sending, fetching or scoring failed."""
         return self._with(run for run in self._runs if run.is_over and not run.ok)
 
     @overload
@@ -127,12 +151,12 @@ class Runs(Sequence[Run]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Runs) and self._runs == other._runs
 
-    __hash__ = None  # type: ignore[assignment]  # runs hold scores, which are no constants
+    __hash__ = None  # type: ignore[assignment]  # the scores of a run are in a dict, which has no hash
 
     def __repr__(self) -> str:
-        over = [name for name in differing(self.to_frame()).columns if name in SETTINGS] if len(self) > 1 else []
-        about = f" over {', '.join(over)}" if over else ""
-        return f"<Runs: {counted(self._runs)}{about}>"
+        varied = [name for name in differing(self.to_frame()).columns if name in SETTINGS] if len(self) > 1 else []
+        over = f" over {', '.join(varied)}" if varied else ""
+        return f"<Runs: {count_text(self._runs)}{over}>"
 
     def _repr_html_(self) -> str:
         return table(self._runs)
@@ -141,8 +165,7 @@ class Runs(Sequence[Run]):
 def read_runs(path: str | Path) -> Runs:
     """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV or Parquet.
 
-    A journal gives all that is known. A saved frame has no values of single pictures and no outputs,
-    and what was `unlisted` is gone; the frame of what is read is otherwise the frame that was
-    written. Raises `FileNotFoundError`.
+    A journal gives everything that is known. A saved table has no scores per frame, no outputs and no
+    `unlisted` texts; otherwise the runs give the table that was written. Raises `FileNotFoundError`.
     """
     return Runs(runs_in(Path(path)))

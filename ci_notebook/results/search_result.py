@@ -1,4 +1,4 @@
-"""What a search found: every trial as a frame, and those that none beats."""
+"""The result of a search: every trial as a table, and the best ones."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 
 class Found:
-    """What came of `lab.optimize`: its trials, its runs, and the best of them.
+    """The result of `lab.optimize`: its trials, its runs, and the best of them.
 
-    `note` says why it ended before all trials were made, and is empty when they were.
+    `note` gives the reason when it ended before all trials were made; else it is empty.
     """
 
     def __init__(self, search: Search, shown: Callable[[Iterable[Run]], Runs] = Runs) -> None:
-        self._search, self._shown = search, shown
+        self._search, self._as_runs = search, shown
         self.note = search.note
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Every trial: those of the journal first, then in the order they were made."""
+        """Every trial: those of the journal first, then the others in order."""
         return self._search.trials
 
     @property
     def runs(self) -> Runs:
         """Every run of the trials, for charts, verdicts and a report."""
-        return self._shown(self._search.runs)
+        return self._as_runs(self._search.runs)
 
     @property
     def best(self) -> list[Trial]:
-        """The trials that none beats in everything: one for a single goal, the Pareto front for several."""
+        """The trials that no other one beats in every goal: one for a single goal, the Pareto front for several."""
         return self._search.best
 
     @property
@@ -57,7 +57,7 @@ class Found:
         return self._search.study
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a trial: its number, the leaves that were looked over, the goals' means, and `best`.
+        """Return one row per trial: its number, the searched leaves, the means of the goals, and `best`.
 
         `trial` is Int64, setting columns have their declared dtype (with `auto`, as in `to_frame`),
         goals are Float64 and missing where a run failed, `best` is boolean.
@@ -66,33 +66,33 @@ class Found:
         settings = to_frame([trial.setting for trial in trials])
         names = self._names(settings)
         best = set(map(id, self.best))
-        made: dict[str, Any] = {"trial": pd.array(range(len(trials)), dtype="Int64")}
-        made |= {name: settings[name].array for name in [*names, "auto"]}
-        made |= {goal: pd.array([t.values.get(goal) for t in trials], dtype="Float64") for goal in self._search.on}
-        made["best"] = pd.array([id(trial) in best for trial in trials], dtype="boolean")
-        return pd.DataFrame(made)
+        columns: dict[str, Any] = {"trial": pd.array(range(len(trials)), dtype="Int64")}
+        columns |= {name: settings[name].array for name in [*names, "auto"]}
+        columns |= {goal: pd.array([t.values.get(goal) for t in trials], dtype="Float64") for goal in self._search.on}
+        columns["best"] = pd.array([id(trial) in best for trial in trials], dtype="boolean")
+        return pd.DataFrame(columns)
 
     def _names(self, settings: pd.DataFrame) -> list[str]:
-        """Return the columns of what was looked over; those of all leaves below where that is a whole stage."""
+        """Return the columns of the searched leaves; for a whole stage, those of all leaves below it."""
         names = []
-        for looked in dict.fromkeys(name for trial in self.trials for name in trial.params):
-            below = [name for name in setting_columns() if f".{name}.".find(f".{looked}.") >= 0]
-            exact = [name for name in below if name == looked or name.endswith(f".{looked}")]
+        for searched in dict.fromkeys(name for trial in self.trials for name in trial.params):
+            below = [name for name in setting_columns() if f".{name}.".find(f".{searched}.") >= 0]
+            exact = [name for name in below if name == searched or name.endswith(f".{searched}")]
             names += exact or [name for name in below if settings[name].notna().any()]
             if not below:
-                names.append(resolve_column(settings, looked))
+                names.append(resolve_column(settings, searched))
         return list(dict.fromkeys(names))
 
     def __repr__(self) -> str:
-        goals = listed([f"{name} {way}" for name, way in self._search.on.items()])
+        goals = listed([f"{name} {direction}" for name, direction in self._search.on.items()])
         return f"<Found: {count(len(self.trials), 'trial')} for {goals}; {self._sentence()}>"
 
     def _sentence(self) -> str:
         best = self.best
         if not best:
-            return "none went well"
+            return "none succeeded"
         if len(self._search.on) > 1 and len(best) > 1:
-            return f"{count(len(best), 'setting')} that none beats in everything"
+            return f"{count(len(best), 'setting')} that none beats in every goal"
         values = ", ".join(f"{name} {number(best[0].values[name], 4)}" for name in self._search.on)
         point = ", ".join(f"{name} {'left out' if value is None else value}" for name, value in best[0].params.items())
         return f"best with {point}: {values}"

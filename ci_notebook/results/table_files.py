@@ -1,4 +1,4 @@
-"""Frames as files, and runs read back from them."""
+"""Tables of runs as CSV and Parquet files, and runs read back from them."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from ci_notebook.results.columns import ALIGNMENT, by_name
 from ci_notebook.results.dataframe import read_frame
 from ci_notebook.wire.xml import read
 
-# Texts that Excel takes for formulas: a clip named `=cmd…` must stay a name.
+# Excel reads these texts as formulas: a clip named `=cmd…` must stay a name.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> Path:
-    """Write a frame as CSV or Parquet, by the ending of `path`, and return it. `read_frame` reads it back.
+    """Write a table as CSV or Parquet, by the ending of `path`, and return the path. `read_frame` reads it back.
 
-    With `excel` the CSV begins with a byte-order mark, so that Excel reads it as UTF-8; times are
-    UTC without saying so, which Excel takes for dates; a text that Excel would take for a formula
-    begins with an apostrophe; columns without any value are left out.
+    With `excel` the CSV is table for Excel: it begins with a byte-order mark, so that Excel reads UTF-8; times are
+    UTC without a time zone, so that Excel reads dates; a text that looks like a formula begins with an
+    apostrophe; columns without values are left out.
     """
     path = Path(path)
     if path.suffix == ".parquet" and not excel:
         df.to_parquet(path)
     elif path.suffix == ".csv":
-        shown = _for_excel(df) if excel else df
-        shown.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
+        table = _for_excel(df) if excel else df
+        table.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
     else:
         raise ParameterError("path", str(path), "a name ending in .csv" + ("" if excel else " or .parquet"))
     return path
 
 
 def runs_in(path: Path) -> Iterator[Run]:
-    """Yield the runs of a journal, or of a frame that was written as CSV or Parquet."""
+    """Yield the runs of a journal, or of a table that was written as CSV or Parquet."""
     if not path.exists():
         raise FileNotFoundError(f"no file is called {path}")
     if path.suffix in (".csv", ".parquet"):
@@ -54,7 +54,7 @@ def runs_in(path: Path) -> Iterator[Run]:
 
 
 def runs_of_table(df: pd.DataFrame) -> Iterator[Run]:
-    """Yield the runs of a DataFrame, as far as it tells them: without scores of single frames, and outputs."""
+    """Yield the runs of a DataFrame. It holds no scores per frame and no paths of outputs."""
     others = [name for name in df.columns if name not in by_name()]
     for _, row in df.iterrows():
         scores = {name: float(row[name]) for name in (*score_names(), *others) if name in row and pd.notna(row[name])}
@@ -71,11 +71,11 @@ def runs_of_table(df: pd.DataFrame) -> Iterator[Run]:
 
 
 def _xml(row: pd.Series[Any]) -> etree._Element:
-    """Return the `JobsDetail` that a row tells, each fact put back where its column says that it came from."""
+    """Return the `JobsDetail` of a row: each fact goes to the path of its column."""
     job = etree.Element("JobsDetail")
     for name, column in by_name().items():
         if column.path and name in row and pd.notna(row[name]):
-            _element(job, column.path).text = _written(row[name])
+            _element(job, column.path).text = _xml_text(row[name])
     auto = _text(row, "auto")
     for path in auto.split("; ") if auto else ():
         known = by_name().get(path)
@@ -84,18 +84,18 @@ def _xml(row: pd.Series[Any]) -> etree._Element:
 
 
 def _element(job: etree._Element, path: tuple[str, ...]) -> etree._Element:
-    """Return the element at a path, made where it is missing; `AudioMix#2` is the second of its tag."""
-    at = job
+    """Return the element at a path, created where it is missing; `AudioMix#2` is the second one of its tag."""
+    element = job
     for step in path:
         tag, _, number = step.partition("#")
-        found = at.findall(tag)
-        while len(found) < int(number or 1):
-            found.append(etree.SubElement(at, tag))
-        at = found[int(number or 1) - 1]
-    return at
+        children = element.findall(tag)
+        while len(children) < int(number or 1):
+            children.append(etree.SubElement(element, tag))
+        element = children[int(number or 1) - 1]
+    return element
 
 
-def _written(value: Any) -> str:
+def _xml_text(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return time_text(value.to_pydatetime())
     return str(value).lower() if str(value) in ("True", "False") else str(value)
@@ -121,12 +121,12 @@ def _text(row: pd.Series[Any], name: str) -> str:
 
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
-    made = df.dropna(axis="columns", how="all").copy()
-    for name in made.columns:
-        if isinstance(made[name].dtype, pd.DatetimeTZDtype):
-            made[name] = made[name].dt.tz_localize(None).dt.floor("s")
-        elif made[name].dtype == "string":
-            made[name] = made[name].map(
+    table = df.dropna(axis="columns", how="all").copy()
+    for name in table.columns:
+        if isinstance(table[name].dtype, pd.DatetimeTZDtype):
+            table[name] = table[name].dt.tz_localize(None).dt.floor("s")
+        elif table[name].dtype == "string":
+            table[name] = table[name].map(
                 lambda text: f"'{text}" if text.startswith(_FORMULA) else text, na_action="ignore"
             )
-    return made
+    return table

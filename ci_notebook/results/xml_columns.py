@@ -1,8 +1,8 @@
-"""From `JobsDetail` elements straight into columns, some thousand rows at a time.
+"""`JobsDetail` elements as columns, some thousand rows at a time.
 
-The rule of this file: the texts of a job are put into one flat row by a walk that the declared
-columns laid out beforehand, and every column is turned into its dtype in one go. A text that is
-not what its leaf takes costs a slow second look, and goes to the column `unlisted`.
+The layout of the columns is computed once. One walk over a job puts its texts into a flat row, and a whole
+column is converted to its dtype at once. A text outside the declaration of its leaf takes a slow path, and goes
+to the column `unlisted`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import Column, columns
 
 ROWS: Final = 2048  # a block of texts is then about 10 MB
-Notes = dict[int, list[str]]  # number of a row → what is to be said of it
-Texts = tuple[Any, ...]  # of a leaf: text or None; of a node: how many were met, or None
+Notes = dict[int, list[str]]  # row number → notes about it
+Texts = tuple[Any, ...]  # of a leaf: text or None; of a node: its number of occurrences, or None
 
-# Column, its cells, how many they are, and what is to be said of rows: left to the service, or outside the declaration.
+# Column, its cells, their number, and the notes about rows: AUTO leaves, and values outside the declaration.
 ArrayOf = Callable[[Column, Texts, int, Notes, Notes], Any]
 
 _WHOLE = re.compile(r"(?:[+-]?[0-9]{1,18}(?:\n|\Z))+")
@@ -37,9 +37,9 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 @dataclass(slots=True)
 class Entry:
-    """What to do with a tag: where its text goes, or which entries its children have.
+    """The cell for the text of a tag, or the entries of its children.
 
-    The cell of a node counts how many of it were met; -1 says that there was one, without children.
+    The cell of a node counts its occurrences; -1 means one occurrence without children.
     """
 
     cell: int
@@ -47,22 +47,22 @@ class Entry:
 
 
 class Layout:
-    """Where each column's text lies in a flat row, and how a job is walked to put it there."""
+    """The cell of each column in a flat row, and the tree of tags that fills the cells."""
 
-    def __init__(self, shown: Sequence[Column]) -> None:
+    def __init__(self, columns_shown: Sequence[Column]) -> None:
         self.cells: dict[tuple[str, ...], int] = {}
         self.top: dict[str, Entry] = {}
-        for column in shown:
+        for column in columns_shown:
             if column.path:
                 self._add(column)
         self.width = len(self.cells)
 
     def _add(self, column: Column) -> None:
-        level, way = self.top, tuple[str, ...]()
+        level, path = self.top, tuple[str, ...]()
         for tag in column.path[:-1]:
             name, _, number = tag.partition("#")
-            way = (*way, name)
-            entry = level.get(name) or level.setdefault(name, Entry(self._cell(way)))
+            path = (*path, name)
+            entry = level.get(name) or level.setdefault(name, Entry(self._cell(path)))
             while len(entry.below) < int(number or 1):
                 entry.below.append({})
             level = entry.below[int(number or 1) - 1]
@@ -70,11 +70,11 @@ class Layout:
         for tag in (column.path[-1], *(part.param.also if part else ())):
             level[tag] = Entry(self._cell(column.path))
 
-    def _cell(self, way: tuple[str, ...]) -> int:
-        return self.cells.setdefault(way, len(self.cells))
+    def _cell(self, path: tuple[str, ...]) -> int:
+        return self.cells.setdefault(path, len(self.cells))
 
     def row(self, job: etree._Element) -> list[Any]:
-        """Return the texts of one job; None where it has none. Of repeated leaves the first counts."""
+        """Return the texts of one job; None where it has none. The first one of repeated leaves counts."""
         row: list[Any] = [None] * self.width
         _walk(job, self.top, row)
         return row
@@ -90,22 +90,22 @@ def _walk(element: etree._Element, level: dict[str, Entry], row: list[Any]) -> N
             if row[cell] is None and len(child) == 0:
                 row[cell] = child.text or ""
             continue
-        met = row[cell] or 0
-        row[cell] = abs(met) + 1 if len(child) else met or -1
-        if abs(met) < len(entry.below):
-            _walk(child, entry.below[abs(met)], row)
+        count_seen = row[cell] or 0
+        row[cell] = abs(count_seen) + 1 if len(child) else count_seen or -1
+        if abs(count_seen) < len(entry.below):
+            _walk(child, entry.below[abs(count_seen)], row)
 
 
 LAYOUT: Final = Layout(columns())
 
 
 def read(jobs: Iterable[etree._Element]) -> dict[str, Any]:
-    """Return column name → pandas array, for all columns that come from the jobs' XML, and the notes."""
+    """Return column name → pandas array, for all columns that come from the XML of jobs, and the notes."""
     return from_rows(map(LAYOUT.row, jobs), _array)
 
 
 def from_rows(rows: Iterator[list[Any]], array_of: ArrayOf) -> dict[str, Any]:
-    """Return what `read` does of rows as `LAYOUT.row` makes them; `array_of` makes a column of some cells."""
+    """Return the arrays of `read` for rows of `LAYOUT.row`; `array_of` turns the cells of a column into an array."""
     blocks: dict[str, list[Any]] = defaultdict(list)
     while True:
         texts = list(zip(*itertools.islice(rows, ROWS), strict=True))
@@ -126,23 +126,23 @@ def _block(texts: list[Texts], array_of: ArrayOf) -> dict[str, Any]:
     count = len(texts[0])
     auto: Notes = defaultdict(list)
     odd: Notes = defaultdict(list)
-    made = {}
+    arrays = {}
     for column in columns():
         if column.path:
             cells = texts[LAYOUT.cells[column.path]]
-            made[column.name] = array_of(column, cells, count, auto, odd)
+            arrays[column.name] = array_of(column, cells, count, auto, odd)
             if column.part and column.part.auto:
                 _note_auto(column, texts, auto)
     for stage, cell, is_bare in _STAGES:
-        for number, met in enumerate(texts[cell]):
-            if met == -1 and is_bare:
+        for number, count_seen in enumerate(texts[cell]):
+            if count_seen == -1 and is_bare:
                 auto[number].append(stage)
     for name, notes in (("auto", auto), ("unlisted", odd)):
-        made[name] = pd.array([("; ".join(notes[n]) if n in notes else None) for n in range(count)], dtype="string")
-    return made
+        arrays[name] = pd.array([("; ".join(notes[n]) if n in notes else None) for n in range(count)], dtype="string")
+    return arrays
 
 
-# The stages that say nothing more when they are bare: those with an AUTO leaf name that leaf instead.
+# Stages that are noted as AUTO when they are empty; of a stage with AUTO leaves, the leaves are noted instead.
 _STAGES: Final = tuple(
     (
         tag,
@@ -155,12 +155,12 @@ _STAGES: Final = tuple(
 
 
 def _note_auto(column: Column, texts: list[Texts], auto: Notes) -> None:
-    """Note a leaf that may be AUTO when it is empty or missing in a node that is there."""
+    """Note a leaf that may be AUTO when it is empty or missing in a node that is present."""
     stage = texts[LAYOUT.cells[column.path[:-1]]]
     if stage.count(None) == len(stage):
         return
-    for number, (met, text) in enumerate(zip(stage, texts[LAYOUT.cells[column.path]], strict=True)):
-        if met and (text is None or text == ""):
+    for number, (occurrences, text) in enumerate(zip(stage, texts[LAYOUT.cells[column.path]], strict=True)):
+        if occurrences and (text is None or text == ""):
             auto[number].append(column.name)
 
 
@@ -195,7 +195,7 @@ def masked(column: Column, values: Any, mask: Any) -> Any:
 
 
 def _value(column: Column, number: int, text: str | None, auto: Notes, odd: Notes) -> Any:
-    """Return the value of a text as its leaf's declaration reads it; what it does not admit goes to `odd`."""
+    """Return the value of a text by the declaration of its leaf; a text outside of it goes to `odd`."""
     if not text:
         return None
     assert column.part is not None  # noqa: S101 - every column with a path has a leaf
@@ -227,7 +227,7 @@ def times(column: Column, cells: Texts, odd: Notes) -> Any:
     for number in map(int, np.flatnonzero(dates.isna().to_numpy())):
         text = cells[number]
         moment = time_of(text)
-        if moment is not None:  # Python's own reader takes a little more than pandas'
+        if moment is not None:  # Python accepts a few more formats than pandas
             dates.iloc[number] = pd.Timestamp(moment)
         elif text and text != "-":
             odd[number].append(f"{'.'.join(column.path)}={text}")

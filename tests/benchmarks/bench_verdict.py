@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import of_clips, of_frames
 
 RHO = (0.5, 0.6, 0.7, 0.8, 0.9)
 PICTURES = (48, 60, 75, 120)  # fewer are refused
@@ -33,7 +33,7 @@ def series(count: int, pictures: int, rho: float, draw: np.random.Generator, noi
 
 def ours(one: np.ndarray) -> bool:
     """Say whether our interval holds 0."""
-    made = of_pictures([one])
+    made = of_frames([one])
     return made.low <= 0 <= made.high
 
 

@@ -122,7 +122,7 @@ WRONG = {
     ),
     "a level twice": (
         {"setting": MP4 + "<MsSharpen><SharpenLevel>1</SharpenLevel><SharpenLevel>2</SharpenLevel></MsSharpen>"},
-        ["Operation.VideoEnhance.MsSharpen.SharpenLevel", "once"],
+        ["Operation.VideoEnhance.MsSharpen.SharpenLevel", "single"],
     ),
     "four watermark ids": (
         {"operation": "<WatermarkTemplateId>t1</WatermarkTemplateId>" * 4},

@@ -27,7 +27,7 @@ def test_an_address_that_notices_do_not_go_to_is_refused_with_the_job(caller, ur
     after = etree.tostring(body[0], encoding="unicode")
     answer = caller("POST", "/jobs", body=job(after))
     assert answer.status_code == 400, answer.text
-    assert "CallBack takes" in answer.text
+    assert "CallBack must be" in answer.text
     refused = set_queue(caller, notify_to(url))
     assert refused.status_code == 400
     assert "NotifyConfig.Url" in refused.text
@@ -40,7 +40,7 @@ def job(after):
 def test_a_name_that_leads_into_an_intranet_gets_nothing(monkeypatch):
     monkeypatch.setattr(sender, "is_allowed_address", lambda host: False)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(ConnectionRefusedError, match="intranet"):
+        with pytest.raises(ConnectionRefusedError, match="private network"):
             post(f"http://localhost:{server.getsockname()[1]}", b"body", "text/plain", timeout_s=1)
         connection, _ = server.accept()
         with connection:

@@ -107,7 +107,7 @@ def test_keys_depend_on_content_setting_and_service_alone():
     assert len({key, *(key_of(*other) for other in others)}) == 5
 
 
-def test_the_values_of_pictures_are_kept(journal):
+def test_the_values_of_frames_are_kept(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     measured = Run(**{**RUN.__dict__, "scores": {"vmaf": 90.0}, "pictures": {"vmaf": (89.0, 91.0)}, "every": 5})
     journal.finished(measured)

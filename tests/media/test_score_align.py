@@ -34,6 +34,10 @@ def test_pictures_that_begin_earlier_or_later_are_found(source: Path, tmp_path: 
     found = compare(shifted, source)
     assert found.offset == late
     assert found.pooled["psnr_p5"] > 35
+    record = found.alignment
+    assert record is not None
+    assert (record.offset_frames, record.offset_s) == (late, pytest.approx(late / record.fps, abs=1e-6))
+    assert (record.width, record.height, record.scale_x, record.source_crop) == (320, 180, 1.0, None)
 
 
 @pytest.mark.slow
@@ -75,6 +79,9 @@ def test_a_part_that_is_known_is_taken_and_scaled(source: Path, tmp_path: Path) 
     part = made(tmp_path / "part.mp4", "crop=160:90:80:40,scale=320:180:flags=bicubic", source=source)
     found = compare(part, source, crop=(80 / 320, 40 / 180, 0.5, 0.5))
     assert found.pooled["psnr"] > 38
+    assert found.alignment is not None
+    assert (found.alignment.scale_x, found.alignment.scale_y) == (2.0, 2.0)
+    assert found.alignment.source_crop == pytest.approx((0.25, 0.222222, 0.5, 0.5))
     with pytest.raises(EngineError, match="pass it as start_s and crop"):
         compare(part, source)
 

@@ -19,6 +19,7 @@ from ci_notebook.results.charts import (
     plot_timeline,
     plot_trace,
 )
+from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.verdict.verdict import verdicts
 from tests.results.sample_runs import made
 
@@ -80,3 +81,13 @@ def test_a_job_that_began_and_ended_in_one_second_is_seen():
     at_once = dataclasses.replace(first.job, end_time=first.job.start_time)
     axes = plot_timeline([dataclasses.replace(first, job=at_once), *rest])
     assert 0 < min(bar.get_width() for bar in axes.containers[-1]) < 1
+
+
+def test_a_trace_of_a_table_or_of_a_misspelt_score_says_what_it_needs():
+    runs = made(clips=("city",))
+    with pytest.raises(ParameterError, match="needs the runs: their table holds no scores per frame"):
+        plot_trace(to_frame(runs))
+    with pytest.raises(ParameterError, match="Did you mean vmaf_neg"):
+        plot_trace(runs, "vmaf_ng")
+    with pytest.raises(ParameterError, match="sharpness has no value per frame"):
+        plot_trace(runs, "sharpness")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from ci_notebook.model.api.jobs import JobsDetail, Operation, Response, time_of
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import leaves, values
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import AudioMix, Transcode
 from ci_notebook.results.columns import columns
@@ -296,3 +298,22 @@ def test_settings_read_back_from_the_frame():
     }
     assert "ColorEnhance.Contrast" in row["auto"]
     assert Operation(video_enhance=setting).video_enhance == setting
+
+
+def test_a_single_job_run_or_setting_is_a_table_of_one_row():
+    job = JobsDetail(job_id="j1", state="Success")
+    assert to_frame(job)["job_id"].tolist() == ["j1"]
+    assert to_frame(SimpleNamespace(detail=job))["state"].tolist() == ["Success"]
+    assert len(to_frame(VideoEnhance())) == 1
+    for value in ("j1", 5, to_frame(job), [5]):
+        with pytest.raises(ParameterError, match=r"to_frame\(\) makes a table of runs, jobs, settings or templates"):
+            to_frame(value)
+
+
+def test_the_alignment_of_a_run_has_columns():
+    aligned = Alignment(offset_frames=1, offset_s=0.04, fps=25.0, width=64, height=36, source_crop=(0, 0.125, 1, 0.75))
+    (row,) = to_frame([run(alignment=aligned)]).to_dict("records")
+    assert (row["align_offset_frames"], row["align_offset_s"], row["align_width"]) == (1, 0.04, 64)
+    assert row["align_source_crop"] == "0, 0.125, 1, 0.75"
+    assert pd.isna(row["align_output_crop"])
+    assert to_frame([run()])["align_scale_x"].isna().all()

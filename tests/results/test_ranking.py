@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.charts import describe_ranking, plot_ranking
+from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.voting.bradley_terry import chosen, strengths, wilson
 from ci_notebook.results.voting.ranking import agreement, compute_ranking, consistency, ranking
 from tests.results.sample_runs import made
@@ -75,7 +78,7 @@ def test_settings_are_ranked_with_intervals_and_in_words():
 
 def test_few_votes_tell_little():
     found = ranking(RUNS, votes(9, true=np.zeros(3)))
-    assert "cannot be told apart from" in found.sentence
+    assert "cannot be distinguished from" in found.sentence
     assert found.apart == ()
 
 
@@ -119,7 +122,7 @@ def test_repeats_check_the_voter_and_do_not_count_twice():
     assert (row["voter"], row["votes"], row["asked_again"], row["said_the_same"]) == ("Ann", 50, 10, 10)
     assert 20 < row["left"] < 80 and row["median_s"] == 3.0
     assert ranking(RUNS, told).votes == 40
-    assert "Asked again, the same was said in 10 of 10." in ranking(RUNS, told).sentence
+    assert "Repeated questions got the same answer in 10 of 10 cases." in ranking(RUNS, told).sentence
 
 
 def test_what_no_vote_joins_is_refused_with_the_groups():
@@ -152,3 +155,18 @@ def test_the_chart_draws_every_setting_with_its_interval():
     (bar,) = axes.containers
     assert list(bar.lines[0].get_xdata()) == pytest.approx(list(found.to_frame()["chosen"]))
     assert "with 95 % intervals: SharpenLevel 3 " in describe_ranking(found)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 5), (3, 7), (8, 10), (120, 121)])
+def test_wilson_s_interval_is_that_of_its_formula(hits, count):
+    z = NormalDist().inv_cdf(0.975)
+    share, extra = hits / count, z * z / count
+    middle = (share + extra / 2) / (1 + extra)
+    margin = z * (share * (1 - share) / count + extra / (4 * count)) ** 0.5 / (1 + extra)
+    assert wilson(hits, count) == pytest.approx((max(0.0, middle - margin), min(1.0, middle + margin)), abs=1e-9)
+
+
+def test_a_table_cannot_be_ranked_and_says_why():
+    runs = made()
+    with pytest.raises(ParameterError, match=r"ranking\(\) needs the runs"):
+        ranking(to_frame(runs), [])

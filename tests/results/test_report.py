@@ -16,6 +16,7 @@ import ci_notebook
 from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import ColorEnhance, VideoEnhance
 from ci_notebook.results.report.html_report import BYTES, report
 from ci_notebook.results.report.recipe import recipe
@@ -92,7 +93,7 @@ def test_every_picture_has_words_that_stand_for_it(page):
 def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(page):
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
-        "Answer", "What was varied", "Before and after", "Charts", "Every run", "Price", "How to do it again",
+        "Answer", "What was varied", "Before and after", "Charts", "Every run", "Price", "How to repeat it",
     ]  # fmt: skip
     assert "<h1>Is 6 &lt;better&gt; than 3?</h1>" in page
     assert "ci.grid(Resolution=[None, &#x27;sdtohd&#x27;], SharpenLevel=[None, 0, 3, 6, 8, 10])" in page
@@ -175,3 +176,14 @@ def test_the_recipe_is_python_that_makes_the_settings(settings):
     exec(code, scope)  # noqa: S102 - what a reader would do with it
     assert set(scope["settings"]) == set(settings)
     compile(lines, "recipe", "exec")
+
+
+def test_the_alignment_before_scoring_is_shown_once_where_it_is_the_same_and_else_for_each_run(tmp_path):
+    same = Alignment(fps=25.0, width=640, height=360)
+    runs = [replace(run, alignment=same) for run in made(clips=("city",))]
+    page = report(runs, tmp_path / "same.html", verdicts=[]).read_text("utf-8")
+    assert f"The same for every scored run: {same}." in page
+    shifted = replace(runs[0], alignment=Alignment(offset_frames=2, offset_s=0.08))
+    page = report([shifted, *runs[1:]], tmp_path / "other.html", verdicts=[]).read_text("utf-8")
+    assert "first 2 frames of the source skipped (0.08 s)" in page
+    assert "Alignment before scoring" not in report(made(), tmp_path / "none.html", verdicts=[]).read_text("utf-8")

@@ -13,6 +13,7 @@ from ci_notebook.model.api.jobs import JobsDetail, Response
 from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
 from ci_notebook.results.runs import Runs, read_runs
@@ -26,10 +27,20 @@ def whole() -> Runs:
     """Return runs whose jobs tell all that jobs tell, with AUTO, absent and bare nodes in their settings."""
     jobs = loads(Response, response(*(done(n) for n in range(4)))).jobs_detail
     settings = [*grid(None, SharpenLevel=[None, AUTO, 5]), VideoEnhance(frame_enhance=FrameEnhance())]
+    alignments = [
+        None,
+        Alignment(fps=25.0, width=1280, height=720),
+        Alignment(offset_frames=-2, offset_s=-0.08, fps=25.0, width=640, height=360, scale_x=0.5, scale_y=0.5),
+        Alignment(start_s=1.5, rotation=90, source_crop=(0.0, 0.125, 1.0, 0.75), output_crop=(0.1, 0.0, 0.8, 1.0)),
+    ]
     found = []
-    for run, job, setting in zip(made(clips=("city",)), jobs, settings, strict=True):
+    for run, job, setting, alignment in zip(made(clips=("city",)), jobs, settings, alignments, strict=True):
         told = replace(job, operation=replace(job.operation, video_enhance=setting))
-        found.append(replace(run, job=told, setting=setting, clip_key=told.input.object, score_against="source"))
+        found.append(
+            replace(
+                run, job=told, setting=setting, clip_key=told.input.object, score_against="source", alignment=alignment
+            )
+        )
     return Runs(found)
 
 
@@ -40,6 +51,7 @@ def test_saved_runs_come_back_with_the_same_frame_and_settings(tmp_path, name):
     back = read_runs(runs.save(tmp_path / name))
     pd.testing.assert_frame_equal(back.to_frame(), runs.to_frame())
     assert [run.setting for run in back] == [run.setting for run in runs]
+    assert [run.alignment for run in back] == [run.alignment for run in runs]
     assert back[0].scores == pytest.approx(runs[0].scores | {"vmaf_minus_neg": 0.0}, abs=1e-9)
 
 

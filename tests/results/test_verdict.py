@@ -12,7 +12,8 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import COSTS, SCORES
-from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
+from ci_notebook.results.dataframe import to_frame
+from ci_notebook.results.verdict.paired_statistics import of_clips, of_frames
 from ci_notebook.results.verdict.verdict import Verdicts, verdict, verdicts
 from tests.benchmarks.bench_verdict import series
 from tests.results.sample_runs import made
@@ -51,7 +52,7 @@ def test_two_clips_that_disagree_do_not_tell():
     found = verdict(made(spread=1.0), "SharpenLevel", 0, 6, on="vmaf_neg")
     assert found.answer == "undecided"
     assert not found.is_sure
-    assert "cannot be told apart" in found.sentence
+    assert "cannot be distinguished" in found.sentence
 
 
 def test_what_is_sure_of_these_clips_alone_is_said_apart():
@@ -197,7 +198,7 @@ def test_students_t_is_what_the_tables_say():
 def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures, rho, noise):
     """The full simulation is `tests.benchmarks.bench_verdict`; 200 series know their share to about 1.5 points."""
     drawn = series(200, pictures, rho, np.random.default_rng(5), noise)
-    holds = [made_of.low <= 0 <= made_of.high for made_of in (of_pictures([one]) for one in drawn)]
+    holds = [made_of.low <= 0 <= made_of.high for made_of in (of_frames([one]) for one in drawn)]
     assert np.mean(holds) >= 0.925
 
 
@@ -214,10 +215,46 @@ def test_intervals_over_clips_hold_what_they_say(clips, spread):
 
 def test_long_series_are_no_surer_for_being_cut_finer():
     one = series(1, 1500, 0.9, np.random.default_rng(2))[0]
-    fine, coarse = of_pictures([one]), of_pictures([one.reshape(-1, 15).mean(axis=1)])
+    fine, coarse = of_frames([one]), of_frames([one.reshape(-1, 15).mean(axis=1)])
     assert (fine.high - fine.low) == pytest.approx(coarse.high - coarse.low, rel=0.15)
 
 
 def test_every_scale_has_a_smallest_difference_worth_having():
     assert all(scale.worth > 0 for scale in COSTS.values())
     assert [score.name for score in SCORES if not score.worth] == ["si", "ti"], "no such difference is known"
+
+
+def test_intervals_over_three_clips_are_those_of_the_closed_formula_of_t_with_two_degrees_of_freedom():
+    values, worth = [0.3, 1.1, 0.7], 0.25
+    mean, error = np.mean(values), np.std(values, ddof=1) / 3**0.5
+    margin = 0.95 * (2 / (1 - 0.95**2)) ** 0.5 * error
+
+    def below(limit):
+        t = (limit - mean) / error
+        return 0.5 + t / (2 * (2 + t * t) ** 0.5)
+
+    estimate = of_clips(values, worth=worth)
+    expected = (mean, mean - margin, mean + margin, 1 - below(0), below(worth) - below(-worth))
+    given = (estimate.mean, estimate.low, estimate.high, estimate.above, estimate.inside)
+    assert given == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_table_of_runs_is_judged_clip_by_clip_as_the_runs_are():
+    runs = made(clips=FIVE)
+    of_runs = verdict(runs, "SharpenLevel", 0, 6, on="vmaf_neg")
+    of_table = verdict(to_frame(runs), "SharpenLevel", 0, 6, on="vmaf_neg")
+    assert (of_table.answer, of_table.low, of_table.high) == pytest.approx(
+        (of_runs.answer, of_runs.low, of_runs.high), abs=1e-9
+    )
+    several, of_tables = (verdicts(data, "SharpenLevel", on="vmaf_neg") for data in (runs, to_frame(runs)))
+    assert [one.answer for one in of_tables] == [one.answer for one in several]
+    one_clip = verdict(to_frame(made(clips=("city",))), "SharpenLevel", 0, 6, on="vmaf_neg")
+    assert one_clip.answer == "refused"
+    assert "A table holds no scores per frame; pass the runs" in one_clip.sentence
+
+
+def test_a_misspelt_score_is_told_what_was_meant():
+    with pytest.raises(ParameterError, match=r"'vmaf_ng'. Did you mean vmaf_neg.* The scores are psnr, ssim"):
+        verdict(made(), "SharpenLevel", 0, 6, on="vmaf_ng")
+    with pytest.raises(ParameterError, match="Did you mean SharpenLevel"):
+        verdict(made(), "SharpnLevel", 0, 6, on="vmaf_neg")

@@ -150,7 +150,7 @@ def scored(files: dict[str, Path], level: int, **more: Any) -> Run:
 @pytest.fixture
 def runs(files: dict[str, Path], shelf: Shelf) -> Any:
     class Listed(list):  # type: ignore[type-arg]
-        frames = staticmethod(shelf.frames)
+        open_video = staticmethod(shelf.frames)
         sources = {"<b>clip</b>": files["plain"]}  # noqa: RUF012
 
     return Listed([scored(files, 3), scored(files, 6)])

@@ -74,7 +74,7 @@ def runs_of(*runs: Run) -> Any:
     made = SimpleNamespace(frames=lambda video: None, sources={"city": Path("city.mp4")})
 
     class Listed(list):  # type: ignore[type-arg]
-        frames = staticmethod(made.frames)
+        open_video = staticmethod(made.frames)
         sources = made.sources
 
     return Listed(runs)

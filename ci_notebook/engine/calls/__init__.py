@@ -6,6 +6,7 @@ exchange            one call and its answer, whether it came in process or over 
 context             the parts of an engine that calls use, and helpers that read and answer
 jobs                create, get, list and cancel jobs
 job_details         from a row of the ledger to the `JobsDetail` of a reply
+job_xml             the same as XML text, for lists of thousands of jobs
 template_expansion  replaces template ids in a job by the templates' nodes
 templates           create, update, list and delete templates
 queues              list and update queues

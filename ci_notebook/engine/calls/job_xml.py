@@ -1,7 +1,7 @@
 """Answers that show jobs, written from the stored bodies as text.
 
-Invariant: the answer reads as that of `job_details.job_details`. A list shows thousands of jobs, and a poll shows
-the same ones again: the text of an operation is made once, and no body is turned into nodes for it.
+Invariant: the answer equals the one that `job_details.job_details` gives. A list shows thousands of jobs, and
+a poll shows the same ones again. So the text of an operation is cached, and no body is parsed into nodes for it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ci_notebook.wire.xml import dumps, parse
 
 __all__ = ["jobs_answer"]
 
-# How many operations stay written: about 3 kB each. A call shows at most 200 jobs.
-WRITTEN_OPERATIONS: Final = 4096
-# These change with the state of their job, so they take the way through the nodes.
+# LRU cache of operations as text: about 3 kB each. A call shows at most 200 jobs.
+CACHED_OPERATIONS: Final = 4096
+# These nodes change with the state of their job, so they are written from the nodes.
 _WITH_STATE: Final = (b"DigitalWatermark", b"ExtractDigitalWatermark")
 
 
@@ -47,10 +47,10 @@ def _job_text(job: JobRow, region: str) -> str:
     return f"<JobsDetail>{facts}<Input>{source}</Input>{operation}</JobsDetail>"
 
 
-@functools.lru_cache(maxsize=WRITTEN_OPERATIONS)
+@functools.lru_cache(maxsize=CACHED_OPERATIONS)
 def _operation_text(request: bytes, result: bytes | None, template_name: str | None, level: int) -> str:
-    """Return the operation as it was asked for, with what came of it, in the order of the declaration."""
-    asked = parse(request).find("Operation")
+    """Return the operation as requested, with its results, in the order of the declaration."""
+    requested = parse(request).find("Operation")
     answers = parse(result) if result else ()
     facts = {
         "TemplateName": _leaf("TemplateName", template_name),
@@ -61,14 +61,14 @@ def _operation_text(request: bytes, result: bytes | None, template_name: str | N
     by_tag = part_by_tag(Operation)
     texts: dict[str, list[str]] = {part.tag: [] for part in parts(Operation)}
     unknown: list[str] = []
-    for child in () if asked is None else asked:
+    for child in () if requested is None else requested:
         part = by_tag.get(str(child.tag))
         if part is None or (texts[part.tag] and not part.many) or (part.node is None and len(child)):
             unknown.append(_raw(child))
         elif part.tag not in facts and (part.node is not None or child.text or part.parse("") is not None):
             texts[part.tag].append(_raw(child))
-    written = [facts[tag] if tag in facts else "".join(some) for tag, some in texts.items()]
-    return f"<Operation>{''.join((*written, *unknown))}</Operation>"
+    in_order = [facts[tag] if tag in facts else "".join(written) for tag, written in texts.items()]
+    return f"<Operation>{''.join((*in_order, *unknown))}</Operation>"
 
 
 def _leaf(tag: str, text: str | None) -> str:

@@ -20,7 +20,7 @@ from ci_notebook.engine.calls.objects import (
     object_headers,
     put_object,
 )
-from ci_notebook.engine.storage.object_store import StoredObject
+from ci_notebook.engine.storage.object_store import ObjectRow
 from ci_notebook.engine.storage.uploads import Upload
 from ci_notebook.wire.service_errors import service_error
 
@@ -61,7 +61,7 @@ def copy_part(service: CallContext, exchange: Exchange, upload: Upload, number: 
     return _copy_answer("CopyPartResult", md5, service.clock())
 
 
-def _source(service: CallContext, exchange: Exchange) -> StoredObject:
+def _source(service: CallContext, exchange: Exchange) -> ObjectRow:
     """Return the object that the header names, if the conditions in the other headers hold."""
     text, _, version = exchange.headers[SOURCE].partition("?versionId=")
     place = _PLACE.fullmatch(text)

@@ -13,7 +13,7 @@ from lxml import etree
 from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
 from ci_notebook.engine.jobs.outcome import CRC_HEADER
-from ci_notebook.engine.storage.object_store import StoredObject
+from ci_notebook.engine.storage.object_store import ObjectRow
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 
@@ -128,7 +128,7 @@ def list_objects(service: CallContext, exchange: Exchange) -> Answer:
     return cos_answer(root, {"x-cos-bucket-region": bucket.region})
 
 
-def add_object_entry(element: etree._Element, stored: StoredObject, key: str, bucket: str) -> None:
+def add_object_entry(element: etree._Element, stored: ObjectRow, key: str, bucket: str) -> None:
     """Add the facts of an object to its element in a listing."""
     facts = [("Key", key), ("LastModified", iso_time(stored.modified)), ("ETag", f'"{stored.etag}"')]
     add_leaves(element, [*facts, ("Size", str(stored.size))])
@@ -159,7 +159,7 @@ def iso_time(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _answer_parts(exchange: Exchange, stored: StoredObject) -> tuple[int, dict[str, str], int, int]:
+def _answer_parts(exchange: Exchange, stored: ObjectRow) -> tuple[int, dict[str, str], int, int]:
     """Return status and headers of the answer, and the first byte and the number of bytes to send."""
     headers = {name: value for name, value in stored.headers.items() if name not in OBJECT_HEADERS}
     for name in OBJECT_HEADERS:
@@ -184,7 +184,7 @@ def _header_text(name: str, value: str) -> str:
     return value
 
 
-def has_changed(headers: Mapping[str, str], stored: StoredObject) -> bool:
+def has_changed(headers: Mapping[str, str], stored: ObjectRow) -> bool:
     """Return False when the request's conditions say that the caller has this version of the object.
 
     Raises `ServiceError` (PreconditionFailed).

@@ -35,7 +35,7 @@ class DaskCluster:
     >>> DaskCluster("my-cluster")
     Traceback (most recent call last):
     ...
-    ci_notebook.model.errors.ParameterError: dask takes a scheduler's address, tcp://HOST:PORT; got 'my-cluster'
+    ci_notebook.model.errors.ParameterError: dask must be a scheduler's address, tcp://HOST:PORT (got 'my-cluster').
     """
 
     def __init__(self, address: str, *, timeout_s: float = 10.0) -> None:
@@ -62,6 +62,8 @@ class DaskCluster:
     def slots_per_machine(self) -> int:
         """Return how many jobs run at once on one machine, at most."""
         return max(self._threads_by_machine().values(), default=1)
+
+    places, beside = slots, slots_per_machine  # the names of version 0.1
 
     def close(self) -> None:
         """Close a connection that no engine has used."""

@@ -31,7 +31,7 @@ ORPHAN_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
+class ObjectRow:
     """One object. `etag` has no quotes; `headers` are those of PUT, and always `content-type` and `CRC_HEADER`."""
 
     bucket: str
@@ -47,7 +47,7 @@ class StoredObject:
 class Listing:
     """A page of a bucket. `next_marker` is empty on the last page."""
 
-    objects: tuple[StoredObject, ...]
+    objects: tuple[ObjectRow, ...]
     prefixes: tuple[str, ...]
     next_marker: str
 
@@ -64,7 +64,7 @@ class ObjectStore:
 
     def put(
         self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
-    ) -> StoredObject:
+    ) -> ObjectRow:
         """Store an object, replacing one with the same key, and return it.
 
         `content_md5` is the sender's digest (base64), checked when it is not empty.
@@ -95,7 +95,7 @@ class ObjectStore:
 
     def adopt(
         self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]
-    ) -> StoredObject:
+    ) -> ObjectRow:
         """Make a finished file below the root the object of a key. The file moves; do not use it afterwards."""
         try:
             (files,) = self.adopt_all(
@@ -108,13 +108,13 @@ class ObjectStore:
 
     def adopt_all(
         self, files: Sequence[FinishedFile], only_if: Callable[[sqlite3.Connection], bool] = lambda change: True
-    ) -> list[StoredObject]:
+    ) -> list[ObjectRow]:
         """Make finished files below the root the objects of their keys, in one transaction. The files move.
 
         `only_if` is called within the transaction and may change more; when it returns False, nothing is
         stored. After an error the files are where they were.
         """
-        stored: list[StoredObject] = []
+        stored: list[ObjectRow] = []
         moved: list[tuple[FinishedFile, str]] = []
         old: list[tuple[str, str | None]] = []
         try:
@@ -127,7 +127,7 @@ class ObjectStore:
                 moved.append((one, name))
                 headers = {"content-type": content_type(one.key), **one.headers}
                 stored.append(
-                    StoredObject(
+                    ObjectRow(
                         bucket=one.bucket, key=one.key, file=name, size=one.size, etag=one.etag,
                         modified=self._clock(), headers=headers,
                     )
@@ -147,7 +147,7 @@ class ObjectStore:
             self._drop(bucket, gone)
         return stored
 
-    def copy(self, source: StoredObject, bucket: str, key: str, *, headers: Mapping[str, str]) -> StoredObject:
+    def copy(self, source: ObjectRow, bucket: str, key: str, *, headers: Mapping[str, str]) -> ObjectRow:
         """Copy an object: a second name for its file where the disk has hard links.
 
         Raises `ServiceError` (NoSuchKey, when the source was deleted meanwhile).
@@ -164,12 +164,12 @@ class ObjectStore:
         crc_header = {name: value for name, value in current.headers.items() if name == CRC_HEADER}
         return self.adopt(bucket, key, aside, size=current.size, etag=current.etag, headers={**headers, **crc_header})
 
-    def head(self, bucket: str, key: str) -> StoredObject | None:
+    def head(self, bucket: str, key: str) -> ObjectRow | None:
         """Return an object's facts, or None."""
         row = self._database.row("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         return _stored(row) if row else None
 
-    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+    def open(self, bucket: str, key: str) -> tuple[ObjectRow, BinaryIO]:
         """Return an object and its open file, both of the same version, also when the key is written meanwhile.
 
         Raises `ServiceError` (NoSuchKey).
@@ -182,7 +182,7 @@ class ObjectStore:
                 return stored, self.path(stored).open("rb")
         raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
 
-    def path(self, stored: StoredObject) -> Path:
+    def path(self, stored: ObjectRow) -> Path:
         """Return the path of an object's bytes. It is removed when the key is written again."""
         return self._root / stored.bucket / stored.file
 
@@ -201,7 +201,7 @@ class ObjectStore:
 
         Keys that share the text after the prefix up to the delimiter are one common prefix.
         """
-        objects: list[StoredObject] = []
+        objects: list[ObjectRow] = []
         prefixes: list[str] = []
         last, beyond = "", marker
         if delimiter and marker.startswith(prefix) and marker.endswith(delimiter) and marker != prefix:
@@ -258,8 +258,8 @@ def _file_of(change: sqlite3.Connection, bucket: str, key: str) -> str | None:
     return str(row["file"]) if row else None
 
 
-def _stored(row: sqlite3.Row) -> StoredObject:
-    return StoredObject(**{**dict(row), "headers": json.loads(row["headers"])})
+def _stored(row: sqlite3.Row) -> ObjectRow:
+    return ObjectRow(**{**dict(row), "headers": json.loads(row["headers"])})
 
 
 def _base64(digest: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key
-from ci_notebook.engine.storage.object_store import ObjectStore, StoredObject
+from ci_notebook.engine.storage.object_store import ObjectRow, ObjectStore
 from ci_notebook.wire.service_errors import service_error
 
 # Minimum length of all parts except the last (§12).
@@ -106,7 +106,7 @@ class Uploads:
             raise service_error("NoSuchUpload", f"Upload {upload.upload_id} has ended.")
         return md5
 
-    def complete(self, upload: Upload, named: Sequence[tuple[int, str]]) -> StoredObject:
+    def complete(self, upload: Upload, named: Sequence[tuple[int, str]]) -> ObjectRow:
         """Join the named parts (number, ETag) into one object, in their order.
 
         Raises `ServiceError`: InvalidPartOrder, InvalidPart, EntityTooSmall.

@@ -1,6 +1,7 @@
 """Charts: each a pure computation (`compute_*`), a drawing of it (`plot_*`), and a sentence (`describe_*`).
 
-Every one takes runs, or the frame of runs; those that show single pictures take runs alone.
+Each takes runs or their table; those that show single frames take runs only. One chart is one module, called
+like its subject; `style` and `intervals` are shared.
 """
 
 from ci_notebook.results.charts.bd_rate import bd_rate, compute_bd_rate, describe_bd_rate, plot_bd_rate

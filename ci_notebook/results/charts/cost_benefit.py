@@ -1,4 +1,4 @@
-"""Cost against gain: what each setting adds to a score, and what it is charged for."""
+"""Cost against gain: how much each setting adds to a score, and its price."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from ci_notebook.results.labels import count, number, setting_labels
 
 
 def compute_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> pd.DataFrame:
-    """Return a row a setting, cheapest first: `setting`, `cost`, `gain`, `clips`, `pays`.
+    """Return one row per setting, cheapest first: `setting`, `cost`, `gain`, `clips`, `pays`.
 
-    `cost` is the mean over clips; `gain` is that of `on` over the cheapest setting's on the same
-    clips, turned so that more is better. `pays` says that nothing as cheap gains as much. Settings
-    that were not scored on every clip are left out.
+    `cost` is the mean over clips. `gain` is the mean of `on` minus that of the cheapest setting, with its sign
+    such that more is better. `pays` is true when no setting that is as cheap gains as much. Settings that were
+    not scored on every clip are left out.
     """
     df = frame_of(data)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
@@ -48,22 +48,22 @@ def compute_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> pd.DataF
 
 
 def plot_gain(data: Data, on: str = MAIN, cost: str = "cost_cny", ax: Axes | None = None) -> Axes:
-    """Draw what each setting gains over its cost, those that pay filled and named, and return the axes."""
+    """Draw the gain of each setting over its cost, those that pay filled and named, and return the axes."""
     data = once(data)
     df = frame_of(data)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
-    made = compute_gain(data, on, cost)
+    table = compute_gain(data, on, cost)
     axes = axes_or_new(ax, width_in=8.2)
-    for number_of, (pays, called) in enumerate(((True, "pays"), (False, "does not"))):
-        part = made[made["pays"] == pays]
+    for number_of, (pays, name) in enumerate(((True, "pays"), (False, "does not"))):
+        part = table[table["pays"] == pays]
         axes.plot(floats(part[cost]), floats(part["gain"]), linestyle="none", marker=MARKERS[number_of], markersize=8,
-                  color=COLORS[number_of], fillstyle="full" if pays else "none", label=called)  # fmt: skip
-    pay = made[made["pays"]]
+                  color=COLORS[number_of], fillstyle="full" if pays else "none", label=name)  # fmt: skip
+    pay = table[table["pays"]]
     words = [str(setting).replace(", ", ",\n") for setting in pay["setting"]]
     names = numbered(axes, zip(floats(pay[cost]), floats(pay["gain"]), words, strict=True))
     axes.axhline(0, color="0.5", linewidth=1, zorder=0)
     axes.margins(x=0.08, y=0.12)
-    axes.set_xlabel(f"{label(cost)}, mean a clip")
+    axes.set_xlabel(f"{label(cost)}, mean per clip")
     unit = f" [{unit_of(on)}]" if unit_of(on) else ""
     axes.set_ylabel(f"gain in {on}{unit} over the cheapest")
     axes.grid(visible=True, alpha=0.3)
@@ -73,16 +73,17 @@ def plot_gain(data: Data, on: str = MAIN, cost: str = "cost_cny", ax: Axes | Non
 
 
 def describe_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> str:
-    """Return in one sentence which settings pay, and what they gain for what."""
+    """Return in one sentence which settings pay, with gain and cost."""
     df = frame_of(data)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
-    made = compute_gain(df, on, cost)
-    if made.empty:
+    table = compute_gain(df, on, cost)
+    if table.empty:
         return f"No setting has both {on} and {cost} on every clip."
-    pays = made[made["pays"]]
+    pays = table[table["pays"]]
     unit, money = (f" {unit_of(name)}" if unit_of(name) else "" for name in (on, cost))
-    told = [
+    entries = [
         f"{row['setting']} ({float(row['gain']):+.3g}{unit} for {number(float(row[cost]))}{money})"
         for _, row in pays.head(5).iterrows()
     ]
-    return f"Gain in {on} against {cost} a clip: {len(pays)} of {count(len(made), 'setting')} pay: {'; '.join(told)}."
+    counted = f"{len(pays)} of {count(len(table), 'setting')} pay"
+    return f"Gain in {on} against {cost} per clip: {counted}: {'; '.join(entries)}."

@@ -1,4 +1,4 @@
-"""Importance: how much of what a score did is each parameter's doing."""
+"""Importance: which share of the variance of a score goes with each parameter."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ REST = "together, and the rest"
 
 
 def compute_importance(data: Data, on: str) -> pd.DataFrame:
-    """Return a row a parameter that varies, greatest first: `parameter`, `share`, `span`, `values`.
+    """Return one row per parameter that varies, largest share first: `parameter`, `share`, `span`, `values`.
 
-    `share` is the part (in %) of the variance of `on` within clips that goes with the parameter by
-    itself (eta squared); `span` the distance between its best and its worst value's mean, in the unit
-    of `on`. The last row, without span, is what parameters do together, and chance. Shares of
-    parameters that were not varied independently of each other overlap, and can add up to more than 100.
+    `share` is the part (in %) of the variance of `on` within clips that goes with the parameter alone (eta
+    squared). `span` is the distance between the means of its best and its worst value, in the unit of `on`. The
+    last row, without span, is the rest: interactions and chance. Shares of parameters that were not varied
+    independently overlap, and can add up to more than 100.
     """
     df = frame_of(data)
     on = number_column(df, on, "on")
@@ -43,26 +43,26 @@ def compute_importance(data: Data, on: str) -> pd.DataFrame:
     rows.sort(key=lambda row: -row[1])
     if rows:
         rows.append((REST, max(0.0, 100 - sum(row[1] for row in rows)) if total else 0.0, None, None))
-    made = pd.DataFrame(rows, columns=["parameter", "share", "span", "values"])
-    return made.astype({"parameter": "string", "share": "Float64", "span": "Float64", "values": "Int64"})
+    table = pd.DataFrame(rows, columns=["parameter", "share", "span", "values"])
+    return table.astype({"parameter": "string", "share": "Float64", "span": "Float64", "values": "Int64"})
 
 
 def plot_importance(data: Data, on: str, ax: Axes | None = None) -> Axes:
-    """Draw each parameter's share of the variance of `on` as a bar, its span beside it, and return the axes."""
+    """Draw each parameter's share of the variance of `on` as a bar, with its span next to it, and return the axes."""
     data = once(data)
     df = frame_of(data)
     on = number_column(df, on, "on")
-    made = compute_importance(data, on)
-    axes = axes_or_new(ax, height_in=1.6 + 0.45 * len(made))
-    shares = floats(made["share"])
-    rest = [name == REST for name in made["parameter"]]
-    places = list(range(len(made)))
+    table = compute_importance(data, on)
+    axes = axes_or_new(ax, height_in=1.6 + 0.45 * len(table))
+    shares = floats(table["share"])
+    rest = [name == REST for name in table["parameter"]]
+    places = list(range(len(table)))
     axes.barh(places, shares, color=["0.75" if is_rest else COLORS[0] for is_rest in rest], height=0.65)
     unit = f" {unit_of(on)}" if unit_of(on) else ""
-    for place, share, span in zip(places, shares, made["span"], strict=True):
+    for place, share, span in zip(places, shares, table["span"], strict=True):
         tail = "" if pd.isna(span) else f"  (span {number(float(span))}{unit})"
         axes.text(share + 1, place, f"{number(share, 2)} %{tail}", va="center", fontsize="small")
-    axes.set_yticks(places, [name if name == REST else name.replace(".", ".\n") for name in made["parameter"]])
+    axes.set_yticks(places, [name if name == REST else name.replace(".", ".\n") for name in table["parameter"]])
     axes.invert_yaxis()
     axes.set_xlim(0, max([100.0, *shares]) * 1.3)
     axes.set_xticks([0, 20, 40, 60, 80, 100])
@@ -72,17 +72,17 @@ def plot_importance(data: Data, on: str, ax: Axes | None = None) -> Axes:
 
 def describe_importance(data: Data, on: str) -> str:
     """Return in one sentence which parameter mattered most."""
-    made = compute_importance(data, on)
-    if made.empty or not made["share"].sum():
-        return f"Nothing that varies in these runs moved {on}."
-    own = made[made["parameter"] != REST]
-    names = list(own["parameter"])
+    table = compute_importance(data, on)
+    if table.empty or not table["share"].sum():
+        return f"No parameter that varies in these runs changed {on}."
+    parameters = table[table["parameter"] != REST]
+    names = list(parameters["parameter"])
     shares = [
         f"{short_name(name, names)} {number(float(share), 2)} %"
-        for name, share in zip(names, own["share"], strict=True)
+        for name, share in zip(names, parameters["share"], strict=True)
     ]
-    rest = float(made["share"].iloc[-1])
+    rest = float(table["share"].iloc[-1])
     return (
-        f"Of the variance of {on} within clips, {', '.join(shares[:6])} go with one parameter alone; "
+        f"Of the variance of {on} within clips, {', '.join(shares[:6])} goes with one parameter alone; "
         f"{number(rest, 2)} % is the rest."
     )

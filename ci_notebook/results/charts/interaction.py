@@ -27,13 +27,13 @@ from ci_notebook.results.labels import all_words, in_words, number, short_name
 def compute_interaction(data: Data, x: str, y: str, on: str) -> pd.DataFrame:
     """Return the mean of `on` at every pair of values of `x` and `y`.
 
-    One row a pair that occurs: `x` and `y` in words, named by their columns, `on` (the mean over
-    clips of the means within a clip), `clips` and `runs`. Raises `ParameterError` for names that are not there.
+    One row per pair that occurs: `x` and `y` in words, named by their columns, `on` (the mean over clips of the
+    means within a clip), `clips` and `runs`. Raises `ParameterError` for unknown names.
     """
     df = frame_of(data)
     x, y, on = resolve_column(df, x), resolve_column(df, y), number_column(df, on, "on")
     if len({x, y, on}) < 3:
-        raise ParameterError("x, y and on", x, "different columns")
+        raise ParameterError.plain(f"x={x!r}, y={y!r} and on={on!r} must be three different columns.")
     used = pd.DataFrame({"x": in_words(df, x), "y": in_words(df, y), on: df[on].astype("Float64")})
     used["clip"] = df["clip"].fillna("")
     used = used[used[on].notna()]
@@ -41,10 +41,12 @@ def compute_interaction(data: Data, x: str, y: str, on: str) -> pd.DataFrame:
     means = clips.groupby(["x", "y"], sort=False).agg(
         **{on: (on, "mean"), "clips": ("clip", "size"), "runs": ("runs", "sum")}
     )
-    made = means.reset_index()
+    pairs = means.reset_index()
     for name, path in (("x", x), ("y", y)):
-        made[name] = pd.Categorical(made[name], [w for w in all_words(df, path) if w in set(made[name])], ordered=True)
-    return made.sort_values(["y", "x"], ignore_index=True).rename(columns={"x": x, "y": y})
+        pairs[name] = pd.Categorical(
+            pairs[name], [w for w in all_words(df, path) if w in set(pairs[name])], ordered=True
+        )
+    return pairs.sort_values(["y", "x"], ignore_index=True).rename(columns={"x": x, "y": y})
 
 
 def plot_interaction(data: Data, x: str, y: str, on: str, ax: Axes | None = None) -> Axes:
@@ -52,25 +54,25 @@ def plot_interaction(data: Data, x: str, y: str, on: str, ax: Axes | None = None
     data = once(data)
     df = frame_of(data)
     x, y, on = resolve_column(df, x), resolve_column(df, y), resolve_column(df, on)
-    made = compute_interaction(data, x, y, on)
-    table = made.pivot_table(index=y, columns=x, values=on, observed=False)
-    rows, columns = table.shape
+    pairs = compute_interaction(data, x, y, on)
+    grid = pairs.pivot_table(index=y, columns=x, values=on, observed=False)
+    rows, columns = grid.shape
     axes = axes_or_new(ax, width_in=min(9.0, 3.2 + 0.9 * columns), height_in=min(8.0, 1.8 + 0.6 * rows))
-    if not made.empty:
-        values = table.to_numpy(dtype=float, na_value=float("nan"))
-        norm = Normalize(float(made[on].min()), float(made[on].max()))
+    if not pairs.empty:
+        values = grid.to_numpy(dtype=float, na_value=float("nan"))
+        norm = Normalize(float(pairs[on].min()), float(pairs[on].max()))
         mesh = axes.pcolormesh(values, cmap=SCALE, norm=norm, edgecolors="white", linewidth=2)
         for row in range(rows):
             for column in range(columns):
                 value = values[row, column]
-                said = number(value) if value == value else "–"  # noqa: PLR0124 - what is not a number is not itself
+                text = number(value) if value == value else "–"  # noqa: PLR0124 - NaN is not equal to itself
                 dark = value == value and norm(value) < 0.55  # noqa: PLR0124
-                axes.text(column + 0.5, row + 0.5, said, ha="center", va="center", color="white" if dark else "black")
+                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color="white" if dark else "black")
         figure = axes.get_figure(root=True)
         if figure is not None:
             figure.colorbar(mesh, ax=axes, label=label(on))
-        axes.set_xticks([at + 0.5 for at in range(columns)], list(map(str, table.columns)))
-        axes.set_yticks([at + 0.5 for at in range(rows)], list(map(str, table.index)))
+        axes.set_xticks([at + 0.5 for at in range(columns)], list(map(str, grid.columns)))
+        axes.set_yticks([at + 0.5 for at in range(rows)], list(map(str, grid.index)))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_xlabel(label(x))
@@ -79,27 +81,27 @@ def plot_interaction(data: Data, x: str, y: str, on: str, ax: Axes | None = None
 
 
 def describe_interaction(data: Data, x: str, y: str, on: str) -> str:
-    """Return in one sentence what `plot_interaction` shows: its ends, and how far the parameters act together."""
+    """Return in one sentence what `plot_interaction` shows: its ends, and how far the parameters interact."""
     df = frame_of(data)
     x, y, on = resolve_column(df, x), resolve_column(df, y), resolve_column(df, on)
-    made = compute_interaction(df, x, y, on)
-    if made.empty:
+    pairs = compute_interaction(df, x, y, on)
+    if pairs.empty:
         return f"No run has a {on} to show over {x} and {y}."
     unit = f" {unit_of(on)}" if unit_of(on) else ""
-    most, least = highest(made, on), highest(made, on, -1)
+    most, least = highest(pairs, on), highest(pairs, on, -1)
 
     def at(row: pd.Series[Any]) -> str:
         return f"{number(float(row[on]))}{unit} at {short_name(x)} {row[x]} and {short_name(y)} {row[y]}"
 
-    return f"{on} over {x} and {y}: from {at(least)} to {at(most)}{_together(made, x, y, on, unit)}."
+    return f"{on} over {x} and {y}: from {at(least)} to {at(most)}{_together(pairs, x, y, on, unit)}."
 
 
-def _together(made: pd.DataFrame, x: str, y: str, on: str, unit: str) -> str:
-    """Say by how much the pairs are off the sum of their two effects; only a full table can tell."""
-    table = made.pivot_table(index=y, columns=x, values=on, observed=True).astype("Float64")
-    if min(table.shape) < 2 or table.isna().any(axis=None):
+def _together(pairs: pd.DataFrame, x: str, y: str, on: str, unit: str) -> str:
+    """Return how far pairs are from the sum of their two effects; empty unless every pair occurs."""
+    grid = pairs.pivot_table(index=y, columns=x, values=on, observed=True).astype("Float64")
+    if min(grid.shape) < 2 or grid.isna().any(axis=None):
         return ""
-    values = table.to_numpy(dtype=float)
+    values = grid.to_numpy(dtype=float)
     rest = values - values.mean(axis=0, keepdims=True) - values.mean(axis=1, keepdims=True) + values.mean()
     most = number(float(abs(rest).max()))
-    return f"; what the two do together, beyond the sum of their effects, is at most {most}{unit}"
+    return f"; their interaction, beyond the sum of the two effects, is at most {most}{unit}"

@@ -1,4 +1,4 @@
-"""Parallel coordinates: every run as a line over what varied and what came of it."""
+"""Parallel coordinates: every run as a line over the varied parameters and the results."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ from ci_notebook.results.labels import all_words, count, in_words, number, setti
 
 
 def compute_parallel(data: Data, *names: str, on: str = MAIN) -> pd.DataFrame:
-    """Return a row a run and axis: `run` (its row), `axis`, `value` in words, `place` from 0 to 1, and `on`.
+    """Return one row per run and axis: `run` (its row), `axis`, `value` in words, `place` from 0 to 1, and `on`.
 
-    `names` are the axes, left to right; without any, what varies in the settings, then `size_bytes`
-    and `on`. Numbers are placed on a scale from least to most, other values evenly in their order.
-    Runs without `on` are left out.
+    `names` are the axes, left to right; by default the varied parameters, then `size_bytes` and `on`. Numbers
+    are placed on a scale from least to most, other values evenly in their order. Runs without `on` are left out.
     """
     df = frame_of(data)
     on = number_column(df, on, "on")
@@ -49,32 +48,34 @@ def compute_parallel(data: Data, *names: str, on: str = MAIN) -> pd.DataFrame:
             "run": range(len(df)), "axis": name, "value": in_words(df, name), "place": _places(df, name), on: df[on],
         }))  # fmt: skip
     empty = pd.DataFrame({"run": [], "axis": [], "value": [], "place": [], on: []})
-    made = pd.concat(parts, ignore_index=True) if parts else empty
-    return made.astype({"run": "Int64", "axis": "string", "value": "string", "place": "Float64", on: "Float64"})
+    table = pd.concat(parts, ignore_index=True) if parts else empty
+    return table.astype({"run": "Int64", "axis": "string", "value": "string", "place": "Float64", on: "Float64"})
 
 
 def plot_parallel(data: Data, *names: str, on: str = MAIN, ax: Axes | None = None) -> Axes:
-    """Draw every run as a line over its values, coloured by `on`, the best one drawn thick, and return the axes."""
+    """Draw every run as a line over its values, coloured by `on`, the best one thick, and return the axes."""
     data = once(data)
     df = frame_of(data)
     on = resolve_column(df, on)
-    made = compute_parallel(data, *names, on=on)
-    shown = list(dict.fromkeys(made["axis"]))
-    axes = axes_or_new(ax, width_in=max(5.5, min(10.0, 1.7 * len(shown) + 1.5)))
-    norm = Normalize(float(made[on].min()), float(made[on].max())) if len(made) else Normalize(0, 1)
+    table = compute_parallel(data, *names, on=on)
+    axis_names = list(dict.fromkeys(table["axis"]))
+    axes = axes_or_new(ax, width_in=max(5.5, min(10.0, 1.7 * len(axis_names) + 1.5)))
+    norm = Normalize(float(table[on].min()), float(table[on].max())) if len(table) else Normalize(0, 1)
     colors = mpl.colormaps[SCALE]
-    best = _best(made, on)
-    for run, part in made.groupby("run", sort=False):
+    best = _best(table, on)
+    for run, part in table.groupby("run", sort=False):
         value, is_best = float(part[on].iloc[0]), int(str(run)) == best
-        at = [shown.index(name) for name in part["axis"]]
+        at = [axis_names.index(name) for name in part["axis"]]
         axes.plot(at, floats(part["place"]), color=colors(norm(value)), linewidth=3 if is_best else 1.2,
                   marker="o" if is_best else None, zorder=3 if is_best else 2)  # fmt: skip
-    for place, name in enumerate(shown):
+    for place, name in enumerate(axis_names):
         axes.axvline(place, color="0.3", linewidth=1, zorder=1)
-        _ticks(axes, place, made[made["axis"] == name])
-    axes.set_xticks(range(len(shown)), [label(name).replace(".", ".\n").replace(" [", "\n[") for name in shown])
+        _ticks(axes, place, table[table["axis"] == name])
+    axes.set_xticks(
+        range(len(axis_names)), [label(name).replace(".", ".\n").replace(" [", "\n[") for name in axis_names]
+    )
     axes.set_yticks([])
-    axes.set_xlim(-0.25, len(shown) - 0.55 if shown else 1)
+    axes.set_xlim(-0.25, len(axis_names) - 0.55 if axis_names else 1)
     axes.spines[:].set_visible(False)
     figure = axes.get_figure(root=True)
     if figure is not None:
@@ -83,28 +84,28 @@ def plot_parallel(data: Data, *names: str, on: str = MAIN, ax: Axes | None = Non
 
 
 def describe_parallel(data: Data, *names: str, on: str = MAIN) -> str:
-    """Return in one sentence how many runs are shown, over what, and which is the best by `on`."""
+    """Return in one sentence how many runs are axis_names, over what, and which is the best by `on`."""
     df = frame_of(data)
     on = resolve_column(df, on)
-    made = compute_parallel(df, *names, on=on)
-    if made.empty:
+    table = compute_parallel(df, *names, on=on)
+    if table.empty:
         return f"No run has a {on} to show."
     scored = df[df[on].notna()].reset_index(drop=True)
-    best = _best(made, on)
+    best = _best(table, on)
     unit = f" {unit_of(on)}" if unit_of(on) else ""
     setting, clip = setting_labels(scored).iloc[best], scored["clip"].fillna("the clip").iloc[best]
     return (
-        f"{count(made['run'].nunique(), 'run')} over {', '.join(dict.fromkeys(made['axis']))}; the highest {on}, "
+        f"{count(table['run'].nunique(), 'run')} over {', '.join(dict.fromkeys(table['axis']))}; the highest {on}, "
         f"{number(float(scored[on].iloc[best]))}{unit}, has {setting} on {clip}."
     )
 
 
-def _best(made: pd.DataFrame, on: str) -> int:
-    return int(highest(made, on)["run"]) if len(made) else -1
+def _best(table: pd.DataFrame, on: str) -> int:
+    return int(highest(table, on)["run"]) if len(table) else -1
 
 
 def _places(df: pd.DataFrame, name: str) -> Any:
-    """Return where each row crosses an axis, from 0 at the bottom to 1; what has no value stands below the scale."""
+    """Return where each row crosses an axis, from 0 at the bottom to 1; a missing value is below the scale."""
     if types.is_numeric_dtype(df[name]) and not types.is_bool_dtype(df[name]):
         values = df[name].astype(float).to_numpy()
         low, high = np.nanmin(values), np.nanmax(values)
@@ -112,18 +113,18 @@ def _places(df: pd.DataFrame, name: str) -> Any:
         scaled = bottom + (1 - bottom) * (values - low) / ((high - low) or 1.0)
         return np.where(np.isnan(values), 0.0, scaled)
     words = in_words(df, name)
-    held = [word for word in all_words(df, name) if word in set(words)]
-    return words.map({word: place / max(1, len(held) - 1) for place, word in enumerate(held)}).astype(float)
+    present = [word for word in all_words(df, name) if word in set(words)]
+    return words.map({word: place / max(1, len(present) - 1) for place, word in enumerate(present)}).astype(float)
 
 
 def _ticks(axes: Axes, place: int, part: pd.DataFrame) -> None:
-    """Name an axis's values: all where they are few, else the ends."""
-    held = part.drop_duplicates("value").sort_values("place")
-    named = held if len(held) <= 7 else held.iloc[[0, -1]]
-    kept = [row for _, row in named.iterrows()]
-    crowded = any(float(b["place"]) - float(a["place"]) < 0.045 for a, b in itertools.pairwise(kept))
+    """Label the values of an axis: all where they are few, else the ends."""
+    ticks = part.drop_duplicates("value").sort_values("place")
+    named = ticks if len(ticks) <= 7 else ticks.iloc[[0, -1]]
+    labelled = [row for _, row in named.iterrows()]
+    crowded = any(float(b["place"]) - float(a["place"]) < 0.045 for a, b in itertools.pairwise(labelled))
     box = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
-    for row in [kept[0], kept[-1]] if crowded else kept:
+    for row in [labelled[0], labelled[-1]] if crowded else labelled:
         words = _rounded(str(row["value"]))
         axes.annotate(words, (place, float(row["place"])), xytext=(4, 0), textcoords="offset points", fontsize="small",
                       va="center", bbox=box, zorder=4)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Quality against size: which settings no other one beats in both."""
+"""Quality against size: the settings that no other one beats in both."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from ci_notebook.results.labels import count, in_words, number, setting_labels, 
 
 
 def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> pd.DataFrame:
-    """Return a row a setting: `setting` in words, `hue`, `size` and `quality` as means over clips, and `on_front`.
+    """Return one row per setting: `setting` in words, `hue`, `size` and `quality` as means over clips, `on_front`.
 
-    A setting is on the front when no other has as good a quality at as small a size, one of them
-    better. Only settings that were scored on every clip count, since a mean over easy clips is no gain.
+    A setting is on the front when no other one is at least as good in both and better in one. Only settings that
+    were scored on every clip count, since a mean over the easy clips would be too good.
     """
     df = frame_of(data)
     quality, size = number_column(df, quality, "quality"), number_column(df, size, "size")
@@ -46,8 +46,8 @@ def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hu
     qualities = [scale_of(quality).sign * value for value in floats(means[quality])]
     means["on_front"] = pd.array(front_of(floats(means[size]), qualities), dtype="boolean")
     means = means.sort_values(size, ignore_index=True)
-    made: pd.DataFrame = means[["setting", *([hue] if hue else []), size, quality, "clips", "on_front"]]
-    return made
+    table: pd.DataFrame = means[["setting", *([hue] if hue else []), size, quality, "clips", "on_front"]]
+    return table
 
 
 def plot_pareto(
@@ -62,21 +62,21 @@ def plot_pareto(
     df = frame_of(data)
     quality, size = resolve_column(df, quality), resolve_column(df, size)
     hue = resolve_column(df, hue) if hue else None
-    made = compute_pareto(data, quality, size, hue)
+    table = compute_pareto(data, quality, size, hue)
     axes = axes_or_new(ax, width_in=8.2)
-    front = made[made["on_front"]]
+    front = table[table["on_front"]]
     axes.plot(floats(front[size]), floats(front[quality]), color="0.6", linewidth=1.5, zorder=1, label="front")
     series = (
-        [("settings", made)] if hue is None else [(str(name), part) for name, part in made.groupby(hue, sort=False)]
+        [("settings", table)] if hue is None else [(str(name), part) for name, part in table.groupby(hue, sort=False)]
     )
     for place, (name, part) in enumerate(series):
         color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
         look: dict[str, Any] = {"color": color, "marker": marker, "linestyle": "none", "markersize": 7}
-        kept, beaten = part[part["on_front"]], part[~part["on_front"]]
+        best, beaten = part[part["on_front"]], part[~part["on_front"]]
         axes.plot(
-            floats(kept[size]), floats(kept[quality]), **look, label=name if len(kept) else "_nolegend_", zorder=3
+            floats(best[size]), floats(best[quality]), **look, label=name if len(best) else "_nolegend_", zorder=3
         )
-        hollow = "_nolegend_" if len(kept) else name
+        hollow = "_nolegend_" if len(best) else name
         axes.plot(floats(beaten[size]), floats(beaten[quality]), **look, fillstyle="none", label=hollow, zorder=2)
     names = numbered(axes, zip(floats(front[size]), floats(front[quality]), map(_lines, front["setting"]), strict=True))
     axes.margins(x=0.1, y=0.1)
@@ -92,18 +92,17 @@ def describe_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", h
     """Return in one sentence which settings are on the front."""
     df = frame_of(data)
     quality, size = resolve_column(df, quality), resolve_column(df, size)
-    made = compute_pareto(df, quality, size, hue)
-    if made.empty:
+    table = compute_pareto(df, quality, size, hue)
+    if table.empty:
         return f"No setting has both {quality} and {size} on every clip."
-    front, unit = made[made["on_front"]], f" {unit_of(size)}" if unit_of(size) else ""
-    told = [
+    front, unit = table[table["on_front"]], f" {unit_of(size)}" if unit_of(size) else ""
+    entries = [
         f"{row['setting']} ({number(float(row[quality]))} at {number(float(row[size]))}{unit})"
         for _, row in front.head(5).iterrows()
     ]
     more = f" and {len(front) - 5} more" if len(front) > 5 else ""
-    return (
-        f"{quality} over {size}: {len(front)} of {count(len(made), 'setting')} on the front: {'; '.join(told)}{more}."
-    )
+    counted = f"{len(front)} of {count(len(table), 'setting')} on the front"
+    return f"{quality} over {size}: {counted}: {'; '.join(entries)}{more}."
 
 
 def _lines(setting: object) -> str:
@@ -111,7 +110,7 @@ def _lines(setting: object) -> str:
 
 
 def front_of(sizes: list[float], qualities: list[float]) -> list[bool]:
-    """Say of each point whether no other is as small and as good, and one of them better."""
+    """Return for each point whether no other one is as small and as good, and better in one of both."""
     size, quality = np.array(sizes), np.array(qualities)
     return [
         not bool(np.any((size <= s) & (quality >= q) & ((size < s) | (quality > q))))

@@ -1,4 +1,4 @@
-"""The trace: a score picture by picture, the worst ones marked, since a mean hides them."""
+"""The trace: a score frame by frame, with the worst frames marked, since a mean hides them."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from ci_notebook.results.charts.style import (
 )
 from ci_notebook.results.dataframe import to_frame, unit_of
 from ci_notebook.results.labels import number, setting_labels
-from ci_notebook.results.verdict.run_pairs import pictures_of
+from ci_notebook.results.verdict.run_pairs import values_per_frame
 
-_NAMED, _LISTED = 6, 16  # lines with names of several lines; names that a legend has room for
+_NAMED, _LISTED = 6, 16  # so many series get names of several lines; so many names fit in a legend
 
 
 def compute_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> pd.DataFrame:
-    """Return a row a picture: `run` (its place), `series` in words, `picture` (from 0), `time_s`, `on`, `is_worst`.
+    """Return one row per frame: `run` (its index), `series` in words, `picture` (from 0), `time_s`, `on`, `is_worst`.
 
-    `worst` is how many of each run's pictures are marked; pictures next to a worse one are not, since
-    they show the same. `time_s` is missing where the frame rate is not known. Raises `ParameterError`
-    where no run has values a picture.
+    `worst` is the number of marked frames per run; a frame next to a worse one is not marked, since it shows the
+    same. `time_s` is missing where the frame rate is unknown. Raises `ParameterError` where no run has values
+    per frame; a DataFrame has none.
     """
-    listed = list(runs)
+    listed = list(_runs(runs))
     df = to_frame(listed)
     clips = df["clip"].nunique() > 1
     parts = []
     for place, (run, setting) in enumerate(zip(listed, setting_labels(df), strict=True)):
-        values = pictures_of(run, on)
+        values = values_per_frame(run, on)
         if not np.isfinite(values).any():
             continue
         step = max(1, run.every)
@@ -55,18 +55,18 @@ def compute_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> pd.
         }))  # fmt: skip
     if not parts:
         raise _no_values(on)
-    made = pd.concat(parts, ignore_index=True)
-    return made.astype({"run": "Int64", "series": "string", "picture": "Int64", on: "Float64", "is_worst": "boolean"})
+    table = pd.concat(parts, ignore_index=True)
+    return table.astype({"run": "Int64", "series": "string", "picture": "Int64", on: "Float64", "is_worst": "boolean"})
 
 
 def plot_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3, ax: Axes | None = None) -> Axes:
-    """Draw a score over time, a line a run, the worst pictures ringed and numbered, and return the axes."""
-    listed = list(runs)
-    made = compute_trace(listed, on, worst=worst)
-    count = made["run"].nunique()
+    """Draw a score over time, a line per run, with the worst frames ringed and numbered, and return the axes."""
+    listed = list(_runs(runs))
+    table = compute_trace(listed, on, worst=worst)
+    count = table["run"].nunique()
     axes = axes_or_new(ax, width_in=8.2 if count <= _NAMED else 10.0)
-    across = "time_s" if made["time_s"].notna().all() else "picture"
-    for place, (_, part) in enumerate(made.groupby("run", sort=False)):
+    across = "time_s" if table["time_s"].notna().all() else "picture"
+    for place, (_, part) in enumerate(table.groupby("run", sort=False)):
         color, line = COLORS[place % len(COLORS)], LINES[place % len(LINES)]
         axes.plot(floats(part[across]), floats(part[on]), color=color, linestyle=line, linewidth=1.4,
                   label=_named(str(part["series"].iloc[0]), place, count))  # fmt: skip
@@ -80,7 +80,7 @@ def plot_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3, ax: Axes 
     axes.set_xlabel("time [s]" if across == "time_s" else "picture")
     axes.set_ylabel(label(on))
     axes.grid(visible=True, alpha=0.3)
-    clips = dict.fromkeys(listed[int(place)].clip for place in made["run"].unique())
+    clips = dict.fromkeys(listed[int(place)].clip for place in table["run"].unique())
     one = f"{next(iter(clips))}; " if len(clips) == 1 else ""
     axes.set_title(f"{one}ringed: the {worst} worst pictures of each, by number", fontsize="medium", loc="left")
     if count > 1:
@@ -89,20 +89,26 @@ def plot_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3, ax: Axes 
 
 
 def describe_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> str:
-    """Return in one sentence each run's mean and its worst picture."""
-    listed = list(runs)
-    made = compute_trace(listed, on, worst=worst)
-    clips = dict.fromkeys(listed[int(place)].clip for place in made["run"].unique())
+    """Return in one sentence the mean and the worst frame of each run."""
+    listed = list(_runs(runs))
+    table = compute_trace(listed, on, worst=worst)
+    clips = dict.fromkeys(listed[int(place)].clip for place in table["run"].unique())
     of = f" of {next(iter(clips))}" if len(clips) == 1 else ""
-    unit, sign, told = f" {unit_of(on)}" if unit_of(on) else "", scale_of(on).sign, []
-    for _, part in list(made.groupby("run", sort=False))[:4]:
+    unit, sign, entries = f" {unit_of(on)}" if unit_of(on) else "", scale_of(on).sign, []
+    for _, part in list(table.groupby("run", sort=False))[:4]:
         low = highest(part[part[on].notna()], on, -sign)
-        told.append(
+        entries.append(
             f"{low['series']}: mean {number(float(part[on].mean()))}{unit}, worst {number(float(low[on]))}{unit} "
             f"at picture {low['picture']}"
         )
-    more = made["run"].nunique() - len(told)
-    return f"{on}{of} picture by picture: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
+    more = table["run"].nunique() - len(entries)
+    return f"{on}{of} picture by picture: {'; '.join(entries)}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _runs(runs: Iterable[Run]) -> Iterable[Run]:
+    if isinstance(runs, pd.DataFrame):
+        raise ParameterError.plain("A trace needs the runs: their table holds no scores per frame.")
+    return runs
 
 
 def _no_values(on: str) -> ParameterError:
@@ -117,19 +123,19 @@ def _no_values(on: str) -> ParameterError:
 
 
 def _named(series: str, place: int, count: int) -> str:
-    """Return what the legend says of a line: where there are many, in one line each, and not of all of them."""
+    """Return the legend entry of a line; where there are many, one line each, and the last ones are counted."""
     if count <= _NAMED:
         return series.replace(", ", ",\n")
     return series if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
 
 
 def _worst(values: tuple[float, ...], how_many: int, sign: int) -> list[bool]:
-    """Mark the worst, none of which is within a twentieth of the clip from a worse one."""
-    apart, marked = max(1, len(values) // 20), list[int]()
+    """Mark the worst frames, none of them within a twentieth of the clip of a worse one."""
+    distance, marked = max(1, len(values) // 20), list[int]()
     known = [place for place, value in enumerate(values) if np.isfinite(value)]
     for at in sorted(known, key=lambda place: sign * values[place]):
         if len(marked) == how_many:
             break
-        if all(abs(at - other) > apart for other in marked):
+        if all(abs(at - other) > distance for other in marked):
             marked.append(at)
     return [at in marked for at in range(len(values))]

@@ -1,4 +1,4 @@
-"""The response curve: how a score answers to a parameter."""
+"""The response curve: how a score depends on a parameter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from pandas.api import types
 
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.results.charts.intervals import over_clips, over_pictures
+from ci_notebook.results.charts.intervals import over_clips, over_frames
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -29,7 +29,7 @@ from ci_notebook.results.charts.style import (
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words, number, order_of, varying, word_of
-from ci_notebook.results.verdict.run_pairs import pictures_of
+from ci_notebook.results.verdict.run_pairs import values_per_frame
 
 _NAMED: Final = {
     "range": "their range",
@@ -41,24 +41,24 @@ _NAMED: Final = {
 def compute_response(data: Data, x: str, y: str, hue: str | None = None) -> pd.DataFrame:
     """Return the mean of `y` at each value of `x`, for each value of `hue`.
 
-    `data` are runs or their frame; `x`, `y` and `hue` are columns of the frame, or unambiguous
-    endings of setting columns. Columns of the result: `x` as it is in the frame and missing where it
-    was left out; `at`, the same in words (`left out`, `AUTO`); `hue` in words, if given; `y`, the mean
-    over clips of the means within a clip; `low`, `high` and `interval`, which says what they are;
-    `clips` and `runs`, how many there are. Runs without `y` do not count.
+    `data` are runs or their table; `x`, `y` and `hue` are columns of the table, or unambiguous endings of setting
+    columns. Columns of the result: `x` as in the table, missing where it was left out; `at`, the same in words
+    (`left out`, `AUTO`); `hue` in words, if given; `y`, the mean over clips of the means within a clip; `low` and
+    `high`, and `interval`, which says what they are; `clips` and `runs`, their numbers. Runs without `y` do not
+    count.
 
-    `interval` is `clips` or `pictures` for a 95 % interval over clips, or over the pictures of one
-    clip (of runs alone: a frame has no pictures), the level of each taken out; `range` for the least
-    and the greatest mean of a clip, where they are too few for an interval; and empty without any.
+    `interval` is `clips` or `pictures` for a 95 % interval over clips, or over the frames of one clip (only with
+    runs: a table has no values per frame), where the level of each is subtracted; `range` for the lowest and the
+    highest mean of a clip, where clips are too few for an interval; and empty without either.
 
-    Raises `ParameterError` for an unknown name and a `y` that is no number.
+    Raises `ParameterError` for an unknown name and for a `y` without numbers.
     """
     data = once(data)
     df = frame_of(data).reset_index(drop=True)
     x, y = resolve_column(df, x), number_column(df, y, "y")
     hue = resolve_column(df, hue) if hue is not None else None
     if x == y or hue in (x, y):
-        raise ParameterError("x, y and hue", x, "different columns")
+        raise ParameterError.plain(f"x={x!r}, y={y!r} and hue={hue!r} must be different columns.")
     keys = ["at"] if hue is None else [hue, "at"]
     used = pd.DataFrame(
         {"x": df[x], "at": in_words(df, x), "y": df[y].astype("Float64"), "clip": df["clip"].fillna("")}
@@ -86,13 +86,13 @@ def compute_response(data: Data, x: str, y: str, hue: str | None = None) -> pd.D
 def _interval(
     data: Data, used: pd.DataFrame, clips: pd.DataFrame, keys: list[str], y: str
 ) -> tuple[str, dict[Hashable, tuple[float, float]]]:
-    """Return what the ends are, and the ends of every point."""
+    """Return the kind of the intervals, and the ends of each point."""
     if clips["clip"].nunique() > 1:
         points = {key: dict(zip(part["clip"], part["y"], strict=True)) for key, part in _by(clips, keys)}
         return over_clips(points)
     runs = runs_of(data)
-    return over_pictures(
-        {key: [pictures_of(runs[at], y) for at in part.index] for key, part in _by(used, keys)} if runs else {}
+    return over_frames(
+        {key: [values_per_frame(runs[at], y) for at in part.index] for key, part in _by(used, keys)} if runs else {}
     )
 
 
@@ -101,79 +101,78 @@ def _by(table: pd.DataFrame, keys: list[str]) -> list[tuple[Hashable, pd.DataFra
 
 
 def plot_response(data: Data, x: str, y: str, hue: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw how `y` answers to `x`, a line for each value of `hue`, and return the axes.
+    """Draw how `y` depends on `x`, a line for each value of `hue`, and return the axes.
 
-    With several clips a line is their mean; what the band is stands above the axes. Runs that leave
-    `x` out, or leave it to the service, stand apart at the left: they have no place on the scale.
-    Without `ax` the axes are new ones, which a notebook shows with their description. Takes and
-    raises what `compute_response` does.
+    With several clips a line is their mean; the title names the band. Runs that leave `x` out, or leave it to the
+    service, are drawn apart at the left, since they have no place on the scale. Without `ax` new axes are table,
+    which a notebook shows with their description. Arguments and errors are those of `compute_response`.
     """
-    given = once(data)
-    df, made = frame_of(given), compute_response(given, x, y, hue)
+    rows_or_runs = once(data)
+    df, table = frame_of(rows_or_runs), compute_response(rows_or_runs, x, y, hue)
     x, y = resolve_column(df, x), resolve_column(df, y)
     hue = resolve_column(df, hue) if hue is not None else None
     axes = axes_or_new(ax)
-    place = _places(made, x)
-    series = [("", made)] if hue is None else [(str(name), part) for name, part in made.groupby(hue, sort=False)]
+    place = _places(table, x)
+    series = [("", table)] if hue is None else [(str(name), part) for name, part in table.groupby(hue, sort=False)]
     for place_of, (name, part) in enumerate(series):
-        aside = 0.0 if _is_scale(made, x) else 0.08 * (place_of - (len(series) - 1) / 2)
-        _draw(axes, part.assign(place=part["at"].map(place).astype(float) + aside), _Look(x, y, name, place_of))
-    _scale(axes, made, x, place)
+        aside = 0.0 if _is_scale(table, x) else 0.08 * (place_of - (len(series) - 1) / 2)
+        _draw(axes, part.assign(place=part["at"].map(place).astype(float) + aside), _Series(x, y, name, place_of))
+    _scale(axes, table, x, place)
     axes.set_xlabel(label(x))
     axes.set_ylabel(label(y))
     axes.grid(visible=True, axis="y", alpha=0.3)
     if hue is not None:
         legend_aside(axes, label(hue).replace(".", ".\n"))
-    if made["low"].notna().any():
-        shape, clips = "band" if _is_scale(made, x) else "bar", int(made["clips"].max())
+    if table["low"].notna().any():
+        shape, clips = "band" if _is_scale(table, x) else "bar", int(table["clips"].max())
         mean = f"mean of {clips} clips; " if clips > 1 else ""
-        axes.set_title(f"{mean}{shape}: {_NAMED[made['interval'].iloc[0]]}", fontsize="medium", loc="left")
-    return described(axes, describe_response(given, x, y, hue))
+        axes.set_title(f"{mean}{shape}: {_NAMED[table['interval'].iloc[0]]}", fontsize="medium", loc="left")
+    return described(axes, describe_response(rows_or_runs, x, y, hue))
 
 
 def describe_response(data: Data, x: str, y: str, hue: str | None = None) -> str:
     """Return in one sentence what `plot_response` shows, numbers rounded to three digits."""
-    given = once(data)
-    df, made = frame_of(given), compute_response(given, x, y, hue)
+    rows_or_runs = once(data)
+    df, table = frame_of(rows_or_runs), compute_response(rows_or_runs, x, y, hue)
     x, y = resolve_column(df, x), resolve_column(df, y)
     hue = resolve_column(df, hue) if hue is not None else None
-    if made.empty:
+    if table.empty:
         return f"No run has a {y} to show over {x}."
-    series = [("", made)] if hue is None else [(str(name), part) for name, part in made.groupby(hue, sort=False)]
-    told = [(f"{name}: " if name else "") + _course(part, x, y) for name, part in series[:4]]
+    series = [("", table)] if hue is None else [(str(name), part) for name, part in table.groupby(hue, sort=False)]
+    entries = [(f"{name}: " if name else "") + _course(part, x, y) for name, part in series[:4]]
     more = f"; and {len(series) - 4} more" if len(series) > 4 else ""
     by = f", by {hue}" if hue else ""
     averaged = [name for name in varying(df) if name not in (x, hue)]
     over = f"; mean over {', '.join(averaged)}" if averaged else ""
-    clips = int(made["clips"].max())
-    kind = made["interval"].iloc[0]
+    clips = int(table["clips"].max())
+    kind = table["interval"].iloc[0]
     over += f"; mean of {clips} clips with {_NAMED[kind].replace('95', 'a 95', 1)}" if clips > 1 and kind else ""
     over += f"; with a {_NAMED[kind]}" if kind == "pictures" else ""
     missing = int(df[y].isna().sum())
     over += f"; {count(missing, 'run')} without {y} not shown" if missing else ""
-    return f"{y} over {x}{by}: {'; '.join(told)}{more}{over}."
+    return f"{y} over {x}{by}: {'; '.join(entries)}{more}{over}."
 
 
 def _places(data: pd.DataFrame, x: str) -> dict[str, float]:
-    """Return word → place on the axis: numbers at their value, what has none apart at the left."""
+    """Return word → place on the axis: numbers at their value, `left out` and `AUTO` apart at the left."""
     at = list(dict.fromkeys(data.sort_values(x, kind="stable", na_position="first")["at"]))
-    apart = [word for word in (LEFT_OUT, AUTO) if word in at]
-    others = [word for word in at if word not in apart]
+    special = [word for word in (LEFT_OUT, AUTO) if word in at]
+    others = [word for word in at if word not in special]
     if not _is_scale(data, x):
-        return {word: float(at) for at, word in enumerate([*apart, *others])}
+        return {word: float(at) for at, word in enumerate([*special, *others])}
     values = sorted(float(value) for value in data[x].dropna().unique())
     gaps = [b - a for a, b in itertools.pairwise(values)]
     step = max((values[-1] - values[0]) / 6, min(gaps)) if gaps else 1.0
-    left = values[0] - step * len(apart) if values else 0.0
-    return {word: left + step * at for at, word in enumerate(apart)} | {word_of(v): v for v in values}
+    left = values[0] - step * len(special) if values else 0.0
+    return {word: left + step * at for at, word in enumerate(special)} | {word_of(v): v for v in values}
 
 
 def _is_scale(data: pd.DataFrame, x: str) -> bool:
     return bool(types.is_numeric_dtype(data[x]) and not types.is_bool_dtype(data[x]))
 
 
-class _Look(NamedTuple):
-    """What is drawn, and the number of the series, which says how it looks."""
+class _Series(NamedTuple):
+    """The columns and the name of a series; its number determines color, marker and line."""
 
     x: str
     y: str
@@ -181,68 +180,71 @@ class _Look(NamedTuple):
     number: int
 
 
-def _draw(axes: Axes, part: pd.DataFrame, look: _Look) -> None:
-    color, marker = COLORS[look.number % len(COLORS)], MARKERS[look.number % len(MARKERS)]
-    # Later series are smaller and on top: where two lie on each other, both are seen.
-    size = max(5.0, 8.0 - look.number)
-    apart = part["at"].isin([LEFT_OUT, AUTO])
-    # A line says "in between": only on a scale, and only where there is a scale.
-    style: Any = LINES[look.number % len(LINES)] if _is_scale(part, look.x) else "none"
-    label = look.name or "_nolegend_"
-    scaled = part[~apart]
-    for rows, line, known in ((scaled, style, label), (part[apart], "none", label if scaled.empty else "_nolegend_")):
+def _draw(axes: Axes, part: pd.DataFrame, drawn_series: _Series) -> None:
+    color, marker = COLORS[drawn_series.number % len(COLORS)], MARKERS[drawn_series.number % len(MARKERS)]
+    # Later series are smaller and on top, so that both are visible where two coincide.
+    size = max(5.0, 8.0 - drawn_series.number)
+    special = part["at"].isin([LEFT_OUT, AUTO])
+    # A line means "in between", so it is drawn only over a numeric scale.
+    style: Any = LINES[drawn_series.number % len(LINES)] if _is_scale(part, drawn_series.x) else "none"
+    label = drawn_series.name or "_nolegend_"
+    scaled = part[~special]
+    for rows, line, known in (
+        (scaled, style, label),
+        (part[special], "none", label if scaled.empty else "_nolegend_"),
+    ):
         if len(rows):
-            x, y = floats(rows["place"]), floats(rows[look.y])
+            x, y = floats(rows["place"]), floats(rows[drawn_series.y])
             axes.plot(x, y, linestyle=line, marker=marker, markersize=size, color=color, label=known, zorder=3)
     spread = scaled[scaled["low"].notna()]
     has_band = len(spread) > 1 and style != "none"
     if has_band:
         low, high = floats(spread["low"]), floats(spread["high"])
         axes.fill_between(floats(spread["place"]), low, high, color=color, alpha=0.15, linewidth=0)
-    bars = part[part["low"].notna() & (apart | (not has_band))]
+    bars = part[part["low"].notna() & (special | (not has_band))]
     axes.vlines(floats(bars["place"]), floats(bars["low"]), floats(bars["high"]), color=color, alpha=0.5)
 
 
 def _scale(axes: Axes, data: pd.DataFrame, x: str, place: dict[str, float]) -> None:
-    """Put the ticks: every value where they are few, and always what stands apart."""
-    apart = {word: at for word, at in place.items() if word in (LEFT_OUT, AUTO)}
+    """Set the ticks: every value where they are few, and always the words at the left."""
+    special = {word: at for word, at in place.items() if word in (LEFT_OUT, AUTO)}
     if not _is_scale(data, x) or len(place) <= 12:
         axes.set_xticks(list(place.values()), list(place))
         if not _is_scale(data, x):
             axes.set_xlim(-0.5, len(place) - 0.5)
         if len(place) > 6 and not _is_scale(data, x):
             axes.tick_params(axis="x", rotation=30)
-    elif apart:
-        values = [at for word, at in place.items() if word not in apart]
+    elif special:
+        values = [at for word, at in place.items() if word not in special]
         ticks = [tick for tick in axes.get_xticks() if values[0] <= tick <= values[-1]]
-        axes.set_xticks([*apart.values(), *ticks], [*apart, *(f"{tick:g}" for tick in ticks)])
-    if apart and len(apart) < len(place) and _is_scale(data, x):
-        last, first = max(apart.values()), min(at for word, at in place.items() if word not in apart)
+        axes.set_xticks([*special.values(), *ticks], [*special, *(f"{tick:g}" for tick in ticks)])
+    if special and len(special) < len(place) and _is_scale(data, x):
+        last, first = max(special.values()), min(at for word, at in place.items() if word not in special)
         axes.axvline((last + first) / 2, color="0.8", linewidth=1, zorder=0)
 
 
 def _course(part: pd.DataFrame, x: str, y: str) -> str:
-    """Say how a series goes: `falls from 93.1 at 0 to 81 at 10`, `peaks with 94.4 at 5`."""
+    """Return the course of a series: `falls from 93.1 at 0 to 81 at 10`, `with a peak of 94.4 at 5`."""
     unit = unit_of(y)
     tail = f" {unit}" if unit else ""
     values, words = floats(part[y]), list(part["at"])
-    said = {LEFT_OUT: "when left out", AUTO: "at AUTO"}
-    told = [f"{number(v)}{tail} {said[w]}" for v, w in zip(values, words, strict=True) if w in said]
-    scale = [(v, w) for v, w in zip(values, words, strict=True) if w not in said]
+    words_apart = {LEFT_OUT: "when left out", AUTO: "at AUTO"}
+    entries = [f"{number(v)}{tail} {words_apart[w]}" for v, w in zip(values, words, strict=True) if w in words_apart]
+    scale = [(v, w) for v, w in zip(values, words, strict=True) if w not in words_apart]
     if len(scale) == 1 or (scale and not _is_scale(part, x)):
-        told += [f"{number(v)}{tail} at {w}" for v, w in scale[:6]]
+        entries += [f"{number(v)}{tail} at {w}" for v, w in scale[:6]]
     elif scale:
-        told.append(_trend(scale, tail))
-    return ", ".join(told)
+        entries.append(_trend(scale, tail))
+    return ", ".join(entries)
 
 
 def _trend(scale: Sequence[tuple[float, str]], tail: str) -> str:
     (first, begin), (last, end) = scale[0], scale[-1]
     (most, top), (least, bottom) = max(scale), min(scale)
     small = 0.02 * (most - least)
-    way = "stays at" if number(most) == number(least) else ""
-    if way:
-        return f"{way} {number(first)}{tail} from {begin} to {end}"
+    constant = "stays at" if number(most) == number(least) else ""
+    if constant:
+        return f"{constant} {number(first)}{tail} from {begin} to {end}"
     course = f"goes from {number(first)}{tail} at {begin} to {number(last)}{tail} at {end}"
     course = course.replace("goes", "rises" if last > first else "falls", 1) if abs(last - first) > small else course
     if most > max(first, last) + small:

@@ -1,4 +1,4 @@
-"""How charts look, and what they share: colours, markers, labels, and the data that they are given."""
+"""Shared parts of the charts: colours, markers, labels, legends, and access to the data."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from ci_notebook.model.scores import SCORE
 from ci_notebook.results.dataframe import resolve_column, to_frame, unit_of
 from ci_notebook.results.inline_chart import ChartAxes, new_axes
 
-# Okabe and Ito's colours, which people with any colour vision tell apart; without yellow, too faint on white.
+# The colours of Okabe and Ito, distinguishable with any colour vision; without yellow, which is faint on white.
 COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Of another length than the colours, so that more series than colours still differ in something.
+# More markers than colours, so that more series than colours still differ.
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES: Final[tuple[Any, ...]] = ("-", "--", "-.", ":", (0, (5, 1)))
-# Perceived as evenly stepped, by everybody, and still so in grey.
+# Perceptually uniform for any colour vision, and in grey.
 SCALE: Final = "cividis"
 
 Data: TypeAlias = "pd.DataFrame | Iterable[Run]"
-"""What a chart is drawn of: runs, or their frame."""
+"""The data of a chart: runs, or their table."""
 
 
 def frame_of(data: Data) -> pd.DataFrame:
-    """Return the frame of the runs, or the frame itself."""
+    """Return the table of the runs, or the table itself."""
     return data if isinstance(data, pd.DataFrame) else to_frame(data)
 
 
 def runs_of(data: Data) -> list[Run]:
-    """Return the runs; none where only a frame was given."""
+    """Return the runs; an empty list for a table."""
     return [] if isinstance(data, pd.DataFrame) else list(data)
 
 
 def once(data: Data) -> Data:
-    """Return data that can be gone through twice."""
+    """Return data that can be iterated twice."""
     return data if isinstance(data, pd.DataFrame) else list(data)
 
 
@@ -57,7 +57,7 @@ def number_column(df: pd.DataFrame, name: str, said: str) -> str:
 
 
 def floats(values: Iterable[Any]) -> list[float]:
-    """Return plain numbers; NaN, which is drawn as a gap, for what is missing."""
+    """Return plain numbers, with NaN for missing ones; it is drawn as a gap."""
     return [float("nan") if value is pd.NA else float(value) for value in values]
 
 
@@ -67,7 +67,7 @@ def highest(df: pd.DataFrame, name: str, sign: int = 1) -> pd.Series[Any]:
 
 
 def label(name: str) -> str:
-    """Return what stands at an axis: the column and its unit."""
+    """Return the label of an axis: the column and its unit."""
     unit = unit_of(name)
     return f"{name} [{unit}]" if unit else name
 
@@ -78,8 +78,8 @@ def axes_or_new(ax: Axes | None, *, width_in: float = 6.8, height_in: float = 4.
 
 
 def described(axes: Axes, text: str) -> Axes:
-    """Give axes of our own their description, and return them; those that hold nothing say so."""
-    if not np.isfinite(axes.dataLim.get_points()).all():  # a line of zero, across all, has but one place
+    """Set the description of our axes and return them; empty axes show a note."""
+    if not np.isfinite(axes.dataLim.get_points()).all():  # a horizontal line alone has no extent
         axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color="0.4")
     if isinstance(axes, ChartAxes):
@@ -88,7 +88,7 @@ def described(axes: Axes, text: str) -> Axes:
 
 
 def numbered(axes: Axes, points: Iterable[tuple[float, float, str]], *, most: int = 10) -> list[Line2D]:
-    """Put numbers beside points, and return what a legend needs to say which is which."""
+    """Write numbers at points, and return the entries of a legend that explains them."""
     handles = []
     for place, (x, y, words) in enumerate(itertools.islice(points, most), start=1):
         axes.annotate(str(place), (x, y), xytext=(5, 5), textcoords="offset points", fontsize="small")
@@ -97,7 +97,7 @@ def numbered(axes: Axes, points: Iterable[tuple[float, float, str]], *, most: in
 
 
 def legend_aside(axes: Axes, title: str | None = None, more: Sequence[Line2D] = ()) -> None:
-    """Put a legend to the right of the axes, where it hides nothing, with `more` below what has a label."""
+    """Put a legend to the right of the axes, with the entries `more` below the labelled ones."""
     handles = [*axes.get_legend_handles_labels()[0], *more]
     axes.legend(
         handles=handles,

@@ -17,42 +17,41 @@ _LOOK: Final = {
 
 
 def compute_timeline(data: Data) -> pd.DataFrame:
-    """Return a row a stretch of a job: `row`, `name`, `phase`, `from_s`, `to_s`, in seconds since the first job came.
+    """Return one row per phase of a job: `row`, `name`, `phase`, `from_s`, `to_s`, in seconds since the first job.
 
-    A job waits from its creation to its start, then is in what became of it (`Success`, `Failed` …)
-    until its end; a job that is not over lasts until the last time that any job tells. Jobs without a
-    time are left out.
+    A job waits from its creation to its start; then its phase is its state (`Success`, `Failed` …) until its end.
+    A job that is not over lasts until the latest time of any job. Jobs without a time are left out.
     """
     df = frame_of(data).reset_index(drop=True)
-    kept = df[df["created"].notna()]
-    names, first = setting_labels(df), kept["created"].min()
-    last = kept[["created", "started", "ended"]].max(axis=None) if len(kept) else first
+    dated = df[df["created"].notna()]
+    names, first = setting_labels(df), dated["created"].min()
+    last = dated[["created", "started", "ended"]].max(axis=None) if len(dated) else first
     clips = df["clip"].nunique() > 1
     rows = []
-    kept = kept.assign(name=names[kept.index]).sort_values(["created", "started"], kind="stable")
-    for place, (_, row) in enumerate(kept.iterrows()):
+    dated = dated.assign(name=names[dated.index]).sort_values(["created", "started"], kind="stable")
+    for place, (_, row) in enumerate(dated.iterrows()):
         name = f"{row['clip']}, {row['name']}" if clips else row["name"]
-        begun = row["started"] if pd.notna(row["started"]) else None
+        started = row["started"] if pd.notna(row["started"]) else None
         ended = row["ended"] if pd.notna(row["ended"]) else last
-        rows.append((place, name, "waiting", row["created"], begun or ended))
-        if begun is not None:
-            rows.append((place, name, str(row["state"]), begun, ended))
-    made = pd.DataFrame(rows, columns=["row", "name", "phase", "from_s", "to_s"])
+        rows.append((place, name, "waiting", row["created"], started or ended))
+        if started is not None:
+            rows.append((place, name, str(row["state"]), started, ended))
+    table = pd.DataFrame(rows, columns=["row", "name", "phase", "from_s", "to_s"])
     for column in ("from_s", "to_s"):
-        made[column] = [(moment - first).total_seconds() for moment in made[column]]
+        table[column] = [(moment - first).total_seconds() for moment in table[column]]
     kinds = {"row": "Int64", "name": "string", "phase": "string", "from_s": "Float64", "to_s": "Float64"}
-    return made.astype(kinds)
+    return table.astype(kinds)
 
 
 def plot_timeline(data: Data, ax: Axes | None = None) -> Axes:
-    """Draw a bar a job over time, waiting in grey, then by what became of it, and return the axes."""
+    """Draw a bar per job over time, waiting in grey, then in the colour of its state, and return the axes."""
     data = once(data)
-    made = compute_timeline(data)
-    rows = made.drop_duplicates("row")
+    table = compute_timeline(data)
+    rows = table.drop_duplicates("row")
     axes = axes_or_new(ax, width_in=8.2, height_in=min(10.0, 1.5 + 0.3 * len(rows)))
-    # Services tell whole seconds: a job that began and ended in one is a thin line, and not nothing.
-    thin = 0.006 * float(made["to_s"].max()) if len(made) else 0.0
-    for phase, part in made.groupby("phase", sort=False):
+    # Services report whole seconds: a job within one second is drawn as a thin line.
+    thin = 0.006 * float(table["to_s"].max()) if len(table) else 0.0
+    for phase, part in table.groupby("phase", sort=False):
         color, hatch = _LOOK.get(str(phase), ("black", ""))
         widths = (part["to_s"] - part["from_s"]).astype(float).clip(lower=0.0 if phase == "waiting" else thin)
         axes.barh(part["row"].astype(float), widths, left=part["from_s"].astype(float), height=0.6, color=color,
@@ -71,15 +70,15 @@ def plot_timeline(data: Data, ax: Axes | None = None) -> Axes:
 
 def describe_timeline(data: Data) -> str:
     """Return in one sentence how many jobs there were and how long they waited and ran."""
-    made = compute_timeline(data)
-    if made.empty:
-        return "No job tells when it was accepted."
-    length = (made["to_s"] - made["from_s"]).astype(float)
-    waiting = made["phase"] == "waiting"
-    phases = made.loc[~waiting, "phase"].value_counts()
-    told = ", ".join(f"{many} {phase}" for phase, many in phases.items())
-    ran = f"; the middle one ran {number(float(length[~waiting].median()))} s" if (~waiting).any() else ""
+    table = compute_timeline(data)
+    if table.empty:
+        return "No job has the time when it was accepted."
+    length = (table["to_s"] - table["from_s"]).astype(float)
+    waiting = table["phase"] == "waiting"
+    phases = table.loc[~waiting, "phase"].value_counts()
+    states = ", ".join(f"{many} {phase}" for phase, many in phases.items())
+    run_text = f"; the median job ran {number(float(length[~waiting].median()))} s" if (~waiting).any() else ""
     return (
-        f"{count(made['row'].nunique(), 'job')} in {number(float(made['to_s'].max()))} s ({told or 'none begun'}); the "
-        f"middle one waited {number(float(length[waiting].median()))} s{ran}."
+        f"{count(table['row'].nunique(), 'job')} in {number(float(table['to_s'].max()))} s "
+        f"({states or 'none started'}); the median job waited {number(float(length[waiting].median()))} s{run_text}."
     )

@@ -1,4 +1,4 @@
-"""Which charts a report shows: those that its runs can carry, the telling ones first."""
+"""Which charts a report shows: those that its runs allow, the most informative first."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ci_notebook.results.charts.timeline import plot_timeline
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import ChartAxes
 from ci_notebook.results.labels import varying
-from ci_notebook.results.verdict.run_pairs import pictures_of
+from ci_notebook.results.verdict.run_pairs import values_per_frame
 
-_TRACES: Final = 4  # lines that can still be told apart where they run close
+_TRACES: Final = 4  # so many lines can be distinguished where they are close
 
 
 def headline_of(df: pd.DataFrame) -> str:
@@ -34,7 +34,7 @@ def headline_of(df: pd.DataFrame) -> str:
 
 
 def charts_of(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
-    """Yield figure and description of every chart that the runs can carry."""
+    """Yield figure and description of every chart that the runs allow."""
     for axes in _drawn(list(runs)):
         figure = axes.get_figure(root=True)
         if figure is not None and isinstance(axes, ChartAxes):
@@ -45,7 +45,7 @@ def _drawn(runs: list[Run]) -> Iterator[Axes]:
     df = to_frame(runs)
     on, names = headline_of(df), varying(df)
     if on and names:
-        # A curve is drawn over numbers; what is told apart by its colour has few values.
+        # A curve is drawn over numbers; a parameter shown by colour needs few values.
         numbers = [name for name in names if types.is_numeric_dtype(df[name]) and not types.is_bool_dtype(df[name])]
         x = (numbers or names)[0]
         others = [name for name in names if name != x and df[name].nunique(dropna=False) <= 6]
@@ -59,7 +59,7 @@ def _drawn(runs: list[Run]) -> Iterator[Axes]:
             yield plot_pareto(runs, on)
         if df["cost_cny"].nunique() > 1:
             yield plot_gain(runs, on)
-    traced = [run for run in runs if run.clip == runs[0].clip and pictures_of(run, on)] if on else []
+    traced = [run for run in runs if run.clip == runs[0].clip and values_per_frame(run, on)] if on else []
     if traced:
         step = -(-len(traced) // _TRACES)
         yield plot_trace(traced[::step], on)

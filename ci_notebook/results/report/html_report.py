@@ -1,7 +1,6 @@
 """The report: one HTML file that opens anywhere, with no kernel, no network and scripts off.
 
-The rule of this file: everything is inside (style, charts, pictures), everything from outside is
-escaped, and the page forbids itself to load anything.
+The page contains everything (style, charts, frames), escapes every text, and forbids the browser to load anything.
 """
 
 from __future__ import annotations
@@ -18,17 +17,27 @@ from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import figure_html
-from ci_notebook.results.labels import all_words, count, in_words, listed, number, short_name, varying, word_of
+from ci_notebook.results.labels import (
+    all_words,
+    count,
+    in_words,
+    listed,
+    number,
+    setting_labels,
+    short_name,
+    varying,
+    word_of,
+)
 from ci_notebook.results.report.before_after import Views, views_html, views_of
 from ci_notebook.results.report.chart_choice import charts_of, headline_of
 from ci_notebook.results.report.recipe import recipe
-from ci_notebook.results.run_table import alike, counted, table
+from ci_notebook.results.run_table import alike, count_text, table
 from ci_notebook.results.verdict.verdict import Verdict, all_verdicts
 
 Snapshot: TypeAlias = Callable[[Path, float, int], bytes]
-"""Takes a video, a time in s and a width in px; returns the picture there as JPEG."""
+"""Takes a video, a time in s and a width in px; returns the frame there as JPEG."""
 
-BYTES: Final = 5_000_000  # what a mail server still takes; pictures make room for the rest
+BYTES: Final = 5_000_000  # mail servers accept this; frames are left out for the rest
 _CSS: Final = (Path(__file__).parent / "report.css").read_text("utf-8")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -44,14 +53,14 @@ def report(
     sources: Mapping[str, Path] | None = None,
     setup: str = "",
 ) -> Path:
-    """Write everything that is to be said about runs into one HTML file, and return its path.
+    """Write one HTML file about runs and return its path.
 
-    `question` is the headline; made from what varies when it is not given. `verdicts` are those to
-    be shown; by default every value of what varies is judged against the lowest; none with an empty
-    list. `pictures` maps a heading to `(label, JPEG)` pairs that are shown in one place, one
-    at a time; without it they are taken by `snapshot` from the runs' outputs and from `sources` (a
-    clip's name → its local file). `setup` is the Python line that makes the `lab` of the recipe. The
-    file stays below 5 MB: what does not fit is left out, and the page says so.
+    `question` is the headline; by default it is made from what varies. `verdicts` are those to show; by default
+    every value of what varies is compared with the lowest, and an empty list shows none. `pictures` maps a heading
+    to `(label, JPEG)` pairs that are shown in one place, one at a time; by default they are taken by `snapshot`
+    from the outputs of the runs and from `sources` (name of a clip → its local file). `setup` is the line of
+    Python that makes the `lab` of the recipe. The file stays below 5 MB: frames that do not fit are left out, and
+    the page says so.
     """
     listed_runs = list(runs)
     df = to_frame(listed_runs)
@@ -65,7 +74,13 @@ def report(
         _answers(judged),
         _settings(listed_runs, df),
     ]
-    tail = [_charts(listed_runs), _numbers(listed_runs, df), _price(df), _recipe(listed_runs, judged, setup)]
+    tail = [
+        _charts(listed_runs),
+        _numbers(listed_runs, df),
+        _alignment(listed_runs, df),
+        _price(df),
+        _recipe(listed_runs, judged, setup),
+    ]
     room = BYTES - sum(len(part.encode()) for part in (*parts, *tail)) - 50_000
     page = _page(question or _question(df), [*parts, views_html(pictures or {}, room, clips=clips), *tail])
     path = Path(path)
@@ -91,7 +106,7 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
     cost = df["cost_cny"].sum()
     on = headline_of(df)
     best = f"{number(float(highest(df[df[on].notna()], on)[on]), 4)}" if on else ""
-    facts = [(counted(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
+    facts = [(count_text(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
     facts += [(f"{number(float(cost), 4)} CNY", "price by the list")] if df["cost_cny"].notna().any() else []
     facts += [(best, f"highest {on}")] if on else []
     cells = "".join(f"<li><b>{escape(value)}</b><span>{escape(name)}</span></li>" for value, name in facts)
@@ -103,14 +118,14 @@ def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
 def _question(df: pd.DataFrame) -> str:
     names = [short_name(name) for name in varying(df)]
     return f"What do {listed(names)} do to these videos?" if len(names) > 1 else (
-        f"What does {names[0]} do to these videos?" if names else "What came of these runs?"
+        f"What does {names[0]} do to these videos?" if names else "What are the results of these runs?"
     )  # fmt: skip
 
 
 def _answers(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
-    # What is sure comes first: it is what the page is opened for.
+    # Certain answers come first: readers open the page for them.
     ordered = sorted(verdicts, key=lambda one: (not one.is_sure, one.answer == "refused"))
     cards = "\n".join(f"<div class='answer'>{one._repr_html_()}</div>" for one in ordered)
     return f"<h2>Answer</h2>\n<div class='answers'>{cards}</div>"
@@ -129,30 +144,43 @@ def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 
 def _charts(runs: Sequence[Run]) -> str:
-    shown = [figure_html(figure, text) for figure, text in charts_of(runs)]
-    return "<h2>Charts</h2>\n<div class='charts'>" + "\n".join(shown) + "</div>" if shown else ""
+    figures = [figure_html(figure, text) for figure, text in charts_of(runs)]
+    return "<h2>Charts</h2>\n<div class='charts'>" + "\n".join(figures) + "</div>" if figures else ""
 
 
 def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
-    shown = table(runs)
-    for name in varying(df):  # a path may be broken after its dots, so that the scores have room
-        shown = shown.replace(f">{name}<", f">{name.replace('.', '.<wbr>')}<")
-    return f"<h2>Every run</h2>\n<div class='wide'>{shown}</div>\n{_meaning(df)}"
+    runs_html = table(runs)
+    for name in varying(df):  # a path may wrap after its dots, so that the scores have room
+        runs_html = runs_html.replace(f">{name}<", f">{name.replace('.', '.<wbr>')}<")
+    return f"<h2>Every run</h2>\n<div class='wide'>{runs_html}</div>\n{_meaning(df)}"
+
+
+def _alignment(runs: Sequence[Run], df: pd.DataFrame) -> str:
+    """Return how the outputs were aligned before scoring: one line where all are alike, else a table."""
+    aligned = [(run, label) for run, label in zip(runs, setting_labels(df), strict=True) if run.alignment]
+    if not aligned:
+        return ""
+    texts = dict.fromkeys(str(run.alignment) for run, _ in aligned)
+    head = "<h2>Alignment before scoring</h2>\n"
+    if len(texts) == 1:
+        return f"{head}<p>The same for every scored run: {escape(next(iter(texts)))}.</p>"
+    rows = [(run.clip, label, str(run.alignment)) for run, label in aligned]
+    return f"{head}<div class='wide'>{table_html(rows, head=('clip', 'setting', 'alignment'))}</div>"
 
 
 def _meaning(df: pd.DataFrame) -> str:
     against = set(df["score_against"].dropna())
     if not headline_of(df):
         return ""
-    said = "VMAF rewards sharpening and contrast, VMAF-NEG does not: their difference is the gain by enhancement."
+    text = "VMAF rewards sharpening and contrast, VMAF-NEG does not: their difference is the gain by enhancement."
     if against == {"reference"}:
-        said += " The scores compare with a true reference: they measure how near the result comes to it."
+        text += " The scores compare with a true reference: they measure how near the result comes to it."
     elif "reference" not in against:
-        said += (
+        text += (
             " The scores compare with the source that was enhanced: they measure change, so PSNR and SSIM fall when a "
             "setting works."
         )
-    return f"<p class='lead' style='margin-top:.7rem'>{escape(said)}</p>"
+    return f"<p class='lead' style='margin-top:.7rem'>{escape(text)}</p>"
 
 
 def _price(df: pd.DataFrame) -> str:
@@ -160,7 +188,7 @@ def _price(df: pd.DataFrame) -> str:
     if known.empty:
         return ""
     unknown = len(df) - len(known)
-    more = f" {count(unknown, 'run')} without a known price not counted." if unknown else ""
+    more = f" {count(unknown, 'run')} without a known price not count_text." if unknown else ""
     text = (
         f"{number(float(known.sum()), 4)} CNY for {count(len(known), 'run')} by the price list, from "
         f"{number(float(known.min()))} to {number(float(known.max()))} CNY a run; without storage, requests, traffic "
@@ -172,12 +200,12 @@ def _price(df: pd.DataFrame) -> str:
 def _recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], setup: str) -> str:
     lines, versions = recipe(runs, verdicts, setup=setup)
     return (
-        f"<h2>How to do it again</h2>\n<pre>{escape(lines)}</pre>\n"
+        f"<h2>How to repeat it</h2>\n<pre>{escape(lines)}</pre>\n"
         f"<footer>{escape(versions)}. This page loads nothing and runs nothing.</footer>"
     )
 
 
 def _judged(runs: list[Run], df: pd.DataFrame) -> Iterable[Verdict]:
-    """Return the verdicts that are shown when none are given."""
+    """Return the verdicts that are shown by default."""
     on = headline_of(df)
     return all_verdicts(runs, on=on) if on else []

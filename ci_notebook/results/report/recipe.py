@@ -1,4 +1,4 @@
-"""How to do it again: the Python lines that make the same runs, and the versions that made these."""
+"""The lines of Python that repeat the runs, and the versions that made them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ci_notebook.results.verdict.verdict import Verdict
 
 
 def recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], *, setup: str = "") -> tuple[str, str]:
-    """Return the lines that do it again, and the versions and clips in words."""
+    """Return the lines that repeat the runs, and the versions and clips as text."""
     settings = list(dict.fromkeys(run.setting for run in runs))
     clips = list(dict.fromkeys((run.clip, run.clip_key, run.clip_md5) for run in runs))
     names = ", ".join(repr(clip) for clip, _, _ in clips)
@@ -35,8 +35,8 @@ def recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], *, setup: str = "")
         'runs.report("report.html")',
     ]
     versions = ", ".join(f"{name} {version(name)}" for name in ("ci-notebook", "pandas", "matplotlib"))
-    told = "; ".join(f"{clip}: MD5 {md5}" for clip, _, md5 in clips if md5)
-    return "\n".join(lines), f"{versions}, Python {platform.python_version()}{f'. {told}' if told else ''}"
+    clips_text = "; ".join(f"{clip}: MD5 {md5}" for clip, _, md5 in clips if md5)
+    return "\n".join(lines), f"{versions}, Python {platform.python_version()}{f'. {clips_text}' if clips_text else ''}"
 
 
 def version(name: str) -> str:
@@ -48,10 +48,10 @@ def version(name: str) -> str:
 
 
 def _settings(settings: Sequence[VideoEnhance], runs: Sequence[Run]) -> str:
-    """Return the settings as a grid where they are one, else one by one."""
-    found = _grid(settings, runs)
-    if found:
-        return f"settings = {found}"
+    """Return the settings as a grid where they form one, else as a list."""
+    grid_text = _grid(settings, runs)
+    if grid_text:
+        return f"settings = {grid_text}"
     return "settings = [\n" + "".join(f"    {setting!r},\n" for setting in settings) + "]"
 
 
@@ -59,27 +59,27 @@ def _grid(settings: Sequence[VideoEnhance], runs: Sequence[Run]) -> str:
     names = varying(to_frame(runs))
     try:
         places = {name: resolve(VideoEnhance, name) for name in names}
-    except ParameterError:  # a leaf of a repeated node has no name that a grid takes
+    except ParameterError:  # grid() cannot name a leaf of a repeated node
         return ""
     if not names or not all(leaf.single for leaf in places.values()):
         return ""
     base = settings[0]
     for leaf in places.values():
         base = with_value(base, leaf, None)
-    held: dict[str, list[Any]] = {
+    values_of: dict[str, list[Any]] = {
         name: list(dict.fromkeys(value_at(setting, leaf) for setting in settings)) for name, leaf in places.items()
     }
     try:
-        same = set(grid(base, **held)) == set(settings)
-    except ParameterError:  # not every combination can be sent: then it was no grid
+        same = set(grid(base, **values_of)) == set(settings)
+    except ParameterError:  # some combination cannot be sent, so the settings were no grid
         return ""
     if not same:
         return ""
     short = {name: name if _is_ambiguous(name) else name.rpartition(".")[2] for name in names}
-    plain = [f"{short[name]}={values!r}" for name, values in held.items() if "." not in short[name]]
-    dotted = [f"{short[name]!r}: {values!r}" for name, values in held.items() if "." in short[name]]
-    shown = "" if base == VideoEnhance() else f"{base!r}, "
-    return f"ci.grid({shown}{', '.join([*plain, *(['**{' + ', '.join(dotted) + '}'] if dotted else [])])})"
+    plain = [f"{short[name]}={values!r}" for name, values in values_of.items() if "." not in short[name]]
+    dotted = [f"{short[name]!r}: {values!r}" for name, values in values_of.items() if "." in short[name]]
+    base_text = "" if base == VideoEnhance() else f"{base!r}, "
+    return f"ci.grid({base_text}{', '.join([*plain, *(['**{' + ', '.join(dotted) + '}'] if dotted else [])])})"
 
 
 def _is_ambiguous(name: str) -> bool:
@@ -90,7 +90,7 @@ def _is_ambiguous(name: str) -> bool:
 
 
 def _calls(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return the calls that judge the same again; those that were corrected together in one call."""
+    """Return the calls that repeat the verdicts, in one call for those that were corrected together."""
     if len({one.parameter for one in verdicts if one.compared > 1}) > 1:
         return [f'ci.all_verdicts(runs, on="{verdicts[0].on}")']
     return list(dict.fromkeys(_call(one) for one in verdicts))

@@ -1,18 +1,17 @@
-"""How far a mean of paired differences can be trusted: intervals for clips, and for the pictures of clips.
+"""Intervals of the mean of paired differences: over clips, and over the frames of clips.
 
-The rule of this file: numbers in, numbers out, numpy alone; the same numbers give the same answer.
+Numbers in, numbers out: the same numbers give the same answer.
 
-Clips are independent of each other, so their mean differences carry Student's t, exactly. Pictures
-are not: neighbours resemble each other, and an interval that forgets it is far too narrow. Moving
-and stationary block bootstraps were tried first and cover 42 to 89 % where they say 95 %, on AR(1)
-series of 15 to 75 pictures. What is done here is a model of the resemblance with its strength
-unknown: a difference is a stationary process whose correlation over k pictures is (1 - w) rho^k, w
-the share of noise that no two pictures have in common. For each (rho, w) the mean has a Student t
-of its own (generalised least squares); they are mixed by how well each (rho, w) explains the series
-(its restricted likelihood) times a weight that leans to strong resemblance, since short series hide
-it. From `LEAST_PICTURES` on, with rho from 0.5 to 0.9 and up to 60 % noise, its 95 % hold 94 to 99.9 %:
-too much rather than too little. Fewer pictures cannot tell 0.9 from 0.5, whatever is done with them.
-`tests/benchmarks/bench_verdict.py` prints the table.
+Clips are independent of each other, so the mean of their differences follows Student's t distribution.
+Frames are not: neighbouring frames resemble each other, and an interval that ignores this is far too narrow.
+Moving and stationary block bootstraps were tried first. They cover 42 to 89 % where they claim 95 %, on
+AR(1) series of 15 to 75 frames. So the resemblance is modelled, with its strength unknown: the differences
+are a stationary process whose correlation over k frames is (1 - w) rho^k, where w is the share of noise that
+is independent between frames. For each (rho, w) the mean follows a t distribution (generalised least
+squares). These are mixed, weighted by how well each (rho, w) explains the series (its restricted
+likelihood) and by a prior that favours strong resemblance, since short series hide it. From
+`LEAST_FRAMES` frames on, with rho from 0.5 to 0.9 and up to 60 % noise, the 95 % intervals cover 94 to 99.9 %.
+Fewer frames cannot distinguish 0.9 from 0.5 by any method. `tests/benchmarks/bench_verdict.py` prints the table.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-BLOCKS: Final = 96  # longer series are averaged into so many blocks: neighbours' detail says nothing about the mean
+BLOCKS: Final = 96  # longer series are averaged into so many blocks: finer detail does not change the mean
 DRAWS: Final = 20_000  # a probability of 2.5 % is then known to within 0.2 %
 _SEED: Final = 20_240_229
 
-# Fewer of one clip do not show how much neighbours resemble each other: no verdict is made of them.
-LEAST_PICTURES: Final = 48
+# Fewer frames of one clip do not show how much neighbours resemble each other: they get no verdict.
+LEAST_FRAMES: Final = 48
 
 _RHO: Final = np.array([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.94, 0.97, 0.985])
 _NOISE: Final = {0.0: 1.0, 0.25: 0.12, 0.6: 0.02}  # share of independent noise → its weight
@@ -41,10 +40,10 @@ _GRID: Final = [(float(rho), w) for rho in _RHO for w in _NOISE if rho or not w]
 
 @dataclass(frozen=True, slots=True)
 class MeanEstimate:
-    """A mean difference, its interval, and what follows from it.
+    """A mean difference and its interval.
 
-    `above` is the probability that the true mean is over 0, `inside` that it lies within ±`worth`.
-    `independent` is the number of independent values that would tell as much.
+    `above` is the probability that the true mean is over 0, `inside` that it is within ±`worth`.
+    `independent` is the number of independent values that give the same certainty.
     """
 
     mean: float
@@ -56,28 +55,29 @@ class MeanEstimate:
 
 
 def of_clips(means: Sequence[float], *, level: float = 0.95, worth: float = 0.0) -> MeanEstimate:
-    """Return what clips tell about all clips like them, from one mean difference each. At least two clips."""
+    """Return the estimate for all clips like these, from the mean difference of each of at least two clips."""
+    from scipy import special  # lazy: only a verdict over clips needs it
+
     values = np.asarray(means, dtype=float)
     count, mean = len(values), float(values.mean())
-    wide = max(float(values.std(ddof=1)) / count**0.5, _least(values))
-    angle, below = _student(count - 1)
-    reach = float(np.interp((1 + level) / 2, below, _slope(angle, count - 1))) * wide
+    error = max(float(values.std(ddof=1)) / count**0.5, _least(values))
+    margin = float(special.stdtrit(count - 1, (1 + level) / 2)) * error
 
-    def under(at: float) -> float:
-        return float(np.interp(np.arctan((at - mean) / wide / (count - 1) ** 0.5), angle, below))
+    def below(limit: float) -> float:
+        return float(special.stdtr(count - 1, (limit - mean) / error))
 
-    return MeanEstimate(mean, mean - reach, mean + reach, 1 - under(0.0), under(worth) - under(-worth), float(count))
+    return MeanEstimate(mean, mean - margin, mean + margin, 1 - below(0.0), below(worth) - below(-worth), float(count))
 
 
-def of_pictures(clips: Sequence[Sequence[float]], *, level: float = 0.95, worth: float = 0.0) -> MeanEstimate:
-    """Return what the pictures of one or several clips tell about these clips, from a series of differences each.
+def of_frames(clips: Sequence[Sequence[float]], *, level: float = 0.95, worth: float = 0.0) -> MeanEstimate:
+    """Return the estimate for one or several clips alone, from a series of differences per frame of each.
 
-    Every clip weighs the same. The resemblance of neighbours is taken to be alike in all of them.
+    Every clip has the same weight. The resemblance of neighbouring frames is assumed to be the same in all.
     """
     block = max(1, -(-max(map(len, clips)) // BLOCKS))
     series = [_blocks(np.asarray(one, dtype=float), block) for one in clips]
     fits = [_fit(one) for one in series]
-    weights = _mixed(np.sum([fit.evidence for fit in fits], axis=0) + _PRIOR)
+    weights = _normalized(np.sum([fit.evidence for fit in fits], axis=0) + _PRIOR)
     draw = np.random.default_rng(_SEED)
     chosen = draw.choice(len(weights), size=DRAWS, p=weights)
     means = np.zeros(DRAWS)
@@ -93,7 +93,7 @@ def of_pictures(clips: Sequence[Sequence[float]], *, level: float = 0.95, worth:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """One series under every (rho, w): the mean, its standard error, log evidence, and the independent count."""
+    """One series under every (rho, w): mean, standard error, log likelihood, number of independent values."""
 
     means: Floats
     errors: Floats
@@ -116,7 +116,7 @@ def _fit(series: Floats) -> _Fit:
 
 @functools.lru_cache(maxsize=8)  # up to 3 MB each
 def _precisions(n: int) -> tuple[Floats, Floats]:
-    """Return the inverse of the correlation of `n` pictures and the log of its determinant, for every (rho, w)."""
+    """Return the inverse correlation matrix of `n` frames and its log determinant, for every (rho, w)."""
     lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
     matrices = np.stack([(1 - w) * rho**lag + w * np.eye(n) for rho, w in _GRID])
     inverses = np.asarray(np.linalg.inv(matrices), dtype=np.float64)
@@ -124,10 +124,10 @@ def _precisions(n: int) -> tuple[Floats, Floats]:
 
 
 def _prior() -> Floats:
-    """Return the log weight of every (rho, w) before anything is seen.
+    """Return the log prior weight of every (rho, w).
 
-    It leans to strong resemblance, and away from noise over it. How much was chosen by simulation:
-    few false alarms where resemblance is strong, and not too much caution where it is not.
+    It favours strong resemblance without much noise. How much was chosen by simulation: few false alarms where
+    resemblance is strong, and not too wide intervals where it is weak.
     """
     edges = np.concatenate([[0.0], (_RHO[1:] + _RHO[:-1]) / 2, [0.99]])
     width = dict(zip(map(float, _RHO), np.diff(edges), strict=True))
@@ -140,7 +140,7 @@ def _prior() -> Floats:
 _PRIOR: Final = _prior()
 
 
-def _mixed(logs: Floats) -> Floats:
+def _normalized(logs: Floats) -> Floats:
     weights = np.exp(logs - logs.max())
     mixed: Floats = weights / weights.sum()
     return mixed
@@ -153,19 +153,5 @@ def _blocks(series: Floats, block: int) -> Floats:
 
 
 def _least(values: Floats) -> float:
-    """Return the smallest error that is believed: that of the digits. Equal values are not certainty itself."""
+    """Return the smallest standard error: the rounding error. Equal values are not absolute certainty."""
     return 1e-9 + 1e-12 * float(np.abs(values).max())
-
-
-@functools.lru_cache(maxsize=64)
-def _student(df: int) -> tuple[Floats, Floats]:
-    """Return Student's distribution function over the angle whose tangent is t / sqrt(df)."""
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 20_001)
-    density = np.clip(np.cos(angle), 0.0, None) ** (df - 1)
-    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    return angle, below / below[-1]
-
-
-def _slope(angle: Floats, df: int) -> Floats:
-    """Return t at each angle; the ends are as far as numbers go."""
-    return np.asarray(np.tan(np.clip(angle, -np.pi / 2 + 1e-9, np.pi / 2 - 1e-9)) * df**0.5)

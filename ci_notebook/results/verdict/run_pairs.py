@@ -1,6 +1,6 @@
-"""Pairs of runs that differ in one parameter alone: on the same clip, picture by picture.
+"""Pairs of runs on the same clip that differ in one parameter only, compared frame by frame.
 
-What cannot be paired is left out by name, never in silence.
+A clip that cannot be paired is left out, and the result names it with the reason.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ci_notebook.model.scores import SCORE, Scale
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.labels import in_words
 
-# A codec may drop the last picture or two; more than that, and the pictures do not belong together.
+# A codec may drop the last frame or two; if more are missing, the frames do not correspond.
 SLACK: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ClipDifference:
-    """One clip's differences, second value minus first: one a picture, or a single one for the whole clip."""
+    """The differences of one clip, second value minus first: one per frame, or a single one for the whole clip."""
 
     clip: str
     values: tuple[float, ...]
@@ -34,21 +34,21 @@ class ClipDifference:
 
     @property
     def mean(self) -> float:
-        """The mean over the pictures."""
+        """The mean over the frames."""
         return float(np.mean(self.values))
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What could be paired, and why the rest could not. `used` are the places of the runs that count."""
+    """The paired clips, and the reasons why others were left out. `used` are the indices of the paired runs."""
 
     clips: tuple[ClipDifference, ...] = ()
     left_out: tuple[str, ...] = ()
     used: tuple[int, ...] = ()
 
 
-def pictures_of(run: Run, score: str) -> tuple[float, ...]:
-    """Return a score's values, one a picture; nothing where only the whole clip's is known."""
+def values_per_frame(run: Run, score: str) -> tuple[float, ...]:
+    """Return the values of a score, one per frame; empty where only the value of the whole clip is known."""
     declared = SCORE.get(score)
     if declared is not None and declared.minus is not None and score not in run.pictures:
         first, second = (run.pictures.get(name, ()) for name in declared.minus)
@@ -57,24 +57,26 @@ def pictures_of(run: Run, score: str) -> tuple[float, ...]:
 
 
 def pair(runs: Sequence[Run], df: pd.DataFrame, path: str, first: str, second: str, *, on: str, scale: Scale) -> Pairs:
-    """Return the paired differences of `on` between two values (in words) of the leaf at `path`, a clip each.
+    """Return the paired differences of `on`, per clip, between two values (in words) of the leaf at `path`.
 
-    `df` is the frame of the runs. Where other parameters vary too, each clip's difference is the
-    mean over them. Raises `ParameterError` for values that the runs do not hold.
+    `df` is the table of the runs. Where other parameters vary too, the difference of a clip is the mean over them.
+    Raises `ParameterError` for values that the runs do not have.
     """
-    leaf, at, wanted = resolve(VideoEnhance, path), in_words(df, path), (first, second)
-    for word in wanted:
+    leaf, at, compared = resolve(VideoEnhance, path), in_words(df, path), (first, second)
+    for word in compared:
         if word not in set(at):
-            held = ", ".join(dict.fromkeys(at))
-            raise ParameterError(path, word, f"what the runs hold: {held or 'there are none'}")
+            present = ", ".join(dict.fromkeys(at))
+            raise ParameterError.plain(f"No run has {path} {word}. The runs have {present or 'no values'}.")
     if first == second:
-        raise ParameterError(path, second, f"another value than {first}")
-    found: dict[str, dict[VideoEnhance, dict[str, int]]] = {}
+        raise ParameterError.plain(f"{path} {first} was compared with itself. Name two different values.")
+    by_clip: dict[str, dict[VideoEnhance, dict[str, int]]] = {}
     for number, run in enumerate(runs):
-        if at.iloc[number] in wanted:
+        if at.iloc[number] in compared:
             rest = with_value(run.setting, leaf, None)
-            found.setdefault(run.clip_md5 or run.clip_key, {}).setdefault(rest, {})[str(at.iloc[number])] = number
-    return _pairs(runs, df[on], found, _Sides(wanted, on, scale))
+            by_clip.setdefault(run.clip_md5 or run.clip_key or run.clip, {}).setdefault(rest, {})[
+                str(at.iloc[number])
+            ] = number
+    return _pairs(runs, df[on], by_clip, _Sides(compared, on, scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +89,19 @@ class _Sides:
 def _pairs(
     runs: Sequence[Run],
     whole: pd.Series[Any],
-    found: Mapping[str, Mapping[VideoEnhance, Mapping[str, int]]],
+    by_clip: Mapping[str, Mapping[VideoEnhance, Mapping[str, int]]],
     sides: _Sides,
 ) -> Pairs:
     clips, left_out, used = [], [], list[int]()
-    for settings in found.values():
+    for settings in by_clip.values():
         parts: list[tuple[tuple[float, ...], int]] = []
         name = runs[next(iter(next(iter(settings.values())).values()))].clip
         for numbers in settings.values():
-            told = _difference(runs, whole, numbers, sides)
-            if isinstance(told, str):
-                left_out.append(f"{name}: {told}")
+            difference = _difference(runs, whole, numbers, sides)
+            if isinstance(difference, str):
+                left_out.append(f"{name}: {difference}")
             else:
-                parts.append(told)
+                parts.append(difference)
                 used += [numbers[word] for word in sides.words]
         if parts:
             clips.append(_joined(name, parts))
@@ -109,28 +111,28 @@ def _pairs(
 def _difference(
     runs: Sequence[Run], whole: pd.Series[Any], numbers: Mapping[str, int], sides: _Sides
 ) -> tuple[tuple[float, ...], int] | str:
-    """Return one pair's differences and how far apart its pictures are; or why there is no pair."""
+    """Return the differences of one pair and the distance of its frames, or the reason why there is no pair."""
     why = _unusable(runs, numbers, sides.words)
     if why:
         return why
     a, b = (runs[numbers[word]] for word in sides.words)
-    first, second = pictures_of(a, sides.on), pictures_of(b, sides.on)
+    first, second = values_per_frame(a, sides.on), values_per_frame(b, sides.on)
     if first and second and not sides.scale.is_share:
         if not np.isfinite([*first, *second]).all():
             return f"some of its pictures have no {sides.on}"
-        apart = tuple(sides.scale.difference(x, y) for x, y in zip(first, second, strict=False))
-        return _mismatch(a, b, len(first), len(second)) or (apart, a.every)
+        differences = tuple(sides.scale.difference(x, y) for x, y in zip(first, second, strict=False))
+        return _mismatch(a, b, len(first), len(second)) or (differences, a.every)
     values = [whole.iloc[numbers[word]] for word in sides.words]
     if any(pd.isna(value) for value in values):
         return f"no {sides.on}"
-    whole_apart = sides.scale.difference(*map(float, values))
-    return f"{sides.on} has no ratio" if np.isnan(whole_apart) else ((whole_apart,), 0)
+    whole_difference = sides.scale.difference(*map(float, values))
+    return f"{sides.on} has no ratio" if np.isnan(whole_difference) else ((whole_difference,), 0)
 
 
 def _unusable(runs: Sequence[Run], numbers: Mapping[str, int], words: tuple[str, str]) -> str:
     for word in words:
         if word not in numbers:
-            return f"no run at {word} that is alike in all else"
+            return f"no run at {word} with the same other parameters"
         run = runs[numbers[word]]
         if not run.ok:
             return f"the run at {word} failed ({run.error or (f'job {run.state}' if run.state else 'not sent')})"
@@ -138,7 +140,7 @@ def _unusable(runs: Sequence[Run], numbers: Mapping[str, int], words: tuple[str,
 
 
 def _mismatch(a: Run, b: Run, first: int, second: int) -> str:
-    """Say why two runs' pictures do not belong together, if so."""
+    """Return why the frames of two runs do not correspond; empty when they do."""
     if a.score_against != b.score_against:
         return f"one run was scored against the {a.score_against}, the other against the {b.score_against}"
     if a.precise != b.precise:
@@ -146,12 +148,12 @@ def _mismatch(a: Run, b: Run, first: int, second: int) -> str:
     if a.every != b.every:
         return f"one run was scored on every {a.every}th picture, the other on every {b.every}th"
     if abs(first - second) > SLACK:
-        return f"the runs have {first} and {second} pictures, which do not belong together"
+        return f"the runs have {first} and {second} pictures, which do not correspond"
     return ""
 
 
 def _joined(clip: str, parts: Sequence[tuple[tuple[float, ...], int]]) -> ClipDifference:
-    """Return a clip's mean over the pairs it has: of all the same weight, picture by picture where they allow it."""
+    """Return the mean over the pairs of a clip, all with the same weight; per frame where the pairs allow it."""
     lengths = {len(values) for values, _ in parts}
     everies = {every for _, every in parts}
     shortest = min(lengths)

@@ -1,13 +1,12 @@
-"""Verdicts: whether one value of a parameter is better than another, by how much, and how sure we are.
+"""Verdicts: whether one value of a parameter is better than another, by how much, and how certain that is.
 
     ci.verdict(runs, "SharpenLevel", 3, 6, on="vmaf_neg")
 
-The rule of this file: a verdict says no more than its data can carry, and says why when it says
-nothing. It compares runs that differ in the one parameter alone, clip by clip and picture by
-picture, and leaves the arithmetic to `paired`.
+A verdict claims no more than its data support, and gives the reason when it claims nothing. It compares runs
+that differ in one parameter only, clip by clip and frame by frame; `paired_statistics` does the arithmetic.
 
-With several clips the verdict is about clips like these: every clip is one observation, however
-many pictures it has. With one clip it is about that clip.
+With several clips the verdict is about clips like these: every clip is one observation, however many frames it
+has. With one clip it is about that clip.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from ci_notebook.model.scores import SCORE, Better, Scale, scale_of
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
 from ci_notebook.results.labels import LEFT_OUT, all_words, count, in_words, listed, number, varying, word_of
 from ci_notebook.results.table_files import runs_of_table
-from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import LEAST_FRAMES, MeanEstimate, of_clips, of_frames
 from ci_notebook.results.verdict.run_pairs import ClipDifference, Pairs, pair
 
 __all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
@@ -39,14 +38,14 @@ Answer = Literal["better", "worse", "higher", "lower", "no difference worth havi
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a comparison came to; `second` against `first`.
+    """The result of a comparison of `second` with `first`.
 
-    `effect`, `low` and `high` are the mean difference, second minus first, and its interval at
-    `level`, in the score's unit, or in per cent where `is_share`; `probability` is that of `second`
-    being better (where neither way is better: higher). They are None when `answer` is `refused`;
-    `why` then says for what reason. `clips` are the clips' own mean differences. `alone` is the
-    interval for these clips alone, pictures counted. `independent` is how many independent values
-    would tell as much. `compared` is the number of comparisons that were corrected for.
+    `effect`, `low` and `high` are the mean difference, second minus first, and its interval at `level`, in the
+    unit of the score, or in per cent where `is_share`. `probability` is that of `second` being better (or higher,
+    where neither direction is better). They are None when `answer` is `refused`; `why` then gives the reason.
+    `clips` are the mean differences of the clips. `alone` is the interval for these clips alone, over their
+    frames. `independent` is the number of independent values that give the same certainty. `compared` is the
+    number of comparisons that were corrected for.
     """
 
     parameter: str
@@ -75,7 +74,7 @@ class Verdict:
 
     @property
     def is_sure(self) -> bool:
-        """True when the data answer the question, whichever way."""
+        """True when the data answer the question."""
         return self.answer not in ("undecided", "refused")
 
     @property
@@ -95,25 +94,27 @@ class Verdict:
 
 
 class Verdicts(Sequence[Verdict]):
-    """Several verdicts, in the order they were asked for."""
+    """Several verdicts, in the order in which they were requested."""
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self._verdicts = tuple(verdicts)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a verdict: parameter, first, second, on, answer, then its numbers.
+        """Return one row per verdict: parameter, first, second, on, answer, then its numbers.
 
         `effect`, `low`, `high`, `probability`, `same`, `level`, `worth` and `independent` are Float64,
         `clips`, `pictures` and `compared` Int64, the others strings.
         """
         texts = ("parameter", "first", "second", "on", "answer", "unit", "why")
         numbers = ("effect", "low", "high", "probability", "same", "level", "worth", "independent")
-        made: dict[str, Any] = {name: pd.array([getattr(v, name) for v in self], dtype="string") for name in texts}
-        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Float64") for name in numbers}
-        made["clips"] = pd.array([len(v.clips) for v in self], dtype="Int64")
-        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Int64") for name in ("pictures", "compared")}
+        columns: dict[str, Any] = {name: pd.array([getattr(v, name) for v in self], dtype="string") for name in texts}
+        columns |= {name: pd.array([getattr(v, name) for v in self], dtype="Float64") for name in numbers}
+        columns["clips"] = pd.array([len(v.clips) for v in self], dtype="Int64")
+        columns |= {
+            name: pd.array([getattr(v, name) for v in self], dtype="Int64") for name in ("pictures", "compared")
+        }
         order = (*texts[:5], *numbers[:6], "worth", "unit", "clips", "pictures", "independent", "compared", "why")
-        return pd.DataFrame({name: made[name] for name in order})
+        return pd.DataFrame({name: columns[name] for name in order})
 
     @overload
     def __getitem__(self, index: int) -> Verdict: ...
@@ -152,15 +153,16 @@ def verdict(
 ) -> Verdict:
     """Return whether `second` is better than `first`, judged by the score `on`.
 
-    `parameter` is the path of a leaf or an unambiguous ending of it; None and AUTO are values like
-    any other. `on` is a score or any other number of the frame (`size_bytes`). `worth` is the
-    smallest difference worth having, in the score's unit (or per cent: see `results.scales`, whose
-    value is taken when it is not given). `level` is what the interval is to hold of the truth.
+    `runs` may be their DataFrame: then clips are compared by their scores for the whole clip. `parameter` is the
+    path of a leaf or an unambiguous ending of it; None and AUTO are values like any other. `on` is a score or
+    any other number of the table (`size_bytes`). `worth` is the smallest difference worth having, in the unit of
+    the score or in per cent; its default is declared in `model.scores`. `level` is the probability with which
+    the interval contains the true difference.
 
-    Raises `ParameterError` for names and values that the runs do not hold. What they cannot carry
-    is no error: the verdict is `refused`, and says why.
+    Raises `ParameterError` for names and values that the runs do not have. Too little data is no error: the
+    verdict is then `refused`, and gives the reason.
     """
-    question = _Question.of(_runs(runs), parameter, on, worth)
+    question = _Question.of(runs, parameter, on, worth)
     return question.judge(word_of(first), word_of(second), question.pair(first, second), level)
 
 
@@ -175,33 +177,33 @@ def verdicts(
 ) -> Verdicts:
     """Return a verdict for every pair of values of a parameter, corrected for how many they are.
 
-    `values` are those to be compared; without any, all that the runs hold. With `baseline` only the
-    pairs with that value. Holm's correction: the surest pair is judged at the strictest level, and
-    each verdict's interval is that of the level it was judged at, so that a false alarm among all of
-    them is as rare as one verdict's alone.
+    `values` are the values to compare; by default all that the runs have. With `baseline` only the pairs with
+    that value are compared. By Holm's correction, the most certain pair is judged at the strictest level, and the
+    interval of each verdict is that of the level it was judged at. So a false alarm among all of them is as rare
+    as that of a single verdict.
     """
-    question = _Question.of(_runs(runs), parameter, on, worth)
-    wanted = list(values) or question.values()
-    pairs = itertools.combinations(wanted, 2) if baseline is ... else ((baseline, other) for other in wanted)
+    question = _Question.of(runs, parameter, on, worth)
+    chosen = list(values) or question.values()
+    pairs = itertools.combinations(chosen, 2) if baseline is ... else ((baseline, other) for other in chosen)
     return _corrected([(question, a, b) for a, b in pairs if word_of(a) != word_of(b)], level)
 
 
 def all_verdicts(runs: Iterable[Run] | pd.DataFrame, *, on: str, level: float = 0.95, most: int = 12) -> Verdicts:
     """Return a verdict for every value of every varied parameter against its lowest, corrected for all of them.
 
-    Only the first `most` are made: every further one makes the others less sure.
+    Only the first `most` are judged, since every further comparison widens the intervals of the others.
     """
-    listed = _runs(runs)
-    asked = []
-    for path in varying(to_frame(listed)):
+    listed = runs if isinstance(runs, pd.DataFrame) else list(runs)
+    comparisons = []
+    for path in varying(listed if isinstance(listed, pd.DataFrame) else to_frame(listed)):
         question = _Question.of(listed, path, on, None)
         baseline, *others = question.values()
-        asked += [(question, baseline, other) for other in others]
-    return _corrected(asked[:most], level)
+        comparisons += [(question, baseline, other) for other in others]
+    return _corrected(comparisons[:most], level)
 
 
 def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
-    """Judge by Holm's steps: the surest at 1 - (1 - level) / n, the next at / (n - 1), until one is not sure."""
+    """Judge by Holm's steps: the most certain pair at 1 - (1 - level) / n, the next at / (n - 1), until one fails."""
     paired = [(question, word_of(a), word_of(b), question.pair(a, b)) for question, a, b in comparisons]
     judged = [question.judge(a, b, pairs, level) for question, a, b, pairs in paired]
     order = [index for index, one in enumerate(judged) if one.answer != "refused"]
@@ -216,22 +218,21 @@ def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) 
     return Verdicts(judged)
 
 
-def _runs(runs: Iterable[Run] | pd.DataFrame) -> list[Run]:
-    return list(runs_of_table(runs) if isinstance(runs, pd.DataFrame) else runs)
-
-
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked of which runs."""
+    """One question: the runs, the parameter, and the score to judge by."""
 
     runs: list[Run]
     df: pd.DataFrame
     path: str
     on: str
     scale: Scale
+    is_table: bool
 
     @classmethod
-    def of(cls, runs: list[Run], parameter: str, on: str, worth: float | None) -> _Question:
+    def of(cls, data: Iterable[Run] | pd.DataFrame, parameter: str, on: str, worth: float | None) -> _Question:
+        is_table = isinstance(data, pd.DataFrame)
+        runs = list(runs_of_table(data) if isinstance(data, pd.DataFrame) else data)
         df = to_frame(runs)
         on, path = resolve_column(df, on), resolve_column(df, parameter)
         if path not in setting_columns():
@@ -245,12 +246,12 @@ class _Question:
                 "such as size_bytes."
             )
         scale = scale_of(on)
-        return cls(runs, df, path, on, scale if worth is None else replace(scale, worth=worth))
+        return cls(runs, df, path, on, scale if worth is None else replace(scale, worth=worth), is_table)
 
     def values(self) -> list[str]:
-        """Return the values that the runs hold, in words and in order."""
-        held = set(in_words(self.df, self.path))
-        return [word for word in all_words(self.df, self.path) if word in held]
+        """Return the values that the runs have, in words and in order."""
+        present = set(in_words(self.df, self.path))
+        return [word for word in all_words(self.df, self.path) if word in present]
 
     def pair(self, first: Any, second: Any) -> Pairs:
         return pair(self.runs, self.df, self.path, word_of(first), word_of(second), on=self.on, scale=self.scale)
@@ -258,7 +259,7 @@ class _Question:
     def judge(self, first: str, second: str, pairs: Pairs, level: float) -> Verdict:
         scale, used = self.scale, self.df.iloc[list(pairs.used)]
         over = [name for name in differing(used[[*setting_columns()]]).columns if name != self.path]
-        asked = Verdict(
+        refused = Verdict(
             parameter=self.path, first=first, second=second, on=self.on, answer="refused", level=level,
             worth=scale.worth, is_share=scale.is_share, unit="%" if scale.is_share else unit_of(self.on),
             better=_DIRECTIONS[scale.better], clips=tuple((one.clip, scale.displayed(one.mean)) for one in pairs.clips),
@@ -266,49 +267,57 @@ class _Question:
             over=tuple(over) if len(used) > 2 else (), left_out=pairs.left_out,
         )  # fmt: skip
         why = _refusal(pairs.clips, self.on)
+        if why and self.is_table:
+            why = f"{why}. A table holds no scores per frame; pass the runs"
         if why:
-            return replace(asked, why=why)
+            return replace(refused, why=why)
         series = [one.values for one in pairs.clips]
         worth = scale.threshold
-        can_alone = sum(map(len, series)) >= LEAST_PICTURES and min(map(len, series)) > 1
-        alone = of_pictures(series, level=level, worth=worth) if can_alone else None
-        made = of_clips([one.mean for one in pairs.clips], level=level, worth=worth) if len(series) > 1 else alone
-        assert made is not None  # noqa: S101 - `_refusal` has seen to it
+        can_alone = sum(map(len, series)) >= LEAST_FRAMES and min(map(len, series)) > 1
+        of_these = of_frames(series, level=level, worth=worth) if can_alone else None
+        means = [one.mean for one in pairs.clips]
+        estimate = of_clips(means, level=level, worth=worth) if len(series) > 1 else of_these
+        assert estimate is not None  # noqa: S101 - `_refusal` excludes it
         return replace(
-            asked, answer=_answer(made, scale), effect=scale.displayed(made.mean), low=scale.displayed(made.low),
-            high=scale.displayed(made.high), probability=made.above if scale.sign > 0 else 1 - made.above,
-            same=made.inside, independent=made.independent,
-            alone=(scale.displayed(alone.low), scale.displayed(alone.high)) if alone and len(series) > 1 else None,
+            refused, answer=_answer(estimate, scale), effect=scale.displayed(estimate.mean),
+            low=scale.displayed(estimate.low),
+            high=scale.displayed(estimate.high), probability=estimate.above if scale.sign > 0 else 1 - estimate.above,
+            same=estimate.inside, independent=estimate.independent,
+            alone=_displayed(of_these, scale) if of_these and len(series) > 1 else None,
         )  # fmt: skip
+
+
+def _displayed(estimate: MeanEstimate, scale: Scale) -> tuple[float, float]:
+    return scale.displayed(estimate.low), scale.displayed(estimate.high)
 
 
 def _refusal(clips: Sequence[ClipDifference], on: str) -> str:
     if not clips:
-        return "no clip has a run at both values that went well and was scored"
+        return "no clip has a successful, scored run at both values"
     if len(clips) > 1:
         return ""
     if not clips[0].every:
-        return f"there is one clip, and {on} is one number for a whole clip; two clips or more would tell"
-    if len(clips[0].values) < LEAST_PICTURES:
+        return f"there is one clip, and {on} is one number for a whole clip; at least two clips are needed"
+    if len(clips[0].values) < LEAST_FRAMES:
         return (
             f"{len(clips[0].values)} pictures of one clip are too few to know how much they vary "
-            f"(it takes {LEAST_PICTURES}); score every picture, or take a longer clip, or more clips"
+            f"(at least {LEAST_FRAMES} are needed); score every picture, or use a longer clip or more clips"
         )
     return ""
 
 
-def _answer(made: MeanEstimate, scale: Scale) -> Answer:
-    if -scale.threshold < made.low and made.high < scale.threshold:
+def _answer(estimate: MeanEstimate, scale: Scale) -> Answer:
+    if -scale.threshold < estimate.low and estimate.high < scale.threshold:
         return "no difference worth having"
-    if made.low <= 0 <= made.high:
+    if estimate.low <= 0 <= estimate.high:
         return "undecided"
     if not scale.better:
-        return "higher" if made.low > 0 else "lower"
-    return "better" if (made.low > 0) == (scale.better == "more") else "worse"
+        return "higher" if estimate.low > 0 else "lower"
+    return "better" if (estimate.low > 0) == (scale.better == "more") else "worse"
 
 
 def _doubt(one: Verdict) -> float:
-    assert one.probability is not None  # noqa: S101 - only what was judged is sorted
+    assert one.probability is not None  # noqa: S101 - only judged ones are sorted
     return min(one.probability, 1 - one.probability)
 
 
@@ -317,7 +326,7 @@ def _excludes_zero(one: Verdict) -> bool:
 
 
 def _sentence(one: Verdict) -> str:
-    """Return what a verdict says, with its numbers, in one to four sentences."""
+    """Return a verdict with its numbers in one to four sentences."""
     if one.answer == "refused":
         return f"No verdict on {one.on}, {_name(one, one.second)} against {_first(one)}: {one.why}.{_left_out(one)}"
     return f"{_finding(one)} {_reach(one)}{_alone(one)}{_left_out(one)}"
@@ -328,7 +337,9 @@ def _finding(one: Verdict) -> str:
     second, interval = _name(one, one.second), f"{number(100 * one.level)} % interval"
     signed = f"{_amount(one, one.effect)} ({interval} {_span(one, one.low, one.high)})"
     if one.answer == "undecided":
-        return f"On {one.on}, {second} and {_first(one)} cannot be told apart: the difference is {signed}{_odds(one)}."
+        return (
+            f"On {one.on}, {second} and {_first(one)} cannot be distinguished: the difference is {signed}{_odds(one)}."
+        )
     if one.answer == "no difference worth having":
         within = f"all within ±{_amount(one, one.worth)}"
         return f"On {one.on}, {second} against {_first(one)} makes no difference worth having: {signed}, {within}."
@@ -348,29 +359,30 @@ def _worth(one: Verdict, least: float) -> str:
 def _odds(one: Verdict) -> str:
     assert one.probability is not None  # noqa: S101 - judged
     percent = 100 * one.probability
-    said = "under 0.1" if percent < 0.1 else "over 99.9" if percent > 99.9 else number(percent, 2)
+    text = "under 0.1" if percent < 0.1 else "over 99.9" if percent > 99.9 else number(percent, 2)
     what = (one.better and "better") or "higher"
-    return f"; the probability that {one.second} is {what} is {said} %"
+    return f"; the probability that {one.second} is {what} is {text} %"
 
 
 def _reach(one: Verdict) -> str:
-    """Say what the verdict rests on, and what it is about."""
+    """Return what the verdict is based on, and what it is about."""
     assert one.independent is not None  # noqa: S101 - judged
     over = f", as a mean over {listed(list(one.over))}" if one.over else ""
     holm = f"; one of {one.compared} comparisons, corrected for (Holm)" if one.compared > 1 else ""
     if len(one.clips) > 1:
         return f"Judged on {count(len(one.clips), 'clip')}, for clips like these{over}{holm}."
-    alike = f"which tell as much as {max(1, round(one.independent))} independent ones"
+    worth = f"as certain as {max(1, round(one.independent))} independent ones"
     clip = one.clips[0][0]
-    return f"Judged on {one.pictures} pictures of {clip}, {alike}, for that clip alone{over}{holm}."
+    return f"Judged on {one.pictures} pictures of {clip}, {worth}, for that clip alone{over}{holm}."
 
 
 def _alone(one: Verdict) -> str:
-    """Say what holds for these clips alone, where that is surer than what holds for others."""
+    """Return the result for these clips alone, where that is more certain than for others."""
     if one.answer != "undecided" or one.alone is None or one.alone[0] <= 0 <= one.alone[1]:
         return ""
-    way = "higher" if one.alone[0] > 0 else "lower"
-    return f" For these clips alone it is {way} (interval {_span(one, *one.alone)}); too few to tell of others."
+    direction = "higher" if one.alone[0] > 0 else "lower"
+    interval = _span(one, *one.alone)
+    return f" For these clips alone it is {direction} (interval {interval}); they are too few to conclude for others."
 
 
 def _left_out(one: Verdict) -> str:
@@ -395,7 +407,7 @@ def _span(one: Verdict, low: float, high: float) -> str:
 
 
 def _card(one: Verdict) -> str:
-    """Return a verdict as HTML: its sentence, a picture of the interval, and the clips' own differences."""
+    """Return a verdict as HTML: its sentence, a drawing of the interval, and the differences of the clips."""
     head = f"<p style='margin:0 0 6px'><b>{escape(_headline(one))}</b> {escape(one.sentence)}</p>"
     unit = f" [{one.unit}]" if one.unit else ""
     clips = table_html(
@@ -410,8 +422,8 @@ def _card(one: Verdict) -> str:
 
 def _headline(one: Verdict) -> str:
     second = _name(one, one.second)
-    said = {"refused": "cannot be judged", "no difference worth having": "no difference"}
-    return f"{second[:1].upper()}{second[1:]}: {said.get(one.answer, one.answer)}."
+    text = {"refused": "cannot be judged", "no difference worth having": "no difference"}
+    return f"{second[:1].upper()}{second[1:]}: {text.get(one.answer, one.answer)}."
 
 
 def _legend(one: Verdict) -> str:
@@ -423,7 +435,7 @@ def _legend(one: Verdict) -> str:
 
 
 def _drawing(one: Verdict) -> str:
-    """Return the interval as a small SVG: zero, what is not worth having, the clips, the interval."""
+    """Return the interval as a small SVG: zero, the range not worth having, the clips, the interval."""
     if one.effect is None or one.low is None or one.high is None:
         return ""
     points = [mean for _, mean in one.clips]

@@ -6,7 +6,7 @@ clip its first picture lies, for a run may show a stretch of its source only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -49,6 +49,12 @@ class Opens(Protocol):
         """Return the pictures of a clip, of what a job or run made, of a key or a file."""
 
 
+def opener_of(first: Opens) -> Callable[[Any], Any]:
+    """Return the function that opens a video: `open_video` of runs, `frames` of a lab."""
+    opener: Callable[[Any], Any] = getattr(first, "open_video", None) or first.frames
+    return opener
+
+
 @dataclass(frozen=True)
 class Side:
     """One video. `video` is what `frames` takes; `start_s` is when on its clip's clock it begins.
@@ -72,7 +78,7 @@ def sides_of(first: Any, videos: Iterable[Any] | None) -> tuple[list[Side], list
 
     The source of each run is among it, before the run. Raises `ParameterError` where there are not two.
     """
-    if not callable(getattr(first, "frames", None)):
+    if not callable(getattr(first, "open_video", None) or getattr(first, "frames", None)):
         raise ParameterError(
             "the first argument of CompareView", first, "the runs of a lab, or a lab",
             "Runs that were read from a file know none: CompareView(lab, runs).",

@@ -20,7 +20,7 @@ from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.html import picture_html
 from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import Line
-from ci_notebook.widgets.compare.sides import MOST, Opens, Pictures, sides_of
+from ci_notebook.widgets.compare.sides import MOST, Opens, Pictures, opener_of, sides_of
 from ci_notebook.widgets.shared.assets import joined
 from ci_notebook.widgets.shared.newest_worker import Work, Worker
 from ci_notebook.widgets.shared.output import Trace
@@ -62,7 +62,7 @@ class CompareView(anywidget.AnyWidget):
     note = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, first: Opens, videos: Iterable[Any] | None = None, *, at: int | None = None) -> None:
-        self._opens = first
+        self._open = opener_of(first)
         self._sides, shown, lost = sides_of(first, videos)
         self._opened: dict[int, Pictures] = {}
         self._worker = Worker(*_KINDS, idle=self._rest)
@@ -122,7 +122,7 @@ class CompareView(anywidget.AnyWidget):
 
     def _pictures(self, place: int) -> Pictures:
         if place not in self._opened:
-            self._opened[place] = self._opens.frames(self._sides[place].video)
+            self._opened[place] = self._open(self._sides[place].video)
         return self._opened[place]
 
     def _reopen(self, _change: object) -> None:
