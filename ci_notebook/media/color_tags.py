@@ -11,8 +11,9 @@ from typing import Any, Final
 
 __all__ = [
     "DIFFUSE_WHITE", "DIFFUSE_WHITE_CODES", "EXACT_FLAGS", "HDR_MATRIX", "HDR_PRIMARIES", "HDR_TRANSFERS", "MATRICES",
-    "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "frame_matrix", "frame_transfer", "hdr_to_sdr", "is_full_range",
-    "is_hdr", "matrix_name", "scale_matrix", "sdr_primaries", "sdr_to_hdr", "untagged_matrix",
+    "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "filter_matrix", "frame_matrix", "frame_transfer", "hdr_to_sdr",
+    "is_full_range", "is_hdr", "matrix_name", "retagged", "scale_matrix", "sdr_primaries", "sdr_to_hdr",
+    "tone_mapped", "untagged_matrix",
 ]  # fmt: skip
 
 # ISO/IEC 23091-2 (ITU-T H.273) numbers, and the names that FFmpeg's `setparams` and `zscale` give them.
@@ -42,9 +43,9 @@ DIFFUSE_WHITE_CODES: Final[Mapping[str, int]] = {"smpte2084": 573, "arib-std-b67
 EXACT_FLAGS: Final = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 _HD_LINES: Final = 720
-# Names for swscale, where they differ. It converts constant luminance (10) like 9, so zscale is told to do the same.
+# Names for swscale, where they differ.
 _SCALE_MATRICES: Final[Mapping[str, str]] = {
-    "bt470bg": "bt601", "smpte170m": "bt601", "bt2020nc": "bt2020", "bt2020c": "bt2020",
+    "bt470bg": "bt601", "smpte170m": "bt601", "bt2020nc": "bt2020",
 }  # fmt: skip
 
 
@@ -95,7 +96,32 @@ def scale_matrix(matrix: str) -> str:
     >>> scale_matrix("bt2020c"), scale_matrix("fcc")
     ('bt2020', 'fcc')
     """
-    return _SCALE_MATRICES.get(matrix, matrix)
+    return _SCALE_MATRICES.get(filter_matrix(matrix), matrix)
+
+
+def tone_mapped() -> list[str]:
+    """Return the FFmpeg filters that bring foreign HDR with bright highlights into SDR (8 bits, 4:2:0).
+
+    They work on linear light. Mobius keeps the range of SDR unchanged and compresses light above white.
+    """
+    return [
+        f"zscale=t=linear:npl={DIFFUSE_WHITE}", "format=gbrpf32le", f"zscale=p={SDR}", "tonemap=mobius:desat=0",
+        f"zscale=t={SDR}:m={SDR}:p={SDR}:r=tv", "format=yuv420p",
+    ]  # fmt: skip
+
+
+def filter_matrix(matrix: str) -> str:
+    """Return the matrix that FFmpeg's filters work with: constant luminance counts as non-constant.
+
+    FFmpeg's scaler refuses frames with the tag `bt2020c`. Most players show them like `bt2020nc`.
+    """
+    return HDR_MATRIX if matrix == "bt2020c" else matrix
+
+
+def retagged(matrix: str) -> tuple[str, ...]:
+    """Return the filters that must come before all others in a graph: empty, but for `bt2020c`."""
+    name = filter_matrix(matrix)
+    return () if name == matrix else (f"setparams=colorspace={name}",)
 
 
 def sdr_primaries(name: str | None) -> str:
@@ -108,7 +134,7 @@ def sdr_to_hdr(transfer: str, *, matrix: str, primaries: str | None) -> str:
 
     `matrix` and `primaries` are those of the SDR frames.
     """
-    source = f"tin={SDR}:min={_zscale_matrix(matrix)}:pin={sdr_primaries(primaries)}:rin=tv"
+    source = f"tin={SDR}:min={filter_matrix(matrix)}:pin={sdr_primaries(primaries)}:rin=tv"
     return f"zscale={source}:t={transfer}:p={HDR_PRIMARIES}:m={HDR_MATRIX}:r=tv:npl={DIFFUSE_WHITE}"
 
 
@@ -117,9 +143,5 @@ def hdr_to_sdr(transfer: str, *, matrix_in: str = HDR_MATRIX, matrix: str = SDR,
 
     `transfer` and `matrix_in` are those of the HDR frames, `matrix` and `primaries` those of the SDR result.
     """
-    source = f"tin={transfer}:min={_zscale_matrix(matrix_in)}:pin={HDR_PRIMARIES}:rin=tv"
-    return f"zscale={source}:t={SDR}:m={_zscale_matrix(matrix)}:p={sdr_primaries(primaries)}:r=tv:npl={DIFFUSE_WHITE}"
-
-
-def _zscale_matrix(matrix: str) -> str:
-    return "bt2020nc" if matrix == "bt2020c" else matrix
+    source = f"tin={transfer}:min={filter_matrix(matrix_in)}:pin={HDR_PRIMARIES}:rin=tv"
+    return f"zscale={source}:t={SDR}:m={filter_matrix(matrix)}:p={sdr_primaries(primaries)}:r=tv:npl={DIFFUSE_WHITE}"

@@ -20,8 +20,8 @@ from ci_notebook.media.process import environment, kill, program
 from ci_notebook.model.errors import EngineError
 
 __all__ = [
-    "DEMUXERS", "INSTALL", "Cancelled", "Capabilities", "Progress", "capabilities", "filter_bytes", "find_ffmpeg",
-    "readable", "run",
+    "DEMUXERS", "INSTALL", "Cancelled", "Capabilities", "Progress", "capabilities", "capabilities_of", "filter_bytes",
+    "find_ffmpeg", "readable", "run",
 ]  # fmt: skip
 
 Progress = Callable[[float], None]
@@ -64,11 +64,12 @@ def find_ffmpeg() -> Path:
 
 def capabilities() -> Capabilities:
     """Return the capabilities of the FFmpeg program; read once per process (about 0.1 s)."""
-    return _read_capabilities(find_ffmpeg())
+    return capabilities_of(find_ffmpeg())
 
 
 @functools.cache
-def _read_capabilities(program: Path) -> Capabilities:
+def capabilities_of(program: Path) -> Capabilities:
+    """Return what one FFmpeg program can do. Raises `EngineError` when it does not run."""
     version = _stdout_of(program, "-version").split()
     words = r"^ [A-Z.|]{2,6} +([\w-]+) "
     return Capabilities(

@@ -28,7 +28,8 @@ __all__ = [
 MAIN_VIDEO: Final = "V:0"
 """FFmpeg's specifier of the stream that `main_video` returns: the first video that is no attached picture."""
 
-# Codecs for which the decoder's long name would stand in place of the codec's.
+_ATTACHED_PICTURE: Final = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
+# Codecs whose decoder reports its own long name instead of the codec's.
 _LONG_NAMES = {
     "av1": "Alliance for Open Media AV1", "vp8": "On2 VP8", "vp9": "Google VP9",
     "opus": "Opus (Opus Interactive Audio Codec)",
@@ -147,7 +148,7 @@ def clip_matrix(path: Path) -> str:
 def media_info(path: Path) -> MediaInfo:
     """Return the facts of a video or sound file; bit rates in kbps, times in seconds.
 
-    Costs one decoded frame, and one pass over the file's packets where the file does not say how many frames
+    Costs one decoded frame, and reading all packets of the file where the file does not say how many frames
     it holds or how long it is. Raises `EngineError` with code `ResourceNotSupported` for any other file.
 
     >>> from ci_notebook.media.samples import sample
@@ -208,7 +209,7 @@ class _Extent:
 
 
 def _extents(path: Path) -> dict[int, _Extent]:
-    """Read all packets; return what each stream really holds, whatever the file's header promises."""
+    """Read all packets; return the true extent of each stream, which the header may state wrongly."""
     extents: dict[int, _Extent] = {}
     with open_media(path) as container:  # opened again: not every container can seek back to its beginning
         for packet in container.demux():
@@ -232,7 +233,7 @@ def _longest(container: Any, extents: dict[int, _Extent]) -> float | None:
 
 
 def _videos(container: Any) -> list[Any]:
-    return [stream for stream in container.streams.video if "attached_pic" not in str(stream.disposition)]
+    return [stream for stream in container.streams.video if not int(stream.disposition) & _ATTACHED_PICTURE]
 
 
 def _rotation(frame: Any) -> float:

@@ -43,7 +43,8 @@ def raw_frame(path: Path, at_s: float, *, interlaced: bool = False) -> RawFrame:
     """
     frame, geometry = frame_at(Path(path), at_s, through=_deinterlaced if interlaced else None)
     if geometry.filters:
-        frame = next(_filtered([frame], geometry.filters, frame.time_base))
+        # vflip only negates the line size; copy puts the rows in memory in their new order.
+        frame = next(_filtered([frame], [*geometry.filters, "copy"], frame.time_base))
     if planar := _PLANAR.get(frame.format.name):
         frame = frame.reformat(format=planar)
     return RawFrame(b"".join(_planes(frame)), frame.format.name, frame.width, frame.height)

@@ -46,13 +46,13 @@ def spoil(
         raise ParameterError.plain(
             f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
         )
-    steps = [f"fps={fps}"] if fps else []
+    matrix = clip_matrix(Path(source))
+    steps = [*color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
     steps += [f"scale={wide}:{high}:flags=area"] if shrink > 1 else []
     if cast or dim:
         red, green, blue = (gain * (1 - dim) for gain in CASTS.get(cast or "", (1.0, 1.0, 1.0)))
         lift = round(36 * dim)  # a dim picture also has brighter blacks
         gains = {"r": red, "g": green, "b": blue}
-        matrix = clip_matrix(Path(source))
         name = color_tags.scale_matrix(matrix)
         # Both conversions name the matrix. The way back would else take BT.601, which is wrong for most HD clips.
         steps += [
@@ -61,7 +61,7 @@ def spoil(
             "lutrgb=" + ":".join(f"{of}='clip(val*{by:.4f}+{lift},0,255)'" for of, by in gains.items()),
             f"scale=in_range=pc:out_color_matrix={name}:out_range=tv",
             "format=yuv420p",
-            f"setparams=colorspace={matrix}:range=tv",
+            f"setparams=colorspace={color_tags.filter_matrix(matrix)}:range=tv",
         ]
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]

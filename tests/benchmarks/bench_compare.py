@@ -72,7 +72,7 @@ def in_the_kernel(folder: Path, name: str) -> None:
     told("ours, the difference of both, at full size", apart)
     told("peer, a snapshot of each by time", peer)
     print(f"     step: ours / peer = {statistics.median(ours) / statistics.median(peer):.2f}")
-    held = sum(len(one._kept) * one.size[0] * one.size[1] * 1.5 for one in opened) / 1e6
+    held = sum(one.cached_frames * one.size[0] * one.size[1] * 1.5 for one in opened) / 1e6
     print(f"     decoded pictures held: {held:.0f} MB for both (bound 134 MB)")
     for one in opened:
         one.close()

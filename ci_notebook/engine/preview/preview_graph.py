@@ -161,7 +161,7 @@ def _head(setting: VideoEnhance, still: Still, skipped: tuple[str, ...]) -> Iter
     flat = shaped and converts_to_sdr(setting, still.source)
     tags = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
-        "colorspace": color_tags.SDR if flat else still.analysis.matrix,
+        "colorspace": color_tags.SDR if flat else color_tags.filter_matrix(still.analysis.matrix),
         "color_primaries": color_tags.SDR if flat else video.color_primaries,
         "color_trc": color_tags.SDR if flat else video.color_transfer,
     }

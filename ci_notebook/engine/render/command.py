@@ -185,7 +185,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     lines.append(f"[v{len(overlays)}]{','.join(last)}[{end}]")
     if paths.pattern:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
-        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else analysis.matrix
+        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else color_tags.filter_matrix(analysis.matrix)
         # Without these tags FFmpeg would convert the pattern, and every frame would be one level darker.
         tags = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
         lines.append(f"[{len(overlays) + 1 + is_led}:v]{tags}[pattern]")
@@ -214,7 +214,8 @@ def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analy
     """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
     light = (color_tags.SDR,) * 2 if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
-    tags = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
+    matrix = color_tags.filter_matrix(analysis.matrix)
+    tags = {"range": "tv", "colorspace": matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 
 

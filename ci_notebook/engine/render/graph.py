@@ -57,7 +57,10 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     sizes = plan(setting, source)
     here, doubled, out = rates(setting, source)
     return {
-        "fields": ("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else (),
+        "fields": (
+            *color_tags.retagged(analysis.matrix),
+            *(("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else ()),
+        ),
         "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source),
@@ -130,11 +133,7 @@ def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis
     if not has_square_pixels(video):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
     if converts_to_sdr(setting, source):
-        # Display light and back: mobius keeps the SDR range and compresses what is above white.
-        filters += [
-            f"zscale=t=linear:npl={color_tags.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
-            "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
-        ]  # fmt: skip
+        filters += color_tags.tone_mapped()
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
         # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
         is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
@@ -268,7 +267,7 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
     mode = hdr.mode_of(setting)
     if mode is None:
         # Tagged, because players guess BT.601 or BT.709 from the height, which may change here.
-        return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
+        return () if is_hdr(source) else (f"setparams=colorspace={color_tags.filter_matrix(analysis.matrix)}:range=tv",)
     if is_hdr(source):
         raise RequestRefused(f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.")
     primaries = first_video(source).color_primaries

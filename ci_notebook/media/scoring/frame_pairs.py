@@ -169,9 +169,9 @@ class Pair:
         turned = {90: "transpose=clock,", 180: "hflip,vflip,", 270: "transpose=cclock,"}.get(self.place.turn, "")
         end = f"setsar=1,format={self.pixel_format}"
         matrices = [color_tags.scale_matrix(self._matrix(side)) for side in (self.output, self.source)]
-        # Both matrices are said: FFmpeg would take BT.601 for a clip without a tag, and for RGB.
+        # Both matrices are explicit: FFmpeg would take BT.601 for a clip without a tag, and for RGB.
         into_output = f"out_range=tv:out_color_matrix={matrices[0]}"
-        scale = f"scale={width}:{height}:flags=bicubic+accurate_rnd:in_color_matrix={matrices[1]}:{into_output}"
+        scale = f"scale={width}:{height}:flags={color_tags.EXACT_FLAGS}:in_color_matrix={matrices[1]}:{into_output}"
         return (
             f"{_cropped(self.place.output)}scale=in_color_matrix={matrices[0]}:{into_output},{end}",
             f"{_cropped(self.place.source)}{turned}{scale},{end}",
@@ -194,7 +194,7 @@ class Pair:
         return color_tags.SDR if other.is_hdr else other.matrix
 
     def _timing(self, side: AlignedSide, skip: int) -> str:
-        rate = f"settb=AVTB,setpts=PTS-STARTPTS,fps={self.rate}"
+        rate = ",".join([*color_tags.retagged(side.matrix), f"settb=AVTB,setpts=PTS-STARTPTS,fps={self.rate}"])
         cut = f",trim=start_frame={skip},setpts=PTS-STARTPTS" if skip > 0 else ""
         if not side.is_hdr:
             return rate + cut

@@ -206,7 +206,7 @@ def _graph(pair: Pair, models: str, every: int, small: tuple[Size, Size], period
     vmaf = f"log_fmt=json:log_path=vmaf.json:n_subsample={every}:n_threads={threads}:shortest=1:model='{models}'"
     pick = f"select=not(mod(n\\,{every}))"
     checked = f"select=lt(mod(n\\,{period})\\,{_CHECKED})"
-    area = "flags=area+accurate_rnd+full_chroma_inp"
+    area = "flags=area+accurate_rnd+full_chroma_int+full_chroma_inp"
     lines = []
     for i, (timed, placed) in enumerate(zip(pair.timed(), pair.placed(), strict=True)):
         lines.append(f"{timed},{placed},split=4[x{i}][s{i}][d{i}][e{i}]")
