@@ -86,8 +86,8 @@ from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.jobs.heartbeat import Owner
-from ci_notebook.engine.jobs.run_job import Errand, Unwanted
+from ci_notebook.engine.jobs.heartbeat import Heartbeat
+from ci_notebook.engine.jobs.run_job import CancelCheck, RemoteJob
 from tests.engine_fixtures import *
 engine = Engine({str(tmp_path / "root")!r}, bucket=BUCKET, region=REGION, keys=KEYS,
     executor=DaskCluster({cluster.scheduler_address!r}))

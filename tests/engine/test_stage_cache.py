@@ -184,7 +184,7 @@ def test_a_cancelled_maker_leaves_nothing(clip, lookup, tmp_path):
 def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup, tmp_path):
     source = make_clip(seconds=2)
     code = (
-        "from tests.engine.test_cache_leading import *\n"
+        "from tests.engine.test_stage_cache import *\n"
         f"lookup = CacheLookup(RenderCache(Path({str(lookup.cache.folder)!r}), limit=10**9), 'the clip', reuse=False)\n"
         f"render(sharpened(DOUBLED, 4), Path({str(source)!r}), Path({str(tmp_path / 'dying')!r}), lookup=lookup)"
     )
