@@ -166,7 +166,7 @@ def _places(values_of: Mapping[str, Any]) -> dict[Place, list[Any]]:
         place = place_of(name)
         if place in places:
             raise ParameterError(name, given, "one list of values, given once")
-        places[place] = [place[-1].settle(value) for value in listed]
+        places[place] = [place[-1].coerce(value) for value in listed]
     return places
 
 

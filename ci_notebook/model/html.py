@@ -1,4 +1,4 @@
-"""Static HTML of results: tables and pictures that need no kernel. No script, no address, every text escaped."""
+"""HTML tables and pictures for notebook outputs, shown without a kernel. No script, no URL, all text escaped."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def html_table(title: str, rows: Iterable[tuple[str, object, str]]) -> str:
 
 
 def picture_html(picture: bytes, kind: str, text: str, *, width_px: int) -> str:
-    """Return `<figure>` HTML with a picture in it, `kind` jpeg or png. `text` is its caption and alternative text."""
-    words = escape(text, quote=True)
+    """Return `<figure>` HTML with a picture; `kind` is jpeg or png. `text` is its caption and alt text."""
+    caption = escape(text, quote=True)
     source = base64.b64encode(picture).decode("ascii")
     return (
         "<figure style='display:inline-block;margin:4px 8px 4px 0;vertical-align:top;"
         f"width:100%;max-width:{width_px}px'>"
-        f"<img alt='{words}' src='data:image/{kind};base64,{source}' style='width:100%;display:block'>"
-        f"<figcaption style='font-size:90%'>{words}</figcaption></figure>"
+        f"<img alt='{caption}' src='data:image/{kind};base64,{source}' style='width:100%;display:block'>"
+        f"<figcaption style='font-size:90%'>{caption}</figcaption></figure>"
     )
 
 

@@ -34,8 +34,8 @@ from ci_notebook.results.columns import (
     by_name,
     settings,
 )
+from ci_notebook.results.node_columns import read_nodes
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
-from ci_notebook.wire.xml import element_of
 from ci_notebook.wire.xml_stream import elements
 
 
@@ -119,7 +119,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
         runs.append(run)
         jobs.append(_job(one))
     extra = _extra(runs) if any(runs) else {}
-    return _frame(read(element_of(job) for job in jobs), len(jobs), extra)
+    return _frame(read_nodes(jobs), len(jobs), extra)
 
 
 def read_jobs(*files: str | Path) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.declaration.paths import resolve, value_at
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
 from ci_notebook.results.report.before_after import Views
@@ -79,6 +80,7 @@ class Runs(Sequence[Run]):
         """
         return write_frame(self.to_frame(), path, excel=excel)
 
+    @checks_keywords
     def report(
         self,
         path: str | Path,

@@ -217,7 +217,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     assert panel.ask("[mark.text.text for mark in panel.watermarks]") == ["Your text"]
     page.locator("[data-path='Watermark.1.Type']").get_by_role("combobox").select_option("Image")
     image = page.locator("[data-path='Watermark.1.Image']")
-    image.get_by_role("alert").filter(has_text="Url takes text").wait_for()
+    image.get_by_role("alert").filter(has_text="Url must be text").wait_for()
     page.set_viewport_size({"width": 1280, "height": 1500})
     panel.shot("panel-12-marks")
     page.keyboard.press("Control+z")  # the choice and what it switched are one step

@@ -14,7 +14,7 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.experiment.voting.ballot import Ballot
 from ci_notebook.model.api.jobs import MediaResult, OutputFile
 from ci_notebook.model.errors import ParameterError
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 FOUR = grid(None, SharpenLevel=[None, 0, 3, 6])
 

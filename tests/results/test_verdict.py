@@ -16,7 +16,7 @@ from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.verdict.paired_statistics import of_clips, of_frames
 from ci_notebook.results.verdict.verdict import Verdicts, verdict, verdicts
 from tests.benchmarks.bench_verdict import series
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 FIVE = ("a", "b", "c", "d", "e")
 
@@ -154,6 +154,7 @@ def test_html_is_escaped_and_needs_nothing_from_outside():
     assert "role='img' aria-label=" in html
 
 
+@pytest.mark.slow
 def test_several_comparisons_are_corrected_for():
     found = verdicts(made(clips=FIVE), "SharpenLevel", on="vmaf_neg")
     assert [(one.first, one.second) for one in found][:2] == [("left out", "0"), ("left out", "3")]
@@ -167,6 +168,7 @@ def test_several_comparisons_are_corrected_for():
     assert repr(found).count("\n") == 6
 
 
+@pytest.mark.slow
 def test_a_baseline_is_compared_with_all_others():
     found = verdicts(made(clips=FIVE), "SharpenLevel", on="vmaf_neg", baseline=0)
     assert [(one.first, one.second) for one in found] == [("0", "left out"), ("0", "3"), ("0", "6")]
@@ -176,6 +178,7 @@ def test_a_baseline_is_compared_with_all_others():
     ]
 
 
+@pytest.mark.slow
 def test_verdicts_are_a_frame():
     df = verdicts(made(clips=FIVE), "SharpenLevel", 0, 3, 6, on="vmaf_neg").to_frame()
     assert list(df.columns[:6]) == ["parameter", "first", "second", "on", "answer", "effect"]
@@ -190,6 +193,7 @@ def test_students_t_is_what_the_tables_say():
         assert made_of.high / (values.std(ddof=1) / count**0.5) == pytest.approx(table, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pictures", "rho", "noise"), [(75, 0.7, 0.0), (48, 0.9, 0.2), (60, 0.9, 0.4)])
 def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures, rho, noise):
     """The full simulation is `tests.benchmarks.bench_verdict`; 200 series know their share to about 1.5 points."""
@@ -198,6 +202,7 @@ def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures
     assert np.mean(holds) >= 0.925
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 @pytest.mark.parametrize("clips", [2, 5])
 def test_intervals_over_clips_hold_what_they_say(clips, spread):

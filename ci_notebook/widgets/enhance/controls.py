@@ -65,7 +65,7 @@ def build(kept: Operation, texts: Mapping[str, object], on: Collection[str]) -> 
     """Return what a panel stands for, and path → message of all that is not taken. `kept` keeps unknown nodes.
 
     >>> build(asked(VideoEnhance()), {"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"]).problems
-    {'MsSharpen.SharpenLevel': 'MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 11'}
+    {'MsSharpen.SharpenLevel': 'MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11).'}
     """
     held = _Reading(texts, on, {})
     setting = _build(VideoEnhance, kept.video_enhance, "", held)
@@ -115,7 +115,7 @@ def above(path: str) -> list[str]:
 def sentence(problem: ParameterError) -> str:
     """Return a problem in words. What is merely missing is not said to be `None`."""
     if problem.value in (None, ()):
-        return f"{problem.path} takes {problem.allowed}. {problem.remedy}".rstrip()
+        return f"{problem.path} must be {problem.allowed}. {problem.remedy}".rstrip()
     return str(problem)
 
 

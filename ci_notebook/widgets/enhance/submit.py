@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Request
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.export import marks_of
 from ci_notebook.widgets.enhance.result import asked_html, state_html
 from ci_notebook.widgets.shared.error_text import said
@@ -38,10 +39,16 @@ class Lab(Protocol):
     def xml(self, setting: VideoEnhance) -> str:
         """Return the XML of a setting."""
 
-    def request(self, clip: Any, setting: VideoEnhance, **marks: Any) -> Request:
+    def request(
+        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None,
+    ) -> Request:  # fmt: skip
         """Return the whole request that `submit` would send."""
 
-    def submit(self, clip: Any, setting: VideoEnhance, **marks: Any) -> SentJob:
+    def submit(
+        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None,
+    ) -> SentJob:  # fmt: skip
         """Send one job."""
 
     def result_html(self, job: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import anywidget
@@ -47,7 +47,10 @@ class Desk(Protocol):
     def plan(self, clips: Iterable[Any], settings: Iterable[Any]) -> Any:
         """Return what would be sent and what it costs."""
 
-    def run(self, clips: Iterable[Any], settings: Iterable[Any], **how: Any) -> Any:
+    def run(
+        self, clips: Iterable[Any], settings: Iterable[Any], *, budget: float | None, cancel: threading.Event,
+        on_progress: Callable[[Any], None],
+    ) -> Any:  # fmt: skip
         """Run it."""
 
     def results_html(self, runs: Any) -> str:
@@ -178,6 +181,10 @@ class SweepPanel(anywidget.AnyWidget):
         if self._thread is not None:
             self._thread.join(timeout_s)
         return not self.status["busy"]
+
+    def wait_for_price(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the price of the sweep is shown; return False if that took too long."""
+        return self._planner.wait(timeout_s)
 
     def close(self) -> None:
         """Close the panel. A run that is under way is stopped."""

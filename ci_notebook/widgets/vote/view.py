@@ -14,6 +14,7 @@ import traitlets
 from IPython.display import display
 
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.shared.assets import joined
 from ci_notebook.widgets.shared.error_text import said
 from ci_notebook.widgets.shared.output import Trace
@@ -26,8 +27,11 @@ _WAITING: Final = "<p style='opacity:0.75;margin:4px 0'>The ranking appears here
 class Votes(Protocol):
     """The questions and answers of one voter."""
 
-    questions: Sequence[Any]
     voter: str
+
+    @property
+    def questions(self) -> Sequence[Any]:
+        """The questions, in their order."""
 
     @property
     def next(self) -> Any:
@@ -63,7 +67,7 @@ class VoteDesk(Protocol):
 class Lab(Protocol):
     """What the view needs of a lab."""
 
-    def vote_desk(self, runs: Any, **how: Any) -> VoteDesk:
+    def vote_desk(self, runs: Any, *, seed: int, repeats: float, moments: int, most: int) -> VoteDesk:
         """Return a place to vote."""
 
 
@@ -85,8 +89,12 @@ class VoteView(anywidget.AnyWidget):
     state = traitlets.Dict(help="Number of the question, how many are answered, and of how many.").tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, lab: Lab, runs: Iterable[Any], *, voter: str = "", **how: Any) -> None:
-        self._desk = lab.vote_desk(list(runs), **how)
+    @checks_keywords
+    def __init__(
+        self, lab: Lab, runs: Iterable[Any], *, voter: str = "", seed: int = 0, repeats: float = 0.15,
+        moments: int = 1, most: int = 60,
+    ) -> None:  # fmt: skip
+        self._desk = lab.vote_desk(list(runs), seed=seed, repeats=repeats, moments=moments, most=most)
         self._ballot = self._desk.ballot(voter)
         self.trace = Trace(nothing=_WAITING)
         self._entry: int | None = None
@@ -120,7 +128,9 @@ class VoteView(anywidget.AnyWidget):
         if self.comm is not None:
             self.layout.close()
         super().close()
-        self._desk.close()
+        desk: VoteDesk | None = self.__dict__.get("_desk")  # None if the constructor refused its arguments
+        if desk is not None:
+            desk.close()
 
     def __repr__(self) -> str:
         who = f" by {self._ballot.voter}" if self._ballot.voter else ""
