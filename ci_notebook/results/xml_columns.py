@@ -49,10 +49,10 @@ class Entry:
 class Layout:
     """The cell of each column in a flat row, and the tree of tags that fills the cells."""
 
-    def __init__(self, columns_shown: Sequence[Column]) -> None:
+    def __init__(self, shown_columns: Sequence[Column]) -> None:
         self.cells: dict[tuple[str, ...], int] = {}
         self.top: dict[str, Entry] = {}
-        for column in columns_shown:
+        for column in shown_columns:
             if column.path:
                 self._add(column)
         self.width = len(self.cells)
@@ -90,10 +90,10 @@ def _walk(element: etree._Element, level: dict[str, Entry], row: list[Any]) -> N
             if row[cell] is None and len(child) == 0:
                 row[cell] = child.text or ""
             continue
-        count_seen = row[cell] or 0
-        row[cell] = abs(count_seen) + 1 if len(child) else count_seen or -1
-        if abs(count_seen) < len(entry.below):
-            _walk(child, entry.below[abs(count_seen)], row)
+        seen = row[cell] or 0
+        row[cell] = abs(seen) + 1 if len(child) else seen or -1
+        if abs(seen) < len(entry.below):
+            _walk(child, entry.below[abs(seen)], row)
 
 
 LAYOUT: Final = Layout(columns())
@@ -134,8 +134,8 @@ def _block(texts: list[Texts], array_of: ArrayOf) -> dict[str, Any]:
             if column.part and column.part.auto:
                 _note_auto(column, texts, auto)
     for stage, cell, is_bare in _STAGES:
-        for number, count_seen in enumerate(texts[cell]):
-            if count_seen == -1 and is_bare:
+        for number, seen in enumerate(texts[cell]):
+            if seen == -1 and is_bare:
                 auto[number].append(stage)
     for name, notes in (("auto", auto), ("unlisted", odd)):
         arrays[name] = pd.array([("; ".join(notes[n]) if n in notes else None) for n in range(count)], dtype="string")

@@ -86,7 +86,7 @@ def test_interaction_is_the_mean_at_every_pair():
     data = charts.compute_interaction(two_parameters(), "SharpenLevel", "Resolution", "vmaf_neg")
     assert len(data) == 8
     assert data["vmaf_neg"].max() == 90
-    assert "beyond the sum of their effects, is at most 0." in charts.describe_interaction(
+    assert "beyond the sum of the two effects, is at most 0." in charts.describe_interaction(
         two_parameters(), "SharpenLevel", "Resolution", "vmaf_neg"
     )
     with pytest.raises(ParameterError):
@@ -208,7 +208,7 @@ def test_the_needle_shows_where_vmaf_asks_for_too_much():
     data = charts.compute_needle(runs)
     assert data["gain"].round(1).tolist() == [1.6, 7.6, 13.4, 17.1]
     assert data["over"].tolist() == [False, False, True, True]
-    assert "VMAF is best at 3 and VMAF-NEG at 0; they part by up to 17.1 points (at 9); over-sharpened at 6, 9." in (
+    assert "VMAF is best at 3 and VMAF-NEG at 0; they differ by up to 17.1 points (at 9); over-sharpened at 6, 9." in (
         charts.describe_needle(runs)
     )
 
