@@ -75,7 +75,7 @@ def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit
             ["{clip}", "--vary", "MsSharpen=5"],
             "MsSharpen is a whole stage: use MsSharpen=on, or MsSharpen= to leave it out (got '5').",
         ),
-        (["{clip}", "--vary", "SharpenLevel=1", "--on", "beauty"], "a column of the frame; got 'beauty'"),
+        (["{clip}", "--vary", "SharpenLevel=1", "--on", "beauty"], "No column is called 'beauty'. The scores are psnr"),
         (
             ["{clip}", "--vary", "SharpenLevel=1", "--out", "nowhere/r.html"],
             "--out must be a file in an existing folder (got 'nowhere/r.html').",
