@@ -158,7 +158,7 @@ def test_a_part_that_was_damaged_on_its_way_is_told(client, file, monkeypatch):
 
 @pytest.mark.parametrize("part_bytes", [0, MIB - 1, 6 << 30])
 def test_parts_that_the_service_does_not_take_are_refused(client, file, part_bytes):
-    with pytest.raises(ParameterError, match="part_bytes is .*, but an object of"):
+    with pytest.raises(ParameterError, match=r"part_bytes is .*, but an object of"):
         client.upload(file, "a", part_bytes=part_bytes)
 
 

@@ -109,13 +109,13 @@ def test_an_address_is_taken_with_and_without_its_scheme(address):
 
 @pytest.mark.parametrize("bucket", ["lab", "Lab-1250000000", "lab_1-1250000000", "lab-1250000000.evil.example/", ""])
 def test_what_is_no_bucket_is_refused(bucket):
-    with pytest.raises(ValueError, match="The bucket name .* is not valid"):
+    with pytest.raises(ValueError, match=r"The bucket name .* is not valid"):
         Client(bucket, region=REGION, credentials=Credentials("a", "b"))
 
 
 @pytest.mark.parametrize("region", ["", "chongqing", "ap-chongqing.evil.example", "ap chongqing"])
 def test_what_is_no_region_is_refused(region):
-    with pytest.raises(ValueError, match="The region .* is not valid"):
+    with pytest.raises(ValueError, match=r"The region .* is not valid"):
         Client(BUCKET, region=region, credentials=Credentials("a", "b"))
 
 
