@@ -14,7 +14,7 @@ from ci_notebook.experiment.pricing.price import (
     refuse_over,
 )
 from ci_notebook.model.api.jobs import JobsDetail
-from ci_notebook.model.errors import BudgetExceeded
+from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
