@@ -97,7 +97,7 @@ def test_a_job_that_waits_is_cancelled_and_one_that_is_over_is_not(
     [
         (("show",), "needs the id of a job. List them: ci-notebook jobs list"),
         (("list", "j1"), "jobs show j1"),
-        (("show", "j" + "0" * 32), "no job has the id"),
+        (("show", "j" + "0" * 32), "no job with the id"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_the_next_step(

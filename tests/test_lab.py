@@ -78,7 +78,7 @@ def test_the_result_of_a_failed_job_says_why(lab: ci.Lab, tmp_path: Path) -> Non
     ("ask", "error", "words"),
     [
         (lambda lab: lab.submit("input/none.mp4", SHARPER), NotFound, "Input.Object .* 'input/none.mp4'. Upload it"),
-        (lambda lab: lab.job("j0"), NotFound, "no job has the id j0"),
+        (lambda lab: lab.job("j0"), NotFound, "no job with the id j0"),
         (lambda lab: lab.submit("a", SHARPER, user_data="a\nb"), ci.ParameterError, "UserData .* 1024 printable ASCII"),
         (lambda lab: lab.submit("a", SHARPER, watermark_template_id="abcd"), ci.ParameterError, "WatermarkTemplateId"),
         (lambda lab: lab.submit("a"), ci.ParameterError, "TemplateId or VideoEnhance"),

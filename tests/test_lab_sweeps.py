@@ -130,8 +130,8 @@ def test_ctrl_c_says_what_is_done_and_the_same_call_goes_on(tmp_path: Path, vide
         _, said = first.communicate(timeout=30)
     assert first.returncode != 0
     last = said.strip().splitlines()[-1]
-    assert "Interrupted: stopped at" in last and "of 8 done" in last, said
-    assert "What is done is kept" in last and "Run the same again, and it goes on from here." in last
+    assert "Interrupted: Stopped at" in last and "of 8 done" in last, said
+    assert "Finished runs are kept" in last and "Run the same call again to resume." in last
     told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert told.stdout.splitlines()[-1] == "done 8 8"
     with ci.connect(home=tmp_path) as lab:

@@ -29,6 +29,7 @@ from ci_notebook.model.api.snapshot_calls import (
     SnapshotResponse,
 )
 from ci_notebook.model.errors import NotFound
+from ci_notebook.model.keywords import checked_keywords
 from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import MalformedXML, NodeCache
@@ -138,6 +139,7 @@ class Client:
             )
         return [jobs[one] for one in ids]
 
+    @checked_keywords
     def jobs(
         self,
         *,

@@ -38,7 +38,7 @@ def test_marks_and_encodings_are_templates_too(client):
 
 
 def test_what_is_no_template_is_refused(client, cloud):
-    with pytest.raises(ParameterError, match=r"TemplateRequest\.Name must be at most 64 characters"):
+    with pytest.raises(ParameterError, match=r"TemplateRequest.Name must be at most 64 characters"):
         client.templates.create("two/words", SETTING)
     with pytest.raises(ParameterError, match="A template stores a VideoEnhance, a Watermark or a Transcode, not"):
         client.templates.create("x", MsSharpen(sharpen_level=5))

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from ci_notebook.experiment.pricing.price import INTERNATIONAL, MAINLAND, PriceList, Shape, price, refuse_over
+from ci_notebook.experiment.pricing.price import (
+    INTERNATIONAL,
+    MAINLAND,
+    PriceList,
+    Shape,
+    checked_budget,
+    price,
+    refuse_over,
+)
 from ci_notebook.model.api.jobs import JobsDetail
-from ci_notebook.model.errors import BudgetExceeded
+from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
@@ -91,3 +99,11 @@ def test_shapes_come_from_media_info_when_it_tells_all():
     info = loads(JobsDetail, done(1).encode()).operation.media_info
     assert Shape.of(info) == Shape(1280, 720, 25.0, 13.000001)
     assert Shape.of(type(info)()) is None
+
+
+def test_a_budget_is_a_number_or_a_text_that_is_one():
+    assert checked_budget("20") == 20.0
+    assert checked_budget(None) is None
+    for budget in ("twenty", True, [20], float("nan")):
+        with pytest.raises(ParameterError, match="is not an amount of money"):
+            checked_budget(budget)
