@@ -49,7 +49,7 @@ def _job_text(job: Job, region: str) -> str:
 
 @functools.lru_cache(maxsize=WRITTEN_OPERATIONS)
 def _operation_text(request: bytes, result: bytes | None, template_name: str | None, level: int) -> str:
-    """Return the operation as it was asked for, with what came of it, in the order of the declaration."""
+    """Return the requested operation with its results, in the order of the declaration."""
     asked = parse(request).find("Operation")
     answers = parse(result) if result else ()
     facts = {
