@@ -43,7 +43,7 @@ class ContentChanged(CIError):
 
 
 class StoredFacts(Protocol):
-    """What `Storage.head` tells of an object."""
+    """Facts of an object, as `Storage.head` returns them."""
 
     @property
     def size_bytes(self) -> int: ...
@@ -71,7 +71,7 @@ class FileCache:
         self.folder, self._limit_bytes = folder, limit_bytes
 
     def path_of(self, bucket: str, key: str, content: str, *, suffix: str | None = None) -> Path:
-        """Return where the file of an object lies. `content` is its MD5 or ETag, and what was done to it, if anything.
+        """Return the path of the file of an object. `content` is its MD5 or ETag, and what was done to it, if anything.
 
         `suffix` is that of `key` unless given. The file need not exist.
         """
@@ -169,7 +169,7 @@ class FileCache:
 
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`: renamed to it when the block ends, removed if the block raises."""
+    """Yield a temporary path in the folder of `target`; rename it at the end of the block, remove it after an error."""
     # A unique name: another process may be writing the same file. It ends as the target does, for programs
     # that choose a format by that.
     part = target.with_name(f"{_PART}{secrets.token_hex(8)}{target.suffix}")

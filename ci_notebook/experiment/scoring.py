@@ -19,7 +19,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.playlists import PLAYLISTS, segments_of
 from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.api.jobs import JobsDetail, output_md5
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.score_alignment import Alignment
@@ -209,7 +209,7 @@ class ScoringPool:
             raise CIError("The job succeeded, but its reply names no output.")
         key = job.output_keys[0]
         try:
-            path = self._cache.fetch(self._client, key, md5=job.md5_of(key))
+            path = self._cache.fetch(self._client, key, md5=output_md5(job, key))
             return self._joined(path, job) if path.suffix in PLAYLISTS else path
         except ContentChanged as error:
             raise CIError(f"{error} force=True makes it again.") from error
@@ -226,7 +226,7 @@ class ScoringPool:
             try:
                 with path.open("wb") as whole:
                     for key in segments:
-                        download_checked(self._client, key, segment, job.md5_of(key))
+                        download_checked(self._client, key, segment, output_md5(job, key))
                         whole.write(segment.read_bytes())
             finally:
                 segment.unlink(missing_ok=True)

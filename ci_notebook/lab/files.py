@@ -11,6 +11,7 @@ from ci_notebook.client.file_cache import ContentChanged, FileCache
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.api.jobs import output_md5
 from ci_notebook.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -66,4 +67,4 @@ def _md5_of(video: Video) -> str:
     if isinstance(video, Clip):
         return video.md5
     detail = video.job if isinstance(video, Run) else video.detail if isinstance(video, Job) else None
-    return detail.md5_of(detail.output_keys[0]) if detail else ""
+    return output_md5(detail, detail.output_keys[0]) if detail else ""

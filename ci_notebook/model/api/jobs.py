@@ -197,13 +197,14 @@ class JobsDetail(Node):
         outputs = result.output_file if result else None
         return tuple((outputs.object_prefix or "") + name for name in outputs.object_name) if outputs else ()
 
-    def md5_of(self, output_key: str) -> str:
-        """Return the MD5 of an output as the service says it; empty where it does not."""
-        result = self.operation and self.operation.media_result
-        made = result.output_file if result else None
-        digests = {(info.object_name or ""): (info.md5 or "") for info in made.md5_info} if made else {}
-        is_only_one = len(digests) == len(self.output_keys) == 1
-        return digests.get(output_key, "") or (next(iter(digests.values())) if is_only_one else "")
+
+def output_md5(job: JobsDetail, key: str) -> str:
+    """Return the MD5 of an output of a job as the service says it; empty where it does not."""
+    result = job.operation and job.operation.media_result
+    made = result.output_file if result else None
+    digests = {(info.object_name or ""): (info.md5 or "") for info in made.md5_info} if made else {}
+    is_only_one = len(digests) == len(job.output_keys) == 1
+    return digests.get(key, "") or (next(iter(digests.values())) if is_only_one else "")
 
 
 class Response(Node):
