@@ -29,7 +29,7 @@ from ci_notebook.model.api.snapshot_calls import (
     SnapshotResponse,
 )
 from ci_notebook.model.errors import NotFound
-from ci_notebook.model.keywords import checked_keywords
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import MalformedXML, NodeCache
@@ -139,7 +139,7 @@ class Client:
             )
         return [jobs[one] for one in ids]
 
-    @checked_keywords
+    @checks_keywords
     def jobs(
         self,
         *,

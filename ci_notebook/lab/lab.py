@@ -26,7 +26,7 @@ from ci_notebook.experiment.pricing.quote import Estimate, estimate
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.search import Direction, Span
-from ci_notebook.experiment.sweep import place_of
+from ci_notebook.experiment.sweep import steps_of
 from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.lab.arguments import (
     Clips,
@@ -348,7 +348,7 @@ class Lab:
         `budget` (CNY) is for the whole search. Raises `CIError` without Optuna (`pip install 'ci-notebook[optuna]'`).
         """
         for name in space:
-            place_of(name)  # refuses an unknown parameter before anything is sent
+            steps_of(name)  # refuses an unknown parameter before anything is sent
         start = None if base is None else setting_argument(base, "optimize")
         chosen = clips_from(self.client, clips, "optimize")
         return run_search(

@@ -7,10 +7,10 @@ import pytest
 from ci_notebook.client.client import Client
 from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.keywords import checked_keywords
+from ci_notebook.model.keywords import checks_keywords
 
 
-@checked_keywords
+@checks_keywords
 def submit(clip: str, *, watermark: str = "", user_data: str = "") -> str:
     return clip + watermark + user_data
 
