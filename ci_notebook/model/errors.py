@@ -19,6 +19,7 @@ Both ends share the tree: the engine raises the `ServiceError` that the client r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 
 class CIError(Exception):
@@ -44,7 +45,14 @@ class ParameterError(CIError, ValueError):
         self.fix = dict(fix or {})
         super().__init__(path, value, allowed, remedy)
 
+    @classmethod
+    def plain(cls, message: str) -> Self:
+        """Return an error that says exactly `message`: for mistakes that no range of a parameter explains."""
+        return cls("", None, message)
+
     def __str__(self) -> str:
+        if not self.path:
+            return self.allowed
         text = f"{self.path} takes {self.allowed}; got {_short(self.value)}"
         return f"{text}. {self.remedy}" if self.remedy else text
 

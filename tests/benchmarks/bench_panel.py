@@ -21,7 +21,7 @@ from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import Text, Watermark
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import schema, stages
 from ci_notebook.wire.xml import dumps
 from tests.widgets.hands import edit

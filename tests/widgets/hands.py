@@ -7,7 +7,7 @@ import types
 import ci_notebook as ci
 from ci_notebook.model.api.jobs import Operation, Request
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.wire.xml import loads
 
 CLIP = types.SimpleNamespace(name="bikes.mp4")

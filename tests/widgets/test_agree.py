@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ci_notebook.model.setting.presets import PRESETS
 from ci_notebook.widgets.enhance.controls import AUTO_TEXT, above, part_at
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.wire.xml import dumps
 from tests import strategies

@@ -19,7 +19,7 @@ from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.frames import Frames
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
-from ci_notebook.widgets.compare.view import CompareView
+from ci_notebook.widgets.compare.compare_view import CompareView
 from tests.counting import counting_clip, number_in
 
 

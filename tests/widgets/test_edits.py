@@ -7,7 +7,7 @@ from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnha
 from ci_notebook.model.setting.watermark import Watermark
 from ci_notebook.widgets.enhance.controls import Held, above, shown
 from ci_notebook.widgets.enhance.history import ONE_STEP_S, State, Steps, changes, reset, without_item
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from tests.widgets.hands import CLIP, SHARPEN, do, edit
 
 KEPT = Operation(video_enhance=VideoEnhance())

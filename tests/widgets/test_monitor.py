@@ -14,7 +14,7 @@ from ci_notebook.model.errors import ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.widgets.monitor.rows import Pace, difference, row_of, varied
-from ci_notebook.widgets.monitor.view import Monitor
+from ci_notebook.widgets.monitor.monitor_view import Monitor
 from tests.many_jobs import fill
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))

@@ -12,7 +12,7 @@ from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.price_line import Pricing
 from tests.widgets.hands import CLIP, SHARPEN, all_agree, do, edit, press
 
@@ -153,7 +153,7 @@ def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch)
     with pytest.raises(ci.ParameterError, match=r"panel\.python"):
         panel.to_cell()
     monkeypatch.setattr(
-        "ci_notebook.widgets.enhance.panel.get_ipython", lambda: types.SimpleNamespace(set_next_input=cells.append)
+        "ci_notebook.widgets.enhance.enhance_panel.get_ipython", lambda: types.SimpleNamespace(set_next_input=cells.append)
     )
     panel.to_cell()
     assert cells == [panel.python]

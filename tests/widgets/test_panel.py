@@ -14,7 +14,7 @@ from ci_notebook.model.setting.enhance import MsSharpen, SuperResolution, VideoE
 from ci_notebook.model.setting.transcode import AudioMix, Container, Transcode, Video
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import AUTO_TEXT, part_at
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages as all_stages
 from tests.widgets.hands import CLIP, SHARPEN, all_agree, edit
 

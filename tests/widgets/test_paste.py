@@ -17,7 +17,7 @@ from ci_notebook.model.setting.transcode import Container, Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
 from ci_notebook.widgets.enhance.controls import asked
 from ci_notebook.widgets.enhance.export import asked_text, python_text
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.wire.xml import dumps
 from tests import strategies

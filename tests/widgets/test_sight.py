@@ -15,7 +15,7 @@ import pytest
 import ci_notebook as ci
 from ci_notebook.model.setting.watermark import Text, Watermark
 from ci_notebook.widgets.enhance.controls import Held, asked, shown
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.preview.pane import Sight
 
 WORDS = Text(text="Mark", font_size=40, font_type="arial.ttf", font_color="0xFF0000", transparency=100)

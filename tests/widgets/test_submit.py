@@ -7,7 +7,7 @@ import pytest
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from tests.widgets.hands import CLIP, SHARPEN, do, edit, edited, press
 
 

@@ -17,7 +17,7 @@ from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import leaves, resolve
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.widgets.sweep.panel import SweepPanel
+from ci_notebook.widgets.sweep.sweep_panel import SweepPanel
 from ci_notebook.widgets.sweep.values import described, text_of, values_of
 from tests.strategies import leaf_values
 

@@ -12,7 +12,7 @@ from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.votes import VoteDesk
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.widgets.vote.view import VoteView
+from ci_notebook.widgets.vote.vote_view import VoteView
 from tests.experiment.test_ballot import FOUR, runs
 
 RUNS = runs(FOUR, ("city",))

@@ -1,0 +1,74 @@
+"""Base class of all views: how a view is shown, closed and constructed.
+
+Invariant: `close` works on a view whose constructor raised, because it runs only the actions registered so far.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import anywidget
+from IPython.display import display
+
+from ci_notebook.model.errors import CIError, ParameterError
+
+__all__ = ["BaseView", "error_text", "joined", "known_keywords"]
+
+Init = TypeVar("Init", bound=Callable[..., None])
+
+_WIDGETS = Path(__file__).parent.parent
+
+
+def joined(*names: str) -> str:
+    """Return the text of some files below `widgets/`, one after the other, without comment lines of JavaScript."""
+    lines = (line for name in names for line in (_WIDGETS / name).read_text("utf-8").splitlines(keepends=True))
+    return "".join(line for line in lines if not line.lstrip().startswith("//"))
+
+
+def error_text(error: Exception) -> str:
+    """Return an error as a sentence. Errors that are not ours start with their class name."""
+    return str(error) if isinstance(error, CIError) else f"{type(error).__name__}: {error}"
+
+
+def known_keywords(init: Init) -> Init:
+    """Make a constructor raise `ParameterError` with a suggestion for a keyword that it does not know."""
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+
+    @functools.wraps(init)
+    def checked(self: object, *args: Any, **kwargs: Any) -> None:
+        for name in kwargs:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
+                raise ParameterError.plain(f"{type(self).__name__} has no keyword {name!r}. {hint}")
+        init(self, *args, **kwargs)
+
+    return cast(Init, checked)
+
+
+class BaseView(anywidget.AnyWidget):
+    """A widget that shows itself with its bundle and closes its resources, also when it was only half built."""
+
+    def on_close(self, action: Callable[[], object]) -> None:
+        """Call `action` when the view is closed. The last registered action is called first."""
+        self.__dict__.setdefault("_close_actions", []).append(action)
+
+    def close(self) -> None:
+        """Close the view and its layout, and run the registered actions. Closing twice is fine."""
+        actions: list[Callable[[], object]] = self.__dict__.get("_close_actions", [])
+        while actions:
+            actions.pop()()
+        if self.comm is not None:
+            self.layout.close()
+        super().close()
+
+    def display_widget(self) -> None:
+        """Show the widget itself as an output of the cell; nothing after it was closed."""
+        bundle: Any = self._repr_mimebundle_() if self.comm is not None else None
+        if bundle is not None:
+            display(bundle[0], metadata=bundle[1], raw=True)  # type: ignore[no-untyped-call]
