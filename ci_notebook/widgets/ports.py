@@ -280,7 +280,7 @@ class PreviewPort(Protocol):
 
 
 class EnhanceLab(Protocol):
-    """What an `EnhancePanel` asks from a lab."""
+    """The parts of a lab that `EnhancePanel` uses."""
 
     @property
     def state_dir(self) -> Path | None:
@@ -365,7 +365,7 @@ class SweepPort(Protocol):
 
 
 class SweepLab(Protocol):
-    """What a `SweepPanel` asks from a lab."""
+    """The parts of a lab that `SweepPanel` uses."""
 
     @property
     def state_dir(self) -> Path | None:
@@ -419,7 +419,7 @@ class JobsPort(Protocol):
 
 
 class MonitorLab(CompareLab, Protocol):
-    """What a `Monitor` asks from a lab."""
+    """The parts of a lab that `Monitor` uses."""
 
     @property
     def job_desk(self) -> JobsPort:
@@ -472,7 +472,7 @@ class VotePort(Protocol):
 
 
 class VoteLab(Protocol):
-    """What a `VoteView` asks from a lab."""
+    """The parts of a lab that `VoteView` uses."""
 
     def vote_desk(self, runs: Any, *, seed: int, repeats: float, moments: int, most: int) -> VotePort:
         """Return ballots, frames and ranking for some runs."""

@@ -13,7 +13,7 @@ from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
-from ci_notebook.widgets.monitor.rows import Pace, difference, row_of, varied
+from ci_notebook.widgets.monitor.job_list import RemainingTime, difference, row_of, varied
 from ci_notebook.widgets.monitor.monitor_view import Monitor
 from tests.many_jobs import fill
 
@@ -74,7 +74,7 @@ def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor
     until(lambda: monitor.jobs[0].state == "Success")
     news = [message["rows"] for message in monitor.told if message["do"] == "rows"]
     assert all(set(rows) == {job.id} for rows in news)
-    assert "set" in news[0][job.id] and "set" not in news[-1][job.id], "a job's setting travels once"
+    assert "settings" in news[0][job.id] and "settings" not in news[-1][job.id], "a job's setting travels once"
 
 
 def test_it_shows_the_newest_jobs_and_knows_when_to_stop_reading(lab, clip_of):
@@ -110,7 +110,7 @@ def test_two_presses_cancel_once_and_send_once(lab, clip_of, monitor):
     assert first.id == job.id and again.state == "Pause" and again.setting == SETTING
     assert again.detail.input == job.detail.input and again.detail.operation.output == job.detail.operation.output
     assert again.detail.operation.user_data.startswith("mine retry ")
-    assert monitor.told[-1]["do"] == "answer" or monitor.told[-2]["made"] == [again.id]
+    assert monitor.told[-1]["do"] == "answer" or monitor.told[-2]["new_ids"] == [again.id]
 
 
 def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
@@ -128,7 +128,7 @@ def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     press(monitor, "open", job.id)
     path = monitor.opened[job.id]
     assert path.read_bytes() == lab.client.read(job.output_key)
-    assert "MsSharpen.SharpenLevel" in monitor.trace._repr_html_() and "<img" in monitor.trace._repr_html_()
+    assert "MsSharpen.SharpenLevel" in monitor.output._repr_html_() and "<img" in monitor.output._repr_html_()
     before = path.stat().st_mtime_ns
     press(monitor, "open", job.id, name="second")
     assert path.stat().st_mtime_ns == before
@@ -155,14 +155,14 @@ def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, moni
 
 def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monitor):
     fill(lab, clip_of, 3)
-    monitor._handle_custom_msg({"do": "look", "view": "a", "on": True}, [])
+    monitor._handle_custom_msg({"do": "heartbeat", "view": "a", "visible": True}, [])
     until(lambda: len(monitor.jobs) == 3)
     assert monitor._thread is not None
-    monitor._handle_custom_msg({"do": "look", "view": "a", "on": False}, [])
+    monitor._handle_custom_msg({"do": "heartbeat", "view": "a", "visible": False}, [])
     monitor._wake.set()
     until(lambda: monitor._thread is None)
     assert monitor.status == {"live": False, "error": ""}
-    monitor._handle_custom_msg({"do": "look", "view": "b", "on": True}, [])
+    monitor._handle_custom_msg({"do": "heartbeat", "view": "b", "visible": True}, [])
     assert monitor._thread is not None
     thread = monitor._thread
     monitor.close()
@@ -182,7 +182,7 @@ def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     fill(lab, clip_of, 1)
     said = []
     monitor.observe(lambda change: said.append(change.new["error"]), "status")
-    monitor._handle_custom_msg({"do": "look", "view": "a", "on": True}, [])
+    monitor._handle_custom_msg({"do": "heartbeat", "view": "a", "visible": True}, [])
     until(lambda: len(monitor.jobs) == 1)
     until(lambda: monitor.status["error"] == "")
     assert "OSError: the line is cut" in said
@@ -207,7 +207,7 @@ def test_many_waiting_jobs_are_read_a_part_at_a_time(lab, clip_of, monitor):
 
 def test_time_left_comes_from_how_it_went_so_far():
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = RemainingTime(lambda: now[0])
 
     def at(seconds, percent, state="Running"):
         now[0] = seconds
@@ -224,11 +224,11 @@ def test_only_what_differs_is_worth_the_room():
         return row_of(JobsDetail(input=Input(object="a/b.mp4"), operation=Operation(video_enhance=setting)))
 
     assert varied([row(1), row(1)]) == varied([row(1)]) == {"MsSharpen.SharpenLevel"}
-    assert row(None)["set"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {
+    assert row(None)["settings"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {
         "MsSharpen",
         "MsSharpen.SharpenLevel",
     }
-    assert difference(row(1), row(2)) == {"set": {"MsSharpen.SharpenLevel": "2"}}
+    assert difference(row(1), row(2)) == {"settings": {"MsSharpen.SharpenLevel": "2"}}
 
 
 def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):

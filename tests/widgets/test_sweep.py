@@ -48,7 +48,7 @@ class HandDesk(SweepDesk):
 
 @pytest.fixture
 def hand():
-    return types.SimpleNamespace(sweep_desk=HandDesk())
+    return types.SimpleNamespace(sweep_desk=HandDesk(), state_dir=None)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_the_panel_its_python_and_its_sweep_agree(drawn):
     vary, kind, n, chosen, budget = drawn
     desk = HandDesk()
     panel = SweepPanel(
-        types.SimpleNamespace(sweep_desk=desk), ["a", "b"], VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3)),
+        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"], VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3)),
         against=VideoEnhance(),
     )  # fmt: skip
     panel._planner.close()
@@ -142,7 +142,7 @@ def test_the_panel_its_python_and_its_sweep_agree(drawn):
         names = {"ci": ci, "lab": lab, "clips": ["a", "b"]}
         exec(panel.python, names)  # noqa: S102  what the panel says is to be run as it stands
         assert names["sweep"] == panel.sweep
-        assert ran == [(panel.clips, panel.sweep, panel._good.budget)]
+        assert ran == [(panel.clips, panel.sweep, panel._valid.budget)]
         assert panel.table["count"] == len(panel.sweep) * len(panel.clips)
         assert len(panel.table["rows"]) == min(50, panel.table["count"])
         if not panel.problems:
@@ -170,7 +170,7 @@ def test_what_is_refused_is_said_at_its_field_and_changes_nothing(panel):
     panel.set("SharpenLevel", "1, 2")
     good = panel.sweep
     for name, value, word in (
-        ("vary", [[SHARPEN, "11"]], "0 to 10"), ("vary", [["Nonsense", "1"]], "in the base, each once"),
+        ("vary", [[SHARPEN, "11"]], "0 to 10"), ("vary", [["Nonsense", "1"]], "no stage of the base"),
         ("budget", "-1", "at least 0"), ("budget", "much", "at least 0"), ("chosen", [], "at least one"),
         ("chosen", [7], "at least one"),
     ):  # fmt: skip
@@ -200,8 +200,8 @@ def test_a_leaf_that_cannot_stand_alone_says_what_it_needs(panel):
 
 
 def press(panel, name, **edits):
-    held = {one: getattr(panel, one) for one in ("vary", "kind", "n", "seed", "budget", "chosen")}
-    panel._handle_custom_msg({"do": "run", "press": name, "edits": {**held, **edits}}, [])
+    fields = {one: getattr(panel, one) for one in ("vary", "kind", "n", "seed", "budget", "chosen")}
+    panel._handle_custom_msg({"do": "run", "press": name, "fields": {**fields, **edits}}, [])
 
 
 def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
@@ -215,7 +215,7 @@ def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
     press(panel, "one")
     ((clips, sweep, budget),) = hand.sweep_desk.asked
     assert (clips, len(sweep), budget) == (["b.mp4"], 2, 3.0)
-    assert panel.runs == ["all"] and "results of all" in panel.trace._repr_html_()
+    assert panel.runs == ["all"] and "results of all" in panel.output._repr_html_()
 
 
 def test_stop_keeps_what_is_done(panel, hand):
@@ -225,7 +225,7 @@ def test_stop_keeps_what_is_done(panel, hand):
     assert panel.status["stopping"]
     hand.sweep_desk.may_end.set()
     assert panel.wait(10) and panel.runs == ["stopped"]
-    assert panel.status["text"] == "Stopped; what is done is kept" and not panel.status["busy"]
+    assert panel.status["text"] == "Stopped; finished runs are kept" and not panel.status["busy"]
 
 
 def test_a_price_that_cannot_be_told_is_said(panel):
@@ -247,9 +247,9 @@ def test_a_sweep_is_priced_run_and_shown_by_the_lab(tmp_path, make_clip):
         panel.run()
         assert panel.wait(60) and panel.status["error"] == ""
         assert [run.setting for run in panel.runs] == list(panel.sweep)
-        html = panel.trace._repr_html_()
+        html = panel.output._repr_html_()
         assert "2 of 2 succeeded" in html and "<figure" in html and "<script" not in html
-        assert panel._planner.wait(30) and panel.plan["held"] == 2 and panel.plan["total"] == 0
+        assert panel._planner.wait(30) and panel.plan["in_journal"] == 2 and panel.plan["total"] == 0
         panel.close()
 
 

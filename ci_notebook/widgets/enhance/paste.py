@@ -1,6 +1,6 @@
 """Reads a pasted text: XML of a request, reply or template, or Python as the panel writes it.
 
-Invariant: pasted code is never executed. Python is parsed as a tree of calls of our own node classes with literal
+Invariant: pasted code is never executed. Python is parsed as a tree of calls of node classes with literal
 values, and everything else is rejected.
 """
 

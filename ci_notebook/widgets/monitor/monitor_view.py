@@ -63,7 +63,7 @@ class Monitor(BaseView):
         self._is_closed, self._wake = False, threading.Event()
         self.on_close(self._stop)
         self._lab, self._port, self._compare = lab, lab.job_desk, compare
-        self._list = JobList(self._port, self._send, since=since, most=most)
+        self._list = JobList(self._port, self._notify, since=since, most=most)
         self._last_change = time.monotonic()
         self._viewers: dict[str, float] = {}
         self._tokens: set[str] = set()
@@ -209,9 +209,9 @@ class Monitor(BaseView):
             answer["error"] = error_text(error)
         finally:
             self._busy -= {f"{action} {job_id}" for job_id in ids}
-        self._send(answer)
+        self._notify(answer)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _notify(self, message: dict[str, Any]) -> None:
         if message["do"] == "rows":
             self._last_change = time.monotonic()
             if not self._has_viewer:  # the first view asks for all rows

@@ -1,4 +1,4 @@
-"""What all views share.
+"""Parts that all views share.
 
 Reading order:
 

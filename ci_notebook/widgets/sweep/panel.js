@@ -22,7 +22,7 @@ function makeField(label, id, input, help = "") {
 }
 
 function makeClips(names, edit) {
-  const boxes = names.map((name, at) => el("input", { type: "checkbox", onchange: () => edit(boxes.flatMap((box, one) => (box.checked ? [one] : []))) }));
+  const boxes = names.map(() => el("input", { type: "checkbox", onchange: () => edit(boxes.flatMap((box, one) => (box.checked ? [one] : []))) }));
   const error = el("div", { class: "ci-error", role: "alert" });
   return {
     node: el("fieldset", { class: "ci-sclips" }, el("legend", { text: "Clips" }), ...names.map((name, at) => el("label", {}, boxes[at], el("span", { text: name }))), error),
