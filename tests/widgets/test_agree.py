@@ -57,7 +57,8 @@ def act(panel, what, arg):
         path, text = arg
         edit(panel, {path: text}, [*{*panel.active_nodes, *above(path)}])
     elif what == "node":
-        edit(panel, {}, [path for path in panel.active_nodes if path != arg] if arg in panel.active_nodes else [*panel.active_nodes, arg])
+        active = panel.active_nodes
+        edit(panel, {}, [path for path in active if path != arg] if arg in active else [*active, arg])
     elif what == "switch":
         on, values = brought(*arg)
         edit(panel, values, [*{*panel.active_nodes, *on, *above(on[0])}])

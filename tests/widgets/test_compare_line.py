@@ -123,7 +123,9 @@ def test_a_long_trace_is_thinned_to_its_worst() -> None:
     values = [90.0] * 50_000
     values[31_111] = 12.0
     side = CompareSide("run", "c", None, frame_scores={"vmaf": tuple(values)}, every=1)
-    trace = CommonTimeline.of([(side, Flat(25, 50_000)), (CompareSide("s", "c", None), Flat(25, 50_000))]).score_curve(0, "vmaf")
+    trace = CommonTimeline.of([(side, Flat(25, 50_000)), (CompareSide("s", "c", None), Flat(25, 50_000))]).score_curve(
+        0, "vmaf"
+    )
     assert trace is not None
     assert len(trace["values"]) <= 1200
     assert min(trace["values"]) == 12.0
@@ -178,7 +180,11 @@ def test_what_a_lab_opens_is_shown_as_it_is_listed() -> None:
 
 @pytest.mark.parametrize(
     ("first", "videos", "why"),
-    [(LAB, [CLIP], "at least two videos"), (object(), None, "the runs of a lab"), (LAB, [CLIP, 7], "clips, jobs, runs")],
+    [
+        (LAB, [CLIP], "at least two videos"),
+        (object(), None, "the runs of a lab"),
+        (LAB, [CLIP, 7], "clips, jobs, runs"),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(first: Any, videos: Any, why: str) -> None:
     with pytest.raises(ParameterError, match=why):

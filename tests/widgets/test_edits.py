@@ -6,8 +6,8 @@ from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
 from ci_notebook.widgets.enhance.controls import ControlState, above, state_of
-from ci_notebook.widgets.enhance.history import ONE_STEP_S, HistoryEntry, UndoHistory, changes, reset, without_item
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.enhance.history import ONE_STEP_S, HistoryEntry, UndoHistory, changes, reset, without_item
 from tests.widgets.hands import CLIP, SHARPEN, do, edit
 
 KEPT = Operation(video_enhance=VideoEnhance())

@@ -153,7 +153,8 @@ def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch)
     with pytest.raises(ci.ParameterError, match=r"panel\.python"):
         panel.to_cell()
     monkeypatch.setattr(
-        "ci_notebook.widgets.enhance.enhance_panel.get_ipython", lambda: types.SimpleNamespace(set_next_input=cells.append)
+        "ci_notebook.widgets.enhance.enhance_panel.get_ipython",
+        lambda: types.SimpleNamespace(set_next_input=cells.append),
     )
     panel.to_cell()
     assert cells == [panel.python]

@@ -16,8 +16,8 @@ from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnha
 from ci_notebook.model.setting.transcode import Container, Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
 from ci_notebook.widgets.enhance.controls import operation_of
-from ci_notebook.widgets.enhance.export import operation_text, python_text
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.enhance.export import operation_text, python_text
 from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.wire.xml import dumps
 from tests import strategies

@@ -129,7 +129,8 @@ def test_the_panel_its_python_and_its_sweep_agree(drawn):
     vary, kind, n, chosen, budget = drawn
     desk = HandDesk()
     panel = SweepPanel(
-        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"], VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3)),
+        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"],
+        VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3)),
         against=VideoEnhance(),
     )  # fmt: skip
     panel._planner.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,6 +17,7 @@ import anywidget
 from IPython.display import display
 
 from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["BaseView", "error_text", "joined", "known_keywords"]
 
@@ -53,6 +55,14 @@ def known_keywords(init: Init) -> Init:
 
 class BaseView(anywidget.AnyWidget):
     """A widget that shows itself with its bundle and closes its resources, also when it was only half built."""
+
+    output: ResultOutput
+
+    @property
+    def trace(self) -> ResultOutput:
+        """Deprecated name of `output`."""
+        warnings.warn(f"{type(self).__name__}.trace is deprecated: use output.", DeprecationWarning, stacklevel=2)
+        return self.output
 
     def on_close(self, action: Callable[[], object]) -> None:
         """Call `action` when the view is closed. The last registered action is called first."""
