@@ -188,7 +188,7 @@ def test_start_from_a_preset_undo_it_by_keys_and_mend_what_it_meets(panel):
     tool(page, "Start from").click()
     page.get_by_role("textbox", name="Name of the new template").fill("mine")
     page.get_by_role("button", name="Save as template").click()
-    told(page, "Kept by the service as the template mine.")
+    told(page, "Saved as the template mine.")
     page.get_by_role("button", name="mine").click()
     told(page, "Set to the template mine.")
 
@@ -207,7 +207,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     page.evaluate("text => navigator.clipboard.writeText(text)", PASTED)
     page.get_by_label("XML of a request").press("Control+v")
     page.get_by_role("button", name="Apply").click()
-    told(page, "Left out: Tag, Input.Object.")
+    told(page, "Ignored: Tag, Input.Object.")
     wait_for_xml(page, "<FontColor>0xFF0000</FontColor>")
     assert "lab.submit(" in page.locator(".ci-python pre").inner_text()
     page.get_by_role("button", name="Add Watermark").click()

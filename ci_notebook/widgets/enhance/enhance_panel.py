@@ -29,7 +29,6 @@ from ci_notebook.widgets.enhance.traits import PanelTraits
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import error_text, known_keywords
-from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["EnhancePanel"]
 
@@ -39,8 +38,9 @@ class EnhancePanel(PanelTraits):
 
     `setting` is a `VideoEnhance`, the name of a preset ("Crisp detail"), or a dict of parameters
     ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting; `watermarks` and `digital_watermark` are the
-    last valid watermarks. With a `key` the panel restores its controls after a restart of the kernel, if the lab
-    has a `state_dir` and `setting` has not changed. Raises `ParameterError` for an invalid `setting`.
+    last valid watermarks; `output` shows the results and stays in the notebook. With a `key` the panel restores its
+    controls after a restart of the kernel, if the lab has a `state_dir` and `setting` has not changed. Raises
+    `ParameterError` for an invalid `setting`.
     """
 
     @known_keywords
@@ -52,6 +52,7 @@ class EnhancePanel(PanelTraits):
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
         self._state = PanelState(start, *(self._saved.read() or ()))
         self._submission = Submission(lab, clip, on_status=self._show_status, on_error=self._mark)
+        self.output = self._submission.output
         self._templates = (
             TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
             if lab.templates is not None
@@ -107,11 +108,6 @@ class EnhancePanel(PanelTraits):
     def request(self) -> Request:
         """The complete request that Submit would send."""
         return self._lab.request(self._clip, self.value, **marks_of(self._state.operation))
-
-    @property
-    def output(self) -> ResultOutput:
-        """The results, as the output that stays in the notebook."""
-        return self._submission.output
 
     @property
     def job(self) -> SubmittedJob | None:

@@ -57,6 +57,7 @@ class BaseView(anywidget.AnyWidget):
     """A widget that shows itself with its bundle and closes its resources, also when it was only half built."""
 
     output: ResultOutput
+    """Results of the view, which stay in the notebook."""
 
     @property
     def trace(self) -> ResultOutput:
