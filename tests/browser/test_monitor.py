@@ -84,7 +84,7 @@ def test_a_waiting_job_is_cancelled_and_sent_again_once_however_often_it_is_clic
     # It goes on while it is looked at; what the service refuses is said in the panel.
     assert desk.ask("lab.queues.resume(queue) and 1") == 1
     rows(page, "Success").wait_for(timeout=60_000)
-    desk.ask("monitor._take(None, {'do': 'cancel', 'ids': [monitor.jobs[0].job_id], 'press': 'late'}, None)")
+    desk.ask("monitor._receive(None, {'do': 'cancel', 'ids': [monitor.jobs[0].job_id], 'press': 'late'}, None)")
     page.locator(".ci-monitor > [role=alert]").filter(has_text="only a job in Submitted or Pause").wait_for()
     desk.shot("monitor-1-refused")
 

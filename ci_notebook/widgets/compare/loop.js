@@ -56,15 +56,15 @@ function cvLoop({ fetch, now, show, report, ended }) {
   const run = ({ first, last, isCut, width }, ownTurn) => {
     const { keys, rate, size } = now();
     const length = last - first + 1, began = performance.now();
-    let shown = -1, drawn = 0;
+    let lastStep = -1, drawn = 0;
     const small = width < Math.min(size[0], now().wide) ? `, ${width} px wide to fit the buffer` : "";
     const cut = isCut ? `, cut to ${length} frames to fit the buffer` : "";
     const tick = (time) => {
       if (!isOn || ownTurn !== turn) return;
       const passed = Math.max(0, time - began) / 1000;
       const step = Math.floor(passed * rate * speed);
-      if (step !== shown) {
-        shown = step;
+      if (step !== lastStep) {
+        lastStep = step;
         drawn++;
         const at = first + (step % length);
         show(at, keys.map((key) => bitmaps.get(`${key}|${at}`)));

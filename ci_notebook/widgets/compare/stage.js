@@ -64,9 +64,9 @@ function cvStage({ onView, onPoint }) {
 
 // Size of a frame after padding: Python pads frames to the aspect ratio of the largest.
 function cvPadded([wide, high], shape) {
-  const wanted = shape[0] / shape[1];
-  if (Math.abs((wanted * high) / wide - 1) <= 0.005) return [wide, high];
-  return wanted > wide / high ? [Math.round(high * wanted), high] : [wide, Math.round(wide / wanted)];
+  const wantedRatio = shape[0] / shape[1];
+  if (Math.abs((wantedRatio * high) / wide - 1) <= 0.005) return [wide, high];
+  return wantedRatio > wide / high ? [Math.round(high * wantedRatio), high] : [wide, Math.round(wide / wantedRatio)];
 }
 
 // Single pixels of each video, enlarged, with their values. `fetch(box)` → blobs in the order of the sides.

@@ -38,12 +38,12 @@ function cvModeBar({ id, st, stage, setMode, setGain, say }) {
 // Histogram and waveform of the shown frames, rebuilt when other videos are shown.
 function cvScopes({ st, stage, loop, names }) {
   const node = el("section", { class: "cv-scopes", hidden: true, "aria-label": "Scopes" });
-  let of = "", parts = [];
+  let lastNames = "", parts = [];
   const draw = () => {
     if (node.hidden || loop.isOn()) return;
     const shown = st.mode === "difference" ? names().slice(1).map((one) => `the difference, ${one}`) : names();
-    if (of !== shown.join("\n")) {
-      of = shown.join("\n");
+    if (lastNames !== shown.join("\n")) {
+      lastNames = shown.join("\n");
       parts = shown.map(cvScope);
       node.replaceChildren(...parts.map((part) => part.node));
     }
@@ -111,10 +111,10 @@ function cvRender({ model, el: root }) {
   const showPosition = () => { transport.show(); scorePlot.show(st.at); };
   const showZoom = () => cvText(zoomText, `${stage.view().percent} %`);
   const go = (to) => {
-    const there = Math.min(st.timeline.count - 1, Math.max(0, Math.round(to)));
+    const target = Math.min(st.timeline.count - 1, Math.max(0, Math.round(to)));
     loop.stop();
-    st.direction = there >= st.at ? 1 : -1;
-    st.at = there;
+    st.direction = target >= st.at ? 1 : -1;
+    st.at = target;
     showPosition();
     save();
     loader.load();

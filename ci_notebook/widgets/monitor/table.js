@@ -186,9 +186,9 @@ function makeGrid(name, { heads, act, select, choose, sortBy }) {
     const first = Math.max(0, Math.floor(grid.scrollTop / each) - beyond);
     const last = Math.min(jobs.length, Math.ceil((grid.scrollTop + grid.clientHeight) / each) + beyond);
     space.style.height = `${jobs.length * each}px`;
-    const wanted = new Set(jobs.slice(first, last).map((job) => job.id));
+    const visibleIds = new Set(jobs.slice(first, last).map((job) => job.id));
     const spare = [];
-    for (const [id, row] of rows) if (!wanted.has(id)) { spare.push(row); rows.delete(id); }
+    for (const [id, row] of rows) if (!visibleIds.has(id)) { spare.push(row); rows.delete(id); }
     for (let index = first; index < last; index += 1) {
       const job = jobs[index];
       let row = rows.get(job.id);

@@ -44,7 +44,7 @@ function makeDetail(name, facts, { act, isBusy, close }) {
     el("div", { class: "ci-jdetail-head" }, title, el("button", { type: "button", class: "ci-quiet", text: "Close", "aria-label": "Close the details", onclick: close })),
     fail, list, actions,
   );
-  let shown = "", confirming = null;
+  let lastState = "", confirming = null;
   const button = (action, text, job, isMain) => el("button", {
     type: "button", class: isMain ? "ci-submit" : "ci-plain", text, disabled: isBusy(action, job.id), "data-do": action,
     onclick: (event) => event.detail < 2 && act(action, [job]),
@@ -54,20 +54,20 @@ function makeDetail(name, facts, { act, isBusy, close }) {
     return [
       el("p", { class: "ci-jconfirm", role: "status", text: `This sends a new job. It costs ${price}.` }),
       button("retry", "Send the job", job, true),
-      el("button", { type: "button", class: "ci-plain", text: "Do not send", onclick: () => { confirming = null; shown = ""; api.show(job); title.focus(); } }),
+      el("button", { type: "button", class: "ci-plain", text: "Do not send", onclick: () => { confirming = null; lastState = ""; api.show(job); title.focus(); } }),
     ];
   };
   const api = {
     node,
-    confirm(job) { confirming = job.id; shown = ""; api.show(job); actions.querySelector("button")?.focus(); },
+    confirm(job) { confirming = job.id; lastState = ""; api.show(job); actions.querySelector("button")?.focus(); },
     endConfirm() { confirming = null; },
     focus() { (actions.querySelector("button:not(:disabled)") ?? title).focus(); },
     show(job) {
       node.hidden = !job;
       const state = job ? JSON.stringify([job, timeText(job), confirming, ["cancel", "retry", "open", "compare"].map((action) => isBusy(action, job.id))]) : "";
-      if (state === shown) return;
+      if (state === lastState) return;
       const focused = node.contains(document.activeElement) ? document.activeElement.dataset?.do : undefined;
-      shown = state;
+      lastState = state;
       if (!job) return;
       title.textContent = `${job.clip} · ${job.state}${job.state === "Running" && job.percent !== null ? ` ${job.percent} %` : ""}`;
       fail.replaceChildren(...(job.code ? [el("strong", { text: job.code }), el("span", { text: job.reason })] : []), ...(job.hint ? [el("p", { text: job.hint })] : []));

@@ -81,15 +81,15 @@ function makeList(group, depth, view) {
   return {
     node,
     show(state) {
-      const shown = count(state.active);
-      while (items.length < shown) {
+      const itemCount = count(state.active);
+      while (items.length < itemCount) {
         const one = numbered(group, items.length + 1);
         items.push(makeGroup(one, depth + 1, view, () => { view.act("remove", { path: one.path }); add.focus(); }));
         list.append(items.at(-1).node);
       }
-      items.forEach((item, at) => { item.node.hidden = at >= shown; item.show(state); });
-      add.hidden = shown >= group.most;
-      node.classList.toggle("ci-off", !shown);
+      items.forEach((item, at) => { item.node.hidden = at >= itemCount; item.show(state); });
+      add.hidden = itemCount >= group.most;
+      node.classList.toggle("ci-off", !itemCount);
       hint.show(state);
     },
   };

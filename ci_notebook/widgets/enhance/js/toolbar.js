@@ -71,15 +71,15 @@ function makeChanges(model, view) {
   const none = el("p", { class: "ci-help", text: "Nothing has changed since the start." });
   const all = el("button", { type: "button", class: "ci-tool", text: "Reset all", onclick: () => view.act("reset") });
   const rows = el("tbody");
-  let shown = null; // dragging a slider changes nothing here until Python has validated the value
+  let lastChanges = null; // dragging a slider changes nothing here until Python has validated the value
   const table = el("table", { class: "ci-changes" }, el("thead", {}, el("tr", {},
     ...["Parameter", "At the start", "Now"].map((text) => el("th", { scope: "col", text })), el("td"))), rows);
   return {
     node: el("div", {}, none, table, el("div", { class: "ci-line" }, all)),
     show() {
       const changes = model.get("changes");
-      if (changes === shown) return;
-      shown = changes;
+      if (changes === lastChanges) return;
+      lastChanges = changes;
       none.hidden = changes.length > 0;
       table.hidden = all.hidden = !changes.length;
       rows.replaceChildren(...changes.map(({ path, before, now }) => el("tr", {},
