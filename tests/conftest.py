@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import write_clip
 
 # A machine that also encodes video is slow at times; that says nothing about the code under test.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +30,40 @@ def home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             if name.startswith("TENCENTCLOUD_"):
                 patch.delenv(name)
         yield home
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make small clips with sound, each once a session: `make_clip(seconds=1, size="320x180")`."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def make(*, seconds: float = 1, size: str = "320x180") -> Path:
+        path = folder / f"{size}-{seconds}.mp4"
+        coding = ("-preset", "ultrafast", "-pix_fmt", "yuv420p")
+        return path if path.exists() else write_clip(path, *coding, seconds=seconds, size=size, rate=25, sound=True)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clip(make_clip: Callable[..., Path]) -> Path:
+    """One second of 320x180 at 25 frames per second, with sound."""
+    return make_clip()
+
+
+@pytest.fixture(scope="module")
+def embedded_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A lab on the embedded engine, shared by the tests of a module."""
+    import ci_notebook as ci
+
+    with ci.connect(home=tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def lab(embedded_lab: Any) -> Any:
+    """The embedded lab; tests of widgets use a smaller one in its place."""
+    return embedded_lab
 
 
 @pytest.hookimpl(hookwrapper=True)

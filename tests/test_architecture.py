@@ -133,6 +133,7 @@ def test_httpx_is_imported_in_one_package():
     assert packages == {"client"}
 
 
+@pytest.mark.slow
 def test_there_is_no_cycle_among_modules():
     names = {name_of(path) for path in MODULES}
     graph = {
@@ -158,6 +159,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert told.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_model_loads_nothing_but_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); "

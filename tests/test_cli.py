@@ -24,6 +24,7 @@ def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "01_quickstart.ipynb").read_text() == "my own"
 
 
+@pytest.mark.slow
 def test_serve_prints_made_up_keys_once_and_the_address_and_stops_on_sigterm(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TENCENTCLOUD_")}
     command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
@@ -50,7 +51,7 @@ def test_serve_with_half_a_key_says_which_half_is_missing(
 def test_serve_without_the_server_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.serve", raising=False)
+    monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.listener", raising=False)
     monkeypatch.delitem(sys.modules, "ci_notebook.engine.server.channel", raising=False)
     for name in [name for name in sys.modules if name.split(".")[0] == "waitress"]:
         monkeypatch.setitem(sys.modules, name, None)
@@ -71,6 +72,7 @@ def test_app_says_what_it_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "the path of a video file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_ends_with_its_verb(tmp_path: Path) -> None:
     """SIGTERM reaches the verb alone; what it started must not go on without it."""
     child = "import os, time; time.sleep(0.5); print(os.getpid(), flush=True); time.sleep(60)"

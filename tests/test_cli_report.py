@@ -29,6 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_of_clips_becomes_a_report_and_the_same_command_again_sends_nothing(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_folder_of_clips_becomes_a_report_and_the_same_command_again_sends_not
     assert "0 to be sent for 0.0000 CNY, mainland list, 4 in the journal already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit_status(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,10 +64,10 @@ def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit
     ("words", "why"),
     [
         (["nowhere.mp4", "--vary", "SharpenLevel=1"], "CLIP takes a video file or a folder of them; got 'nowhere.mp4'"),
-        (["{clip}", "--vary", "SharpenLevel=0,11"], "MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 11"),
+        (["{clip}", "--vary", "SharpenLevel=0,11"], "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11)"),
         (["{clip}", "--vary", "SharpenLevel"], "--vary takes LEAF=VALUE,VALUE, each leaf once; got 'SharpenLevel'"),
         (["{clip}", "--vary", "Bitrate=1"], "Transcode.Video.Bitrate"),
-        (["{clip}", "--vary", "SharpenLevel=soft"], "takes 0 to 10 or AUTO; got 'soft'"),
+        (["{clip}", "--vary", "SharpenLevel=soft"], "must be 0 to 10 or AUTO (got 'soft')"),
         (["{clip}", "--vary", "MsSharpen=5"], "`on`, or nothing"),
         (["{clip}", "--vary", "SharpenLevel=1", "--on", "beauty"], "a column of the frame; got 'beauty'"),
         (["{clip}", "--vary", "SharpenLevel=1", "--out", "nowhere/r.html"], "--out takes a file in a folder"),
@@ -90,7 +92,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from ci_notebook.engine.engine import Engine
-    from ci_notebook.engine.server.serve import Listener
+    from ci_notebook.engine.server.listener import Listener
     from ci_notebook.lab.connect import BUCKET, REGION
 
     keys = ci.Credentials("AKIDmine", "a-secret-of-mine")
@@ -112,6 +114,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
     assert _runs(tmp_path / "home") == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_journal_knows(folder: Path, tmp_path: Path) -> None:
     words = [
         *(sys.executable, "-m", "ci_notebook.cli.main", "report", str(folder / "a.mp4"), "--home", str(tmp_path)),

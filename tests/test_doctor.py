@@ -19,7 +19,7 @@ from ci_notebook.doctor.findings import Finding, Report
 from ci_notebook.doctor.service_checks import look_at_service
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, ServerError, Throttle
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.errors import EngineError, ParameterError
 
 BUCKET, REGION = "test-1250000000", "ap-chongqing"
@@ -111,6 +111,7 @@ def test_a_service_that_is_busy_or_hangs_up_is_told_as_it_is(served: str, engine
     assert found["jobs"].state == "problem" and "ask again" in found["jobs"].remedy
 
 
+@pytest.mark.slow
 def test_the_verb_prints_a_table_or_json_and_exits_by_what_it_found(
     served: str, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,6 +128,7 @@ def test_the_verb_prints_a_table_or_json_and_exits_by_what_it_found(
     assert "the environment: USED" in said and "AKIDdoctor" not in said and "doctorskey" not in said
 
 
+@pytest.mark.slow
 def test_here_everything_that_is_promised_is_installed_and_works() -> None:
     report = ci.doctor()
     assert report.ok, report
@@ -135,6 +137,7 @@ def test_here_everything_that_is_promised_is_installed_and_works() -> None:
     assert "none were found" in found["source"].detail
 
 
+@pytest.mark.slow
 def test_a_bucket_without_a_region_is_refused() -> None:
     with pytest.raises(ParameterError, match="region"):
         doctor(BUCKET)
@@ -174,9 +177,15 @@ def test_half_a_key_is_a_problem_and_no_key_a_warning(monkeypatch: pytest.Monkey
 
 
 def test_what_is_missing_and_what_is_old_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = packages._version
+    here = packages.metadata.version
     fakes = {"imageio-ffmpeg": "", "optuna": "", "pandas": "1.0"}
-    monkeypatch.setattr(packages, "_version", lambda name: fakes.get(name, here(name)))
+
+    def version(name: str) -> str:
+        if fakes.get(name) == "":
+            raise packages.metadata.PackageNotFoundError(name)
+        return fakes.get(name) or here(name)
+
+    monkeypatch.setattr(packages.metadata, "version", version)
     found = {one.name: one for one in packages.look_at_packages()}
     assert (found["needed"].state, found["extra local"].state, found["extra optuna"].state) == (
         "problem",

@@ -8,26 +8,17 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.media.ffmpeg import run as ffmpeg
+from tests.support import write_sample
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "small.mp4"
-    ffmpeg(["-i", ci.sample(), "-t", "0.4", "-vf", "scale=256:144", path], total_s=0.4)
-    return path
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ci.Lab]:
-    with ci.connect(home=tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
+    return write_sample(tmp_path_factory.mktemp("clip") / "small.mp4", seconds=0.4, size="256x144")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +26,7 @@ def clip(lab: ci.Lab, video: Path) -> ci.Clip:
     return lab.upload(video)
 
 
+@pytest.mark.slow
 def test_a_plan_shows_what_differs_its_price_and_what_is_held(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=40)), SharpenLevel=[0, 6])
     plan = lab.plan(clip, sweep)
@@ -70,6 +62,7 @@ def test_random_explicit_and_pairs_are_designs_too() -> None:
     assert len(ci.pairs(a, b, Contrast=[0, 50])) == 4
 
 
+@pytest.mark.slow
 def test_a_search_shows_its_trials_its_front_and_goes_on(lab: ci.Lab, clip: ci.Clip) -> None:
     goals = {"sharpness": "max", "size_bytes": "min"}
     found = lab.optimize(clip, space={"SharpenLevel": [0, 5, 10]}, on=goals, trials=3, batch=2)  # type: ignore[arg-type]
@@ -94,6 +87,7 @@ def test_without_optuna_a_search_says_how_to_get_it(
         lab.optimize(clip, space={"SharpenLevel": (0, 10)}, on="vmaf_neg")
 
 
+@pytest.mark.slow
 def test_all_pictures_are_scored_on_request_and_what_was_scored_coarser_is_scored_again(
     lab: ci.Lab, clip: ci.Clip
 ) -> None:
@@ -117,6 +111,7 @@ with ci.connect(home=sys.argv[1], workers=1) as lab:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_is_done_and_the_same_call_goes_on(tmp_path: Path, video: Path) -> None:
     command = [sys.executable, "-c", SWEEP, str(tmp_path), str(video)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
@@ -148,6 +143,7 @@ def _over(journal: Path) -> int:
             return 0
 
 
+@pytest.mark.slow
 def test_a_price_list_of_ones_own_replaces_the_published_one(lab: ci.Lab, clip: ci.Clip, tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text(
         'name = "our contract"\ncurrency = "CNY"\ndate = "2026-11-01"\n[items]\nMsSharpen = 600\n'
@@ -167,6 +163,7 @@ def test_a_price_list_of_ones_own_replaces_the_published_one(lab: ci.Lab, clip: 
         lab.prices = published
 
 
+@pytest.mark.slow
 def test_scores_in_floating_point_are_made_once_and_not_mixed_with_others(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(None, SharpenLevel=[1, 2])
     usual = lab.run(clip, sweep, every=1)
@@ -180,6 +177,7 @@ def test_scores_in_floating_point_are_made_once_and_not_mixed_with_others(lab: c
     assert mixed.answer == "refused" and "floating point" in mixed.sentence
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_lab_are_a_frame_as_runs_are(lab: ci.Lab, clip: ci.Clip) -> None:
     (run,) = lab.run(clip, ci.grid(None, SharpenLevel=[3]), scores=False)
     df = ci.to_frame(lab.jobs())

@@ -32,7 +32,11 @@ HEAVY = ("pandas", "matplotlib", "ipywidgets", "anywidget", "av", "httpx", "lxml
 CLIP = sample("portrait")
 LOCAL = {"imageio-ffmpeg", "av", "onnxruntime", "waitress", "jupyterlab", "optuna", "distributed"}
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker makes the environments, for all
+pytestmark = [
+    pytest.mark.xdist_group("packaging"),  # one worker makes the environments, for all
+    pytest.mark.network,
+    pytest.mark.slow,
+]
 
 
 def lowest(*extras: str) -> dict[str, str]:

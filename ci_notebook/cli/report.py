@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
@@ -51,7 +52,7 @@ def add_report(verbs: Any) -> None:
     add("--vary", action="append", required=True, metavar="LEAF=A,B,…", help="values of a leaf to be tried; repeatable")
     add("--set", action="append", default=[], metavar="LEAF=A", help="a leaf that is the same in all; repeatable")
     add("--out", type=Path, default=Path("report.html"), help="the report (default: report.html)")
-    add("--on", default="vmaf_neg", metavar="SCORE", help="the score to be judged by (default: vmaf_neg)")
+    add("--on", default=MAIN, metavar="SCORE", help=f"the score to be judged by (default: {MAIN})")
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the true picture that a clip was spoilt from; one a clip, in their order")  # fmt: skip
     add("--every", type=int, metavar="N", help="score every Nth picture; 1 scores all (default: every fifth)")

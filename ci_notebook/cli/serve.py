@@ -45,9 +45,9 @@ def add_serve(verbs: Any) -> None:
         help="what must stay free on ROOT's disk (default: 0.25)",
     )
     serve.add_argument(
-        "--kept", type=_bytes, metavar="GIB",
-        help="what may be kept of former jobs' work, in ROOT/.kept; 0 keeps nothing "
-        "(default: CI_NOTEBOOK_KEPT_BYTES, else 4 GB, or 0 under a --disk-limit)",
+        "--cache", "--kept", type=_bytes, metavar="GIB",
+        help="size limit of the cache in ROOT/.cache; 0 switches it off "
+        "(default: CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or 0 under a --disk-limit)",
     )  # fmt: skip
     serve.add_argument(
         "--no-reuse", dest="reuse", action="store_false",
@@ -59,7 +59,7 @@ def add_serve(verbs: Any) -> None:
 def _serve(args: argparse.Namespace) -> int:
     try:
         from ci_notebook.engine.limits import Limits  # lazy: the engine loads lxml, numpy and the server
-        from ci_notebook.engine.server.serve import serve  # lazy: as above
+        from ci_notebook.engine.server.listener import serve  # lazy: as above
     except ModuleNotFoundError as absent:
         raise EngineError(f"serving needs {absent.name}: python -m pip install 'ci-notebook[local]'") from absent
 
@@ -80,7 +80,7 @@ def _serve(args: argparse.Namespace) -> int:
         serve(
             args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
             workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
-            kept_bytes=args.kept, on_listening=listening,
+            cache_bytes=args.cache, on_listening=listening,
         )  # fmt: skip
     return 0
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from ci_notebook.client import multipart, objects
 from ci_notebook.client.connection.credentials import Credentials
@@ -17,7 +17,7 @@ from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
 from ci_notebook.client.submit import Submitter
 from ci_notebook.client.templates import Buckets, Queues, Templates
-from ci_notebook.model.api.jobs import Input, JobsDetail, Output, Request, Response, time_text
+from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Output, Request, Response, time_text
 from ci_notebook.model.api.media_info import MediaInfo, MediaInfoReply
 from ci_notebook.model.api.queues import MediaBucket
 from ci_notebook.model.api.snapshot_calls import (
@@ -30,7 +30,10 @@ from ci_notebook.model.api.snapshot_calls import (
 from ci_notebook.model.errors import NotFound
 from ci_notebook.model.setting.rules import check
 from ci_notebook.wire.operations import CALL
-from ci_notebook.wire.xml import MalformedXML
+from ci_notebook.wire.xml import MalformedXML, NodeCache
+
+# How many jobs' operations stay read: more than a monitor reads at once, about 10 kB each.
+KNOWN_OPERATIONS: Final = 512
 
 
 class Client:
@@ -60,6 +63,8 @@ class Client:
         )  # fmt: skip
         self.templates, self.queues, self.buckets = Templates(self._sender), Queues(self._sender), Buckets(self._sender)
         self._submitter = Submitter(self, clock)
+        # What a job was asked for is the same at every poll: it is read once.
+        self._operations = NodeCache(Operation, limit=KNOWN_OPERATIONS)
 
     @property
     def bucket(self) -> str:
@@ -70,6 +75,11 @@ class Client:
     def region(self) -> str:
         """The bucket's region."""
         return self._sender.region
+
+    @property
+    def sender(self) -> Sender:
+        """The signed calls underneath, for calls that have no method here."""
+        return self._sender
 
     def __repr__(self) -> str:
         return f"Client({self.bucket!r}, region={self.region!r})"
@@ -114,7 +124,7 @@ class Client:
         if not ids:
             return []
         call = CALL["get_jobs"]
-        answer = self._sender.ask(call, Response, names={"ids": ",".join(ids)})
+        answer = self._sender.ask(call, Response, names={"ids": ",".join(ids)}, cache=self._operations)
         found = {job.job_id: job for job in answer.jobs_detail}
         missing = [one for one in ids if one not in found]
         if missing:
@@ -155,7 +165,7 @@ class Client:
         query = {name: value for name, value in asked.items() if value is not None}
         seen: set[str] = set()
         while True:
-            page = self._sender.ask(CALL["list_jobs"], Response, query=query)
+            page = self._sender.ask(CALL["list_jobs"], Response, query=query, cache=self._operations)
             yield from page.jobs_detail
             # What the last page says is not documented: an empty token, none, or the same again.
             if not page.next_token or page.next_token in seen or not page.jobs_detail:

@@ -20,7 +20,7 @@ from ci_notebook.client.polling import Pace
 from ci_notebook.client.watch import Watch
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.queues import NotifyConfig
-from ci_notebook.wire.notifications import read_notice
+from ci_notebook.wire.notifications import read_notification
 from ci_notebook.wire.xml import MalformedXML
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             body = self.rfile.read(int(length))
             try:
-                jobs = read_notice(body)
+                jobs = read_notification(body)
             except MalformedXML:
                 self._answer(400)
                 return

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Final, Literal
+
+from ci_notebook.model.html import bold, table_html
 
 State = Literal["OK", "warning", "problem"]
 _SIGNS: Final = {"OK": "✓", "warning": "!", "problem": "✗"}
@@ -70,16 +71,9 @@ class Report(Sequence[Finding]):
         return f"<Report: {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{escape(one.area)}: {escape(one.name)}</th>"
-            f"<td style='text-align:left'>{_SIGNS[one.state]} {one.state}</td>"
-            f"<td style='text-align:left'>{escape(one.detail)}</td>"
-            f"<td style='text-align:left'>{escape(one.remedy)}</td></tr>"
-            for one in self
-        )
-        heads = "".join(f"<th scope='col'>{head}</th>" for head in ("what", "state", "found", "next step"))
-        caption = f"<caption style='text-align:left'><b>{escape(self.summary())}</b></caption>"
-        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        rows = [(f"{one.area}: {one.name}", f"{_SIGNS[one.state]} {one.state}", one.detail, one.remedy) for one in self]
+        head = ("what", "state", "found", "next step")
+        return table_html(rows, head=head, caption=bold(self.summary()), row_heads=True)
 
 
 def at_home(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`Engine`: the embedded Cloud Infinite as one thing with a beginning and an end."""
+"""The embedded engine: opens all parts on one folder, and closes them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ci_notebook.engine.calls.context import Service
+from ci_notebook.engine.calls.context import CallContext
+from ci_notebook.engine.daemon_threads import THREAD_PREFIX
 from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.jobs.executors import MakeExecutor
-from ci_notebook.engine.jobs.heartbeat import clear_up
+from ci_notebook.engine.jobs.heartbeat import remove_dead_folders
 from ci_notebook.engine.jobs.ledger import Ledger
-from ci_notebook.engine.jobs.worker import THREAD_PREFIX, Worker
+from ci_notebook.engine.jobs.worker import JobWorker
 from ci_notebook.engine.limits import FREE_BYTES, Limits
-from ci_notebook.engine.notify.message_queues import Message, Messages
-from ci_notebook.engine.notify.sender import Notice, Notices, Notifier
+from ci_notebook.engine.notify.message_queues import Message, MessageQueues
+from ci_notebook.engine.notify.outbox import Outbox
+from ci_notebook.engine.notify.sender import NotificationSender
 from ci_notebook.engine.server.wsgi import App
 from ci_notebook.engine.storage.bucket_settings import Catalogue
-from ci_notebook.engine.storage.cache import Keeping
+from ci_notebook.engine.storage.cache import CacheOptions, remove_old_folder
 from ci_notebook.engine.storage.database import Database
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.media.ffmpeg import find_ffmpeg
 from ci_notebook.media.probe import find_pyav
-from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.model.errors import ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,28 +44,38 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """The embedded engine below one folder.
+    """The embedded engine on one folder.
 
-    It begins with its first call, or with `start`: from then on it runs whatever jobs wait in the
-    folder, those of an earlier engine too. `close` stops it at once; jobs that were running go
-    back among the waiting and run again when an engine is opened on the folder. Several engines,
-    in one process or many, may share a folder: each job runs in one of them.
+    It starts with its first call, or with `start`. From then on it runs all jobs that wait in the folder,
+    also those of an earlier engine. `close` stops it at once: running jobs go back to their queues and run
+    again when an engine is opened on the folder. Several engines, in one process or in many, may share a
+    folder; each job runs in one of them.
 
-    `keys` maps SecretId to SecretKey, `tokens` the SecretId of temporary keys to their token: calls
-    with such keys must carry it. `faults` (none until you add one; its chances come from `seed`)
-    makes calls and jobs go wrong on demand. `is_activated` says whether media processing is on in
-    a bucket made now; `clock` gives Unix seconds and `new_id` 32 hexadecimal digits.
+    Args:
+        root: The folder.
+        bucket: Name of the bucket that is created, ending in an account number.
+        region: Region of the bucket.
+        keys: SecretId → SecretKey.
+        workers: How many jobs run at once in this process. An `executor` may run more.
+        is_activated: Whether media processing is on in a new bucket.
+        clock: Returns the time in Unix seconds.
+        new_id: Returns 32 hexadecimal digits.
+        executor: Runs the jobs in other processes. A function that returns an executor is called again
+            whenever that executor broke (for Dask see `jobs.dask_cluster`). The processes need the folder
+            under the same path; only this process opens the ledger.
+        time_limit_s: Wall time limit of a job. None: ten minutes, and ten more per second of the clip.
+        disk_limit_bytes: Limit of the folder's size; None: no limit.
+        min_free_bytes: Space that stays free on the disk.
+        cache_bytes: Limit of the cache in `root/.cache`; 0 switches it off. None: the environment variable
+            CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or 0 under a `disk_limit_bytes`. The cache holds expensive
+            intermediate results and outputs; it changes no byte of an output.
+        reuse: Whether a job that equals an earlier one takes over its output.
+        tokens: SecretId of temporary keys → the token that calls with that key must carry.
+        seed: Seed of the chances in `faults`.
 
-    `workers` jobs are worked on at once, in this process, or by the processes of `executor`, or of
-    what `executor` returns when it is called, again after each time that one broke (see
-    `engine.cluster` for Dask). They share the folder, under the same path; only this process opens
-    the ledger. A job takes at most `time_limit_s` of wall time (None: ten minutes, and ten more for
-    each second of the clip); `disk_limit_bytes` bounds what the folder may hold, `min_free_bytes`
-    is what must stay free on its disk. A job that comes to a limit has failed, with the reason.
+    A job that reaches a limit fails and says which one. `faults` injects errors into calls and jobs; it is
+    empty until you add one.
 
-    What was dear to make and what jobs made is kept, up to `kept_bytes` (None: CI_NOTEBOOK_KEPT_BYTES
-    in the environment, else 4 GB, or nothing under a `disk_limit_bytes`; 0: nothing), and with
-    `reuse` a job that was done before is answered from there. The outputs' bytes are the same.
     """
 
     def __init__(
@@ -81,67 +93,69 @@ class Engine:
         time_limit_s: float | None = None,
         disk_limit_bytes: int | None = None,
         min_free_bytes: int = FREE_BYTES,
-        kept_bytes: int | None = None,
+        cache_bytes: int | None = None,
         reuse: bool = True,
         tokens: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?-[0-9]{1,20}", bucket):
             allowed = "lower-case letters, digits and hyphens, ending in the account's number"
-            raise ParameterError("bucket", bucket, allowed, "Take lab-1250000000, say.")
+            raise ParameterError("bucket", bucket, allowed, "An example is lab-1250000000.")
         if not re.fullmatch("[a-z0-9-]{2,40}", region):
-            raise ParameterError("region", region, "lower-case letters, digits and hyphens", "Take ap-chongqing, say.")
+            raise ParameterError(
+                "region", region, "lower-case letters, digits and hyphens", "An example is ap-chongqing."
+            )
         if workers < 1:
-            raise ParameterError("workers", workers, "1 and more")
+            raise ParameterError("workers", workers, "1 or more")
         self.root, self.bucket, self.region = Path(root), bucket, region
         self._keys, self._tokens = dict(keys), dict(tokens or {})
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
         self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
-        self._keeping = Keeping.below(
-            self.root, kept_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
+        self._cache_options = CacheOptions.for_root(
+            self.root, cache_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
         )
         self._lock = threading.Lock()
-        self._service: Service | None = None
+        self._context: CallContext | None = None
         self._previewer: Previewer | None = None
-        self._told: tuple[Notices, Messages]
-        self._ending = contextlib.ExitStack()
-        # A notebook's kernel ends without a word; FFmpeg must not go on without it.
-        self._end = weakref.finalize(self, _close, self._ending)
+        self._resources = contextlib.ExitStack()
+        # A notebook's kernel may end without calling `close`; FFmpeg must not outlive it.
+        self._finalizer = weakref.finalize(self, _close, self._resources)
         self.app = App(self.start)
 
     def __repr__(self) -> str:
         return f"Engine({str(self.root)!r}, bucket={self.bucket!r}, region={self.region!r})"
 
-    def start(self) -> Service:
-        """Begin, if it has not begun, and return the things that calls work on. Raises `EngineError` once closed."""
+    def start(self) -> CallContext:
+        """Start, if the engine has not started, and return its parts. Raises `ParameterError` once closed."""
         with self._lock:
-            if not self._end.alive:
-                raise EngineError("the engine is closed; open another on the same folder")
-            if self._service is None:
-                self._service = self._begin()
-            return self._service
+            if not self._finalizer.alive:
+                raise ParameterError.plain("The engine is closed. Open another one on the same folder.")
+            if self._context is None:
+                self._context = self._start()
+            return self._context
 
-    def _begin(self) -> Service:
-        find_ffmpeg(), find_pyav()  # what is not installed is said now, not job by job
+    def _start(self) -> CallContext:
+        find_ffmpeg(), find_pyav()  # a missing program is reported now, not by each job
         self.root.mkdir(parents=True, exist_ok=True)
-        database = self._ending.enter_context(contextlib.closing(Database(self.root / "ledger.sqlite")))
+        database = self._resources.enter_context(contextlib.closing(Database(self.root / "ledger.sqlite")))
         clock, new_id = self._clock, self._new_id
         catalogue = Catalogue(database, clock=clock, new_id=new_id)
         catalogue.make_bucket(self.bucket, self.region, activated=self._is_activated)
-        store = Store(self.root, database, clock=clock, new_id=new_id)
+        store = ObjectStore(self.root, database, clock=clock, new_id=new_id)
         store.sweep()
-        clear_up(self.root)
+        remove_dead_folders(self.root)
+        remove_old_folder(self.root)
         ledger = Ledger(database, clock=clock)
-        notices, messages = self._told = Notices(database, clock=clock), Messages(database, clock=clock)
-        notifier = Notifier(notices, messages, ledger, catalogue)
-        self._ending.callback(notifier.close)
-        worker = Worker(
-            self.root, ledger, store, places=self._workers, new_id=new_id, executor=self._executor,
-            limits=self._limits, keeping=self._keeping, faults=self.faults, on_end=notifier.wake,
+        outbox, messages = Outbox(database, clock=clock), MessageQueues(database, clock=clock)
+        sender = NotificationSender(outbox, messages, ledger, catalogue)
+        self._resources.callback(sender.close)
+        worker = JobWorker(
+            self.root, ledger, store, slots=self._workers, new_id=new_id, executor=self._executor,
+            limits=self._limits, cache_options=self._cache_options, faults=self.faults, on_end=sender.wake,
         )  # fmt: skip
-        self._ending.callback(worker.close)
-        return Service(
+        self._resources.callback(worker.close)
+        return CallContext(
             ledger=ledger,
             catalogue=catalogue,
             store=store,
@@ -152,47 +166,44 @@ class Engine:
             new_id=new_id,
             wake=worker.wake,
             faults=self.faults,
+            database=database,
+            outbox=outbox,
+            messages=messages,
         )
 
     def messages(
         self, name: str, *, region: str = "", reader: str = "notebook", at_most: int = 100, keep: bool = False
     ) -> list[Message]:
-        """Return the messages about jobs that `reader` has not had from the queue or topic `name`, oldest first.
+        """Return the job messages of the queue or topic `name` that `reader` has not read, oldest first.
 
-        They come from jobs with `CallBackType` TDMQ, or of a queue with `NotifyConfig.Type` TDMQ. In
-        mode Queue a message is read once, by whoever is first; in mode Topic once by each reader.
-        `region` (`cd`) narrows it to one; with `keep` the messages count as unread still. They wait a
-        week, also while no engine runs.
+        Messages come from jobs with `CallBackType` TDMQ, or from a queue with `NotifyConfig.Type` TDMQ. In
+        mode Queue the first reader gets a message; in mode Topic each reader gets it once. `region` (`cd`)
+        selects one region. With `keep` the messages stay unread. They are kept for a week, also while no
+        engine runs.
         """
-        self.start()
-        return self._told[1].take(name, region=region, reader=reader, at_most=at_most, keep=keep)
-
-    def untold(self) -> list[Notice]:
-        """Return the notices of jobs that nobody has taken yet, with what went wrong and when the next try is due."""
-        self.start()
-        return self._told[0].all()
+        return self.start().messages.take(name, region=region, reader=reader, at_most=at_most, keep=keep)
 
     def preview(self, setting: VideoEnhance, snapshot: NDArray[np.uint8], *, width_px: int = 0) -> bytes:
-        """Return one decoded picture as a job with this setting would make it, as the bytes of a JPEG.
+        """Return one decoded frame as a job with this setting would render it, as JPEG bytes.
 
-        `snapshot` is HxWx3 uint8 RGB, as `media.snapshot.picture` gives it; AUTO goes by it alone. Work is
-        done at the output's size, then scaled to `width_px` (0: not at all). Stages of motion are left
-        out, HDR is shown through its exact inverse. `Previewer` does the same for any time of a clip.
+        `snapshot` is HxWx3 uint8 RGB, as `media.snapshot.picture` returns it; AUTO is resolved from it alone.
+        The frame is rendered at the output's size, then scaled to `width_px` (0: not scaled). Motion stages
+        are left out. HDR is shown through its exact inverse. `Previewer` shows any time of a clip.
         """
-        from ci_notebook.engine.preview.previewer import Previewer  # lazy, as above
-        from ci_notebook.engine.preview.snapshots import picture_origin  # lazy: an engine that only works needs neither
+        from ci_notebook.engine.preview.previewer import Previewer  # lazy: an engine that only runs jobs needs neither
+        from ci_notebook.engine.preview.snapshots import picture_origin
 
         self.start()
         with self._lock:
             if self._previewer is None:
                 self._previewer = Previewer()
-                self._ending.callback(self._previewer.close)
+                self._resources.callback(self._previewer.close)
         return self._previewer.preview(picture_origin(snapshot), setting, width_px=width_px)
 
     def close(self) -> None:
-        """Stop: running jobs go back among the waiting, nothing half-made stays. Closing twice is fine."""
+        """Stop. Running jobs go back to their queues; unfinished files are removed. Closing twice is allowed."""
         with self._lock:
-            self._end()
+            self._finalizer()
 
     def __enter__(self) -> Self:
         self.start()
@@ -204,12 +215,12 @@ class Engine:
         self.close()
 
 
-def _close(ending: contextlib.ExitStack) -> None:
-    """End what began.
+def _close(resources: contextlib.ExitStack) -> None:
+    """Close all parts of an engine.
 
-    A garbage collector may call this in one of the engine's own threads, which cannot wait for itself.
+    The garbage collector may call this in one of the engine's own threads, which cannot wait for itself.
     """
     if threading.current_thread().name.startswith(THREAD_PREFIX):
-        threading.Thread(target=ending.close, name="closing-ci-notebook").start()
+        threading.Thread(target=resources.close, name="closing-ci-notebook").start()
     else:
-        ending.close()
+        resources.close()

@@ -1,8 +1,8 @@
-"""Faults on demand: what a network and a service do at their worst, when a test or a lesson asks for it.
+"""Fault injection: errors of a network and a service, on demand, for tests and lessons.
 
-Off until `engine.faults.add` is called. A fault of a call strikes whoever makes the call, over
-both faces of the engine: in process as the exception that stands for it, on a port for real (the
-connection is closed, or nothing comes back). A fault of jobs strikes the workers.
+Nothing is injected until `engine.faults.add` is called. A fault of a call affects its caller: in
+process as the matching exception, on a port for real (the connection is closed, or no answer comes).
+A fault of jobs affects the workers.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ RUN_JOB: Final = "run_job"
 ANY_CALL: Final = "*"
 
 
-class HungUp(ConnectionResetError):
-    """The engine closes the connection without an answer, because a fault says so."""
+class ConnectionDropped(ConnectionResetError):
+    """The engine closes the connection without an answer, because of an injected fault."""
 
 
-class Silent(TimeoutError):
-    """The engine gives no answer, because a fault says so."""
+class NoReply(TimeoutError):
+    """The engine sends no answer, because of an injected fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong. `after`: only once the call has done its work, so that nothing but the answer is lost."""
+    """Base of all faults. `after` means: only after the call has done its work, so that just the answer is lost."""
 
     of_jobs: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
 class ServerError(Fault):
-    """The call is answered with a 5xx."""
+    """The call gets a 5xx answer."""
 
     status: int = 503
     after: bool = False
@@ -46,54 +46,54 @@ class ServerError(Fault):
     def strike(self) -> NoReturn:
         """Raise the error."""
         code = CODE_OF_STATUS.get(self.status, "ServiceUnavailable")
-        raise service_error(code, "A fault that was asked for.", status=self.status)
+        raise service_error(code, "An injected fault.", status=self.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle(Fault):
-    """The call is answered with 429 and how long to wait, s."""
+    """The call gets a 429 answer with the time to wait, in seconds."""
 
     retry_after_s: float = 1.0
     after: bool = False
 
     def strike(self) -> NoReturn:
         """Raise the error."""
-        raise service_error("SlowDown", "A fault that was asked for.", retry_after_s=self.retry_after_s)
+        raise service_error("SlowDown", "An injected fault.", retry_after_s=self.retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeOut(Fault):
-    """The call gets no answer. In process the time-out comes at once."""
+    """The call gets no answer. In process the timeout comes at once."""
 
     after: bool = False
 
     def strike(self) -> NoReturn:
-        """Raise what stands for the silence."""
-        raise Silent("a fault that was asked for: no answer")
+        """Raise the timeout."""
+        raise NoReply("an injected fault: no answer")
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp(Fault):
-    """The connection is closed instead of an answer."""
+    """The connection is closed without an answer."""
 
     after: bool = False
 
     def strike(self) -> NoReturn:
-        """Raise what stands for the closed connection."""
-        raise HungUp("a fault that was asked for: the connection is closed")
+        """Raise the connection error."""
+        raise ConnectionDropped("an injected fault: the connection is closed")
 
 
 @dataclass(frozen=True, slots=True)
 class JobFails(Fault):
-    """A job ends in Failed once it has come so far, %."""
+    """A job ends in Failed when it reaches this progress, in percent."""
 
     at_percent: float = 50
     code: str = "InternalError"
-    message: str = "A fault that was asked for."
+    message: str = "An injected fault."
     of_jobs: ClassVar[bool] = True
 
     def strike(self) -> NoReturn:
-        """Raise what the job fails with."""
+        """Raise the error that the job fails with."""
         raise EngineError(self.message, code=self.code)
 
 
@@ -101,7 +101,8 @@ class JobFails(Fault):
 class SlowJobs(Fault):
     """Jobs wait in the queue for at least `start_s`, then stay in Running `run_s` longer than their work takes.
 
-    `start_s` holds for all that wait while the fault is there; times and chances count where a job starts.
+    `start_s` holds for all jobs that wait while the fault exists; `times` and `probability` count when a job
+    starts.
     """
 
     start_s: float = 0.0
@@ -115,7 +116,7 @@ F = TypeVar("F", bound=AnyFault)
 
 
 @dataclass(slots=True)
-class Planned:
+class PlannedFault:
     """One fault that was added. `left` is how often it will still strike, None for always."""
 
     call: str
@@ -133,7 +134,7 @@ class Planned:
 
 
 class Faults:
-    """The faults of one engine. Chances come from `seed`, so that a run can be had again.
+    """The faults of one engine. Chances come from `seed`, so that a run can be repeated.
 
     >>> faults = Faults()
     >>> faults.add("create_job", TimeOut(after=True))
@@ -150,7 +151,7 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self._random, self._lock = random.Random(seed), threading.Lock()  # noqa: S311  chances, not secrets
-        self._planned: list[Planned] = []
+        self._planned: list[PlannedFault] = []
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {one!r}" for one in self.planned())
@@ -159,43 +160,43 @@ class Faults:
     def add(
         self, call: str, fault: AnyFault, *, times: int | None = 1, probability: float = 1.0, skip: int = 0
     ) -> None:
-        """Let `fault` strike the next calls of one kind.
+        """Add a fault that strikes the next calls of one kind.
 
-        `call` is a name of `wire.operations.CALL` (`create_job`, `put_object`), `*` for every
-        call, or `run_job` for `JobFails` and `SlowJobs`. It strikes `times` times (None: until
-        `clear`), each with `probability`, the first `skip` calls left alone. Of several that fit
-        the one added first strikes. Raises `ParameterError`.
+        `call` is a name in `wire.operations.CALL` (`create_job`, `put_object`), `*` for every call, or
+        `run_job` for `JobFails` and `SlowJobs`. The fault strikes `times` times (None: until `clear`), each
+        time with `probability`; the first `skip` calls are left alone. If several faults match, the one
+        added first strikes. Raises `ParameterError`.
         """
         takes = (RUN_JOB,) if fault.of_jobs else (ANY_CALL, *CALL)
         if call not in takes:
-            raise ParameterError("call", call, f"for {type(fault).__name__} one of {', '.join(takes)}")
+            raise ParameterError("call", call, f"one of {', '.join(takes)} for {type(fault).__name__}")
         if not 0 <= probability <= 1:
             raise ParameterError("probability", probability, "0 to 1")
         with self._lock:
-            self._planned.append(Planned(call, fault, times, probability, skip))
+            self._planned.append(PlannedFault(call, fault, times, probability, skip))
 
     def clear(self, call: str = "") -> None:
-        """Forget all faults, or those of one call."""
+        """Remove all faults, or those of one call."""
         with self._lock:
             self._planned = [one for one in self._planned if call and one.call != call]
 
-    def planned(self) -> list[Planned]:
-        """Return the faults that were added, those that have struck for the last time too."""
+    def planned(self) -> list[PlannedFault]:
+        """Return the faults that were added, also those that will not strike again."""
         with self._lock:
             return list(self._planned)
 
     def of_call(self, call: str) -> CallFault | None:
-        """Return the fault that strikes this call, counting it."""
-        found = self._take((ANY_CALL, call), (ServerError, Throttle, TimeOut, HangUp))
-        return found if isinstance(found, CallFault) else None
+        """Return the fault that strikes this call, and count it."""
+        fault = self._take((ANY_CALL, call), (ServerError, Throttle, TimeOut, HangUp))
+        return fault if isinstance(fault, CallFault) else None
 
     def of_job(self, kind: type[F]) -> F | None:
-        """Return the fault of one kind that strikes the job that starts now, counting it."""
-        found = self._take((RUN_JOB,), (kind,))
-        return found if isinstance(found, kind) else None
+        """Return the fault of one kind that strikes the job that starts now, and count it."""
+        fault = self._take((RUN_JOB,), (kind,))
+        return fault if isinstance(fault, kind) else None
 
     def wait_s(self) -> float:
-        """Return how long jobs have to wait before they start."""
+        """Return how long jobs must wait in the queue before they start."""
         active = (one.fault for one in self.planned() if one.left != 0)
         return max((fault.start_s for fault in active if isinstance(fault, SlowJobs)), default=0.0)
 

@@ -1,8 +1,8 @@
-"""What a job may take: time, disk, and the patience of whoever asked for it.
+"""Limits of a job: time, disk space, and whether it is still wanted.
 
-The rule of this file: a job that comes to a limit ends in Failed with the limit by name, the value
-and what to do; its program is gone within a second. What no page documents are the codes:
-`TimeLimitExceeded` and `InsufficientStorage` are ours.
+Invariant: a job that reaches a limit ends in Failed with the limit's name, its value and a remedy. Its
+FFmpeg is gone within a second. The codes `TimeLimitExceeded` and `InsufficientStorage` are ours; no page
+documents any.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from typing import Final, Self
 from ci_notebook.model.errors import EngineError, ParameterError
 
 TOO_LONG: Final = "TimeLimitExceeded"
-NO_ROOM: Final = "InsufficientStorage"
-# Unless said: ten minutes, and ten minutes for each second of the clip. The dearest stages together
+DISK_FULL: Final = "InsufficientStorage"
+# Default: ten minutes, and ten more per second of the clip. The most expensive stages together
 # (interpolation and the network at 1080p, a slow encoder) took a quarter of that on two busy cores.
 BASE_S: Final = 600.0
 PER_SECOND_S: Final = 600.0
-# What is left on the disk unless said, for the ledger and for everything else that lives there.
+# Default for the space that stays free on the disk, for the ledger and for other programs.
 FREE_BYTES: Final = 256 << 20
-LOOK_S: Final = 0.05
-WEIGH_S: Final = 0.5
-# What FFmpeg and Python say when a disk, a quota or the size of a file is used up, and SQLite when it cannot write.
-FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
-OVER_SIZE: Final[int] = getattr(signal, "SIGXFSZ", 0)
+CHECK_S: Final = 0.05
+MEASURE_S: Final = 0.5
+# Messages of FFmpeg and Python about a full disk, quota or file size, and of SQLite when it cannot write.
+FULL_MESSAGES: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
+SIGXFSZ: Final[int] = getattr(signal, "SIGXFSZ", 0)
 FULL_NUMBERS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one job may take.
+    """Limits of one job.
 
-    `time_s` is wall time from its start; None means ten minutes and ten more for each second of the
-    clip. `disk_bytes` bounds all that lies below the engine's folder, None does not. `free_bytes`
-    is what must be left free on its disk. Raises `ParameterError`.
+    `time_s` is wall time from its start; None means ten minutes, and ten more per second of the clip.
+    `disk_bytes` limits the size of the engine's folder; None means no limit. `free_bytes` stay free on its
+    disk. Raises `ParameterError`.
 
     >>> Limits(time_s=0)
     Traceback (most recent call last):
@@ -62,18 +62,18 @@ class Limits:
         if self.disk_bytes is not None and not self.disk_bytes > 0:
             raise ParameterError("disk_limit_bytes", self.disk_bytes, "more than 0, or None")
         if not self.free_bytes >= 0:
-            raise ParameterError("min_free_bytes", self.free_bytes, "0 and more")
+            raise ParameterError("min_free_bytes", self.free_bytes, "0 or more")
 
     def room(self, root: Path) -> int | None:
-        """Return how many bytes may still be written below `root`, None for no bound."""
-        return None if self.disk_bytes is None else self.disk_bytes - weight(root)
+        """Return how many bytes may still be written below `root`, None for no limit."""
+        return None if self.disk_bytes is None else self.disk_bytes - folder_bytes(root)
 
 
-class Guard:
-    """Watches over one job while it runs. `cancel` is set when it has to stop; `why` is the limit it came to, if any.
+class LimitGuard:
+    """Checks the limits of one job while it runs. `cancel` is set when the job has to stop; `why` is the limit reached.
 
-    `room_bytes` is what the job's `folder` may come to hold, `is_unwanted` says that the job is to
-    stop for other reasons, `length_s` gives the clip's length where it is needed.
+    The job's `folder` may hold up to `room_bytes`. `is_unwanted` says that the job has to stop for another
+    reason. `length_s` returns the clip's length when it is needed.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class Guard:
         room_bytes: int | None,
         is_unwanted: Callable[[], bool],
         length_s: Callable[[], float | None],
-        look_s: float = LOOK_S,
+        check_s: float = CHECK_S,
     ) -> None:
         self.cancel, self.why = threading.Event(), None
         self._limits, self._folder, self._room_bytes = limits, folder, room_bytes
-        self._is_unwanted, self._length_s, self._look_s = is_unwanted, length_s, look_s
+        self._is_unwanted, self._length_s, self._check_s = is_unwanted, length_s, check_s
         self._began, self._weighed = time.monotonic(), 0.0
         self._limit_s = limits.time_s
         self._ended = threading.Event()
@@ -97,7 +97,7 @@ class Guard:
     why: EngineError | None
 
     def __enter__(self) -> Self:
-        self._look()
+        self.check_now()
         self._watcher.start()
         return self
 
@@ -108,10 +108,11 @@ class Guard:
         self._watcher.join()
 
     def _watch(self) -> None:
-        while not self.cancel.is_set() and not self._ended.wait(self._look_s):
-            self._look()
+        while not self.cancel.is_set() and not self._ended.wait(self._check_s):
+            self.check_now()
 
-    def _look(self) -> None:
+    def check_now(self) -> None:
+        """Check every limit once, and cancel the job where one is exceeded; the thread calls this."""
         if self._is_unwanted():
             self.cancel.set()
             return
@@ -121,35 +122,38 @@ class Guard:
 
     def _too_long(self) -> EngineError | None:
         took_s = time.monotonic() - self._began
-        if self._limit_s is None and took_s >= BASE_S:  # only now the length matters
+        if self._limit_s is None and took_s >= BASE_S:  # the length is read only when it matters
             self._limit_s = BASE_S + PER_SECOND_S * (self._length_s() or 0.0)
         if self._limit_s is None or took_s < self._limit_s:
             return None
-        text = f"The job was stopped after {self._limit_s:g} s, its limit of time"
-        return EngineError(f"{text} (time_limit_s). Allow more, or ask for less.", code=TOO_LONG)
+        text = f"The job was stopped after {self._limit_s:g} s, its time limit"
+        return EngineError(f"{text} (time_limit_s). Raise the limit, or reduce the work.", code=TOO_LONG)
 
     def _no_room(self) -> EngineError | None:
         now = time.monotonic()
-        if now - self._weighed < WEIGH_S:
+        if now - self._weighed < MEASURE_S:
             return None
         self._weighed = now
         try:
             free = shutil.disk_usage(self._folder).free
-            held = weight(self._folder) if self._room_bytes is not None else 0
+            size = folder_bytes(self._folder) if self._room_bytes is not None else 0
         except FileNotFoundError:
-            return None  # the folder goes when the job is over
+            return None  # the folder is removed when the job ends
         if free < self._limits.free_bytes:
-            text = f"{_mib(free)} are free on the engine's disk, and {_mib(self._limits.free_bytes)} must stay free"
-            return EngineError(f"{text} (min_free_bytes). Make room, then send the job again.", code=NO_ROOM)
-        if self._room_bytes is not None and held > self._room_bytes:
+            text = f"The engine's disk has {_mib(free)} free, and {_mib(self._limits.free_bytes)} must stay free"
+            return EngineError(f"{text} (min_free_bytes). Free some space, then submit the job again.", code=DISK_FULL)
+        if self._room_bytes is not None and size > self._room_bytes:
             text = f"The engine's folder would hold more than its limit of {_mib(self._limits.disk_bytes or 0)}"
-            return EngineError(f"{text} (disk_limit_bytes). Delete objects, or allow more.", code=NO_ROOM)
+            return EngineError(f"{text} (disk_limit_bytes). Delete objects, or raise the limit.", code=DISK_FULL)
         return None
 
 
-def weight(folder: Path) -> int:
-    """Return the bytes of the files below a folder; one with several names counts once, not if one lies elsewhere."""
-    total, seen = 0, dict[tuple[int, int], int]()
+def folder_bytes(folder: Path) -> int:
+    """Return the size of the files below a folder.
+
+    A file with several names counts once, and only if all its names are below the folder.
+    """
+    total, names_seen = 0, dict[tuple[int, int], int]()
     for place, _, names in os.walk(folder):
         for name in names:
             try:
@@ -160,23 +164,23 @@ def weight(folder: Path) -> int:
                 total += about.st_size
             else:
                 at = (about.st_dev, about.st_ino)
-                seen[at] = seen.get(at, 0) + 1
-                total += about.st_size if seen[at] == about.st_nlink else 0
+                names_seen[at] = names_seen.get(at, 0) + 1
+                total += about.st_size if names_seen[at] == about.st_nlink else 0
     return total
 
 
-def as_full(error: BaseException) -> EngineError | None:
-    """Return what to say of an error that a full disk made, None for any other error."""
+def disk_full_error(error: BaseException) -> EngineError | None:
+    """Return the error to report when `error` was caused by a full disk; None for any other error."""
     text = str(error) if isinstance(error, EngineError | sqlite3.Error) else ""
-    said = next((one for one in FULL if one in text), "")
-    if isinstance(error, EngineError) and OVER_SIZE and error.message.startswith(f"FFmpeg ended with -{OVER_SIZE}"):
-        said = "File too large"  # the system killed it for that, before it could say a word
-    if not said and isinstance(error, OSError) and error.errno in FULL_NUMBERS:
-        said = os.strerror(error.errno)
-    if not said:
+    reason = next((one for one in FULL_MESSAGES if one in text), "")
+    if isinstance(error, EngineError) and SIGXFSZ and error.message.startswith(f"FFmpeg ended with -{SIGXFSZ}"):
+        reason = "File too large"  # the system killed FFmpeg for it before it could write a message
+    if not reason and isinstance(error, OSError) and error.errno in FULL_NUMBERS:
+        reason = os.strerror(error.errno)
+    if not reason:
         return None
     return EngineError(
-        f"The engine's disk is full ({said}). Make room, then try again.", code=NO_ROOM,
+        f"The engine's disk is full ({reason}). Free some space, then try again.", code=DISK_FULL,
         command=getattr(error, "command", ""),
     )  # fmt: skip
 

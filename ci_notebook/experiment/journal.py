@@ -34,13 +34,14 @@ from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.wire.xml import dumps, loads
 
 N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
-VERSION: Final = 3
+VERSION: Final = 4
 _BUSY_S: Final = 30.0
 # What version 2 added: `owner` is the lease of the process that is sending, `setting_sha256` tells equal
 # settings of different clips, `score_against` and `reference_md5` say what the scores are scores of.
@@ -68,8 +69,11 @@ CREATE TABLE votes (
     PRIMARY KEY (ballot, voter, number)
 ) STRICT
 """
+# Version 4 added how each output was aligned before scoring, as JSON.
+_ALIGNMENT: Final = "ALTER TABLE runs ADD COLUMN alignment TEXT"
 # What a file of an earlier version lacks: version → how to bring it to the next one.
-_STEPS: Final = {1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,)}
+_STEPS: Final = {1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,), 3: (_ALIGNMENT,)}
+_NEW_FILE: Final = (_TABLE, _VOTES, _ALIGNMENT)
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
 
@@ -122,8 +126,8 @@ class Journal:
                 raise CIError(
                     f"{self.path} was written by a later version of ci_notebook (journal {version} > {VERSION})"
                 )
-            missing = [s for v in range(version, VERSION) for s in _STEPS[v]] if version else [_TABLE, _VOTES]
-            for statement in missing:
+            steps = [step for earlier in range(version, VERSION) for step in _STEPS[earlier]] if version else _NEW_FILE
+            for statement in steps:
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -178,6 +182,7 @@ class Journal:
         )
         self._set(
             run, phase="over", scores=scores, pictures=pictures, score_against=run.score_against,
+            alignment=json.dumps(run.alignment.as_dict()) if run.alignment else None,
             reference_md5=run.reference_md5, cost_cny=run.cost_cny, output=output, error=run.error,
         )  # fmt: skip
 
@@ -270,6 +275,7 @@ def _entry(row: sqlite3.Row) -> Entry:
     scores: Mapping[str, float] = json.loads(row["scores"] or "{}")
     output = Path(row["output"]) if row["output"] else None
     series = json.loads(row["pictures"] or '{"every": 0, "pictures": {}}')
+    alignment = Alignment.of(json.loads(row["alignment"])) if row["alignment"] else None
     run = Run(
         key=row["key"], attempt=row["attempt"], clip=row["clip"], clip_key=row["clip_key"], clip_md5=row["clip_md5"],
         setting=loads(VideoEnhance, row["setting"].encode()),
@@ -277,6 +283,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         scores=scores, pictures={name: tuple(one) for name, one in series["pictures"].items()}, every=series["every"],
         precise=series.get("precise", False),
         score_against=row["score_against"], reference_md5=row["reference_md5"], template_id=row["template_id"],
+        alignment=alignment,
         cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
@@ -28,7 +29,9 @@ class Run:
     of every `every`-th picture, first to last, from the first one on. `every` is 0 without any. `precise`
     says that VMAF was taken in floating point.
     `score_against` says what the output was compared with: its "source", which measures change, or a
-    true "reference", which measures fidelity; `reference_md5` is that reference. `template_id` names
+    true "reference", which measures fidelity; `reference_md5` is that reference. `alignment` says how
+    the output was aligned with it before scoring (time offset, crop, scale); None without scores, and for runs
+    of a journal that did not keep it yet. `template_id` names
     the template that was sent in place of the setting that it held.
     """
 
@@ -46,6 +49,7 @@ class Run:
     precise: bool = False
     score_against: Literal["", "source", "reference"] = ""
     reference_md5: str = ""
+    alignment: Alignment | None = None
     cost_cny: float | None = None
     error: str = ""
     output: Path | None = None

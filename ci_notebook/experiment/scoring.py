@@ -24,6 +24,7 @@ from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.shape import plan
 
 # Scoring keeps all cores busy by itself; the second thread fetches while the first one scores.
@@ -43,6 +44,8 @@ class Scored(Protocol):
     def every(self) -> int: ...  # noqa: D102
     @property
     def precise(self) -> bool: ...  # noqa: D102
+    @property
+    def alignment(self) -> Alignment | None: ...  # noqa: D102
 
 
 class Measure(Protocol):
@@ -79,6 +82,7 @@ class Outcome:
     error: str = ""
     score_against: Literal["", "source", "reference"] = ""
     reference_md5: str = ""
+    alignment: Alignment | None = None
     stopped: bool = False
 
     def of(self, run: Run) -> Run:
@@ -87,6 +91,7 @@ class Outcome:
             run, output=self.output, scores=self.scores, pictures=self.pictures, every=self.every,
             precise=self.precise,
             cost_cny=self.cost, error=self.error, score_against=self.score_against, reference_md5=self.reference_md5,
+            alignment=self.alignment,
         )  # fmt: skip
 
 
@@ -164,7 +169,7 @@ class Outcomes:
         found = replace(found, score_against=against, reference_md5=reference.md5 if reference else "")
         if isinstance(made, Mapping):
             return replace(found, scores=dict(made))
-        found = replace(found, every=made.every, precise=made.precise)
+        found = replace(found, every=made.every, precise=made.precise, alignment=made.alignment)
         return replace(found, scores=dict(made.pooled), pictures=dict(made.pictures))
 
     def _where(self, run: Run) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid, place_of
 from ci_notebook.model.declaration.paths import Leaf, value_at
 from ci_notebook.model.errors import BudgetExceeded, CIError, ParameterError
+from ci_notebook.model.scores import scale_of, suggestion
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 Direction = Literal["max", "min"]
 Span = tuple[float, float]
 
+FACTS: Final = ("cost_cny", "size_bytes", "bitrate_kbps")
+"""What a search can aim at besides scores."""
 INSTALL: Final = "python -m pip install 'ci-notebook[optuna]'"
 
 
@@ -99,7 +102,7 @@ def optimize(
     """Look for the settings in `space` that make `on` best, and return all that were tried.
 
     `space` maps leaves, named as in `grid`, to a list of values or to `(low, high)`; the rest of a
-    setting is `base`. `on` is the name of a score, to be made large, or several with "max" or "min":
+    setting is `base`. `on` is the name of a score, which is made better, or several with "max" or "min":
     scores, `cost_cny`, `size_bytes`, `bitrate_kbps`. A trial is one setting on all clips; `batch` of them are
     under way at once. `trials` counts those that the journal holds already; they cost nothing. `budget`
     is for the whole search, in the currency of the price list: where it would be passed the search ends.
@@ -109,7 +112,7 @@ def optimize(
     Raises `CIError` without Optuna, and `ParameterError` for a name that is not known.
     """
     optuna = _optuna()
-    goals: dict[str, Direction] = {on: "max"} if isinstance(on, str) else dict(on)
+    goals: dict[str, Direction] = {on: direction_of(on)} if isinstance(on, str) else dict(on)
     if not goals or not space:
         raise ParameterError("optimize", on, "at least one goal and one leaf to vary")
     if trials < 1 or batch < 1:
@@ -135,6 +138,11 @@ def optimize(
     finally:
         optuna.logging.set_verbosity(verbosity)
     return Search(tuple(search.trials), goals, study, note)
+
+
+def direction_of(name: str) -> Direction:
+    """Return whether a number is better when it is larger or smaller, by its declaration; "max" where neither is."""
+    return "min" if scale_of(name).sign < 0 else "max"
 
 
 def value_of(run: Run, name: str) -> float | None:
@@ -259,8 +267,10 @@ def _means(runs: list[Run], goals: Mapping[str, Direction]) -> dict[str, float]:
     for name in goals:
         values = [value_of(run, name) for run in runs]
         if all(value is None for value in values):
-            has = sorted({score for run in runs for score in run.scores} | {"cost_cny", "size_bytes", "bitrate_kbps"})
-            raise ParameterError("on", name, f"one of {', '.join(has)}")
+            known = sorted({score for run in runs for score in run.scores} | set(FACTS))
+            raise ParameterError.plain(
+                f"No run has a number called {name!r}. {suggestion(name, known)}They have {', '.join(known)}."
+            )
         numbers = [value for value in values if value is not None and math.isfinite(value)]
         if len(numbers) < len(values):
             return {}

@@ -15,7 +15,6 @@ import dataclasses
 import itertools
 import random as stdlib_random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from typing import Any, TypeVar, overload
 
 from ci_notebook.experiment.settings import TEMPLATE, Place, Setting, checked, content, nodes, shown
@@ -23,6 +22,7 @@ from ci_notebook.model.api.templates import Template
 from ci_notebook.model.declaration.node import Node, Part
 from ci_notebook.model.declaration.paths import Leaf, leaves, resolve, with_value
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import Markup, bold, table_html, value_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 N = TypeVar("N", bound=Node)
@@ -90,17 +90,12 @@ class Sweep(Sequence[Setting]):
 
     def _repr_html_(self) -> str:
         columns, varies, common = self._columns(), self.varies, self.common
-        cell = "text-align:left"
-        head = "".join(f"<th scope='col' style='{cell}'>{escape(path)}</th>" for path in varies)
-        body = "".join(
-            f"<tr><th scope='row'>{number + 1}</th>"
-            + "".join(f"<td style='{cell}'>{_text(columns[path][number])}</td>" for path in varies)
-            + "</tr>"
-            for number in range(len(self))
-        )
-        alike = "; the same in all: " + ", ".join(f"{k} {_text(v)}" for k, v in common.items()) if common else ""
-        caption = f"<caption style='text-align:left'><b>Sweep of {_count(len(self), 'setting')}</b>{alike}</caption>"
-        return f"<table>{caption}<thead><tr><th scope='col'>#</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = [
+            [str(number + 1), *(value_html(columns[path][number]) for path in varies)] for number in range(len(self))
+        ]
+        alike = "; the same in all: " + ", ".join(f"{k} {value_html(v)}" for k, v in common.items()) if common else ""
+        caption = Markup(f"{bold('Sweep of ' + _count(len(self), 'setting'))}{alike}")
+        return table_html(rows, head=["#", *varies], caption=caption, numeric=(0,), row_heads=True)
 
 
 def grid(base: Setting | None = None, /, **values_of: Any) -> Sweep:
@@ -171,7 +166,7 @@ def _places(values_of: Mapping[str, Any]) -> dict[Place, list[Any]]:
         place = place_of(name)
         if place in places:
             raise ParameterError(name, given, "one list of values, given once")
-        places[place] = [place[-1].settle(value) for value in listed]
+        places[place] = [place[-1].coerce(value) for value in listed]
     return places
 
 
@@ -222,10 +217,6 @@ def _between(draw: stdlib_random.Random, part: Part, span: tuple[float, float]) 
         return round(draw.uniform(*span), 3)
     low, high, step = int(span[0]), int(span[1]), 2 if part.param.even else 1
     return draw.randrange(low + low % step, high + 1, step)
-
-
-def _text(value: Any) -> str:
-    return "<em>left out</em>" if value is None else escape(str(value))
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,7 @@
-"""`connect()`: a lab on the embedded engine, or on the cloud."""
+"""`connect()`: return a lab on the embedded engine, or on the cloud.
+
+Invariant: an argument that would have no effect is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,45 +10,47 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials, find_credentials
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
+from ci_notebook.lab.arguments import whole_number
 from ci_notebook.lab.lab import Lab
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.keywords import checks_keywords
 
-# The embedded engine's bucket. The APPID is the one of the API's own examples.
+# The bucket of the embedded engine. Its APPID is that of the examples in the API's documentation.
 BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+_WORKERS: Final = 2
 
 
+@checks_keywords
 def connect(
     bucket: str | None = None, *, region: str | None = None, credentials: Credentials | None = None,
-    endpoint: str | None = None, home: Path | str | None = None, workers: int = 2,
+    endpoint: str | None = None, home: Path | str | None = None, workers: int = _WORKERS,
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
-    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, kept_bytes: int | None = None,
+    disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, cache_bytes: int | None = None,
     reuse: bool | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
 
-    `region` is required with a bucket (`ap-chongqing`). Keys come from `credentials` or from where
-    `Credentials` are looked for. `endpoint` sends everything to one address instead of the cloud's,
-    such as that of `ci-notebook serve` (`http://127.0.0.1:9000`). `home` holds the engine's store,
-    the journal and what was downloaded; by default `CI_NOTEBOOK_HOME`, else a folder of the user's
-    own.
+    A bucket needs its `region` (`ap-chongqing`). Keys come from `credentials`, or from the places that
+    `Credentials` lists. `endpoint` sends every call to one address instead of the cloud, such as that of
+    `ci-notebook serve` (`http://127.0.0.1:9000`). `home` is the folder of the engine's store, the journal and
+    downloads: by default `CI_NOTEBOOK_HOME`, else a folder in the user's data directory.
 
-    The rest is about the embedded engine, and refused with a bucket. `workers` is how many jobs it
-    works on at once: in this process, or in those of `executor`, any `concurrent.futures.Executor`
-    or a function that makes one (and makes another when it broke); its processes see `home` under
-    the same path. A job that takes more than `time_limit_s` of wall time (by default ten minutes,
-    and ten for each second of the clip), that would have the engine's folder hold more than
-    `disk_limit_bytes` (by default no limit) or leave less than `min_free_bytes` free on its disk
-    (by default 256 MiB) has failed, with the reason. What was dear to make, and what jobs made, is
-    kept up to `kept_bytes` (by default CI_NOTEBOOK_KEPT_BYTES of the environment, else 4 GB, or none
-    under a `disk_limit_bytes`; 0 keeps nothing), and unless `reuse` is False a job that was done
-    before is answered from there; the bytes are the same.
+    The other arguments belong to the embedded engine, and are refused with a bucket. `workers` is how many jobs
+    run at once: in this process, or in those of `executor`, any `concurrent.futures.Executor` or a function that
+    returns one (it is called again when the executor breaks). Its processes must see `home` under the same path.
+    A job fails, with the reason, if it runs longer than `time_limit_s` (by default ten minutes, plus ten for each
+    second of the clip), if the engine's folder would grow beyond `disk_limit_bytes` (by default no limit), or if
+    less than `min_free_bytes` would stay free on the disk (by default 256 MiB). Outputs and expensive
+    intermediate results are cached up to `cache_bytes` (by default CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or none with
+    a `disk_limit_bytes`; 0 caches nothing). Unless `reuse` is False, a job that was done before is answered from
+    the cache; the bytes are the same.
 
     Raises `ParameterError`, and `CredentialsError` when there is no usable key.
 
@@ -53,34 +58,78 @@ def connect(
     >>> ci.connect()
     Lab('lab-1250000000', region='ap-chongqing', engine='embedded')
     """
-    place = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
-    about = {
+    _check_types(bucket, credentials, endpoint, home)
+    folder = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
+    options = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,
-        "min_free_bytes": min_free_bytes, "kept_bytes": kept_bytes, "reuse": reuse,
+        "min_free_bytes": min_free_bytes, "cache_bytes": cache_bytes, "reuse": reuse,
     }  # fmt: skip
-    ours = {name: value for name, value in about.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     if bucket is None:
-        return _embedded(place, region or REGION, workers, **ours)
-    for name, value in ours.items():
-        raise ParameterError(name, value, "no value when there is a bucket", "It is about the embedded engine.")
+        for name, value in (("endpoint", endpoint), ("credentials", credentials)):
+            if value is not None:
+                raise ParameterError.plain(
+                    f"{name} needs a bucket: ci.connect(bucket, region=…, {name}=…). "
+                    "Without a bucket the lab is the embedded engine."
+                )
+        return _embedded(folder, region or REGION, whole_number("workers", workers), given)
+    if workers != _WORKERS:
+        given["workers"] = workers
+    for name in given:
+        raise ParameterError.plain(f"{name} belongs to the embedded engine: leave it out when you pass a bucket.")
     if not region:
-        raise ParameterError(
-            "region", region, "the region of the bucket, such as ap-chongqing", "connect(bucket, region=…)"
+        raise ParameterError.plain(
+            f"A bucket needs its region: ci.connect({bucket!r}, region='ap-chongqing'), for example."
         )
     keys = credentials or find_credentials()
     transport = AddressTransport(endpoint) if endpoint else None
     scheme = "http" if endpoint else "https"
-    return Lab(Client(bucket, region=region, credentials=keys, transport=transport, scheme=scheme), home=place)
+    client = Client(bucket, region=region, credentials=keys, transport=transport, scheme=scheme)
+    return _in_folder(folder, lambda: Lab(client, home=folder))
 
 
-def _embedded(home: Path, region: str, workers: int, **more: Any) -> Lab:
+def _check_types(bucket: object, credentials: object, endpoint: object, home: object) -> None:
+    if bucket is not None and not isinstance(bucket, str):
+        raise ParameterError("bucket", bucket, "the name of a bucket with its APPID, such as name-1250000000")
+    if endpoint is not None and not isinstance(endpoint, str):
+        raise ParameterError("endpoint", endpoint, "an address such as http://127.0.0.1:9000")
+    if credentials is not None and not isinstance(credentials, Credentials):
+        # The value may be a key, so the message does not show it.
+        raise ParameterError.plain("credentials must be a ci.Credentials(secret_id, secret_key).")
+    if home is not None and not isinstance(home, str | Path):
+        raise ParameterError("home", home, "the path of a folder")
+
+
+def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) -> Lab:
     from ci_notebook.engine.engine import Engine  # lazy: the thin client installs without numpy and PyAV
 
-    # Keys of one session: nobody else can reach the engine, and nothing needs to remember them.
+    executor = options.get("executor")
+    if executor is not None and not isinstance(executor, Executor) and not callable(executor):
+        raise ParameterError(
+            "executor", executor, "a concurrent.futures.Executor, or a function that returns one",
+            "ci.DaskCluster(address) is one.",
+        )  # fmt: skip
+    # Keys for this session only: nobody else can reach the engine, so they are not stored.
     keys = Credentials(f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16))
-    engine = Engine(
-        home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id: keys.secret_key}, workers=workers, **more
-    )
-    engine.start()
-    client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
-    return Lab(client, home=home, engine=engine)
+
+    def lab() -> Lab:
+        engine = Engine(
+            home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id: keys.secret_key}, workers=workers,
+            **options,
+        )  # fmt: skip
+        engine.start()
+        client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
+        return Lab(client, home=home, engine=engine)
+
+    return _in_folder(home, lab)
+
+
+def _in_folder(home: Path, make: Callable[[], Lab]) -> Lab:
+    """Return the lab that `make` builds in `home`. Raises `ParameterError` if the folder cannot be used."""
+    try:
+        return make()
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise ParameterError.plain(
+            f"The folder {str(home)!r} cannot be used ({error.strerror}). "
+            "Pass home=, or set CI_NOTEBOOK_HOME, to a folder that you can write to."
+        ) from error

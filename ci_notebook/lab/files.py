@@ -1,11 +1,11 @@
-"""What a lab can point at: its key in the bucket, and its local file, fetched once into the cache."""
+"""Find the object key of a video, and its local file, which is downloaded once into the cache."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
@@ -16,14 +16,14 @@ from ci_notebook.model.errors import NotFound
 if TYPE_CHECKING:
     from ci_notebook.media.frames import Frames
 
-Video = Clip | Job | Run | str
-"""A clip, the key of an object, or what a job or a run made."""
+Video: TypeAlias = Clip | Job | Run | str
+"""A clip, the output of a job or of a run, or the key of an object."""
 
 
 def key_of(video: Video) -> str:
-    """Return the key of a video: a clip's own, or that of what a job or a run made.
+    """Return the object key of a video: the clip's own, or that of the output of a job or run.
 
-    Raises `NotFound` for a job or a run that made nothing.
+    Raises `NotFound` for a job or a run without an output.
     """
     if isinstance(video, str):
         return video
@@ -32,41 +32,41 @@ def key_of(video: Video) -> str:
     detail = video.job if isinstance(video, Run) else video.detail
     key = next(iter(detail.output_keys), "") if detail else ""
     if not key:
-        raise NotFound("NoSuchKey", f"{video!r} has made nothing")
+        raise NotFound("NoSuchKey", f"{video!r} has no output")
     return key
 
 
 def frames_of(client: Client, cache: Path, video: Video | Path) -> Frames:
-    """Return the pictures of a video by their numbers; see `local_file` for what it may be."""
+    """Return the frames of a video by their numbers; see `local_file` for what a video may be."""
     from ci_notebook.media.frames import Frames  # lazy: the thin client installs without numpy and PyAV
 
     return Frames(local_file(client, cache, video))
 
 
 def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
-    """Return a local file with a clip, with what a job or run made, or with the object of a key; a `Path` as it is.
+    """Return a local file of a clip, of the output of a job or run, or of the object of a key; a `Path` as it is.
 
-    What is not here yet is downloaded. Raises `NotFound` for a key that is not there, for a run or
-    job that made nothing, and `FileNotFoundError` for a path.
+    A file that is not in the cache is downloaded. Raises `NotFound` for a key without an object and for a
+    run or job without an output, and `FileNotFoundError` for a path.
     """
     if isinstance(video, Path):
         return video.resolve(strict=True)
-    known = video.path if isinstance(video, Clip) else video.output if isinstance(video, Run) else None
-    if known is not None and known.exists():
-        return known
+    path = video.path if isinstance(video, Clip) else video.output if isinstance(video, Run) else None
+    if path is not None and path.exists():
+        return path
     key = key_of(video)
     etag = client.head(key).etag
     name = hashlib.md5(f"{client.bucket}/{key}/{etag}".encode(), usedforsecurity=False).hexdigest()
-    return fetched(client, key, cache / f"{name}{Path(key).suffix}")
+    return download_once(client, key, cache / f"{name}{Path(key).suffix}")
 
 
-def fetched(client: Client, key: str, path: Path) -> Path:
-    """Return `path`; where it is not there yet, the object of `key` is downloaded to it."""
+def download_once(client: Client, key: str, path: Path) -> Path:
+    """Return `path`; if it does not exist, download the object of `key` to it first."""
     if not path.exists():
-        # Under a name of its own: another kernel may be fetching the same. Such names are cleared up, if need be.
-        half = path.with_name(f"half-{secrets.token_hex(4)}-{path.name}")
+        # A unique name: another kernel may be downloading the same object. The file is removed after an error.
+        partial = path.with_name(f"half-{secrets.token_hex(4)}-{path.name}")
         try:
-            client.download(key, half).replace(path)
+            client.download(key, partial).replace(path)
         finally:
-            half.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
     return path

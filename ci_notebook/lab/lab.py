@@ -1,12 +1,16 @@
-"""`Lab`: the one place where client, engine, experiment, results and widgets meet."""
+"""`Lab`: the one place where client, engine, experiment, results and widgets meet.
+
+Invariant: the caller's mistakes raise `ParameterError` before anything is sent.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
@@ -20,27 +24,45 @@ from ci_notebook.experiment.pricing.quote import Estimate, estimate
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.search import Direction, Span
-from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.voting.vote import Vote
-from ci_notebook.lab.clip_facts import Facts
+from ci_notebook.lab.arguments import (
+    Clips,
+    SettingsLike,
+    budget_argument,
+    clip_from,
+    clips_from,
+    duration_of,
+    job_states,
+    local_path_or_video,
+    references_from,
+    refuse_after_end,
+    setting_argument,
+    settings_argument,
+    time_argument,
+    video_from,
+    videos_from,
+    whole_number,
+)
+from ci_notebook.lab.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.files import Video, frames_of, key_of
-from ci_notebook.lab.jobs import JobDesk
-from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoilt
-from ci_notebook.lab.previews import Previews
-from ci_notebook.lab.sweep_panel import SweepDesk
-from ci_notebook.lab.sweeps import plan_sweep, run_search, run_sweep, service_of, terms
-from ci_notebook.lab.votes import VoteDesk
-from ci_notebook.model.api.jobs import JobsDetail, Request
+from ci_notebook.lab.monitor_jobs import LabJobs
+from ci_notebook.lab.panel_sweeps import LabSweeps
+from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.previews import LabPreviews
+from ci_notebook.lab.sweeps import plan_sweep, run_search, run_sweep, service_of, service_terms
+from ci_notebook.lab.vote_ballots import LabVotes
+from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.watermark import Watermark
+from ci_notebook.model.keywords import checks_keywords
+from ci_notebook.model.setting.shorthand import SettingLike
+from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.search_result import Found
-from ci_notebook.wire.notifications import read_notice
+from ci_notebook.wire.notifications import read_notification
 from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
@@ -49,27 +71,36 @@ if TYPE_CHECKING:
 
 
 class Lab:
-    """A bucket to work in, wherever it is. Close it, or use it as a context manager, to stop the engine's workers.
+    """A bucket to work in, on the embedded engine or on the cloud. Close it, or use it as a context manager.
 
-    What it keeps stands below `home`: `journal.sqlite`, `cache/` (downloaded results), `panels/`
-    (the state of panels with a key) and, for the embedded engine, `engine/`. `prices` is the list that
-    all is priced by, the published one; `lab.prices = ci.read_prices("contract.toml")` puts yours in its place.
+    A clip is what `upload` returns, or the key of an object. A setting is a `VideoEnhance`, the name of a
+    preset, or a dict such as `{"SharpenLevel": 5}`. The folder `home` holds `journal.sqlite`, `cache/`
+    (downloaded results), `panels/` (the state of panels with a key) and, for the embedded engine, `engine/`.
+    `prices` is the published price list; assign `ci.read_prices("contract.toml")` to use your own.
     """
 
     def __init__(self, client: Client, *, home: Path, engine: Engine | None = None) -> None:
-        self.client, self.engine, self.home = client, engine, home
+        self._client, self.engine, self.home = client, engine, home
         self.prices = MAINLAND
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
+        self._is_closed = False
         self._journal: Journal | None = None
-        self._facts = Facts(client)
-        self.previews = Previews(client, cache=self.cache_dir, is_local=engine is not None)
+        self._facts = ClipFacts(client)
+        self.previews = LabPreviews(client, cache=self.cache_dir, is_local=engine is not None)
         self._close_engine = weakref.finalize(self, engine.close) if engine else None
+
+    @property
+    def client(self) -> Client:
+        """The client behind the lab, for calls that the lab does not have. Raises `ParameterError` once closed."""
+        self._check_open()
+        return self._client
 
     @property
     def journal(self) -> Journal:
         """The record of every run, opened when it is first used."""
+        self._check_open()
         if self._journal is None:
             self._journal = Journal(self.home / "journal.sqlite")
         return self._journal
@@ -85,151 +116,251 @@ class Lab:
         return self.client.queues
 
     @property
-    def job_desk(self) -> JobDesk:
+    def job_desk(self) -> LabJobs:
         """The bucket's jobs for a `Monitor`."""
-        return JobDesk(self.client, cache=self.cache_dir, costs_money=self.engine is None,
+        return LabJobs(self.client, cache=self.cache_dir, costs_money=self.engine is None,
                        result_html=self.result_html, prices=self.prices)  # fmt: skip
 
     @property
-    def sweep_desk(self) -> SweepDesk:
+    def sweep_desk(self) -> LabSweeps:
         """Designs, plans and runs for a `SweepPanel`."""
-        return SweepDesk(plan=self.plan, run=self.run, costs_money=self.engine is None)
+        self._check_open()
+        return LabSweeps(plan=self.plan, run=self.run, costs_money=self.engine is None)
 
     @property
     def bucket(self) -> str:
         """The bucket's name with its APPID."""
-        return self.client.bucket
+        return self._client.bucket
 
     @property
     def region(self) -> str:
         """The bucket's region."""
-        return self.client.region
+        return self._client.region
 
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
 
-        Raises `FileNotFoundError`, and `ServiceError` when the service refuses it.
+        Raises `FileNotFoundError`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
+        client = self.client
+        if isinstance(source, Clip):
+            raise ParameterError.plain(f"{source.name or source.key} is uploaded already: use the clip as it is.")
         path = Path(source)
+        if path.is_dir():
+            raise ParameterError.plain(f"{str(path)!r} is a folder. Upload its videos one by one.")
         with Progress(f"Uploading {path.name}", total=path.stat().st_size) as progress:
-            return self.client.upload_clip(
-                path, key or f"input/{path.name}", on_progress=lambda done, total: progress.update(done)
+            return client.upload_clip(
+                path, key or f"input/{path.name}", on_progress=lambda sent, total: progress.update(sent)
             )
 
-    def spoil(self, clip: Clip, **how: Any) -> Clip:
-        """Store a worse version of a clip and return it: the clip itself is then the true `reference` for `run`.
+    @checks_keywords
+    def spoil(
+        self, clip: Clip | str, *, shrink: int = 1, crf: int | None = None, fps: float | None = None,
+        cast: Literal["warm", "cool"] | None = None, dim: float = 0.0, noise: int = 0,
+    ) -> Clip:  # fmt: skip
+        """Store a worse version of a clip and return it. The clip itself is then the true `reference` for `run`.
 
-        `how` is that of `media.spoil.spoil`: `shrink`, `crf`, `fps`, `cast`, `dim`, `noise`.
+        `shrink` divides both sides (1 to 8), `crf` is the strength of the compression (0 to 51), `fps` drops
+        frames, `cast` tints, `dim` darkens (0 to 0.6), and `noise` adds grain (0 to 40); see `media.spoil.spoil`.
         """
-        return self.upload(spoilt(self.client, clip, self.cache_dir / "spoilt", how))
+        defaults = {"shrink": 1, "crf": None, "fps": None, "cast": None, "dim": 0.0, "noise": 0}
+        values = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
+        changes = {name: value for name, value in values.items() if value != defaults[name]}
+        source = clip_from(self.client, clip, "spoil")
+        return self.upload(spoiled(self.client, source, self.cache_dir / "spoilt", changes))
 
-    def request(self, clip: Clip | Job | str, setting: VideoEnhance | None = None, **more: Any) -> Request:
+    @checks_keywords
+    def request(
+        self, clip: Video, setting: SettingLike | None = None, *, output_key: str = "",
+        watermark: Watermark | Iterable[Watermark] = (), digital_watermark: DigitalWatermark | None = None,
+        template_id: str | None = None, watermark_template_id: Iterable[str] = (),
+        transcode_template_id: str | None = None, user_data: str | None = None,
+        job_level: Literal[0, 1, 2] | None = None, queue_id: str | None = None, call_back: str | None = None,
+        call_back_format: Literal["JSON", "XML"] | None = None,
+        call_back_type: Literal["Url", "TDMQ", "Kafka"] | None = None,
+        call_back_mq_config: CallBackMqConfig | None = None,
+        call_back_kafka_config: CallBackKafkaConfig | None = None,
+    ) -> Request:  # fmt: skip
         """Return the request that `submit` would send, without sending it. Takes what `submit` takes."""
-        return enhance_request(key_of(clip), setting, bucket=self.bucket, region=self.region, **more)
+        self._check_open()
+        given = None if setting is None else setting_argument(setting, "request")
+        video = video_from(self._client, clip, "request")
+        return enhance_request(
+            key_of(video), given, bucket=self.bucket, region=self.region, output_key=output_key,
+            watermark=(watermark,) if isinstance(watermark, Watermark) else tuple(watermark),
+            digital_watermark=digital_watermark, template_id=template_id,
+            watermark_template_id=tuple(watermark_template_id), transcode_template_id=transcode_template_id,
+            user_data=user_data, job_level=job_level, queue_id=queue_id, call_back=call_back,
+            call_back_format=call_back_format, call_back_type=call_back_type,
+            call_back_mq_config=call_back_mq_config, call_back_kafka_config=call_back_kafka_config,
+        )  # fmt: skip
 
-    def xml(self, setting: VideoEnhance) -> str:
-        """Return the XML of a setting, as it stands in a request."""
-        return dumps(setting, pretty=True).decode().partition("\n")[2]
+    def xml(self, setting: SettingLike) -> str:
+        """Return the XML of a setting, as a request holds it."""
+        return dumps(setting_argument(setting, "xml"), pretty=True).decode().partition("\n")[2]
 
-    def submit(self, clip: Clip | Job | str, setting: VideoEnhance | None = None, **more: Any) -> Job:
+    @checks_keywords
+    def submit(
+        self, clip: Video, setting: SettingLike | None = None, *, output_key: str = "",
+        watermark: Watermark | Iterable[Watermark] = (), digital_watermark: DigitalWatermark | None = None,
+        template_id: str | None = None, watermark_template_id: Iterable[str] = (),
+        transcode_template_id: str | None = None, user_data: str | None = None,
+        job_level: Literal[0, 1, 2] | None = None, queue_id: str | None = None, call_back: str | None = None,
+        call_back_format: Literal["JSON", "XML"] | None = None,
+        call_back_type: Literal["Url", "TDMQ", "Kafka"] | None = None,
+        call_back_mq_config: CallBackMqConfig | None = None,
+        call_back_kafka_config: CallBackKafkaConfig | None = None,
+    ) -> Job:  # fmt: skip
         """Send one job and return it. On the cloud it costs money.
 
-        `more` are the other parts of a request by name: `output_key`, `template_id`, `watermark`,
-        `watermark_template_id`, `digital_watermark`, `user_data`, `job_level`, `queue_id`, `call_back`.
+        `output_key` is where the result is stored (default `output/<name>-${jobid}.${ext}`). `template_id`
+        names a stored setting, used in place of `setting`. A larger `job_level` runs first. `user_data` comes
+        back in every reply. `call_back` is the address to notify, and the other `call_back_*` say how.
 
         Raises `ParameterError` before anything is sent, and `ServiceError`.
         """
-        return self._job(self.client.submit(self.request(clip, setting, **more)))
+        self._check_open()
+        given = None if setting is None else setting_argument(setting, "submit")
+        video = video_from(self._client, clip, "submit")
+        request = self.request(
+            video, given, output_key=output_key, watermark=watermark, digital_watermark=digital_watermark,
+            template_id=template_id, watermark_template_id=watermark_template_id,
+            transcode_template_id=transcode_template_id, user_data=user_data, job_level=job_level,
+            queue_id=queue_id, call_back=call_back, call_back_format=call_back_format,
+            call_back_type=call_back_type, call_back_mq_config=call_back_mq_config,
+            call_back_kafka_config=call_back_kafka_config,
+        )  # fmt: skip
+        return self._job(self.client.submit(request))
 
-    def extract_digital_watermark(self, video: Clip | Job | str) -> Job:
-        """Send the job that reads a hidden text back; when it is done, `job.hidden_text` says what was found."""
-        return self._job(self.client.submit(extract_request(key_of(video))))
+    def extract_digital_watermark(self, video: Video) -> Job:
+        """Send the job that reads a digital watermark. After the job, `job.hidden_text` is the text, or None."""
+        client = self.client
+        return self._job(client.submit(extract_request(key_of(video_from(client, video, "extract_digital_watermark")))))
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id. Raises `NotFound`."""
+        if not isinstance(job_id, str):
+            raise ParameterError("job_id", job_id, "the id of a job as text, as in job.id")
         return self._job(self.client.job(job_id)[0])
 
-    def jobs(self, **filters: Any) -> Iterator[Job]:
-        """Yield the bucket's jobs, newest first, page by page (see `Client.jobs` for the filters)."""
-        return map(self._job, self.client.jobs(**filters))
+    @checks_keywords
+    def jobs(
+        self, *, tag: str = "VideoEnhance", states: str | Iterable[str] = "All", queue_id: str | None = None,
+        newest_first: bool = True, created_after: dt.datetime | None = None,
+        created_before: dt.datetime | None = None, input_object: str | None = None,
+        workflow_id: str | None = None, page_size: int = 100,
+    ) -> Iterator[Job]:  # fmt: skip
+        """Yield the bucket's jobs, newest first, page by page.
 
-    def watch(self, jobs: Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
-        """Return the jobs as they change: `for job in lab.watch(jobs)`, or `async for` beside a running loop."""
-        return Watch(self.client, jobs, timeout_s=timeout_s, bar=bar)
+        `states` is "All", or some of Submitted, Pause, Running, Success, Failed and Cancel. `input_object` is the
+        key of the source. Times are timezone-aware.
+        """
+        client = self.client
+        details = client.jobs(
+            tag=tag, states=job_states(states), queue_id=queue_id, newest_first=newest_first,
+            created_after=created_after, created_before=created_before, input_object=input_object,
+            workflow_id=workflow_id, page_size=whole_number("page_size", page_size),
+        )  # fmt: skip
+        return map(self._job, details)
+
+    def watch(self, jobs: Job | str | Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
+        """Return an iterator over jobs as they change: `for job in lab.watch(jobs)`, or `async for` in async code."""
+        listed = [jobs] if isinstance(jobs, Job | str) else jobs
+        return Watch(self.client, listed, timeout_s=timeout_s, bar=bar)
 
     def callbacks(self, *, port: int = 0) -> Receiver:
-        """Return a receiver on loopback: give its `url` as `call_back`, and wait by push instead of by asking.
+        """Return a receiver on loopback. Pass its `url` as `call_back` to be notified instead of polling.
 
-        The embedded engine reaches it; the cloud does not reach your machine. Close it after use, or
-        use it as a context manager.
+        The embedded engine reaches it; the cloud does not reach your machine. Close it after use, or use it as a
+        context manager.
         """
         return Receiver(self.client, port=port, bar=bar)
 
     def messages(self, name: str, *, region: str = "", reader: str = "notebook") -> list[JobsDetail]:
-        """Return the jobs told to the message queue `name` that `reader` has not had (CallBackType TDMQ).
+        """Return the jobs in the message queue `name` that `reader` has not read yet (CallBackType TDMQ).
 
         Raises `ParameterError` on the cloud, whose queues are read with TDMQ's own tools.
         """
+        self._check_open()
         if self.engine is None:
-            raise ParameterError("messages", name, "a queue of the embedded engine", "TDMQ's tools read the cloud's.")
-        found = self.engine.messages(name, region=region, reader=reader)
-        return [job for message in found for job in read_notice(message.body)]
+            raise ParameterError.plain(
+                f"lab.messages() reads queues of the embedded engine only. Read {name!r} with TDMQ's own tools."
+            )
+        messages = self.engine.messages(name, region=region, reader=reader)
+        return [job for message in messages for job in read_notification(message.body)]
 
-    def price(self, clips: Video | Iterable[Video], settings: Iterable[Setting]) -> Estimate:
-        """Return what running the settings on the clips would cost on the cloud, by `lab.prices`, job by job."""
-        return estimate(self._facts.each(clips, settings), prices=self.prices)
+    def price(self, clips: Video | Iterable[Video], settings: SettingsLike) -> Estimate:
+        """Return the price of running the settings on the clips on the cloud, by `lab.prices`, job by job."""
+        listed = settings_argument(settings, "price")
+        videos = videos_from(self.client, clips, "price")
+        return estimate(self._facts.each(videos, listed), prices=self.prices)
 
-    def plan(self, clips: Clip | Iterable[Clip], settings: Iterable[Setting]) -> Plan:
-        """Return what `run` would send, before anything is sent: what differs, its price, and what is held already."""
+    def plan(self, clips: Clips, settings: SettingsLike) -> Plan:
+        """Return what `run` would send, without sending it: each job, its price, and what the journal holds already."""
+        listed = settings_argument(settings, "plan")
         service = service_of(self.client, is_local=self.engine is not None)
-        return plan_sweep(self.client, clips, settings, journal=self.journal, service=service, prices=self.prices)
+        return plan_sweep(
+            self.client, clips_from(self.client, clips, "plan"), listed,
+            journal=self.journal, service=service, prices=self.prices,
+        )  # fmt: skip
 
+    @checks_keywords
     def run(
-        self, clips: Clip | Iterable[Clip], settings: Iterable[Setting], *, budget: float | None = None,
-        workers: int = 4, scores: bool = True, reference: Clip | Sequence[Clip] | None = None,
+        self, clips: Clips, settings: SettingsLike, *, budget: float | None = None,
+        workers: int = 4, scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None,
         every: int | None = None, precise: bool = False, force: bool = False, retry_failed: bool = False,
         on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
-        """Run every setting on every clip and return what came of each, failed ones included.
+        """Run every setting on every clip and return all runs, failed ones included.
 
-        Up to `workers` jobs are under way at once. A run that was already paid for is not sent again unless
-        `force`, or `retry_failed` if its job failed. `budget`, in the list's currency, is checked before
-        anything is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`,
-        the true picture that the clip was spoilt from (of several clips: theirs, in the same order); `every` 1
-        scores all pictures, not every fifth; `precise` takes VMAF in floating point, which agrees with others'
-        to 0.001 where the usual lies up to 0.2 beside. Ctrl-C keeps what is done; the same call goes on from
-        there. `on_progress` is told how far it is, in place of a bar; `cancel` stops it as Ctrl-C does, and returns.
+        Up to `workers` jobs run at once. A run that was paid for is not sent again unless `force`, or
+        `retry_failed` if its job failed. `budget`, in the currency of the price list, is checked before anything
+        is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
+        original that the clip was spoiled from (one for all clips, or one per clip). `every` 1 scores all frames
+        instead of every fifth; `precise` computes VMAF in floating point, within 0.001 of other tools instead of
+        0.2. Ctrl-C keeps finished runs, and the same call resumes. `on_progress` is called with the progress, in
+        place of a bar; setting `cancel` stops as Ctrl-C does, and returns.
         """
-        listed = [clips] if isinstance(clips, Clip) else list(clips)
-        done = run_sweep(
-            self.client, listed, list(settings), workers=workers, force=force, retry_failed=retry_failed, every=every,
-            precise=precise, budget=budget, scores=scores, on_progress=on_progress, cancel=cancel,
-            **self._terms(listed, reference),
+        listed = settings_argument(settings, "run")
+        chosen = clips_from(self.client, clips, "run")
+        if on_progress is not None and not callable(on_progress):
+            raise ParameterError("on_progress", on_progress, "a function of one argument")
+        runs = run_sweep(
+            self.client, chosen, listed, workers=whole_number("workers", workers), force=force,
+            retry_failed=retry_failed, every=None if every is None else whole_number("every", every),
+            precise=precise, budget=budget_argument(budget), scores=scores, on_progress=on_progress, cancel=cancel,
+            **self._terms(chosen, reference),
         )  # fmt: skip
-        return self._shown(done, listed)
+        return self._runs(runs, chosen)
 
+    @checks_keywords
     def optimize(
-        self, clips: Clip | Iterable[Clip], base: VideoEnhance | None = None, *,
-        space: Mapping[str, Sequence[Any] | Span], on: str | Mapping[str, Direction], trials: int = 20,
-        batch: int = 4, seed: int = 0, budget: float | None = None, reference: Clip | Sequence[Clip] | None = None,
+        self, clips: Clips, base: SettingLike | None = None, *, space: Mapping[str, Sequence[Any] | Span],
+        on: str | Mapping[str, Direction], trials: int = 20, batch: int = 4, seed: int = 0,
+        budget: float | None = None, reference: Clip | str | Sequence[Clip | str] | None = None,
     ) -> Found:  # fmt: skip
-        """Look for the settings in `space` that make `on` best, learning on the way (Optuna), and return all tried.
+        """Search for the settings in `space` that make `on` best (with Optuna), and return all that were tried.
 
-        `space` maps leaves, named as in `grid`, to a list of values or to `(low, high)`; the rest is `base`.
-        `on` names a score to be made large, or maps several to "max" or "min" (`cost_cny`, `size_bytes` too):
-        then the best are a Pareto front. A trial is one setting on all clips, `batch` of them at once. What the
-        journal holds counts as tried and is not paid again, so the same call goes on after Ctrl-C. `budget`
-        (CNY) is for the whole search. Raises `CIError` without Optuna (`pip install 'ci-notebook[optuna]'`).
+        `space` maps parameters, named as in `grid`, to a list of values or to `(low, high)`; all others are those
+        of `base`. `on` names a score to maximize, or maps several to "max" or "min" (`cost_cny` and `size_bytes`
+        too); the best are then a Pareto front. A trial is one setting on all clips; `batch` trials run at once.
+        Runs in the journal count as trials and are not paid again, so the same call resumes after Ctrl-C.
+        `budget` (CNY) is for the whole search. Raises `CIError` without Optuna (`pip install 'ci-notebook[optuna]'`).
         """
-        listed = [clips] if isinstance(clips, Clip) else list(clips)
+        start = None if base is None else setting_argument(base, "optimize")
+        chosen = clips_from(self.client, clips, "optimize")
         return run_search(
-            self.client, listed, base, space=space, on=on, trials=trials, batch=batch, seed=seed, budget=budget,
-            shown=lambda runs: self._shown(runs, listed), **self._terms(listed, reference),
+            self.client, chosen, start, space=space, on=on, trials=whole_number("trials", trials),
+            batch=whole_number("batch", batch), seed=seed, budget=budget_argument(budget),
+            runs_from=lambda runs: self._runs(runs, chosen), **self._terms(chosen, reference),
         )  # fmt: skip
 
-    def vote_desk(self, runs: Iterable[Run], **how: Any) -> VoteDesk:
-        """Ballots on runs, for a `VoteView`; `how` is that of `experiment.ballot.Ballot`."""
-        return VoteDesk(runs, self.journal, self.frames, **how)
+    @checks_keywords
+    def vote_desk(
+        self, runs: Iterable[Run], *, seed: int = 0, repeats: float = 0.15, moments: int = 1, most: int = 60
+    ) -> LabVotes:
+        """Return the ballots on runs, for a `VoteView`; the keywords are those of `experiment.voting.ballot.Ballot`."""
+        return LabVotes(runs, self.journal, self.frames, seed=seed, repeats=repeats, moments=moments, most=most)
 
     def votes(self) -> list[Vote]:
         """Return every blind vote of this lab's journal, for `ranking`."""
@@ -237,61 +368,93 @@ class Lab:
 
     def runs(self) -> Runs:
         """Return every run of this lab's journal, from earlier sessions and other kernels too."""
-        return self._shown(self.journal.runs())
+        return self._runs(self.journal.runs())
 
+    @checks_keywords
     def look(
-        self, *videos: Video | Iterable[Run], at_s: float | Iterable[float] = 0.0, width_px: int = 320
+        self, *videos: Video | Iterable[Video], at_s: float | Iterable[float] = 0.0, width_px: int = 320
     ) -> Pictures:
-        """Return pictures of clips and of what jobs and runs made, at one or several times, side by side."""
-        return look(self.client, videos, [at_s] if isinstance(at_s, (int, float)) else list(at_s), width_px)
+        """Return frames of clips and of the outputs of jobs and runs, at one or several times, side by side.
+
+        Raises `ParameterError` for a time after the end of a clip.
+        """
+        client = self.client
+        listed = [one for given in videos for one in videos_from(client, given, "look")]
+        times = [time_argument(one) for one in ([at_s] if isinstance(at_s, int | float | str) else at_s)]
+        if any(times):
+            for video in listed:
+                refuse_after_end(max(times), name_of(video), duration_of(self._facts.of(video)))
+        return look(client, listed, times, whole_number("width_px", width_px, least=0))
 
     def frames(self, video: Video | Path) -> Frames:
-        """Return the pictures of a clip, a job, a run, a key or a local path, by their numbers (see `media.frames`).
+        """Return the frames of a clip, a job, a run, a key or a local path, by their numbers (see `media.frames`).
 
-        What is in the bucket is fetched into the cache once, by its content.
+        An object in the bucket is downloaded once into the cache, by its content.
         """
-        return frames_of(self.client, self.cache_dir, video)
+        return frames_of(self.client, self.cache_dir, local_path_or_video(self.client, video, "frames"))
 
-    def preview(self, clip: Clip | Job | str, setting: VideoEnhance, *, at_s: float = 0.0, width_px: int = 640,
-                watermark: Iterable[Watermark] = ()) -> bytes:  # fmt: skip
-        """Return one picture of a clip as a job with this setting would make it, as the bytes of a JPEG.
+    @checks_keywords
+    def preview(
+        self, clip: Video | Path, setting: SettingLike, *, at_s: float = 0.0, width_px: int = 640,
+        watermark: Watermark | Iterable[Watermark] = (),
+    ) -> bytes:  # fmt: skip
+        """Return one frame of a clip as a job with this setting would render it, as the bytes of a JPEG.
 
-        Nothing is sent. It is the embedded engine's picture, on the cloud too: `previews.note` says so there.
-        Work is done at the output's size, then scaled to `width_px` (0: not at all). 6 to 20 ms at 640x360 once
-        a picture was decoded. Raises `EngineError` where the job would fail, or the extra `local` is missing.
+        Nothing is sent. The embedded engine renders it, on the cloud too: `previews.note` says so there. It is
+        rendered at the size of the output, then scaled to `width_px` (0: not scaled). It takes 6 to 20 ms at
+        640x360 once the frame is decoded. Raises `ParameterError` for a time after the end of the clip, and
+        `EngineError` if the job would fail or the extra `local` is missing.
         """
-        return self.previews.see(clip, setting, at_s=at_s, width_px=width_px, watermark=tuple(watermark)).jpeg
+        given = setting_argument(setting, "preview")
+        video = local_path_or_video(self.client, clip, "preview")
+        time_s = time_argument(at_s)
+        if time_s:
+            name = video.name if isinstance(video, Path) else name_of(video)
+            refuse_after_end(time_s, name, self.previews.length(video).seconds)
+        marks = (watermark,) if isinstance(watermark, Watermark) else tuple(watermark)
+        width_px = whole_number("width_px", width_px, least=0)
+        return self.previews.see(video, given, at_s=time_s, width_px=width_px, watermark=marks).jpeg
 
     def result_html(self, job: Job) -> str:
-        """Return what was asked and what came of it, with a picture before and after, as plain HTML."""
+        """Return the request and the result of a job, with a frame before and after, as plain HTML."""
         return job_html(self.client, job)
 
     def close(self) -> None:
-        """Stop the engine's workers and close the connections. A job that runs is taken up again next time."""
+        """Stop the engine's workers and close the connections. A job that runs is resumed next time."""
+        self._is_closed = True
         self.previews.close()
         if self._close_engine:
             self._close_engine()
         if self._journal is not None:
             self._journal.close()
-        self.client.close()
+        self._client.close()
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
-    def __exit__(self, *broken: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         engine = "embedded" if self.engine else "cloud"
         return f"Lab({self.bucket!r}, region={self.region!r}, engine={engine!r})"
 
-    def _job(self, detail: JobsDetail) -> Job:
-        return Job(self.client, detail, bar=bar)
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
 
-    def _shown(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
+    def _job(self, detail: JobsDetail) -> Job:
+        return Job(self._client, detail, bar=bar)
+
+    def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
         sources = {clip.name: clip.path for clip in clips if clip.path}
         return Runs(runs, snapshot=jpeg_of, sources=sources, frames=self.frames)
 
-    def _terms(self, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Any]:
-        kept = {"journal": self.journal, "cache": self.cache_dir, "prices": self.prices}
-        return {**kept, **terms(self.client, clips, reference, is_local=self.engine is not None)}
+    def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
+        """Return the keywords of `run_all` that belong to the lab, not to one call."""
+        return {
+            "journal": self.journal, "cache": self.cache_dir, "prices": self.prices,
+            "reference": references_from(self.client, reference, clips),
+            **service_terms(self.client, is_local=self.engine is not None),
+        }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a lab does with its videos besides calls: pictures, a job's result as HTML, the bar of a wait, spoilt clips."""
+"""Frames of videos with captions, a job's result as HTML, the progress bar of a job, and spoiled clips."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
@@ -25,61 +26,55 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def bar(job: Job) -> Iterator[Callable[[Job], None]]:
-    """Show a bar while a job is waited for; yield what is told of each of its states."""
+    """Show a progress bar while a job is waited for; yield the function to call with each new state of the job."""
     with Progress("Job", total=100) as progress:
         yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
 
 
-def look(client: Client, videos: Iterable[Video | Iterable[Run]], times: Iterable[float], width_px: int) -> Pictures:
-    """Return pictures of videos at some times, each with a caption that says what differs from the others."""
-    flat: list[Video] = []
-    for video in videos:
-        flat.extend([video] if isinstance(video, Clip | Job | Run | str) else video)
-    captions = _captions(flat)
+def look(client: Client, videos: Sequence[Video], times: Iterable[float], width_px: int) -> Pictures:
+    """Return frames of videos at some times, each with a caption that says how its setting differs from the others."""
+    captions = _captions(videos)
     return Pictures(
         tuple(
-            Picture(client.snapshot(key_of(video), at, width=width_px), f"{said} at {at:g} s")
-            for video, said in zip(flat, captions, strict=True)
-            for at in times
+            Picture(client.snapshot(key_of(video), at_s, width=width_px), f"{caption} at {at_s:g} s")
+            for video, caption in zip(videos, captions, strict=True)
+            for at_s in times
         ),
         width_px,
     )
 
 
 def _captions(videos: Sequence[Video]) -> list[str]:
-    asked = [values(one.setting or VideoEnhance()) if isinstance(one, Job | Run) else None for one in videos]
-    settings = [setting for setting in asked if setting is not None]
-    paths = dict.fromkeys(path for setting in settings for path in setting)
-    varied = [path for path in paths if len({repr(one.get(path)) for one in settings}) > 1] or list(paths)
+    settings = {
+        place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
+    }
+    names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
     several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
-    said = []
-    for video, setting in zip(videos, asked, strict=True):
-        if setting is None:
-            said.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
-            continue
-        told = ", ".join(f"{path.rpartition('.')[2]} {setting[path]}" for path in varied if path in setting)
-        of = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
-        said.append(
-            of + (told or (f"without {', '.join(path.rpartition('.')[2] for path in varied)}" if varied else "result"))
-        )
-    return said
+    captions = []
+    for place, video in enumerate(videos):
+        if place in names:
+            clip = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
+            captions.append(f"{clip}{names[place]}")
+        else:
+            captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
+    return captions
 
 
 def job_html(client: Client, job: Job) -> str:
-    """Return what was asked and what came of it, with a picture before and after, as plain HTML."""
+    """Return the request and the result of a job, with a frame before and after, as plain HTML."""
     detail = job.detail
     operation = detail.operation
     setting = (operation.video_enhance if operation else None) or VideoEnhance()
     if detail.state != "Success" or not detail.output_keys:
         return result_html(setting, job)
-    at = _middle(detail)
+    at_s = _middle(detail)
     source = detail.input.object if detail.input and detail.input.object else ""
-    before = client.snapshot(source, at, width=480) if source else None
-    return result_html(setting, job, before, client.snapshot(detail.output_keys[0], at, width=480))
+    before = client.snapshot(source, at_s, width=480) if source else None
+    return result_html(setting, job, before, client.snapshot(detail.output_keys[0], at_s, width=480))
 
 
 def jpeg_of(video: Path, at_s: float, width_px: int) -> bytes:
-    """Return one picture of a local video as a JPEG."""
+    """Return one frame of a local video as a JPEG."""
     from ci_notebook.media.snapshot import encode_picture, picture  # lazy, as below
 
     return encode_picture(picture(video, at_s, width=width_px), "jpg")
@@ -92,14 +87,14 @@ def measure(output: Path, source: Path, /, **more: Any) -> Scores:
     return scores(output, source, **more)
 
 
-def spoilt(client: Client, clip: Clip, folder: Path, how: Mapping[str, Any]) -> Path:
-    """Return the file of a clip made worse, named by what was done to it."""
+def spoiled(client: Client, clip: Clip, folder: Path, changes: Mapping[str, Any]) -> Path:
+    """Return the file of a clip made worse by `changes`, the keywords of `media.spoil.spoil`; its name lists them."""
     from ci_notebook.media.spoil import spoil  # lazy, as above
 
     folder.mkdir(parents=True, exist_ok=True)
-    done = "-".join(f"{name}{value}" for name, value in how.items())
+    suffix = "-".join(f"{name}{value}" for name, value in changes.items())
     source = clip.path or client.download(clip.key, folder / Path(clip.key).name)
-    return spoil(source, folder / f"{Path(clip.name or clip.key).stem}-{done or 'spoilt'}.mp4", **how)
+    return spoil(source, folder / f"{Path(clip.name or clip.key).stem}-{suffix or 'spoilt'}.mp4", **changes)
 
 
 def _middle(detail: JobsDetail) -> float:

@@ -1,17 +1,17 @@
-"""Previews: what a job would make of one picture, by the engine's own graph, of clips wherever they lie."""
+"""Previews: a frame as a job would render it, by the engine's own filter graph, for clips here and on the cloud."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import importlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
-from ci_notebook.lab.files import key_of, local_file
+from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
@@ -19,17 +19,17 @@ from ci_notebook.model.setting.watermark import Watermark
 if TYPE_CHECKING:
     from ci_notebook.engine.preview.previewer import Origin, Previewer
 
-Box = tuple[float, float, float, float]
+Box: TypeAlias = tuple[float, float, float, float]
 INSTALL = "python -m pip install 'ci-notebook[local]'"
 APPROXIMATION = "The engine's approximation: the service's own algorithms look different."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Preview:
-    """One picture, and what it is: `size` in px and `box` (shares of 1) say what of the whole output it shows.
+class LabPreview:
+    """One rendered frame. `size` (px) is that of the whole output, `box` (shares of 1) the part that is shown.
 
-    `places` are where the marks lie, in px of the output (left, top, width, height), None for one that
-    moves or lies under the video. `unshown` names the leaves that one picture cannot show.
+    `places` are the positions of the watermarks in px of the output (left, top, width, height), None for one
+    that moves or is covered by the video. `unshown` names the parameters that one frame cannot show.
     """
 
     jpeg: bytes
@@ -40,97 +40,116 @@ class Preview:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Length:
-    """How long a clip is: seconds, pictures a second, and its size in px."""
+class ClipTiming:
+    """The length of a clip in seconds, its frames per second, and its size in px."""
 
     seconds: float
     rate: float
     size: tuple[int, int]
 
 
-class Previews:
-    """Previews of one lab. What was decoded is kept until it is closed."""
+class LabPreviews:
+    """The previews of one lab. Decoded frames are cached until it is closed."""
 
     def __init__(self, client: Client, *, cache: Path, is_local: bool) -> None:
         self._client, self._cache, self._is_local = client, cache, is_local
         self._lock = threading.Lock()
-        self._made: Previewer | None = None
+        self._previewer: Previewer | None = None
 
     @property
     def note(self) -> str:
-        """What is to be said beside every preview: on the cloud, that it is not the service's own."""
+        """The notice beside every preview: on the cloud, that it is an approximation. Empty on the engine."""
         return "" if self._is_local else APPROXIMATION
 
     def see(
-        self, clip: Clip | Job | str, setting: VideoEnhance, *, at_s: float = 0.0, width_px: int = 640,
+        self, clip: Video | Path, setting: VideoEnhance, *, at_s: float = 0.0, width_px: int = 640,
         box: Box = (0.0, 0.0, 1.0, 1.0), watermark: tuple[Watermark, ...] = (),
-    ) -> Preview:  # fmt: skip
-        """Return one picture of a clip as a job with this setting would make it."""
-        previewer = self._previewer()
-        shown = previewer.show(
-            self._origin(clip), setting, at_s, width_px=width_px, box=box, marks=tuple(watermark), fetch=self._fetch
+    ) -> LabPreview:  # fmt: skip
+        """Return one frame of a clip as a job with this setting would render it."""
+        previewer = self._started()
+        from ci_notebook.engine.preview.preview_graph import unshown_leaves  # lazy: the thin client installs without it
+
+        frame = previewer.show(
+            self._origin(clip),
+            setting,
+            at_s,
+            width_px=width_px,
+            box=box,
+            watermarks=tuple(watermark),
+            fetch=self._fetch,
         )
-        unshown = _engine("preview.preview_graph").unshown(setting)
-        size = (shown.size.width, shown.size.height)
-        return Preview(jpeg=shown.jpeg, size=size, box=shown.box, places=shown.places, unshown=unshown)
+        size = (frame.size.width, frame.size.height)
+        return LabPreview(
+            jpeg=frame.jpeg, size=size, box=frame.box, places=frame.places, unshown=unshown_leaves(setting)
+        )
 
-    def source(self, clip: Clip | Job | str, setting: VideoEnhance, **more: Any) -> Preview:
-        """Return what `see` does without any enhancement: the clip in the shape that the setting gives it."""
-        return self.see(clip, VideoEnhance(transcode=setting.transcode), **more)
+    def source(
+        self, clip: Video | Path, setting: VideoEnhance, *, at_s: float = 0.0, width_px: int = 640,
+        box: Box = (0.0, 0.0, 1.0, 1.0),
+    ) -> LabPreview:  # fmt: skip
+        """Return the same frame without enhancement, in the size and rate that the setting's Transcode gives it."""
+        return self.see(clip, VideoEnhance(transcode=setting.transcode), at_s=at_s, width_px=width_px, box=box)
 
-    def length(self, clip: Clip | Job | str) -> Length:
-        """Return how long a clip is."""
-        info, _ = self._previewer().facts(self._origin(clip))
+    def length(self, clip: Video | Path) -> ClipTiming:
+        """Return the length of a clip."""
+        info, _ = self._started().facts(self._origin(clip))
         video = info.stream.video[0] if info.stream and info.stream.video else None
         seconds = (info.format.duration if info.format else None) or (video.duration if video else None) or 0.0
         size = (video.width or 0, video.height or 0) if video else (0, 0)
-        return Length(seconds=seconds, rate=(video.fps if video else None) or 25.0, size=size)
+        return ClipTiming(seconds=seconds, rate=(video.fps if video else None) or 25.0, size=size)
 
     def rest(self) -> None:
-        """End the program that stands ready for the next preview; it starts again with that."""
+        """End the FFmpeg process that waits for the next preview. The next preview starts it again."""
         with self._lock:
-            made = self._made
-        if made is not None:
-            made.rest()
+            previewer = self._previewer
+        if previewer is not None:
+            previewer.rest()
 
     def close(self) -> None:
-        """Forget all pictures. Closing twice is fine."""
+        """Drop all cached frames. Closing twice is fine."""
         with self._lock:
-            made, self._made = self._made, None
-        if made is not None:
-            made.close()
+            previewer, self._previewer = self._previewer, None
+        if previewer is not None:
+            previewer.close()
 
-    def _previewer(self) -> Previewer:
+    def _started(self) -> Previewer:
         with self._lock:
-            if self._made is None:
-                self._made = _engine("preview.previewer").Previewer()
-            return self._made
+            if self._previewer is None:
+                with _local_extra():
+                    from ci_notebook.engine.preview.previewer import Previewer  # lazy, as above
+                self._previewer = Previewer()
+            return self._previewer
 
-    def _origin(self, clip: Clip | Job | str) -> Origin:
-        known = clip.path if isinstance(clip, Clip) else None
-        made: Origin
-        if self._is_local or (known is not None and known.exists()):
-            made = _engine("preview.previewer").FileOrigin(local_file(self._client, self._cache, clip))
-        else:
-            key, client = key_of(clip), self._client
-            name = (client.bucket, client.region, key)
-            made = _engine("preview.snapshots").SnapshotOrigin(
-                name, lambda: client.video_info(key), lambda at_s: client.snapshot(key, at_s, format="png")
-            )
-        return made
+    def _origin(self, clip: Video | Path) -> Origin:
+        path = clip.path if isinstance(clip, Clip) else None
+        if self._is_local or isinstance(clip, Path) or (path is not None and path.exists()):
+            from ci_notebook.engine.preview.previewer import FileOrigin  # lazy, as above
+
+            return FileOrigin(local_file(self._client, self._cache, clip))
+        from ci_notebook.engine.preview.snapshots import SnapshotOrigin  # lazy, as above
+
+        key, client = key_of(clip), self._client
+        return SnapshotOrigin(
+            (client.bucket, client.region, key),
+            lambda: client.video_info(key),
+            lambda at_s: client.snapshot(key, at_s, format="png"),
+        )
 
     def _fetch(self, url: str) -> Path:
-        """Return a file with the picture of an image mark."""
-        return local_file(self._client, self._cache, _engine("jobs.execute").key_of(url))
+        """Return a local file of an image watermark."""
+        from ci_notebook.engine.jobs.render_job import key_in_url  # lazy, as above
+
+        return local_file(self._client, self._cache, key_in_url(url))
 
 
-def _engine(module: str) -> Any:
-    """Return a module of the engine's. Raises `EngineError` with the remedy where the extra `local` is missing."""
+@contextlib.contextmanager
+def _local_extra() -> Iterator[None]:
+    """Turn an import that fails because the extra `local` is missing into an `EngineError` with the remedy."""
     try:
-        return importlib.import_module(f"ci_notebook.engine.{module}")  # lazy: the thin client installs without it
-    except ImportError as problem:
-        if (problem.name or "").startswith("ci_notebook"):
+        yield
+    except ImportError as error:
+        if (error.name or "").startswith("ci_notebook"):
             raise
         raise EngineError(
-            f"a preview is made on this machine, and {problem.name} is not installed. Install it: {INSTALL}"
-        ) from problem
+            f"Previews are rendered on this machine, and {error.name} is not installed. Install it: {INSTALL}"
+        ) from error

@@ -1,4 +1,4 @@
-"""What a lab does with many settings: plan them, run them, and search among them, each under its bar."""
+"""Plan and run many settings on many clips, and search among them, each with a progress bar."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, run_all
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.search import Direction, Span, Trial, optimize
+from ci_notebook.experiment.search import FACTS, Direction, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.lab.pictures import measure
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import check_score
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
@@ -29,52 +29,35 @@ from ci_notebook.results.search_result import Found
 
 
 def plan_sweep(
-    client: Client,
-    clips: Clip | Iterable[Clip],
-    settings: Iterable[Setting],
-    *,
-    journal: Journal,
-    service: str,
-    prices: PriceList = MAINLAND,
-) -> Plan:
-    """Return what running the settings on the clips would send, and what of it the journal holds already."""
-    listed = [clips] if isinstance(clips, Clip) else list(clips)
-    infos = {clip.key: client.video_info(clip.key) for clip in listed}
-    jobs = [(clip, setting) for clip in listed for setting in resolved(settings, client.templates.get)]
+    client: Client, clips: Sequence[Clip], settings: Iterable[Setting], *,
+    journal: Journal, service: str, prices: PriceList = MAINLAND,
+) -> Plan:  # fmt: skip
+    """Return what running the settings on the clips would send, and which results the journal holds already."""
+    infos = {clip.key: client.video_info(clip.key) for clip in clips}
+    jobs = [(clip, setting) for clip in clips for setting in resolved(settings, client.templates.get)]
     entries = (journal.latest(run_key(clip, setting, service)) for clip, setting in jobs)
-    held = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
-    asked = ((clip.name, infos[clip.key], setting) for clip, setting in jobs)
-    return Plan(estimate(asked, prices=prices), held)
+    is_recorded = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
+    quoted = ((clip.name, infos[clip.key], setting) for clip, setting in jobs)
+    return Plan(estimate(quoted, prices=prices), is_recorded)
 
 
 def service_of(client: Client, *, is_local: bool) -> str:
-    """Name what is behind the client: what another engine, or another version of ours, makes is not the same."""
+    """Name the service behind the client. Results of another engine, or another version of ours, are not the same."""
     where = f"{client.bucket}/{client.region}"
     return f"engine {__version__} {where}" if is_local else where
 
 
-def terms(
-    client: Client, clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None, *, is_local: bool
-) -> dict[str, Any]:
-    """Return what `run_all` is told of the service (its name and pace), and the reference of each clip by its key."""
+def service_terms(client: Client, *, is_local: bool) -> dict[str, Any]:
+    """Return the keywords of `run_all` about the service: its name and its pace."""
     return {
         "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_A_SECOND,
-        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S, "reference": _by_clip(clips, reference),
+        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S,
     }  # fmt: skip
 
 
-def _by_clip(clips: Sequence[Clip], reference: Clip | Sequence[Clip] | None) -> dict[str, Clip]:
-    """Return the key of each clip with its reference: one for all, or as many as there are clips."""
-    if reference is None or isinstance(reference, Clip):
-        return {clip.key: reference for clip in clips} if reference else {}
-    if len(reference) != len(clips):
-        raise ParameterError("reference", f"{len(reference)} clips", f"{len(clips)}, one a clip, or one for all")
-    return {clip.key: one for clip, one in zip(clips, reference, strict=True)}
-
-
 @contextlib.contextmanager
-def _told(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Callable[[Event], None]]:
-    """Yield what is told of a sweep's progress: `on_progress`, or without it a bar."""
+def _progress(label: str, on_progress: Callable[[Event], None] | None) -> Iterator[Callable[[Event], None]]:
+    """Yield the function to call with each event of a sweep: `on_progress`, or that of a progress bar."""
     if on_progress is not None:
         yield on_progress
         return
@@ -86,38 +69,32 @@ def run_sweep(
     client: Client, clips: Sequence[Clip], settings: Sequence[Setting], *, scores: bool,
     on_progress: Callable[[Event], None] | None, **more: Any,
 ) -> list[Run]:  # fmt: skip
-    """Run every setting on every clip, under a bar unless `on_progress` is told; `more` goes to `run_all`."""
+    """Run every setting on every clip, with a bar unless `on_progress` is given; `more` goes to `run_all`."""
     count = len(clips) * len(settings)
-    with _told(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as tell:
-        return run_all(client, clips, settings, measure=measure if scores else None, on_progress=tell, **more)
+    with _progress(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as report_event:
+        return run_all(client, clips, settings, measure=measure if scores else None, on_progress=report_event, **more)
 
 
 def run_search(
-    client: Client,
-    clips: Clip | Iterable[Clip],
-    base: VideoEnhance | None,
-    *,
-    space: Mapping[str, Sequence[Any] | Span],
-    on: str | Mapping[str, Direction],
-    trials: int,
-    batch: int,
-    shown: Callable[[Iterable[Run]], Runs],
-    **more: Any,
-) -> Found:
-    """Look for good settings under a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
-    done: list[Trial] = []
+    client: Client, clips: Sequence[Clip], base: VideoEnhance | None, *, space: Mapping[str, Sequence[Any] | Span],
+    on: str | Mapping[str, Direction], trials: int, batch: int, runs_from: Callable[[Iterable[Run]], Runs], **more: Any,
+) -> Found:  # fmt: skip
+    """Look for good settings with a progress bar; see `Lab.optimize`. `more` goes to `experiment.search.optimize`."""
+    for name in [on] if isinstance(on, str) else on:
+        check_score(name, FACTS)  # a misspelt name is refused before anything costs money
+    finished: list[Trial] = []
     with Progress(f"Trying {trials} settings", total=trials) as progress:
 
         def on_trial(trial: Trial) -> None:
-            done.append(trial)
-            progress.update(len(done), f"{len(done)} of {trials} tried")
+            finished.append(trial)
+            progress.update(len(finished), f"{len(finished)} of {trials} tried")
 
         def on_progress(event: Event) -> None:
-            share = event.share * min(batch, trials - len(done))
-            progress.update(min(len(done) + share, trials), f"{len(done)} of {trials} tried; now {event.note}")
+            share = event.share * min(batch, trials - len(finished))
+            progress.update(min(len(finished) + share, trials), f"{len(finished)} of {trials} tried; now {event.note}")
 
-        found = optimize(
+        search = optimize(
             client, clips, base, space=space, on=on, trials=trials, batch=batch, measure=measure,
             on_trial=on_trial, on_progress=on_progress, **more,
         )  # fmt: skip
-    return Found(found, shown)
+    return Found(search, runs_from)

@@ -1,4 +1,4 @@
-"""A few pictures of a clip, spread evenly over it, for everything that looks without watching."""
+"""A few frames of a clip, spread evenly over it: for measures that need not see all of it."""
 
 from __future__ import annotations
 
@@ -6,78 +6,80 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ci_notebook.media.probe import no_video, opened
+from ci_notebook.media.probe import first_time, length_of, main_video, no_video, open_media
 
-_SHORT = 400  # pictures; up to here decoding all is cheaper than seeking, and exact
+__all__ = ["key_frames", "sample_frame_pairs", "sample_frames"]
+
+_SHORT = 400  # frames; up to here decoding all is cheaper than seeking, and exact
 
 
-def spread(path: Path, count: int) -> Iterator[Any]:
-    """Yield up to `count` decoded pictures (PyAV frames), evenly spread, the same at every call.
+def sample_frames(path: Path, count: int) -> Iterator[Any]:
+    """Yield up to `count` decoded PyAV frames, evenly spread, the same at every call.
 
-    A long clip is seeked: then the pictures are the key frames before the wanted places.
+    In a long clip they are the key frames before the wanted times, which are found by seeking.
     """
-    for picture, _ in spread_pairs(path, count):
-        yield picture
+    for frame, _ in sample_frame_pairs(path, count):
+        yield frame
 
 
-def spread_pairs(path: Path, count: int) -> Iterator[tuple[Any, Any]]:
-    """Yield what `spread` yields, each with the picture that follows it; None after the last of a clip."""
+def sample_frame_pairs(path: Path, count: int) -> Iterator[tuple[Any, Any]]:
+    """Yield the frames of `sample_frames`, each with the frame after it, which is None at the end of the clip."""
     path = Path(path)
-    with opened(path) as container:
-        if not container.streams.video:
-            raise no_video(path, "it holds no pictures")
-        stream = container.streams.video[0]
+    with open_media(path) as container:
+        stream = main_video(container, path)
         stream.thread_type = "AUTO"
-        total = stream.frames or round(float((container.duration or 0) * (stream.average_rate or 25)) / 1e6)
-        found = False
-        for picture in _by_seeking(container, stream, count) if total > _SHORT else _by_number(container, total, count):
-            found = True
-            yield picture
-    if not found:
-        raise no_video(path, "no picture could be decoded")
+        total, length_s = length_of(path, container, stream)
+        is_empty = True
+        pairs = (
+            _by_seeking(container, stream, length_s, count)
+            if total > _SHORT
+            else _by_number(container, stream, total, count)
+        )
+        for pair in pairs:
+            is_empty = False
+            yield pair
+    if is_empty:
+        raise no_video(path, "no frame could be decoded")
 
 
-def key_pictures(path: Path) -> Iterator[Any]:
-    """Yield the pictures that are coded by themselves, first to last; none of the others is decoded."""
+def key_frames(path: Path) -> Iterator[Any]:
+    """Yield the key frames, first to last, without decoding any other frame."""
     path = Path(path)
-    with opened(path) as container:
-        if not container.streams.video:
-            raise no_video(path, "it holds no pictures")
-        stream = container.streams.video[0]
-        found = False
+    with open_media(path) as container:
+        stream = main_video(container, path)
+        is_empty = True
         for packet in container.demux(stream):
-            if packet.is_keyframe or packet.dts is None:  # the last packet is empty, and asks for what is left
-                for picture in packet.decode():
-                    found = True
-                    yield picture
-    if not found:
-        raise no_video(path, "no picture could be decoded")
+            if packet.is_keyframe or packet.dts is None:  # the last packet is empty and flushes the decoder
+                for frame in packet.decode():
+                    is_empty = False
+                    yield frame
+    if is_empty:
+        raise no_video(path, "no frame could be decoded")
 
 
-def _by_number(container: Any, total: int, count: int) -> Iterator[tuple[Any, Any]]:
+def _by_number(container: Any, stream: Any, total: int, count: int) -> Iterator[tuple[Any, Any]]:
     step = max(1.0, total / count)
-    wanted = step / 2  # the middle of each stretch: the first picture of a clip is often black
+    target = step / 2  # the middle of each part: the first frame of a clip is often black
     before = None
-    for number, picture in enumerate(container.decode(video=0)):
+    for number, frame in enumerate(container.decode(stream)):
         if before is not None:
-            yield before, picture
+            yield before, frame
             before = None
-        if number >= wanted - 0.5 or (number == 0 and total <= 1):
-            wanted += step
-            before = picture
+        if number >= target - 0.5 or (number == 0 and total <= 1):
+            target += step
+            before = frame
     if before is not None:
         yield before, None
 
 
-def _by_seeking(container: Any, stream: Any, count: int) -> Iterator[tuple[Any, Any]]:
-    length = container.duration / 1e6
-    begin = float((stream.start_time or 0) * stream.time_base)
+def _by_seeking(container: Any, stream: Any, length_s: float, count: int) -> Iterator[tuple[Any, Any]]:
+    begin = first_time(stream)
     last = None
     for number in range(count):
-        at = begin + length * (number + 0.5) / count
+        at = begin + length_s * (number + 0.5) / count
         container.seek(int(at / stream.time_base), stream=stream)
-        pictures = container.decode(stream)
-        picture = next(pictures, None)
-        if picture is not None and picture.pts != last:
-            last = picture.pts
-            yield picture, next(pictures, None)
+        frames = container.decode(stream)
+        frame = next(frames, None)
+        if frame is not None and frame.pts != last:
+            last = frame.pts
+            yield frame, next(frames, None)

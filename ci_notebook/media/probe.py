@@ -1,30 +1,34 @@
-"""What a video file is: the facts of `MediaInfo`, read from the file itself."""
+"""Facts of a video file, read from the file itself.
+
+All decisions about a file are made here, and every other module asks: which stream is the video, how a frame
+is turned and mirrored, the shape of its pixels, how many frames there are and how long they last.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL
 from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
 from ci_notebook.model.errors import EngineError
-from ci_notebook.model.setting.shape import first_video
+from ci_notebook.model.setting.shape import first_video, shown_size
 
-__all__ = ["PRIMARIES", "RANGES", "TRANSFERS", "first_video", "media_info", "no_video", "opened"]
+__all__ = [
+    "MAIN_VIDEO", "Geometry", "clip_matrix", "find_pyav", "first_time", "first_video", "geometry_of",
+    "has_square_pixels", "length_of", "main_video", "media_info", "no_video", "open_media", "pictures_length_s",
+    "shown_size", "upright_size",
+]  # fmt: skip
 
-# ISO/IEC 23091-2 numbers and the names that FFmpeg gives them. 2 is "unspecified".
-PRIMARIES = {
-    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 10: "smpte428",
-    11: "smpte431", 12: "smpte432",
-}  # fmt: skip
-TRANSFERS = {
-    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 11: "iec61966-2-4",
-    13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
-}  # fmt: skip
-RANGES = {1: "tv", 2: "pc"}
-# Where the decoder's own name would stand for the codec's.
+MAIN_VIDEO: Final = "V:0"
+"""FFmpeg's specifier of the stream that `main_video` returns: the first video that is no attached picture."""
+
+# Codecs for which the decoder's long name would stand in place of the codec's.
 _LONG_NAMES = {
     "av1": "Alliance for Open Media AV1", "vp8": "On2 VP8", "vp9": "Google VP9",
     "opus": "Opus (Opus Interactive Audio Codec)",
@@ -32,17 +36,31 @@ _LONG_NAMES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a decoded frame becomes the picture that players show.
+
+    `stored` is the decoded size, `upright` the size after turning, `shown` that in square pixels; each is
+    width and height. `filters` are the FFmpeg filters that turn and mirror, empty for most files.
+    """
+
+    stored: tuple[int, int]
+    upright: tuple[int, int]
+    shown: tuple[int, int]
+    filters: tuple[str, ...] = ()
+
+
 def find_pyav() -> Any:
     """Return PyAV. Raises `EngineError` saying how to install it."""
     try:
         import av  # lazy: 0.2 s, and the thin client installs without it
     except ImportError as problem:
-        raise EngineError(f"reading videos needs PyAV, which is not installed. Install it: {INSTALL}") from problem
+        raise EngineError(f"Reading videos needs PyAV, which is not installed. Install it: {INSTALL}") from problem
     return av
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def open_media(path: Path) -> Iterator[Any]:
     """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound."""
     av = find_pyav()
     try:
@@ -61,16 +79,76 @@ def opened(path: Path) -> Iterator[Any]:
 def no_video(path: Path, why: str) -> EngineError:
     """Return the error for a file that cannot be read as a video."""
     reason = why.replace(str(path), path.name)
-    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}. Take a file that a player shows to its end."
+    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}. Use a file that a player plays to its end."
     return EngineError(text, code="ResourceNotSupported")
+
+
+def main_video(container: Any, path: Path) -> Any:
+    """Return the PyAV stream of the video: the first that is no attached picture (cover art). Raises `EngineError`."""
+    streams = _videos(container)
+    if not streams:
+        raise no_video(path, "it holds no video")
+    return streams[0]
+
+
+def first_time(stream: Any) -> float:
+    """Return when a stream begins, in seconds on the clock of its file."""
+    return float((stream.start_time or 0) * stream.time_base)
+
+
+def length_of(path: Path, container: Any, stream: Any) -> tuple[int, float]:
+    """Return how many frames a video stream holds, and its length in seconds.
+
+    The count is an estimate where the file only says the length. Where it says neither, all packets are read.
+    """
+    length = _seconds(stream.duration, stream.time_base) or _seconds(container.duration, 1e-6)
+    rate = float(stream.average_rate or stream.guessed_rate or 25)
+    if length:
+        return stream.frames or round(length * rate), length
+    extent = _extents(path).get(stream.index)
+    return (extent.packets, extent.length_s(rate)) if extent else (0, 0.0)
+
+
+def pictures_length_s(info: MediaInfo) -> float | None:
+    """Return the length of a clip's video in seconds, which sound may outlast; None where the facts do not say."""
+    return first_video(info).duration or (info.format.duration if info.format else None)
+
+
+def has_square_pixels(video: VideoStream) -> bool:
+    """Return whether a pixel is as wide as high; a file that does not say has square ones."""
+    return video.sar in (None, "1:1", "0:1")
+
+
+def upright_size(video: VideoStream) -> tuple[int, int]:
+    """Return width and height in stored pixels, after the file's rotation."""
+    width, height = video.width or 0, video.height or 0
+    return (height, width) if round((video.rotation or 0) / 90) % 2 else (width, height)
+
+
+def geometry_of(stream: Any, frame: Any) -> Geometry:
+    """Return how a decoded frame of a stream is shown."""
+    video = VideoStream(
+        width=frame.width, height=frame.height, sar=_ratio(stream.sample_aspect_ratio), rotation=_rotation(frame)
+    )
+    shown = shown_size(MediaInfo(stream=Stream(video=(video,))))
+    size = (max(1, shown.width), max(1, shown.height))
+    return Geometry((frame.width, frame.height), upright_size(video), size, _orientation(frame))
+
+
+def clip_matrix(path: Path) -> str:
+    """Return the color matrix of a clip, from its first frame; a clip without a tag follows `color_tags`."""
+    with open_media(path) as container:
+        frame = next(container.decode(main_video(container, path)), None)
+    if frame is None:
+        raise no_video(path, "no frame could be decoded")
+    return color_tags.frame_matrix(frame)
 
 
 def media_info(path: Path) -> MediaInfo:
     """Return the facts of a video or sound file; bit rates in kbps, times in seconds.
 
-    Costs one decoded picture, and one walk over the file's packets where the container does
-    not say how many pictures it holds. Raises `EngineError` with code `ResourceNotSupported`
-    for anything that is no video or sound.
+    Costs one decoded frame, and one pass over the file's packets where the file does not say how many frames
+    it holds or how long it is. Raises `EngineError` with code `ResourceNotSupported` for any other file.
 
     >>> from ci_notebook.media.samples import sample
     >>> video = media_info(sample("city")).stream.video[0]
@@ -78,15 +156,17 @@ def media_info(path: Path) -> MediaInfo:
     ('h264', 640, 360, 25.0)
     """
     path = Path(path)
-    with opened(path) as container:
+    with open_media(path) as container:
         if not container.streams.video and not container.streams.audio:
-            raise no_video(path, "it holds neither pictures nor sound")
-        videos = tuple(_video(path, container, stream) for stream in _moving(container))
+            raise no_video(path, "it holds neither video nor sound")
+        extents = _extents(path) if _is_silent_about_length(container) else {}
+        length = _seconds(container.duration, 1e-6) or _longest(container, extents)
+        videos = tuple(_video(path, container, stream, length, extents) for stream in _videos(container))
         audios = tuple(_audio(stream) for stream in container.streams.audio)
         subtitles = tuple(
             SubtitleStream(index=stream.index, language=stream.language or "und")
             for stream in container.streams.subtitles
-        ) or (SubtitleStream(),)  # as the service says that there is none
+        ) or (SubtitleStream(),)  # the service says so when there is none
         kind = container.format
         whole = Format(
             num_stream=len(container.streams),
@@ -94,26 +174,98 @@ def media_info(path: Path) -> MediaInfo:
             format_name=kind.name,
             format_long_name=kind.long_name,
             start_time=_seconds(container.start_time, 1e-6),
-            duration=_seconds(container.duration, 1e-6),
+            duration=length,
             bitrate=_kbps(container.bit_rate),
             size=path.stat().st_size,
         )
     return MediaInfo(format=whole, stream=Stream(audio=audios, subtitle=subtitles, video=videos))
 
 
-def _moving(container: Any) -> list[Any]:
+@dataclass(slots=True)
+class _Extent:
+    """The packets of one stream: how many, when the first begins, and when the last one begins and ends (s)."""
+
+    packets: int = 0
+    begin: float | None = None
+    last: float = 0.0
+    end: float = 0.0
+
+    def add(self, packet: Any) -> None:
+        self.packets += 1
+        at = packet.pts if packet.pts is not None else packet.dts
+        if at is None:
+            return
+        time = float(at * packet.time_base)
+        self.begin = time if self.begin is None else min(self.begin, time)
+        self.last = max(self.last, time)
+        self.end = max(self.end, time + float((packet.duration or 0) * packet.time_base))
+
+    def length_s(self, rate: float) -> float:
+        """Return the length; where the last packet does not say how long it lasts, it lasts 1 / `rate`."""
+        if self.begin is None:
+            return round(self.packets / rate, 6)
+        return round((self.end if self.end > self.last else self.last + 1 / rate) - self.begin, 6)
+
+
+def _extents(path: Path) -> dict[int, _Extent]:
+    """Read all packets; return what each stream really holds, whatever the file's header promises."""
+    extents: dict[int, _Extent] = {}
+    with open_media(path) as container:  # opened again: not every container can seek back to its beginning
+        for packet in container.demux():
+            if packet.size:
+                extents.setdefault(packet.stream.index, _Extent()).add(packet)
+    return extents
+
+
+def _is_silent_about_length(container: Any) -> bool:
+    return container.duration is None or any(not stream.frames for stream in _videos(container))
+
+
+def _longest(container: Any, extents: dict[int, _Extent]) -> float | None:
+    """Return the length of the longest stream, for a container that does not say one."""
+    lengths = [
+        extents[stream.index].length_s(float(getattr(stream, "average_rate", None) or 25))
+        for stream in (*_videos(container), *container.streams.audio)
+        if stream.index in extents
+    ]
+    return max(lengths, default=None)
+
+
+def _videos(container: Any) -> list[Any]:
     return [stream for stream in container.streams.video if "attached_pic" not in str(stream.disposition)]
 
 
-def _video(path: Path, container: Any, stream: Any) -> VideoStream:
+def _rotation(frame: Any) -> float:
+    """Return by how many degrees clockwise a frame is turned before it is shown."""
+    return float(-frame.rotation % 360)
+
+
+def _orientation(frame: Any) -> tuple[str, ...]:
+    """Return the filters that turn and mirror a frame, chosen as FFmpeg's own autorotation chooses them."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return ()
+    matrix = struct.unpack("=9i", bytes(data)[:36])
+    turn = round(_rotation(frame) / 90) % 4
+    if turn == 1:
+        return ("transpose=cclock_flip" if matrix[3] > 0 else "transpose=clock",)
+    if turn == 3:
+        return ("transpose=clock_flip" if matrix[3] < 0 else "transpose=cclock",)
+    if turn == 2:
+        return (*(("hflip",) if matrix[0] < 0 else ()), *(("vflip",) if matrix[4] < 0 else ()))
+    return ("vflip",) if matrix[4] < 0 else ()
+
+
+def _video(path: Path, container: Any, stream: Any, length: float | None, extents: dict[int, _Extent]) -> VideoStream:
     codec = stream.codec_context
-    if stream is not _moving(container)[0]:  # FLV without an index cannot be sent back, nor need it be
+    if stream is not _videos(container)[0]:  # FLV without an index cannot seek, and need not for its only video
         container.seek(0)
-    picture = next(container.decode(stream), None)
-    if picture is None:
-        raise no_video(path, "no picture could be decoded")
+    frame = next(container.decode(stream), None)
+    if frame is None:
+        raise no_video(path, "no frame could be decoded")
     name, tag = _codec_name(codec), codec.codec_tag
     fps = stream.average_rate or stream.guessed_rate
+    extent = extents.get(stream.index)
     return VideoStream(
         index=stream.index,
         codec_name=name,
@@ -121,9 +273,9 @@ def _video(path: Path, container: Any, stream: Any) -> VideoStream:
         codec_time_base=str(stream.time_base),
         codec_tag_string=_tag_text(tag),
         codec_tag=_tag_number(tag),
-        color_primaries=PRIMARIES.get(codec.color_primaries, "unknown"),
-        color_range=RANGES.get(int(picture.color_range), "unknown"),
-        color_transfer=TRANSFERS.get(codec.color_trc, "unknown"),
+        color_primaries=color_tags.PRIMARIES.get(codec.color_primaries, "unknown"),
+        color_range=color_tags.RANGES.get(int(frame.color_range), "unknown"),
+        color_transfer=color_tags.TRANSFERS.get(codec.color_trc, "unknown"),
         profile=codec.profile,
         width=codec.width,
         height=codec.height,
@@ -137,11 +289,11 @@ def _video(path: Path, container: Any, stream: Any) -> VideoStream:
         avg_fps=f"{fps.numerator}/{fps.denominator}" if fps else None,
         timebase=str(stream.time_base),
         start_time=_seconds(stream.start_time, stream.time_base),
-        duration=_seconds(stream.duration, stream.time_base) or _seconds(container.duration, 1e-6),
+        duration=_seconds(stream.duration, stream.time_base) or length,
         bitrate=_kbps(stream.bit_rate if hasattr(stream, "bit_rate") else codec.bit_rate),
-        num_frames=stream.frames or _count(path, stream.index),
+        num_frames=stream.frames or (extent.packets if extent else 0),
         language=stream.language or "und",
-        rotation=float(-picture.rotation % 360),
+        rotation=_rotation(frame),
     )
 
 
@@ -170,12 +322,6 @@ def _audio(stream: Any) -> AudioStream:
 def _codec_name(codec: Any) -> str:
     name = str(codec.codec.canonical_name)
     return {"libdav1d": "av1", "mp3float": "mp3"}.get(name, name)
-
-
-def _count(path: Path, index: int) -> int:
-    """Return how many packets a stream really has, of all that its file may promise."""
-    with opened(path) as anew:  # from the beginning, which not every container can be sent back to
-        return sum(1 for packet in anew.demux(anew.streams[index]) if packet.size)
 
 
 def _field_order(codec: Any) -> str | None:

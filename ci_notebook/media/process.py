@@ -1,9 +1,9 @@
-"""Programs that live no longer than the work they do: not past its end, and not past the process that asked for it.
+"""Child programs that end with their work, and with the process that started them.
 
-A parent that is killed (kill -9, a kernel that is restarted) cannot end its programs. On POSIX a
-shell does it: it waits on a pipe that only the parent holds, and when that breaks it kills the
-group. (Linux would do it by PR_SET_PDEATHSIG, but that is set between fork and exec, where Python
-code may not run safely beside threads, and it fires when the starting thread ends, not the process.)
+A parent that is killed (kill -9, a restarted kernel) cannot end its children. On POSIX a watcher shell does
+it: it waits on a pipe that only the parent has open, and kills the process group when that pipe breaks.
+Linux's PR_SET_PDEATHSIG is no alternative. It must be set between fork and exec, where Python code is not
+safe in a process with threads, and it fires when the starting thread ends, not the process.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+__all__ = ["POSIX", "cores", "environment", "kill", "program"]
+
 POSIX = os.name == "posix"
 _SHELL = Path("/bin/sh")
-_WATCH = 'read -r _ && exit; kill -s KILL -- "-$1"'  # a line says that all is well; the end of the pipe that nobody is
+_WATCH = 'read -r _ && exit; kill -s KILL -- "-$1"'  # a line: the work is over; end of file: the parent is dead
 
 
 def environment() -> dict[str, str]:
     """Return the environment for FFmpeg."""
-    return {**os.environ, "SVT_LOG": "0"}  # SVT-AV1 takes no notice of -v
+    return {**os.environ, "SVT_LOG": "0"}  # SVT-AV1 ignores -v
 
 
 def cores() -> int:
-    """Return how many cores this process may use: not all of the machine's in a container, or under taskset."""
+    """Return how many cores this process may use; in a container or under taskset, fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -36,26 +38,26 @@ def cores() -> int:
 def program(
     command: Sequence[str],
     *,
-    beside: subprocess.Popen[bytes] | None = None,
+    group_of: subprocess.Popen[bytes] | None = None,
     cwd: Path | None = None,
     stdin: int | Any = subprocess.DEVNULL,
     stdout: int | Any = subprocess.DEVNULL,
     stderr: int | Any = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program in a process group of its own, or of the one `beside`; on leaving, end it and close its pipes.
+    """Start a program in a new process group, or in the group of `group_of`; on exit, kill it and close its pipes.
 
-    The pipes are bytes. Ctrl-C in a terminal or notebook does not reach it.
+    The pipes carry bytes. Ctrl-C in a terminal or notebook does not reach the program.
     """
     process = subprocess.Popen(  # noqa: S603 - no shell
-        command, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=environment(), **_group(beside)
+        command, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=environment(), **_group(group_of)
     )
     watcher = None
     try:
-        watcher = _watched(process) if beside is None and _SHELL.exists() else None
+        watcher = _start_watcher(process) if group_of is None and _SHELL.exists() else None
         yield process
     finally:
         kill(process)
-        if beside is not None:
+        if group_of is not None:
             process.wait()
         _close(process)
         process.wait()
@@ -64,7 +66,7 @@ def program(
 
 
 def kill(process: subprocess.Popen[bytes], how: signal.Signals | None = None) -> None:
-    """Send a signal, SIGKILL unless said, to the group that a program leads, or to one beside another alone."""
+    """Send a signal (SIGKILL by default) to a program's process group, or to the program alone if it leads none."""
     if process.poll() is not None:
         return
     try:
@@ -78,13 +80,13 @@ def kill(process: subprocess.Popen[bytes], how: signal.Signals | None = None) ->
         return  # it ended meanwhile
 
 
-def _group(beside: subprocess.Popen[bytes] | None) -> dict[str, Any]:
+def _group(leader: subprocess.Popen[bytes] | None) -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": beside.pid if beside else 0}
+    return {"process_group": leader.pid if leader else 0}
 
 
-def _watched(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+def _start_watcher(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - a fixed script and a number
         [str(_SHELL), "-c", _WATCH, "sh", str(process.pid)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, process_group=0,

@@ -1,11 +1,12 @@
-"""One decoded picture as bare bytes, as FFmpeg's own graph would be given it: for those who go on with it there.
+"""One decoded frame as raw bytes, in the state that FFmpeg's own filter graph would receive it.
 
-It is upright, whole where the clip is interlaced, and otherwise untouched, in its own pixel format.
+The frame is upright and, where the clip is interlaced, deinterlaced. Nothing else is changed: it keeps its
+pixel format, its colors and the shape of its pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,18 +16,14 @@ import numpy as np
 
 from ci_notebook.media.snapshot import frame_at
 
-Steps = list[tuple[str, str]]
-_TURNS: dict[int, Steps] = {
-    1: [("transpose", "cclock")],
-    2: [("hflip", ""), ("vflip", "")],
-    3: [("transpose", "clock")],
-}
-_ARRANGED = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "pal8": "rgb24"}  # the same, plane by plane
+__all__ = ["RawFrame", "raw_frame"]
+
+_PLANAR = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "pal8": "rgb24"}  # same content, plain planes
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
-    """A picture without anything around it. `pixel_format` is FFmpeg's name for how the bytes lie."""
+class RawFrame:
+    """A frame without a container. `pixel_format` is FFmpeg's name for the layout of the bytes."""
 
     data: bytes
     pixel_format: str
@@ -34,31 +31,30 @@ class Bare:
     height: int
 
 
-def bare_picture(path: Path, at_s: float, *, interlaced: bool = False) -> Bare:
-    """Return the picture shown at `at_s` seconds; past the end, the last one. `interlaced` puts fields together.
+def raw_frame(path: Path, at_s: float, *, interlaced: bool = False) -> RawFrame:
+    """Return the frame shown at `at_s` seconds; past the end, the last one. `interlaced` joins the fields.
 
-    Costs as much decoding as lies between the key picture before and it. Raises `EngineError` for
-    what cannot be decoded.
+    Costs decoding from the key frame before it. Raises `EngineError` for a file that cannot be decoded.
 
     >>> from ci_notebook.media.samples import sample
-    >>> made = bare_picture(sample("city"), 1.0)
-    >>> made.pixel_format, made.width, made.height, len(made.data)
+    >>> frame = raw_frame(sample("city"), 1.0)
+    >>> frame.pixel_format, frame.width, frame.height, len(frame.data)
     ('yuv420p', 640, 360, 345600)
     """
-    frame = frame_at(Path(path), at_s, through=_without_fields if interlaced else None)
-    if turns := _TURNS.get(round(frame.rotation / 90) % 4):  # counted to the left
-        frame = next(_through([frame], turns, frame.time_base))
-    if arranged := _ARRANGED.get(frame.format.name):
-        frame = frame.reformat(format=arranged)
-    return Bare(b"".join(_planes(frame)), frame.format.name, frame.width, frame.height)
+    frame, geometry = frame_at(Path(path), at_s, through=_deinterlaced if interlaced else None)
+    if geometry.filters:
+        frame = next(_filtered([frame], geometry.filters, frame.time_base))
+    if planar := _PLANAR.get(frame.format.name):
+        frame = frame.reformat(format=planar)
+    return RawFrame(b"".join(_planes(frame)), frame.format.name, frame.width, frame.height)
 
 
-def _without_fields(frames: Iterable[Any], time_base: Fraction) -> Iterator[Any]:
-    return _through(frames, [("bwdif", "send_frame:deint=interlaced")], time_base)
+def _deinterlaced(frames: Iterable[Any], time_base: Fraction) -> Iterator[Any]:
+    return _filtered(frames, ["bwdif=send_frame:deint=interlaced"], time_base)
 
 
-def _through(frames: Iterable[Any], filters: Steps, time_base: Fraction) -> Iterator[Any]:
-    """Yield what a chain of filters makes of PyAV frames."""
+def _filtered(frames: Iterable[Any], filters: Sequence[str], time_base: Fraction) -> Iterator[Any]:
+    """Yield the PyAV frames that a chain of filters returns."""
     import av  # lazy: the thin client installs without it
     import av.filter
 
@@ -68,7 +64,8 @@ def _through(frames: Iterable[Any], filters: Steps, time_base: Fraction) -> Iter
             graph = av.filter.Graph()
             size = {"width": frame.width, "height": frame.height}
             steps = [graph.add_buffer(**size, format=frame.format.name, time_base=time_base)]
-            steps += [graph.add(name, given) if given else graph.add(name) for name, given in filters]
+            for name, _, arguments in (one.partition("=") for one in filters):
+                steps.append(graph.add(name, arguments) if arguments else graph.add(name))
             graph.link_nodes(*steps, graph.add("buffersink")).configure()
         graph.push(frame)
         yield from _pulled(graph)
@@ -78,10 +75,11 @@ def _through(frames: Iterable[Any], filters: Steps, time_base: Fraction) -> Iter
 
 
 def _planes(frame: Any) -> Iterator[bytes]:
-    """Yield the rows of each plane without what the decoder left between them."""
-    form = frame.format
+    """Yield the rows of each plane, without the padding that the decoder left between them."""
+    layout = frame.format
     for number, plane in enumerate(frame.planes):
-        bits = form.padded_bits_per_pixel if len(frame.planes) == 1 else 8 * ((form.components[number].bits + 7) // 8)
+        is_packed = len(frame.planes) == 1
+        bits = layout.padded_bits_per_pixel if is_packed else 8 * ((layout.components[number].bits + 7) // 8)
         rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         yield rows[:, : plane.width * bits // 8].tobytes()
 

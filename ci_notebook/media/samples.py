@@ -1,10 +1,12 @@
-"""The clips that ship with us: real, freely licensed, small. `samples/PROVENANCE.md` says where from."""
+"""The clips that ship with the package: real, freely licensed, small. Sources: `samples/PROVENANCE.md`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ci_notebook.model.errors import ParameterError
+
+__all__ = ["sample", "samples"]
 
 FOLDER = Path(__file__).parent.parent / "samples"
 
@@ -19,15 +21,13 @@ def samples() -> tuple[str, ...]:
 
 
 def sample(name: str = "city") -> Path:
-    """Return the path of a clip that ships with us; nothing is fetched.
+    """Return the path of a clip that ships with the package, without a download.
 
     >>> sample("city").name
     'city.mp4'
 
-    Raises `ParameterError` listing the names for one that does not ship.
+    Raises `ParameterError` listing the names for any other name.
     """
     if name not in samples():
-        raise ParameterError(
-            "the name of a sample", name, f"one of {', '.join(samples())}", "Or pass a path of your own."
-        )
+        raise ParameterError("name", name, f"one of {', '.join(samples())}", "Or pass the path of another file.")
     return FOLDER / f"{name}.mp4"

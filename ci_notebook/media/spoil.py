@@ -1,8 +1,7 @@
-"""Spoil a good clip on purpose: what was lost is then known, and a restoration can be held against the truth.
+"""Makes a good clip worse on purpose, so that a restoration can be compared with the truth.
 
-Scores against a degraded source say how much was *changed*. Only against the picture that the source was
-spoilt from do they say how much was *restored*; hence the pair: `spoil` the clip, run on what comes out,
-and give the good one as `reference`.
+Scores against a spoiled source say how much was *changed*. Scores against the original say how much was
+*restored*. So: `spoil` the clip, run a setting on the result, and pass the original as `reference`.
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.media import ffmpeg
-from ci_notebook.media.probe import first_video, media_info
+from ci_notebook.media import color_tags, ffmpeg
+from ci_notebook.media.probe import MAIN_VIDEO, clip_matrix, first_video, media_info, upright_size
 from ci_notebook.model.errors import ParameterError
 
-# Gains of red, green and blue: the light of a lamp, and that of a clouded noon, seen by a wrong white balance.
+__all__ = ["CASTS", "SMALLEST", "spoil"]
+
+# Gains of red, green and blue: lamp light, and the light of a cloudy noon, with a wrong white balance.
 CASTS: Final = {"warm": (1.12, 1.0, 0.80), "cool": (0.82, 0.98, 1.10)}
 SMALLEST: Final = 64
 
@@ -25,13 +26,13 @@ def spoil(
 ) -> Path:  # fmt: skip
     """Write a worse version of a video to `target` (an .mp4) and return its path.
 
-    `shrink` divides both sides, by area averaging as a small sensor would (1 to 8); `fps` drops pictures;
-    `cast` is `warm` or `cool`, a white balance gone wrong; `dim` pulls white down by that share (0 to 0.6)
-    and flattens the contrast with it; `noise` is grain of that standard deviation, in levels of 8 bits
-    (0 to 40, the same each time); `crf` is how strongly x264 compresses (0 to 51; by default 12, next to
-    nothing). The sound is left out. The same call writes the same picture.
+    `shrink` divides both sides, by area averaging as a small sensor would (1 to 8). `fps` drops frames.
+    `cast` is `warm` or `cool`, a wrong white balance. `dim` lowers white by that share (0 to 0.6) and reduces
+    the contrast with it. `noise` is grain of that standard deviation, in levels of 8 bits (0 to 40, the same
+    each time). `crf` is how strongly x264 compresses (0 to 51; the default 12 is nearly lossless). The sound is
+    left out. The same call writes the same bytes.
 
-    Raises `ParameterError`, and `EngineError` for what is no video.
+    Raises `ParameterError`, and `EngineError` for a file that is no video.
     """
     _check("shrink", shrink, 1, 8)
     _check("dim", dim, 0, 0.6)
@@ -40,27 +41,48 @@ def spoil(
     if cast is not None and cast not in CASTS:
         raise ParameterError("cast", cast, f"one of {', '.join(CASTS)}", "Leave it out for none.")
     video = first_video(media_info(Path(source)))
-    wide, high = (2 * round((side or 0) / shrink / 2) for side in (video.width, video.height))
+    wide, high = (2 * round(side / shrink / 2) for side in upright_size(video))
     if shrink > 1 and min(wide, high) < SMALLEST:
-        raise ParameterError("shrink", shrink, f"sides of at least {SMALLEST} px", f"It leaves {wide}x{high}.")
+        raise ParameterError.plain(
+            f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
+        )
     steps = [f"fps={fps}"] if fps else []
     steps += [f"scale={wide}:{high}:flags=area"] if shrink > 1 else []
     if cast or dim:
         red, green, blue = (gain * (1 - dim) for gain in CASTS.get(cast or "", (1.0, 1.0, 1.0)))
-        lift = round(36 * dim)  # what dims a picture fogs its blacks, too
-        fade = {"r": red, "g": green, "b": blue}
+        lift = round(36 * dim)  # a dim picture also has brighter blacks
+        gains = {"r": red, "g": green, "b": blue}
+        matrix = clip_matrix(Path(source))
+        name = color_tags.scale_matrix(matrix)
+        # Both conversions name the matrix. The way back would else take BT.601, which is wrong for most HD clips.
         steps += [
+            f"scale=in_color_matrix={name}:out_range=pc",
             "format=gbrp",
-            "lutrgb=" + ":".join(f"{of}='clip(val*{by:.4f}+{lift},0,255)'" for of, by in fade.items()),
+            "lutrgb=" + ":".join(f"{of}='clip(val*{by:.4f}+{lift},0,255)'" for of, by in gains.items()),
+            f"scale=in_range=pc:out_color_matrix={name}:out_range=tv",
+            "format=yuv420p",
+            f"setparams=colorspace={matrix}:range=tv",
         ]
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]
-    written: list[str | Path] = [
-        *("-i", Path(source), "-an", "-vf", ",".join(steps), "-c:v", "libx264", "-preset", "medium"),
+    arguments: list[str | Path] = [
+        *(
+            "-i",
+            Path(source),
+            "-map",
+            f"0:{MAIN_VIDEO}",
+            "-an",
+            "-vf",
+            ",".join(steps),
+            "-c:v",
+            "libx264",
+            "-preset",
+            "medium",
+        ),
         *("-crf", str(12 if crf is None else crf), "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
         *("-map_metadata", "-1", "-movflags", "+faststart", Path(target)),
     ]
-    ffmpeg.run(written)
+    ffmpeg.run(arguments)
     return Path(target)
 
 

@@ -1,1 +1,9 @@
-"""What can be said: every node of the API, declared once. Standard library only."""
+"""The declarations of the API as Python values. Pure; the standard library only.
+
+errors        all exceptions, in one tree
+declaration/  how a node and its leaves are declared; paths that name them
+setting/      one setting: enhancement, encoding, watermarks; rules, presets, advice, output sizes
+api/          requests and replies: jobs, media info, snapshots, templates, queues
+keywords      our own error for an unknown keyword argument
+html          HTML tables and pictures for notebook outputs
+"""

@@ -1,19 +1,19 @@
-"""The one tree of errors.
+"""All exceptions of the package, in one tree.
 
     CIError
-    ├── ParameterError (ValueError)   a leaf or a rule refuses a value; nothing was sent
+    ├── ParameterError (ValueError)   the caller can fix it; nothing was sent
     ├── BudgetExceeded                the price is over the budget; nothing was sent
-    ├── CredentialsError              no usable key was found; nothing was sent
+    ├── CredentialsError              no usable credentials were found; nothing was sent
     ├── ServiceError                  the service answered with an error body
     │     ├── AccessDenied, SignatureRefused, ClockSkewed, UnknownKey
     │     ├── BucketNotActivated, NotFound, Throttled, ServiceUnavailable
-    │     └── (any other code stays a plain ServiceError)
-    ├── SubmissionUnclear             the connection broke, and whether a job was made cannot be told
-    ├── JobFailed                     a wait ended in Failed or Cancel; carries the job (in `model.jobs`)
-    ├── WaitTimedOut (TimeoutError)   a wait took longer than it may; carries the job (in `model.jobs`)
-    └── EngineError                   the embedded engine could not do it
+    │     └── (any other code is a plain ServiceError)
+    ├── SubmissionUnclear             the connection broke, and it is not known whether a job was created
+    ├── JobFailed                     a wait ended in Failed or Cancel; carries the job (in `model.api.jobs`)
+    ├── WaitTimedOut (TimeoutError)   a wait reached its timeout; carries the job (in `model.api.jobs`)
+    └── EngineError                   the embedded engine could not do it: this machine, or a bug
 
-Both ends share the tree: the engine raises the `ServiceError` that the client reads back.
+Client and engine share the tree: the client reads back the `ServiceError` that the engine raised.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from typing import Self
 
 
 class CIError(Exception):
-    """Anything that ci_notebook itself refuses or reports."""
+    """Base class of all errors that ci_notebook raises itself."""
 
 
 class ParameterError(CIError, ValueError):
-    """A leaf or a rule refuses a value before anything is sent.
+    """A mistake that the caller can fix, found before anything is sent.
 
-    `fix` is the remedy as something to do, where there is one: path → value that would mend it, beside
-    `path` in the same tree. None leaves the leaf or node out; a node switches one on.
+    The constructor is for a parameter of the API with a value that is not allowed; `plain` is for any
+    other mistake. `fix` maps paths to the values that would solve the problem, in the same tree as
+    `path`. None removes the leaf or node; a node switches one on.
 
     >>> raise ParameterError("MsSharpen.SharpenLevel", 11, "0 to 10 or AUTO")
     Traceback (most recent call last):
     ...
-    ci_notebook.model.errors.ParameterError: MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 11
+    ci_notebook.model.errors.ParameterError: MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11).
     """
 
     def __init__(
@@ -47,29 +48,32 @@ class ParameterError(CIError, ValueError):
 
     @classmethod
     def plain(cls, message: str) -> Self:
-        """Return an error that says exactly `message`: for mistakes that no range of a parameter explains."""
+        """Return an error that says exactly `message`, for a mistake that is not a parameter's value."""
         return cls("", None, message)
 
     def __str__(self) -> str:
         if not self.path:
             return self.allowed
-        text = f"{self.path} takes {self.allowed}; got {_short(self.value)}"
-        return f"{text}. {self.remedy}" if self.remedy else text
+        if self.value is None:
+            text = f"{self.path} is missing; it must be {self.allowed}."
+        else:
+            text = f"{self.path} must be {self.allowed} (got {_short(self.value)})."
+        return f"{text} {self.remedy}" if self.remedy else text
 
 
 class BudgetExceeded(CIError):
-    """The price of what was asked is over the budget; nothing was sent."""
+    """The price of the request is over the budget; nothing was sent."""
 
 
 class CredentialsError(CIError):
-    """No usable key was found, or what was found contradicts itself. Never shows a value."""
+    """No usable credentials were found, or a source contradicts itself. The text never shows a value."""
 
 
 class ServiceError(CIError):
     """The service answered with an error body.
 
-    `code` and `message` are the service's own, `status` is HTTP's, `request_id` is what its
-    support asks for, `hint` is the next step that we can suggest.
+    `code` and `message` come from the service and `status` from HTTP. The vendor's support asks for
+    `request_id`. `hint` suggests the next step.
     """
 
     def __init__(
@@ -97,7 +101,7 @@ class ServiceError(CIError):
 
 
 class AccessDenied(ServiceError):
-    """The key is valid but may not do this; the hint names the actions to grant."""
+    """The credentials are valid but lack a permission; the hint names the actions to grant."""
 
 
 class SignatureRefused(ServiceError):
@@ -125,17 +129,17 @@ class Throttled(ServiceError):
 
 
 class ServiceUnavailable(ServiceError):
-    """The service failed for a reason of its own (5xx); asking again later may help."""
+    """The service failed internally (5xx); a later retry may help."""
 
 
 class SubmissionUnclear(CIError):
-    """A POST broke off, and nothing tells whether the service made a job of it. Nothing was sent again."""
+    """A POST broke off, and it is not known whether the service created a job. Nothing was sent again."""
 
 
 class EngineError(CIError):
-    """The embedded engine could not do it. Carries the command and the log's last lines.
+    """The embedded engine could not do it: this machine, or a bug. Carries the command and the last log lines.
 
-    `code` is what the job's `Code` will say.
+    `code` becomes the `Code` of the job.
     """
 
     def __init__(self, message: str, *, code: str = "InternalError", command: str = "", log: str = "") -> None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import Node, Part, part_by_tag, parts
+from ci_notebook.model.scores import SCORES
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 Kind = Literal["text", "whole", "number", "truth", "time", "choice"]
@@ -86,34 +87,28 @@ NOTES: Final = (
     Column("unlisted", "text", "path=text of what was received and is outside its declaration."),
 )
 TIMES: Final = (Column("took_s", "number", "From start to end of the job.", "s"),)
-SCORES: Final = (
-    Column("psnr", "number", "PSNR of the luma.", "dB"),
-    Column("ssim", "number", "SSIM of the luma; 1 is equal."),
-    Column("xpsnr", "number", "XPSNR of the luma: PSNR weighted by what the eye sees.", "dB"),
-    Column("vmaf", "number", "VMAF, 0 to 100; rewards sharpening."),
-    Column("vmaf_neg", "number", "VMAF without enhancement gain, 0 to 100."),
-    Column("vmaf_minus_neg", "number", "What VMAF owes to enhancement gain; large when over-sharpened."),
-    Column("delta_e", "number", "CIEDE2000 of the colours of small areas: 0 is equal, 1 can just be seen."),
-    Column("sharpness", "number", "Variance of the Laplacian of the luma; more fine detail gives more."),
-    Column("contrast", "number", "RMS of the luma, 0 to 0.5."),
-    Column("colourfulness", "number", "Hasler and Süsstrunk: 0 grey, 33 moderate, 82 and more highly colourful."),
-    Column("noise", "number", "Immerkær's sigma, of 255; fine texture counts, too."),
-    Column("blockiness", "number", "How much edges of coding blocks stand out."),
-    Column("si", "number", "Spatial information (ITU-T P.910)."),
-    Column("ti", "number", "Temporal information (ITU-T P.910)."),
+SCORE_COLUMNS: Final = tuple(Column(score.name, "number", score.help, score.unit) for score in SCORES)
+# How bad the bad frames are: `vmaf_p5`.
+POOLED: Final = tuple(
+    Column(name, "number", f"{score.label}: {meaning}.", score.unit)
+    for score in SCORES
+    for name, meaning in score.pooled.items()
 )
-_WORSE: Final = (("hmean", "harmonic mean"), ("p5", "5th percentile"), ("worst", "worst picture"))
-# How bad the bad pictures are: `vmaf_p5`. Of colour difference less is better, so its bad end is the other one.
-POOLED: Final = (
-    *(
-        Column(f"{score.name}_{end}", "number", f"{score.name}: {what}.", score.unit)
-        for score in SCORES if score.name in ("psnr", "ssim", "xpsnr", "vmaf", "vmaf_neg") for end, what in _WORSE
-    ),
-    Column("delta_e_p95", "number", "delta_e: 95th percentile."),
-    Column("delta_e_worst", "number", "delta_e: worst picture."),
-)  # fmt: skip
 AGAINST: Final = (
     Column("score_against", "text", "What scores compare with: the `source` (they tell change) or a `reference`."),
+)
+ALIGNMENT: Final = (
+    Column("align_offset_frames", "whole", "Frames of the source skipped at the start; negative: of the output."),
+    Column("align_offset_s", "number", "The same as a time.", "s"),
+    Column("align_start_s", "number", "Where in the source the compared stretch begins.", "s"),
+    Column("align_fps", "number", "Common frame rate: the lower one of the two videos.", "1/s"),
+    Column("align_width", "whole", "Width of the compared frames.", "px"),
+    Column("align_height", "whole", "Height of the compared frames.", "px"),
+    Column("align_scale_x", "number", "Width of the compared frames over the width of the used part of the source."),
+    Column("align_scale_y", "number", "The same for the height."),
+    Column("align_rotation", "whole", "How far the source was turned clockwise.", "°"),
+    Column("align_source_crop", "text", "Used part of the source: left, top, width, height as shares of 1."),
+    Column("align_output_crop", "text", "Used part of the output: left, top, width, height as shares of 1."),
 )
 ENDS: Final = (
     Column(
@@ -128,7 +123,7 @@ def columns() -> tuple[Column, ...]:
     """Return every column in order, hidden ones included."""
     job = [_fact(name, path) for name, path in _JOB]
     made = [_fact(name, path) for name, path in _OUTPUT]
-    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *AGAINST, *SCORES, *POOLED, *ENDS)
+    return (*RUN, *job, *settings(), *NOTES, *made, *TIMES, *AGAINST, *ALIGNMENT, *SCORE_COLUMNS, *POOLED, *ENDS)
 
 
 @functools.cache

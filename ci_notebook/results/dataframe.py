@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pandas as pd
 from lxml import etree
@@ -16,26 +17,38 @@ from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.results.columns import AGAINST, ENDS, POOLED, RUN, SCORES, TIMES, Column, by_name, settings
+from ci_notebook.results.columns import (
+    AGAINST,
+    ALIGNMENT,
+    ENDS,
+    POOLED,
+    RUN,
+    SCORE_COLUMNS,
+    TIMES,
+    Column,
+    by_name,
+    settings,
+)
+from ci_notebook.results.node_columns import read_nodes
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
-from ci_notebook.wire.xml import element_of
 from ci_notebook.wire.xml_stream import elements
 
 
-class Held(Protocol):
-    """A job in hand, as `lab.submit` and `lab.jobs` return it."""
+class HasDetail(Protocol):
+    """A job as `lab.submit` and `lab.jobs` return it."""
 
     @property
     def detail(self) -> JobsDetail:
-        """What the service last said of it."""
+        """The latest answer of the service about the job."""
 
 
-Shown = Run | JobsDetail | Held | VideoEnhance | Template
+Row = Run | JobsDetail | HasDetail | VideoEnhance | Template
 
 
-def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
-    """Return one row a run, job, setting or template, in their order.
+def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
+    """Return one row per run, job, setting or template, in their order. A single one gives a table of one row.
 
     No rows give the same columns and dtypes as a thousand. Facts that a row does not have are
     missing (`<NA>`, `NaT`); empty texts are missing too.
@@ -70,6 +83,14 @@ def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
     | audio_channels | Int64 | | channels |
     | took_s | Float64 | s | from start to end of the job |
     | score_against | string | | `source`: scores tell change; `reference`: they tell fidelity |
+    | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
+    | align_offset_s | Float64 | s | the same as a time |
+    | align_start_s | Float64 | s | where in the source the compared stretch begins |
+    | align_fps | Float64 | 1/s | common frame rate: the lower one of the two videos |
+    | align_width, align_height | Int64 | px | size of the compared frames |
+    | align_scale_x, align_scale_y | Float64 | | size of the compared frames over that of the used part of the source |
+    | align_rotation | Int64 | ° | how far the source was turned clockwise |
+    | align_source_crop, align_output_crop | string | | used part: left, top, width, height as shares of 1 |
     | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by what the eye sees |
     | ssim | Float64 | | of the luma; 1 is equal |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
@@ -90,12 +111,12 @@ def to_frame(shown: Iterable[Shown] | Response) -> pd.DataFrame:
     follow the last of them, as Float64.
     """
     jobs, runs = [], []
-    for one in shown.jobs_detail if isinstance(shown, Response) else shown:
+    for one in _rows(shown):
         run = one if isinstance(one, Run) else None
         runs.append(run)
         jobs.append(_job(one))
     extra = _extra(runs) if any(runs) else {}
-    return _frame(read(element_of(job) for job in jobs), len(jobs), extra)
+    return _frame(read_nodes(jobs), len(jobs), extra)
 
 
 def read_jobs(*files: str | Path) -> pd.DataFrame:
@@ -165,17 +186,24 @@ def resolve_column(df: pd.DataFrame, name: str) -> str:
     """Return the column that `name` means: itself, or a setting path of which it is an unambiguous ending.
 
     An ending that several settings share means the one that differs in `df`, if only one does.
-    Raises `ParameterError` naming what there is.
+    Raises `ParameterError` with the names that resemble it and the scores.
     """
     if name in df.columns:
         return name
-    found = [path for path in df.columns if path.endswith("." + name)]
-    if len(found) > 1:
-        found = [path for path in found if _differs(df[path])] or found
-    if len(found) == 1:
-        return found[0]
-    allowed = "one of " + ", ".join(found) if found else "a column of the frame"
-    raise ParameterError("the name of a column", name, allowed)
+    matches = [path for path in df.columns if path.endswith(f".{name}")]
+    if len(matches) > 1:
+        matches = [path for path in matches if _differs(df[path])] or matches
+    if len(matches) == 1:
+        return str(matches[0])
+    if matches:
+        raise ParameterError.plain(f"The name {name!r} is ambiguous. Write one of {', '.join(matches)}.")
+    endings = Counter(path.rpartition(".")[2] for path in df.columns)
+    known = [path.rpartition(".")[2] if endings[path.rpartition(".")[2]] == 1 else path for path in df.columns]
+    scores = ", ".join(one for one in SCORE if one in df.columns) or ", ".join(SCORE)
+    raise ParameterError.plain(
+        f"No column is called {name!r}. {suggestion(str(name), known)}The scores are {scores}; "
+        "a parameter is named by its path or an unambiguous ending of it."
+    )
 
 
 def _differs(values: pd.Series[Any]) -> bool:
@@ -184,7 +212,21 @@ def _differs(values: pd.Series[Any]) -> bool:
     return bool(values.nunique(dropna=False) > 1)
 
 
-def _job(shown: Shown) -> JobsDetail:
+def _rows(shown: Row | Iterable[Row] | Response) -> Iterable[Row]:
+    if isinstance(shown, Response):
+        return shown.jobs_detail
+    if isinstance(shown, Run | JobsDetail | VideoEnhance | Template):
+        return (shown,)
+    if isinstance(getattr(shown, "detail", None), JobsDetail):
+        return (cast("HasDetail", shown),)
+    if isinstance(shown, pd.DataFrame | str) or not isinstance(shown, Iterable):
+        raise ParameterError.plain(
+            f"to_frame() makes a table of runs, jobs, settings or templates, not of a {type(shown).__name__}."
+        )
+    return shown
+
+
+def _job(shown: Row) -> JobsDetail:
     """Return what a row is read from. The setting of a run is the one that was asked for."""
     if isinstance(shown, JobsDetail):
         return shown
@@ -199,29 +241,39 @@ def _job(shown: Shown) -> JobsDetail:
     return replace(job, operation=replace(job.operation or Operation(), video_enhance=shown.setting))
 
 
-def _detail(held: Held) -> JobsDetail:
-    detail = getattr(held, "detail", None)
+def _detail(job: HasDetail) -> JobsDetail:
+    detail = getattr(job, "detail", None)
     if not isinstance(detail, JobsDetail):
-        raise ParameterError("to_frame", held, "runs, jobs, settings or templates")
+        raise ParameterError.plain(
+            f"to_frame() makes a table of runs, jobs, settings or templates, not of a {type(job).__name__}."
+        )
     return detail
 
 
 def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
     """Return the columns that no job tells: name → values, scores beyond the declared ones included."""
-    own = [dict(run.scores) if run else {} for run in runs]
-    for scores in own:
-        if "vmaf" in scores and "vmaf_neg" in scores:
-            scores.setdefault("vmaf_minus_neg", scores["vmaf"] - scores["vmaf_neg"])
-    declared = [column.name for column in (*SCORES, *POOLED)]
-    others = sorted({name for scores in own for name in scores} - set(declared))
+    scores = [with_differences(run.scores) if run else {} for run in runs]
+    undeclared = sorted({name for one in scores for name in one} - set(score_names()))
+    alignments = [_alignment(run) for run in runs]
     return {
         "run": [run and run.key[:12] for run in runs],
         "clip": [run and run.clip for run in runs],
         "score_against": [(run and run.score_against) or None for run in runs],
-        **{name: [scores.get(name) for scores in own] for name in (*declared, *others)},
+        **{column.name: [one.get(column.name) for one in alignments] for column in ALIGNMENT},
+        **{name: [one.get(name) for one in scores] for name in (*score_names(), *undeclared)},
         "cost_cny": [run and run.cost_cny for run in runs],
         "error": [(run and run.error) or None for run in runs],
     }
+
+
+def _alignment(run: Run | None) -> dict[str, Any]:
+    """Return column → value of how the output of a run was aligned before scoring; empty when not known."""
+    if run is None or run.alignment is None:
+        return {}
+    values = run.alignment.as_dict()
+    for name in ("source_crop", "output_crop"):
+        values[name] = ", ".join(map(repr, values[name])) if values[name] else None
+    return {f"align_{name}": value for name, value in values.items()}
 
 
 def _frame(made: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.DataFrame:
@@ -229,7 +281,7 @@ def _frame(made: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> pd.
     if not prefix.isna().all():
         made["output_key"] = pd.Series(prefix).fillna("").array + made["output_key"]
     took = pd.Series(made["ended"]) - pd.Series(made["started"])
-    for column in (*RUN, *TIMES, *AGAINST, *SCORES, *POOLED, *ENDS):
+    for column in (*RUN, *TIMES, *AGAINST, *ALIGNMENT, *SCORE_COLUMNS, *POOLED, *ENDS):
         made[column.name] = of_values(column, extra.get(column.name) or [None] * count)
     made["took_s"] = took.dt.total_seconds().astype("Float64").array
     order = list(names())

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
-from pandas.api import types
 
-from ci_notebook.model.declaration.node import AUTO as AUTO_VALUE
+from ci_notebook.model.setting.words import AUTO_WORD as AUTO
+from ci_notebook.model.setting.words import LEFT_OUT, leaves_in_words, short_name, word_of
+from ci_notebook.results.dataframe import differing, setting_columns
 
-LEFT_OUT: Final = "left out"
-AUTO: Final = "AUTO"
-
-
-def word_of(value: Any) -> str:
-    """Return a value in words; None is `left out`.
-
-    >>> word_of(None), word_of(5.0), word_of(True)
-    ('left out', '5', 'true')
-    """
-    if value is None:
-        return LEFT_OUT
-    if value is AUTO_VALUE:
-        return AUTO
-    if isinstance(value, str):
-        return value
-    if types.is_bool(value):
-        return str(bool(value)).lower()
-    return f"{value:g}" if types.is_number(value) else str(value)
+__all__ = [
+    "AUTO",
+    "LEFT_OUT",
+    "all_words",
+    "count",
+    "in_words",
+    "listed",
+    "number",
+    "order_of",
+    "setting_labels",
+    "short_name",
+    "varying",
+    "word_of",
+]
 
 
 def in_words(df: pd.DataFrame, name: str) -> pd.Series[Any]:
@@ -71,3 +67,23 @@ def count(how_many: int, noun: str) -> str:
 def listed(words: list[str]) -> str:
     """Return `a`, `a and b`, `a, b and c`."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
+
+
+def varying(df: pd.DataFrame) -> list[str]:
+    """Return the setting columns in which the rows differ; AUTO differs from left out."""
+    names = [name for name in setting_columns() if name in df.columns]
+    auto = (
+        {path for listed in df["auto"].dropna() for path in str(listed).split("; ")} if "auto" in df.columns else set()
+    )
+    differ = set(differing(df[names]).columns) if len(df) > 1 else set()
+    return [name for name in names if name in differ or (name in auto and in_words(df, name).nunique() > 1)]
+
+
+def setting_labels(df: pd.DataFrame) -> pd.Series[Any]:
+    """Return each row's setting in words: what varies alone, `SharpenLevel 6, Resolution left out`."""
+    names = varying(df)
+    if not names:
+        return pd.Series(["the setting"] * len(df), index=df.index, dtype="string")
+    columns = [in_words(df, name) for name in names]
+    labels = [leaves_in_words(dict(zip(names, words, strict=True))) for words in zip(*columns, strict=True)]
+    return pd.Series(labels, index=df.index, dtype="string")

@@ -9,8 +9,9 @@ from typing import Any, overload
 import pandas as pd
 
 from ci_notebook.experiment.pricing.quote import Estimate, Quote
+from ci_notebook.model.html import Markup, bold, table_html, value_html
 from ci_notebook.results.dataframe import differing, setting_columns, to_frame
-from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words
+from ci_notebook.results.labels import count, in_words
 
 
 class Plan(Sequence[Quote]):
@@ -71,32 +72,25 @@ class Plan(Sequence[Quote]):
         return f"{new} to be sent for {price}{kept}"
 
     def _repr_html_(self) -> str:
-        df, cell = self.to_frame(), " style='text-align:left'"
+        df = self.to_frame()
         settings = [name for name in df.columns if name in setting_columns() or name == "template_id"]
-        shown = {"clip": [str(one) for one in df["clip"]]}
-        # What is AUTO is known by the whole frame, also where all are and the column says nothing.
+        columns: dict[str, list[str]] = {"clip": [str(one) for one in df["clip"]]}
+        # AUTO is known from the whole table, also where every value of a column is AUTO and the column is empty.
         whole = to_frame([quote.setting for quote in self])
-        shown |= {name: list(in_words(whole, name)) for name in settings}
-        shown["output"] = [f"{q.output.width}×{q.output.height}, {q.output.fps:.5g}/s" for q in self]
-        shown["charged"] = [_charged(quote) or "nothing" for quote in self]
-        shown[self.cost.prices.currency] = [f"{quote.price.total:.4f}" for quote in self]
-        shown["journal"] = ["held" if held else "to be sent" for held in self.held]
-        head = "".join(f"<th scope='col'{cell}>{escape(name)}</th>" for name in shown)
-        rows = "".join(
-            "<tr>" + "".join(f"<td{cell}>{_word(word)}</td>" for word in row) + "</tr>"
-            for row in zip(*shown.values(), strict=True)
-        )
-        prices = self.cost.prices
-        caption = (
-            f"<caption{cell}><b>{count(len(self), 'job')}: {escape(self._summary())}</b> of {escape(prices.date)}; "
-            "without storage, requests, traffic and transcoding</caption>"
-        )
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        columns |= {name: [value_html(word) for word in in_words(whole, name)] for name in settings}
+        columns["output"] = [f"{q.output.width}×{q.output.height}, {q.output.fps:.5g}/s" for q in self]
+        columns["charged"] = [_charged(quote) or "nothing" for quote in self]
+        currency, prices = self.cost.prices.currency, self.cost.prices
+        columns[currency] = [f"{quote.price.total:.4f}" for quote in self]
+        columns["journal"] = ["held" if held else "to be sent" for held in self.held]
+        return table_html(
+            zip(*columns.values(), strict=True), head=list(columns), numeric=[list(columns).index(currency)],
+            caption=Markup(
+                f"{bold(count(len(self), 'job') + ': ' + self._summary())} of {escape(prices.date)}; "
+                "without storage, requests, traffic and transcoding"
+            ),
+        )  # fmt: skip
 
 
 def _charged(quote: Quote) -> str:
     return ", ".join(line.stage for line in quote.price.lines)
-
-
-def _word(word: str) -> str:
-    return f"<em>{word}</em>" if word in (LEFT_OUT, AUTO) else escape(word)

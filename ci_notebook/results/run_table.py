@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.declaration.paths import values
+from ci_notebook.model.html import Markup, bold, table_html, value_html
+from ci_notebook.model.scores import SCORES
 from ci_notebook.results.dataframe import differing, setting_columns, to_frame, unit_of
+from ci_notebook.results.labels import in_words, word_of
 
-# Decimals that mean something: the third digit of a VMAF differs between two machines.
-DECIMALS: Final = {"ssim": 4, "contrast": 3, "sharpness": 1, "cost_cny": 4}
-# Wider is no better: the other scores stand in the frame.
-SHOWN_SCORES: Final = ("psnr", "ssim", "vmaf", "vmaf_neg", "vmaf_minus_neg", "sharpness")
+# Significant decimals: the third one of a VMAF differs between two machines.
+DECIMALS: Final = {score.name: score.decimals for score in SCORES} | {"cost_cny": 4}
 SETTINGS: Final = frozenset(setting_columns())
 
 
@@ -25,22 +26,17 @@ def table(runs: Sequence[Run]) -> str:
     df = to_frame(runs)
     shown = [*differing(df[["clip", *setting_columns()]]).columns] if len(df) > 1 else ["clip"]
     facts = [name for name in ("width", "height", "size_bytes", "cost_cny") if df[name].notna().any()]
-    scores = [name for name in SHOWN_SCORES if df[name].notna().any()]
+    scores = [score.name for score in SCORES if score.in_tables and df[score.name].notna().any()]
     notes = [_note(run) for run in runs]
     heads = [*shown, "state", *facts, *scores, *(["why"] if any(notes) else [])]
-    rows = "".join(
-        f"<tr><th scope='row'>{number + 1}</th>"
-        + "".join(_cell(df, name, number, notes[number]) for name in heads)
-        + "</tr>"
-        for number in range(len(df))
-    )
-    head = "".join(f"<th scope='col'>{escape(_head(name))}</th>" for name in heads)
+    rows = [[str(number + 1), *(_cell(df, name, number, notes[number]) for name in heads)] for number in range(len(df))]
     common = alike(runs, set(shown))
-    same = escape("; the same in all: " + ", ".join(f"{k} {v}" for k, v in common.items())) if common else ""
-    return (
-        f"<table><caption style='text-align:left'><b>{escape(counted(runs))}</b>{same}</caption>"
-        f"<thead><tr><th scope='col'>#</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
+    same = "; the same in all: " + ", ".join(f"{k} {word_of(v)}" for k, v in common.items()) if common else ""
+    numeric = [0, *(index for index, name in enumerate(heads, 1) if name in df and _is_number(df[name]))]
+    return table_html(
+        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(counted(runs))}{escape(same)}"), numeric=numeric,
+        row_heads=True,
+    )  # fmt: skip
 
 
 def counted(runs: Sequence[Run]) -> str:
@@ -66,17 +62,16 @@ def _head(name: str) -> str:
     return f"{name} [{unit}]" if unit else name
 
 
+def _is_number(column: pd.Series[Any]) -> bool:
+    return bool(types.is_numeric_dtype(column) and not types.is_bool_dtype(column))
+
+
 def _cell(df: pd.DataFrame, name: str, number: int, note: str) -> str:
-    """Return a table cell: numbers stand right, words left."""
-    value: Any = note if name == "why" else df[name].iloc[number]
-    if isinstance(value, str):
-        return f"<td style='text-align:left'>{escape(value)}</td>"
+    if name == "why":
+        return note
+    value: Any = df[name].iloc[number]
     if pd.isna(value):
-        auto = df["auto"].iloc[number]
-        is_auto = not pd.isna(auto) and name in str(auto).split("; ")
-        word = "AUTO" if is_auto else "left out" if name in SETTINGS else ""
-        return f"<td style='text-align:left'><em>{word}</em></td>"
-    if isinstance(value, (bool, np.bool_)):
-        return f"<td style='text-align:left'>{str(bool(value)).lower()}</td>"
-    text = f"{value:.{DECIMALS.get(name, 2)}f}" if isinstance(value, float) and name not in SETTINGS else f"{value}"
-    return f"<td style='text-align:right'>{text}</td>"
+        return value_html(in_words(df.iloc[[number]], name).iloc[0]) if name in SETTINGS else ""
+    if isinstance(value, float) and name not in SETTINGS:
+        return f"{value:.{DECIMALS.get(name, 2)}f}"
+    return word_of(value)

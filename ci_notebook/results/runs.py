@@ -11,11 +11,13 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.declaration.paths import resolve, value_at
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
-from ci_notebook.results.report.report import Snapshot, report
+from ci_notebook.results.report.html_report import Snapshot, report
 from ci_notebook.results.run_table import SETTINGS, counted, table
 from ci_notebook.results.table_files import runs_in, write_frame
+from ci_notebook.results.verdict.verdict import Verdict
 
 
 class Runs(Sequence[Run]):
@@ -64,9 +66,23 @@ class Runs(Sequence[Run]):
         """
         return write_frame(self.to_frame(), path, excel=excel)
 
-    def report(self, path: str | Path, **more: Any) -> Path:
-        """Write one self-contained HTML file about the runs and return its path. Takes what `results.report` takes."""
-        return report(self._runs, path, **{"snapshot": self._snapshot, "sources": self._sources, **more})
+    @checks_keywords
+    def report(
+        self, path: str | Path, *, question: str = "", verdicts: Iterable[Verdict] | None = None,
+        pictures: Mapping[str, Sequence[tuple[str, bytes]]] | None = None, snapshot: Snapshot | None = None,
+        sources: Mapping[str, Path] | None = None, setup: str = "",
+    ) -> Path:  # fmt: skip
+        """Write one self-contained HTML file about the runs and return its path.
+
+        `question` is the headline. `verdicts` are those to show: by default one for each value that varies. `pictures`
+        maps a heading to (label, JPEG) pairs; by default frames of the outputs and of `sources` (clip name → local
+        file). `setup` is the Python line that creates the `lab` of the report's recipe.
+        """
+        return report(
+            self._runs, path, question=question, verdicts=verdicts, pictures=pictures, setup=setup,
+            snapshot=self._snapshot if snapshot is None else snapshot,
+            sources=self._sources if sources is None else sources,
+        )  # fmt: skip
 
     def _with(self, runs: Iterable[Run]) -> Runs:
         return Runs(runs, snapshot=self._snapshot, sources=self._sources, frames=self._frames)

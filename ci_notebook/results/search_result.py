@@ -10,6 +10,7 @@ import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.search import Search, Trial
+from ci_notebook.model.html import Markup, bold, table_html, value_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import resolve_column, setting_columns, to_frame
 from ci_notebook.results.labels import count, in_words, listed, number
@@ -102,17 +103,24 @@ class Found:
         rest = [row for row in range(len(df)) if row not in set(order)]
         names = [name for name in df.columns if name in setting_columns()]
         words = {name: list(in_words(df, name)) for name in names}
-        cell, goals = " style='text-align:left'", list(self._search.on)
-        ways = {"max": "large is good", "min": "small is good"}
-        head = "".join(f"<th scope='col'{cell}>{escape(name)}</th>" for name in ["trial", *names])
-        head += "".join(f"<th scope='col'>{escape(g)}<br><small>{ways[self._search.on[g]]}</small></th>" for g in goals)
-        rows = "".join(
-            f"<tr><th scope='row'{cell}>{row}{' <b>best</b>' if row in order else ''}</th>"
-            + "".join(f"<td{cell}>{escape(words[name][row])}</td>" for name in names)
-            + "".join(f"<td>{'failed' if pd.isna(df[g].iloc[row]) else number(df[g].iloc[row], 4)}</td>" for g in goals)
-            + "</tr>"
+        goals = list(self._search.on)
+        directions = {"max": "larger is better", "min": "smaller is better"}
+        ends = [Markup(f"{escape(goal)}<br><small>{directions[self._search.on[goal]]}</small>") for goal in goals]
+        rows = [
+            [
+                Markup(f"{row} {bold('best')}") if row in order else str(row),
+                *(value_html(words[name][row]) for name in names),
+                *("failed" if pd.isna(df[g].iloc[row]) else number(df[g].iloc[row], 4) for g in goals),
+            ]
             for row in [*order, *rest]
-        )
+        ]
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        caption = f"<caption{cell}><b>{escape(repr(self)[1:-1])}</b></caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
+        first = 1 + len(names)
+        table = table_html(
+            rows,
+            head=["trial", *names, *ends],
+            caption=bold(repr(self)[1:-1]),
+            numeric=range(first, first + len(goals)),
+            row_heads=True,
+        )
+        return f"{table}{note}"

@@ -13,8 +13,10 @@ from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, time_text
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.score_alignment import Alignment
+from ci_notebook.model.scores import score_names
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.results.columns import POOLED, SCORES, by_name
+from ci_notebook.results.columns import ALIGNMENT, by_name
 from ci_notebook.results.dataframe import read_frame
 from ci_notebook.wire.xml import read
 
@@ -45,17 +47,17 @@ def runs_in(path: Path) -> Iterator[Run]:
     if not path.exists():
         raise FileNotFoundError(f"no file is called {path}")
     if path.suffix in (".csv", ".parquet"):
-        yield from _runs_of(read_frame(path))
+        yield from runs_of_table(read_frame(path))
         return
     with Journal(path) as journal:
         yield from journal.runs()
 
 
-def _runs_of(df: pd.DataFrame) -> Iterator[Run]:
-    declared = [column.name for column in (*SCORES, *POOLED)]
+def runs_of_table(df: pd.DataFrame) -> Iterator[Run]:
+    """Yield the runs of a DataFrame, as far as it tells them: without scores of single frames, and outputs."""
     others = [name for name in df.columns if name not in by_name()]
     for _, row in df.iterrows():
-        scores = {name: float(row[name]) for name in (*declared, *others) if name in row and pd.notna(row[name])}
+        scores = {name: float(row[name]) for name in (*score_names(), *others) if name in row and pd.notna(row[name])}
         job = read(JobsDetail, _xml(row))
         setting = job.operation.video_enhance if job.operation else None
         against = _text(row, "score_against")
@@ -64,7 +66,7 @@ def _runs_of(df: pd.DataFrame) -> Iterator[Run]:
             setting=setting or VideoEnhance(), template_id=_text(row, "template_id"),
             job=job if job.state or job.job_id else None, scores=scores,
             score_against="reference" if against == "reference" else "source" if against else "",
-            cost_cny=None if pd.isna(row["cost_cny"]) else float(row["cost_cny"]), error=_text(row, "error"),
+            cost_cny=_number(row, "cost_cny"), error=_text(row, "error"), alignment=_alignment(row),
         )  # fmt: skip
 
 
@@ -97,6 +99,21 @@ def _written(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return time_text(value.to_pydatetime())
     return str(value).lower() if str(value) in ("True", "False") else str(value)
+
+
+def _number(row: pd.Series[Any], name: str) -> float | None:
+    return None if name not in row or pd.isna(row[name]) else float(row[name])
+
+
+def _alignment(row: pd.Series[Any]) -> Alignment | None:
+    values: dict[str, Any] = {}
+    for column in ALIGNMENT:
+        if column.name in row and pd.notna(row[column.name]):
+            value = row[column.name]
+            name = column.name.removeprefix("align_")
+            values[name] = int(value) if column.kind == "whole" else value
+            values[name] = value.split(", ") if column.kind == "text" else values[name]
+    return Alignment.of(values) if values else None
 
 
 def _text(row: pd.Series[Any], name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +24,11 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import Column, columns
 
 ROWS: Final = 2048  # a block of texts is then about 10 MB
+Notes = dict[int, list[str]]  # number of a row → what is to be said of it
 Texts = tuple[Any, ...]  # of a leaf: text or None; of a node: how many were met, or None
+
+# Column, its cells, how many they are, and what is to be said of rows: left to the service, or outside the declaration.
+ArrayOf = Callable[[Column, Texts, int, Notes, Notes], Any]
 
 _WHOLE = re.compile(r"(?:[+-]?[0-9]{1,18}(?:\n|\Z))+")
 _NUMBER = re.compile(r"(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:\n|\Z))+")
@@ -32,14 +36,14 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 @dataclass(slots=True)
-class _Entry:
+class Entry:
     """What to do with a tag: where its text goes, or which entries its children have.
 
     The cell of a node counts how many of it were met; -1 says that there was one, without children.
     """
 
     cell: int
-    below: list[dict[str, _Entry]] = field(default_factory=list)
+    below: list[dict[str, Entry]] = field(default_factory=list)
 
 
 class Layout:
@@ -47,7 +51,7 @@ class Layout:
 
     def __init__(self, shown: Sequence[Column]) -> None:
         self.cells: dict[tuple[str, ...], int] = {}
-        self.top: dict[str, _Entry] = {}
+        self.top: dict[str, Entry] = {}
         for column in shown:
             if column.path:
                 self._add(column)
@@ -58,13 +62,13 @@ class Layout:
         for tag in column.path[:-1]:
             name, _, number = tag.partition("#")
             way = (*way, name)
-            entry = level.get(name) or level.setdefault(name, _Entry(self._cell(way)))
+            entry = level.get(name) or level.setdefault(name, Entry(self._cell(way)))
             while len(entry.below) < int(number or 1):
                 entry.below.append({})
             level = entry.below[int(number or 1) - 1]
         part = column.part
         for tag in (column.path[-1], *(part.param.also if part else ())):
-            level[tag] = _Entry(self._cell(column.path))
+            level[tag] = Entry(self._cell(column.path))
 
     def _cell(self, way: tuple[str, ...]) -> int:
         return self.cells.setdefault(way, len(self.cells))
@@ -76,7 +80,7 @@ class Layout:
         return row
 
 
-def _walk(element: etree._Element, level: dict[str, _Entry], row: list[Any]) -> None:
+def _walk(element: etree._Element, level: dict[str, Entry], row: list[Any]) -> None:
     for child in element:
         entry = level.get(child.tag)
         if entry is None:
@@ -97,16 +101,20 @@ LAYOUT: Final = Layout(columns())
 
 def read(jobs: Iterable[etree._Element]) -> dict[str, Any]:
     """Return column name → pandas array, for all columns that come from the jobs' XML, and the notes."""
+    return from_rows(map(LAYOUT.row, jobs), _array)
+
+
+def from_rows(rows: Iterator[list[Any]], array_of: ArrayOf) -> dict[str, Any]:
+    """Return what `read` does of rows as `LAYOUT.row` makes them; `array_of` makes a column of some cells."""
     blocks: dict[str, list[Any]] = defaultdict(list)
-    rows = map(LAYOUT.row, jobs)
     while True:
         texts = list(zip(*itertools.islice(rows, ROWS), strict=True))
         if not texts:
             break
-        for name, array in _block(texts).items():
+        for name, array in _block(texts, array_of).items():
             blocks[name].append(array)
     if not blocks:
-        return _block([() for _ in range(LAYOUT.width)])
+        return _block([() for _ in range(LAYOUT.width)], array_of)
     return {name: arrays[0] if len(arrays) == 1 else _joined(arrays) for name, arrays in blocks.items()}
 
 
@@ -114,15 +122,15 @@ def _joined(arrays: list[Any]) -> Any:
     return pd.concat([pd.Series(array, copy=False) for array in arrays], ignore_index=True).array
 
 
-def _block(texts: list[Texts]) -> dict[str, Any]:
+def _block(texts: list[Texts], array_of: ArrayOf) -> dict[str, Any]:
     count = len(texts[0])
-    auto: dict[int, list[str]] = defaultdict(list)
-    odd: dict[int, list[str]] = defaultdict(list)
+    auto: Notes = defaultdict(list)
+    odd: Notes = defaultdict(list)
     made = {}
     for column in columns():
         if column.path:
             cells = texts[LAYOUT.cells[column.path]]
-            made[column.name] = _array(column, cells, count, auto, odd)
+            made[column.name] = array_of(column, cells, count, auto, odd)
             if column.part and column.part.auto:
                 _note_auto(column, texts, auto)
     for stage, cell, is_bare in _STAGES:
@@ -146,23 +154,23 @@ _STAGES: Final = tuple(
 )
 
 
-def _note_auto(column: Column, texts: list[Texts], auto: dict[int, list[str]]) -> None:
+def _note_auto(column: Column, texts: list[Texts], auto: Notes) -> None:
     """Note a leaf that may be AUTO when it is empty or missing in a node that is there."""
     stage = texts[LAYOUT.cells[column.path[:-1]]]
     if stage.count(None) == len(stage):
         return
     for number, (met, text) in enumerate(zip(stage, texts[LAYOUT.cells[column.path]], strict=True)):
-        if met and not text:
+        if met and (text is None or text == ""):
             auto[number].append(column.name)
 
 
-def _array(column: Column, cells: Texts, count: int, auto: dict[int, list[str]], odd: dict[int, list[str]]) -> Any:
+def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) -> Any:
     if cells.count(None) == count:
         return missing(column, count)
     if column.kind == "text":
         return pd.array([text or None for text in cells], dtype="string")
     if column.kind == "time":
-        return _times(column, cells, odd)
+        return times(column, cells, odd)
     present = [text for text in cells if text]
     pattern = {"whole": _WHOLE, "number": _NUMBER}.get(column.kind)
     if pattern and present and (column.part is None or not column.part.choices):
@@ -174,23 +182,29 @@ def _array(column: Column, cells: Texts, count: int, auto: dict[int, list[str]],
 
 def _plain(column: Column, cells: Texts, make: type) -> Any:
     values: Any = np.array([make(text) if text else 0 for text in cells], dtype=_NUMPY[column.kind])
-    return _masked(column, values, np.array([not text for text in cells], dtype=bool))
+    return masked(column, values, np.array([not text for text in cells], dtype=bool))
 
 
 _NUMPY: Final = {"whole": np.int64, "number": np.float64, "truth": np.bool_}
 
 
-def _masked(column: Column, values: Any, mask: Any) -> Any:
+def masked(column: Column, values: Any, mask: Any) -> Any:
+    """Return a column of numbers or truth values, missing where the mask is set."""
     kinds = {"whole": pd.arrays.IntegerArray, "number": pd.arrays.FloatingArray, "truth": pd.arrays.BooleanArray}
-    return kinds[column.kind](values, mask)
+    return kinds[column.kind](np.asarray(values, dtype=_NUMPY[column.kind]), mask)
 
 
-def _value(column: Column, number: int, text: str | None, auto: dict[int, list[str]], odd: dict[int, list[str]]) -> Any:
+def _value(column: Column, number: int, text: str | None, auto: Notes, odd: Notes) -> Any:
     """Return the value of a text as its leaf's declaration reads it; what it does not admit goes to `odd`."""
     if not text:
         return None
     assert column.part is not None  # noqa: S101 - every column with a path has a leaf
-    value = column.part.parse(text)
+    return value_of(column, number, column.part.parse(text), auto, odd)
+
+
+def value_of(column: Column, number: int, value: Any, auto: Notes, odd: Notes) -> Any:
+    """Return a value that a leaf has if its declaration admits it; what it does not admit goes to `odd`."""
+    assert column.part is not None  # noqa: S101 - as above
     if column.kind == "choice":
         fits = value in column.choices
     elif column.kind == "truth":
@@ -202,11 +216,12 @@ def _value(column: Column, number: int, text: str | None, auto: dict[int, list[s
     if column.kind in ("whole", "number") and value in column.part.choices:
         auto[number].append(column.name)  # Bitrate's word `auto` among numbers
     else:
-        odd[number].append(f"{'.'.join(column.path)}={text}")
+        odd[number].append(f"{'.'.join(column.path)}={column.part.text(value)}")
     return None
 
 
-def _times(column: Column, cells: Texts, odd: dict[int, list[str]]) -> Any:
+def times(column: Column, cells: Texts, odd: Notes) -> Any:
+    """Return a column of the times that texts stand for; a text that is no time goes to `odd`."""
     texts = pd.Series(cells, dtype=object)
     dates = pd.to_datetime(texts, format=_TIME, errors="coerce", utc=True).astype(dtype_of(column))
     for number in map(int, np.flatnonzero(dates.isna().to_numpy())):
@@ -227,7 +242,7 @@ def dtype_of(column: Column) -> Any:
 def missing(column: Column, count: int) -> Any:
     """Return a column of `count` missing values."""
     if column.kind in _NUMPY:
-        return _masked(column, np.zeros(count, dtype=_NUMPY[column.kind]), np.ones(count, dtype=bool))
+        return masked(column, np.zeros(count, dtype=_NUMPY[column.kind]), np.ones(count, dtype=bool))
     return pd.array([None] * count, dtype=dtype_of(column))
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.watermark import Watermark
+from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 
 __all__ = [
     "BallotPort",
@@ -313,10 +313,16 @@ class EnhanceLab(Protocol):
     def xml(self, setting: VideoEnhance) -> str:
         """Return the XML of a setting."""
 
-    def request(self, clip: Any, setting: VideoEnhance, **marks: Any) -> Request:
+    def request(
+        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None,
+    ) -> Request:  # fmt: skip
         """Return the complete request that `submit` would send."""
 
-    def submit(self, clip: Any, setting: VideoEnhance, **marks: Any) -> SubmittedJob:
+    def submit(
+        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None,
+    ) -> SubmittedJob:  # fmt: skip
         """Send one job."""
 
     def result_html(self, job: Any) -> str:

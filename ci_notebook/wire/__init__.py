@@ -1,1 +1,10 @@
-"""How it is said: XML, signatures, the table of calls, the table of errors. Pure; used by both ends."""
+"""How requests and replies travel: XML, signatures, the tables of calls and errors. Pure; used by both ends.
+
+xml             nodes to XML and back
+xml_stream      reads long XML one element at a time
+operations      the table of calls: the client builds from it, the engine routes by it
+error_codes     the table of error codes
+service_errors  errors from a code, from a reply, and as a reply
+signing         creates and verifies signatures
+notifications   reads job-completion notifications
+"""

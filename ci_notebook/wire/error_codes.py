@@ -1,4 +1,4 @@
-"""The table of error codes: what each means for HTTP, for our tree of errors, and for the reader (§13)."""
+"""The table of error codes: HTTP status, our exception class, and a hint for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ci_notebook.model.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What is known of one code. `status` is HTTP's; some codes come with several, this is ours."""
+    """One error code. `status` is the HTTP status; where a code comes with several, it is the one we send."""
 
     status: int
     kind: type[ServiceError] = ServiceError
@@ -28,15 +28,18 @@ class Code:
     number: int = 0
 
 
-_GRANT = "The key is valid but may not do this. In the CAM console, grant {actions} on {bucket} to its user or role."
-_MISMATCH = (
-    "The SecretId is known but the signature is not what its SecretKey gives: "
-    "check the SecretKey for a missing or added character."
+_GRANT = (
+    "The credentials are valid but lack a permission. "
+    "In the CAM console, grant {actions} on {bucket} to their user or role."
 )
-_KEY = "The SecretId is unknown or disabled: check it for a missing character, and that the key is enabled."
-_CLOCK = "Set this machine's clock by the network (NTP) and try again.{skew}"
-_RETRY = "The service failed for a reason of its own; asking again later may help."
-_SLOW = "Too many requests at once; the default is 10 a second. Wait, then send fewer."
+_MISMATCH = (
+    "The SecretId is known, but the signature does not match its SecretKey. "
+    "Check the SecretKey for a missing or added character."
+)
+_KEY = "The SecretId is unknown or disabled. Check it for a missing character, and check that the key is enabled."
+_CLOCK = "Synchronize this machine's clock over the network (NTP) and try again.{skew}"
+_RETRY = "The service failed internally. Try again later."
+_SLOW = "Too many requests at once; the default limit is 10 per second. Wait, then send fewer."
 _ACTIVATE = (
     "Media processing is not switched on for {bucket}: call `lab.client.buckets.activate()` once, "
     "or bind the bucket in the console under Cloud Infinite."
@@ -46,16 +49,17 @@ _ROLE = (
     "create it by opening the Cloud Infinite console once."
 )
 _OUTPUT = (
-    "The service may not write to the output bucket: same region, media processing switched on, and CI_QCSRole allowed."
+    "The service may not write to the output bucket. It must be in the same region, be activated for media processing, "
+    "and allow CI_QCSRole."
 )
-_KIND = "The input is broken or no video that the service reads: mp4, mkv, flv, avi, ts and hls are documented."
-_INPUT = "Check the key of the input (no leading slash) and that it is in the bucket that is addressed."
-_TOKEN = "Temporary keys have run out: fetch new ones. All three parts change together."  # noqa: S105
+_KIND = "The input is broken, or its format is not supported. Documented are mp4, mkv, flv, avi, ts and hls."
+_INPUT = "Check the key of the input (no leading slash) and that the object is in this bucket."
+_TOKEN = "The temporary credentials have expired. Fetch new ones; all three parts change together."  # noqa: S105
 
-# Statuses of the codes that §13.3 lists by number only are not documented: 400 follows
-# ResourceNotFound, and 403 fits what is refused by a limit or by a state (§17.8).
+# The API page on error codes lists some codes by number only, without a status. For those, 400 follows
+# ResourceNotFound, and 403 is for refusals by a limit or a state.
 CODES: Final[dict[str, Code]] = {
-    # Who is asking (§2.4)
+    # Authentication
     "MissingAuthorization": Code(401, SignatureRefused, "The request was not signed.", 1012),
     "InvalidAuthorization": Code(401, SignatureRefused, _MISMATCH, 1013),
     "SignatureDoesNotMatch": Code(403, SignatureRefused, _MISMATCH),
@@ -65,29 +69,29 @@ CODES: Final[dict[str, Code]] = {
     "RequestTimeTooSkewed": Code(403, ClockSkewed, _CLOCK),
     "Request has expired": Code(403, ClockSkewed, _CLOCK),
     "ExpiredToken": Code(400, SignatureRefused, _TOKEN),
-    # What they may do
+    # Permissions
     "AccessDenied": Code(403, AccessDenied, _GRANT, 1018),
     "ResourceAccessDenied": Code(400, AccessDenied, _ROLE),
     "CIRoleNotExist": Code(400, AccessDenied, _ROLE),
     "NoProcessAuthority": Code(403, AccessDenied, _GRANT),
     "WriteTargetBucketDenied": Code(403, AccessDenied, _OUTPUT, 1124),
-    # What does not exist
-    "NoSuchBucket": Code(404, NotFound, "A bucket is named name-1250000000, with the account's number."),
+    # Missing things
+    "NoSuchBucket": Code(404, NotFound, "A bucket name has the form name-1250000000, with the account number."),
     "NoSuchKey": Code(404, NotFound, "Keys are case-sensitive and have no leading slash."),
     "NoSuchResource": Code(404, NotFound),
-    "NoSuchUpload": Code(404, NotFound, "The multipart upload was finished or given up; start it again."),
+    "NoSuchUpload": Code(404, NotFound, "The multipart upload was completed or aborted; start it again."),
     "NoSuchVersion": Code(404, NotFound),
     "ResourceNotFound": Code(400, NotFound, _INPUT, 1103),
     "TemplateNotFound": Code(400, NotFound, "List the templates: each belongs to one bucket.", 1107),
-    "QueueNotFound": Code(400, NotFound, "Leave QueueId out to take the bucket's media queue.", 1106),
+    "QueueNotFound": Code(400, NotFound, "Leave QueueId out to use the bucket's media queue.", 1106),
     "InvalidUrl": Code(404, NotFound, "No call of the API has this method and path.", 1010),
     "AuditingJobNotFound": Code(404, NotFound),
     # Activation
     "MediaBucketUnBinded": Code(400, BucketNotActivated, _ACTIVATE, 1111),
-    "MediaBucketAlreadyBinded": Code(403, hint="The bucket is active already; there is nothing to do."),
-    "BucketAlreadyBinded": Code(403, hint="The bucket is active already; there is nothing to do.", number=1100),
+    "MediaBucketAlreadyBinded": Code(403, hint="The bucket is already active; there is nothing to do."),
+    "BucketAlreadyBinded": Code(403, hint="The bucket is already active; there is nothing to do.", number=1100),
     "BindedBucketNumLimit": Code(403, number=1109),
-    # What was asked
+    # Arguments
     "InvalidArgument": Code(400, number=1015),
     "InvalidRequest": Code(400),
     "MissingContent": Code(400, number=1016),
@@ -106,18 +110,18 @@ CODES: Final[dict[str, Code]] = {
     "ResourceNotSupported": Code(400, hint=_KIND),
     "TemplateNameDuplicate": Code(400, hint="Choose another name, or update the template that has it.", number=1112),
     "CreatedTemplateNumLimit": Code(403, number=1110),
-    "QueueSaturated": Code(403, Throttled, "The queue is full: wait for jobs to end."),
+    "QueueSaturated": Code(403, Throttled, "The queue is full: wait until jobs end."),
     "QueuePaused": Code(403, hint="Set the queue's State to Active."),
     "QueueNumLimit": Code(403, number=1145),
     "ActiveWorkflowForbiddenUpdate": Code(403, number=1114),
     "WorkFlowNumLimit": Code(403, number=1120),
     # Objects
-    "BadDigest": Code(400, hint="The body was damaged on its way; send it again."),
+    "BadDigest": Code(400, hint="The body was damaged in transit; send it again."),
     "InvalidDigest": Code(400),
-    "EntityTooLarge": Code(400, hint="One PUT takes at most 5 GB; larger objects go in parts."),
+    "EntityTooLarge": Code(400, hint="One PUT can send at most 5 GB; use a multipart upload for larger objects."),
     "EntityTooSmall": Code(400),
     "EntitySizeNotMatch": Code(400),
-    "IncompleteBody": Code(400, hint="The connection ended before the body did; send it again."),
+    "IncompleteBody": Code(400, hint="The connection ended before the whole body arrived; send it again."),
     "InvalidPart": Code(400),
     "InvalidPartOrder": Code(400),
     "ListPartUploadIdIsEmpty": Code(400),
@@ -128,23 +132,23 @@ CODES: Final[dict[str, Code]] = {
     "BucketNotEmpty": Code(409),
     "BucketAlreadyExists": Code(409),
     "PreconditionFailed": Code(412),
-    "InvalidRange": Code(416, hint="The range begins behind the end of the object."),
-    # Time and place
+    "InvalidRange": Code(416, hint="The range begins after the end of the object."),
+    # Region, time, account
     "PermanentRedirect": Code(301, hint="The bucket is in another region: see the message."),
     "TemporaryRedirect": Code(307),
-    "RequestTimeout": Code(400, hint="The body came too slowly; send it again."),
+    "RequestTimeout": Code(400, hint="The body arrived too slowly; send it again."),
     "UserNetworkTooSlow": Code(400),
-    "PaymentRequired": Code(402, hint="The quota is used up or the account is in arrears."),
+    "PaymentRequired": Code(402, hint="The quota is used up, or the account is in arrears."),
     "UnavailableForLegalReasons": Code(451, hint="The account is in arrears, or the content is blocked."),
     "DomainAuditFailed": Code(451),
     "SlowDown": Code(429, Throttled, _SLOW, 1020),
     "InternalError": Code(500, ServiceUnavailable, _RETRY, 1007),
-    "InsufficientStorage": Code(507, hint="The disk of the embedded engine is full: make room, then try again."),
-    "NotImplemented": Code(501, hint="The service does not offer this call."),
+    "InsufficientStorage": Code(507, hint="The disk of the embedded engine is full: free some space, then try again."),
+    "NotImplemented": Code(501, hint="The service does not support this call."),
     "ServiceUnavailable": Code(503, ServiceUnavailable, _RETRY),
 }  # fmt: skip
 
-# HEAD errors have no body; a proxy's page has no code. Then the status stands for itself.
+# Errors of HEAD have no body, and the page of a proxy has no code: then the status decides.
 CODE_OF_STATUS: Final[dict[int, str]] = {
     301: "PermanentRedirect", 307: "TemporaryRedirect", 400: "InvalidRequest", 401: "InvalidAuthorization",
     402: "PaymentRequired", 403: "AccessDenied", 404: "NoSuchResource", 405: "MethodNotAllowed",

@@ -1,4 +1,4 @@
-"""Notices of jobs that ended, as they arrive (§10): XML or JSON, with or without `EventName`."""
+"""Reads job-completion notifications: XML or JSON, with or without `EventName`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ci_notebook.model.api.jobs import JobsDetail, Response
 from ci_notebook.wire.xml import MAX_DEPTH, MalformedXML, parse, read
 
 
-def read_notice(body: bytes) -> tuple[JobsDetail, ...]:
-    """Return the jobs that a notice tells of. Raises `MalformedXML` for what is no notice.
+def read_notification(body: bytes) -> tuple[JobsDetail, ...]:
+    """Return the jobs in a notification. Raises `MalformedXML` for any other body.
 
-    What the body is, XML or JSON, shows in its first character: the Content-Type of JSON notices is
+    The first character decides between XML and JSON, because the Content-Type of JSON notifications is
     not documented.
 
-    >>> read_notice(b'{"JobsDetail": [{"JobId": "j1", "State": "Success"}]}')
+    >>> read_notification(b'{"JobsDetail": [{"JobId": "j1", "State": "Success"}]}')
     (JobsDetail(job_id='j1', state='Success'),)
     """
     root = _element_of_json(body) if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else parse(body)
@@ -25,29 +25,29 @@ def read_notice(body: bytes) -> tuple[JobsDetail, ...]:
         return (read(JobsDetail, root),)
     jobs = read(Response, root).jobs_detail
     if not jobs:
-        raise MalformedXML("the notice tells of no job")
+        raise MalformedXML("The notification contains no job.")
     return jobs
 
 
 def _element_of_json(body: bytes) -> etree._Element:
-    """Return the XML that JSON stands for: a list is a repeated node, and everything else is text."""
+    """Convert JSON to XML: a list becomes a repeated node, any other value becomes text."""
     root = etree.Element("Response")
     try:
         _put(root, json.loads(body), 0)
     except (ValueError, RecursionError) as error:
-        raise MalformedXML(f"the JSON cannot be read: {error}") from error
+        raise MalformedXML(f"The JSON cannot be read: {error}") from error
     return root
 
 
 def _put(element: etree._Element, value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise MalformedXML(f"the JSON is nested more than {MAX_DEPTH} deep")
+        raise MalformedXML(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, dict):
         for tag, one in value.items():
             for each in one if isinstance(one, list) else [one]:
                 _put(etree.SubElement(element, tag), each, depth + 1)
     elif isinstance(value, list):
-        raise MalformedXML("the JSON has a list within a list, which XML cannot say")
+        raise MalformedXML("The JSON has a list inside a list, which XML cannot represent.")
     elif isinstance(value, bool):
         element.text = "true" if value else "false"
     elif value is not None:

@@ -1,7 +1,7 @@
-"""The table of calls: each is data, the client builds from it and the engine routes by it.
+"""The table of API calls. The client builds requests from it, and the engine routes by it.
 
-A call is told from its neighbours by method, kind of host, path, and the query flags that it
-must carry (`?cancel`, `?uploads`, `?ci-process=snapshot`).
+Method, kind of host, path and required query flags (`?cancel`, `?uploads`, `?ci-process=snapshot`)
+identify a call.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ HostKind = Literal["ci", "cos", "region"]
 class Call:
     """One call of the API.
 
-    `path` holds names in braces; `{key}` takes slashes, the others do not. `flags` select the call
-    (a None value: the parameter is there, whatever it says); `query` are the parameters it may
-    carry. `body` is sent with the root `Request`, `answer` comes with the root `Response`; None
-    means bytes, or nothing. `action` is what CAM must grant.
+    `path` has names in braces; only `{key}` may contain slashes. `flags` are the query parameters that
+    select the call (None matches any value); `query` are optional parameters. `body` is sent with the
+    root `Request`, and `answer` has the root `Response`; None means bytes or nothing. `action` is the
+    permission that CAM must grant.
     """
 
     name: str
@@ -43,22 +43,22 @@ class Call:
     answer: type[Node] | None = None
 
     def path_for(self, **names: str) -> str:
-        """Return the decoded path with the names filled in: what is signed."""
-        return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], self.path)
+        """Return the decoded path with the names filled in. This path is signed."""
+        return re.sub(r"\{(\w+)\}", lambda name: names[name[1]], self.path)
 
 
 def url_encode(text: str) -> str:
-    """Percent-encode as the signature wants it (§2.1): all but `A-Za-z0-9-_.~`, `/` too."""
+    """Percent-encode as the signature requires: everything except `A-Za-z0-9-_.~`, also `/`."""
     return quote(text, safe="-_.~")
 
 
 def url_path(path: str) -> str:
-    """Return the path as it goes over the wire; slashes stay."""
+    """Return the percent-encoded path; slashes stay."""
     return quote(path, safe="/-_.~")
 
 
 def url_query(query: Mapping[str, str]) -> str:
-    """Return the query as it goes over the wire; a value of "" is written `key=`."""
+    """Return the percent-encoded query; a value of "" is written `key=`."""
     return "&".join(f"{url_encode(key)}={url_encode(value)}" for key, value in query.items())
 
 
@@ -68,12 +68,12 @@ _LIST_JOBS = (
 )  # fmt: skip
 
 CALLS: Final[tuple[Call, ...]] = (
-    # Jobs (§3, §7)
+    # Jobs
     Call("create_job", "POST", "ci", "/jobs", "CreateMediaJobs", body=Request, answer=Response),
     Call("list_jobs", "GET", "ci", "/jobs", "DescribeMediaJobs", query=_LIST_JOBS, answer=Response),
     Call("get_jobs", "GET", "ci", "/jobs/{ids}", "DescribeMediaJob", answer=Response),
     Call("cancel_job", "PUT", "ci", "/jobs/{id}", "CancelMediaJob", flags=(("cancel", None),)),
-    # Templates (§6)
+    # Templates
     Call("create_template", "POST", "ci", "/template", "CreateMediaTemplate",
          body=TemplateRequest, answer=TemplateResponse),
     Call("update_template", "PUT", "ci", "/template/{id}", "UpdateMediaTemplate",
@@ -81,7 +81,7 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("list_templates", "GET", "ci", "/template", "DescribeMediaTemplates",
          query=("tag", "category", "ids", "name", "pageNumber", "pageSize"), answer=TemplateResponse),
     Call("delete_template", "DELETE", "ci", "/template/{id}", "DeleteMediaTemplate", answer=TemplateResponse),
-    # Queues and activation (§8)
+    # Queues and activation
     Call("list_queues", "GET", "ci", "/queue", "DescribeMediaQueues",
          query=("queueIds", "state", "category", "pageNumber", "pageSize"), answer=QueueResponse),
     Call("update_queue", "PUT", "ci", "/queue/{id}", "UpdateMediaQueue", body=QueueRequest, answer=QueueResponse),
@@ -89,7 +89,7 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("deactivate_bucket", "DELETE", "ci", "/mediabucket", "DeleteMediaBucket", answer=MediaBucketResponse),
     Call("list_buckets", "GET", "region", "/mediabucket", "DescribeMediaBuckets",
          query=("regions", "bucketNames", "bucketName", "pageNumber", "pageSize"), answer=MediaBucketResponse),
-    # Looking (§11)
+    # Media info and snapshots
     Call("media_info", "POST", "ci", "/mediainfo", "GenerateMediaInfo",
          body=MediaInfoRequest, answer=MediaInfoReply),
     Call("store_snapshot", "POST", "ci", "/snapshot", "GenerateSnapshot",
@@ -98,7 +98,7 @@ CALLS: Final[tuple[Call, ...]] = (
          flags=(("ci-process", "videoinfo"),), answer=MediaInfoReply),
     Call("snapshot", "GET", "cos", "/{key}", "GenerateSnapshot", flags=(("ci-process", "snapshot"),),
          query=("time", "width", "height", "format", "rotate", "mode")),
-    # Objects (§12); their XML is COS's own and stands in client/objects and engine/store
+    # Objects; their XML is defined by COS, see client/objects and engine/storage
     Call("start_multipart", "POST", "cos", "/{key}", flags=(("uploads", None),)),
     Call("complete_multipart", "POST", "cos", "/{key}", flags=(("uploadId", None),)),
     Call("put_part", "PUT", "cos", "/{key}", flags=(("partNumber", None), ("uploadId", None))),
@@ -120,7 +120,7 @@ CALL: Final[dict[str, Call]] = {call.name: call for call in CALLS}
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """Return what a decoded path must look like: `{key}` takes slashes, other names do not."""
+    """Return the pattern of a decoded path: `{key}` may contain slashes, other names may not."""
     names = re.sub(r"\{(\w+)\}", lambda name: f"(?P<{name[1]}>{'.+' if name[1] == 'key' else '[^/]+'})", path)
     return re.compile(names, re.DOTALL)
 
@@ -129,16 +129,16 @@ _PATTERNS: Final = tuple((call, _pattern(call.path)) for call in CALLS)
 
 
 def match(method: str, host: HostKind, path: str, query: Mapping[str, str]) -> tuple[Call, dict[str, str]] | None:
-    """Return the call that a request means and the names in its path; None when there is none.
+    """Return the call of a request and the names in its path; None when no call matches.
 
-    `path` is decoded. Of several that fit, the one with the most flags is meant.
+    `path` is decoded. Of several matching calls, the one with the most flags wins.
     """
     best: tuple[Call, dict[str, str]] | None = None
     for call, pattern in _PATTERNS:
-        if call.method != method or call.host != host or not (found := pattern.fullmatch(path)):
+        if call.method != method or call.host != host or not (matched := pattern.fullmatch(path)):
             continue
         if all(flag in query and value in (None, query[flag]) for flag, value in call.flags) and (
             best is None or len(call.flags) > len(best[0].flags)
         ):
-            best = call, found.groupdict()
+            best = call, matched.groupdict()
     return best

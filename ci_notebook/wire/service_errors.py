@@ -1,7 +1,7 @@
-"""Errors both ways: from a code to our class, from a body to an error, and back (§13; the table is `wire.codes`).
+"""Service errors in both directions: from a code to our class, to the body of a reply, and back.
 
-One table serves both ends: the engine raises `service_error(code, …)` and writes `error_body`,
-the client reads it back with `error_from`, and both get the same class, status and hint.
+Client and engine use one table (`wire.error_codes`). The engine raises `service_error(code, …)` and
+writes `error_body`; the client reads it with `error_from`. Both get the same class, status and hint.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "
 
 _NAME_OF_NUMBER: Final = {str(code.number): name for name, code in CODES.items() if code.number}
 
-# What CAM calls the object calls, which carry no `action` of their own.
+# CAM actions of the object calls, which have no `action` in the table of calls.
 _COS_ACTIONS: Final = {
     "put_object": "PutObject", "get_object": "GetObject", "head_object": "HeadObject", "delete_object": "DeleteObject",
     "list_objects": "GetBucket", "head_bucket": "HeadBucket", "start_multipart": "InitiateMultipartUpload",
@@ -32,21 +32,20 @@ _COS_ACTIONS: Final = {
 }  # fmt: skip
 
 
-# The service answers HEAD without a body, whatever went wrong.
+# The service answers every failed HEAD without a body.
 _MUTE: Final = (
-    "The answer came without a body, so a wrong SecretKey, an unknown SecretId, a clock that is off and a missing "
-    "permission look alike here. Read an object (`client.read`) to be told which. If it is the permission: grant "
-    "{actions} on {bucket}."
+    "The reply has no body. The cause is a wrong SecretKey, an unknown SecretId, a wrong clock or a missing "
+    "permission. Read an object (`client.read`) to see which. If it is the permission: grant {actions} on {bucket}."
 )
 
 
 def actions_of(call: Call | None) -> tuple[str, ...]:
-    """Return what CAM must grant for a call: `ci:CreateMediaJobs`, `cam:PassRole`."""
+    """Return the permissions that CAM must grant for a call: `ci:CreateMediaJobs`, `cam:PassRole`."""
     if call is None:
         return ()
     if not call.action:
         return (f"cos:{_COS_ACTIONS[call.name]}",) if call.name in _COS_ACTIONS else ()
-    # The service works in the bucket through a role that the caller hands on (§3).
+    # The service accesses the bucket through a role that the caller passes on.
     return (f"ci:{call.action}", *(["cam:passrole"] if call.name in ("create_job", "store_snapshot") else []))
 
 
@@ -58,30 +57,30 @@ def service_error(
     call: Call | None = None,
     bucket: str = "",
     skew_s: float | None = None,
-    **facts: str | float | None,
+    **details: str | float | None,
 ) -> ServiceError:
-    """Return the error of a code: the narrowest class, its status unless one is given, and a hint.
+    """Return the error of a code: with its class, a hint, and the status from the table unless one is given.
 
-    `skew_s` is how far this machine's clock is ahead of the service's. Further `facts` are those
-    of `ServiceError`: `request_id`, `trace_id`, `resource`, `retry_after_s`.
+    `skew_s` is how far this machine's clock is ahead of the service's. `details` are fields of
+    `ServiceError`: `request_id`, `trace_id`, `resource`, `retry_after_s`.
     """
     code = _NAME_OF_NUMBER.get(code, code)
-    known = CODES.get(code) or Code(status, _kind_of_status(status))
-    hint = known.hint.format_map(
+    entry = CODES.get(code) or Code(status, _kind_of_status(status))
+    hint = entry.hint.format_map(
         {
             "actions": " and ".join(actions_of(call)) or "the action",
             "bucket": bucket or "the bucket",
             "skew": _skew_text(skew_s),
         }
     )
-    return known.kind(code, message, status=status or known.status, hint=hint, **facts)  # type: ignore[arg-type]
+    return entry.kind(code, message, status=status or entry.status, hint=hint, **details)  # type: ignore[arg-type]
 
 
 def error_body(code: str, message: str = "", *, resource: str = "", request_id: str = "", trace_id: str = "") -> bytes:
     """Return the body of an error.
 
-    No node is empty: the official SDK gives up on a body whose Message or Resource is missing or
-    empty, and then reports the code `Unknown` (§13.1).
+    No node is empty: if Message or Resource is missing or empty, the official SDK reports the code
+    `Unknown`.
     """
     root = etree.Element("Error")
     nodes = (
@@ -104,36 +103,36 @@ def error_from(
     bucket: str = "",
     now: float | None = None,
 ) -> ServiceError:
-    """Return the error that an answer stands for; without a readable body, by its status.
+    """Return the error of a reply; without a readable body, the status decides.
 
-    `headers` has lower-case names or takes any case. `now` is this machine's clock, Unix seconds:
-    with the answer's `Date` it says by how much the clock is off.
+    `headers` has lower-case names or ignores case. `now` is this machine's clock in Unix seconds; compared
+    with the reply's `Date`, it shows how wrong the clock is.
     """
-    told = _read(body)
+    fields = _read(body)
     served_at = _http_date(headers.get("date"))
-    is_mute = not told.get("Code")
-    code = told.get("Code") or CODE_OF_STATUS.get(status, "ServiceUnavailable" if status >= 500 else str(status))
+    has_no_code = not fields.get("Code")
+    code = fields.get("Code") or CODE_OF_STATUS.get(status, "ServiceUnavailable" if status >= 500 else str(status))
     error = service_error(
         code,
-        told.get("Message", ""),
+        fields.get("Message", ""),
         status=status,
         call=call,
         bucket=bucket,
         skew_s=now - served_at if now is not None and served_at is not None else None,
-        request_id=told.get("RequestId") or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or "",
-        trace_id=told.get("TraceId") or headers.get("x-ci-trace-id") or headers.get("x-cos-trace-id") or "",
-        resource=told.get("Resource", ""),
+        request_id=fields.get("RequestId") or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or "",
+        trace_id=fields.get("TraceId") or headers.get("x-ci-trace-id") or headers.get("x-cos-trace-id") or "",
+        resource=fields.get("Resource", ""),
         retry_after_s=retry_after_s(headers, now=now),
     )
-    if is_mute and status in (401, 403):
+    if has_no_code and status in (401, 403):
         error.hint = _MUTE.format(actions=" and ".join(actions_of(call)) or "the action", bucket=bucket or "the bucket")
     return error
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
-    """Return how many seconds `Retry-After` asks to wait; None when it does not.
+    """Return the seconds that `Retry-After` asks to wait; None without that header.
 
-    A date is measured against the answer's own `Date`, and only without one against our clock.
+    A date is compared with the reply's `Date`, or with our clock if the reply has none.
     """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
@@ -161,7 +160,7 @@ def _read(body: bytes) -> dict[str, str]:
     try:
         root = parse(body) if body else None
     except MalformedXML:
-        return {}  # a proxy's HTML page, say; the status says the rest
+        return {}  # for example a proxy's HTML page; the status decides
     if root is None or root.tag != "Error":
         return {}
     return {str(child.tag): child.text or "" for child in root if len(child) == 0}
@@ -174,5 +173,5 @@ def _http_date(text: str | None) -> float | None:
         return None
 
 
-# A message may quote what was sent, and that may hold what XML cannot carry.
+# A message may quote the request, which may contain characters that XML cannot.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -1,8 +1,7 @@
-"""The signature of a request (§2): made and checked by the same few pure functions.
+"""Creates and verifies the signature of a request, with the same pure functions.
 
-The rule of this file: nothing here knows the time, a socket or a file; the moment, the key and
-the request come in as arguments. What is signed is the decoded path, and exactly those headers
-and parameters that the signature itself lists.
+Invariant: nothing here reads a clock, a socket or a file; time, key and request are arguments. The
+signature covers the decoded path, and exactly the headers and parameters that it lists.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Final, NamedTuple
 from ci_notebook.wire.operations import HostKind, url_encode
 from ci_notebook.wire.service_errors import service_error
 
-# The fixed list of the official SDK for Python; besides, all that begin with x-cos- or x-ci-.
+# The list of the official Python SDK. Headers that begin with x-cos- or x-ci- are signed as well.
 SIGNED_HEADERS: Final = frozenset(
     {
         "cache-control", "content-disposition", "content-encoding", "content-type", "content-md5", "content-length",
@@ -25,14 +24,14 @@ SIGNED_HEADERS: Final = frozenset(
 )  # fmt: skip
 TOKEN_NAMES: Final = ("x-ci-security-token", "x-cos-security-token")
 
-# COS refuses a clock that is off by more (§2.4).
+# COS refuses requests whose clock is wrong by more.
 MAX_SKEW_S: Final = 900
 
 _FIELDS = ("q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list", "q-signature")
 
 
 def key_time(now: float, *, valid_s: float = 3600, before_s: float = 60) -> str:
-    """Return the span in which a signature holds, from a little before `now` (Unix seconds).
+    """Return the validity period of a signature, from a little before `now` (Unix seconds).
 
     >>> key_time(1700000060, valid_s=10000)
     '1700000000;1700010060'
@@ -41,7 +40,7 @@ def key_time(now: float, *, valid_s: float = 3600, before_s: float = 60) -> str:
 
 
 def headers_to_sign(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return those headers that the official SDK would sign. A proxy may change the others."""
+    """Return the headers that the official SDK would sign. A proxy may change the others."""
     return {name: value for name, value in headers.items() if _is_signed(name.lower())}
 
 
@@ -57,10 +56,15 @@ def authorization(
 ) -> str:
     """Return the `Authorization` header for a request.
 
-    `path` is decoded. All of `query` and `headers` is signed; what shall not be is left out.
+    `path` is decoded. All of `query` and `headers` is signed; leave out what must not be signed.
     """
-    fields = _signed(_Said(method, path, _encoded(query), _encoded(headers)), secret_id, secret_key, key_time)
+    fields = _signed(_Signable(method, path, _encoded(query), _encoded(headers)), secret_id, secret_key, key_time)
     return "&".join([f"{name}={value}" for name, value in zip(_FIELDS, fields, strict=True)])
+
+
+def canonical_text(method: str, path: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    """Return the text whose digest is signed (`HttpString` on the API page); `path` is decoded."""
+    return _text(_Signable(method, path, _encoded(query), _encoded(headers)))
 
 
 def presigned_query(
@@ -76,10 +80,10 @@ def presigned_query(
 ) -> dict[str, str]:
     """Return the whole query of a signed URL, not yet encoded: signature first, parameters after.
 
-    A `token` of temporary keys travels unsigned. Whoever has the URL can do what it says until
-    `key_time` ends; treat it as a secret.
+    The `token` of temporary credentials is not signed. Anyone with the URL can use it until `key_time`
+    ends; treat it as a secret.
     """
-    fields = _signed(_Said(method, path, _encoded(query), _encoded(headers)), secret_id, secret_key, key_time)
+    fields = _signed(_Signable(method, path, _encoded(query), _encoded(headers)), secret_id, secret_key, key_time)
     return {**dict(zip(_FIELDS, fields, strict=True)), **({"x-cos-security-token": token} if token else {}), **query}
 
 
@@ -96,35 +100,35 @@ def verify(
 ) -> str:
     """Return the SecretId that signed a request, in its header or in its query.
 
-    `path` and `query` are decoded, `keys` maps SecretId to SecretKey, `tokens` maps the SecretId
-    of temporary keys to their token, and `host` chooses between the codes of CI and of COS.
-    Raises `SignatureRefused` or one of its kinds (`UnknownKey`, `ClockSkewed`), or `AccessDenied`
-    for an unsigned request to COS.
+    `path` and `query` are decoded. `keys` maps SecretId to SecretKey, and `tokens` maps the SecretId of
+    temporary credentials to their token. `host` selects the error codes of CI or COS. Raises
+    `SignatureRefused` or a subclass (`UnknownKey`, `ClockSkewed`), or `AccessDenied` for an unsigned
+    request to COS.
     """
     at_ci = host != "cos"
-    given = {name.lower(): value for name, value in headers.items()}
-    fields = _fields(given.get("authorization", ""), query)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    fields = _fields(lowered.get("authorization", ""), query)
     if fields is None:
         raise service_error("MissingAuthorization" if at_ci else "AccessDenied", "The request is not signed.")
-    unreadable = _unreadable(fields)
-    if unreadable:
-        raise service_error("InvalidAuthorization" if at_ci else "SignatureDoesNotMatch", unreadable)
+    problem = _format_problem(fields)
+    if problem:
+        raise service_error("InvalidAuthorization" if at_ci else "SignatureDoesNotMatch", problem)
     secret_id = fields["q-ak"]
     if secret_id not in keys:
         raise service_error(
             "SecretidNotExist" if at_ci else "InvalidAccessKeyId", f"No key has the SecretId {secret_id!r:.60}."
         )
     _check_time(fields["q-key-time"], now, at_ci=at_ci)
-    wanted = (tokens or {}).get(secret_id)
-    if wanted is not None and not any(_same(wanted, one) for one in _tokens(given, query)):
+    token = (tokens or {}).get(secret_id)
+    if token is not None and not any(_same(token, one) for one in _tokens(lowered, query)):
         raise service_error(
             "AccessDenied" if at_ci else "InvalidAccessKeyId",
-            "The security token is missing, or belongs to other keys.",
+            "The security token is missing, or belongs to other credentials.",
             status=401 if at_ci else 403,
         )
-    params, signed = _listed(fields["q-url-param-list"], query), _listed(fields["q-header-list"], given)
-    right = _signatures(_Said(method, path, params, signed), keys[secret_id], fields["q-key-time"])
-    if not any(_same(one, fields["q-signature"]) for one in right):
+    params, signed = _listed(fields["q-url-param-list"], query), _listed(fields["q-header-list"], lowered)
+    expected = _signatures(_Signable(method, path, params, signed), keys[secret_id], fields["q-key-time"])
+    if not any(_same(one, fields["q-signature"]) for one in expected):
         raise service_error(
             "InvalidAuthorization" if at_ci else "SignatureDoesNotMatch",
             "The signature does not match: the SecretKey is wrong, or the request was changed after signing. "
@@ -134,8 +138,8 @@ def verify(
     return secret_id
 
 
-class _Said(NamedTuple):
-    """What is signed of a request; parameters and headers are encoded already."""
+class _Signable(NamedTuple):
+    """The signed parts of a request; parameters and headers are already encoded."""
 
     method: str
     path: str
@@ -143,26 +147,26 @@ class _Said(NamedTuple):
     headers: Mapping[str, str]
 
 
-def _signed(said: _Said, secret_id: str, secret_key: str, span: str) -> tuple[str, ...]:
+def _signed(request: _Signable, secret_id: str, secret_key: str, span: str) -> tuple[str, ...]:
     """Return the seven fields of a signature, in the order of `_FIELDS`."""
-    headers, params = ";".join(sorted(said.headers)), ";".join(sorted(said.params))
-    return ("sha1", secret_id, span, span, headers, params, _signature(said, secret_key, span))
+    headers, params = ";".join(sorted(request.headers)), ";".join(sorted(request.params))
+    return ("sha1", secret_id, span, span, headers, params, _signature(request, secret_key, span))
 
 
 def _encoded(pairs: Mapping[str, str]) -> dict[str, str]:
     return {url_encode(name).lower(): url_encode(value) for name, value in pairs.items()}
 
 
-def _signature(said: _Said, secret_key: str, span: str) -> str:
-    """Return the signature of what is said (§2.1, steps 2 to 7)."""
-    digest = hashlib.sha1(_text(said).encode(), usedforsecurity=False).hexdigest()
-    # The key of the second step is the hexadecimal text of the first, not its bytes.
+def _signature(request: _Signable, secret_key: str, span: str) -> str:
+    """Return the signature (steps 2 to 7 of the API page on request signatures)."""
+    digest = hashlib.sha1(_text(request).encode(), usedforsecurity=False).hexdigest()
+    # The key of the second HMAC is the hexadecimal text of the first one, not its bytes.
     sign_key = hmac.digest(secret_key.encode(), span.encode(), "sha1").hex()
     return hmac.digest(sign_key.encode(), f"sha1\n{span}\n{digest}\n".encode(), "sha1").hex()
 
 
-def _text(said: _Said) -> str:
-    return f"{said.method.lower()}\n{said.path}\n{_joined(said.params)}\n{_joined(said.headers)}\n"
+def _text(request: _Signable) -> str:
+    return f"{request.method.lower()}\n{request.path}\n{_joined(request.params)}\n{_joined(request.headers)}\n"
 
 
 def _joined(pairs: Mapping[str, str]) -> str:
@@ -180,14 +184,14 @@ def _fields(header: str, query: Mapping[str, str]) -> dict[str, str] | None:
     return {name: query[name] for name in _FIELDS if name in query} if "q-signature" in query else None
 
 
-def _unreadable(fields: Mapping[str, str]) -> str:
+def _format_problem(fields: Mapping[str, str]) -> str:
     missing = [name for name in _FIELDS if name not in fields]
     if missing:
         return f"The signature lacks {', '.join(missing)}."
     if fields["q-sign-algorithm"] != "sha1":
-        return f"The algorithm {fields['q-sign-algorithm']!r:.40} is not known; sha1 is."
+        return f"The algorithm {fields['q-sign-algorithm']!r:.40} is not supported; use sha1."
     if _span(fields["q-key-time"]) is None:
-        return "q-key-time is not two times in Unix seconds, first;last."
+        return "q-key-time must be two times in Unix seconds, first;last."
     return ""
 
 
@@ -206,7 +210,7 @@ def _check_time(span: str, now: float, *, at_ci: bool) -> None:
             "SignatureExpired" if at_ci else "Request has expired",
             f"The signature expired {now - last:.0f} s ago; the service's clock says {now:.0f}.",
         )
-    # A start a little ahead of us is no reason to refuse: clocks differ.
+    # A start slightly in the future is accepted, because clocks differ.
     if first - now > MAX_SKEW_S:
         raise service_error(
             "SignatureExpired" if at_ci else "RequestTimeTooSkewed",
@@ -215,27 +219,27 @@ def _check_time(span: str, now: float, *, at_ci: bool) -> None:
 
 
 def _tokens(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:
-    """Return the tokens of a request. Docs and SDKs disagree on the header's name, so both are read (§1.3)."""
+    """Return the tokens of a request. Documentation and SDKs use different header names, so both are read."""
     return [place[name] for place in (headers, query) for name in TOKEN_NAMES if name in place]
 
 
-def _signatures(said: _Said, secret_key: str, span: str) -> Iterator[str]:
-    """Yield the right signature for each host that may have been meant.
+def _signatures(request: _Signable, secret_key: str, span: str) -> Iterator[str]:
+    """Yield the expected signature for each form of the host.
 
-    The official SDK signs the host without its port, but sends it with one (§2.2).
+    The official SDK signs the host without its port, but sends it with the port.
     """
-    yield _signature(said, secret_key, span)
-    name, colon, _ = said.headers.get("host", "").rpartition(url_encode(":"))
+    yield _signature(request, secret_key, span)
+    name, colon, _ = request.headers.get("host", "").rpartition(url_encode(":"))
     if colon:
-        yield _signature(said._replace(headers={**said.headers, "host": name}), secret_key, span)
+        yield _signature(request._replace(headers={**request.headers, "host": name}), secret_key, span)
 
 
 def _listed(names: str, pairs: Mapping[str, str]) -> dict[str, str]:
-    """Return the listed pairs, encoded. One that is listed but not there counts as empty, and so will not match."""
+    """Return the listed pairs, encoded. A listed but absent pair counts as empty, so it does not match."""
     encoded = _encoded(pairs)
     return {name: encoded.get(name, "") for name in names.lower().split(";") if name}
 
 
 def _same(one: str, other: str) -> bool:
-    """Compare without telling by the time it takes where they differ."""
+    """Compare in constant time, so that timing does not show where they differ."""
     return hmac.compare_digest(one.encode(), other.encode())

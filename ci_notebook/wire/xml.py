@@ -1,58 +1,70 @@
-"""XML both ways, from the declarations alone.
+"""Nodes to XML and back, derived from the declarations.
 
-The rule of this file: what was read is written back as it was. A node remembers, where it
-matters, the order of its tags and the spelling of its numbers (`25.000000`), and keeps what no
-declaration knows. Changing a part with `dataclasses.replace` forgets the spelling, not the unknown.
+Invariant: reading and writing again gives the same XML. A node remembers, where it matters, the order
+of its tags and the spelling of its numbers (`25.000000`), and it keeps content without a declaration.
+`dataclasses.replace` forgets the spelling, but not the unknown content.
 
-Every call goes through here twice, so what a class declares is laid out once (`_reading`,
-`_writing`), and text is written as text: an element tree is made only of what nobody declared.
+Every call uses this module twice, so it is fast: the layout of a class is computed once (`_reading`,
+`_writing`), and XML is written as text. Only unknown content is built as an element tree.
 """
 
 from __future__ import annotations
 
 import functools
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from lxml import etree
 
-from ci_notebook.model.declaration.node import Node, Part, Unknown, once_a_class, part_by_tag, parts, tag_of
+from ci_notebook.model.declaration.node import Node, Part, Unknown, cached_per_class, part_by_tag, parts, tag_of
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.lru import LRU
 
 N = TypeVar("N", bound=Node)
 
-# The longest documented body is a few kB; a list answer of 100 jobs is about 250 kB.
+# The longest documented body is a few kB; a list of 100 jobs is about 250 kB.
 MAX_REQUEST_BYTES = 1 << 20
 MAX_DEPTH = 32
 
+_OF_THREAD = threading.local()
+
 
 class MalformedXML(CIError, ValueError):
-    """The bytes are no XML that we read: broken, too deep, with a DTD, or the wrong root."""
+    """The bytes are not XML that we accept: broken, too deep, with a DTD, or with a wrong root."""
 
 
 def parse(data: bytes) -> etree._Element:
-    """Return the root element. No entity is expanded, no DTD taken, nothing fetched.
+    """Return the root element. Entities, DTDs and external files are refused.
 
-    Raises `MalformedXML`, saying where.
+    Raises `MalformedXML` with the position.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise MalformedXML(f"the XML cannot be read: {error}") from error
+        raise MalformedXML(f"The XML cannot be read: {error}") from error
     if root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedXML("the XML has a document type; DTDs and entities are not taken")
+        raise MalformedXML("The XML has a document type; DTDs and entities are not allowed.")
     return root
 
 
-def loads(cls: type[N], data: bytes, *, root: str = "") -> N:
-    """Return the node that XML stands for. Lenient: values out of range and unknown nodes are kept.
+def _parser() -> etree.XMLParser:
+    """Return this thread's parser: to make one costs as much as to read a job with it."""
+    parser: etree.XMLParser | None = getattr(_OF_THREAD, "parser", None)
+    if parser is None:
+        parser = _OF_THREAD.parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+            remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+    return parser
 
-    `root` is the tag that the outermost element must have, if any. Raises `MalformedXML`.
+
+def loads(cls: type[N], data: bytes, *, root: str = "", cache: NodeCache | None = None) -> N:
+    """Read a node from XML. Lenient: values out of range and unknown nodes are kept.
+
+    `root` is the required tag of the root element, if any. `cache` returns nodes that were read before from the
+    same XML. Raises `MalformedXML`.
 
     >>> from ci_notebook.model.setting.enhance import MsSharpen
     >>> loads(MsSharpen, b"<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>")
@@ -60,12 +72,12 @@ def loads(cls: type[N], data: bytes, *, root: str = "") -> N:
     """
     element = parse(data)
     if root and element.tag != root:
-        raise MalformedXML(f"the outermost element is <{element.tag}>; it must be <{root}>")
-    return read(cls, element)
+        raise MalformedXML(f"The root element is <{element.tag}>; it must be <{root}>.")
+    return read(cls, element, cache=cache)
 
 
 def dumps(node: Node, root: str = "", *, pretty: bool = False) -> bytes:
-    """Return the XML of a node, UTF-8 with a declaration. `root` defaults to the class's name."""
+    """Return the XML of a node, in UTF-8 with a declaration. `root` defaults to the name of the class."""
     if pretty:
         element = element_of(node, root)
         etree.indent(element)
@@ -76,7 +88,7 @@ def dumps(node: Node, root: str = "", *, pretty: bool = False) -> bytes:
 
 
 def element_of(node: Node, tag: str = "") -> etree._Element:
-    """Return the element that stands for a node."""
+    """Return a node as an element."""
     out: list[str] = []
     _write(node, tag or tag_of(type(node)), out)
     return etree.fromstring("".join(out))
@@ -85,11 +97,11 @@ def element_of(node: Node, tag: str = "") -> etree._Element:
 # Reading
 
 
-class _Known(NamedTuple):
-    """What reading needs of one part: `place` in the order of the wire, and how its text is read.
+class _ReadRule(NamedTuple):
+    """How to read one part. `place` is its position in XML order.
 
-    `value` gives the value and whether it would be written as that text; None means that text is
-    the value. `is_own` is False under another spelling of the tag.
+    `value` converts text to the value, and says whether that value would be written as the same text;
+    None means that the text is the value. `is_own` is False for an alternative spelling of the tag.
     """
 
     part: Part
@@ -101,15 +113,15 @@ class _Known(NamedTuple):
     value: Callable[[str], tuple[Any, bool]] | None
 
 
-@once_a_class
-def _reading(cls: type[Node]) -> tuple[dict[str, _Known], dict[str, Any]]:
-    """Return the parts of a class by tag, and the values of a node that says nothing."""
+@cached_per_class
+def _reading(cls: type[Node]) -> tuple[dict[str, _ReadRule], dict[str, Any]]:
+    """Return the parts of a class by tag, and the values of an empty node."""
     order = {part.tag: place for place, part in enumerate(parts(cls))}
-    known = {
-        tag: _Known(part, part.name, order[part.tag], tag == part.tag, part.many, part.node, _value_of(part))
+    rules = {
+        tag: _ReadRule(part, part.name, order[part.tag], tag == part.tag, part.many, part.node, _value_of(part))
         for tag, part in part_by_tag(cls).items()
     }
-    return known, {part.name: () if part.many else None for part in parts(cls)} | {"unknown": ()}
+    return rules, {part.name: () if part.many else None for part in parts(cls)} | {"unknown": ()}
 
 
 def _value_of(part: Part) -> Callable[[str], tuple[Any, bool]] | None:
@@ -120,78 +132,99 @@ def _value_of(part: Part) -> Callable[[str], tuple[Any, bool]] | None:
         value = part.parse(text)
         return value, value is not None and part.text(value) == text
 
-    remembered = functools.lru_cache(maxsize=128)(read_text)
-    # Long text on a leaf of numbers is somebody's mistake, and not worth remembering.
-    return lambda text: remembered(text) if len(text) <= 32 else read_text(text)
+    cached = functools.lru_cache(maxsize=128)(read_text)
+    # Long text in a numeric leaf is a mistake, and not worth caching.
+    return lambda text: cached(text) if len(text) <= 32 else read_text(text)
 
 
-def read(cls: type[N], element: etree._Element, depth: int = 0) -> N:
-    """Return the node that an element stands for (see `loads`)."""
+def read(cls: type[N], element: etree._Element, depth: int = 0, cache: NodeCache | None = None) -> N:
+    """Read a node from an element (see `loads`)."""
     if depth > MAX_DEPTH:
-        raise MalformedXML(f"the XML is nested more than {MAX_DEPTH} deep")
+        raise MalformedXML(f"The XML is nested more than {MAX_DEPTH} levels deep.")
     by_tag, blank = _reading(cls)
     values = blank.copy()
     unknown: list[Unknown] = []
-    seen: set[str] = set()
+    used: set[str] = set()
     last, as_declared = 0, True
     for child in element:
-        known = by_tag.get(child.tag)
-        if known is None or (not known.many and known.name in seen) or (known.node is None and len(child)):
+        rule = by_tag.get(child.tag)
+        if rule is None or (not rule.many and rule.name in used) or (rule.node is None and len(child)):
             unknown.append(_unknown(child, depth + 1))
             as_declared = False
             continue
-        _, name, place, is_own, many, node, value_of = known
+        _, name, place, is_own, many, node, value_of = rule
         value: Any
         if node is not None:
-            value = read(node, child, depth + 1)
+            value = read(node, child, depth + 1) if cache is None else cache.read(node, child, depth + 1)
         elif value_of is None:
             value = child.text or ""
         else:
             value, is_as_written = value_of(child.text or "")
             as_declared = as_declared and is_as_written
-        if many and name in seen:
+        if many and name in used:
             values[name].append(value)
         else:
             values[name] = [value] if many else value
-            seen.add(name)
+            used.add(name)
         as_declared = as_declared and is_own and place >= last
         last = place
-    for name in seen:
+    for name in used:
         if type(values[name]) is list:
             values[name] = tuple(values[name])
     values["unknown"] = tuple(unknown)
     if not as_declared:
         values["_as_read"] = _as_read(by_tag, element)
-    made = cls.__new__(cls)
-    object.__setattr__(made, "__dict__", values)
-    return made
+    result = cls.__new__(cls)
+    object.__setattr__(result, "__dict__", values)
+    return result
+
+
+class NodeCache:
+    """Nodes of some classes by the XML that they were read from, for answers that repeat: polls of the same jobs.
+
+    Nodes are frozen, so one may be part of many answers. Keeps the `limit` most recently used.
+    """
+
+    def __init__(self, *classes: type[Node], limit: int) -> None:
+        self._classes = frozenset(classes)
+        self._nodes = LRU[tuple[type[Node], bytes], Node](limit)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def read(self, cls: type[Node], element: etree._Element, depth: int) -> Node:
+        """Return the node that an element stands for, read only where it is not known."""
+        if cls not in self._classes:
+            return read(cls, element, depth, self)
+        key = (cls, etree.tostring(element, with_tail=False))
+        return self._nodes.get_or_make(key, lambda: read(cls, element, depth))
 
 
 class _AsRead(NamedTuple):
-    """One child as it was found: its tag, the part that took it (None: kept as unknown), its text."""
+    """One child as it was read: its tag, its part (None: kept as unknown), and its text."""
 
     tag: str
     part: Part | None
     text: str | None
 
 
-def _as_read(by_tag: dict[str, _Known], element: etree._Element) -> tuple[_AsRead, ...]:
-    found, seen = [], set[str]()
+def _as_read(by_tag: dict[str, _ReadRule], element: etree._Element) -> tuple[_AsRead, ...]:
+    children, used = [], set[str]()
     for child in element:
         tag = str(child.tag)
-        known = by_tag.get(tag)
-        # As in `read`: a second one, or nodes where a leaf is due, is kept as what nobody declared.
-        if known is None or (not known.many and known.name in seen) or (known.node is None and len(child)):
-            found.append(_AsRead(tag, None, None))
+        rule = by_tag.get(tag)
+        # As in `read`: a repeated single part, or child nodes of a leaf, are kept as unknown.
+        if rule is None or (not rule.many and rule.name in used) or (rule.node is None and len(child)):
+            children.append(_AsRead(tag, None, None))
         else:
-            seen.add(known.name)
-            found.append(_AsRead(tag, known.part, None if known.node else child.text or ""))
-    return tuple(found)
+            used.add(rule.name)
+            children.append(_AsRead(tag, rule.part, None if rule.node else child.text or ""))
+    return tuple(children)
 
 
 def _unknown(element: etree._Element, depth: int) -> Unknown:
     if depth > MAX_DEPTH:
-        raise MalformedXML(f"the XML is nested more than {MAX_DEPTH} deep")
+        raise MalformedXML(f"The XML is nested more than {MAX_DEPTH} levels deep.")
     children = tuple(_unknown(child, depth + 1) for child in element)
     return Unknown(str(element.tag), "" if children else element.text or "", children)
 
@@ -199,21 +232,21 @@ def _unknown(element: etree._Element, depth: int) -> Unknown:
 # Writing
 
 
-@once_a_class
+@cached_per_class
 def _writing(cls: type[Node]) -> tuple[tuple[str, Part], ...]:
     return tuple((part.name, part) for part in parts(cls))
 
 
 def _write(node: Node, tag: str, out: list[str]) -> None:
     """Append the text of a node."""
-    held = node.__dict__
+    state = node.__dict__
     start = len(out)
     out.append(f"<{tag}>")
-    if "_as_read" in held:
+    if "_as_read" in state:
         _write_as_read(node, out)
     else:
         for name, part in _writing(type(node)):
-            value = held[name]
+            value = state[name]
             if value is None:
                 continue
             for one in value if part.many else (value,):
@@ -227,7 +260,7 @@ def _write(node: Node, tag: str, out: list[str]) -> None:
 
 
 def _write_as_read(node: Node, out: list[str]) -> None:
-    """Append the children of a node that was read: in their order, then what came to it since."""
+    """Append the children of a node that was read: in their original order, then the added ones."""
     waiting = {part.name: _listed(part, getattr(node, part.name)) for part in parts(type(node))}
     unknown = deque(node.unknown)
     for tag, part, text in node.__dict__["_as_read"]:
@@ -236,7 +269,7 @@ def _write_as_read(node: Node, out: list[str]) -> None:
         elif waiting[part.name]:
             value = waiting[part.name].popleft()
             _write_one(tag, part, value, out, text)
-        else:  # an empty leaf that says nothing
+        else:  # an empty leaf without a value
             out.append(f"<{tag}/>")
     for part in parts(type(node)):
         for value in waiting[part.name]:
@@ -263,7 +296,7 @@ def _write_one(tag: str, part: Part, value: Any, out: list[str], as_read: str | 
 
 
 def _write_unknown(unknown: Unknown, out: list[str]) -> None:
-    """Append what nobody declared: lxml refuses what is no tag or no text, and writes namespaces."""
+    """Append unknown content. lxml refuses invalid tags and text, and writes namespaces."""
     out.append(etree.tostring(_element_of_unknown(unknown), encoding="unicode"))
 
 

@@ -1,4 +1,4 @@
-"""Reading long XML one element at a time: memory stays at one element, whatever the file's size."""
+"""Reads long XML one element at a time, so that memory use does not depend on the file size."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ci_notebook.wire.xml import MalformedXML
 
 
 def elements(source: IO[bytes], tag: str) -> Iterator[etree._Element]:
-    """Yield each element called `tag`, and let go of it when the next is asked for.
+    """Yield each element with this tag, and free it when the next one is requested.
 
-    As in `wire.xml.parse`, no entity is expanded, no DTD taken, nothing fetched. Raises `MalformedXML`.
+    Entities, DTDs and external files are refused, as in `wire.xml.parse`. Raises `MalformedXML`.
     """
     context = etree.iterparse(
         source, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
@@ -22,11 +22,11 @@ def elements(source: IO[bytes], tag: str) -> Iterator[etree._Element]:
     try:
         for number, (_, element) in enumerate(context):
             if number == 0 and element.getroottree().docinfo.doctype:
-                raise MalformedXML("the XML has a document type; DTDs and entities are not taken")
+                raise MalformedXML("The XML has a document type; DTDs and entities are not allowed.")
             yield element
             element.clear(keep_tail=False)
             parent = element.getparent()
             while parent is not None and parent[0] is not element:
                 del parent[0]
     except etree.XMLSyntaxError as error:
-        raise MalformedXML(f"the XML cannot be read: {error}") from error
+        raise MalformedXML(f"The XML cannot be read: {error}") from error

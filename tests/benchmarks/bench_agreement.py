@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ci_notebook.media.scoring.score import compare
-from tests.media.held_out import CHANGES, changed, source, stored
+from tests.media.exact_clips import CHANGES, changed, source, stored
 
 
 def torch_means(truth: np.ndarray, made: np.ndarray) -> tuple[float, float] | None:

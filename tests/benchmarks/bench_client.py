@@ -36,8 +36,8 @@ from ci_notebook.model.setting.rules import check
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import dumps
-from tests.benchmarks.little_server import Server
-from tests.benchmarks.one_request import (
+from tests.benchmarks.fixed_answer_server import Server
+from tests.benchmarks.single_request import (
     BODY,
     BUCKET,
     HOST,

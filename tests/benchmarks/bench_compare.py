@@ -16,7 +16,7 @@ from typing import Any
 from ci_notebook.media.frames import Frames
 from ci_notebook.media.snapshot import encode_picture, picture
 from tests.browser.jupyter import chromium, page_at, running_browser, running_server
-from tests.counting import counting_clip
+from tests.frame_numbers import counting_clip
 
 SIZES = {"640": "640x360", "1080p": "1920x1080"}
 STEPS = 20

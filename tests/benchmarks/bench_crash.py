@@ -4,7 +4,7 @@
 
 First the engine: 100 jobs are accepted, then the process that works on them is killed with SIGKILL
 at 50 random moments, once with one engine on the store and once with two; at the end each job must
-have ended once, well, with all of its objects and nothing else (see `tests.engine.killing`). Then
+have ended once, well, with all of its objects and nothing else (see `tests.engine.engine_crash_loop`). Then
 the other side: each round is a sweep of 30 runs, done by so many kernels at once from one journal,
 each of them killed after 10 to 1000 ms and started again until one life comes to its end.
 """
@@ -25,11 +25,11 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from tests.engine.killing import Counts
-from tests.experiment.dying import BUCKET, ID, KEY, REGION, SWEEP
+from tests.engine.engine_crash_loop import Counts
+from tests.experiment.sweep_crash_loop import BUCKET, ID, KEY, REGION, SWEEP
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,8 @@ def one_round(folder: Path, seed: int, kernels: int) -> tuple[int, int, int]:
             listener.start()
             stored = client.upload(video, "input/tiny.mp4")
             command = [
-                sys.executable, "-m", "tests.experiment.dying", listener.address, str(folder), stored.key, stored.etag,
+                sys.executable, "-m", "tests.experiment.sweep_crash_loop",
+                listener.address, str(folder), stored.key, stored.etag,
             ]  # fmt: skip
             at_work = [
                 subprocess.Popen(
@@ -66,7 +67,16 @@ def engines_killed(jobs: int, kills: int, seed: int) -> list[str]:
     wrong, shown = [], False
     for engines in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "tests.engine.killing", folder, "--jobs", str(jobs), "--kills", str(kills)]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.engine.engine_crash_loop",
+                folder,
+                "--jobs",
+                str(jobs),
+                "--kills",
+                str(kills),
+            ]
             done = subprocess.run(
                 [*command, "--engines", str(engines), "--seed", str(seed)], cwd=ROOT, check=True, text=True,
                 stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -26,7 +26,7 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.engine.jobs.dask_cluster import DaskCluster
 from ci_notebook.media.ffmpeg import run as ffmpeg
-from tests.fixtures_engine import BUCKET, KEYS, MP4, REGION, Caller
+from tests.engine_fixtures import BUCKET, KEYS, MP4, REGION, Caller
 
 
 def clip(folder: Path, size: str, seconds: float) -> bytes:
@@ -53,13 +53,13 @@ def one_kind(call: Caller, engine: Engine, jobs: int, *, long_s: float) -> float
     return time.monotonic() - began
 
 
-def measured(folder: Path, jobs: int, long_s: float, places: int, **options: object) -> tuple[float, float]:
+def measured(folder: Path, jobs: int, long_s: float, slots: int, **options: object) -> tuple[float, float]:
     """Return the seconds that the simulated and the real jobs took."""
     with Engine(folder / "root", bucket=BUCKET, region=REGION, keys=KEYS, reuse=False, **options) as engine:  # type: ignore[arg-type]
         call = Caller(WSGITransport(engine.app))
         call.put("tiny.mp4", clip(folder, "128x128", 0.2))
         call.put("real.mp4", clip(folder, "640x360", 3))
-        one_kind(call, engine, 4 * places, long_s=0.5)  # now every process has loaded what it needs
+        one_kind(call, engine, 4 * slots, long_s=0.5)  # now every process has loaded what it needs
         took = one_kind(call, engine, jobs, long_s=long_s), one_kind(call, engine, jobs, long_s=0)
         call.close()
     return took

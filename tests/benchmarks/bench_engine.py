@@ -88,7 +88,7 @@ def do(running: Engine, client: Client, clip: str, settings: Sequence[VideoEnhan
 
 
 def one_job(clip: Path, name: str, setting: VideoEnhance, rounds: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, engine(kept_bytes=0) as (running, client):
+    with tempfile.TemporaryDirectory() as folder, engine(cache_bytes=0) as (running, client):
         paths = Paths(clip, Path(folder) / "plain.mp4")
         words = [str(find_ffmpeg()), "-v", "error", "-nostdin", "-y"]
         plain = [*words, *command(setting, media_info(clip), paths, analyse(clip))]
@@ -107,7 +107,7 @@ def one_job(clip: Path, name: str, setting: VideoEnhance, rounds: int) -> None:
 
 def six_variants(clip: Path) -> None:
     settings = [replace(DEAR, ms_sharpen=MsSharpen(sharpen_level=level)) for level in (0, 2, 4, 6, 8, 10)]
-    with engine(kept_bytes=0) as (running, client):
+    with engine(cache_bytes=0) as (running, client):
         key = client.upload(clip, clip.name).key
         separate = timed(lambda: do(running, client, key, settings))
     with engine() as (running, client):

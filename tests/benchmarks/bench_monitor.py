@@ -20,12 +20,12 @@ import ci_notebook as ci
 from ci_notebook.model.api.jobs import JobsDetail
 from tests.benchmarks.bench_panel import recorded
 from tests.browser.jupyter import chromium, page_at, running_browser, running_server
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 
 JOBS = 1000
 CELL = """\
 import ci_notebook as ci
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 lab = ci.connect(home={home!r})
 clip = lab.upload(ci.sample())
 ids = fill(lab, clip, {jobs})"""

@@ -24,7 +24,7 @@ from ci_notebook.model.setting.watermark import Text, Watermark
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import schema, stages
 from ci_notebook.wire.xml import dumps
-from tests.widgets.hands import edit
+from tests.widgets.panel_messages import edit
 
 ROUNDS = 20
 LAB = types.SimpleNamespace(

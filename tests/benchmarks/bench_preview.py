@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ci_notebook.engine.preview.preview_graph import cut, picture_graph
+from ci_notebook.engine.preview.preview_graph import picture_graph, preview_crop
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
-from ci_notebook.engine.render.output.output_size import plan
-from ci_notebook.engine.render.watermark.background_image import Laid
+from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media.ffmpeg import filter_bytes, run
 from ci_notebook.media.samples import sample
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, SDRtoHDR, SuperResolution, VideoEnhance
+from ci_notebook.model.setting.shape import plan
 from tests.browser.jupyter import chromium, page_at, running_browser, running_server
 
 ROUNDS = 15
@@ -109,7 +109,7 @@ def report_stages(previewer: Previewer, clip: Path, width_px: int, title: str) -
 def peer_of(previewer: Previewer, origin: FileOrigin, setting: VideoEnhance, width_px: int) -> Callable[[], bytes]:
     still = previewer._still(origin, 0.5)
     size = plan(setting, still.source).out
-    graph = picture_graph(setting, still, Laid((), size), cut(size, width_px=width_px))
+    graph = picture_graph(setting, still, WatermarkLayout((), size), preview_crop(size, width_px=width_px))
     data = still.path.read_bytes()
     given = [*still.as_input()[:-1], "pipe:0", "-vf", f"{graph},format=yuvj444p"]
     return lambda: filter_bytes([*given, "-frames:v", "1", "-q:v", "2", "-f", "mjpeg", "pipe:1"], data)

@@ -17,6 +17,16 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from tests.browser.jupyter import Desk, Server, chromium, page_at, running_browser, running_server
 
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder `browser` and `slow`."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -26,7 +26,7 @@ WIDTHS: Final = {"narrow": 480, "wide": 1200}
 THEMES: Final = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 LAB: Final = """\
 import ci_notebook as ci
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 lab = ci.connect()
 clip = lab.upload(ci.sample("raccoon"))
 colour = ci.ColorEnhance(contrast=62, saturation=85)

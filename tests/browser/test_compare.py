@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 
 from tests.browser.accessible import serious
 from tests.browser.jupyter import page_at
-from tests.counting import counting_clip
+from tests.frame_numbers import counting_clip
 
 LAB = """\
 import ci_notebook as ci
@@ -24,7 +24,7 @@ clip = lab.upload(Path("count.mp4"))
 runs = lab.run(clip, ci.grid(None, SharpenLevel=[3, 9]), workers=1)"""
 VIEW = "view = ci.CompareView(runs, at=20)\nview"
 PICTURES = 50
-# The numbers that the pictures carry (see tests/counting.py): of every one that is drawn, hidden or not.
+# The numbers that the pictures carry (see tests/frame_numbers.py): of every one that is drawn, hidden or not.
 NUMBERS = """() => [...document.querySelectorAll('.cv .wp-layer > canvas:first-child')].map(canvas => {
     const row = canvas.getContext('2d').getImageData(0, Math.floor(canvas.height / 4), canvas.width, 1).data;
     let number = 0;
@@ -266,7 +266,7 @@ def test_the_loupe_tells_the_pixels_as_they_are_in_the_files(view):
     x, y = max(0, x - 11), min(179, y + 2)
     loupe.get_by_text(f"x {x}, y {y}").first.wait_for()
     for place, text in enumerate(values.all_inner_texts()):
-        told = view.ask(f"view._opened[{place}][20][{y}, {x}].tolist()")
+        told = view.ask(f"lab.frames([clip, *runs][{place}])[20][{y}, {x}].tolist()")
         assert [int(one) for one in re.findall(r"\d+", text)] == told
     assert page.evaluate(NUMBERS) == [20, 20, 20], "the arrows were the loupe's own"
     button(page, "Scopes").click()

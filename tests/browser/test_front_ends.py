@@ -15,7 +15,7 @@ import pytest
 import ci_notebook as ci
 from tests.browser.accessible import serious
 from tests.browser.jupyter import Desk, page_at, running_server, running_voila
-from tests.counting import counting_clip
+from tests.frame_numbers import counting_clip
 
 NAME = "views.ipynb"
 LAB = """\

@@ -10,15 +10,15 @@ from tests.browser.accessible import serious
 
 LAB = """\
 import ci_notebook as ci
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
 lab = ci.connect(home="{home}")
 clip = lab.upload(ci.sample())
 setting = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))"""
 # A lab whose jobs cost money, as far as its monitor knows.
 COSTLY = """\
-from ci_notebook.lab.jobs import JobDesk
+from ci_notebook.lab.monitor_jobs import LabJobs
 more = {"cache": lab.cache_dir, "result_html": lab.result_html}
-type(lab).job_desk = property(lambda lab: JobDesk(lab.client, costs_money=True, **more))"""
+type(lab).job_desk = property(lambda lab: LabJobs(lab.client, costs_money=True, **more))"""
 MONITOR = "monitor = ci.Monitor(lab)\nmonitor"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 560, "height": 900}
 
@@ -84,7 +84,9 @@ def test_a_waiting_job_is_cancelled_and_sent_again_once_however_often_it_is_clic
     # It goes on while it is looked at; what the service refuses is said in the panel.
     assert desk.ask("lab.queues.resume(queue) and 1") == 1
     rows(page, "Success").wait_for(timeout=60_000)
-    desk.ask("monitor._receive(None, {'do': 'cancel', 'ids': [monitor.jobs[0].job_id], 'press': 'late'}, None)")
+    press = "{'do': 'cancel', 'ids': [monitor.jobs[0].job_id], 'press': 'late'}"
+    message = f"{{'content': {{'data': {{'method': 'custom', 'content': {press}}}}}, 'buffers': []}}"
+    desk.ask(f"monitor.comm.handle_msg({message})")
     page.locator(".ci-monitor > [role=alert]").filter(has_text="only a job in Submitted or Pause").wait_for()
     desk.shot("monitor-1-refused")
 

@@ -7,7 +7,7 @@ import pytest
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.transport import WSGITransport
-from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY, LittleCloud
+from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY, LittleCloud
 
 
 @pytest.fixture

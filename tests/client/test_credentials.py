@@ -16,7 +16,7 @@ import pytest
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, Secret, explain, find_credentials
 from ci_notebook.model.errors import CIError, CredentialsError
-from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
+from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 ENV = {"TENCENTCLOUD_SECRET_ID": "AKIDenv", "TENCENTCLOUD_SECRET_KEY": "envkey"}
 INI = "[{section}]\nsecret_id = AKID{name}\nsecret_key = {name}key\n"

@@ -20,7 +20,7 @@ from ci_notebook.client.connection.transport import AddressTransport, WSGITransp
 from ci_notebook.client.objects import Clip
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import HangUp, JobFails, ServerError, Throttle, TimeOut
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid
@@ -28,6 +28,8 @@ from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import ServiceError, SubmissionUnclear
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from tests.client.test_engine import video  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.slow
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDonce", "onceonceonce"
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
@@ -145,7 +147,7 @@ def test_a_submission_that_gave_up_makes_one_job_when_it_is_asked_for_again(sess
 
 def test_ctrl_c_in_the_middle_of_a_submission_makes_one_job_when_it_is_asked_for_again(session, paused, monkeypatch):
     key, client = next(keys), session()
-    send = client._sender.send
+    send = client.sender.send
 
     def broken_off(call, **more):
         answer = send(call, **more)
@@ -154,7 +156,7 @@ def test_ctrl_c_in_the_middle_of_a_submission_makes_one_job_when_it_is_asked_for
         return answer
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(client._sender, "send", broken_off)
+        patch.setattr(client.sender, "send", broken_off)
         client.submit(submitted(key))
     job = client.submit(submitted(key))
     assert [one.job_id for one in jobs_with(session(), key)] == [job.job_id]

@@ -21,7 +21,7 @@ from ci_notebook.model.errors import (
 )
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.wire.service_errors import service_error
-from tests.client.little_cloud import BUCKET, CREATED, REGION, finished
+from tests.client.fake_cloud import BUCKET, CREATED, REGION, finished
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 

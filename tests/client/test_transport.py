@@ -13,7 +13,7 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport, network
 from ci_notebook.model.errors import ServiceError
-from tests.client.little_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
+from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 
 def post(app, **more):

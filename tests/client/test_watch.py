@@ -11,7 +11,7 @@ import pytest
 from ci_notebook.client.job import Job
 from ci_notebook.client.watch import Watch
 from ci_notebook.model.errors import NotFound
-from tests.client.little_cloud import finished
+from tests.client.fake_cloud import finished
 from tests.client.test_jobs import Story, done, failed, request, running
 
 
@@ -134,6 +134,7 @@ def test_cancelling_an_awaited_job_ends_the_thread_and_leaves_the_job(client, cl
     assert cloud.jobs["j1"].state == "Submitted"
 
 
+@pytest.mark.slow
 def test_twenty_awaited_jobs_do_not_wait_for_each_other(client, cloud):
     jobs = [Job(client, client.submit(request(f"run {number}"))) for number in range(20)]
     client.sleep = lambda seconds: time.sleep(0.01)

@@ -11,9 +11,8 @@ import pytest
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.command import Paths, command, decoding, refuse_nothing_to_show
 from ci_notebook.engine.render.digital_watermark.embedding import write_pattern
+from ci_notebook.engine.render.output.audio import AudioInput
 from ci_notebook.engine.render.output.encoders import mixes_of
-from ci_notebook.engine.render.output.output_size import plan
-from ci_notebook.engine.render.output.sound import Mixed
 from ci_notebook.engine.render.supported import (
     ACTED,
     BESIDE_THE_COMMAND,
@@ -22,12 +21,12 @@ from ci_notebook.engine.render.supported import (
     REFUSED,
     refuse_unacted,
 )
-from ci_notebook.engine.render.watermark.background_image import lay_out
+from ci_notebook.engine.render.watermark.background_image import layout_watermarks
 from ci_notebook.model.api.jobs import Operation, Output
 from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, VideoStream
 from ci_notebook.model.declaration.node import AUTO, Unknown
 from ci_notebook.model.declaration.paths import Leaf, leaves, resolve, with_value
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
@@ -36,6 +35,7 @@ from ci_notebook.model.setting.enhance import (
     SuperResolution,
     VideoEnhance,
 )
+from ci_notebook.model.setting.shape import plan
 from ci_notebook.model.setting.transcode import (
     Audio,
     AudioMix,
@@ -211,17 +211,17 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
     try:
         refuse_nothing_to_show(asked)
         size = plan(asked, source).out
-        laid = lay_out(operation.watermark, size, folder, lambda url: folder / url)
+        laid = layout_watermarks(operation.watermark, size, folder, lambda url: folder / url)
         drawn = [mark.path.read_bytes() for mark in laid.overlays]
         hidden = None
         if operation.digital_watermark:
             hidden = write_pattern(operation.digital_watermark, asked, source, size, folder / "hidden.y4m", level=2.0)
             drawn.append(hidden.read_bytes())
-        sounds = tuple(Mixed(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
+        sounds = tuple(AudioInput(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
         return command(
-            asked, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.room), CAST
+            asked, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.padding), CAST
         ), drawn
-    except EngineError as refused:
+    except (EngineError, ParameterError) as refused:
         return str(refused)
 
 
@@ -247,7 +247,7 @@ def test_every_refused_leaf_is_refused_by_name_with_a_remedy(path: str) -> None:
     values = {str: "text", bool: True}
     value = values.get(leaf.part.kind) or (leaf.part.choices[-1] if leaf.part.choices else 1)  # type: ignore[call-overload]
     operation = _built(leaf, value)
-    with pytest.raises(EngineError, match="is not acted on by the embedded engine") as caught:
+    with pytest.raises(ParameterError, match="is not supported by the embedded engine") as caught:
         refuse_unacted(operation)
     assert caught.value.code == "InvalidArgument"
     tags = [tag for tag in str(caught.value).split(" ")[0].split(".") if not tag.isdigit()]
@@ -276,7 +276,7 @@ def test_values_that_ask_for_nothing_are_not_refused() -> None:
 
 def test_a_node_that_nobody_knows_is_refused_by_name() -> None:
     unknown = dataclasses.replace(MsSharpen(sharpen_level=3), unknown=(Unknown("Sharpness", "5"),))
-    with pytest.raises(EngineError, match=r"VideoEnhance\.MsSharpen\.Sharpness 5 .* does not know"):
+    with pytest.raises(ParameterError, match=r"VideoEnhance\.MsSharpen\.Sharpness 5 .* does not know"):
         refuse_unacted(Operation(video_enhance=VideoEnhance(ms_sharpen=unknown)))
 
 
@@ -284,7 +284,7 @@ def test_dropping_the_pictures_of_an_enhancement_is_refused_by_name() -> None:
     silent = VideoEnhance(
         transcode=Transcode(container=Container(format="mp4"), audio=Audio()), ms_sharpen=MsSharpen(sharpen_level=AUTO)
     )
-    with pytest.raises(EngineError, match=r"VideoEnhance\.Transcode\.Video is absent"):
+    with pytest.raises(ParameterError, match=r"VideoEnhance\.Transcode\.Video is absent"):
         refuse_nothing_to_show(silent)
 
 
@@ -299,7 +299,7 @@ def test_dropping_the_pictures_of_an_enhancement_is_refused_by_name() -> None:
 )
 def test_hdr_is_refused_by_name_where_ten_bits_have_no_room(asked: dict[str, str], named: str) -> None:
     made = dataclasses.replace(setting(**asked), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"))
-    with pytest.raises(EngineError, match=named) as caught:
+    with pytest.raises(ParameterError, match=named) as caught:
         refuse_nothing_to_show(made)
     assert caught.value.code == "InvalidArgument"
 

@@ -68,6 +68,7 @@ def halved(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     return rgb.reshape(high // 2, 2, wide // 2, 2, 3).mean(axis=(1, 3))
 
 
+@pytest.mark.slow
 @needs_network
 @pytest.mark.parametrize("crf", ["10", "26"], ids=["clean", "compressed"])
 def test_enhance_restores_what_base_cannot_on_pictures_it_never_saw(crf: str, tmp_path: Path) -> None:
@@ -86,6 +87,7 @@ def test_enhance_restores_what_base_cannot_on_pictures_it_never_saw(crf: str, tm
     assert better["psnr"] > base["psnr"]
 
 
+@pytest.mark.slow
 @needs_network
 def test_pictures_times_sound_and_title_are_those_of_the_source(short: Path, tmp_path: Path) -> None:
     made = enhanced(short, tmp_path)
@@ -99,6 +101,7 @@ def test_pictures_times_sound_and_title_are_those_of_the_source(short: Path, tmp
         assert np.abs(halved(picture(made.files[0], at_s)) - picture(short, at_s)).mean() < 5
 
 
+@pytest.mark.slow
 @needs_network
 def test_twice_is_gone_on_from_and_an_asked_size_is_kept(short: Path, tmp_path: Path) -> None:
     pictures = first_video(enhanced(short, tmp_path, up=True, stretch=TimeInterval(duration=0.1)).media_info)
@@ -107,6 +110,7 @@ def test_twice_is_gone_on_from_and_an_asked_size_is_kept(short: Path, tmp_path: 
     assert (pictures.width, pictures.height) == (240, 136)
 
 
+@pytest.mark.slow
 @needs_network
 def test_everything_at_once_goes_through_the_network_too(short: Path, tmp_path: Path) -> None:
     words = Text(text="mark", font_size=20, font_type="arial.ttf", font_color="0xFF0000", transparency=100)
@@ -124,6 +128,7 @@ def test_everything_at_once_goes_through_the_network_too(short: Path, tmp_path: 
     assert (corner[..., 0] - corner[..., 1]).max() > 80
 
 
+@pytest.mark.slow
 @needs_network
 def test_ten_bits_stay_ten_bits(short: Path, tmp_path: Path) -> None:
     deep = tmp_path / "deep.mkv"
@@ -134,6 +139,7 @@ def test_ten_bits_stay_ten_bits(short: Path, tmp_path: Path) -> None:
     assert np.abs(halved(picture(made.files[0], 0.1)) - picture(deep, 0.1)).mean() < 5
 
 
+@pytest.mark.slow
 @needs_network
 def test_a_cancelled_job_leaves_nothing(tmp_path: Path) -> None:
     cancel = threading.Event()

@@ -18,7 +18,7 @@ from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import VideoStream
 from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode, TransConfig, Video
-from tests.fixtures_engine import Caller
+from tests.engine_fixtures import Caller
 
 EXAMPLE = Path(__file__).parents[1] / "wire" / "bodies" / "request-inline-text-watermark.xml"
 DISPLAY, LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
@@ -47,6 +47,7 @@ def side_data(path: Path) -> dict[str, bytes]:
         return {one.type.name: bytes(one) for one in next(container.decode(video=0)).side_data}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "transfer"), [("HDR10", "smpte2084"), ("HLG", "arib-std-b67")])
 @pytest.mark.parametrize(
     ("codec", "profile", "tag"),
@@ -86,6 +87,7 @@ def test_diffuse_white_lies_where_bt2408_puts_it(tmp_path: Path) -> None:
         assert (luma.mean() - 64) / 876 == pytest.approx(share, abs=0.003)
 
 
+@pytest.mark.slow
 def test_hdr_goes_back_to_sdr_when_asked(short: Path, tmp_path: Path) -> None:
     made(short, tmp_path / "hdr", mode="HDR10", codec="H.265")
     back = made(tmp_path / "hdr" / "output.mp4", tmp_path, back=True, crf=12.0)
@@ -98,6 +100,7 @@ def test_a_profile_left_to_the_encoder_holds_the_ten_bits(short: Path, tmp_path:
     assert made(short, tmp_path, mode="HDR10", profile="auto", pixfmt="auto").profile == "High 10"
 
 
+@pytest.mark.slow
 def test_the_page_s_example_of_everything_at_once_ends_in_success(
     call_in_process: Caller, make_clip: Callable[..., Path]
 ) -> None:

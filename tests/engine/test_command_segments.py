@@ -15,7 +15,7 @@ from ci_notebook.media.samples import sample
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, ClipConfig, Container, Transcode, Video
-from tests.fixtures_engine import COS_HOST, Caller
+from tests.engine_fixtures import COS_HOST, Caller
 
 
 def segmented(folder: Path, kind: str, length_s: float | None, *, source: Path, codec: str = "H.264") -> Rendered:
@@ -33,6 +33,7 @@ def played(playlist: Path, folder: Path) -> Path:
     return folder / "played.mkv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["H.264", "H.265"])
 def test_hls_is_a_playlist_and_segments_of_the_asked_length(
     codec: str, make_clip: Callable[..., Path], tmp_path: Path
@@ -51,6 +52,7 @@ def test_hls_is_a_playlist_and_segments_of_the_asked_length(
     assert made.media_info.format.size == sum(file.stat().st_size for file in made.files)
 
 
+@pytest.mark.slow
 def test_without_a_length_segments_have_the_documented_five_seconds(tmp_path: Path) -> None:
     long = tmp_path / "long.mp4"
     run(["-f", "lavfi", "-i", "testsrc2=s=160x90:r=5:d=11", "-pix_fmt", "yuv420p", long])
@@ -59,6 +61,7 @@ def test_without_a_length_segments_have_the_documented_five_seconds(tmp_path: Pa
     assert lengths == pytest.approx([5, 5, 1], abs=0.05)
 
 
+@pytest.mark.slow
 def test_dash_is_a_manifest_and_segments(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     made = segmented(tmp_path / "out", "dash", 1.0, source=make_clip(seconds=3))
     assert made.files[0].name == "clip.mpd" and 9 <= len(made.files) <= 10  # sound may run over
@@ -66,6 +69,7 @@ def test_dash_is_a_manifest_and_segments(make_clip: Callable[..., Path], tmp_pat
     assert facts.stream is not None and facts.stream.video[0].num_frames == 75 and facts.stream.audio
 
 
+@pytest.mark.slow
 def test_a_job_s_segments_are_objects_beside_its_playlist(call_in_process: Caller, tmp_path: Path) -> None:
     call = call_in_process
     call.put("in.mp4", sample().read_bytes())

@@ -14,7 +14,7 @@ from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample
 from ci_notebook.model.api.jobs import Operation
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, EffectConfig, Transcode, Video
 
@@ -62,6 +62,7 @@ def mix(**asked: object) -> AudioMix:
     return AudioMix(audio_source="music.mp3", **asked)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_mixed_in_sound_repeats_beside_the_video_s_own(folder: Path, tmp_path: Path) -> None:
     heard, alone = sound(folder, tmp_path, mix()), sound(folder, tmp_path)
     for begin in (0.1, 0.8, 1.4):
@@ -82,11 +83,13 @@ def test_replace_leaves_the_video_s_own_sound_out(folder: Path, tmp_path: Path) 
     assert loudness(heard, OWN, 0.1, 1.8) < 0.002 < 10 * loudness(heard, MIXED, 0.1, 0.4)
 
 
+@pytest.mark.slow
 def test_a_silent_video_gets_a_sound_and_a_removed_one_none(folder: Path, tmp_path: Path) -> None:
     assert loudness(sound(folder, tmp_path, mix(), source="silent.mp4"), MIXED, 0.7, 1.1) > 0.02
     assert len(sound(folder, tmp_path, mix(), audio=Audio(remove=True))) == 0
 
 
+@pytest.mark.slow
 def test_fades_begin_and_end_softly(folder: Path, tmp_path: Path) -> None:
     both = EffectConfig(enable_start_fadein=True, start_fadein_time=0.5, enable_end_fadeout=True, end_fadeout_time=0.5)
     heard, plain = (sound(folder, tmp_path, mix(effect_config=one)) for one in (both, None))
@@ -103,6 +106,7 @@ def test_repeats_fade_into_each_other(folder: Path, tmp_path: Path) -> None:
     assert loudness(heard, MIXED, length - 0.05, length + 0.05) < 0.4 * loudness(heard, MIXED, 0.25, 0.35)
 
 
+@pytest.mark.slow
 def test_two_loud_sounds_do_not_clip(folder: Path, tmp_path: Path) -> None:
     run(["-f", "lavfi", "-i", "sine=900:d=1", "-af", "volume=12dB", folder / "loud.wav"])
     loud = AudioMix(audio_source="loud.wav")
@@ -111,5 +115,5 @@ def test_two_loud_sounds_do_not_clip(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_holds_no_sound_is_refused_by_its_leaf(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"AudioMixArray\.1\.AudioSource silent\.mp4 holds no sound"):
+    with pytest.raises(ParameterError, match=r"AudioMixArray\.1\.AudioSource silent\.mp4 has no audio"):
         sound(folder, tmp_path, AudioMix(audio_source="silent.mp4"))

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from ci_notebook.engine.render import stage_cache
-from ci_notebook.engine.render.cache_lookup import Memory
+from ci_notebook.engine.render.cache_lookup import CacheLookup
 from ci_notebook.engine.render.render import render
-from ci_notebook.engine.storage.cache import Kept
+from ci_notebook.engine.storage.cache import RenderCache
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
-from ci_notebook.media.raw_frame import bare_picture
+from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
 
@@ -40,13 +40,15 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rendered(source: Path, folder: Path, kind: str = "mp4", *, memory: Memory | None = None, **more: object) -> Path:
+def rendered(
+    source: Path, folder: Path, kind: str = "mp4", *, lookup: CacheLookup | None = None, **more: object
+) -> Path:
     transcode = Transcode(
         container=Container(format=kind), video=Video(codec="VP8" if kind == "WebM" else "H.264"),
         audio=Audio(codec=more.pop("codec", "aac")), time_interval=more.pop("interval", None),
     )  # fmt: skip
     setting = VideoEnhance(transcode=transcode, **more)  # type: ignore[arg-type]
-    return render(Operation(video_enhance=setting), source, folder / "out", memory=memory).files[0]
+    return render(Operation(video_enhance=setting), source, folder / "out", lookup=lookup).files[0]
 
 
 def light(path: Path, at_s: float) -> float:
@@ -58,6 +60,7 @@ def videos(info: MediaInfo) -> tuple[float | None, int | None]:
     return info.stream.video[0].duration, info.stream.video[0].num_frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", [{}, {"frame_enhance": DOUBLED}], ids=["one program", "two programs"])
 @pytest.mark.parametrize("name", ["a.ts", "a.mpg", "a.mp4"])
 def test_a_stretch_begins_with_the_very_picture_and_sound(clips, tmp_path, name, stages) -> None:
@@ -76,10 +79,11 @@ def test_a_stretch_begins_with_the_very_picture_and_sound(clips, tmp_path, name,
 @pytest.mark.parametrize("at_s", [0.0, 0.6, 1.4, 9.0])
 def test_a_snapshot_of_such_a_stream_is_the_very_picture(clips, name, at_s) -> None:
     assert abs(light(clips / name, at_s) - light(clips / "a.mp4", at_s)) < NEAR[name]
-    luma = (np.frombuffer(bare_picture(clips / one, at_s).data, np.uint8)[: 128 * 96].mean() for one in (name, "a.mp4"))
+    luma = (np.frombuffer(raw_frame(clips / one, at_s).data, np.uint8)[: 128 * 96].mean() for one in (name, "a.mp4"))
     assert abs(next(luma) - next(luma)) < NEAR[name]
 
 
+@pytest.mark.slow
 def test_pictures_that_end_before_the_sound_end_so_when_their_rate_is_doubled(clips, tmp_path) -> None:
     source = tmp_path / "long.mp4"
     run(["-t", "0.4", "-i", clips / "a.mp4", "-i", clips / "a.mp4", "-map", "0:v", "-map", "1:a", source])
@@ -89,6 +93,7 @@ def test_pictures_that_end_before_the_sound_end_so_when_their_rate_is_doubled(cl
     assert info.format.duration == pytest.approx(1.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled(clips, tmp_path) -> None:
     source = tmp_path / "late.mp4"
     late = ["-itsoffset", "0.4", "-i", clips / "a.mp4", "-i", clips / "a.mp4", "-map", "0:v", "-map", "1:a"]
@@ -98,23 +103,28 @@ def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled
     assert abs(light(made, 0.7) - light(clips / "a.mp4", 0.3)) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["320x180,setsar=4/3", "321x181"])
 def test_what_leads_is_kept_of_odd_sizes_too(tmp_path, size) -> None:
-    source, memory = tmp_path / "odd.mkv", Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
+    source, lookup = (
+        tmp_path / "odd.mkv",
+        CacheLookup(RenderCache(tmp_path / "kept", limit=10**9), "the clip", reuse=False),
+    )
     run(["-f", "lavfi", "-i", f"testsrc2=r=25:d=0.2,scale={size}", "-pix_fmt", "yuv420p", "-c:v", "ffv1", source])
-    first = rendered(source, tmp_path / "1", memory=memory, frame_enhance=DOUBLED).read_bytes()
+    first = rendered(source, tmp_path / "1", lookup=lookup, frame_enhance=DOUBLED).read_bytes()
     (entry,) = (tmp_path / "kept").iterdir()
     used = entry.stat().st_mtime_ns
-    assert rendered(source, tmp_path / "2", memory=memory, frame_enhance=DOUBLED).read_bytes() == first
+    assert rendered(source, tmp_path / "2", lookup=lookup, frame_enhance=DOUBLED).read_bytes() == first
     assert entry.stat().st_mtime_ns > used
     assert rendered(source, tmp_path / "3", frame_enhance=DOUBLED).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_no_job_fails_for_want_of_a_copy(clips, tmp_path, monkeypatch) -> None:
     wrong = ["-map", "0:v", "-c:v", "utvideo", "-pix_fmt", "yuv420p10le", "-strict", "nonsense", "-f", "nut"]
-    monkeypatch.setattr(stage_cache, "_copying", lambda lead, _: [*wrong, str(lead.folder / stage_cache.COPY)])
-    memory = Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
-    made = rendered(clips / "a.mp4", tmp_path, memory=memory, frame_enhance=DOUBLED)
+    monkeypatch.setattr(stage_cache, "_copy_arguments", lambda lead, _: [*wrong, str(lead.folder / stage_cache.COPY)])
+    lookup = CacheLookup(RenderCache(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
+    made = rendered(clips / "a.mp4", tmp_path, lookup=lookup, frame_enhance=DOUBLED)
     assert videos(media_info(made))[1] == 90
     assert not list((tmp_path / "kept").iterdir())
 
@@ -134,18 +144,18 @@ def test_more_channels_than_a_codec_takes_are_mixed_down(tmp_path, kind, codec) 
     [
         (
             Transcode(video=Video(codec="H.264", fps=0.1)),
-            r"no picture .* 1\.8 s at .*Fps 0\.1 hold none\. Raise",
+            r"no frame: 1\.8 s at .*Fps 0\.1 contain none\. Raise",
         ),
         (
             Transcode(video=Video(codec="H.264"), trans_config=TransConfig(transcode_index=1)),
-            r"TransConfig\.TranscodeIndex takes .* pictures, 0; got 1\. Leave it out",
+            r"TransConfig\.TranscodeIndex must be .* video streams, 0 \(got 1\)\. Leave it out",
         ),
     ],
     ids=["too slow", "no such stream"],
 )
 def test_what_would_give_no_pictures_is_refused_by_name(clips, tmp_path, transcode, words) -> None:
     setting = VideoEnhance(transcode=dataclasses.replace(transcode, container=Container(format="mp4")))
-    with pytest.raises(EngineError, match=words) as caught:
+    with pytest.raises(ParameterError, match=words) as caught:
         render(Operation(video_enhance=setting), clips / "a.mp4", tmp_path)
     assert caught.value.code == "InvalidArgument"
     assert not list(tmp_path.iterdir())

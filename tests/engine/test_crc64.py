@@ -8,12 +8,13 @@ from lxml import etree
 from qcloud_cos import CosConfig, CosS3Client
 
 from ci_notebook.engine.storage.crc64 import Crc64
-from tests.fixtures_engine import BUCKET, COS_HOST, REGION, SECRET_ID, SECRET_KEY
+from tests.engine_fixtures import BUCKET, COS_HOST, REGION, SECRET_ID, SECRET_KEY
 
 # As the SDK makes it; it comes with the SDK.
 reference = mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=(1 << 64) - 1, rev=True)
 
 
+@pytest.mark.slow
 @given(pieces=st.lists(st.one_of(st.binary(max_size=50), st.integers(0, 40_000)), max_size=5))
 def test_however_the_bytes_come_the_sum_is_that_of_the_sdk(pieces):
     data = [bytes(index * 7 & 0xFF for index in range(one)) if isinstance(one, int) else one for one in pieces]
@@ -46,6 +47,7 @@ def test_put_get_head_copies_and_parts_tell_the_sum(call):
             assert call(method, f"/{key}", host=COS_HOST).headers["x-cos-hash-crc64ecma"] == wanted
 
 
+@pytest.mark.slow
 def test_the_sdk_checks_what_it_downloads(served, call_in_process, clip, tmp_path):
     call_in_process.put("in.mp4", clip.read_bytes())
     done = call_in_process.ended(call_in_process.submit().job_id)

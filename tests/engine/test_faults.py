@@ -12,7 +12,7 @@ from ci_notebook.model.api.jobs import Response
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.wire.operations import CALLS
 from ci_notebook.wire.xml import loads
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller, job_body
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller, job_body
 
 
 def jobs_of(call):
@@ -23,7 +23,7 @@ def jobs_of(call):
 def caller(call, clip):
     call.put("in.mp4", clip.read_bytes())
     call.put("text.mp4", b"no video")
-    call._http.timeout = 0.5
+    call.http.timeout = 0.5
     return call
 
 
@@ -31,6 +31,7 @@ def test_there_are_none_at_first(engine):
     assert repr(engine.faults) == "Faults()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("after", "accepted"), [(False, 0), (True, 1)], ids=["before", "after"])
 @pytest.mark.parametrize("fault", [ServerError, Throttle, TimeOut, HangUp])
 def test_a_fault_strikes_once_before_or_after_the_job_is_accepted(caller, engine, fault, after, accepted):
@@ -48,6 +49,7 @@ def test_a_fault_strikes_once_before_or_after_the_job_is_accepted(caller, engine
     assert caller("POST", "/jobs", body=job_body(key="text.mp4")).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_port_goes_on_after_silence_and_broken_connections(caller, engine):
     engine.faults.add("get_object", TimeOut(after=True), times=3)
     engine.faults.add("get_object", HangUp(), times=9)
@@ -112,6 +114,7 @@ def test_what_cannot_be_struck_is_named(call_name, fault, more):
         Faults().add(call_name, fault, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percent", [0, 40, 100])
 def test_a_job_fails_where_it_shall_and_leaves_no_output(call_in_process, clip, engine, percent):
     call = call_in_process
@@ -124,6 +127,7 @@ def test_a_job_fails_where_it_shall_and_leaves_no_output(call_in_process, clip, 
     assert call.ended(call.submit().job_id).state == "Success"
 
 
+@pytest.mark.slow
 def test_slow_jobs_can_be_watched_in_each_state(call_in_process, engine):
     call = call_in_process
     call.put("text.mp4", b"no video")

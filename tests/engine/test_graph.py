@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.graph import STAGES, chain, stages
-from ci_notebook.engine.render.output.output_size import LARGEST, plan
 from ci_notebook.model.api.media_info import Format, MediaInfo, Stream, VideoStream
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
@@ -22,6 +21,7 @@ from ci_notebook.model.setting.enhance import (
     SuperResolution,
     VideoEnhance,
 )
+from ci_notebook.model.setting.shape import LARGEST, plan
 from ci_notebook.model.setting.transcode import Container, Transcode, TransConfig, Video
 
 ALL = VideoEnhance(
@@ -114,7 +114,7 @@ def test_sides_are_always_even_and_never_too_large(
 
 
 def test_a_crop_outside_the_pictures_is_refused_by_name() -> None:
-    with pytest.raises(EngineError, match=r"Video\.Crop takes .* inside the source's 640x360; got 800:100:0:0"):
+    with pytest.raises(EngineError, match=r"Video\.Crop must be .* inside the source's 640x360 \(got 800:100:0:0\)"):
         plan(VideoEnhance(transcode=Transcode(video=Video(crop="800:100:0:0"))), source())
 
 
@@ -125,7 +125,7 @@ def test_a_check_that_fails_the_job_says_what_to_change() -> None:
 
 
 def test_hdr_of_an_hdr_source_is_refused_by_name() -> None:
-    with pytest.raises(EngineError, match=r"SDRtoHDR\.HdrMode HDR10: the source is HDR already"):
+    with pytest.raises(ParameterError, match=r"SDRtoHDR\.HdrMode HDR10: the source is HDR already"):
         chain(ALL, source(color_transfer="smpte2084"), Analysis())
 
 

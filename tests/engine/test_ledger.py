@@ -12,7 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from ci_notebook.engine.jobs.ledger import Job, Ledger, Wanted
+from ci_notebook.engine.jobs.ledger import JobQuery, JobRow, Ledger
+from ci_notebook.engine.jobs.outcome import JobOutcome
 from ci_notebook.engine.storage.bucket_settings import Catalogue
 from ci_notebook.engine.storage.database import STEPS, Database
 from ci_notebook.model.api.jobs import FOLLOWS, TERMINAL
@@ -37,7 +38,7 @@ class Things:
 
     def add(self, level=0, key="in.mp4"):
         return self.ledger.add(
-            Job(
+            JobRow(
                 job_id=f"j{self.new_id()}", bucket=BUCKET, queue_id=self.queue_id, tag="VideoEnhance", level=level,
                 input_object=key, created=self.now, request=b"<Request/>", work=b"<Operation/>",
             )
@@ -48,6 +49,16 @@ class Things:
 
     def set_queue(self, state):
         self.catalogue.update_queue(BUCKET, self.queue_id, name="queue-1", state=state, notify=b"<NotifyConfig/>")
+
+
+SUCCESS = JobOutcome(state="Success", result=b"")
+FAILURE = JobOutcome(state="Failed", code="InternalError", message="why")
+
+
+def end(ledger, database, job_id, owner, outcome=SUCCESS):
+    """End a job as the worker does: in a transaction of the database."""
+    with database.change() as change:
+        return ledger.end(change, job_id, owner, outcome)
 
 
 @pytest.fixture
@@ -73,7 +84,7 @@ class AnyOrder(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def look(self):
-        for job in self.things.ledger.page(Wanted(bucket=BUCKET, tag="VideoEnhance", size=100))[0]:
+        for job in self.things.ledger.page(JobQuery(bucket=BUCKET, tag="VideoEnhance", size=100))[0]:
             before = self.seen.get(job.job_id, job.state)
             assert job.state == before or self.reachable(before, job.state), f"{before} to {job.state}"
             self.seen[job.job_id] = job.state
@@ -97,7 +108,7 @@ class AnyOrder(RuleBasedStateMachine):
     def end(self, job_id, owner, ok):
         mine = self.things.ledger.get(BUCKET, [job_id])[0].owner == owner
         ledger = self.things.ledger
-        ended = ledger.succeed(job_id, owner, b"") if ok else ledger.fail(job_id, owner, "InternalError", "why")
+        ended = end(ledger, self.things.database, job_id, owner, SUCCESS if ok else FAILURE)
         assert ended == mine
 
     @rule(job_id=jobs)
@@ -142,7 +153,7 @@ def test_reading_never_moves_a_state(things):
     for _ in range(3):
         things.now += 3600
         assert things.ledger.get(BUCKET, [job.job_id]) == [job]
-        assert things.ledger.page(Wanted(bucket=BUCKET, tag="VideoEnhance"))[0] == [job]
+        assert things.ledger.page(JobQuery(bucket=BUCKET, tag="VideoEnhance"))[0] == [job]
 
 
 def test_two_processes_never_claim_the_same_job(things, tmp_path):
@@ -155,7 +166,7 @@ def test_two_processes_never_claim_the_same_job(things, tmp_path):
         ledger = Ledger(database, clock=lambda: things.now)
         while (job := ledger.claim(owner, lease_s=60)) is not None:
             claimed.setdefault(job.job_id, []).append(owner)
-            ledger.succeed(job.job_id, owner, b"")
+            end(ledger, database, job.job_id, owner)
         database.close()
 
     threads = [threading.Thread(target=claim_all, args=(name,)) for name in ("one", "two")]
@@ -180,8 +191,8 @@ def test_a_job_whose_owner_let_its_lease_run_out_runs_again_and_the_old_owner_ca
     assert things.ledger.release_dead(lambda name: False, but="two") == ["one"]
     assert things.state(job.job_id) == "Submitted"
     assert things.ledger.claim("two", lease_s=60).job_id == job.job_id
-    assert not things.ledger.succeed(job.job_id, "one", b"")
-    assert things.ledger.succeed(job.job_id, "two", b"")
+    assert not end(things.ledger, things.database, job.job_id, "one")
+    assert end(things.ledger, things.database, job.job_id, "two")
 
 
 def test_an_owner_that_lives_keeps_its_job(things):
@@ -216,12 +227,12 @@ def test_a_paused_queue_holds_what_waits_and_lets_run_what_runs(things):
 def test_pages_hold_each_job_once_in_either_order(things):
     ids = [things.add().job_id for _ in range(5)]
     for oldest_first in (True, False):
-        found, beyond = [], None
+        found, cursor = [], None
         while True:
-            wanted = Wanted(bucket=BUCKET, tag="VideoEnhance", size=2, beyond=beyond, oldest_first=oldest_first)
-            jobs, beyond = things.ledger.page(wanted)
+            wanted = JobQuery(bucket=BUCKET, tag="VideoEnhance", size=2, cursor=cursor, oldest_first=oldest_first)
+            jobs, cursor = things.ledger.page(wanted)
             found += [job.job_id for job in jobs]
-            if beyond is None:
+            if cursor is None:
                 break
         assert found == (ids if oldest_first else ids[::-1])
 

@@ -13,14 +13,14 @@ import pytest
 
 from ci_notebook.client.connection.transport import AddressTransport
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.model.errors import EngineError
-from tests.fixtures_engine import BUCKET, COS_HOST, KEYS, REGION, Caller
+from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 
 SERVE = """
 import sys
 from ci_notebook.engine.jobs.dask_cluster import DaskCluster
-from ci_notebook.engine.server.serve import serve
+from ci_notebook.engine.server.listener import serve
 serve(sys.argv[1], port=0, bucket=sys.argv[2], region=sys.argv[3], keys={sys.argv[4]: sys.argv[5]},
       on_listening=lambda address: print(address, flush=True), EXTRA)
 """
@@ -80,6 +80,7 @@ def states(root):
     return [row[0] for row in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_and_the_running_job_goes_back_among_the_waiting(serve, make_clip, tmp_path, number):
     server = serve()
@@ -91,6 +92,7 @@ def test_a_signal_stops_it_and_the_running_job_goes_back_among_the_waiting(serve
     assert list((tmp_path / "root" / ".owners").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that end with a process")
 def test_after_kill_9_and_a_restart_the_accepted_jobs_end_once_each(serve, make_clip, tmp_path):
     server = serve()
@@ -108,6 +110,7 @@ def test_after_kill_9_and_a_restart_the_accepted_jobs_end_once_each(serve, make_
     assert len(list((tmp_path / "root" / BUCKET).iterdir())) == 5
 
 
+@pytest.mark.slow
 def test_two_engines_on_one_folder_run_each_job_once(tmp_path, clip):
     from ci_notebook.client.connection.transport import WSGITransport
 
@@ -185,10 +188,11 @@ def test_the_default_is_loopback(engine):
         assert listener.address.startswith("http://127.0.0.1:")
 
 
+@pytest.mark.slow
 def test_leaving_the_interpreter_stops_ffmpeg_without_waiting_for_it(tmp_path, make_clip):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from tests.fixtures_engine import *
+from tests.engine_fixtures import *
 from pathlib import Path
 engine = Engine({str(tmp_path / "root")!r}, bucket=BUCKET, region=REGION, keys=KEYS)
 call = Caller(WSGITransport(engine.app))

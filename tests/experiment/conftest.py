@@ -14,7 +14,7 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run import run_all
 from ci_notebook.experiment.sweep import grid
-from ci_notebook.media.ffmpeg import run as ffmpeg
+from tests.support import write_clip
 
 BUCKET, REGION, ID, KEY = "lab-1250000000", "ap-chongqing", "AKIDexample", "secret-example"
 SERVICE = "test"
@@ -23,10 +23,7 @@ SWEEP = grid(None, SharpenLevel=[0, 5, 10])
 
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "tiny.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=192x128:rate=10:duration=0.6"]
-    ffmpeg([*source, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", str(path)])
-    return path
+    return write_clip(tmp_path_factory.mktemp("clips") / "tiny.mp4", seconds=0.6, size="192x128")
 
 
 @pytest.fixture

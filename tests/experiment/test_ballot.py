@@ -14,7 +14,7 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.experiment.voting.ballot import Ballot
 from ci_notebook.model.api.jobs import MediaResult, OutputFile
 from ci_notebook.model.errors import ParameterError
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 FOUR = grid(None, SharpenLevel=[None, 0, 3, 6])
 
@@ -115,6 +115,7 @@ def test_a_journal_of_the_second_version_gets_room_for_votes(tmp_path: Path):
     Journal(path).close()
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE votes")
+        db.execute("ALTER TABLE runs DROP COLUMN alignment")
         db.execute("PRAGMA user_version = 2")
     db.close()
     with Journal(path) as journal:

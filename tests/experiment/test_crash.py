@@ -11,23 +11,21 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.engine.engine import Engine
-from ci_notebook.engine.server.serve import Listener
+from ci_notebook.engine.server.listener import Listener
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.media.ffmpeg import run as ffmpeg
-from tests.experiment.dying import SWEEP
+from tests.experiment.sweep_crash_loop import SWEEP
+from tests.support import write_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) -> int:
     """Run the sweep in processes that are killed, hold the outcome to what it must be, and return how many were."""
-    video = folder / "tiny.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=0.3"]
-    ffmpeg([*source, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(video)])
+    video = write_clip(folder / "tiny.mp4", seconds=0.3, size="64x48")
     stored = client.upload(video, "input/tiny.mp4")
     with Listener(engine) as listener:
         listener.start()
-        command = [sys.executable, "-m", "tests.experiment.dying", listener.address, str(folder)]
+        command = [sys.executable, "-m", "tests.experiment.sweep_crash_loop", listener.address, str(folder)]
         told = subprocess.run(
             [*command, stored.key, stored.etag, *more], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True, text=True, timeout=600, check=False,
@@ -43,6 +41,7 @@ def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) 
     return int(told.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are forked, and killed by SIGKILL")
 def test_killed_at_every_step_thirty_runs_end_and_none_is_sent_twice(engine, client, tmp_path):
     assert killed_on_the_way(engine, client, tmp_path) > 10 * len(SWEEP)

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.wire.xml import loads
 from tests.results.jobs_xml import done
@@ -116,13 +118,38 @@ def test_the_file_of_the_first_version_is_brought_up_to_date(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     journal.close()
     with sqlite3.connect(journal.path) as db:
-        for column in ("pictures", "owner", "setting_sha256", "score_against", "reference_md5", "template_id"):
+        for column in (
+            "pictures",
+            "owner",
+            "setting_sha256",
+            "score_against",
+            "reference_md5",
+            "template_id",
+            "alignment",
+        ):
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         db.execute("DROP TABLE votes")
         db.execute("PRAGMA user_version = 1")
     db.close()
     with Journal(journal.path) as again:
         assert again.runs() == [RUN]
+
+
+def test_the_file_of_the_third_version_opens_and_its_runs_have_no_alignment(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    measured = replace(RUN, scores={"vmaf": 90.0})
+    journal.finished(measured)
+    journal.close()
+    with sqlite3.connect(journal.path) as db:
+        db.execute("ALTER TABLE runs DROP COLUMN alignment")
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+    aligned = replace(measured, alignment=Alignment(offset_frames=-2, offset_s=-0.08, source_crop=(0.0, 0.1, 1.0, 0.8)))
+    with Journal(journal.path) as again:
+        assert again.runs() == [measured]
+        again.finished(aligned)
+    with Journal(journal.path) as again:
+        assert again.runs() == [aligned]
 
 
 def test_an_attempt_is_begun_once_whoever_begins_it(journal):

@@ -20,6 +20,7 @@ from tests.experiment.conftest import BUCKET, ID, REGION, SWEEP
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
 
+@pytest.mark.slow
 def test_every_setting_is_run_and_scored_in_the_order_it_was_asked_in(go, client):
     events = []
     runs = go(on_progress=events.append)
@@ -32,6 +33,7 @@ def test_every_setting_is_run_and_scored_in_the_order_it_was_asked_in(go, client
     assert max(len(ids) for ids in client.asked) > 1
 
 
+@pytest.mark.slow
 def test_what_was_paid_for_is_not_sent_again(go, client):
     first = go()
     again = go([*SWEEP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=7))])
@@ -40,6 +42,7 @@ def test_what_was_paid_for_is_not_sent_again(go, client):
     assert len(client.fetched) == 4
 
 
+@pytest.mark.slow
 def test_another_service_another_content_and_force_are_sent(go, client, clip):
     go([SHARP])
     go([SHARP], service="elsewhere")
@@ -50,11 +53,13 @@ def test_another_service_another_content_and_force_are_sent(go, client, clip):
     assert go([SHARP]) == [forced]
 
 
+@pytest.mark.slow
 def test_equal_clips_and_settings_are_run_once(go, client, clip):
     runs = go([SHARP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))], clips=[clip, clip])
     assert len(runs) == len(client.sent) == 1
 
 
+@pytest.mark.slow
 def test_a_failed_job_does_not_stop_the_others_and_is_retried_when_asked(go, client):
     late = VideoEnhance(
         transcode=Transcode(container=Container(format="mp4"), video=Video(), time_interval=TimeInterval(start=100.0))
@@ -67,6 +72,7 @@ def test_a_failed_job_does_not_stop_the_others_and_is_retried_when_asked(go, cli
     assert len(client.sent) == 3
 
 
+@pytest.mark.slow
 def test_what_the_service_refuses_is_an_error_of_the_run_and_tried_again(go, client, clip):
     gone = Clip(**{**clip.__dict__, "key": "input/gone.mp4", "md5": "1" * 32})
     lost, fine = go([SHARP], clips=[gone, clip])
@@ -77,6 +83,7 @@ def test_what_the_service_refuses_is_an_error_of_the_run_and_tried_again(go, cli
     assert go([SHARP], clips=[gone])[0].ok
 
 
+@pytest.mark.slow
 def test_a_score_that_cannot_be_made_is_an_error_of_the_run_and_made_later(go, client):
     def broken(output, source, /, **more):
         raise ValueError("no scores today")
@@ -90,12 +97,14 @@ def test_a_score_that_cannot_be_made_is_an_error_of_the_run_and_made_later(go, c
     assert (len(client.sent), len(client.fetched)) == (1, 1)
 
 
+@pytest.mark.slow
 def test_without_scores_nothing_is_downloaded(go, client):
     (run,) = go([SHARP], measure=None)
     assert run.ok
     assert not client.fetched
 
 
+@pytest.mark.slow
 def test_the_stretch_of_the_source_is_told_to_the_measure(go):
     cut = VideoEnhance(
         transcode=Transcode(container=Container(format="mp4"), video=Video(), time_interval=TimeInterval(start=0.2))
@@ -103,6 +112,7 @@ def test_the_stretch_of_the_source_is_told_to_the_measure(go):
     assert go([cut])[0].scores["psnr"] == 31.0
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(go, client, journal):
     def interrupt():
         if len(client.sent) == 2:
@@ -115,11 +125,11 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(go, client, j
     assert (first, third) == ("over", "sending")
     assert second in ("sent", "over")  # its scores may not have been ready
     client.before_submit = lambda: None
-    runs = go()
-    assert all(run.ok for run in runs)
+    assert [run.ok for run in go()] == [True] * 3
     assert len(client.sent) == len(set(client.sent)) == 3
 
 
+@pytest.mark.slow
 def test_a_job_whose_answer_was_lost_is_found_by_its_mark(go, client, journal):
     def die():
         raise KeyboardInterrupt  # accepted, and then nothing more was written: as after kill -9
@@ -129,17 +139,18 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_mark(go, client, journal):
         go()
     assert [entry.phase for entry in journal.entries()] == ["sending"]
     client.after_submit = lambda: None
-    assert all(run.ok for run in go())
+    assert [run.ok for run in go()] == [True] * 3
     assert len(client.sent) == len(set(client.sent)) == 3
     assert len(list(client.jobs())) == 3
 
 
+@pytest.mark.slow
 def test_jobs_that_are_under_way_are_taken_up(go, client, journal, clip):
     client.sleep = lambda seconds: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         go()
     client.sleep = threading.Event().wait
-    assert all(run.ok for run in go())
+    assert [run.ok for run in go()] == [True] * 3
     assert len(client.sent) == 3
 
 
@@ -164,6 +175,7 @@ def test_a_wrong_secret_stops_at_once_with_the_journal_right(engine, clip, journ
     assert [entry.phase for entry in journal.entries()] == ["refused"]
 
 
+@pytest.mark.slow
 def test_a_service_that_fails_leaves_the_run_to_be_found(go, client, journal):
     def fail():
         raise ServiceUnavailable("InternalError", status=500)
@@ -173,9 +185,10 @@ def test_a_service_that_fails_leaves_the_run_to_be_found(go, client, journal):
         go(patience_s=0)
     assert [entry.phase for entry in journal.entries()] == ["sending"]
     client.before_submit = lambda: None
-    assert all(run.ok for run in go())
+    assert [run.ok for run in go()] == [True] * 3
 
 
+@pytest.mark.slow
 def test_over_the_budget_nothing_is_sent(go, client):
     def forecast(setting, source):
         return Shape(192, 128, 10, 60)
@@ -183,7 +196,7 @@ def test_over_the_budget_nothing_is_sent(go, client):
     with pytest.raises(BudgetExceeded, match="3 jobs would cost"):
         go(budget=0.001, forecast=forecast)
     assert not client.sent
-    assert all(run.ok for run in go(budget=1.0, forecast=forecast))
+    assert [run.ok for run in go(budget=1.0, forecast=forecast)] == [True] * 3
     go(budget=0.0, forecast=forecast)  # what is there already costs nothing
 
 
@@ -192,6 +205,7 @@ def test_a_wrong_number_of_workers_is_refused(go):
         go(workers=0)
 
 
+@pytest.mark.slow
 def test_runs_show_no_ids_and_no_times(go):
     (run,) = go([SHARP])
     assert repr(run) == "<Run of tiny: Success; MsSharpen.SharpenLevel=5>"

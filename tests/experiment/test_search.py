@@ -27,6 +27,7 @@ def look(client, clip, journal, tmp_path):
     return look
 
 
+@pytest.mark.slow
 def test_a_search_finds_what_is_best_and_pays_each_setting_once(look, client):
     search = look(trials=8)
     assert len(search.trials) == 8
@@ -35,6 +36,7 @@ def test_a_search_finds_what_is_best_and_pays_each_setting_once(look, client):
     assert repr(search) == f"<Search of 8 trials for good max, {len(search.best)} best>"
 
 
+@pytest.mark.slow
 def test_the_same_search_again_sends_nothing_and_a_longer_one_goes_on(look, client):
     first = look()
     sent = len(client.sent)
@@ -47,6 +49,7 @@ def test_the_same_search_again_sends_nothing_and_a_longer_one_goes_on(look, clie
     assert len(longer.study.trials) == len(longer.trials) == 9
 
 
+@pytest.mark.slow
 def test_several_goals_give_a_front(look):
     search = look(space={"SharpenLevel": [10, 0, 5]}, on={"good": "max", "size_bytes": "min"}, trials=6)
     values = [(trial.values["good"], trial.values["size_bytes"]) for trial in search.best]
@@ -54,6 +57,7 @@ def test_several_goals_give_a_front(look):
     assert not any(a != b and a[0] >= b[0] and a[1] <= b[1] for a in values for b in values)
 
 
+@pytest.mark.slow
 def test_whole_stages_and_names_can_be_looked_over(look):
     sharp = MsSharpen(sharpen_level=5)
     search = look(space={"MsSharpen": [None, sharp], "Contrast": [0, 50]}, trials=4)
@@ -61,6 +65,7 @@ def test_whole_stages_and_names_can_be_looked_over(look):
     assert len(look(space={"MsSharpen": [None, sharp], "Contrast": [0, 50]}, trials=4).trials) == 4
 
 
+@pytest.mark.slow
 def test_the_budget_is_for_the_whole_search(look, client):
     one = 0.4 * 0.6 / 60
     with pytest.raises(BudgetExceeded):
@@ -71,6 +76,7 @@ def test_the_budget_is_for_the_whole_search(look, client):
     assert 0 < len(client.sent) <= 3
 
 
+@pytest.mark.slow
 def test_what_nobody_measures_and_what_cannot_be_looked_for_is_refused(look):
     with pytest.raises(ParameterError, match="bad, bitrate_kbps, cost_cny, good, size_bytes"):
         look(on="vmaf", trials=1)
@@ -82,6 +88,7 @@ def test_what_nobody_measures_and_what_cannot_be_looked_for_is_refused(look):
         look(space={"SharpnessLevel": (0, 10)})
 
 
+@pytest.mark.slow
 def test_facts_of_the_job_are_values_too(look):
     (run,) = look(trials=1).runs
     assert value_of(run, "size_bytes") == run.scores["good"]

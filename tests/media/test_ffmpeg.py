@@ -19,6 +19,7 @@ def test_the_program_says_what_it_can_do() -> None:
     assert {"scale", "unsharp", "zscale", "libvmaf", "minterpolate", "overlay"} <= can.filters
 
 
+@pytest.mark.slow
 def test_a_run_tells_its_progress_and_ends(tmp_path: Path) -> None:
     seen: list[float] = []
     out = tmp_path / "a.mp4"
@@ -39,6 +40,7 @@ def test_a_failed_run_says_the_command_and_the_log_without_folders(tmp_path: Pat
     assert "No such file" in caught.value.log
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_stops_within_a_second_and_says_so(tmp_path: Path) -> None:
     cancel = threading.Event()
     threading.Timer(0.4, cancel.set).start()
@@ -65,7 +67,7 @@ def test_bytes_go_through_a_filter() -> None:
 def test_a_missing_program_is_an_error_with_the_way_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
     with pytest.raises(EngineError, match=r"pip install 'ci-notebook\[local\]'"):
-        ffmpeg._ask(Path("/nowhere/ffmpeg"))
+        ffmpeg.capabilities()
 
 
 def test_a_command_is_shown_without_this_machines_folders() -> None:

@@ -16,7 +16,7 @@ from ci_notebook.media.frames import Frames
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import picture
 from ci_notebook.model.errors import EngineError, ParameterError
-from tests.counting import counting_clip, number_in
+from tests.frame_numbers import counting_clip, number_in
 
 SMALL = "160x96"
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-bf", "3")
@@ -35,6 +35,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return counting_clip(tmp_path_factory.mktemp("frames") / "clip.mp4", pictures=40, size=SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODINGS)
 def test_every_number_in_any_order_gives_its_own_picture(name: str, tmp_path: Path) -> None:
     path = counting_clip(tmp_path / name, *CODINGS[name], pictures=40, size=SMALL)
@@ -45,6 +46,7 @@ def test_every_number_in_any_order_gives_its_own_picture(name: str, tmp_path: Pa
         assert [number_in(frames[number]) for number in order] == order
 
 
+@pytest.mark.slow
 def test_a_stretch_that_was_cut_off_by_an_edit_list_is_not_counted(clip: Path, tmp_path: Path) -> None:
     run(["-ss", "0.4", "-i", clip, "-c", "copy", tmp_path / "cut.mp4"])
     with Frames(tmp_path / "cut.mp4") as frames:
@@ -145,14 +147,14 @@ def test_what_is_kept_of_decoded_pictures_is_bounded(clip: Path) -> None:
     with Frames(clip, keep_bytes=10 * 160 * 96 * 3 // 2) as frames:
         for number in range(40):
             frames[number]
-        assert len(frames._kept) == 10
+        assert frames.cached_frames == 10
 
 
 def test_at_rest_it_holds_nothing_and_goes_on_when_it_is_asked(clip: Path) -> None:
     with Frames(clip) as frames:
         before = frames[17]
         frames.rest()
-        assert not frames._kept
+        assert frames.cached_frames == 0
         assert (len(frames), frames.number_at(1.0), frames.rate) == (40, 25, 25)
         np.testing.assert_array_equal(frames[17], before)
 

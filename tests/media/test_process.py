@@ -19,7 +19,7 @@ PARENT = """
 import subprocess, sys, time
 from ci_notebook.media.process import program
 sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-with program(sleep) as one, program(sleep, beside=one) as other:
+with program(sleep) as one, program(sleep, group_of=one) as other:
     print(one.pid, other.pid, flush=True)
     time.sleep(60)
 """
@@ -46,7 +46,7 @@ def test_a_program_ends_with_its_block() -> None:
 
 
 def test_two_in_one_group_are_killed_as_one() -> None:
-    with program(SLEEP) as one, program(SLEEP, beside=one) as other:
+    with program(SLEEP) as one, program(SLEEP, group_of=one) as other:
         assert os.getpgid(other.pid) == os.getpgid(one.pid) == one.pid != os.getpgid(0)
         kill(one)
         assert one.wait() == other.wait() == -signal.SIGKILL
@@ -54,7 +54,7 @@ def test_two_in_one_group_are_killed_as_one() -> None:
 
 def test_one_beside_another_can_be_ended_alone() -> None:
     with program(SLEEP) as one:
-        with program(SLEEP, beside=one) as other:
+        with program(SLEEP, group_of=one) as other:
             kill(other, signal.SIGTERM)
             assert other.wait() == -signal.SIGTERM
         assert one.poll() is None

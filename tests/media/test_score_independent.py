@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ci_notebook.media.scoring.score import Scores, compare
-from tests.media.held_out import CHANGES, changed, source, stored
+from tests.media.exact_clips import CHANGES, changed, source, stored
 
 # Means over the pictures by vmaf-torch 1.1.0, in double precision: VMAF, VMAF-NEG. It implements VMAF anew in
 # PyTorch, and is too heavy to install here; `tests.benchmarks.bench_agreement` runs it where it is.
@@ -39,17 +39,20 @@ def precise(pair: tuple[str, Path], truth: Path) -> Scores:
     return compare(pair[1], truth, every=1, precise=True)
 
 
+@pytest.mark.slow
 def test_vmaf_agrees_with_another_implementation_to_a_thousandth(pair: tuple[str, Path], precise: Scores) -> None:
     vmaf, neg = VMAF_TORCH[pair[0]]
     assert precise.pooled["vmaf"] == pytest.approx(vmaf, abs=1e-3)
     assert precise.pooled["vmaf_neg"] == pytest.approx(neg, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_fixed_point_that_everybody_publishes_lies_near(truth: Path, tmp_path: Path) -> None:
     usual = compare(stored(changed(source(), "strong"), tmp_path / "made.mkv"), truth, every=1).pooled
     assert usual["vmaf_neg"] == pytest.approx(VMAF_TORCH["strong"][1], abs=0.2)
 
 
+@pytest.mark.slow
 def test_psnr_and_ssim_are_what_their_formulas_say(pair: tuple[str, Path], precise: Scores) -> None:
     ours, theirs = source().astype(np.int64), changed(source(), pair[0]).astype(np.int64)
     psnr = 10 * np.log10(255**2 / ((ours - theirs) ** 2).mean(axis=(1, 2)))

@@ -17,12 +17,14 @@ def test_it_is_smaller_and_has_fewer_pictures(tmp_path):
     assert (video.width, video.height, video.fps) == (240, 136, 12.5)
 
 
+@pytest.mark.slow
 def test_grain_is_as_strong_as_it_was_asked_for(tmp_path):
     grains = [noise(luma_of(picture(spoil(GOOD, tmp_path / f"{n}.mp4", noise=n), 1.0))) for n in (0, 5, 10, 20)]
     assert grains == sorted(grains)
     assert grains[2] == pytest.approx(10, abs=1.5)
 
 
+@pytest.mark.slow
 def test_a_warm_cast_takes_blue_away_and_a_cool_one_red(tmp_path):
     red, _, blue = picture(GOOD, 1.0).mean(axis=(0, 1))
     for cast, is_warm in (("warm", True), ("cool", False)):
@@ -30,6 +32,7 @@ def test_a_warm_cast_takes_blue_away_and_a_cool_one_red(tmp_path):
         assert (r / b > red / blue) == is_warm
 
 
+@pytest.mark.slow
 def test_the_same_call_writes_the_same_bytes(tmp_path):
     one, other = (spoil(GOOD, tmp_path / name, shrink=2, noise=4, dim=0.2).read_bytes() for name in ("a.mp4", "b.mp4"))
     assert one == other

@@ -76,10 +76,10 @@ def test_the_keys_of_a_result_are_prefix_and_name():
 
 def test_the_errors_of_a_wait_carry_the_job_and_say_what_happened():
     job = JobsDetail(job_id="j1", state="Failed", code="InternalError", message="broken", progress=40)
-    assert str(JobFailed(job)) == "job j1 failed with InternalError: broken"
-    assert str(JobFailed(JobsDetail(job_id="j1", state="Cancel"))) == "job j1 was cancelled"
+    assert str(JobFailed(job)) == "Job j1 failed with InternalError: broken"
+    assert str(JobFailed(JobsDetail(job_id="j1", state="Cancel"))) == "Job j1 was cancelled."
     late = WaitTimedOut(JobsDetail(job_id="j1", state="Running", progress=40), 30)
-    assert str(late) == "job j1 is still Running (40 %) after 30 s; it goes on"
+    assert str(late) == "Job j1 is still Running (40 %) after 30 s. It continues."
     assert isinstance(late, TimeoutError)
     assert isinstance(late, CIError)
 

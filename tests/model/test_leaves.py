@@ -37,6 +37,7 @@ def refusal(make, *args, **kwargs):
     return str(caught.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @pytest.mark.parametrize(("cls", "part"), LEAVES, ids=lambda one: getattr(one, "tag", getattr(one, "__name__", "")))
 @given(data=st.data())
@@ -46,7 +47,7 @@ def test_every_leaf_takes_what_it_declares_and_refuses_what_it_does_not(cls, par
     assert getattr(cls(**{part.name: None}), part.name) is None
     bad = data.draw(strategies.bad_values(part))
     said = refusal(cls, **{part.name: bad})
-    assert f"{cls.__name__}.{part.tag} takes {part.allowed()}; got " in said
+    assert f"{cls.__name__}.{part.tag} must be {part.allowed()} (got " in said
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -66,51 +67,57 @@ def test_no_two_parts_of_a_node_share_a_tag(cls):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: MsSharpen(sharpen_level=11), "MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 11"),
-        (lambda: MsSharpen(sharpen_level=5.5), "MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got 5.5"),
-        (lambda: MsSharpen(sharpen_level=True), "MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got True"),
-        (lambda: MsSharpen(sharpen_level="5"), "MsSharpen.SharpenLevel takes 0 to 10 or AUTO; got '5'"),
-        (lambda: ColorEnhance(correction=1001), "ColorEnhance.Correction takes 0 to 1000 or AUTO; got 1001"),
-        (lambda: SuperResolution(resolution="4k"), "SuperResolution.Resolution takes one of sdtohd, hdto4k; got '4k'"),
+        (lambda: MsSharpen(sharpen_level=11), "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11)"),
+        (lambda: MsSharpen(sharpen_level=5.5), "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 5.5)"),
+        (lambda: MsSharpen(sharpen_level=True), "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got True)"),
+        (lambda: MsSharpen(sharpen_level="5"), "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got '5')"),
+        (lambda: ColorEnhance(correction=1001), "ColorEnhance.Correction must be 0 to 1000 or AUTO (got 1001)"),
+        (
+            lambda: SuperResolution(resolution="4k"),
+            "SuperResolution.Resolution must be one of sdtohd, hdto4k (got '4k')",
+        ),
         (
             lambda: SuperResolution(enable_scale_up="true"),
-            "SuperResolution.EnableScaleUp takes True or False; got 'true'",
+            "SuperResolution.EnableScaleUp must be True or False (got 'true')",
         ),
-        (lambda: FrameEnhance(frame_doubling=AUTO), "FrameEnhance.FrameDoubling takes True or False; got AUTO"),
-        (lambda: Video(width=129), "Video.Width takes even numbers, 128 to 4096 px; got 129"),
-        (lambda: Video(crf=0), "Video.Crf takes over 0 and at most 51; got 0.0"),
-        (lambda: Video(rotate=360), "Video.Rotate takes 0 to under 360 °; got 360.0"),
-        (lambda: Video(crop="1:2"), "Video.Crop takes width:height:left:top in px; got '1:2'"),
-        (lambda: Audio(channels=3), "Audio.Channels takes one of 1, 2, 4, 5, 6, 8; got 3"),
+        (lambda: FrameEnhance(frame_doubling=AUTO), "FrameEnhance.FrameDoubling must be True or False (got AUTO)"),
+        (lambda: Video(width=129), "Video.Width must be an even number, 128 to 4096 px (got 129)"),
+        (lambda: Video(crf=0), "Video.Crf must be over 0 and at most 51 (got 0.0)"),
+        (lambda: Video(rotate=360), "Video.Rotate must be 0 to under 360 ° (got 360.0)"),
+        (lambda: Video(crop="1:2"), "Video.Crop must be width:height:left:top in px (got '1:2')"),
+        (lambda: Audio(channels=3), "Audio.Channels must be one of 1, 2, 4, 5, 6, 8 (got 3)"),
         (
             lambda: Text(text="no!"),
-            "Text.Text takes at most 64 characters of Chinese, letters, digits, _ - * and space; got 'no!'",
+            "Text.Text must be at most 64 characters of Chinese, letters, digits, _ - * and space (got 'no!')",
         ),
-        (lambda: Text(font_color="red"), "Text.FontColor takes 0xRRGGBB; got 'red'"),
+        (lambda: Text(font_color="red"), "Text.FontColor must be 0xRRGGBB (got 'red')"),
         (
             lambda: Transcode(video=Container(format="mp4")),
-            "Video takes a Video; got Container(format='mp4')",
+            "Video must be a Video (got Container(format='mp4'))",
         ),
         (
             lambda: Operation(user_data="two\nlines"),
-            "Operation.UserData takes at most 1024 printable ASCII characters; got 'two\\nlines'. "
-            "Line breaks and other alphabets do not pass; encode them, as base64 say.",
+            "Operation.UserData must be at most 1024 printable ASCII characters (got 'two\\nlines'). "
+            "Line breaks and other alphabets are not allowed; encode them, for example with base64.",
         ),
-        (lambda: Operation(user_data="x" * 1025), "at most 1024 printable ASCII characters; got 'xxx"),
+        (lambda: Operation(user_data="x" * 1025), "at most 1024 printable ASCII characters (got 'xxx"),
         (
             lambda: Operation(watermark_template_id=("t1",) * 4),
-            "WatermarkTemplateId takes at most 3 of text; got (",
+            "WatermarkTemplateId must be at most 3 values, each text (got (",
         ),
-        (lambda: Operation(watermark=(Watermark(),) * 4), "Operation.Watermark takes at most 3 of Watermark; got"),
-        (lambda: Operation(watermark=Watermark()), "Operation.Watermark takes a tuple of Watermark; got"),
+        (
+            lambda: Operation(watermark=(Watermark(),) * 4),
+            "Operation.Watermark must be at most 3 values, each a Watermark (got",
+        ),
+        (lambda: Operation(watermark=Watermark()), "Operation.Watermark must be a tuple, each value a Watermark (got"),
         (
             lambda: Request(tag="Transcode"),
-            "Tag takes one of VideoEnhance, DigitalWatermark, ExtractDigitalWatermark",
+            "Tag must be one of VideoEnhance, DigitalWatermark, ExtractDigitalWatermark",
         ),
-        (lambda: TemplateRequest(name="two words"), "TemplateRequest.Name takes at most 64 characters of Chinese"),
-        (lambda: DigitalWatermark(message="中" * 65), "DigitalWatermark.Message takes at most 64 characters"),
-        (lambda: SlideConfig(x_slide_speed=11), "SlideConfig.XSlideSpeed takes 0 to 10; got 11"),
-        (lambda: Image(transparency=0), "Image.Transparency takes 1 to 100 %; got 0"),
+        (lambda: TemplateRequest(name="two words"), "TemplateRequest.Name must be at most 64 characters of Chinese"),
+        (lambda: DigitalWatermark(message="中" * 65), "DigitalWatermark.Message must be at most 64 characters"),
+        (lambda: SlideConfig(x_slide_speed=11), "SlideConfig.XSlideSpeed must be 0 to 10 (got 11)"),
+        (lambda: Image(transparency=0), "Image.Transparency must be 1 to 100 % (got 0)"),
     ],
 )
 def test_a_refusal_says_where_what_is_taken_and_what_was_given(make, says):
@@ -147,6 +154,7 @@ def test_auto_none_and_absent_are_three_things():
     assert VideoEnhance() != VideoEnhance(ms_sharpen=MsSharpen())
 
 
+@pytest.mark.slow
 @given(strategies.settings())
 def test_a_setting_s_repr_is_python_that_rebuilds_it(setting):
     from ci_notebook.model.setting import enhance, transcode

@@ -50,6 +50,15 @@ def test_a_slip_is_answered_with_the_nearest_names(name, near):
         resolve(VideoEnhance, name)
 
 
+@pytest.mark.parametrize("name", ["SharpenLevl", "MsSharpen.SharpenLevl", "sharpen_levl", "Bitrat"])
+def test_no_two_suggestions_mean_the_same_parameter(name):
+    with pytest.raises(ParameterError) as refused:
+        resolve(VideoEnhance, name)
+    names = str(refused.value).partition("Did you mean ")[2].removesuffix("?").split(" or ")
+    meant = [frozenset(leaf.path for leaf in leaves(VideoEnhance) if f".{leaf.path}".endswith(f".{n}")) for n in names]
+    assert all(meant) and len(meant) == len(set(meant))
+
+
 def test_what_is_no_name_at_all_is_refused():
     for name in ("", ".", "xyzzy", "MsSharpen", "VideoEnhance.MsSharpen.SharpenLevel"):
         with pytest.raises(ParameterError):
@@ -75,10 +84,11 @@ def test_leaving_out_a_leaf_keeps_its_neighbours():
 
 
 def test_a_value_out_of_range_is_refused_by_its_path():
-    with pytest.raises(ParameterError, match="SharpenLevel takes 0 to 10 or AUTO; got 11"):
+    with pytest.raises(ParameterError, match=r"SharpenLevel must be 0 to 10 or AUTO \(got 11\)"):
         with_value(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)), resolve(VideoEnhance, "SharpenLevel"), 11)
 
 
+@pytest.mark.slow
 @given(strategies.settings())
 def test_the_values_of_a_setting_rebuild_its_leaves(setting):
     rebuilt = VideoEnhance()

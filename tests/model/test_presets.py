@@ -5,25 +5,15 @@ from __future__ import annotations
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.setting.advice import advice
 from ci_notebook.model.setting.presets import PRESETS, preset
 from ci_notebook.model.setting.rules import problems
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with ci.connect(home=tmp_path_factory.mktemp("presets")) as lab:
-        yield lab
+from tests.support import write_clip
 
 
 @pytest.fixture(scope="module")
 def clip(lab, tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "tiny.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=192x128:rate=10:duration=0.5"]
-    sound = ["-f", "lavfi", "-i", "sine=duration=0.5"]
-    ffmpeg([*source, *sound, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)])
-    return lab.upload(path)
+    return lab.upload(write_clip(tmp_path_factory.mktemp("clips") / "tiny.mp4", size="192x128", sound=True))
 
 
 @pytest.mark.parametrize("one", PRESETS, ids=lambda one: one.name)
@@ -45,6 +35,7 @@ MADE = {
 LIGHT = {"HDR10 from SDR": "smpte2084", "HLG for broadcast": "arib-std-b67"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", PRESETS, ids=lambda one: one.name)
 def test_a_preset_runs_on_the_engine_and_makes_what_it_says(lab, clip, one):
     job = lab.submit(clip, one.setting).wait()

@@ -16,7 +16,7 @@ from ci_notebook.testing import sanitize_rules
 HERE = Path(__file__).parent
 NOTEBOOKS = sorted((HERE.parent.parent / "notebooks").glob("*.ipynb"))
 
-pytestmark = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)]
 
 
 def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> None:

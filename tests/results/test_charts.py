@@ -17,7 +17,7 @@ from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.charts import COLORS, LINES, MARKERS, compute_response, describe_response, plot_response
 from ci_notebook.results.dataframe import to_frame
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 
 def frame(sweep, clips=("city",), score=lambda level, clip: 90.0 - level + clip) -> pd.DataFrame:
@@ -62,6 +62,7 @@ def test_several_clips_have_an_interval_of_the_change_within_them():
     assert (data["high"] - data["low"]).iloc[0] == pytest.approx(2 * 4.30265 * 2**0.5 * 0.5 / 3**0.5, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_one_clip_has_an_interval_over_its_pictures():
     runs = made(clips=("city",))
     data = compute_response(runs, "SharpenLevel", "vmaf_neg")
@@ -142,6 +143,7 @@ def test_what_is_left_out_stands_apart_and_unconnected():
     assert max(apart.get_xdata()) < 0
 
 
+@pytest.mark.slow
 def test_an_interval_is_drawn_and_named():
     df = frame(grid(None, SharpenLevel=[0, 5]), ("a", "b"))
     axes = plot_response(df, "SharpenLevel", "vmaf_neg")
@@ -151,6 +153,7 @@ def test_an_interval_is_drawn_and_named():
     assert bars.get_title(loc="left") == "mean of 2 clips; bar: their range"
 
 
+@pytest.mark.slow
 def test_no_runs_draw_an_empty_chart_that_says_so():
     axes = plot_response(to_frame([]), "SharpenLevel", "vmaf_neg")
     assert axes.description == "No run has a vmaf_neg to show over MsSharpen.SharpenLevel."
@@ -162,6 +165,7 @@ def test_given_axes_are_drawn_on_and_returned():
     assert plot_response(frame(SIX), "SharpenLevel", "psnr", ax=axes) is axes
 
 
+@pytest.mark.slow
 def test_drawing_leaves_no_figure_and_no_setting_behind():
     before = dict(mpl.rcParams)
     plot_response(frame(SIX), "SharpenLevel", "psnr")._repr_html_()
@@ -187,6 +191,7 @@ def test_the_description_names_what_was_averaged_over():
     assert "mean over SuperResolution.Resolution" in describe_response(frame(SIX), "SharpenLevel", "vmaf_neg")
 
 
+@pytest.mark.slow
 def test_a_chart_shows_itself_as_a_figure_with_its_description():
     axes = plot_response(frame(SIX), "SharpenLevel", "vmaf_neg", hue="Resolution")
     html = axes._repr_html_()
@@ -198,6 +203,7 @@ def test_a_chart_shows_itself_as_a_figure_with_its_description():
     assert len(picture) < 120_000
 
 
+@pytest.mark.slow
 def test_the_same_chart_is_the_same_text():
     first, second = (plot_response(frame(SIX), "SharpenLevel", "psnr", hue="Resolution")._repr_html_() for _ in "12")
     assert first == second

@@ -11,7 +11,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.results.charts import describe_ranking, plot_ranking
 from ci_notebook.results.voting.bradley_terry import chosen, strengths, wilson
 from ci_notebook.results.voting.ranking import agreement, compute_ranking, consistency, ranking
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 RUNS = made(grid(None, SharpenLevel=[0, 3, 6]), ("city", "sea"), pictures=20)
 TRUE = np.array([0.0, 0.8, -0.4])  # log strengths of the levels
@@ -57,6 +57,7 @@ def test_what_was_never_beaten_has_a_finite_strength_with_a_prior():
     assert wilson(0, 5)[0] == 0 and wilson(5, 5)[1] == 1
 
 
+@pytest.mark.slow
 def test_settings_are_ranked_with_intervals_and_in_words():
     found = ranking(RUNS, votes(120))
     df = found.to_frame()
@@ -78,6 +79,7 @@ def test_few_votes_tell_little():
     assert found.apart == ()
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_they_say():
     """Of 20 ballots of 60 votes, all three settings. Of 150 each of 15, 30 and 60 votes, 93 to 94 % held the truth."""
     truth = dict(zip(["SharpenLevel 0", "SharpenLevel 3", "SharpenLevel 6"], 100 * chosen(TRUE), strict=True))
@@ -88,6 +90,7 @@ def test_intervals_hold_what_they_say():
     assert np.mean(held) >= 0.85
 
 
+@pytest.mark.slow
 def test_voters_who_differ_widen_the_intervals_where_there_are_many():
     """Two camps of three: drawn voter by voter, nobody knows which is larger."""
     camps = [
@@ -109,6 +112,7 @@ def test_scores_agree_or_do_not():
     assert "sharpness" not in df.index, "neither way is better"
 
 
+@pytest.mark.slow
 def test_repeats_check_the_voter_and_do_not_count_twice():
     told = votes(40, repeats=10)
     (row,) = consistency(told).to_dict("records")
@@ -130,6 +134,7 @@ def test_what_no_vote_joins_is_refused_with_the_groups():
         ranking(RUNS, [])
 
 
+@pytest.mark.slow
 def test_html_is_escaped_and_needs_nothing_from_outside():
     found = ranking(RUNS, votes(60, voters=("<b>Ann</b>",), repeats=5))
     html = found._repr_html_()
@@ -138,6 +143,7 @@ def test_html_is_escaped_and_needs_nothing_from_outside():
     assert "http" not in html.replace("http://www.w3.org", "")
 
 
+@pytest.mark.slow
 def test_the_chart_draws_every_setting_with_its_interval():
     found = ranking(RUNS, votes(120))
     axes = plot_ranking(found)

@@ -17,11 +17,11 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.setting.enhance import ColorEnhance, VideoEnhance
+from ci_notebook.results.report.html_report import BYTES, report
 from ci_notebook.results.report.recipe import recipe
-from ci_notebook.results.report.report import BYTES, report
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.verdict.verdict import verdict, verdicts
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 TWELVE = grid(None, SharpenLevel=[None, 0, 3, 6, 8, 10], Resolution=[None, "sdtohd"])
 
@@ -73,6 +73,7 @@ def tags(page: str) -> list[tuple[str, dict[str, str]]]:
     return reader.found
 
 
+@pytest.mark.slow
 def test_it_loads_nothing_and_runs_nothing(page):
     assert not re.search(r"https?://|//[a-z]+\.|@import|url\(", page)
     for tag, attributes in tags(page):
@@ -106,6 +107,7 @@ def test_before_and_after_are_turned_by_buttons_without_a_script(page):
     assert all(f"#{one['id']}:checked~.stage" in page for one in buttons)
 
 
+@pytest.mark.slow
 def test_it_stays_below_five_megabytes_whatever_the_pictures(tmp_path):
     runs = [replace(run, output=Path(f"{run.key}.mp4")) for run in made(TWELVE, tuple("abcde"))]
     taken = {clip: [(str(n), noise(Path(str(n)), 0, 960)) for n in range(6)] for clip in "abc"}
@@ -117,6 +119,7 @@ def test_it_stays_below_five_megabytes_whatever_the_pictures(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_given_pictures_and_verdicts_are_shown_as_they_are(tmp_path):
     runs = made()
     found = verdict(runs, "SharpenLevel", 0, 6, on="vmaf_neg")
@@ -127,6 +130,7 @@ def test_given_pictures_and_verdicts_are_shown_as_they_are(tmp_path):
     assert "ci.verdict(runs, &quot;SharpenLevel&quot;, 0, 6, on=&quot;vmaf_neg&quot;)" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "runs",
     [
@@ -146,6 +150,7 @@ def test_few_or_failed_runs_make_a_page_too(runs, tmp_path):
     assert tags(text)
 
 
+@pytest.mark.slow
 def test_the_same_runs_make_the_same_page(tmp_path):
     first, second = (report(made(), tmp_path / f"{n}.html").read_text("utf-8") for n in "12")
     assert first == second

@@ -11,11 +11,11 @@ from ci_notebook.experiment.sweep import grid
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.results.scores import SCALES
+from ci_notebook.model.scores import COSTS, SCORES
 from ci_notebook.results.verdict.paired_statistics import of_clips, of_pictures
 from ci_notebook.results.verdict.verdict import Verdicts, verdict, verdicts
 from tests.benchmarks.bench_verdict import series
-from tests.results.made import made
+from tests.results.sample_runs import made
 
 FIVE = ("a", "b", "c", "d", "e")
 
@@ -153,6 +153,7 @@ def test_html_is_escaped_and_needs_nothing_from_outside():
     assert "role='img' aria-label=" in html
 
 
+@pytest.mark.slow
 def test_several_comparisons_are_corrected_for():
     found = verdicts(made(clips=FIVE), "SharpenLevel", on="vmaf_neg")
     assert [(one.first, one.second) for one in found][:2] == [("left out", "0"), ("left out", "3")]
@@ -166,6 +167,7 @@ def test_several_comparisons_are_corrected_for():
     assert repr(found).count("\n") == 6
 
 
+@pytest.mark.slow
 def test_a_baseline_is_compared_with_all_others():
     found = verdicts(made(clips=FIVE), "SharpenLevel", on="vmaf_neg", baseline=0)
     assert [(one.first, one.second) for one in found] == [("0", "left out"), ("0", "3"), ("0", "6")]
@@ -175,6 +177,7 @@ def test_a_baseline_is_compared_with_all_others():
     ]
 
 
+@pytest.mark.slow
 def test_verdicts_are_a_frame():
     df = verdicts(made(clips=FIVE), "SharpenLevel", 0, 3, 6, on="vmaf_neg").to_frame()
     assert list(df.columns[:6]) == ["parameter", "first", "second", "on", "answer", "effect"]
@@ -189,6 +192,7 @@ def test_students_t_is_what_the_tables_say():
         assert made_of.high / (values.std(ddof=1) / count**0.5) == pytest.approx(table, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pictures", "rho", "noise"), [(75, 0.7, 0.0), (48, 0.9, 0.2), (60, 0.9, 0.4)])
 def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures, rho, noise):
     """The full simulation is `tests.benchmarks.bench_verdict`; 200 series know their share to about 1.5 points."""
@@ -197,6 +201,7 @@ def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures
     assert np.mean(holds) >= 0.925
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 @pytest.mark.parametrize("clips", [2, 5])
 def test_intervals_over_clips_hold_what_they_say(clips, spread):
@@ -214,4 +219,5 @@ def test_long_series_are_no_surer_for_being_cut_finer():
 
 
 def test_every_scale_has_a_smallest_difference_worth_having():
-    assert all(scale.worth > 0 for scale in SCALES.values())
+    assert all(scale.worth > 0 for scale in COSTS.values())
+    assert [score.name for score in SCORES if not score.worth] == ["si", "ti"], "no such difference is known"

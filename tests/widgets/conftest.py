@@ -14,9 +14,6 @@ from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.result import result_html
 from ci_notebook.wire.xml import dumps
-from tests.fixtures_engine import make_clip
-
-__all__ = ["lab", "make_clip", "no_widget_is_left"]
 
 
 class HandJob:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from ci_notebook.media.frames import Frames
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.widgets.compare.compare_view import CompareView
-from tests.counting import counting_clip, number_in
+from tests.frame_numbers import counting_clip, number_in
+from tests.support import send_to_widget, until
 
 
 class Shelf:
@@ -67,22 +68,16 @@ def ask(view: CompareView, do: str, **content: Any) -> tuple[dict[str, Any], lis
     """Ask as the front end does, and return the answer."""
     answers: list[tuple[dict[str, Any], list[bytes]]] = []
     view.send = lambda content, buffers=None: answers.append((content, list(buffers or [])))
-    view._handle_custom_msg({"do": do, "request": 7, "view": "v", "shown": view.timeline["shown"], **content}, [])
-    wait_until(lambda: answers)
+    send_to_widget(view, {"do": do, "request": 7, "view": "v", "shown": view.timeline["shown"], **content})
+    until(lambda: answers)
     return answers[0]
-
-
-def wait_until(is_so: Callable[[], Any], timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline, "nothing came of it"
-        time.sleep(0.005)
 
 
 def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
+@pytest.mark.slow
 def test_only_the_pictures_that_are_asked_for_travel_as_small_as_they_are_shown(made) -> None:
     answer, buffers = ask(made("plain", "large"), "frames", keys=["0", "1"], ats=[13], width=200)
     assert (answer["reply_to"], answer["view"]) == (7, "v")
@@ -100,14 +95,14 @@ def test_rates_are_matched_by_time(made) -> None:
         assert [one["number"] for one in answer["frames"]] == [at // 2, at]
 
 
-def test_a_detail_comes_at_full_size_and_the_loupe_without_loss(made) -> None:
+def test_a_detail_comes_at_full_size_and_the_loupe_without_loss(made, files: dict[str, Path]) -> None:
     view = made("plain", "large")
     box = [0.25, 0.5, 0.5, 0.25]
     _, buffers = ask(view, "detail", keys=["1"], ats=[3], width=4000, box=box)
     assert opened(buffers[0]).size == (160, 48)
     _, buffers = ask(view, "loupe", keys=["0", "1"], ats=[3], box=box)
     assert [data[:4] for data in buffers] == [b"\x89PNG", b"\x89PNG"]
-    with Frames(view._sides[0].video) as frames:
+    with Frames(files["plain"]) as frames:
         whole = frames[3]
     assert opened(buffers[0]).getpixel((9, 9)) == tuple(whole[48 + 9, 40 + 9].tolist())
 
@@ -135,9 +130,9 @@ def test_other_videos_are_opened_and_those_left_are_closed(made, shelf: Shelf) -
     view = made("plain", "large", "double")
     view.at = 30
     view.shown = [0, 1]
-    wait_until(lambda: view.timeline["shown"] == [0, 1])
+    until(lambda: view.timeline["shown"] == [0, 1])
     assert (view.timeline["count"], view.at) == (20, 15), "the same time in a slower count"
-    assert [str(one._kept) != "OrderedDict()" for one in shelf.open] == [True, True, False]
+    assert [one.cached_frames > 0 for one in shelf.open] == [True, True, False]
     for wrong in ([0], [0, 0], [0, 3], [0, 1, 2, 3, 4]):
         with pytest.raises((TraitError, ParameterError), match="two to four"):
             view.shown = wrong
@@ -209,16 +204,17 @@ def test_a_file_that_does_not_open_leaves_no_other_open(files: dict[str, Path], 
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(EngineError, match="cannot be read as a video"):
         CompareView(shelf, [files["plain"], tmp_path / "broken.mp4"])
-    assert all(not one._kept for one in shelf.open)
+    assert shelf.open and all(one.cached_frames == 0 for one in shelf.open)
 
 
 def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
     view = made("plain", "large")
+    before = set(threading.enumerate())
     ask(view, "frames", keys=["0"], ats=[1], width=80)
-    thread = view._worker._thread
+    threads = set(threading.enumerate()) - before
     view.close()
-    assert thread is not None and not thread.is_alive()
-    assert all(not one._kept for one in shelf.open)
+    assert threads and not any(thread.is_alive() for thread in threads)
+    assert shelf.open and all(one.cached_frames == 0 for one in shelf.open)
 
 
 def test_it_says_what_it_shows(made) -> None:

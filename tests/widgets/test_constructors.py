@@ -21,7 +21,7 @@ from ci_notebook.widgets.monitor.monitor_view import Monitor
 from ci_notebook.widgets.shared.base_view import BaseView
 from ci_notebook.widgets.sweep.sweep_panel import SweepPanel
 from ci_notebook.widgets.vote.vote_view import VoteView
-from tests.widgets.hands import CLIP
+from tests.widgets.panel_messages import CLIP
 
 VIEWS = (CompareView, EnhancePanel, Monitor, SweepPanel, VoteView)
 
@@ -91,9 +91,9 @@ def test_an_unknown_keyword_is_refused_with_the_nearest_known_one(view: type[Bas
     assert not any(one.kind is one.VAR_KEYWORD for one in parameters)
     known = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
     for name in known:
-        with pytest.raises(ParameterError, match=f"has no keyword '{name}x'. Did you mean {name}?"):
+        with pytest.raises(ParameterError, match=f"has no keyword '{name}x'. Did you mean '{name}'?"):
             view(RefusingLab(), CLIP, **{f"{name}x": 1})
-    with pytest.raises(ParameterError, match=f"no keyword 'qqq'. It takes .*{known[0]}"):
+    with pytest.raises(ParameterError, match=f"no keyword 'qqq'. Its keywords are .*{known[0]}"):
         view(RefusingLab(), CLIP, qqq=1)
     gc.collect()
     assert unraisable == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,8 @@ from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.widgets.monitor.job_list import RemainingTime, difference, row_of, varied
 from ci_notebook.widgets.monitor.monitor_view import Monitor
-from tests.many_jobs import fill
+from tests.ledger_jobs import fill
+from tests.support import send_to_widget, until
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
@@ -42,15 +43,13 @@ def monitor(lab):
 
 
 def press(monitor, what, *ids, name="first"):
-    monitor._handle_custom_msg({"do": what, "ids": list(ids), "press": name}, [])
+    send_to_widget(monitor, {"do": what, "ids": list(ids), "press": name})
     assert monitor.wait(30)
 
 
-def until(true, timeout_s=20):
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
+def watchers():
+    """Return the threads that ask the service."""
+    return [thread for thread in threading.enumerate() if thread.name == "monitor"]
 
 
 def pause(lab):
@@ -58,10 +57,11 @@ def pause(lab):
     return lab.queues.pause(queue)
 
 
+@pytest.mark.slow
 def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor):
     fill(lab, clip_of, 20)
     monitor.refresh()
-    monitor._handle_custom_msg({"do": "hello", "view": "a"}, [])
+    send_to_widget(monitor, {"do": "hello", "view": "a"})
     everything = [message for message in monitor.told if message["do"] == "all"]
     assert len(everything) == 1 and len(everything[0]["rows"]) == 20
     monitor.told.clear()
@@ -77,6 +77,7 @@ def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor
     assert "settings" in news[0][job.id] and "settings" not in news[-1][job.id], "a job's setting travels once"
 
 
+@pytest.mark.slow
 def test_it_shows_the_newest_jobs_and_knows_when_to_stop_reading(lab, clip_of):
     ids = fill(lab, clip_of, 230)
     monitor = Monitor(lab, most=150)
@@ -101,16 +102,17 @@ def test_two_presses_cancel_once_and_send_once(lab, clip_of, monitor):
     job = lab.submit(clip_of, SETTING, user_data="mine")
     monitor.refresh()
     for token in ("one", "one", "two"):
-        monitor._handle_custom_msg({"do": "cancel", "ids": [job.id], "press": token}, [])
+        send_to_widget(monitor, {"do": "cancel", "ids": [job.id], "press": token})
     assert monitor.wait(30) and job.refresh().state == "Cancel"
     for token in ("three", "three"):
-        monitor._handle_custom_msg({"do": "retry", "ids": [job.id], "press": token}, [])
+        send_to_widget(monitor, {"do": "retry", "ids": [job.id], "press": token})
     assert monitor.wait(30)
     again, first = lab.jobs()
     assert first.id == job.id and again.state == "Pause" and again.setting == SETTING
     assert again.detail.input == job.detail.input and again.detail.operation.output == job.detail.operation.output
     assert again.detail.operation.user_data.startswith("mine retry ")
-    assert monitor.told[-1]["do"] == "answer" or monitor.told[-2]["new_ids"] == [again.id]
+    answers = [message for message in monitor.told if message["do"] == "answer" and message["action"] == "retry"]
+    assert [answer["new_ids"] for answer in answers] == [[again.id]]
 
 
 def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
@@ -122,6 +124,7 @@ def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
         monitor.cancel(job_id)
 
 
+@pytest.mark.slow
 def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     job = lab.submit(clip_of, SETTING).wait()
     monitor.refresh()
@@ -134,6 +137,7 @@ def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_jobs_are_compared_with_their_source_or_with_each_other(lab, clip_of, monitor):
     jobs = [lab.submit(clip_of, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))).wait() for level in (2, 8)]
     monitor.refresh()
@@ -155,21 +159,22 @@ def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, moni
 
 def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monitor):
     fill(lab, clip_of, 3)
-    monitor._handle_custom_msg({"do": "heartbeat", "view": "a", "visible": True}, [])
+    send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": True})
     until(lambda: len(monitor.jobs) == 3)
-    assert monitor._thread is not None
-    monitor._handle_custom_msg({"do": "heartbeat", "view": "a", "visible": False}, [])
-    monitor._wake.set()
-    until(lambda: monitor._thread is None)
+    (thread,) = watchers()
+    send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": False})
+    monitor.cancel()  # of no job: the thread looks now, and not only after its pause
+    thread.join(20)
+    assert not thread.is_alive()
     assert monitor.status == {"live": False, "error": ""}
-    monitor._handle_custom_msg({"do": "heartbeat", "view": "b", "visible": True}, [])
-    assert monitor._thread is not None
-    thread = monitor._thread
+    send_to_widget(monitor, {"do": "heartbeat", "view": "b", "visible": True})
+    (thread,) = watchers()
     monitor.close()
     thread.join(5)
     assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     real, broken = lab.client.jobs, [OSError("the line is cut")]
 
@@ -182,12 +187,13 @@ def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     fill(lab, clip_of, 1)
     said = []
     monitor.observe(lambda change: said.append(change.new["error"]), "status")
-    monitor._handle_custom_msg({"do": "heartbeat", "view": "a", "visible": True}, [])
+    send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": True})
     until(lambda: len(monitor.jobs) == 1)
     until(lambda: monitor.status["error"] == "")
     assert "OSError: the line is cut" in said
 
 
+@pytest.mark.slow
 def test_many_waiting_jobs_are_read_a_part_at_a_time(lab, clip_of, monitor):
     queue = pause(lab)
     ids = fill(lab, clip_of, 420, state="Pause")
@@ -231,6 +237,7 @@ def test_only_what_differs_is_worth_the_room():
     assert difference(row(1), row(2)) == {"settings": {"MsSharpen.SharpenLevel": "2"}}
 
 
+@pytest.mark.slow
 def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):
     mark = DigitalWatermark(message="t-1", type="Text", version="V1")
     first = lab.submit(clip_of, SETTING, digital_watermark=mark, output_key="out/mine.mp4", job_level=2)

@@ -16,7 +16,7 @@ from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import AUTO_TEXT, part_at
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages as all_stages
-from tests.widgets.hands import CLIP, SHARPEN, all_agree, edit
+from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, edit
 
 
 def control_path(leaf, before=""):
@@ -63,7 +63,7 @@ def test_a_slider_reaches_exactly_what_its_leaf_takes():
     for leaf in sliders:
         part, slider = part_at(leaf["path"].replace("#", "1")), leaf["slider"]
         for end in (slider["low"], slider["high"]):
-            assert not part.complaint(part.settle(part.kind(end)))
+            assert not part.complaint(part.coerce(part.kind(end)))
 
 
 def test_a_new_panel_holds_the_empty_setting(lab):
@@ -188,6 +188,7 @@ def test_the_repr_is_one_line_of_what_is_set(lab):
     assert repr(panel) == f"EnhancePanel('bikes.mp4', {panel.value!r})"
 
 
+@pytest.mark.slow
 def test_a_panel_that_never_came_to_be_goes_without_a_sound(lab):
     with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
         EnhancePanel(lab, CLIP, VideoEnhance(super_resolution=SuperResolution()))

@@ -21,7 +21,7 @@ from ci_notebook.widgets.enhance.export import operation_text, python_text
 from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.wire.xml import dumps
 from tests import strategies
-from tests.widgets.hands import CLIP, SHARPEN, all_agree, do
+from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, do
 
 SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 WORDS = Text(text="demo", font_size=30, font_type="simhei.ttf", font_color="0xFFFFFF", transparency=30)
@@ -82,6 +82,7 @@ def test_what_is_pasted_is_taken(case):
     assert taken.summary.startswith("Applied: ")
 
 
+@pytest.mark.slow
 @given(request=strategies.requests())
 def test_any_request_of_ours_is_taken_back(request):
     assert read_paste(dumps(request).decode(), VideoEnhance()).parts["video_enhance"] == (

@@ -49,7 +49,8 @@ def test_a_result_holds_setting_facts_and_both_pictures():
 def test_a_result_loads_nothing_and_runs_nothing():
     html = result_html(SETTING, job(), b"\xff\xd8before", b"\xff\xd8after")
     assert "<script" not in html and "http" not in html
-    assert all(source.startswith("data:image/jpeg;base64,") for source in re.findall(r"src='([^']*)'", html))
+    sources = re.findall(r"src='([^']*)'", html)
+    assert len(sources) == 2 and all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert "a<b>" not in html and "a&lt;b&gt;" in html
 
 

@@ -8,7 +8,8 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
-from tests.widgets.hands import CLIP, SHARPEN, do, edit, edited, press
+from tests.support import send_to_widget
+from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit, edited, press
 
 
 def test_one_press_makes_one_job_and_leaves_a_trace(lab):
@@ -117,5 +118,5 @@ def test_a_failed_job_says_why(lab):
 
 def test_a_message_that_makes_no_sense_is_shown_and_not_raised(lab):
     panel = EnhancePanel(lab, CLIP)
-    panel._handle_custom_msg({"do": "submit", "edit": 7}, [])
+    send_to_widget(panel, {"do": "submit", "edit": 7})
     assert panel.status["error"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import ci_notebook as ci
 from ci_notebook.experiment.sweep import grid
 from ci_notebook.lab.connect import connect
-from ci_notebook.lab.sweep_panel import SweepDesk
+from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import leaves, resolve
 from ci_notebook.model.errors import ParameterError
@@ -20,12 +20,13 @@ from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnha
 from ci_notebook.widgets.sweep.sweep_panel import SweepPanel
 from ci_notebook.widgets.sweep.values import described, text_of, values_of
 from tests.strategies import leaf_values
+from tests.support import send_to_widget
 
 SHARPEN = "MsSharpen.SharpenLevel"
 LEAVES = [leaf for leaf in leaves(VideoEnhance) if leaf.single]
 
 
-class HandDesk(SweepDesk):
+class HandDesk(LabSweeps):
     """Designs are real; plans and runs are kept for the test to see."""
 
     def __init__(self):
@@ -89,7 +90,7 @@ def test_values_are_read_as_they_are_written(name, text, values):
     ],
 )  # fmt: skip
 def test_what_is_not_taken_is_refused_in_words(text, word):
-    with pytest.raises(ParameterError, match=r"MsSharpen\.SharpenLevel takes") as refused:
+    with pytest.raises(ParameterError, match=r"MsSharpen\.SharpenLevel must be") as refused:
         values_of(leaf("SharpenLevel"), text)
     assert word in str(refused.value)
 
@@ -123,17 +124,15 @@ def fields(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(fields())
 def test_the_panel_its_python_and_its_sweep_agree(drawn):
     vary, kind, n, chosen, budget = drawn
-    desk = HandDesk()
+    desk, start = HandDesk(), VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3))
     panel = SweepPanel(
-        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"],
-        VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3)),
-        against=VideoEnhance(),
-    )  # fmt: skip
-    panel._planner.close()
+        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"], start, against=VideoEnhance()
+    )
     try:
         with panel.hold_trait_notifications():
             panel.kind, panel.n, panel.chosen, panel.budget = kind, str(n), chosen, budget
@@ -143,13 +142,15 @@ def test_the_panel_its_python_and_its_sweep_agree(drawn):
         names = {"ci": ci, "lab": lab, "clips": ["a", "b"]}
         exec(panel.python, names)  # noqa: S102  what the panel says is to be run as it stands
         assert names["sweep"] == panel.sweep
-        assert ran == [(panel.clips, panel.sweep, panel._valid.budget)]
+        ((clips, sweep, limit),) = ran
+        assert (clips, sweep) == (panel.clips, panel.sweep)
+        assert limit == (2.5 if budget and not panel.problems else None)
         assert panel.table["count"] == len(panel.sweep) * len(panel.clips)
         assert len(panel.table["rows"]) == min(50, panel.table["count"])
         if not panel.problems:
             assert panel.clips == [["a", "b"][at] for at in chosen]
             read = {path: values_of(leaf(path), text, kind) for path, text in panel.vary}
-            assert panel.sweep == desk.design(kind, panel._form.base, read, n=n, seed=0, against=VideoEnhance())
+            assert panel.sweep == desk.design(kind, start, read, n=n, seed=0, against=VideoEnhance())
     finally:
         panel.close()
 
@@ -201,8 +202,8 @@ def test_a_leaf_that_cannot_stand_alone_says_what_it_needs(panel):
 
 
 def press(panel, name, **edits):
-    fields = {one: getattr(panel, one) for one in ("vary", "kind", "n", "seed", "budget", "chosen")}
-    panel._handle_custom_msg({"do": "run", "press": name, "fields": {**fields, **edits}}, [])
+    held = {one: getattr(panel, one) for one in ("vary", "kind", "n", "seed", "budget", "chosen")}
+    send_to_widget(panel, {"do": "run", "press": name, "fields": {**held, **edits}})
 
 
 def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
@@ -222,7 +223,7 @@ def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
 def test_stop_keeps_what_is_done(panel, hand):
     hand.sweep_desk.may_end.clear()
     press(panel, "one")
-    panel._handle_custom_msg({"do": "stop"}, [])
+    send_to_widget(panel, {"do": "stop"})
     assert panel.status["stopping"]
     hand.sweep_desk.may_end.set()
     assert panel.wait(10) and panel.runs == ["stopped"]
@@ -230,16 +231,17 @@ def test_stop_keeps_what_is_done(panel, hand):
 
 
 def test_a_price_that_cannot_be_told_is_said(panel):
-    assert panel._planner.wait(10)
+    assert panel.wait_for_price(10)
     assert panel.plan == {"error": "OSError: no price today"}
 
 
+@pytest.mark.slow
 def test_a_sweep_is_priced_run_and_shown_by_the_lab(tmp_path, make_clip):
     with connect(home=tmp_path / "home") as lab:
         clip = lab.upload(make_clip(seconds=0.4, size="128x128"))
         panel = SweepPanel(lab, clip)
         panel.set("SharpenLevel", [0, 9])
-        assert panel._planner.wait(30)
+        assert panel.wait_for_price(30)
         assert panel.plan["count"] == 2 and panel.plan["currency"] == "CNY" and panel.plan["total"] > 0
         panel.budget = "0"
         panel.run()
@@ -250,7 +252,7 @@ def test_a_sweep_is_priced_run_and_shown_by_the_lab(tmp_path, make_clip):
         assert [run.setting for run in panel.runs] == list(panel.sweep)
         html = panel.output._repr_html_()
         assert "2 of 2 succeeded" in html and "<figure" in html and "<script" not in html
-        assert panel._planner.wait(30) and panel.plan["in_journal"] == 2 and panel.plan["total"] == 0
+        assert panel.wait_for_price(30) and panel.plan["in_journal"] == 2 and panel.plan["total"] == 0
         panel.close()
 
 

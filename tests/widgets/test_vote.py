@@ -10,10 +10,11 @@ import pytest
 
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.lab.votes import VoteDesk
+from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.widgets.vote.vote_view import VoteView
 from tests.experiment.test_ballot import FOUR, runs
+from tests.support import send_to_widget
 
 RUNS = runs(FOUR, ("city",))
 
@@ -38,12 +39,12 @@ class HandLab:
     def __init__(self, path: Path) -> None:
         self.journal, self.opened = Journal(path), list[HandFrames]()
 
-    def vote_desk(self, given: list[Run], **how: object) -> VoteDesk:
+    def vote_desk(self, given: list[Run], **how: object) -> LabVotes:
         def frames(run: Run) -> HandFrames:
             self.opened.append(HandFrames(run))
             return self.opened[-1]
 
-        return VoteDesk(given, self.journal, frames, **how)
+        return LabVotes(given, self.journal, frames, **how)
 
 
 @pytest.fixture
@@ -65,16 +66,16 @@ def says(view: VoteView, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
     def say(**content: object) -> list[tuple[dict[str, object], list[bytes]]]:
         heard.clear()
-        view._receive(view, {"voter": view.voter, **content}, [])
+        send_to_widget(view, {"voter": view.voter, **content})
         return list(heard)
 
     return say
 
 
-def test_both_pictures_of_a_question_travel_and_nothing_says_what_they_are(view, monkeypatch):
+def test_both_pictures_of_a_question_travel_and_nothing_says_what_they_are(view, voting, monkeypatch):
     say = says(view, monkeypatch)
     ((content, (left, right)),) = say(do="frames", number=0, width=640, view="v")
-    asked = view._ballot.questions[0]
+    asked = voting.vote_desk(RUNS, repeats=0.2).ballot("Ann").questions[0]
     at = int(asked.share * 0.4 * 25)
     assert (left, right) == (f"{asked.left.key} {at} 640".encode(), f"{asked.right.key} {at} 640".encode())
     synced = json.dumps([view.get_state(), content], default=str)
@@ -97,6 +98,7 @@ def test_an_answer_is_written_down_at_once_and_once(view, voting, monkeypatch):
     assert view.state["number"] == 0
 
 
+@pytest.mark.slow
 def test_the_ranking_appears_after_the_last_answer_and_is_not_taken_back(view):
     while view.state["number"] is not None:
         assert "preferred" not in view.output._repr_html_()
@@ -108,6 +110,7 @@ def test_the_ranking_appears_after_the_last_answer_and_is_not_taken_back(view):
     assert view.state == {"number": None, "done": 7, "total": 7}
 
 
+@pytest.mark.slow
 def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
     for _ in range(3):
         view.vote("same")
@@ -119,6 +122,7 @@ def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
     assert "preferred" in VoteView(voting, RUNS, voter="Ann", repeats=0.2).output._repr_html_()
 
 
+@pytest.mark.slow
 def test_the_next_voter_starts_anew_and_does_not_see_what_the_first_one_said(view):
     while view.state["number"] is not None:
         view.vote("right")
@@ -151,7 +155,7 @@ def test_videos_are_kept_open_within_bounds_and_closed_with_the_view(voting, mon
         say(do="frames", number=number, width=320)
     assert sum(not one.is_closed for one in voting.opened) <= 6
     view.close()
-    assert all(one.is_closed for one in voting.opened)
+    assert voting.opened and all(one.is_closed for one in voting.opened)
 
 
 def test_files_of_the_front_end_are_small():

@@ -88,7 +88,7 @@ def test_a_whole_header_is_as_documented():
 
 
 def test_the_official_page_s_own_digest_comes_out():
-    # Vector K: the page masks the secrets, so only the digest of what is signed can be compared.
+    # Vector K: the page masks the secrets, so only the digest of what is signed can be compared, under keys of ours.
     import hashlib
 
     headers = {
@@ -96,8 +96,8 @@ def test_the_official_page_s_own_digest_comes_out():
         "Date": "Thu, 16 May 2019 06:45:51 GMT", "Host": "examplebucket-1250000000.cos.ap-beijing.myqcloud.com",
         "x-cos-acl": "private", "x-cos-grant-read": 'uin="100000000011"',
     }  # fmt: skip
-    said = signing._Said("PUT", "/exampleobject(腾讯云)", {}, signing._encoded(headers))
-    assert hashlib.sha1(signing._text(said).encode()).hexdigest() == "8b2751e77f43a0995d6e9eb9477f4b685cca4172"
+    text = signing.canonical_text("PUT", "/exampleobject(腾讯云)", query={}, headers=headers)
+    assert hashlib.sha1(text.encode()).hexdigest() == "8b2751e77f43a0995d6e9eb9477f4b685cca4172"
 
 
 def test_a_presigned_url_is_as_documented():
@@ -161,7 +161,7 @@ def test_a_wrong_secret_key_is_told_as_each_host_tells_it(host, code, status):
     with pytest.raises(SignatureRefused) as caught:
         verify("GET", "/", {}, headers, host=host)
     assert (caught.value.code, caught.value.status) == (code, status)
-    assert "check the SecretKey" in caught.value.hint
+    assert "Check the SecretKey" in caught.value.hint
     assert KEY not in str(caught.value)
 
 
@@ -269,6 +269,7 @@ header_names = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "HEAD", "DELETE"]),
     key=text.filter(bool),
@@ -294,6 +295,7 @@ def test_the_signature_is_that_of_the_official_sdk_byte_for_byte(*, method, key,
     assert verify(method, path, query, {**headers, "host": COS, "authorization": ours}, now=now) == ID
 
 
+@pytest.mark.slow
 @given(text, st.dictionaries(text, text), st.dictionaries(text, text))
 def test_no_request_makes_the_check_stumble(path, query, headers):
     with pytest.raises((SignatureRefused, AccessDenied)):

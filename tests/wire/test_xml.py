@@ -125,16 +125,19 @@ def test_the_empty_node_is_auto_and_the_absent_one_is_not():
     assert dumps(VideoEnhance(ms_sharpen=MsSharpen())).endswith(b"<VideoEnhance><MsSharpen/></VideoEnhance>")
 
 
+@pytest.mark.slow
 @given(strategies.settings())
 def test_a_setting_survives_the_wire(setting):
     assert loads(VideoEnhance, dumps(setting)) == setting
 
 
+@pytest.mark.slow
 @given(strategies.requests())
 def test_a_request_survives_the_wire(request):
     assert loads(Request, dumps(request)) == request
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @pytest.mark.parametrize("cls", [Operation, JobsDetail, MediaInfo, TemplateRequest, TemplateResponse, QueueResponse])
 @given(data=strategies.st.data())
@@ -189,6 +192,7 @@ def test_comments_and_instructions_are_passed_over():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("children", [b"<X/>", b"<RequestId>a</RequestId>", b"<NonExistJobIds>a</NonExistJobIds><X/>"])
 def test_a_hundred_thousand_hostile_nodes_take_time_that_grows_with_them_only(children):
     """A square of that number would take minutes; no clock is asked."""

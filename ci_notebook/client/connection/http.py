@@ -23,7 +23,7 @@ from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavai
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import Call, url_path, url_query
 from ci_notebook.wire.service_errors import error_from
-from ci_notebook.wire.xml import dumps, loads
+from ci_notebook.wire.xml import NodeCache, dumps, loads
 
 N = TypeVar("N", bound=Node)
 
@@ -98,10 +98,12 @@ class Sender:
         query: Mapping[str, str] | None = None,
         body: Node | None = None,
         once: bool = False,
+        cache: NodeCache | None = None,
     ) -> N:
-        """Send a call and return the node it answers with."""
+        """Send a call and return the node it answers with; `cache` is that of `wire.xml.loads`."""
         sent = None if body is None else Body.of(dumps(body, "Request"), "application/xml")
-        return loads(answer, self.send(call, names=names, query=query, body=sent, once=once).content, root="Response")
+        body_of_answer = self.send(call, names=names, query=query, body=sent, once=once).content
+        return loads(answer, body_of_answer, root="Response", cache=cache)
 
     def send(
         self,

@@ -1,7 +1,7 @@
-"""One call as the engine sees it, and its answer: the same whichever face it came through.
+"""One API call and its answer, whether it came in process or over a port.
 
-In process the call comes from the client's own transport, on a port from a WSGI server, and the
-two differ in how they present a path. `read_exchange` is where that ends.
+In process the call comes from the client's transport, on a port from a WSGI server. They present a
+path differently; `read_exchange` removes the difference.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CHUNK_BYTES: Final = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call. `path` and `query` are decoded, `headers` has lower-case names.
+    """One call. `path` and `query` are decoded; names in `headers` are lower case.
 
-    `host` is the kind of host that is meant, `bucket` and `region` come from its name; `bucket` is
-    empty for the host of a region.
+    `host` is the kind of host that is meant. `bucket` and `region` come from the host name; `bucket` is
+    empty on the host of a region.
     """
 
     method: str
@@ -37,19 +37,19 @@ class Exchange:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    body: Body
+    body: RequestBody
     call: Call
     names: Mapping[str, str]
 
     @property
     def key(self) -> str:
-        """The object that the path names."""
+        """The object key in the path."""
         return self.names["key"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. `length` is that of a body that comes in pieces."""
+    """The answer to a call. `length` is the length of a body that comes in chunks."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
@@ -57,17 +57,17 @@ class Answer:
     length: int | None = None
 
 
-class Body:
-    """The bytes that came with a call. `length` is None when nobody said it."""
+class RequestBody:
+    """The body of a call. `length` is None when the call does not give one."""
 
     def __init__(self, stream: BinaryIO, length: int | None, *, is_terminated: bool) -> None:
         self._stream, self.length, self._is_terminated = stream, length, is_terminated
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes, a quarter of a MiB at most at a time.
+        """Yield the body in chunks of at most a quarter of a MiB.
 
-        Raises `ServiceError`: MissingContentLength when their end cannot be told, IncompleteBody
-        when fewer came than were announced.
+        Raises `ServiceError`: MissingContentLength when the end of the body is unknown, IncompleteBody when
+        it is shorter than announced.
         """
         if self.length is None and not self._is_terminated:
             raise service_error("MissingContentLength", "The request has a body but no Content-Length.")
@@ -82,10 +82,10 @@ class Body:
             raise service_error("IncompleteBody", f"The body ended {left} bytes before its Content-Length.")
 
     def whole(self, content_md5: str = "") -> bytes:
-        """Return the bytes of a small body (XML). Raises `ServiceError` over 1 MiB, or where `content_md5` differs."""
-        too_large = f"A body of XML takes at most {MAX_REQUEST_BYTES} bytes"
+        """Return a small body (XML). Raises `ServiceError` over 1 MiB, or when `content_md5` differs."""
+        too_large = f"An XML body may have at most {MAX_REQUEST_BYTES} bytes"
         if self.length is not None and self.length > MAX_REQUEST_BYTES:
-            raise service_error("InvalidContent", f"{too_large}; got {self.length}.", status=413)
+            raise service_error("InvalidContent", f"{too_large} (got {self.length}).", status=413)
         data = bytearray()
         for chunk in self.chunks():
             data += chunk
@@ -93,43 +93,43 @@ class Body:
                 raise service_error("InvalidContent", f"{too_large}.", status=413)
         digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         if content_md5 and content_md5 != digest:
-            raise service_error("InvalidContent", f"Content-MD5 says {content_md5}; the body's MD5 is {digest}.")
+            raise service_error("InvalidContent", f"Content-MD5 is {content_md5}, but the body's MD5 is {digest}.")
         return bytes(data)
 
 
 def read_exchange(environ: Mapping[str, Any]) -> Exchange:
-    """Return the call that a WSGI environment stands for. Raises `ServiceError` when there is none."""
+    """Return the call of a WSGI environment. Raises `ServiceError` when it is not a call of the API."""
     method = environ["REQUEST_METHOD"].upper()
     path = _path(environ)
     query = _query(environ.get("QUERY_STRING", ""))
     headers = _headers(environ)
     named, bucket, region = _host(headers.get("host", ""))
-    host = host_meant(method, named, path, query)
-    found = match(method, host, path, query)
-    if found is None:
+    host = effective_host(method, named, path, query)
+    matched = match(method, host, path, query)
+    if matched is None:
         known = any(match(other, host, path, query) for other in ("GET", "PUT", "POST", "DELETE", "HEAD"))
-        what = f"{method} {path[:80]} is no call of the API on a {host} host."
+        what = f"{method} {path[:80]} is not a call of the API on a {host} host."
         raise service_error("MethodNotAllowed", what) if known else service_error("InvalidUrl", what)
     is_terminated = bool(environ.get("wsgi.input_terminated")) or "transfer-encoding" in headers
-    body = Body(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
-    return Exchange(method, host, bucket, region, path, query, headers, body, *found)
+    body = RequestBody(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
+    return Exchange(method, host, bucket, region, path, query, headers, body, *matched)
 
 
 def host_kind(environ: Mapping[str, Any]) -> HostKind:
-    """Return the kind of host a call was sent to, as well as that can be told; for the shape of errors."""
+    """Return the kind of host that a call names, as far as it can be read; for the format of errors."""
     try:
         return _host(str(environ.get("HTTP_HOST", "")))[0]
     except ServiceError:
         return "ci"
 
 
-def host_meant(method: str, named: HostKind, path: str, query: Mapping[str, str]) -> HostKind:
+def effective_host(method: str, named: HostKind, path: str, query: Mapping[str, str]) -> HostKind:
     """Return the kind of host that a call means, which is nearly always the one it names.
 
-    The official SDK, when it is given an address (`IP=`), sends CI calls with the Host of COS
-    (§15). So on a COS host a call is CI's if it could not be an object's (POST without the flags
-    of a multipart upload), or if path and query have the shape of CI's and no person would give
-    an object that key: ids with 32 hexadecimal digits, or parameters that objects do not take.
+    The official SDK, when it is given an address (`IP=`), sends CI calls with the Host of COS (§15). So a
+    call on a COS host counts as CI's in two cases: it cannot be a call on an object (POST without the flags
+    of a multipart upload), or its path and query look like CI's and nobody would use such an object key
+    (ids with 32 hexadecimal digits, or parameters that objects do not have).
     """
     if named != "cos" or match(method, "ci", path, query) is None:
         return "region" if named == "cos" and path == "/mediabucket" and "regions" in query else named
@@ -146,21 +146,21 @@ _HOST = re.compile(
 
 
 def _host(text: str) -> tuple[HostKind, str, str]:
-    found = _HOST.fullmatch(re.sub(r":[0-9]*$", "", text.strip().lower()))
-    if found is None or (found["kind"] == "cos" and not found["bucket"]):
+    matched = _HOST.fullmatch(re.sub(r":[0-9]*$", "", text.strip().lower()))
+    if matched is None or (matched["kind"] == "cos" and not matched["bucket"]):
         example = "<bucket>-<appid>.ci.<region>.myqcloud.com or <bucket>-<appid>.cos.<region>.myqcloud.com"
-        raise service_error("InvalidHost", f"Host takes {example}; got {text[:120]!r}.")
-    if not found["bucket"]:
-        return "region", "", found["region"]
-    return ("ci" if found["kind"] == "ci" else "cos"), found["bucket"], found["region"]
+        raise service_error("InvalidHost", f"Host must be {example} (got {text[:120]!r}).")
+    if not matched["bucket"]:
+        return "region", "", matched["region"]
+    return ("ci" if matched["kind"] == "ci" else "cos"), matched["bucket"], matched["region"]
 
 
 def _path(environ: Mapping[str, Any]) -> str:
     """Return the decoded path.
 
-    The request target is taken where the server hands it on (waitress: REQUEST_URI), because
-    PATH_INFO has lost slashes by then. Otherwise PATH_INFO holds UTF-8 bytes as Latin-1 (PEP 3333),
-    or, from a transport that decodes in process, the text itself.
+    The raw request target is preferred where the server provides it (waitress: REQUEST_URI), because
+    PATH_INFO has lost slashes. Otherwise PATH_INFO holds UTF-8 bytes as Latin-1 (PEP 3333), or the text
+    itself when it comes from a transport that decodes in process.
     """
     target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     if target is not None:
@@ -182,7 +182,7 @@ def _query(text: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
     except ValueError:
-        raise service_error("InvalidURI", "The query is not UTF-8, or has more than 100 parameters.") from None
+        raise service_error("InvalidURI", "The query is not valid UTF-8, or it has more than 100 parameters.") from None
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
@@ -198,5 +198,5 @@ def _length(headers: Mapping[str, str]) -> int | None:
     if not text:
         return None
     if not re.fullmatch("[0-9]{1,15}", text):
-        raise service_error("InvalidArgument", f"Content-Length takes a whole number of bytes; got {text[:40]!r}.")
+        raise service_error("InvalidArgument", f"Content-Length must be a whole number of bytes (got {text[:40]!r}).")
     return int(text)

@@ -1,4 +1,4 @@
-"""The calls that look at a stored video (§11): its facts, and single pictures of it."""
+"""The calls that look at a stored video (§11): its facts, and snapshots of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from ci_notebook.engine.calls.context import (
+    CallContext,
     Handler,
-    Service,
-    argument,
+    argument_error,
     body_of,
     bucket_of,
     number_in_query,
@@ -35,23 +35,23 @@ from ci_notebook.model.errors import EngineError
 from ci_notebook.wire.service_errors import service_error
 
 
-def video_info(service: Service, exchange: Exchange) -> Answer:
-    """Tell the facts of a stored video."""
+def video_info(service: CallContext, exchange: Exchange) -> Answer:
+    """Return the facts of a stored video."""
     bucket = bucket_of(service, exchange, is_activated=True)
     with _readable(service, bucket.name, exchange.key) as path:
         return xml_answer(MediaInfoReply(media_info=facts_of(path)))
 
 
-def media_info(service: Service, exchange: Exchange) -> Answer:
-    """Tell the facts of a stored video that the body names."""
+def media_info(service: CallContext, exchange: Exchange) -> Answer:
+    """Return the facts of the stored video that the body names."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(MediaInfoRequest, exchange)
     with _readable(service, bucket.name, _input_key(service, bucket.name, request.input)) as path:
         return xml_answer(MediaInfoReply(media_info=facts_of(path)))
 
 
-def snapshot(service: Service, exchange: Exchange) -> Answer:
-    """Send one picture of a stored video. A time beyond the end gives the last picture (not documented)."""
+def snapshot(service: CallContext, exchange: Exchange) -> Answer:
+    """Return one frame of a stored video. A time beyond the end gives the last frame (not documented)."""
     bucket = bucket_of(service, exchange, is_activated=True)
     at_s = _seconds(exchange)
     width, height = (number_in_query(exchange, name, 0, low=0, high=4096) for name in ("width", "height"))
@@ -59,27 +59,27 @@ def snapshot(service: Service, exchange: Exchange) -> Answer:
     rotate = word_in_query(exchange, "rotate", "auto", ("auto", "off"))
     mode = cast(SnapshotMode, word_in_query(exchange, "mode", "exactframe", ("exactframe", "keyframe")))
     with _readable(service, bucket.name, exchange.key) as path:
-        shown = picture(path, at_s, width=width, height=height, mode=mode, rotate="off" if rotate == "off" else "auto")
-    return Answer(200, encode_picture(shown, kind), {"Content-Type": CONTENT_TYPES[kind]})
+        frame = picture(path, at_s, width=width, height=height, mode=mode, rotate="off" if rotate == "off" else "auto")
+    return Answer(200, encode_picture(frame, kind), {"Content-Type": CONTENT_TYPES[kind]})
 
 
-def store_snapshot(service: Service, exchange: Exchange) -> Answer:
-    """Store one picture of a stored video as an object."""
+def store_snapshot(service: CallContext, exchange: Exchange) -> Answer:
+    """Store one frame of a stored video as an object."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(SnapshotRequest, exchange)
     output = request.output or Output()
     if (output.bucket, output.region) != (bucket.name, bucket.region):
-        text = f"Output takes {bucket.name} in {bucket.region}; got {output.bucket} in {output.region}."
+        text = f"Output must be {bucket.name} in {bucket.region} (got {output.bucket} in {output.region})."
         raise service_error("WriteTargetBucketDenied", text)
     check_key(output.object or "")
     kind: SnapshotFormat = request.format or "jpg"
     with _readable(service, bucket.name, _input_key(service, bucket.name, request.input)) as path:
-        shown = picture(
+        frame = picture(
             path, request.time or 0.0, width=request.width or 0, height=request.height or 0,
             mode=request.mode or "exactframe", rotate=request.rotate or "auto",
         )  # fmt: skip
     headers = {"content-type": CONTENT_TYPES[kind]}
-    service.store.put(bucket.name, output.object or "", [encode_picture(shown, kind)], headers=headers)
+    service.store.put(bucket.name, output.object or "", [encode_picture(frame, kind)], headers=headers)
     return xml_answer(SnapshotResponse(output=output))
 
 
@@ -90,20 +90,20 @@ def _seconds(exchange: Exchange) -> float:
     except ValueError:
         seconds = -1.0
     if not (math.isfinite(seconds) and 0 <= seconds <= 1e6):
-        raise argument("time", "seconds from the start, 0 or more", text or None)
+        raise argument_error("time", "seconds from the start, 0 or more", text or None)
     return seconds
 
 
-def _input_key(service: Service, bucket: str, given: Input | None) -> str:
-    key = given.object if given and given.object else ""
+def _input_key(service: CallContext, bucket: str, source: Input | None) -> str:
+    key = source.object if source and source.object else ""
     if service.store.head(bucket, key) is None:
         raise service_error("ResourceNotFound", f"Bucket {bucket} has no object {key!r}. Upload it first.")
     return key
 
 
 @contextmanager
-def _readable(service: Service, bucket: str, key: str) -> Iterator[Path]:
-    """Give the file of a stored video; say in the service's words when it is none."""
+def _readable(service: CallContext, bucket: str, key: str) -> Iterator[Path]:
+    """Yield the file of a stored video; turn the error of a file that is no video into the service's error."""
     stored, opened = service.store.open(bucket, key)
     opened.close()
     try:
@@ -111,7 +111,7 @@ def _readable(service: Service, bucket: str, key: str) -> Iterator[Path]:
     except EngineError as error:
         if error.code == "InternalError":
             raise
-        what = f"{key} is no video that can be read." if error.code == "ResourceNotSupported" else error.message
+        what = f"{key} is not a video that can be read." if error.code == "ResourceNotSupported" else error.message
         raise service_error(error.code, what) from error
 
 

@@ -1,4 +1,4 @@
-"""Uploads in parts (§12): start, put a part, list the parts, complete, give up."""
+"""Multipart uploads (§12): start, put a part, list the parts, complete, abort."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from typing import Final
 
 from lxml import etree
 
-from ci_notebook.engine.calls.context import Handler, Service, bucket_of, number_in_query, word_in_query
-from ci_notebook.engine.calls.copy import SOURCE, copy_part
+from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, cos_answer, iso_time, kept_headers, put_owner, put_texts
+from ci_notebook.engine.calls.object_copy import SOURCE, copy_part
+from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, add_leaves, add_owner, cos_answer, iso_time, object_headers
 from ci_notebook.engine.storage.uploads import Upload
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import MalformedXML, parse
 
 
-def start_multipart(service: Service, exchange: Exchange) -> Answer:
-    """Open an upload in parts."""
+def start_multipart(service: CallContext, exchange: Exchange) -> Answer:
+    """Start a multipart upload."""
     bucket = bucket_of(service, exchange)
-    upload = service.uploads.start(bucket.name, exchange.key, kept_headers(exchange))
+    upload = service.uploads.start(bucket.name, exchange.key, object_headers(exchange))
     root = etree.Element("InitiateMultipartUploadResult")
-    put_texts(root, [("Bucket", bucket.name), ("Key", exchange.key), ("UploadId", upload.upload_id)])
+    add_leaves(root, [("Bucket", bucket.name), ("Key", exchange.key), ("UploadId", upload.upload_id)])
     return cos_answer(root)
 
 
-def list_multiparts(service: Service, exchange: Exchange) -> Answer:
-    """Tell the uploads that are open, the newest of a key last. A delimiter is passed over: all are told one by one."""
+def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
+    """List the open uploads; those of one key from oldest to newest. A delimiter is ignored."""
     bucket = bucket_of(service, exchange)
-    query, most = exchange.query, number_in_query(exchange, "max-uploads", 1000, high=1000)
+    query, limit = exchange.query, number_in_query(exchange, "max-uploads", 1000, high=1000)
     is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
     after = query.get("key-marker", ""), query.get("upload-id-marker", "")
-    found = service.uploads.open(bucket.name, query.get("prefix", ""), after=after)
-    shown = found[:most]
+    uploads = service.uploads.open(bucket.name, query.get("prefix", ""), after=after)
+    page = uploads[:limit]
 
-    def told(text: str) -> str:
+    def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
 
     root = etree.Element("ListMultipartUploadsResult")
-    put_texts(root, [("Bucket", bucket.name), *([("EncodingType", "url")] if is_encoded else [])])
-    put_texts(root, [("KeyMarker", told(after[0])), ("UploadIdMarker", after[1]), ("MaxUploads", str(most))])
-    put_texts(root, [("Prefix", told(query.get("prefix", ""))), ("IsTruncated", str(len(found) > most).lower())])
-    if len(found) > most:
-        put_texts(root, [("NextKeyMarker", told(shown[-1].key)), ("NextUploadIdMarker", shown[-1].upload_id)])
-    for upload in shown:
+    add_leaves(root, [("Bucket", bucket.name), *([("EncodingType", "url")] if is_encoded else [])])
+    add_leaves(root, [("KeyMarker", encoded(after[0])), ("UploadIdMarker", after[1]), ("MaxUploads", str(limit))])
+    add_leaves(root, [("Prefix", encoded(query.get("prefix", ""))), ("IsTruncated", str(len(uploads) > limit).lower())])
+    if len(uploads) > limit:
+        add_leaves(root, [("NextKeyMarker", encoded(page[-1].key)), ("NextUploadIdMarker", page[-1].upload_id)])
+    for upload in page:
         one = etree.SubElement(root, "Upload")
-        put_texts(one, [("Key", told(upload.key)), ("UploadId", upload.upload_id), ("StorageClass", "STANDARD")])
-        put_owner(one, upload.bucket, "Initiator")
-        put_owner(one, upload.bucket)
-        put_texts(one, [("Initiated", iso_time(upload.created))])
+        add_leaves(one, [("Key", encoded(upload.key)), ("UploadId", upload.upload_id), ("StorageClass", "STANDARD")])
+        add_owner(one, upload.bucket, "Initiator")
+        add_owner(one, upload.bucket)
+        add_leaves(one, [("Initiated", iso_time(upload.created))])
     return cos_answer(root)
 
 
-def put_part(service: Service, exchange: Exchange) -> Answer:
-    """Keep one part, in the place of an older one with its number."""
+def put_part(service: CallContext, exchange: Exchange) -> Answer:
+    """Store one part. It replaces an older one with the same number."""
     number = number_in_query(exchange, "partNumber", 0, high=10000)
     if not number:
-        raise service_error("InvalidArgument", "partNumber takes a whole number, 1 to 10000; got nothing.")
+        raise service_error("InvalidArgument", "partNumber must be a whole number, 1 to 10000 (it is missing).")
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"A part takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}."
+        text = f"A part may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length})."
         raise service_error("EntityTooLarge", text)
     upload = _upload(service, exchange)
     if SOURCE in exchange.headers:
@@ -70,46 +70,48 @@ def put_part(service: Service, exchange: Exchange) -> Answer:
     return Answer(headers={"ETag": f'"{md5}"'})
 
 
-def list_parts(service: Service, exchange: Exchange) -> Answer:
-    """Tell the parts that are there, so that an upload can be resumed."""
+def list_parts(service: CallContext, exchange: Exchange) -> Answer:
+    """List the stored parts, so that an upload can be resumed."""
     upload = _upload(service, exchange)
-    most = number_in_query(exchange, "max-parts", 1000, high=1000)
+    limit = number_in_query(exchange, "max-parts", 1000, high=1000)
     after = number_in_query(exchange, "part-number-marker", 0, low=0, high=10000)
     is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
     parts = [part for part in service.uploads.parts(upload) if part.number > after]
-    shown = parts[:most]
+    page = parts[:limit]
     root = etree.Element("ListPartsResult")
-    put_texts(root, [("Bucket", upload.bucket), *([("EncodingType", "url")] if is_encoded else [])])
-    put_texts(root, [("Key", url_path(upload.key) if is_encoded else upload.key), ("UploadId", upload.upload_id)])
-    put_owner(root, upload.bucket, "Initiator")
-    put_owner(root, upload.bucket)
-    put_texts(root, [("PartNumberMarker", str(after))])
-    for part in shown:
+    add_leaves(root, [("Bucket", upload.bucket), *([("EncodingType", "url")] if is_encoded else [])])
+    add_leaves(root, [("Key", url_path(upload.key) if is_encoded else upload.key), ("UploadId", upload.upload_id)])
+    add_owner(root, upload.bucket, "Initiator")
+    add_owner(root, upload.bucket)
+    add_leaves(root, [("PartNumberMarker", str(after))])
+    for part in page:
         facts = [("PartNumber", str(part.number)), ("LastModified", iso_time(part.modified))]
-        put_texts(etree.SubElement(root, "Part"), [*facts, ("ETag", f'"{part.md5}"'), ("Size", str(part.size))])
-    is_cut = len(parts) > most
-    put_texts(root, [("NextPartNumberMarker", str(shown[-1].number))] if is_cut else [])
-    put_texts(root, [("StorageClass", "STANDARD"), ("MaxParts", str(most)), ("IsTruncated", str(is_cut).lower())])
+        add_leaves(etree.SubElement(root, "Part"), [*facts, ("ETag", f'"{part.md5}"'), ("Size", str(part.size))])
+    is_cut = len(parts) > limit
+    add_leaves(root, [("NextPartNumberMarker", str(page[-1].number))] if is_cut else [])
+    add_leaves(root, [("StorageClass", "STANDARD"), ("MaxParts", str(limit)), ("IsTruncated", str(is_cut).lower())])
     return cos_answer(root)
 
 
-def complete_multipart(service: Service, exchange: Exchange) -> Answer:
-    """Put the named parts together as the object."""
+def complete_multipart(service: CallContext, exchange: Exchange) -> Answer:
+    """Join the named parts into the object."""
     upload = _upload(service, exchange)
     stored = service.uploads.complete(upload, _parts_named(exchange))
     root = etree.Element("CompleteMultipartUploadResult", xmlns="http://www.qcloud.com/document/product/436/7751")
     place = f"http://{exchange.headers.get('host', '')}{url_path('/' + upload.key)}"
-    put_texts(root, [("Location", place), ("Bucket", upload.bucket), ("Key", upload.key), ("ETag", f'"{stored.etag}"')])
+    add_leaves(
+        root, [("Location", place), ("Bucket", upload.bucket), ("Key", upload.key), ("ETag", f'"{stored.etag}"')]
+    )
     return cos_answer(root)
 
 
-def abort_multipart(service: Service, exchange: Exchange) -> Answer:
-    """Forget an upload and its parts."""
+def abort_multipart(service: CallContext, exchange: Exchange) -> Answer:
+    """Remove an upload and its parts."""
     service.uploads.forget(_upload(service, exchange))
     return Answer(204)
 
 
-def _upload(service: Service, exchange: Exchange) -> Upload:
+def _upload(service: CallContext, exchange: Exchange) -> Upload:
     bucket = bucket_of(service, exchange)
     upload_id = exchange.query.get("uploadId", "")
     upload = service.uploads.get(upload_id)
@@ -119,7 +121,7 @@ def _upload(service: Service, exchange: Exchange) -> Upload:
 
 
 def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:
-    """Return number and ETag of each part that the body names."""
+    """Return number and ETag of each part in the body."""
     try:
         root = parse(exchange.body.whole(exchange.headers.get("content-md5", "")))
     except MalformedXML as error:
@@ -131,7 +133,9 @@ def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:
     for part in root.iter("Part"):
         number, tag = part.findtext("PartNumber") or "", part.findtext("ETag") or ""
         if not re.fullmatch("[0-9]{1,5}", number):
-            raise service_error("InvalidArgument", f"PartNumber takes a whole number, 1 to 10000; got {number[:40]!r}.")
+            raise service_error(
+                "InvalidArgument", f"PartNumber must be a whole number, 1 to 10000 (got {number[:40]!r})."
+            )
         named.append((int(number), tag.strip().strip('"')))
     return named
 

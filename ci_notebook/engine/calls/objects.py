@@ -1,4 +1,4 @@
-"""The calls around objects (§12): put, get with ranges, head, delete, list. Bytes stream both ways."""
+"""The calls on objects (§12): put, get with ranges, head, delete, list. Bodies are streamed both ways."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ from typing import BinaryIO, Final
 
 from lxml import etree
 
-from ci_notebook.engine.calls.context import Handler, Service, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
-from ci_notebook.engine.jobs.outcome import CRC
-from ci_notebook.engine.storage.objects import Stored
+from ci_notebook.engine.jobs.outcome import CRC_HEADER
+from ci_notebook.engine.storage.object_store import StoredObject
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 
 MAX_PUT_BYTES: Final = 5 << 30
-# What PUT may say of an object and GET says again (§12); besides, all x-cos-meta-…
-KEPT_HEADERS: Final = (
+# Headers that PUT stores and GET returns (§12), besides all x-cos-meta-…
+OBJECT_HEADERS: Final = (
     "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
 )  # fmt: skip
 
 
-def put_object(service: Service, exchange: Exchange) -> Answer:
-    """Keep an object, silently in the place of an older one."""
+def put_object(service: CallContext, exchange: Exchange) -> Answer:
+    """Store an object. It replaces an older one with the same key."""
     bucket = bucket_of(service, exchange)
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"One PUT takes at most {MAX_PUT_BYTES} bytes; got {exchange.body.length}. Upload it in parts."
+        text = f"One PUT may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length}). Use a multipart upload."
         raise service_error("EntityTooLarge", text)
-    made = service.store.put(
-        bucket.name, exchange.key, exchange.body.chunks(), headers=kept_headers(exchange),
+    stored = service.store.put(
+        bucket.name, exchange.key, exchange.body.chunks(), headers=object_headers(exchange),
         content_md5=exchange.headers.get("content-md5", ""),
     )  # fmt: skip
-    return Answer(headers={"ETag": f'"{made.etag}"', CRC: made.headers[CRC]})
+    return Answer(headers={"ETag": f'"{stored.etag}"', CRC_HEADER: stored.headers[CRC_HEADER]})
 
 
-def kept_headers(exchange: Exchange) -> dict[str, str]:
-    """Return the headers of a call that belong to the object it writes."""
+def object_headers(exchange: Exchange) -> dict[str, str]:
+    """Return the headers of a call that are stored with the object."""
     headers = exchange.headers.items()
-    return {name: value for name, value in headers if name in KEPT_HEADERS or name.startswith("x-cos-meta-")}
+    return {name: value for name, value in headers if name in OBJECT_HEADERS or name.startswith("x-cos-meta-")}
 
 
-def get_object(service: Service, exchange: Exchange) -> Answer:
-    """Send an object, or the one range that was asked for."""
+def get_object(service: CallContext, exchange: Exchange) -> Answer:
+    """Return an object, or one byte range of it."""
     bucket = bucket_of(service, exchange)
     stored, file = service.store.open(bucket.name, exchange.key)
     try:
-        status, headers, first, length = _told(exchange, stored)
+        status, headers, first, length = _answer_parts(exchange, stored)
     except BaseException:
         file.close()
         raise
-    return Answer(status, Pieces(file, first, length), headers, length)
+    return Answer(status, FileRange(file, first, length), headers, length)
 
 
-def head_object(service: Service, exchange: Exchange) -> Answer:
-    """Say what GET would, without the bytes."""
+def head_object(service: CallContext, exchange: Exchange) -> Answer:
+    """Return the headers that GET would return."""
     bucket = bucket_of(service, exchange)
     stored = service.store.head(bucket.name, exchange.key)
     if stored is None:
         raise service_error("NoSuchKey", f"Bucket {bucket.name} has no object {exchange.key}.")
-    status, headers, _, length = _told(exchange, stored)
+    status, headers, _, length = _answer_parts(exchange, stored)
     return Answer(status, (), headers, length)
 
 
-class Pieces:
-    """A stretch of an open file, a quarter of a MiB at a time. Closes the file."""
+class FileRange:
+    """A byte range of an open file, read in chunks of a quarter of a MiB. `close` closes the file."""
 
     def __init__(self, file: BinaryIO, first: int, length: int) -> None:
         self._file, self._first, self._left = file, first, length
@@ -78,7 +78,7 @@ class Pieces:
             yield piece
 
     def wrapped(self, wrapper: Callable[[BinaryIO, int], Iterable[bytes]]) -> Iterable[bytes]:
-        """Return the file at the stretch's beginning as a server's `wsgi.file_wrapper` has it.
+        """Return the file, positioned at the range, in a server's `wsgi.file_wrapper`.
 
         Such a server stops at Content-Length, and closes the file.
         """
@@ -86,23 +86,23 @@ class Pieces:
         return wrapper(self._file, CHUNK_BYTES)
 
     def close(self) -> None:
-        """Close the file, read to its end or not."""
+        """Close the file."""
         self._file.close()
 
 
-def delete_object(service: Service, exchange: Exchange) -> Answer:
-    """Delete an object. There being none is no error, as the object is gone either way."""
+def delete_object(service: CallContext, exchange: Exchange) -> Answer:
+    """Delete an object. A missing object is no error, because the result is the same."""
     service.store.delete(bucket_of(service, exchange).name, exchange.key)
     return Answer(204)
 
 
-def head_bucket(service: Service, exchange: Exchange) -> Answer:
-    """Say that a bucket is there, and where."""
+def head_bucket(service: CallContext, exchange: Exchange) -> Answer:
+    """Return the region of a bucket."""
     return Answer(headers={"x-cos-bucket-region": bucket_of(service, exchange).region})
 
 
-def list_objects(service: Service, exchange: Exchange) -> Answer:
-    """Tell a page of a bucket's keys."""
+def list_objects(service: CallContext, exchange: Exchange) -> Answer:
+    """Return a page of a bucket's keys."""
     bucket = bucket_of(service, exchange)
     query = exchange.query
     size = number_in_query(exchange, "max-keys", 1000, low=0, high=10**6)
@@ -110,59 +110,59 @@ def list_objects(service: Service, exchange: Exchange) -> Answer:
     prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
     page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
 
-    def shown(text: str) -> str:
+    def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
 
     facts: list[tuple[str, str]] = [("Name", bucket.name)]
     facts += [("EncodingType", "url")] if is_encoded else []
-    facts += [("Prefix", shown(prefix)), ("Marker", shown(marker)), ("MaxKeys", str(min(size, 1000)))]
-    facts += [("Delimiter", shown(delimiter))] if delimiter else []
+    facts += [("Prefix", encoded(prefix)), ("Marker", encoded(marker)), ("MaxKeys", str(min(size, 1000)))]
+    facts += [("Delimiter", encoded(delimiter))] if delimiter else []
     facts += [("IsTruncated", "true" if page.next_marker else "false")]
-    facts += [("NextMarker", shown(page.next_marker))] if page.next_marker else []
+    facts += [("NextMarker", encoded(page.next_marker))] if page.next_marker else []
     root = etree.Element("ListBucketResult")
-    put_texts(root, facts)
+    add_leaves(root, facts)
     for common in page.prefixes:
-        put_texts(etree.SubElement(root, "CommonPrefixes"), [("Prefix", shown(common))])
+        add_leaves(etree.SubElement(root, "CommonPrefixes"), [("Prefix", encoded(common))])
     for stored in page.objects:
-        put_object_facts(etree.SubElement(root, "Contents"), stored, shown(stored.key), bucket.name)
+        add_object_entry(etree.SubElement(root, "Contents"), stored, encoded(stored.key), bucket.name)
     return cos_answer(root, {"x-cos-bucket-region": bucket.region})
 
 
-def put_object_facts(element: etree._Element, stored: Stored, key: str, bucket: str) -> None:
-    """Fill an element with what a listing says of an object."""
+def add_object_entry(element: etree._Element, stored: StoredObject, key: str, bucket: str) -> None:
+    """Add the facts of an object to its element in a listing."""
     facts = [("Key", key), ("LastModified", iso_time(stored.modified)), ("ETag", f'"{stored.etag}"')]
-    put_texts(element, [*facts, ("Size", str(stored.size))])
-    put_owner(element, bucket)
-    put_texts(element, [("StorageClass", "STANDARD")])
+    add_leaves(element, [*facts, ("Size", str(stored.size))])
+    add_owner(element, bucket)
+    add_leaves(element, [("StorageClass", "STANDARD")])
 
 
-def put_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
-    """Add who owns something: the account in the bucket's name."""
+def add_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
+    """Add the owner: the account in the bucket's name."""
     account = bucket.rpartition("-")[2]
-    put_texts(etree.SubElement(element, tag), [("ID", account), ("DisplayName", account)])
+    add_leaves(etree.SubElement(element, tag), [("ID", account), ("DisplayName", account)])
 
 
-def put_texts(element: etree._Element, texts: list[tuple[str, str]]) -> None:
-    """Add leaves."""
+def add_leaves(element: etree._Element, texts: list[tuple[str, str]]) -> None:
+    """Add child elements with text."""
     for tag, text in texts:
         etree.SubElement(element, tag).text = text
 
 
 def cos_answer(root: etree._Element, headers: dict[str, str] | None = None) -> Answer:
-    """Return an element as the body of an answer."""
+    """Return an answer whose body is an XML element."""
     body = etree.tostring(root, xml_declaration=True, encoding="utf-8")
     return Answer(200, body, {"Content-Type": "application/xml", **(headers or {})})
 
 
 def iso_time(seconds: float) -> str:
-    """Return a time as COS lists it: `2020-12-10T03:37:30.000Z`."""
+    """Return a time in the format of COS listings: `2020-12-10T03:37:30.000Z`."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _told(exchange: Exchange, stored: Stored) -> tuple[int, dict[str, str], int, int]:
-    """Return status and headers of an object, and the first byte and the number of bytes to send."""
-    headers = {name: value for name, value in stored.headers.items() if name not in KEPT_HEADERS}
-    for name in KEPT_HEADERS:
+def _answer_parts(exchange: Exchange, stored: StoredObject) -> tuple[int, dict[str, str], int, int]:
+    """Return status and headers of the answer, and the first byte and the number of bytes to send."""
+    headers = {name: value for name, value in stored.headers.items() if name not in OBJECT_HEADERS}
+    for name in OBJECT_HEADERS:
         value = exchange.query.get(f"response-{name}") or stored.headers.get(name)
         if value:
             headers[name.title()] = _header_text(name, value)
@@ -180,17 +180,17 @@ def _told(exchange: Exchange, stored: Stored) -> tuple[int, dict[str, str], int,
 
 def _header_text(name: str, value: str) -> str:
     if not re.fullmatch("[\t\x20-\x7e\xa0-\xff]*", value):
-        raise service_error("InvalidArgument", f"response-{name} takes one line of Latin-1; got {value[:40]!r}.")
+        raise service_error("InvalidArgument", f"response-{name} must be one line of Latin-1 (got {value[:40]!r}).")
     return value
 
 
-def has_changed(headers: Mapping[str, str], stored: Stored) -> bool:
-    """Return False when the caller, by its conditions, has the object already.
+def has_changed(headers: Mapping[str, str], stored: StoredObject) -> bool:
+    """Return False when the request's conditions say that the caller has this version of the object.
 
     Raises `ServiceError` (PreconditionFailed).
     """
     tag = stored.etag
-    since, until = _moment(headers, "if-modified-since"), _moment(headers, "if-unmodified-since")
+    since, until = _header_time(headers, "if-modified-since"), _header_time(headers, "if-unmodified-since")
     if "if-match" in headers and not _names(headers["if-match"], tag):
         raise service_error("PreconditionFailed", f"If-Match names another ETag than {tag}.")
     if until is not None and int(stored.modified) > until and "if-match" not in headers:
@@ -204,29 +204,29 @@ def _names(header: str, tag: str) -> bool:
     return header.strip() == "*" or tag in (part.strip().strip('"') for part in header.split(","))
 
 
-def _moment(headers: Mapping[str, str], name: str) -> float | None:
+def _header_time(headers: Mapping[str, str], name: str) -> float | None:
     try:
         return parsedate_to_datetime(headers[name]).timestamp() if name in headers else None
     except ValueError:
-        return None  # RFC 9110: a date that cannot be read is no condition
+        return None  # RFC 9110: an invalid date is ignored
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte asked for; None for the whole, as for a header that is not understood.
+    """Return the first and last byte of a Range header; None for the whole object, also when the header is invalid.
 
     Raises `ServiceError` (InvalidRange).
     """
-    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
-    if found is None or not (found[1] or found[2]):
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
+    if match is None or not (match[1] or match[2]):
         return None
-    if not found[1]:
-        first, last = max(0, size - int(found[2])), size - 1
+    if not match[1]:
+        first, last = max(0, size - int(match[2])), size - 1
     else:
-        first, last = int(found[1]), min(int(found[2] or size - 1), size - 1)
-        if found[2] and int(found[2]) < first:
+        first, last = int(match[1]), min(int(match[2] or size - 1), size - 1)
+        if match[2] and int(match[2]) < first:
             return None
     if first >= size or first > last:
-        raise service_error("InvalidRange", f"The object has {size} bytes; {header[:80]} begins behind its end.")
+        raise service_error("InvalidRange", f"The object has {size} bytes; {header[:80]} starts after its end.")
     return first, last
 
 

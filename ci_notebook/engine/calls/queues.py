@@ -1,4 +1,4 @@
-"""The calls around queues (§8.1, §8.2): list, update (which pauses and resumes)."""
+"""The calls on queues (§8.1, §8.2): list, and update, which also pauses and resumes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import datetime as dt
 from typing import Final, cast
 
 from ci_notebook.engine.calls.context import (
+    CallContext,
     Handler,
-    Service,
-    argument,
+    argument_error,
     body_of,
     bucket_of,
     ids_in_query,
@@ -18,15 +18,15 @@ from ci_notebook.engine.calls.context import (
     xml_answer,
 )
 from ci_notebook.engine.calls.exchange import Answer, Exchange
-from ci_notebook.engine.notify.body import check_notify
+from ci_notebook.engine.notify.notification import check_notify
 from ci_notebook.engine.storage.bucket_settings import QueueRow
 from ci_notebook.model.api.jobs import time_text
 from ci_notebook.model.api.queues import NotifyConfig, Queue, QueueRequest, QueueResponse, QueueState
 from ci_notebook.wire.xml import dumps, loads
 
 
-def list_queues(service: Service, exchange: Exchange) -> Answer:
-    """Tell the queues of a bucket."""
+def list_queues(service: CallContext, exchange: Exchange) -> Answer:
+    """List the queues of a bucket."""
     bucket = bucket_of(service, exchange, is_activated=True)
     state = word_in_query(exchange, "state", "All", ("All", "Active", "Paused"))
     category = word_in_query(exchange, "category", "Transcoding", ("CateAll", "Transcoding", "SpeedTranscoding"))
@@ -36,27 +36,31 @@ def list_queues(service: Service, exchange: Exchange) -> Answer:
     rows = service.catalogue.queues(bucket.name)
     if ids:
         by_id = {row.queue_id: row for row in rows}
-        found = tuple(queue_of(by_id[one]) for one in dict.fromkeys(ids) if one in by_id)
+        matches = tuple(queue_of(by_id[one]) for one in dict.fromkeys(ids) if one in by_id)
         missing = tuple(one for one in dict.fromkeys(ids) if one not in by_id)
-        return xml_answer(QueueResponse(request_id=service.new_id(), queue_list=found, non_exist_pids=missing))
+        return xml_answer(QueueResponse(request_id=service.new_id(), queue_list=matches, non_exist_pids=missing))
     rows = [row for row in rows if state in ("All", row.state) and category in ("CateAll", row.category)]
-    shown = tuple(queue_of(row) for row in rows[(page - 1) * size : page * size])
+    page_of_queues = tuple(queue_of(row) for row in rows[(page - 1) * size : page * size])
     return xml_answer(
         QueueResponse(
-            request_id=service.new_id(), total_count=len(rows), page_number=page, page_size=size, queue_list=shown
+            request_id=service.new_id(),
+            total_count=len(rows),
+            page_number=page,
+            page_size=size,
+            queue_list=page_of_queues,
         )
     )
 
 
-def update_queue(service: Service, exchange: Exchange) -> Answer:
-    """Replace a queue's name, state and notices. Paused: what waits goes to Pause, what runs goes on."""
+def update_queue(service: CallContext, exchange: Exchange) -> Answer:
+    """Replace a queue's name, state and notifications. Paused: waiting jobs go to Pause, running jobs continue."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, _ = body_of(QueueRequest, exchange)
     name, notify = str(request.name), request.notify_config or NotifyConfig()
     if len(name.encode()) > 128:
-        raise argument("Name", "at most 128 bytes of UTF-8", name)
+        raise argument_error("Name", "at most 128 bytes of UTF-8", name)
     row = service.catalogue.update_queue(
-        bucket.name, exchange.names["id"], name=name, state=str(request.state), notify=dumps(_checked(notify))
+        bucket.name, exchange.names["id"], name=name, state=str(request.state), notify=dumps(_with_defaults(notify))
     )
     if row.state == "Active":
         service.wake()
@@ -78,8 +82,11 @@ def queue_of(row: QueueRow) -> Queue:
     )
 
 
-def _checked(notify: NotifyConfig) -> NotifyConfig:
-    """Return the notices with their defaults; raise `ServiceError` where On lacks what it needs (§8.4)."""
+def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
+    """Return the notification settings with their defaults.
+
+    Raises `ServiceError` when State is On and a needed value is missing (§8.4).
+    """
     check_notify(notify)
     if notify.state != "On":
         return notify
@@ -91,7 +98,7 @@ def _checked(notify: NotifyConfig) -> NotifyConfig:
         needed["Url"] = notify.url
     for tag, value in needed.items():
         if not value:
-            raise argument(f"NotifyConfig.{tag}", "a value when State is On", value, "Give it, or set State to Off.")
+            raise argument_error(f"NotifyConfig.{tag}", "set when State is On", value, "Set it, or set State to Off.")
     return dataclasses.replace(notify, result_format=notify.result_format or "XML")
 
 

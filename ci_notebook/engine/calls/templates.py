@@ -1,4 +1,4 @@
-"""The calls around templates (§6): create, update, list, delete."""
+"""The calls on templates (§6): create, update, list, delete."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import datetime as dt
 from typing import Final
 
 from ci_notebook.engine.calls.context import (
+    CallContext,
     Handler,
-    Service,
     body_of,
     bucket_of,
     ids_in_query,
@@ -21,7 +21,7 @@ from ci_notebook.model.api.jobs import time_text
 from ci_notebook.model.api.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.wire.xml import loads
 
-# The older page's list (§6.4) and what the SDKs add. Others than our three never match anything.
+# The older page's list (§6.4) and the SDKs' additions. Only our three kinds ever match a template.
 TAGS: Final = (
     "All", "VideoEnhance", "Watermark", "Transcode", "Animation", "Snapshot", "Concat", "VoiceSeparate", "VideoMontage",
     "VideoProcess", "SuperResolution", "Tts", "TranscodePro", "HighSpeedHd", "PicProcess", "SmartCover",
@@ -29,16 +29,16 @@ TAGS: Final = (
 )  # fmt: skip
 
 
-def create_template(service: Service, exchange: Exchange) -> Answer:
-    """Keep a template."""
+def create_template(service: CallContext, exchange: Exchange) -> Answer:
+    """Store a template."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(TemplateRequest, exchange)
     row = service.catalogue.add_template(bucket.name, str(request.tag), str(request.name), body)
     return _one(service, row)
 
 
-def update_template(service: Service, exchange: Exchange) -> Answer:
-    """Replace a template whole."""
+def update_template(service: CallContext, exchange: Exchange) -> Answer:
+    """Replace a template."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(TemplateRequest, exchange)
     row = service.catalogue.replace_template(
@@ -47,8 +47,8 @@ def update_template(service: Service, exchange: Exchange) -> Answer:
     return _one(service, row)
 
 
-def list_templates(service: Service, exchange: Exchange) -> Answer:
-    """Tell a page of templates, or those with the given ids and which ids no template has."""
+def list_templates(service: CallContext, exchange: Exchange) -> Answer:
+    """Return a page of templates, or the templates with the given ids and the ids that no template has."""
     bucket = bucket_of(service, exchange, is_activated=True)
     tag = word_in_query(exchange, "tag", "All", TAGS)
     category = word_in_query(exchange, "category", "Custom", ("Custom", "Official"))
@@ -59,29 +59,33 @@ def list_templates(service: Service, exchange: Exchange) -> Answer:
         bucket.name, ids=ids, tag="" if tag == "All" else tag, prefix=exchange.query.get("name", "")
     )
     if category == "Official":
-        rows = []  # the service's own templates are not ours to have
+        rows = []  # the engine has none of the service's own templates
     if ids:
         known = {row.template_id for row in rows}
         missing = tuple(NonExistTID(template_id=one) for one in dict.fromkeys(ids) if one not in known)
-        found = tuple(map(template_of, rows))
-        return xml_answer(TemplateResponse(request_id=service.new_id(), template_list=found, non_exist_tids=missing))
-    shown = tuple(template_of(row) for row in rows[(page - 1) * size : page * size])
+        matches = tuple(map(template_of, rows))
+        return xml_answer(TemplateResponse(request_id=service.new_id(), template_list=matches, non_exist_tids=missing))
+    page_of_templates = tuple(template_of(row) for row in rows[(page - 1) * size : page * size])
     return xml_answer(
         TemplateResponse(
-            request_id=service.new_id(), total_count=len(rows), page_number=page, page_size=size, template_list=shown
+            request_id=service.new_id(),
+            total_count=len(rows),
+            page_number=page,
+            page_size=size,
+            template_list=page_of_templates,
         )
     )
 
 
-def delete_template(service: Service, exchange: Exchange) -> Answer:
-    """Forget a template. Jobs that were accepted with it keep what it said."""
+def delete_template(service: CallContext, exchange: Exchange) -> Answer:
+    """Delete a template. Jobs that were accepted with it keep its nodes."""
     bucket = bucket_of(service, exchange, is_activated=True)
     service.catalogue.delete_template(bucket.name, exchange.names["id"])
     return xml_answer(TemplateResponse(request_id=service.new_id(), template_id=exchange.names["id"]))
 
 
 def template_of(row: TemplateRow) -> Template:
-    """Return a template as replies show it: what was sent, the encoding wrapped in TransTpl."""
+    """Return a template as replies show it: as sent, with the encoding wrapped in TransTpl."""
     body = loads(TemplateRequest, row.body)
     encoding = TransTpl(
         container=body.container, video=body.video, audio=body.audio, trans_config=body.trans_config,
@@ -101,7 +105,7 @@ def template_of(row: TemplateRow) -> Template:
     )
 
 
-def _one(service: Service, row: TemplateRow) -> Answer:
+def _one(service: CallContext, row: TemplateRow) -> Answer:
     return xml_answer(TemplateResponse(request_id=service.new_id(), template=template_of(row)))
 
 

@@ -1,9 +1,8 @@
-"""Who runs a job, and whether it still lives.
+"""Heartbeat: shows that an engine is alive, so that only the jobs of dead engines run again.
 
-An owner is one running engine. It has a folder of its own for the work in hand, and holds a lock
-on a file in it for as long as its process lives; the system lets go of the lock when the process
-dies, however it dies. Where there are no such locks (Windows) only the lease in the ledger tells.
-Processes on other machines, who see no locks, watch its `beat` count on.
+A running engine owns a folder for its work and holds a lock on a file in it. The system releases the lock
+when the process dies, even by SIGKILL. Windows has no such locks; there only the lease in the ledger
+expires. Processes on other machines do not see locks, so they watch the counter in the file `beat`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,17 @@ from typing import BinaryIO, Final
 if sys.platform != "win32":
     import fcntl
 
-GONE: Final = ".gone"
+__all__ = ["FOLDER", "Heartbeat", "is_dead", "remove_dead_folders", "write_atomically"]
+
+FOLDER: Final = ".owners"
+REMOVED: Final = ".gone"
 
 
-class Owner:
-    """One running engine. Made, it lives; `close` ends it."""
+class Heartbeat:
+    """The heartbeat of one running engine, the owner of its leases. It beats from its creation until `close`."""
 
     def __init__(self, root: Path, name: str) -> None:
-        self.name, self.folder = name, root / ".owners" / name
+        self.name, self.folder = name, root / FOLDER / name
         self.folder.mkdir(parents=True)
         self._beats = 0
         self._lock: BinaryIO = (self.folder / "lock").open("wb")
@@ -33,51 +35,51 @@ class Owner:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def beat(self) -> None:
-        """Say that it lives, to those who cannot see the lock."""
+        """Raise the counter, for processes that cannot see the lock."""
         self._beats += 1
-        write_whole(self.folder / "beat", str(self._beats))
+        write_atomically(self.folder / "beat", str(self._beats))
 
     def close(self) -> None:
-        """Let go of the lock and remove the folder."""
+        """Release the lock and remove the folder."""
         self._lock.close()
-        _remove(self.folder)
+        _remove_folder(self.folder)
 
 
 def is_dead(root: Path, name: str) -> bool:
-    """Return True when the owner's process is certainly gone."""
+    """Return True when the process of this owner has certainly ended."""
     if sys.platform == "win32":
         return False
     try:
-        with (root / ".owners" / name / "lock").open("rb") as lock:
+        with (root / FOLDER / name / "lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
-        return True  # it closed, or another engine has cleared up after it
+        return True  # it closed, or another engine has removed its folder
     except OSError:
         return False
     return True
 
 
-def clear_up(root: Path) -> None:
-    """Remove the folders of owners that are dead: half-made outputs, mostly."""
-    for folder in (root / ".owners").glob("*"):
-        # The lock is made a moment after the folder: an owner that is just being born is left alone.
+def remove_dead_folders(root: Path) -> None:
+    """Remove the folders of dead engines; most of their content is unfinished outputs."""
+    for folder in (root / FOLDER).glob("*"):
+        # The lock appears a moment after the folder: an engine that starts just now is left alone.
         with contextlib.suppress(OSError):
-            if folder.suffix == GONE or ((folder / "lock").exists() and is_dead(root, folder.name)):
-                _remove(folder)
+            if folder.suffix == REMOVED or ((folder / "lock").exists() and is_dead(root, folder.name)):
+                _remove_folder(folder)
 
 
-def _remove(folder: Path) -> None:
-    """Remove a folder that others may still be writing to: renamed first, they see at once that it has gone."""
-    gone = folder if folder.suffix == GONE else folder.with_suffix(GONE)
-    if gone != folder:
-        with contextlib.suppress(OSError):  # Windows renames no folder with open files in it
-            folder.rename(gone)
-    for one in (folder, gone):
-        shutil.rmtree(one, ignore_errors=True)
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder that others may still write to. It is renamed first, so that they notice at once."""
+    removed = folder if folder.suffix == REMOVED else folder.with_suffix(REMOVED)
+    if removed != folder:
+        with contextlib.suppress(OSError):  # Windows cannot rename a folder with open files in it
+            folder.rename(removed)
+    for path in (folder, removed):
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that nobody reads half of it. A folder that has gone is no error: nobody reads there."""
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that no reader sees half of it. A removed folder is no error: nobody reads there."""
     with contextlib.suppress(FileNotFoundError):
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             file.write(text)

@@ -1,9 +1,8 @@
-"""The engine's record of jobs.
+"""The ledger: the table of jobs, their states and leases.
 
-The rule of this file: a state changes only along `model.jobs.FOLLOWS`, in one statement that
-names the states it may come from, so that of two that want a job only one gets it. Reading
-never moves a state. An accepted job is a committed row, and so is, once it has run, the notice of
-its end (see `callbacks`).
+Invariant: a state changes only along `model.jobs.FOLLOWS`, in one statement that names the states it may
+come from. So when two workers want a job, one gets it. Reading changes no state. An accepted job is a
+committed row; the outbox entry of its notification is committed together with its end.
 """
 
 from __future__ import annotations
@@ -13,21 +12,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ci_notebook.engine.jobs.outcome import Outcome
+from ci_notebook.engine.jobs.outcome import JobOutcome
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.api.jobs import FOLLOWS
 from ci_notebook.wire.service_errors import service_error
 
-# To each state, those from which it may be reached.
+# State → the states from which it can be reached.
 BEFORE: Final = {to: tuple(state for state, following in FOLLOWS.items() if to in following) for to in FOLLOWS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class JobRow:
     """One row; times are Unix seconds.
 
-    `request` is the body as it came, `work` the Operation with its templates put in, `result` an
-    Operation that holds MediaInfo and MediaResult.
+    `request` is the body as received, `work` the Operation with its templates expanded, `result` an
+    Operation with MediaInfo and MediaResult. `owner` is the engine that runs the job, `lease` the time at
+    which its right to the job expires.
     """
 
     number: int = 0
@@ -53,8 +53,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which jobs `page` gives. `after` and `before` are whole Unix seconds, inclusive."""
+class JobQuery:
+    """Which jobs `page` returns. `after` and `before` are creation times in whole Unix seconds, inclusive.
+
+    `cursor` is the number that the previous page ended with.
+    """
 
     bucket: str
     tag: str
@@ -64,7 +67,7 @@ class Wanted:
     after: float | None = None
     before: float | None = None
     oldest_first: bool = False
-    beyond: int | None = None
+    cursor: int | None = None
     size: int = 10
 
 
@@ -74,8 +77,8 @@ class Ledger:
     def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
 
-    def add(self, job: Job) -> Job:
-        """Keep a new job and return it; in a paused queue it waits in state Pause.
+    def add(self, job: JobRow) -> JobRow:
+        """Add a new job and return it. In a paused queue it waits in state Pause.
 
         Raises `ServiceError` (QueueNotFound, QueueSaturated).
         """
@@ -86,58 +89,59 @@ class Ledger:
             waiting = "SELECT count(*) FROM jobs WHERE queue_id = ? AND state IN ('Submitted', 'Pause')"
             if change.execute(waiting, (job.queue_id,)).fetchone()[0] >= queue["max_size"]:
                 raise service_error("QueueSaturated", f"Queue {job.queue_id} already holds {queue['max_size']} jobs.")
-            columns = [name for name in Job.__dataclass_fields__ if name != "number"]
+            columns = [name for name in JobRow.__dataclass_fields__ if name != "number"]
             places = ", ".join("?" * len(columns))
             change.execute(
                 f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  our own column names
                 [getattr(job, name) for name in columns],
             )
-            settle(change, job.queue_id)
-            return _job(change.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone())
+            apply_queue_state(change, job.queue_id)
+            return _job_row(change.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone())
 
-    def get(self, bucket: str, ids: Sequence[str]) -> list[Job]:
+    def get(self, bucket: str, ids: Sequence[str]) -> list[JobRow]:
         """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
-        marks = ", ".join("?" * len(ids))
-        found = self._database.rows(
-            f"SELECT * FROM jobs WHERE bucket = ? AND job_id IN ({marks})",  # noqa: S608  question marks
+        placeholders = ", ".join("?" * len(ids))
+        # The plus keeps SQLite from the index by bucket, which would read every job of the bucket.
+        rows = self._database.rows(
+            f"SELECT * FROM jobs WHERE +bucket = ? AND job_id IN ({placeholders})",  # noqa: S608  question marks
             (bucket, *ids),
         )
-        by_id = {row["job_id"]: _job(row) for row in found}
+        by_id = {row["job_id"]: _job_row(row) for row in rows}
         return [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
 
-    def find(self, job_id: str) -> Job | None:
-        """Return a job of whatever bucket, or None."""
+    def find(self, job_id: str) -> JobRow | None:
+        """Return a job from any bucket, or None."""
         row = self._database.row("SELECT * FROM jobs WHERE job_id = ?", (job_id,))
-        return _job(row) if row else None
+        return _job_row(row) if row else None
 
-    def page(self, wanted: Wanted) -> tuple[list[Job], int | None]:
-        """Return a page of jobs, and the number to go on after; None on the last page."""
-        order, beyond = ("ASC", ">") if wanted.oldest_first else ("DESC", "<")
-        conditions: list[tuple[str, Sequence[Any]]] = [("bucket = ? AND tag = ?", (wanted.bucket, wanted.tag))]
-        if wanted.states:
-            conditions.append((f"state IN ({', '.join('?' * len(wanted.states))})", wanted.states))
+    def page(self, query: JobQuery) -> tuple[list[JobRow], int | None]:
+        """Return a page of jobs, and the cursor of the next page; None on the last page."""
+        order, cursor = ("ASC", ">") if query.oldest_first else ("DESC", "<")
+        conditions: list[tuple[str, Sequence[Any]]] = [("bucket = ? AND tag = ?", (query.bucket, query.tag))]
+        if query.states:
+            conditions.append((f"state IN ({', '.join('?' * len(query.states))})", query.states))
         for condition, value in (
-            ("queue_id = ?", wanted.queue_id or None),
-            ("input_object = ?", wanted.input_object or None),
-            ("CAST(created AS INTEGER) >= ?", wanted.after),
-            ("CAST(created AS INTEGER) <= ?", wanted.before),
-            (f"number {beyond} ?", wanted.beyond),
+            ("queue_id = ?", query.queue_id or None),
+            ("input_object = ?", query.input_object or None),
+            ("CAST(created AS INTEGER) >= ?", query.after),
+            ("CAST(created AS INTEGER) <= ?", query.before),
+            (f"number {cursor} ?", query.cursor),
         ):
             if value is not None:
                 conditions.append((condition, (value,)))
         where = " AND ".join(condition for condition, _ in conditions)
         rows = self._database.rows(
             f"SELECT * FROM jobs WHERE {where} ORDER BY number {order} LIMIT ?",  # noqa: S608  the conditions above
-            [*(value for _, some in conditions for value in some), wanted.size + 1],
+            [*(value for _, parameters in conditions for value in parameters), query.size + 1],
         )
-        jobs = [_job(row) for row in rows[: wanted.size]]
-        return jobs, jobs[-1].number if len(rows) > wanted.size else None
+        jobs = [_job_row(row) for row in rows[: query.size]]
+        return jobs, jobs[-1].number if len(rows) > query.size else None
 
     def cancel(self, bucket: str, job_id: str) -> None:
         """Cancel a job that has not started.
 
         Raises `ServiceError`: ResourceNotFound for an unknown job, InvalidArgument for one that
-        runs or is over (both not documented; §17.10).
+        runs or has ended (both not documented; §17.10).
         """
         with self._database.change() as change:
             if _move(change, "Cancel", "job_id = ? AND bucket = ?", (job_id, bucket), ended=self._clock()):
@@ -148,10 +152,10 @@ class Ledger:
         may = " or ".join(BEFORE["Cancel"])
         raise service_error("InvalidArgument", f"Job {job_id} is {row['state']}; only a job in {may} can be cancelled.")
 
-    def claim(self, owner: str, *, lease_s: float, waited_s: float = 0.0) -> Job | None:
-        """Take the next job for `owner`: highest level first, then oldest; None when none waits.
+    def claim(self, owner: str, *, lease_s: float, waited_s: float = 0.0) -> JobRow | None:
+        """Lease the next job to `owner`: highest level first, then oldest; None when no job waits.
 
-        A job that was accepted less than `waited_s` ago goes on waiting.
+        A job that was accepted less than `waited_s` ago keeps waiting.
         """
         now = self._clock()
         next_one = """job_id = (
@@ -160,16 +164,16 @@ class Ledger:
                 AND queues.max_concurrent > (
                 SELECT count(*) FROM jobs AS others WHERE others.queue_id = jobs.queue_id AND others.state = 'Running')
             ORDER BY level DESC, number LIMIT 1)"""
-        # Looked at without a transaction first: an idle engine asks twice a second and writes nothing.
+        # Read without a transaction first: an idle engine asks twice a second and must not write.
         if self._database.row("SELECT 1 FROM jobs WHERE state = 'Submitted' LIMIT 1") is None:
             return None
         with self._database.change() as change:
-            before = now - waited_s if waited_s else float("inf")  # a clock that was set back holds nothing up
+            before = now - waited_s if waited_s else float("inf")  # a clock that was set back delays no job
             claimed = _move(change, "Running", next_one, (before,), owner=owner, lease=now + lease_s, started=now)
             return claimed[0] if claimed else None
 
     def note_progress(self, job_id: str, owner: str, percent: int) -> None:
-        """Remember how far a running job is; it never goes back."""
+        """Store the progress of a running job; it never goes back."""
         with self._database.change() as change:
             change.execute(
                 "UPDATE jobs SET progress = max(progress, ?) WHERE job_id = ? AND owner = ? AND state = 'Running'",
@@ -177,31 +181,24 @@ class Ledger:
             )
 
     def renew(self, owner: str, *, lease_s: float, job_id: str = "") -> bool:
-        """Say that `owner` lives and return whether anything (or that job) is still its own."""
+        """Renew the leases of `owner` and return whether it still has any (or the one of that job)."""
         with self._database.change() as change:
             sql = "UPDATE jobs SET lease = ? WHERE owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
             return change.execute(sql, (self._clock() + lease_s, owner, job_id, job_id)).rowcount > 0
 
     def running(self, owner: str) -> set[str]:
-        """Return the ids of the jobs that `owner` runs still."""
+        """Return the ids of the jobs that `owner` still runs."""
         sql = "SELECT job_id FROM jobs WHERE owner = ? AND state = 'Running'"
         return {row["job_id"] for row in self._database.rows(sql, (owner,))}
 
-    def succeed(self, job_id: str, owner: str, result: bytes, *, message: str = "") -> bool:
-        """End a job well. False when it is no longer the owner's; then nothing changed."""
-        with self._database.change() as change:
-            return self.end(change, job_id, owner, Outcome(state="Success", result=result, message=message))
+    def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: JobOutcome) -> bool:
+        """End a job, or requeue it, within a transaction that may change more.
 
-    def fail(self, job_id: str, owner: str, code: str, message: str) -> bool:
-        """End a job badly. False when it is no longer the owner's; then nothing changed."""
-        with self._database.change() as change:
-            return self.end(change, job_id, owner, Outcome(state="Failed", code=code, message=message))
-
-    def end(self, change: sqlite3.Connection, job_id: str, owner: str, outcome: Outcome) -> bool:
-        """End a job, or put it back, within a transaction that may change more. False when it is not the owner's."""
+        Return False, and change nothing, when `owner` lost its lease.
+        """
         mine = ("job_id = ? AND owner = ?", (job_id, owner))
         if outcome.state == "Submitted":
-            return bool(_back(change, *mine))
+            return bool(_requeue(change, *mine))
         now = self._clock()
         facts: dict[str, Any] = {"code": outcome.code, "message": outcome.message, "ended": now}
         if outcome.state == "Success":
@@ -212,15 +209,15 @@ class Ledger:
         return is_over
 
     def release(self, owner: str, job_id: str = "") -> int:
-        """Put the running jobs (or one) of an owner back among the waiting; return how many."""
+        """Requeue the running jobs of an owner, or one of them; return how many."""
         with self._database.change() as change:
             where = "owner = ? AND state = 'Running' AND (? = '' OR job_id = ?)"
-            return len(_back(change, where, (owner, job_id, job_id)))
+            return len(_requeue(change, where, (owner, job_id, job_id)))
 
     def release_dead(self, is_dead: Callable[[str], bool], *, but: str) -> list[str]:
-        """Put back the jobs whose owner is dead or has let its lease run out; return those owners.
+        """Requeue the jobs whose owner is dead or let its lease expire; return those owners.
 
-        `but` is the caller, who knows that it lives.
+        `but` is the caller, which is alive.
         """
         now = self._clock()
         running = "SELECT owner, min(lease) AS lease FROM jobs WHERE state = 'Running' AND owner <> ? GROUP BY owner"
@@ -232,27 +229,27 @@ class Ledger:
         return gone
 
 
-def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[Job]:
-    """Move the jobs that `where` names and that may go there; return them as they are now."""
+def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[JobRow]:
+    """Move the jobs that match `where` to a state, where the table of states allows it; return the new rows."""
     sets = ", ".join(["state = ?", *(f"{name} = ?" for name in facts)])
-    marks = ", ".join("?" * len(BEFORE[to]))
+    placeholders = ", ".join("?" * len(BEFORE[to]))
     rows = change.execute(
-        f"UPDATE jobs SET {sets} WHERE state IN ({marks}) AND {where} RETURNING *",  # noqa: S608  names of our own
+        f"UPDATE jobs SET {sets} WHERE state IN ({placeholders}) AND {where} RETURNING *",  # noqa: S608  only our names
         [to, *facts.values(), *BEFORE[to], *values],
     ).fetchall()
-    return [_job(row) for row in rows]
+    return [_job_row(row) for row in rows]
 
 
-def _back(change: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[Job]:
-    """Put jobs back among the waiting, as if they had never started."""
+def _requeue(change: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[JobRow]:
+    """Put jobs back into their queues, as if they had never started."""
     jobs = _move(change, "Submitted", where, values, owner=None, lease=None, started=None, progress=0)
     for queue_id in {job.queue_id for job in jobs}:
-        settle(change, queue_id)
+        apply_queue_state(change, queue_id)
     return jobs
 
 
-def settle(change: sqlite3.Connection, queue_id: str) -> None:
-    """Move the waiting jobs of a queue to what its state asks: Pause in a paused queue, else Submitted."""
+def apply_queue_state(change: sqlite3.Connection, queue_id: str) -> None:
+    """Move the waiting jobs of a queue to the state that it requires: Pause in a paused queue, else Submitted."""
     row = change.execute("SELECT state FROM queues WHERE queue_id = ?", (queue_id,)).fetchone()
     if row["state"] == "Paused":
         _move(change, "Pause", "queue_id = ?", (queue_id,))
@@ -260,5 +257,5 @@ def settle(change: sqlite3.Connection, queue_id: str) -> None:
         _move(change, "Submitted", "queue_id = ? AND state = 'Pause'", (queue_id,))
 
 
-def _job(row: sqlite3.Row) -> Job:
-    return Job(**dict(row))
+def _job_row(row: sqlite3.Row) -> JobRow:
+    return JobRow(**dict(row))

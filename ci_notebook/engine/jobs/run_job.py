@@ -1,15 +1,17 @@
-"""One job run to its outcome, whatever that is: in this process, or in another one that an executor has.
+"""Runs one job to its outcome, in this process or in another one that an executor provides.
 
-An executor of processes gets an `Errand`: plain values that can be pickled. Whoever runs one opens
-no ledger (SQLite's WAL is no network protocol): it finds its objects in the errand's folder, which
-it shares with the engine, writes its progress there, looks there whether it is still wanted, and
-gives back an `Outcome`. Only the engine that owns the job makes objects of what lies there.
+An executor of processes gets a `RemoteJob`: plain values that can be pickled. The process that runs it
+opens no ledger, because SQLite's WAL does not work over a network. It reads its objects from the job's
+folder, which it shares with the engine. It writes its progress there, checks there whether the job is
+still wanted, and returns a `JobOutcome`. Only the engine that owns the job's lease creates objects.
 
-    .owners/OWNER/beat          counts on while the owner lives
+    .owners/OWNER/beat          counts on while the owner lives (its heartbeat)
     .owners/OWNER/JOB/held/     the objects that the job reads
     .owners/OWNER/JOB/progress  whole percents
-    .owners/OWNER/JOB/stop      made when the job is no longer wanted, as is removing the folder
-    .owners/OWNER/JOB/try-*/    one attempt's work
+    .owners/OWNER/JOB/stop      exists when the job is no longer wanted, as does removing the folder
+    .owners/OWNER/JOB/try-*/    the work of one attempt
+
+Invariant: every error becomes part of the outcome; nothing is raised.
 """
 
 from __future__ import annotations
@@ -25,13 +27,13 @@ from typing import Any, BinaryIO, Final
 
 from ci_notebook._version import __version__
 from ci_notebook.engine.faults import JobFails
-from ci_notebook.engine.jobs.execute import Performance, Site, hold, key_of, perform
-from ci_notebook.engine.jobs.heartbeat import write_whole
-from ci_notebook.engine.jobs.ledger import Job, Ledger
-from ci_notebook.engine.jobs.outcome import Outcome
-from ci_notebook.engine.limits import LOOK_S, Guard, Limits, as_full
-from ci_notebook.engine.storage.cache import Keeping
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.jobs.heartbeat import write_atomically
+from ci_notebook.engine.jobs.ledger import JobRow, Ledger
+from ci_notebook.engine.jobs.outcome import JobOutcome, code_of
+from ci_notebook.engine.jobs.render_job import JobResources, JobSite, key_in_url, link_or_copy, render_job
+from ci_notebook.engine.limits import CHECK_S, LimitGuard, Limits, disk_full_error
+from ci_notebook.engine.storage.cache import CacheOptions
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
@@ -41,185 +43,188 @@ from ci_notebook.model.errors import CIError, EngineError, ServiceError
 from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import loads
 
+__all__ = ["CancelCheck", "LocalSite", "RemoteJob", "RemoteSite", "make_remote_job", "run_job", "run_remote"]
+
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
-# How soon a process elsewhere finds out that its job is no longer wanted.
-FAR_LOOK_S: Final = 0.15
-# An owner whose beat stands still for so long is dead, or cannot be reached.
+# How often another process checks whether its job is still wanted.
+REMOTE_CHECK_S: Final = 0.15
+# An owner without a heartbeat for so long is dead, or out of reach.
 SILENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """A job for another process. `held` are the objects it may read, each by where it lies below `folder`.
+class RemoteJob:
+    """A job for another process. `objects` maps the keys that it may read to paths below `folder`.
 
-    `linger_s` and `fails` are faults that were asked for; `keeping` is as in
-    `Performance`. On a machine at most `beside` jobs run at once, and share its cores.
+    `extra_s` and `fault` are injected faults; `cache_options` is as in `JobResources`. At most
+    `slots_per_machine` jobs run at once on one machine, and share its cores.
     """
 
-    job: Job
+    job: JobRow
     folder: Path
-    held: Mapping[str, str]
+    objects: Mapping[str, str]
     limits: Limits
     room_bytes: int | None = None
-    linger_s: float = 0.0
-    fails: JobFails | None = None
-    keeping: Keeping | None = None
-    beside: int = 1
+    extra_s: float = 0.0
+    fault: JobFails | None = None
+    cache_options: CacheOptions | None = None
+    slots_per_machine: int = 1
     version: str = __version__
 
     @property
     def stop(self) -> Path:
-        """The file that says that the job is no longer wanted."""
+        """The file whose existence says that the job is no longer wanted."""
         return self.folder / "stop"
 
     @property
     def progress(self) -> Path:
-        """The file that says how far the job is."""
+        """The file that holds the progress in percent."""
         return self.folder / "progress"
 
 
-class NearSite:
-    """The engine's own ledger and store."""
+class LocalSite:
+    """Site of a job in the engine's own process: its ledger and its object store."""
 
-    def __init__(self, ledger: Ledger, store: Store, job: Job, owner: str) -> None:
+    def __init__(self, ledger: Ledger, store: ObjectStore, job: JobRow, owner: str) -> None:
         self._ledger, self._store, self._job, self._owner = ledger, store, job, owner
 
     def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
-        """Return where an object's bytes lie, and its open file."""
+        """Return the path of an object's bytes, and its open file."""
         stored, opened = self._store.open(bucket, key)
         return self._store.path(stored), opened
 
-    def tell(self, percent: int) -> None:
-        """Write it to the ledger."""
+    def report(self, percent: int) -> None:
+        """Write the progress to the ledger."""
         self._ledger.note_progress(self._job.job_id, self._owner, percent)
 
 
-class FarSite:
-    """An errand's folder."""
+class RemoteSite:
+    """Site of a job in another process: the folder of its `RemoteJob`."""
 
-    def __init__(self, errand: Errand) -> None:
-        self._errand = errand
+    def __init__(self, remote: RemoteJob) -> None:
+        self._remote = remote
 
     def open(self, bucket: str, key: str) -> tuple[Path, BinaryIO]:
-        """Return where an object's bytes lie, and its open file."""
-        if key not in self._errand.held:
+        """Return the path of an object's bytes, and its open file."""
+        if key not in self._remote.objects:
             raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
-        path = self._errand.folder / self._errand.held[key]
+        path = self._remote.folder / self._remote.objects[key]
         return path, path.open("rb")
 
-    def tell(self, percent: int) -> None:
-        """Write it beside the work; the owner looks there."""
-        write_whole(self._errand.progress, str(percent))
+    def report(self, percent: int) -> None:
+        """Write the progress into the folder, where the owner reads it."""
+        write_atomically(self._remote.progress, str(percent))
 
 
-def run(
-    job: Job,
-    site: Site,
+def run_job(
+    job: JobRow,
+    site: JobSite,
     folder: Path,
     *,
     limits: Limits,
     room_bytes: int | None,
     is_unwanted: Callable[[], bool],
-    linger_s: float = 0.0,
-    fails: JobFails | None = None,
-    keeping: Keeping | None = None,
+    extra_s: float = 0.0,
+    fault: JobFails | None = None,
+    cache_options: CacheOptions | None = None,
     threads: int | None = None,
-    look_s: float = LOOK_S,
-) -> Outcome:
-    """Do a job's work in `folder` and return what came of it. Whatever goes wrong is in the outcome."""
+    check_s: float = CHECK_S,
+) -> JobOutcome:
+    """Do a job's work in `folder` and return its outcome. Errors are part of the outcome."""
 
     def length_s() -> float | None:
         path, opened = site.open(job.bucket, job.input_object)
         opened.close()
-        about = media_info(path).format
-        return about.duration if about else None
+        container = media_info(path).format
+        return container.duration if container else None
 
-    with Guard(
-        limits, folder, room_bytes=room_bytes, is_unwanted=is_unwanted, length_s=length_s, look_s=look_s
+    with LimitGuard(
+        limits, folder, room_bytes=room_bytes, is_unwanted=is_unwanted, length_s=length_s, check_s=check_s
     ) as guard:
         try:
-            if guard.cancel.wait(linger_s):
-                raise Cancelled("the job is not wanted, or came to a limit", code="Cancelled")
-            with_ = Performance(
-                site=site, folder=folder, cancel=guard.cancel, fails=fails, keeping=keeping, threads=threads
+            if guard.cancel.wait(extra_s):
+                raise Cancelled("The job is not wanted any more, or came to a limit.", code="Cancelled")
+            resources = JobResources(
+                site=site, folder=folder, cancel=guard.cancel, fault=fault, cache_options=cache_options, threads=threads
             )
-            return perform(with_, job)
+            return render_job(resources, job)
         except Cancelled:
-            return _failed(guard.why) if guard.why else Outcome(state="Submitted")
-        except Exception as error:  # noqa: BLE001  the top of a worker: the job says that it failed, the log says why
+            return _failed(guard.why) if guard.why else JobOutcome(state="Submitted")
+        except Exception as error:  # noqa: BLE001  the top of a worker: the job reports that it failed, the log says why
             if guard.cancel.is_set() and guard.why is None:
-                return Outcome(state="Submitted")  # its folder was taken from under it, say
-            return _failed(guard.why or as_full(error) or error, job)
+                return JobOutcome(state="Submitted")  # for example, its folder was removed during the work
+            return _failed(guard.why or disk_full_error(error) or error, job)
 
 
-def _failed(error: BaseException, job: Job | None = None) -> Outcome:
-    about = job.job_id if job else ""
+def _failed(error: BaseException, job: JobRow | None = None) -> JobOutcome:
+    job_id = job.job_id if job else ""
     if isinstance(error, ServiceError):
-        return Outcome(state="Failed", code=error.code, message=error.message)
+        return JobOutcome(state="Failed", code=error.code, message=error.message)
     if isinstance(error, CIError):
-        log.info("job %s failed: %s", about, error)
-        return Outcome(state="Failed", code=getattr(error, "code", "InternalError"), message=str(error))
-    log.error("job %s failed", about, exc_info=error)
+        log.info("job %s failed: %s", job_id, error)
+        return JobOutcome(state="Failed", code=code_of(error), message=str(error))
+    log.error("job %s failed", job_id, exc_info=error)
     text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
-    return Outcome(state="Failed", code="InternalError", message=text)
+    return JobOutcome(state="Failed", code="InternalError", message=text)
 
 
-def errand_of(job: Job, store: Store, folder: Path, **asked: Any) -> Errand:
-    """Return a job as what another process can do, with the objects it reads laid into `folder`."""
-    named = {
-        key_of(value)
+def make_remote_job(job: JobRow, store: ObjectStore, folder: Path, **options: Any) -> RemoteJob:
+    """Return a job for another process, with the objects that it reads linked into `folder`."""
+    keys_in_settings = {
+        key_in_url(value)
         for _, part, value in walk(loads(Operation, job.work))
         if part.tag in ("Url", "AudioSource") and isinstance(value, str)
     }
-    held: dict[str, str] = {}
-    for number, key in enumerate(sorted({job.input_object, *named})):
+    objects: dict[str, str] = {}
+    for number, key in enumerate(sorted({job.input_object, *keys_in_settings})):
         if store.head(job.bucket, key) is None:
-            continue  # the job fails with it, if it comes to need it
+            continue  # the job fails if it needs this object
         stored, opened = store.open(job.bucket, key)
         place = folder / "held" / str(number)
         place.mkdir(parents=True)
         with opened:
-            held[key] = str(hold(store.path(stored), opened, key, place).relative_to(folder))
-    return Errand(job=job, folder=folder.absolute(), held=held, **asked)
+            objects[key] = str(link_or_copy(store.path(stored), opened, key, place).relative_to(folder))
+    return RemoteJob(job=job, folder=folder.absolute(), objects=objects, **options)
 
 
-def run_elsewhere(errand: Errand) -> Outcome:
-    """Do an errand in a process that shares its folder, and return what came of it."""
-    if errand.version != __version__:
-        text = f"The engine is ci_notebook {errand.version}, a worker of its executor {__version__}: install the same."
-        return _failed(EngineError(text), errand.job)
-    if not errand.folder.is_dir():
-        text = f"A worker does not see the engine's folder, {errand.folder.parents[2].name}"
-        return _failed(EngineError(f"{text}: mount it there at the same path."), errand.job)
-    write_whole(errand.progress, "0")
-    attempt = Path(tempfile.mkdtemp(prefix="try-", dir=errand.folder))
-    outcome = run(
-        errand.job, FarSite(errand), attempt, limits=errand.limits, room_bytes=errand.room_bytes,
-        is_unwanted=Unwanted(errand), linger_s=errand.linger_s, fails=errand.fails, keeping=errand.keeping,
-        threads=max(1, cores() // errand.beside), look_s=FAR_LOOK_S,
+def run_remote(remote: RemoteJob) -> JobOutcome:
+    """Run a job in a process that shares its folder with the engine, and return its outcome."""
+    if remote.version != __version__:
+        text = f"The engine has ci_notebook {remote.version}, but a worker of its executor has {__version__}."
+        return _failed(EngineError(f"{text} Install the same version on both."), remote.job)
+    if not remote.folder.is_dir():
+        text = f"A worker does not see the engine's folder {remote.folder.parents[2].name}."
+        return _failed(EngineError(f"{text} Mount it there at the same path."), remote.job)
+    write_atomically(remote.progress, "0")
+    attempt = Path(tempfile.mkdtemp(prefix="try-", dir=remote.folder))
+    outcome = run_job(
+        remote.job, RemoteSite(remote), attempt, limits=remote.limits, room_bytes=remote.room_bytes,
+        is_unwanted=CancelCheck(remote), extra_s=remote.extra_s, fault=remote.fault,
+        cache_options=remote.cache_options, threads=max(1, cores() // remote.slots_per_machine),
+        check_s=REMOTE_CHECK_S,
     )  # fmt: skip
     if outcome.state != "Success":
         shutil.rmtree(attempt, ignore_errors=True)
     return outcome
 
 
-class Unwanted:
-    """Says whether an errand is no longer wanted: it was stopped, its folder went, or its owner fell silent."""
+class CancelCheck:
+    """Says whether a remote job is no longer wanted: stopped, folder removed, or its owner's heartbeat missing."""
 
-    def __init__(self, errand: Errand) -> None:
-        self._errand, self._beat = errand, errand.folder.parent / "beat"
-        self._heard, self._at = "", time.monotonic()
+    def __init__(self, remote: RemoteJob) -> None:
+        self._remote, self._beat_file = remote, remote.folder.parent / "beat"
+        self._beat, self._changed = "", time.monotonic()
 
     def __call__(self) -> bool:
-        """Look."""
-        if self._errand.stop.exists() or not self._errand.folder.exists():
+        """Check the folder and the heartbeat."""
+        if self._remote.stop.exists() or not self._remote.folder.exists():
             return True
         try:
-            heard = self._beat.read_text()
+            beat = self._beat_file.read_text()
         except OSError:
-            heard = self._heard
-        if heard != self._heard:
-            self._heard, self._at = heard, time.monotonic()
-        return time.monotonic() - self._at > SILENCE_S
+            beat = self._beat
+        if beat != self._beat:
+            self._beat, self._changed = beat, time.monotonic()
+        return time.monotonic() - self._changed > SILENCE_S

@@ -1,9 +1,11 @@
-"""The workers: they take waiting jobs from the ledger and run them, a few at a time.
+"""Job worker: claims waiting jobs from the ledger and runs a few of them at a time.
 
-One thread tends: it claims a job when a place is free, says every few seconds that it lives, puts
-the jobs of dead engines back, and writes the end of each job: its objects appear and its state
-changes in one transaction, and only if the job is still this engine's. The work itself is done in
-threads, each of which waits for one FFmpeg, or by an executor's processes.
+One thread coordinates. It claims a job when a slot is free, renews its leases with every heartbeat, and
+requeues the jobs of dead engines. The work itself runs in threads, each of which waits for one FFmpeg, or
+in the processes of an executor.
+
+Invariant: the end of a job is one transaction. Its objects appear and its state changes together, and only
+if this engine still holds the lease.
 """
 
 from __future__ import annotations
@@ -22,17 +24,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook.engine.daemon_threads import THREAD_PREFIX, DaemonThreads
 from ci_notebook.engine.faults import Faults, JobFails, SlowJobs
-from ci_notebook.engine.jobs.executors import TRIES, Away, Crew, MakeExecutor
-from ci_notebook.engine.jobs.heartbeat import Owner, clear_up, is_dead
-from ci_notebook.engine.jobs.ledger import Job, Ledger
-from ci_notebook.engine.jobs.outcome import Outcome
-from ci_notebook.engine.jobs.run_job import NearSite, errand_of, run
-from ci_notebook.engine.limits import Limits, as_full
-from ci_notebook.engine.storage.cache import Keeping
-from ci_notebook.engine.storage.objects import Store
+from ci_notebook.engine.jobs.executors import MAX_ATTEMPTS, ExecutorUnavailable, JobExecutor, MakeExecutor
+from ci_notebook.engine.jobs.heartbeat import Heartbeat, is_dead, remove_dead_folders
+from ci_notebook.engine.jobs.ledger import JobRow, Ledger
+from ci_notebook.engine.jobs.outcome import JobOutcome, code_of, message_of
+from ci_notebook.engine.jobs.run_job import LocalSite, make_remote_job, run_job
+from ci_notebook.engine.limits import Limits, disk_full_error
+from ci_notebook.engine.storage.cache import CacheOptions
+from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.process import cores
-from ci_notebook.model.errors import EngineError, ServiceError
+from ci_notebook.model.errors import CIError, EngineError
+
+__all__ = ["JobWorker"]
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
@@ -40,198 +45,180 @@ log.addHandler(logging.NullHandler())
 # A lease outlives several missed renewals, so that a busy machine loses no job to another engine.
 LEASE_S: Final = 60.0
 RENEW_S: Final = 5.0
-# How soon a job that another process accepted is seen; what this process accepts wakes the tender.
-LOOK_S: Final = 0.5
-# How long processes elsewhere are waited for when the engine is closed; they look some times a second.
-FAREWELL_S: Final = 5.0
-THREAD_PREFIX: Final = "ci-notebook"
-
-
-class Threads(Executor):
-    """A thread for each call, none of which keeps the interpreter from ending.
-
-    A ThreadPoolExecutor would: Python waits for its threads before it runs what was registered for
-    the exit, and so would wait for every running FFmpeg to finish.
-    """
-
-    def submit(self, call: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        """Call in a thread of its own."""
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(call(*args, **named))
-                except BaseException as error:  # noqa: BLE001  it travels in the future
-                    future.set_exception(error)
-
-        threading.Thread(target=run, name=f"{THREAD_PREFIX}-job", daemon=True).start()
-        return future
+# How soon a job that another process accepted is found; a job that this process accepts wakes the thread.
+POLL_S: Final = 0.5
+# How long `close` waits for other processes, which check several times a second whether to stop.
+SHUTDOWN_S: Final = 5.0
 
 
 @dataclass(slots=True)
-class _Running:
-    """A job in hand: where its work lies, how it is told to stop, and how far it was when last looked at."""
+class _RunningJob:
+    """A claimed job: its folder, how to stop it, and its progress when last read."""
 
-    job: Job
+    row: JobRow
     folder: Path
     stop: Callable[[], None]
-    future: Future[Outcome]
+    future: Future[JobOutcome]
     progress: Path | None = None
     percent: int = 0
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
 
 
-class Worker:
+class JobWorker:
     """Runs jobs until it is closed. `on_end` is called after each job that ended."""
 
     def __init__(
         self,
         root: Path,
         ledger: Ledger,
-        store: Store,
+        store: ObjectStore,
         *,
-        places: int,
+        slots: int,
         new_id: Callable[[], str],
         executor: Executor | MakeExecutor | None = None,
         limits: Limits | None = None,
-        keeping: Keeping | None = None,
+        cache_options: CacheOptions | None = None,
         faults: Faults | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self._root, self._ledger, self._store, self._places = root, ledger, store, places
-        self._owner = Owner(root, new_id())
+        self._root, self._ledger, self._store, self._slots = root, ledger, store, slots
+        self._heartbeat = Heartbeat(root, new_id())
         self._limits, self._faults, self._on_end = limits or Limits(), faults or Faults(), on_end
-        self._crew = Crew(executor, places) if executor is not None else None
-        self._keeping, self._share = keeping, max(1, cores() // places)
-        self._threads = Threads()
+        self._executor = JobExecutor(executor, slots) if executor is not None else None
+        self._cache_options, self._threads_per_job = cache_options, max(1, cores() // slots)
+        self._threads = DaemonThreads()
         self._stop, self._wake = threading.Event(), threading.Event()
-        self._running: dict[Path, _Running] = {}
+        self._running: dict[Path, _RunningJob] = {}
         self._ended: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        self._tries: dict[str, int] = {}
-        self._tender = threading.Thread(target=self._tend, name=f"{THREAD_PREFIX}-tender", daemon=True)
-        self._tender.start()
+        self._attempts: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._coordinate, name=f"{THREAD_PREFIX}-worker", daemon=True)
+        self._thread.start()
 
     def wake(self) -> None:
-        """Say that a job may be waiting."""
+        """Look for a waiting job now."""
         self._wake.set()
 
     def close(self) -> None:
-        """Stop: running FFmpegs are killed, their jobs go back among the waiting."""
+        """Stop: running FFmpegs are killed, and their jobs go back to their queues."""
         self._stop.set()
         self._wake.set()
-        self._tender.join()
-        for one in self._running.values():
-            one.stop()
-            if one.progress is not None and not one.progress.exists():
-                one.future.cancel()  # handed over and not begun
-        wait([one.future for one in self._running.values()], timeout=FAREWELL_S if self._crew else None)
-        for one in list(self._running.values()):
-            one.future.cancel()
+        self._thread.join()
+        for running in self._running.values():
+            running.stop()
+            if running.progress is not None and not running.progress.exists():
+                running.future.cancel()  # submitted to the executor, but not started
+        wait([running.future for running in self._running.values()], timeout=SHUTDOWN_S if self._executor else None)
+        for running in list(self._running.values()):
+            running.future.cancel()
             try:
-                if one.future.done():
-                    self._conclude(one)
+                if running.future.done():
+                    self._conclude(running)
             except (OSError, sqlite3.Error):
-                log.exception("the end of job %s could not be written; it will run again", one.job.job_id)
-        self._ledger.release(self._owner.name)
-        self._owner.close()
-        if self._crew is not None:
-            self._crew.close()
+                log.exception("the end of job %s could not be written; it will run again", running.row.job_id)
+        self._ledger.release(self._heartbeat.name)
+        self._heartbeat.close()
+        if self._executor is not None:
+            self._executor.close()
 
-    def _tend(self) -> None:
-        next_renewal = 0.0  # the dead are looked for at once
+    def _coordinate(self) -> None:
+        next_beat = 0.0  # dead engines are looked for at once
         while not self._stop.is_set():
             try:
-                if time.monotonic() >= next_renewal:
-                    next_renewal = time.monotonic() + RENEW_S
-                    self._owner.beat()
-                    self._ledger.renew(self._owner.name, lease_s=LEASE_S)
-                    self._let_go()
-                    self._bury()
+                if time.monotonic() >= next_beat:
+                    next_beat = time.monotonic() + RENEW_S
+                    self._heartbeat.beat()
+                    self._ledger.renew(self._heartbeat.name, lease_s=LEASE_S)
+                    self._stop_lost_jobs()
+                    self._requeue_dead()
                 self._conclude_all()
-                self._look_around()
-                self._fill_places()
-            except Exception:  # the tender must outlive whatever it meets, or no job would ever run again
-                log.exception("the tender of jobs met an error; it goes on")
-            self._wake.wait(LOOK_S)
+                self._read_progress()
+                self._fill_slots()
+            except Exception:  # the thread must survive any error, or no job would ever run again
+                log.exception("the job worker met an error and continues")
+            self._wake.wait(POLL_S)
             self._wake.clear()
 
-    def _let_go(self) -> None:
-        """Stop the jobs that another engine has taken, because this one slept for longer than its lease."""
-        mine = self._ledger.running(self._owner.name)
-        for one in self._running.values():
-            if one.job.job_id not in mine:
-                one.stop()
+    def _stop_lost_jobs(self) -> None:
+        """Stop the jobs that another engine took over, because this one slept for longer than its lease."""
+        own = self._ledger.running(self._heartbeat.name)
+        for running in self._running.values():
+            if running.row.job_id not in own:
+                running.stop()
 
-    def _bury(self) -> None:
-        if self._ledger.release_dead(lambda name: is_dead(self._root, name), but=self._owner.name):
-            clear_up(self._root)
+    def _requeue_dead(self) -> None:
+        if self._ledger.release_dead(lambda name: is_dead(self._root, name), but=self._heartbeat.name):
+            remove_dead_folders(self._root)
 
-    def _look_around(self) -> None:
-        """See how far the jobs elsewhere are."""
-        for one in self._running.values():
-            if one.progress is not None:
+    def _read_progress(self) -> None:
+        """Copy the progress of jobs in other processes to the ledger."""
+        for running in self._running.values():
+            if running.progress is not None:
                 with contextlib.suppress(FileNotFoundError, ValueError):
-                    percent = int(one.progress.read_text())
-                    if percent > one.percent:
-                        one.percent = percent
-                        self._ledger.note_progress(one.job.job_id, self._owner.name, percent)
+                    percent = int(running.progress.read_text())
+                    if percent > running.percent:
+                        running.percent = percent
+                        self._ledger.note_progress(running.row.job_id, self._heartbeat.name, percent)
 
-    def _fill_places(self) -> None:
-        if self._crew is not None and not self._crew.is_ready():
+    def _fill_slots(self) -> None:
+        if self._executor is not None and not self._executor.is_ready():
             return
-        while not self._stop.is_set() and len(self._running) < (self._crew.places() if self._crew else self._places):
-            job = self._ledger.claim(self._owner.name, lease_s=LEASE_S, waited_s=self._faults.wait_s())
-            if job is None:
+        slots = self._executor.slots if self._executor else lambda: self._slots
+        while not self._stop.is_set() and len(self._running) < slots():
+            row = self._ledger.claim(self._heartbeat.name, lease_s=LEASE_S, waited_s=self._faults.wait_s())
+            if row is None:
                 return
             try:
-                self._start(job)
-            except Away:
-                self._ledger.release(self._owner.name, job.job_id)
-                return  # jobs go on waiting until an executor is there again
+                self._start(row)
+            except ExecutorUnavailable:
+                self._ledger.release(self._heartbeat.name, row.job_id)
+                return  # jobs wait until there is an executor again
             except BaseException:
-                self._ledger.release(self._owner.name, job.job_id)
+                self._ledger.release(self._heartbeat.name, row.job_id)
                 raise
 
-    def _start(self, job: Job) -> None:
-        folder = Path(tempfile.mkdtemp(prefix=f"{job.job_id[:9]}-", dir=self._owner.folder))
+    def _start(self, row: JobRow) -> None:
+        folder = Path(tempfile.mkdtemp(prefix=f"{row.job_id[:9]}-", dir=self._heartbeat.folder))
         try:
-            one = self._far(self._crew, job, folder) if self._crew else self._near(job, folder)
-        except (Away, EngineError, ServiceError, OSError) as error:
+            running = (
+                self._start_remote(self._executor, row, folder) if self._executor else self._start_local(row, folder)
+            )
+        except (ExecutorUnavailable, CIError, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, Away):
+            if isinstance(error, ExecutorUnavailable):
                 raise
-            self._write_end(job, _failed(as_full(error) or error))
+            self._write_end(row, _failed(disk_full_error(error) or error))
             self._on_end()
             return
-        self._running[folder] = one
-        one.future.add_done_callback(lambda _: self._is_over(folder))
+        self._running[folder] = running
+        running.future.add_done_callback(lambda _: self._note_end(folder))
 
-    def _near(self, job: Job, folder: Path) -> _Running:
+    def _start_local(self, row: JobRow, folder: Path) -> _RunningJob:
         stop = threading.Event()
+        site = LocalSite(self._ledger, self._store, row, self._heartbeat.name)
         future = self._threads.submit(
-            run, job, NearSite(self._ledger, self._store, job, self._owner.name), folder,
-            is_unwanted=stop.is_set, threads=self._share, **self._asked(),
-        )  # fmt: skip
-        return _Running(job, folder, stop.set, future)
+            run_job, row, site, folder, is_unwanted=stop.is_set, threads=self._threads_per_job, **self._run_options()
+        )
+        return _RunningJob(row, folder, stop.set, future)
 
-    def _far(self, crew: Crew, job: Job, folder: Path) -> _Running:
-        errand = errand_of(job, self._store, folder, beside=crew.beside(), **self._asked())
+    def _start_remote(self, executor: JobExecutor, row: JobRow, folder: Path) -> _RunningJob:
+        remote = make_remote_job(
+            row, self._store, folder, slots_per_machine=executor.slots_per_machine(), **self._run_options()
+        )
         try:
-            future = crew.submit(errand)
+            future = executor.submit(remote)
         except (BrokenExecutor, RuntimeError) as error:
             text = f"The executor takes no more jobs ({type(error).__name__}: {error})."
             raise EngineError(f"{text} Open the engine with another one, or with a function that makes one.") from error
-        return _Running(job, folder, errand.stop.touch, future, errand.progress)
+        return _RunningJob(row, folder, remote.stop.touch, future, remote.progress)
 
-    def _asked(self) -> dict[str, Any]:
-        slow, fails = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
+    def _run_options(self) -> dict[str, Any]:
+        slow, fault = self._faults.of_job(SlowJobs), self._faults.of_job(JobFails)
         return {
             "limits": self._limits, "room_bytes": self._limits.room(self._root),
-            "linger_s": slow.run_s if slow else 0.0, "fails": fails, "keeping": self._keeping,
+            "extra_s": slow.run_s if slow else 0.0, "fault": fault, "cache_options": self._cache_options,
         }  # fmt: skip
 
-    def _is_over(self, folder: Path) -> None:
+    def _note_end(self, folder: Path) -> None:
         self._ended.put(folder)
         self._wake.set()
 
@@ -241,61 +228,59 @@ class Worker:
             try:
                 self._conclude(self._running[folder])
             except BaseException:
-                self._ended.put(folder)  # the disk is full, say: the end is written as soon as it can be
+                self._ended.put(folder)  # for example, the disk is full: the end is written as soon as possible
                 raise
             del self._running[folder]
 
-    def _conclude(self, one: _Running) -> None:
+    def _conclude(self, running: _RunningJob) -> None:
         """Write the end of a job whose work is over."""
-        one.outcome = one.outcome or self._outcome(one)
+        running.outcome = running.outcome or self._outcome(running)
         try:
-            self._write_end(one.job, one.outcome)
+            self._write_end(running.row, running.outcome)
         except (OSError, sqlite3.Error) as error:
-            full = as_full(error)
+            full = disk_full_error(error)
             if full is None and isinstance(error, sqlite3.Error):
-                raise  # another holds the ledger, say: the same end is written later
-            log.warning("what job %s made cannot be kept: %s", one.job.job_id, error)
-            again = full is None and self._may_try_again(one.job)
-            one.outcome = Outcome(state="Submitted") if again else _failed(full or error)
-            shutil.rmtree(one.folder, ignore_errors=True)  # which may make the room to write that much
-            self._write_end(one.job, one.outcome)
-        shutil.rmtree(one.folder, ignore_errors=True)
+                raise  # for example, another process holds the ledger: the same end is written later
+            log.warning("the files of job %s cannot be stored: %s", running.row.job_id, error)
+            again = full is None and self._may_try_again(running.row)
+            running.outcome = JobOutcome(state="Submitted") if again else _failed(full or error)
+            shutil.rmtree(running.folder, ignore_errors=True)  # which may free the space that this end needs
+            self._write_end(running.row, running.outcome)
+        shutil.rmtree(running.folder, ignore_errors=True)
         self._on_end()
 
-    def _write_end(self, job: Job, outcome: Outcome) -> None:
+    def _write_end(self, row: JobRow, outcome: JobOutcome) -> None:
         self._store.adopt_all(
-            outcome.made, only_if=lambda change: self._ledger.end(change, job.job_id, self._owner.name, outcome)
+            outcome.files, only_if=lambda change: self._ledger.end(change, row.job_id, self._heartbeat.name, outcome)
         )
 
-    def _outcome(self, one: _Running) -> Outcome:
-        """Return what came of a job, also of one whose process died, or never began."""
-        error = CancelledError() if one.future.cancelled() else one.future.exception()
+    def _outcome(self, running: _RunningJob) -> JobOutcome:
+        """Return the outcome of a job, also when its process died or never started it."""
+        error = CancelledError() if running.future.cancelled() else running.future.exception()
         if error is None:
-            return one.future.result()
+            return running.future.result()
         if self._stop.is_set():
-            return Outcome(state="Submitted")
-        again = self._crew is not None and self._crew.is_made_again
-        if isinstance(error, BrokenExecutor | CancelledError) and self._crew is not None and again:
-            self._crew.drop(error)
-        if isinstance(error, CancelledError) and again:
-            return Outcome(state="Submitted")  # nobody ran it: the executor went away
-        if isinstance(error, BrokenExecutor) and again and self._may_try_again(one.job):
-            return Outcome(state="Submitted")
-        log.error("job %s was lost with the process that ran it: %r", one.job.job_id, error)
-        return _lost(error)
+            return JobOutcome(state="Submitted")
+        is_replaceable = self._executor is not None and self._executor.is_replaceable
+        if isinstance(error, BrokenExecutor | CancelledError) and self._executor is not None and is_replaceable:
+            self._executor.replace(error)
+        if isinstance(error, CancelledError) and is_replaceable:
+            return JobOutcome(state="Submitted")  # no process ran it: the executor ended first
+        if isinstance(error, BrokenExecutor) and is_replaceable and self._may_try_again(running.row):
+            return JobOutcome(state="Submitted")
+        log.error("job %s was lost with the process that ran it: %r", running.row.job_id, error)
+        return _process_lost(error)
 
-    def _may_try_again(self, job: Job) -> bool:
-        """Count a try that came to nothing; True while there were few."""
-        self._tries[job.job_id] = self._tries.get(job.job_id, 0) + 1
-        return self._tries[job.job_id] < TRIES
+    def _may_try_again(self, row: JobRow) -> bool:
+        """Count a failed attempt; return whether another one is allowed."""
+        self._attempts[row.job_id] = self._attempts.get(row.job_id, 0) + 1
+        return self._attempts[row.job_id] < MAX_ATTEMPTS
 
 
-def _lost(error: BaseException) -> Outcome:
+def _process_lost(error: BaseException) -> JobOutcome:
     text = f"The process that ran the job ended with {type(error).__name__}: {str(error)[:300]}"
-    return Outcome(state="Failed", code="InternalError", message=text)
+    return JobOutcome(state="Failed", code="InternalError", message=text)
 
 
-def _failed(error: BaseException) -> Outcome:
-    code = getattr(error, "code", "InternalError")
-    text = error.message if isinstance(error, ServiceError | EngineError) else f"{type(error).__name__}: {error}"
-    return Outcome(state="Failed", code=code, message=text)
+def _failed(error: BaseException) -> JobOutcome:
+    return JobOutcome(state="Failed", code=code_of(error), message=message_of(error))

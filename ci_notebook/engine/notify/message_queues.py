@@ -1,7 +1,7 @@
-"""The engine's own message queues, for notices of type TDMQ (§10.4): rows that wait until they are read.
+"""The engine's own message queues, for notifications of type TDMQ (§10.4): rows that wait until they are read.
 
-In mode Queue a message goes to one reader and is gone. In mode Topic each reader has a place of
-its own, beginning at the oldest message that is there. After a week a message is dropped.
+In mode Queue a message goes to one reader and is removed. In mode Topic each reader has its own position,
+which starts at the oldest message. A message is removed after a week.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ci_notebook.engine.notify.body import Topic
+from ci_notebook.engine.notify.notification import QueueTarget
 from ci_notebook.engine.storage.database import Database
 
-KEPT_S: Final = 7 * 86400.0
+RETENTION_S: Final = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message: `body` is what a callback's body would be, `sent` Unix seconds."""
+    """One message: `body` equals the body of a callback, `sent` is in Unix seconds."""
 
     number: int
     region: str
@@ -30,16 +30,16 @@ class Message:
     sent: float = field(repr=False)
 
 
-class Messages:
+class MessageQueues:
     """Message queues in SQLite. `clock` gives Unix seconds."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
 
-    def put(self, change: sqlite3.Connection, topic: Topic, job_id: str, body: bytes) -> None:
-        """Keep a message, in the transaction of whoever sends it."""
+    def put(self, change: sqlite3.Connection, topic: QueueTarget, job_id: str, body: bytes) -> None:
+        """Add a message, within the sender's transaction."""
         now = self._clock()
-        change.execute("DELETE FROM messages WHERE sent < ?", (now - KEPT_S,))
+        change.execute("DELETE FROM messages WHERE sent < ?", (now - RETENTION_S,))
         change.execute(
             "INSERT INTO messages (region, name, mode, job_id, body, sent) VALUES (?, ?, ?, ?, ?, ?)",
             (topic.region, topic.name, topic.mode, job_id, body, now),
@@ -48,9 +48,9 @@ class Messages:
     def take(
         self, name: str, *, region: str = "", reader: str = "notebook", at_most: int = 100, keep: bool = False
     ) -> list[Message]:
-        """Return the messages that `reader` has not had, oldest first; with `keep` it has not had them yet.
+        """Return the messages that `reader` has not read, oldest first. With `keep` they stay unread.
 
-        Without a region, those of all regions.
+        Without a region, messages of all regions are returned.
         """
         with self._database.change() as change:
             rows = change.execute(
@@ -59,13 +59,13 @@ class Messages:
                 " AND readers.region = messages.region AND reader = ?), 0)) ORDER BY number LIMIT ?",
                 (name, region, reader, at_most),
             ).fetchall()
-            found = [Message(**dict(row)) for row in rows]
-            for message in () if keep else found:
-                _mark(change, message, reader)
-        return found
+            messages = [Message(**dict(row)) for row in rows]
+            for message in () if keep else messages:
+                _mark_read(change, message, reader)
+        return messages
 
 
-def _mark(change: sqlite3.Connection, message: Message, reader: str) -> None:
+def _mark_read(change: sqlite3.Connection, message: Message, reader: str) -> None:
     if message.mode == "Queue":
         change.execute("DELETE FROM messages WHERE number = ?", (message.number,))
     else:

@@ -1,8 +1,7 @@
-"""One picture through the very graph of the job: what a slider shows is what will be rendered.
+"""One frame through the job's own filter graph: a slider shows what will be rendered.
 
-The picture lies in a file, as the decoder gave it, and the graph goes to the program's standard
-input: so a program can be started before anybody knows what it will be asked (`engine.previewing`
-does), and only the graph itself is waited for.
+The raw frame is in a file, and the graph goes to FFmpeg's standard input. So FFmpeg can be started before
+the graph is known (see `warm_ffmpeg`), and only the graph itself has to be waited for.
 """
 
 from __future__ import annotations
@@ -16,33 +15,32 @@ from pathlib import Path
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.graph import (
-    AFTER_MARKS,
+    AFTER_WATERMARKS,
     BEFORE_NETWORK,
     MOTION,
-    SCALE_MATRICES,
     STAGES,
-    by_network,
-    depth,
-    flattens,
+    converts_to_sdr,
+    depth_suffix,
     is_hdr,
+    needs_network,
     pixel_format,
     stages,
 )
-from ci_notebook.engine.render.output.output_size import Size, length_s
-from ci_notebook.engine.render.watermark.background_image import Laid
+from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
+from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size, length_s
 
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # else every colour comes out a step darker
-_LEFT_OUT = ("fields", *MOTION)  # done when the picture was decoded; what one picture has no part in
+_LEFT_OUT = ("fields", *MOTION)  # fields: done at decoding; motion: needs several frames
 
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """One picture of a clip as bare bytes in a file: upright, whole, in the clip's own size and pixel format.
+    """One raw frame of a clip in a file: upright, complete, in the clip's own size and pixel format.
 
-    `source` and `analysis` are those of the clip, `at_s` is the picture's time in it.
+    `source` and `analysis` are those of the clip, `at_s` is the frame's time in it.
     """
 
     path: Path
@@ -53,25 +51,25 @@ class Still:
     analysis: Analysis
 
     def as_input(self) -> tuple[str, ...]:
-        """Return FFmpeg's arguments for this picture as an input."""
+        """Return FFmpeg's arguments for this frame as an input."""
         size = f"{self.size.width}x{self.size.height}"
         return ("-f", "rawvideo", "-pixel_format", self.pixel_format, "-video_size", size, "-i", str(self.path))
 
 
-def enlarged_first(setting: VideoEnhance, still: Still) -> str | None:
-    """Return the graph up to where the network of Enhance takes over, or None where it has no part.
+def graph_before_network(setting: VideoEnhance, still: Still) -> str | None:
+    """Return the graph up to the super-resolution network, or None where the network is not used.
 
-    What it gives is yuv420p, or yuv420p10le where the source is deep, of `plan(...).cut`'s size.
+    Its output is yuv420p, or yuv420p10le for a source of more than eight bits, in the size of `plan(...).cut`.
     """
-    if not by_network(setting, still.source):
+    if not needs_network(setting, still.source):
         return None
-    filters = [*_head(setting, still, ()), *_made(setting, still, BEFORE_NETWORK)]
-    return ",".join([*filters, f"format=yuv420p{depth(still.source)}"])
+    filters = [*_head(setting, still, ()), *_stage_filters(setting, still, BEFORE_NETWORK)]
+    return ",".join([*filters, f"format=yuv420p{depth_suffix(still.source)}"])
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """What is shown of a picture, in px of the output, and how large."""
+class PreviewCrop:
+    """Which part of a frame is shown, in px of the output, and the size it is scaled to."""
 
     left: int
     top: int
@@ -79,8 +77,10 @@ class Cut:
     shown: Size
 
 
-def cut(size: Size, *, width_px: int = 0, box: tuple[float, float, float, float] = (0, 0, 1, 1)) -> Cut:
-    """Return what to show of an output of `size`: of `box` (left, top, width, height; shares of 1), never enlarged.
+def preview_crop(
+    size: Size, *, width_px: int = 0, box: tuple[float, float, float, float] = (0, 0, 1, 1)
+) -> PreviewCrop:
+    """Return what to show of an output of `size`: the `box` (left, top, width, height; shares of 1), never enlarged.
 
     The box grows to whole chroma samples.
     """
@@ -94,39 +94,45 @@ def cut(size: Size, *, width_px: int = 0, box: tuple[float, float, float, float]
     shown = whole
     if 0 < width_px < whole.width:
         shown = Size(width_px, max(1, round(whole.height * width_px / whole.width)))
-    return Cut(left, top, whole, shown)
+    return PreviewCrop(left, top, whole, shown)
 
 
-def picture_graph(setting: VideoEnhance, still: Still, laid: Laid, seen: Cut, *, is_enlarged: bool = False) -> str:
-    """Return the graph from the picture, or from what the network made of it, to what is `seen` of it in RGB.
+def picture_graph(
+    setting: VideoEnhance, still: Still, layout: WatermarkLayout, crop: PreviewCrop, *, is_enlarged: bool = False
+) -> str:
+    """Return the graph from the frame, or from the network's output, to the part `crop` of it in RGB.
 
-    All work is done at the output's size: sharpening a smaller picture would show another strength.
-    Stages of motion are left out; HDR is made, then shown through its exact inverse. The marks'
-    pictures are read from the program's folder.
+    All work is done at the output's size: sharpening a smaller frame would show another strength. Motion
+    stages are left out. HDR is made, then shown through its exact inverse. The watermarks' pictures are
+    read from FFmpeg's working folder.
     """
-    done = BEFORE_NETWORK if is_enlarged else ()
-    left = [stage for stage in STAGES if stage not in (*done, *AFTER_MARKS)]
-    first = [*_head(setting, still, done), *_made(setting, still, left), *([laid.room] if laid.room else [])]
-    matrix, deep, lines = _matrix(setting, still), bool(depth(still.source)), [",".join(first)]
-    for number, mark in enumerate(laid.overlays, 1):
+    skipped = BEFORE_NETWORK if is_enlarged else ()
+    left = [stage for stage in STAGES if stage not in (*skipped, *AFTER_WATERMARKS)]
+    first = [
+        *_head(setting, still, skipped),
+        *_stage_filters(setting, still, left),
+        *([layout.padding] if layout.padding else []),
+    ]
+    matrix, deep, lines = _matrix(setting, still), bool(depth_suffix(still.source)), [",".join(first)]
+    for number, overlay in enumerate(layout.overlays, 1):
         lines[-1] += f"[v{number - 1}]"
-        lines.append(f"movie=filename={mark.path.name}[m{number}]")
-        scaled, laid_on = mark.lines(
-            f"v{number - 1}", f"m{number}", "", matrix=SCALE_MATRICES.get(matrix, matrix), deep=deep
+        lines.append(f"movie=filename={overlay.path.name}[m{number}]")
+        scaled, overlaid = overlay.lines(
+            f"v{number - 1}", f"m{number}", "", matrix=color_tags.scale_matrix(matrix), deep=deep
         )
-        lines += [scaled, laid_on.removesuffix("[]")]
-    last = [*_made(setting, still, AFTER_MARKS), f"format={pixel_format(setting, still.source)}"]
-    if seen.size != laid.size:
-        last.append(f"crop={seen.size.width}:{seen.size.height}:{seen.left}:{seen.top}")
-    last += _to_rgb(setting, still, matrix, seen.shown)
+        lines += [scaled, overlaid.removesuffix("[]")]
+    last = [*_stage_filters(setting, still, AFTER_WATERMARKS), f"format={pixel_format(setting, still.source)}"]
+    if crop.size != layout.size:
+        last.append(f"crop={crop.size.width}:{crop.size.height}:{crop.left}:{crop.top}")
+    last += _to_rgb(setting, still, matrix, crop.shown)
     return ";".join([*lines[:-1], ",".join([lines[-1], *last])])
 
 
-def unshown(setting: VideoEnhance) -> tuple[str, ...]:
-    """Return the paths of what one picture cannot show: the leaves of motion that are set.
+def unshown_leaves(setting: VideoEnhance) -> tuple[str, ...]:
+    """Return the paths of the leaves that one frame cannot show: the motion leaves that are set.
 
     >>> from ci_notebook.model.setting.enhance import FrameEnhance
-    >>> unshown(VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)))
+    >>> unshown_leaves(VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)))
     ('FrameEnhance.FrameDoubling',)
     """
     video = setting.transcode.video if setting.transcode else None
@@ -137,42 +143,43 @@ def unshown(setting: VideoEnhance) -> tuple[str, ...]:
     )
 
 
-def _made(setting: VideoEnhance, still: Still, wanted: tuple[str, ...] | list[str] | frozenset[str]) -> list[str]:
+def _stage_filters(
+    setting: VideoEnhance, still: Still, names: tuple[str, ...] | list[str] | frozenset[str]
+) -> list[str]:
     analysis = dataclasses.replace(still.analysis, matrix=_matrix(setting, still), interlaced=False)
-    made = stages(setting, still.source, analysis)
-    return [one for stage in STAGES if stage in wanted and stage not in _LEFT_OUT for one in made[stage]]
+    filters = stages(setting, still.source, analysis)
+    return [one for stage in STAGES if stage in names and stage not in _LEFT_OUT for one in filters[stage]]
 
 
-def _head(setting: VideoEnhance, still: Still, done: tuple[str, ...]) -> Iterator[str]:
-    """Say of bare bytes when they are shown, counted as the job counts, and how light and colour are coded."""
+def _head(setting: VideoEnhance, still: Still, skipped: tuple[str, ...]) -> Iterator[str]:
+    """Yield the filters that give a raw frame its time, counted as in the job, and its color tags."""
     stretch = setting.transcode.time_interval if setting.transcode else None
-    length_s(setting, still.source)  # refuses a stretch that begins beyond the end
+    length_s(setting, still.source)  # raises for an interval that starts after the end
     at_s = still.at_s - ((stretch.start or 0.0) if stretch else 0.0)
     yield f"settb=1/1000000,setpts={round(max(0.0, at_s) * 1e6)}"
-    video, shaped = first_video(still.source), "shape" in done
-    flat = shaped and flattens(setting, still.source)
-    said = {
+    video, shaped = first_video(still.source), "shape" in skipped
+    flat = shaped and converts_to_sdr(setting, still.source)
+    tags = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
-        "colorspace": "bt709" if flat else still.analysis.matrix,
-        "color_primaries": "bt709" if flat else video.color_primaries,
-        "color_trc": "bt709" if flat else video.color_transfer,
+        "colorspace": color_tags.SDR if flat else still.analysis.matrix,
+        "color_primaries": color_tags.SDR if flat else video.color_primaries,
+        "color_trc": color_tags.SDR if flat else video.color_transfer,
     }
-    yield "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
+    yield "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:
-    """Return how YUV is made of RGB where the work is done: HDR that is turned into SDR is BT.709 from there on."""
-    return "bt709" if flattens(setting, still.source) else still.analysis.matrix
+    """Return the YUV matrix in which the filters work: HDR that is converted to SDR is BT.709 from there on."""
+    return color_tags.SDR if converts_to_sdr(setting, still.source) else still.analysis.matrix
 
 
 def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:
     mode, source = hdr.mode_of(setting), still.source
     transfer = hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer if is_hdr(source) else None
-    if transfer is not None and not flattens(setting, source):
-        back = f"t=bt709:m=bt709:p=bt709:r=tv:npl={hdr.DIFFUSE_WHITE}"
-        yield f"zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:{back}"
+    if transfer is not None and not converts_to_sdr(setting, source):
+        yield color_tags.hdr_to_sdr(transfer, matrix_in=color_tags.HDR_MATRIX if mode else matrix)
         yield "format=yuv444p"
-        matrix = "bt709"
-    coded = f"in_color_matrix={SCALE_MATRICES.get(matrix, matrix)}:in_range=tv"
-    yield f"scale={size.width}:{size.height}:flags={_EXACT}:{coded}"
+        matrix = color_tags.SDR
+    coded = f"in_color_matrix={color_tags.scale_matrix(matrix)}:in_range=tv"
+    yield f"scale={size.width}:{size.height}:flags={color_tags.EXACT_FLAGS}:{coded}"
     yield "format=rgb24"

@@ -1,7 +1,7 @@
-"""Pictures of a clip that lies elsewhere, as previews need them: from the service's own snapshots.
+"""Frames of a clip on the cloud, as previews need them: from the service's own snapshots.
 
-A snapshot is upright, SDR and RGB, whatever the clip is; so the graph works on less than the job
-will, and AUTO goes by a few snapshots instead of the clip.
+A snapshot is upright, SDR and RGB, for any clip. So the graph has less to work on than the job's,
+and AUTO is resolved from a few snapshots instead of the clip.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 
 from ci_notebook.engine.preview.preview_graph import Still
 from ci_notebook.engine.render.analysis import Analysis, analyse
-from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import filter_bytes
-from ci_notebook.media.probe import first_video
+from ci_notebook.media.probe import first_video, pictures_length_s
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.setting.shape import Size
 
-LOOKS = (0.2, 0.5, 0.8)  # where AUTO looks, as shares of the clip's length
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+SAMPLE_POSITIONS = (0.2, 0.5, 0.8)  # what AUTO is resolved from, as shares of the clip's length
 
 
 @dataclasses.dataclass(frozen=True)
 class SnapshotOrigin:
-    """A clip known by its facts and its snapshots. `snapshot` returns a picture file for a time in seconds.
+    """A clip known by its facts and snapshots. `snapshot` returns a picture file for a time in seconds.
 
-    The facts cost four calls once, every new time one more.
+    The facts cost four calls once; every new time costs one more.
     """
 
     name: Hashable
@@ -42,14 +42,14 @@ class SnapshotOrigin:
 
     @property
     def key(self) -> Hashable:
-        """The name it was given."""
+        """The name given."""
         return self.name
 
     def facts(self) -> tuple[MediaInfo, Analysis]:
-        """Ask for the facts, and look at three snapshots."""
+        """Request the facts, and analyse three snapshots."""
         info = self.info()
-        length = (info.format.duration if info.format else None) or first_video(info).duration or 0.0
-        pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in LOOKS]
+        length = pictures_length_s(info) or 0.0
+        pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in SAMPLE_POSITIONS]
         size = pictures[0][1]
         with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
             path = Path(folder) / "looks.y4m"
@@ -58,17 +58,18 @@ class SnapshotOrigin:
             analysis = analyse(path)
         return _as_snapshots(info, size), dataclasses.replace(analysis, matrix=_matrix(size), interlaced=False)
 
-    def still(self, at_s: float, place: Path, info: MediaInfo, analysis: Analysis) -> Still:
-        """Fetch one picture."""
+    def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
+        """Request one snapshot."""
         data, size = _yuv(self.snapshot(at_s))
-        place.write_bytes(data)
-        return Still(place, at_s, "yuv420p", size, info, analysis)
+        path.write_bytes(data)
+        return Still(path, at_s, "yuv420p", size, info, analysis)
 
 
 def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
-    """Return one decoded picture, HxWx3 RGB, as a clip of its own. Raises `EngineError` for anything else."""
+    """Return one decoded frame, HxWx3 uint8 RGB, as a clip. Raises `ParameterError` for anything else."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise EngineError(f"a picture is HxWx3 uint8; got {picture.shape} {picture.dtype}", code="InvalidArgument")
+        got = f"{picture.dtype} array of shape {picture.shape}"
+        raise ParameterError("snapshot", got, "an HxWx3 array of uint8")
     name = hashlib.blake2b(picture.tobytes(), digest_size=16).digest(), picture.shape
     alone = MediaInfo(stream=Stream(video=(VideoStream(width=picture.shape[1], height=picture.shape[0], fps=25.0),)))
     return SnapshotOrigin(name, lambda: alone, lambda _: encode_picture(picture, "png"))
@@ -80,20 +81,20 @@ def _yuv(data: bytes) -> tuple[bytes, Size]:
     size = Size(*picture.size)
     arguments = [
         "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size.width}x{size.height}", "-i", "pipe:0", "-vf",
-        f"scale=out_color_matrix={_matrix(size)}:in_range=pc:out_range=tv:flags={_EXACT},format=yuv420p",
+        f"scale=out_color_matrix={color_tags.scale_matrix(_matrix(size))}:in_range=pc:out_range=tv:flags={color_tags.EXACT_FLAGS},format=yuv420p",
         "-f", "rawvideo", "pipe:1",
     ]  # fmt: skip
     return filter_bytes(arguments, picture.tobytes()), size
 
 
 def _matrix(size: Size) -> str:
-    return "bt709" if size.height >= 720 else "smpte170m"  # as untagged pictures are read
+    return color_tags.untagged_matrix(size.height)
 
 
 def _as_snapshots(source: MediaInfo, size: Size) -> MediaInfo:
     """Return the clip's facts with those of its snapshots: upright, square pixels, SDR, eight bits."""
     video = dataclasses.replace(
         first_video(source), width=size.width, height=size.height, sar=None, rotation=0.0, pix_format="yuv420p",
-        color_transfer="bt709", color_primaries="bt709", color_range="tv",
+        color_transfer=color_tags.SDR, color_primaries=color_tags.SDR, color_range="tv",
     )  # fmt: skip
     return dataclasses.replace(source, stream=dataclasses.replace(source.stream or Stream(), video=(video,)))

@@ -1,6 +1,6 @@
-"""One FFmpeg that stands by: started, its picture open, waiting at its standard input for a graph.
+"""A warm FFmpeg: started in advance, its frame open, waiting at its standard input for a graph.
 
-It ends by itself when this process does, since its standard input ends then, and an empty graph is none.
+It ends when this process does, because its standard input ends then, and an empty graph is an error.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ci_notebook.model.errors import EngineError
 
 IDLE_S = 60.0
 LIMIT_S = 60.0
-PAUSE_S = 0.01  # before the next one starts: what was asked for goes out first
+PAUSE_S = 0.01  # before the next one starts, so that the current answer goes out first
 
 Process = subprocess.Popen[bytes]
 
 
-class Standby:
-    """Runs graphs on pictures, one picture in and one out. Not for two threads at once; `folder` is where FFmpeg works.
+class WarmFFmpeg:
+    """Runs graphs on frames, one frame in and one out. Not for two threads at once. FFmpeg works in `folder`.
 
-    After each run another program waits for the same picture, for a minute.
+    After each run another FFmpeg waits for the same frame, for a minute.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,11 +33,11 @@ class Standby:
         self._lock = threading.Lock()
         self._ready: tuple[Still, Process] | None = None
         self._next: threading.Timer | None = None
-        self._done: Process | None = None
+        self._previous: Process | None = None
 
     def run(self, still: Still, graph: str, size_bytes: int) -> bytes:
-        """Return the bare picture of `size_bytes` that the graph makes of a still. Raises `EngineError`."""
-        process = self._taken(still) or self._start(still)
+        """Return the raw frame of `size_bytes` that a graph makes from a still. Raises `EngineError`."""
+        process = self._take_ready(still) or self._start(still)
         limit = threading.Timer(LIMIT_S, process.kill)
         limit.daemon = True
         limit.start()
@@ -47,31 +47,37 @@ class Standby:
                 process.stdin.write(graph.encode())
                 process.stdin.close()
             except BrokenPipeError:
-                process.stdin = None  # it ended first, and its log says why
+                process.stdin = None  # FFmpeg ended first, and its log says why
             data = process.stdout.read(size_bytes)
         finally:
             limit.cancel()
         if len(data) != size_bytes:
             raise _failed(process)
         with self._lock:
-            before, self._done = self._done, process  # it ends by itself; the one before has
+            before, self._previous = self._previous, process  # it ends by itself; the previous one has ended
             self._after(PAUSE_S, lambda: self._begin(still))
         if before is not None:
             _end(before)
         return data
 
-    def close(self) -> None:
-        """End the program that waits. Closing twice is fine."""
+    @property
+    def waiting(self) -> Process | None:
+        """The FFmpeg process that waits for the next graph; None while there is none."""
         with self._lock:
-            ended = [*([self._ready[1]] if self._ready else []), *([self._done] if self._done else [])]
-            self._ready = self._done = None
+            return self._ready[1] if self._ready else None
+
+    def close(self) -> None:
+        """End the waiting FFmpeg. Closing twice is allowed."""
+        with self._lock:
+            ended = [*([self._ready[1]] if self._ready else []), *([self._previous] if self._previous else [])]
+            self._ready = self._previous = None
             if self._next is not None:
                 self._next.cancel()
                 self._next = None
         for process in ended:
             _end(process)
 
-    def _taken(self, still: Still) -> Process | None:
+    def _take_ready(self, still: Still) -> Process | None:
         with self._lock:
             ready, self._ready = self._ready, None
             if self._next is not None:
@@ -86,7 +92,7 @@ class Standby:
 
     def _begin(self, still: Still) -> None:
         with self._lock:
-            if self._next is threading.current_thread():  # else another came meanwhile, or the end
+            if self._next is threading.current_thread():  # otherwise a new request or `close` came first
                 self._ready = (still, self._start(still))
                 self._after(IDLE_S, self.close)
 
@@ -119,4 +125,4 @@ def _failed(process: Process) -> EngineError:
     log = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
     command = readable([str(one) for one in process.args]) if isinstance(process.args, list) else ""
     _end(process)
-    return EngineError(f"FFmpeg ended with {code} at a preview", command=command, log=log)
+    return EngineError(f"FFmpeg ended with {code} while rendering a preview.", command=command, log=log)

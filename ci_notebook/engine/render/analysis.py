@@ -1,7 +1,7 @@
-"""What the engine sees when it is told AUTO: one look at a whole clip, never picture by picture.
+"""The analysis that AUTO is resolved from: one look at the whole clip, never frame by frame.
 
-Looking once keeps a video from flickering, and makes the preview choose what the job chooses.
-The values that AUTO stands for are ours: the service does not document its own.
+One analysis per clip keeps a video from flickering, and makes the preview choose the job's values. The
+values that AUTO stands for are ours: the service does not document its own.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ci_notebook.media.frame_sampling import key_pictures, spread
+from ci_notebook.media import color_tags
+from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.scoring import no_reference
+from ci_notebook.media.snapshot import to_rgb
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
-_TAIL = 0.3  # percent of pixels that may lie outside the levels: stray lights must not decide
-_DARK_MOST, _LIGHT_LEAST = 72 / 255, 150 / 255  # a scene without black or white is no fault beyond this
+_TAIL = 0.3  # percent of pixels outside the levels at either end: a few stray lights must not decide
+_DARK_MOST, _LIGHT_LEAST = 72 / 255, 150 / 255  # beyond this, a scene without black or white is not corrected
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Facts of a clip's pictures that steer the filters. Shares are 0 to 1; channels are R, G, B.
+    """Facts of a clip's frames that control the filters. Shares are 0 to 1; channels are R, G, B.
 
-    `low` and `high` are the levels between which a channel lies but for 0.3 % at either end;
-    `spread` is the RMS contrast of luma; `colourfulness`, `sharpness` and `noise` are those of
-    `media.look`. `matrix` is how the clip's YUV is made of RGB, `interlaced` whether it has fields.
+    `low` and `high` are the levels that contain a channel except for 0.3 % at either end; `spread` is the
+    RMS contrast of luma. `colourfulness`, `sharpness` and `noise` are those of `media.look`. `matrix` is
+    the clip's YUV matrix, `interlaced` whether it has fields.
     """
 
     low: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -40,23 +42,23 @@ class Analysis:
     colourfulness: float = 45.0
     sharpness: float = 300.0
     noise: float = 1.0
-    matrix: str = "bt709"
+    matrix: str = color_tags.SDR
     interlaced: bool = False
 
     @property
     def auto_contrast(self) -> int:
-        """Contrast for AUTO, 0 to 60: what brings the spread of luma towards 0.26, half way."""
+        """Contrast for AUTO, 0 to 60: moves the spread of luma half way towards 0.26."""
         return _between(0, 60, 50 * (0.26 / max(self.spread, 0.02) - 1) + 10)
 
     @property
     def auto_correction(self) -> int:
-        """Correction for AUTO, 0 to 600: the more the channels' levels miss black and white, the more."""
+        """Correction for AUTO, 0 to 600: grows with the distance of the channels' levels from black and white."""
         missed = sum(low + 1 - high for low, high in zip(self.low, self.high, strict=True)) / 3
         return _between(0, 600, 1500 * missed)
 
     @property
     def auto_saturation(self) -> int:
-        """Saturation for AUTO, 0 to 120: what brings colourfulness towards 55, half way."""
+        """Saturation for AUTO, 0 to 120: moves colourfulness half way towards 55."""
         return _between(0, 120, 100 * (55 / max(self.colourfulness, 8) - 1) + 15)
 
     @property
@@ -67,32 +69,32 @@ class Analysis:
 
 
 def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> Analysis:
-    """Look at up to `pictures` pictures of a clip, evenly spread.
+    """Analyse up to `pictures` frames of a clip, evenly spaced.
 
-    `needs` is how much has to be known: `coding` (`matrix` and `interlaced`; 20 ms), `levels` (`low`,
-    `high` and `mean` too) or `all`; what is not needed keeps its default. The clip has to be decoded
-    for the latter two: 0.2 s for a short one of 640x360, 0.5 s at 1280x720.
+    `needs` says how much is needed: `coding` (`matrix` and `interlaced`; 20 ms), `levels` (also `low`,
+    `high` and `mean`) or `all`; the rest keeps its default. For the latter two the clip is decoded: 0.2 s
+    for a short one of 640x360, 0.5 s at 1280x720.
     """
     matrix, interlaced = _coding(path)
     if needs == "coding":
         return Analysis(matrix=matrix, interlaced=interlaced)
     lows, highs, rows = [], [], []
-    for frame in spread(path, pictures):
-        rgb = no_reference.rgb_of(frame)
+    for frame in sample_frames(path, pictures):
+        rgb = to_rgb(frame)
         luma = no_reference.luma_of(rgb)
         low, high = np.percentile(rgb[::2, ::2].reshape(-1, 3), [_TAIL, 100 - _TAIL], axis=0) / 255
         lows.append(low)
         highs.append(high)
         rows.append([luma.mean() / 255, *(_measures(rgb, luma) if needs == "all" else ())])
-    # The darkest dark and the lightest light of the whole clip: one dim scene must not be blown up.
+    # The darkest and the lightest level of the whole clip: a single dim scene must not be stretched.
     low = np.minimum(np.min(lows, axis=0), _DARK_MOST)
     high = np.maximum(np.max(highs, axis=0), _LIGHT_LEAST)
     mean, *measures = (round(float(value), 6) for value in np.mean(rows, axis=0))
-    seen = Analysis(low=_three(low), high=_three(high), mean=mean, matrix=matrix, interlaced=interlaced)
+    analysis = Analysis(low=_three(low), high=_three(high), mean=mean, matrix=matrix, interlaced=interlaced)
     if needs == "levels":
-        return seen
+        return analysis
     contrast, colour, sharpness, noise = measures
-    return replace(seen, spread=contrast, colourfulness=colour, sharpness=sharpness, noise=noise)
+    return replace(analysis, spread=contrast, colourfulness=colour, sharpness=sharpness, noise=noise)
 
 
 def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, float, float, float]:
@@ -105,18 +107,12 @@ def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, 
 
 
 def _coding(path: Path) -> tuple[str, bool]:
-    """Return the matrix and whether there are fields, from the first key pictures: they need no others."""
+    """Return the matrix and whether there are fields, from the first key frames alone."""
     matrix, interlaced = "", False
-    for frame in islice(key_pictures(path), PICTURES):
-        matrix = matrix or _matrix(int(frame.colorspace), frame.height)
+    for frame in islice(key_frames(path), PICTURES):
+        matrix = matrix or color_tags.frame_matrix(frame)
         interlaced = interlaced or bool(frame.interlaced_frame)
     return matrix, interlaced
-
-
-def _matrix(number: int, height: int) -> str:
-    """Return zscale's name of a colour matrix; untagged small pictures are taken for BT.601, as players do."""
-    names = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c"}
-    return names.get(number, "bt709" if height >= 720 else "smpte170m")
 
 
 def _three(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float, float]:

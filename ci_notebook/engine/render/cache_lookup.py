@@ -1,7 +1,7 @@
-"""What a job takes over from former ones on the same bytes: the look at the clip, and a whole output.
+"""Reuse of earlier jobs on the same source bytes: their analysis, and their complete output.
 
-The rule of this file: whatever is taken over is what would have been made again, to the last bit.
-Its name holds all that it follows from, and the version of the engine.
+Invariant: a reused result equals, bit for bit, the result that would be computed again. Its cache key
+contains everything it depends on, and the version of the pixels.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
-from ci_notebook.engine.render.digital_watermark.embedding import Hidden
-from ci_notebook.engine.storage.cache import Keeping, Kept, content_of, key_of
+from ci_notebook.engine.render.digital_watermark.embedding import DigitalWatermarkResult
+from ci_notebook.engine.render.pixel_version import cache_key
+from ci_notebook.engine.storage.cache import CacheOptions, RenderCache, content_hash
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -24,43 +25,43 @@ from ci_notebook.wire.xml import dumps
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Where things are kept, and a name of the source's bytes. `reuse` is whether whole outputs are taken over."""
+class CacheLookup:
+    """The cache, and the hash of the source's bytes. `reuse` says whether complete outputs are reused."""
 
-    kept: Kept
+    cache: RenderCache
     content: str
     reuse: bool = True
 
 
-def memory_of(keeping: Keeping | None, source: Path) -> Memory | None:
-    """Return a job's memory; None where nothing is kept."""
-    if keeping is None or not keeping.limit_bytes:
+def lookup_for(cache_options: CacheOptions | None, source: Path) -> CacheLookup | None:
+    """Return the cache lookup of a job on `source`; None where the cache is off."""
+    if cache_options is None or not cache_options.limit_bytes:
         return None
-    kept = Kept(keeping.folder, limit=keeping.limit_bytes, free=2 * keeping.free_bytes)
-    kept.make_room(0)  # on a disk that fills up, jobs come before what is kept
-    return Memory(kept, content_of(source), keeping.reuse)
+    cache = RenderCache(cache_options.folder, limit=cache_options.limit_bytes, free=2 * cache_options.free_bytes)
+    cache.make_room(0)  # on a disk that fills up, jobs come before cache entries
+    return CacheLookup(cache, content_hash(source), cache_options.reuse)
 
 
-def look(path: Path, setting: VideoEnhance, memory: Memory | None, folder: Path) -> Analysis:
-    """Look at a clip as closely as a setting asks, or remember what was seen.
+def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | None, folder: Path) -> Analysis:
+    """Return the analysis that a setting needs, from the cache or by analysing the clip.
 
-    `folder` is the job's own, on the disk of what is kept.
+    `folder` is the job's own folder, on the same disk as the cache.
     """
     needs = needs_of(setting)
-    if memory is None or needs == "coding":
+    if lookup is None or needs == "coding":
         return analyse(path, needs=needs)
-    key = key_of("analysis", memory.content, needs)
-    text = memory.kept.get_text(key)
+    key = cache_key("analysis", lookup.content, needs)
+    text = lookup.cache.get_text(key)
     if text is None:
-        seen = analyse(path, needs=needs)
-        memory.kept.put_text(key, json.dumps(asdict(seen)), folder)
-        return seen
+        analysis = analyse(path, needs=needs)
+        lookup.cache.put_text(key, json.dumps(asdict(analysis)), folder)
+        return analysis
     facts: dict[str, Any] = json.loads(text)
     return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"])})
 
 
 def needs_of(setting: VideoEnhance) -> Needs:
-    """Return how much of a clip a setting has to know: all for a leaf at AUTO, and for one left out of its stage."""
+    """Return how much of the analysis a setting needs: "all" when a leaf is AUTO or absent in a stage that is on."""
     colour, detail = setting.color_enhance, setting.ms_sharpen
     values = [] if colour is None else [colour.contrast, colour.correction, colour.saturation]
     values += [] if detail is None else [detail.sharpen_level]
@@ -70,48 +71,48 @@ def needs_of(setting: VideoEnhance) -> Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
-    """An output's place among what is kept."""
+class CachedOutput:
+    """The cache entry of one complete output."""
 
-    memory: Memory
+    lookup: CacheLookup
     key: str
-    has_hidden: bool
+    has_digital_watermark: bool
 
-    def take(self, output: Path) -> tuple[bool, Hidden | None]:
-        """Lay the former output at `output` if there is one; say whether, and how its hidden text read."""
-        kept = self.memory.kept
-        text = kept.get_text(self.key + "h") if self.has_hidden else ""
-        if text is None or kept.get(self.key, output) is None:
+    def load(self, output: Path) -> tuple[bool, DigitalWatermarkResult | None]:
+        """Link the cached output to `output`; return whether it exists, and the result of its digital watermark."""
+        cache = self.lookup.cache
+        text = cache.get_text(self.key + "h") if self.has_digital_watermark else ""
+        if text is None or cache.get(self.key, output) is None:
             return False, None
-        return True, Hidden(**json.loads(text)) if text else None
+        return True, DigitalWatermarkResult(**json.loads(text)) if text else None
 
-    def keep(self, output: Path, hidden: Hidden | None) -> None:
-        """Keep an output under a second name."""
-        if hidden is not None:
-            self.memory.kept.put_text(self.key + "h", json.dumps(asdict(hidden)), output.parent)
-        self.memory.kept.put_link(self.key, output)
+    def save(self, output: Path, result: DigitalWatermarkResult | None) -> None:
+        """Add an output to the cache under a second name."""
+        if result is not None:
+            self.lookup.cache.put_text(self.key + "h", json.dumps(asdict(result)), output.parent)
+        self.lookup.cache.put_link(self.key, output)
 
 
 @contextmanager
-def former(
-    operation: Operation, memory: Memory | None, fetch: Callable[[str], Path], cancel: threading.Event | None
-) -> Iterator[Former | None]:
-    """Give the place of what an operation makes of a source, held for as long as it may have to be made.
+def cached_output(
+    operation: Operation, lookup: CacheLookup | None, fetch: Callable[[str], Path], cancel: threading.Event | None
+) -> Iterator[CachedOutput | None]:
+    """Yield the cache entry of what an operation makes of a source, locked while it may have to be built.
 
-    Where the output goes to and what it is called is no part of it; the bytes of marks and sounds are.
+    The key leaves out where the output goes. It contains the bytes of watermark images and mixed-in audio.
     """
-    if memory is None or not memory.reuse:
+    if lookup is None or not lookup.reuse:
         yield None
         return
-    asked = Operation(
+    pixel_operation = Operation(
         video_enhance=operation.video_enhance, watermark=operation.watermark,
         digital_watermark=operation.digital_watermark,
     )  # fmt: skip
-    beside = {
-        value: content_of(fetch(value))
-        for _, part, value in walk(asked)
+    file_hashes = {
+        value: content_hash(fetch(value))
+        for _, part, value in walk(pixel_operation)
         if part.tag in ("Url", "AudioSource") and isinstance(value, str)
     }
-    key = key_of("output", memory.content, dumps(asked).decode(), beside)
-    with memory.kept.making(key, cancel):
-        yield Former(memory, key, operation.digital_watermark is not None)
+    key = cache_key("output", lookup.content, dumps(pixel_operation).decode(), file_hashes)
+    with lookup.cache.building(key, cancel):
+        yield CachedOutput(lookup, key, operation.digital_watermark is not None)

@@ -10,18 +10,19 @@ from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.digital_watermark.pattern import blend_filter
 from ci_notebook.engine.render.graph import (
-    AFTER_MARKS,
+    AFTER_WATERMARKS,
     BEFORE_NETWORK,
-    SCALE_MATRICES,
     STAGES,
-    by_network,
-    depth,
-    flattens,
+    converts_to_sdr,
+    depth_suffix,
     is_hdr,
+    needs_network,
     pixel_format,
+    rate_text,
     stages,
 )
-from ci_notebook.engine.render.interval import cut_out, sought
+from ci_notebook.engine.render.interval import seek_arguments, trim_filters
+from ci_notebook.engine.render.output.audio import AudioInput, audio_mapping
 from ci_notebook.engine.render.output.encoders import (
     AUDIO_ENCODERS,
     VIDEO_ENCODERS,
@@ -29,60 +30,58 @@ from ci_notebook.engine.render.output.encoders import (
     audio_codec,
     container_arguments,
     container_of,
-    extension,
     transcode_of,
     video_arguments,
     video_codec,
 )
-from ci_notebook.engine.render.output.output_size import plan, rate_text, rates
-from ci_notebook.engine.render.output.sound import Mixed, mapped
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
+from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
-from ci_notebook.media.probe import first_video
+from ci_notebook.media.probe import MAIN_VIDEO, first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
-
-__all__ = ["Paths", "command", "extension", "refuse_missing"]
+from ci_notebook.model.setting.shape import plan, rates
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the command reads and writes. `marks` are pictures to be laid on, `hidden` is a hidden text's pattern.
+    """Paths that the command reads and writes. `overlays` are visible watermarks, `pattern` is a digital watermark's.
 
-    `mixed` are sounds to be mixed in, `room` is the filter that makes room around the pictures.
+    `audio_inputs` are mixed in; `padding` is the filter that makes room around the video for a background image.
     """
 
     source: Path
     output: Path
-    marks: tuple[Overlay, ...] = ()
-    hidden: Path | None = None
-    mixed: tuple[Mixed, ...] = ()
-    room: str = ""
+    overlays: tuple[Overlay, ...] = ()
+    pattern: Path | None = None
+    audio_inputs: tuple[AudioInput, ...] = ()
+    padding: str = ""
 
 
 def command(
     setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis, *, threads: int | None = None
 ) -> tuple[str, ...]:
-    """Return FFmpeg's arguments, those after the program's name, for one setting.
+    """Return FFmpeg's arguments, without the program's name, for one setting.
 
-    Where dear stages lead, the pictures come through a pipe that is the first input, not among the
-    arguments, and `decoding` says what goes into it. Raises `EngineError` naming the leaf where
-    setting and source do not go together.
+    Where leading stages run, the frames come through a pipe as the first input, and `decoding` returns the
+    arguments of the FFmpeg that fills it. Raises `RequestRefused` naming the leaf where setting and source
+    do not go together.
     """
-    at = 1 if leads(setting, source) else 0  # the source's number among the inputs
+    at = 1 if has_leading_stages(setting, source) else 0  # index of the source among the inputs
     arguments = _input(setting, source, paths.source)
-    stills = [*(mark.path for mark in paths.marks), *((paths.hidden,) if paths.hidden else ())]
-    for path in stills:
+    pictures = [*(overlay.path for overlay in paths.overlays), *((paths.pattern,) if paths.pattern else ())]
+    for path in pictures:
         arguments += ["-i", str(path)]
-    for one in paths.mixed:
+    for one in paths.audio_inputs:
         arguments += one.as_input()
     if video_codec(setting) is not None:
         graph = _graph(setting, source, paths, analysis)
         arguments += ["-filter_complex", graph, "-map", "[out]"]
-    tracks, graph = mapped(setting, source, paths.mixed, at=at, first=at + 1 + len(stills))
+    tracks, graph = audio_mapping(setting, source, paths.audio_inputs, at=at, first=at + 1 + len(pictures))
     arguments += [*(("-filter_complex", graph) if graph else ()), *tracks]
     if at:
         arguments += ["-map_metadata", str(at), "-map_chapters", str(at)]
@@ -95,46 +94,46 @@ def command(
 
 
 def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether the pictures go through the network between two FFmpegs."""
-    return video_codec(setting) is not None and by_network(setting, source)
+    """Return whether the frames go through the super-resolution network between two FFmpegs."""
+    return video_codec(setting) is not None and needs_network(setting, source)
 
 
-def leads(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether motion is searched or the network works: dear stages, which stand before all others.
+def has_leading_stages(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Return whether expensive stages run first: motion search or the super-resolution network.
 
-    They have an FFmpeg of their own, so that what they make can be kept. Not so the motion of HDR
-    alone: its light levels would not come through the pipe.
+    They get their own FFmpeg, so that their frames can be cached. Motion search of HDR alone does not: its
+    light levels would not come through the pipe.
     """
     if video_codec(setting) is None:
         return False
     here, doubled, _ = rates(setting, source)
-    return by_network(setting, source) or (doubled != here and not is_hdr(source))
+    return needs_network(setting, source) or (doubled != here and not is_hdr(source))
 
 
 def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
-    """Return the arguments of the FFmpeg that leads, up to its output, and what comes out of it.
+    """Return the arguments of the first FFmpeg, up to its output, and the format of its output.
 
-    The network takes 4:2:0; without it the colours keep their size.
+    The network takes 4:2:0. Without it the chroma planes keep their size.
     """
-    made = stages(setting, source, analysis)
+    filters_by_stage = stages(setting, source, analysis)
     here, doubled, out = rates(setting, source)
-    rate = rate_text(out if made["slower"] else doubled if made["motion"] else here)
+    rate = rate_text(out if filters_by_stage["slower"] else doubled if filters_by_stage["motion"] else here)
     size = plan(setting, source).cut
-    network = by_network(setting, source)
+    network = needs_network(setting, source)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
     pipe = Pipe(
-        size.width, size.height, rate, deep=bool(depth(source)), times=2 if network else 1,
-        chroma=full[1] if full and not network and not flattens(setting, source) else "420",
+        size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
+        chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
     )  # fmt: skip
-    filters = [*cut_out(setting, source), *(one for stage in BEFORE_NETWORK for one in made[stage])]
-    # Bare pictures have no times: the first is shown at 0, as the sound is.
+    filters = [*trim_filters(setting, source), *(one for stage in BEFORE_NETWORK for one in filters_by_stage[stage])]
+    # Raw frames have no times: the first is shown at 0, like the audio.
     filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting, source)}]{','.join(filters)}[out]"
     return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
 
 
-def share(threads: int | None) -> tuple[str, ...]:
-    """Return FFmpeg's arguments, to stand before all others, for decoding and filtering on so many cores."""
+def thread_arguments(threads: int | None) -> tuple[str, ...]:
+    """Return FFmpeg's arguments, placed before all others, that limit decoding and filtering to so many cores."""
     return () if threads is None else ("-filter_complex_threads", str(threads), "-threads", str(threads))
 
 
@@ -154,41 +153,42 @@ def refuse_missing(setting: VideoEnhance, source: MediaInfo, can: Capabilities) 
         network.require()
     if setting.sdr_to_hdr is not None and "zscale" not in can.filters:
         raise EngineError(
-            f"VideoEnhance.SDRtoHDR: the FFmpeg here ({can.version}) has no zscale.", code="InvalidArgument"
+            f"VideoEnhance.SDRtoHDR: the FFmpeg here ({can.version}) has no zscale. Use imageio-ffmpeg's.",
+            code="InvalidArgument",
         )
 
 
 def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> str:
-    made = stages(setting, source, analysis)
-    led = leads(setting, source)
-    done = BEFORE_NETWORK if led else ()
-    first = [one for stage in STAGES if stage not in (*done, *AFTER_MARKS) for one in made[stage]]
-    if led:
-        first[:0] = [_said_again(setting, source, analysis), "setsar=1"]
+    filters_by_stage = stages(setting, source, analysis)
+    is_led = has_leading_stages(setting, source)
+    earlier = BEFORE_NETWORK if is_led else ()
+    first = [one for stage in STAGES if stage not in (*earlier, *AFTER_WATERMARKS) for one in filters_by_stage[stage]]
+    if is_led:
+        first[:0] = [_color_tags_filter(setting, source, analysis), "setsar=1"]
     else:
-        first[:0] = cut_out(setting, source)
-    if paths.room:
-        first.append(paths.room)
-    last = [one for stage in STAGES if stage in AFTER_MARKS for one in made[stage]]
-    matrix = SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
+        first[:0] = trim_filters(setting, source)
+    if paths.padding:
+        first.append(paths.padding)
+    last = [one for stage in STAGES if stage in AFTER_WATERMARKS for one in filters_by_stage[stage]]
+    matrix = color_tags.scale_matrix(analysis.matrix)
     video = transcode_of(setting).video
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
-    stream = "0:v" if led else _stream(setting, source)
-    marks, end = paths.marks, "shown" if paths.hidden else "out"
+    stream = "0:v" if is_led else _stream(setting, source)
+    overlays, end = paths.overlays, "shown" if paths.pattern else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
-    for number, mark in enumerate(marks, 1):
-        lines += mark.lines(
-            f"v{number - 1}", f"{number + led}:v", f"v{number}", matrix=matrix, deep=bool(depth(source))
+    for number, overlay in enumerate(overlays, 1):
+        lines += overlay.lines(
+            f"v{number - 1}", f"{number + is_led}:v", f"v{number}", matrix=matrix, deep=bool(depth_suffix(source))
         )
-    lines.append(f"[v{len(marks)}]{','.join(last)}[{end}]")
-    if paths.hidden:
+    lines.append(f"[v{len(overlays)}]{','.join(last)}[{end}]")
+    if paths.pattern:
         full = bool(video and (video.pixfmt or "").startswith("yuvj"))
-        space = "bt2020nc" if setting.sdr_to_hdr is not None else analysis.matrix
-        # What is coded otherwise, or does not say, would be converted, and every picture be a level darker.
-        said = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
-        lines.append(f"[{len(marks) + 1 + led}:v]{said}[pattern]")
+        space = color_tags.HDR_MATRIX if setting.sdr_to_hdr is not None else analysis.matrix
+        # Without these tags FFmpeg would convert the pattern, and every frame would be one level darker.
+        tags = f"setparams=range={'pc' if full else 'tv'}:colorspace={space}"
+        lines.append(f"[{len(overlays) + 1 + is_led}:v]{tags}[pattern]")
         lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
     return ";".join(lines)
 
@@ -196,42 +196,40 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
 def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     config = transcode_of(setting).trans_config
     if config is None or config.transcode_index is None:
-        return "0:V:0"
-    taken = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
-    if config.transcode_index not in taken:
-        raise EngineError(
-            "VideoEnhance.Transcode.TransConfig.TranscodeIndex takes the number of one of the source's streams of "
-            f"pictures, {', '.join(map(str, taken))}; got {config.transcode_index}. Leave it out to take the first.",
-            code="InvalidArgument",
+        return f"0:{MAIN_VIDEO}"
+    indexes = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
+    if config.transcode_index not in indexes:
+        raise RequestRefused(
+            "VideoEnhance.Transcode.TransConfig.TranscodeIndex must be one of the source's video streams, "
+            f"{', '.join(map(str, indexes))} (got {config.transcode_index}). Leave it out to take the first."
         )
     return f"0:{config.transcode_index}"
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
-    return [*sought(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
+    return [*seek_arguments(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
 
 
-def _said_again(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
-    """Return the filter that says of bare pictures how their light and colour are coded."""
+def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
+    """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
-    light = ("bt709", "bt709") if flattens(setting, source) else (video.color_primaries, video.color_transfer)
-    said = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
-    return "setparams=" + ":".join(f"{name}={value}" for name, value in said.items() if value not in (None, "unknown"))
+    light = (color_tags.SDR,) * 2 if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
+    tags = {"range": "tv", "colorspace": analysis.matrix, "color_primaries": light[0], "color_trc": light[1]}
+    return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))
 
 
 def refuse_nothing_to_show(setting: VideoEnhance, *, hides: bool = False) -> None:
-    """Raise `EngineError` when the setting drops the pictures it is to enhance, or asks what its codec cannot hold."""
+    """Raise `RequestRefused` when the setting drops the video that it enhances, or its codec cannot hold it."""
     codec, kind = video_codec(setting), container_of(setting)
     staged = [
         part for part in ("super_resolution", "sdr_to_hdr", "color_enhance", "ms_sharpen", "frame_enhance")
         if getattr(setting, part) is not None
     ]  # fmt: skip
     if codec is None and (staged or hides):
-        raise EngineError(
-            "VideoEnhance.Transcode.Video is absent or removed, so the pictures would be dropped: nothing is left "
-            "to enhance or mark. Add Video to Transcode (Codec is enough), and choose a container for pictures, "
-            f"not {kind}.",
-            code="InvalidArgument",
+        raise RequestRefused(
+            "VideoEnhance.Transcode.Video is absent or removed, so the output has no video: nothing is left "
+            "to enhance or mark.  Add Video to Transcode (Codec is enough), and choose a container for video, "
+            f"not {kind}."
         )
     if codec is not None:
         hdr.refuse_eight_bits(setting, codec)

@@ -1,63 +1,64 @@
 """From a setting to FFmpeg's video filters. Pure: the same values always give the same filters.
 
-The order of `STAGES` is not that of the XML, and each place has a reason:
+The order of `STAGES` is not that of the XML. Each place has a reason:
 
-fields   first: every other filter takes whole pictures for granted.
-shape    turn, square the pixels, crop: what is cut away need not be worked on.
-slower   a lower Fps drops pictures before anything dear is done to them.
-motion   before enlargement: motion is searched at a quarter of the cost, and on unsharpened pictures.
-enlarge  before every stage that makes edges steeper. The network of Enhance works at its beginning.
-correct  casts and levels first, so that contrast turns about a true middle.
+fields   first: every other filter expects whole frames.
+shape    rotate, square the pixels, crop: no work on parts that are cut off.
+slower   a lower Fps drops frames before any expensive stage.
+motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames.
+enlarge  before every stage that makes edges steeper. The network of Enhance works at its start.
+correct  casts and levels first, so that contrast turns around a true middle.
 tone     contrast and saturation, in one table.
-sharpen  last of the work on pictures: on final pixels, so that a level means the same at every size.
-faster   a higher Fps only repeats pictures.
-range    (marks are laid on before it) light is re-coded for HDR when all else is done in SDR.
+sharpen  last of the enhancing stages: on final pixels, so that a level means the same at every size.
+faster   a higher Fps only repeats frames.
+range    after the watermarks: light is coded for HDR when all other work is done in SDR.
 
-So what is dear, motion and the network, comes before all that is cheap and varied, and can be kept
-and shared (see `leading`). Sharpening first would give the search of motion halos to follow and the
-network edges to double, and make each of its levels cost both again.
+So the expensive stages, motion and the network, come before the cheap ones that users vary, and their
+frames can be cached and shared (see `stage_cache`). Sharpening first would give motion search halos to
+follow and the network edges to double, and each sharpening level would cost both again.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
-from ci_notebook.engine.render.interval import pictures_end_s
-from ci_notebook.engine.render.output.output_size import Plan, plan, rate_text, rates
-from ci_notebook.media.probe import first_video
+from ci_notebook.engine.render.interval import video_end_s
+from ci_notebook.engine.render.refusal import RequestRefused
+from ci_notebook.media import color_tags
+from ci_notebook.media.probe import first_video, has_square_pixels
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import AUTO, Auto
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import OutputPlan, plan, rates
 
 STAGES = (
     "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",
 )  # fmt: skip
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
-MOTION = frozenset({"slower", "motion", "faster"})  # what a single picture has no part in
-AFTER_MARKS = frozenset({"range"})
-SCALE_MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020"}  # where swscale's word is not zscale's
+MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
+AFTER_WATERMARKS = frozenset({"range"})
 
 
 def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
-    """Return the FFmpeg video filters for one setting, first to last.
+    """Return FFmpeg's video filters for a setting, in order of application.
 
-    An AUTO leaf, and a leaf left out of a stage that is on, takes its value from `analysis`.
+    An AUTO leaf, and an absent leaf in a stage that is on, takes its value from `analysis`.
     """
-    made = stages(setting, source, analysis)
-    return (*(one for stage in STAGES for one in made[stage]), f"format={pixel_format(setting, source)}")
+    filters = stages(setting, source, analysis)
+    return (*(one for stage in STAGES for one in filters[stage]), f"format={pixel_format(setting, source)}")
 
 
 def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict[str, tuple[str, ...]]:
-    """Return the filters of each stage; a stage that has nothing to do is empty."""
+    """Return the filters of each stage; none for a stage that has nothing to do."""
     sizes = plan(setting, source)
     here, doubled, out = rates(setting, source)
     return {
         "fields": ("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else (),
-        "shape": _shape(sizes, source, setting),
+        "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source),
         "enlarge": _enlarge(setting, sizes),
@@ -69,8 +70,8 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     }
 
 
-def chosen(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
-    """Return the values in force of the four leaves that take AUTO, by path; a stage that is off has none."""
+def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
+    """Return the effective values of the four leaves that accept AUTO, by path; stages that are off are left out."""
     colour, detail = setting.color_enhance, setting.ms_sharpen
     values = {}
     if colour is not None:
@@ -82,60 +83,63 @@ def chosen(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]:
     return values
 
 
-def by_network(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether the network doubles the pictures before the stage `enlarge`: where Enhance makes them larger.
+def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Return whether the network doubles the frames before the stage `enlarge`: where Enhance enlarges.
 
-    Where the size stays there is nothing for it to do, and the clean-up needs no network.
+    Where the size stays, the network has nothing to do, and the clean-up does not need it.
     """
     stage = setting.super_resolution
     return stage is not None and stage.version == "Enhance" and plan(setting, source).enlarges
 
 
 def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
-    """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and pictures have them."""
+    """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and source have them."""
     if setting.sdr_to_hdr is not None:
         return hdr.PIXEL_FORMAT
     video = setting.transcode.video if setting.transcode else None
     codec = video.codec if video else None
     own = first_video(source).pix_format or "yuv420p"
     if video and video.pixfmt == "auto":
-        taken = ("yuv420p", "yuv420p10le") if codec == "H.265" else ("yuv420p", "yuv422p", "yuv444p")
-        if own in taken:
+        allowed = ("yuv420p", "yuv420p10le") if codec == "H.265" else ("yuv420p", "yuv422p", "yuv444p")
+        if own in allowed:
             return own
     elif video and video.pixfmt:
         return video.pixfmt.replace("yuvj", "yuv")
-    return "yuv420p10le" if depth(source) and codec in ("H.265", "AV1") else "yuv420p"
+    return "yuv420p10le" if depth_suffix(source) and codec in ("H.265", "AV1") else "yuv420p"
 
 
 def is_hdr(source: MediaInfo) -> bool:
-    """Say whether the source's light is coded as HDR10 or HLG."""
-    return first_video(source).color_transfer in hdr.TRANSFERS.values()
+    """Return whether the source is HDR10 or HLG."""
+    return color_tags.is_hdr(first_video(source).color_transfer)
 
 
-def flattens(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Say whether HDR is turned into SDR, before all other work."""
+def converts_to_sdr(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Return whether HDR is converted to SDR, before all other stages."""
     config = setting.transcode.trans_config if setting.transcode else None
     return bool(config and config.is_hdr2_sdr and is_hdr(source))
 
 
-def depth(source: MediaInfo) -> str:
-    """Return how the names of formats end that hold the source's depth: nothing for eight bits."""
+def depth_suffix(source: MediaInfo) -> str:
+    """Return the suffix of pixel formats for the source's bit depth: empty for eight bits."""
     return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
 
 
-def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, ...]:
+def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
     video = first_video(source)
     filters = []
-    if video.sar not in (None, "1:1", "0:1"):
+    if not has_square_pixels(video):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
-    if flattens(setting, source):
-        # From light on display and back: mobius keeps SDR's range as it is and bends what is above white.
+    if converts_to_sdr(setting, source):
+        # Display light and back: mobius keeps the SDR range and compresses what is above white.
         filters += [
-            f"zscale=t=linear:npl={hdr.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
+            f"zscale=t=linear:npl={color_tags.DIFFUSE_WHITE}", "format=gbrpf32le", "zscale=p=bt709",
             "tonemap=mobius:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv420p",
         ]  # fmt: skip
     if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        filters += ["scale=out_range=tv", f"format=yuv420p{depth(source)}"]
+        # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
+        is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
+        out = f":out_color_matrix={color_tags.scale_matrix(analysis.matrix)}" if is_rgb else ""
+        filters += [f"scale=out_range=tv{out}", f"format=yuv420p{depth_suffix(source)}"]
     if sizes.crop:
         filters.append("crop={}:{}:{}:{}".format(*sizes.crop))
     if sizes.rotate:
@@ -143,8 +147,8 @@ def _shape(sizes: Plan, source: MediaInfo, setting: VideoEnhance) -> tuple[str, 
     return tuple(filters)
 
 
-def _rotate(sizes: Plan) -> str:
-    """Turn clockwise: by right angles without loss, else into the smallest box that holds all, on black."""
+def _rotate(sizes: OutputPlan) -> str:
+    """Rotate clockwise: by right angles without loss, else into the smallest box that holds the frame, on black."""
     turns = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
     return turns.get(
         int(sizes.rotate) if sizes.rotate == int(sizes.rotate) else -1,
@@ -153,14 +157,15 @@ def _rotate(sizes: Plan) -> str:
 
 
 def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
-    """Double the rate by motion search. minterpolate drops the tail; a second of still picture before it keeps it.
+    """Double the frame rate by motion search.
 
-    Pictures that begin after the sound do so still. minterpolate knows eight bits only, so deeper ones lose two.
+    minterpolate drops the last frames; one second of a still frame before it prevents that. Frames that
+    start later than the audio still do. minterpolate supports eight bits only, so deeper video loses two.
     """
     here, doubled, _ = rates(setting, source)
     if doubled == here:
         return ()
-    end = pictures_end_s(setting, source)
+    end = video_end_s(setting, source)
     cut = () if end is None else (f"trim=end={end:.6f}",)
     return (
         "tpad=stop_mode=clone:stop_duration=1",
@@ -169,10 +174,10 @@ def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
     )
 
 
-def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
-    """Enlarge: Base by Lanczos alone; Enhance has been doubled by the network and goes on by Lanczos.
+def _enlarge(setting: VideoEnhance, sizes: OutputPlan) -> tuple[str, ...]:
+    """Enlarge: Base with Lanczos alone; Enhance after the network has doubled the frames.
 
-    Where the size stays, only the clean-up is left: a touch of sharpening, more of it for Enhance.
+    Where the size stays, only the clean-up remains: light sharpening, more of it for Enhance.
     """
     stage = setting.super_resolution
     enhance = stage is not None and stage.version == "Enhance"
@@ -185,7 +190,7 @@ def _enlarge(setting: VideoEnhance, sizes: Plan) -> tuple[str, ...]:
     return tuple(filters)
 
 
-def _scale(sizes: Plan, kernel: str) -> str:
+def _scale(sizes: OutputPlan, kernel: str) -> str:
     width, height = sizes.out.width, sizes.out.height
     flags = f"flags={kernel}+accurate_rnd+full_chroma_int"
     if sizes.method == "crop":
@@ -199,10 +204,10 @@ def _scale(sizes: Plan, kernel: str) -> str:
 def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     """Stretch each channel from its own levels towards black and white, by a share that grows with Correction.
 
-    One table for the whole clip. The share ends at 0.85: all the way would grey out scenes that
-    are coloured for a reason.
+    One table for the whole clip. The share ends at 0.85: a full stretch would grey out scenes that are
+    colored for a reason.
     """
-    level = chosen(setting, analysis).get("ColorEnhance.Correction", 0)
+    level = resolved_levels(setting, analysis).get("ColorEnhance.Correction", 0)
     if level == 0:
         return ()
     share = 0.85 * (1 - math.exp(-level / 350)) / (1 - math.exp(-1000 / 350))
@@ -210,8 +215,8 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
     for channel, low, high in zip("rgb", analysis.low, analysis.high, strict=True):
         begin, end = share * low, 1 - share * (1 - high)
         tables.append(f"{channel}='{_table(f'clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval')}'")
-    deep, matrix = depth(source), SCALE_MATRICES.get(analysis.matrix, analysis.matrix)
-    # The matrix is said both ways: unsaid, the way back is made with another than the way there.
+    deep, matrix = depth_suffix(source), color_tags.scale_matrix(analysis.matrix)
+    # The matrix is given both ways; by default FFmpeg would use another one on the way back.
     return (
         f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
         f"format=gbrp{deep}",
@@ -222,7 +227,7 @@ def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tu
 
 
 def _tone(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
-    values = chosen(setting, analysis)
+    values = resolved_levels(setting, analysis)
     contrast, saturation = values.get("ColorEnhance.Contrast", 0), values.get("ColorEnhance.Saturation", 0)
     tables = []
     if contrast:
@@ -235,17 +240,17 @@ def _tone(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
 
 
 def _table(expression: str) -> str:
-    """Return an expression that is worked out only for values that occur.
+    """Return an expression that is evaluated only for values that occur.
 
-    FFmpeg fills tables of 65,536 entries whatever the depth, which took 30 ms for eight bits.
+    FFmpeg fills tables of 65,536 entries at any depth, which took 30 ms for eight bits.
     """
     return f"if(lte(val,2*maxval),{expression})"
 
 
 def _contrast(level: int, mean: float) -> str:
-    """Return an S-curve about the clip's own mean: steeper there, and it clips nothing at either end.
+    """Return an S-curve around the clip's own mean: steeper there, without clipping at either end.
 
-    A straight line about mid-grey would make dark clips darker and burn light ones out.
+    A straight line around mid-grey would darken dark clips and burn out light ones.
     """
     power, pivot = 1 + level / 100, min(0.75, max(0.25, mean))
     x = "clip((val-minval)/(maxval-minval),0,1)"
@@ -255,25 +260,29 @@ def _contrast(level: int, mean: float) -> str:
 
 
 def _sharpen(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
-    level = chosen(setting, analysis).get("MsSharpen.SharpenLevel", 0)
+    level = resolved_levels(setting, analysis).get("MsSharpen.SharpenLevel", 0)
     return (f"unsharp=5:5:{0.18 * level:.2f}:5:5:0",) if level else ()
 
 
 def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     mode = hdr.mode_of(setting)
     if mode is None:
-        # Said, because players take untagged pictures for BT.601 or BT.709 by their height, which may change here.
+        # Tagged, because players guess BT.601 or BT.709 from the height, which may change here.
         return () if is_hdr(source) else (f"setparams=colorspace={analysis.matrix}:range=tv",)
     if is_hdr(source):
-        raise EngineError(
-            f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.",
-            code="InvalidArgument",
-        )
-    known = first_video(source).color_primaries
-    primaries = known if known in ("bt709", "bt470bg", "smpte170m") else "bt709"
-    into = f"t={hdr.TRANSFERS[mode]}:p=bt2020:m=bt2020nc:r=tv:npl={hdr.DIFFUSE_WHITE}"
-    return (f"zscale=tin=bt709:min={analysis.matrix}:pin={primaries}:rin=tv:{into}",)
+        raise RequestRefused(f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.")
+    primaries = first_video(source).color_primaries
+    return (color_tags.sdr_to_hdr(hdr.TRANSFERS[mode], matrix=analysis.matrix, primaries=primaries),)
 
 
 def _value(value: int | Auto | None, auto: int) -> int:
     return auto if value is None or value is AUTO or isinstance(value, Auto) else value
+
+
+def rate_text(rate: float) -> str:
+    """Return a frame rate in the exact form that FFmpeg accepts.
+
+    >>> rate_text(25.0), rate_text(29.97002997), rate_text(12.5)
+    ('25', '30000/1001', '25/2')
+    """
+    return str(Fraction(rate).limit_denominator(1001))

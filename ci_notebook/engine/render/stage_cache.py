@@ -1,10 +1,12 @@
-"""The dear stages that lead: made once, kept losslessly, and taken up again by every setting that begins alike.
+"""Lossless cache for the expensive first stages, shared by every job with the same prefix.
 
-Motion search and the network cost ten to a hundred times a sharpening. What they make depends on
-the source's bytes and on the arguments of the FFmpeg that leads, nothing else; and those are its
-name among what is kept. The first job that wants it makes it and goes on with it in the same
-moment, a copy running into the file; those that want it meanwhile wait. Kept or just made, the
-same bare pictures run through the same pipe into the same command, so the output's bytes are the same.
+Motion search and the super-resolution network cost ten to a hundred times as much as sharpening. Their
+frames depend only on the source's bytes and on the arguments of the first FFmpeg, and these form the
+cache key. The first job renders the frames, encodes its output from them, and writes a lossless copy at
+the same time. Jobs that want the same frames meanwhile wait for it.
+
+Invariant: cached or fresh, the same raw frames go through the same pipe into the same command, so the
+output's bytes are the same.
 """
 
 from __future__ import annotations
@@ -18,28 +20,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.engine.render.cache_lookup import Memory
-from ci_notebook.engine.render.command import share
+from ci_notebook.engine.render.cache_lookup import CacheLookup
+from ci_notebook.engine.render.command import thread_arguments
+from ci_notebook.engine.render.pixel_version import cache_key
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe, Words, enlarging, pass_through
 from ci_notebook.engine.render.super_resolution.network import loaded
-from ci_notebook.engine.storage.cache import Kept, key_of
+from ci_notebook.engine.storage.cache import RenderCache
 from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.model.errors import EngineError
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
-# Of the bare pictures' bytes, what a copy of them takes at most, noise aside.
-_SHARE: Final = 0.6
+# A lossless copy takes at most this share of the raw frames' bytes, noise aside.
+_COPY_SHARE: Final = 0.6
 COPY: Final = "copy.nut"
-_WAITED: Final = 0.8  # of a job's progress, when it has waited for another's leading stages
+_WAIT_SHARE: Final = 0.8  # the share of a job's progress that waiting for another job's stages counts for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
-    """The stages that lead. `decode` are the first FFmpeg's arguments up to its output, among them the `source`.
+class LeadingStages:
+    """The expensive first stages. `decode` are the first FFmpeg's arguments up to its output, `source` among them.
 
-    `folder` is the job's own, `length_s` the output's length, None where it is not known.
+    `folder` is the job's own folder, `length_s` the output's length, None when it is unknown.
     """
 
     decode: Words
@@ -50,95 +53,99 @@ class Lead:
     length_s: float | None = None
 
     def key(self, content: str) -> str:
-        """Return the name of what the stages make of a source of these bytes."""
+        """Return the cache key of the frames that the stages make of a source with this content hash."""
         words = ["" if str(word) == str(self.source) else str(word) for word in self.decode]
-        return key_of("leading", content, words, astuple(self.pipe))
+        return cache_key("leading", content, words, astuple(self.pipe))
 
 
-def run_led(
-    lead: Lead,
+def run_with_leading_stages(
+    stages: LeadingStages,
     encode: Words,
     *,
-    memory: Memory | None = None,
+    lookup: CacheLookup | None = None,
     on_progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> None:
-    """Make the leading stages' pictures, or take them up, and let `encode` make the output of them.
+    """Render the leading stages, or load their frames from the cache, and let `encode` make the output from them.
 
     Raises `EngineError` and `Cancelled` as `pass_through` does.
     """
-    if memory is None:
-        _make(lead, encode, on_progress=on_progress, cancel=cancel)
+    if lookup is None:
+        _render(stages, encode, on_progress=on_progress, cancel=cancel)
         return
-    key, link = lead.key(memory.content), lead.folder / "leading"
-    while memory.kept.get(key, link) is None:
-        with memory.kept.making(key, cancel, heard=_as_waiting(on_progress)) as tell:
-            if memory.kept.get(key, link) is not None:  # another made it while this one waited
+    cache, key, link = lookup.cache, stages.key(lookup.content), stages.folder / "leading"
+    while cache.get(key, link) is None:
+        with cache.building(key, cancel, on_progress=_waiting_progress(on_progress)) as publish:
+            if cache.get(key, link) is not None:  # another job built it while this one waited
                 break
-            make = partial(_make, lead, on_progress=_both(tell, on_progress), cancel=cancel)
-            if _made_with_copy(make, encode, _copying(lead, memory.kept)):
-                memory.kept.put(key, lead.folder / COPY)
+            render = partial(_render, stages, on_progress=_to_both(publish, on_progress), cancel=cancel)
+            if _render_with_copy(render, encode, _copy_arguments(stages, cache)):
+                cache.put(key, stages.folder / COPY)
             return
     try:
-        # The rate is said, as it is of bare pictures: the same times, the same bytes.
-        begin = [*share(lead.threads), "-xerror", "-err_detect", "explode", "-r", lead.pipe.fps, "-i", str(link)]
-        run([*begin, *encode], total_s=lead.length_s, on_progress=on_progress, cancel=cancel)
+        # The frame rate is given explicitly, as it is for raw frames: the same times, the same bytes.
+        begin = [*thread_arguments(stages.threads), "-xerror", "-err_detect", "explode"]
+        begin += ["-r", stages.pipe.fps, "-i", str(link)]
+        run([*begin, *encode], total_s=stages.length_s, on_progress=on_progress, cancel=cancel)
     except Cancelled:
         raise
-    except EngineError as problem:  # the copy may be spoilt, the job may be: without the copy it shows which
-        log.warning("what was kept of %s cannot be used; it is made again: %s", key, problem.message)
-        memory.kept.drop(key)
-        _make(lead, encode, on_progress=on_progress, cancel=cancel)
+    except EngineError as problem:  # either the copy is damaged or the job is wrong; running without it shows which
+        log.warning("cache entry %s cannot be used and is built again: %s", key, problem.message)
+        cache.remove(key)
+        _render(stages, encode, on_progress=on_progress, cancel=cancel)
     finally:
         link.unlink(missing_ok=True)
 
 
-def _as_waiting(on_progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
-    """Return what hears how far another is, who makes what leads: more than half of the work by far, but not all."""
-    return (lambda share: on_progress(_WAITED * share)) if on_progress is not None else None
+def _waiting_progress(on_progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
+    """Return a callback that counts another job's progress on the stages as most of this job's own."""
+    return (lambda share: on_progress(_WAIT_SHARE * share)) if on_progress is not None else None
 
 
-def _both(*heard: Callable[[float], None] | None) -> Callable[[float], None]:
-    def tell(share: float) -> None:
-        for one in heard:
-            if one is not None:
-                one(share)
+def _to_both(*callbacks: Callable[[float], None] | None) -> Callable[[float], None]:
+    def report(share: float) -> None:
+        for callback in callbacks:
+            if callback is not None:
+                callback(share)
 
-    return tell
+    return report
 
 
-def _made_with_copy(make: Callable[[Words], None], encode: Words, copy: Words) -> bool:
-    """Make the output and a copy of what leads; say whether there is one. No job fails for want of a copy."""
+def _render_with_copy(render: Callable[[Words], None], encode: Words, copy: Words) -> bool:
+    """Render the output and a lossless copy; return whether there is a copy. A failed copy fails no job."""
     if copy:
         try:
-            make([*encode, *copy])
+            render([*encode, *copy])
         except Cancelled:
             raise
         except EngineError as problem:
-            log.warning("no copy of the leading stages could be made: %s", problem.message)
+            log.warning("no copy of the leading stages could be written: %s", problem.message)
             Path(copy[-1]).unlink(missing_ok=True)
         else:
             return True
-    make(encode)
+    render(encode)
     return False
 
 
-def _make(lead: Lead, encode: Words, **heard: Any) -> None:
-    total = lead.length_s * float(Fraction(lead.pipe.fps)) if lead.length_s else None
-    each = enlarging(lead.pipe, loaded(lead.threads)) if lead.pipe.times == 2 else None
-    pass_through(lead.decode, encode, lead.pipe, each=each, total=total, before=share(lead.threads), **heard)
+def _render(stages: LeadingStages, encode: Words, **callbacks: Any) -> None:
+    total = stages.length_s * float(Fraction(stages.pipe.fps)) if stages.length_s else None
+    each = enlarging(stages.pipe, loaded(stages.threads)) if stages.pipe.times == 2 else None
+    before = thread_arguments(stages.threads)
+    pass_through(stages.decode, encode, stages.pipe, each=each, total=total, before=before, **callbacks)
 
 
-def _copying(lead: Lead, kept: Kept) -> list[str]:
-    """Return FFmpeg's arguments for a lossless copy of its first input, ending in its path; none without room.
+def _copy_arguments(stages: LeadingStages, cache: RenderCache) -> list[str]:
+    """Return FFmpeg's arguments for a lossless copy of its first input, the path last; none without room.
 
-    Measured at 720p, Ut Video takes 3 ms a picture to write and as much to read, FFV1 14 and 16 for
-    three fifths of the room, but Ut Video holds eight bits and even sides only. FFV1 chooses its
-    slices itself: some sizes cannot be cut into four.
+    Measured at 720p: Ut Video takes 3 ms per frame to write and to read; FFV1 takes 14 and 16 ms for
+    three fifths of the space. But Ut Video holds only eight bits and even sides. FFV1 chooses its
+    slices itself, because some sizes cannot be cut into four.
     """
-    made = lead.pipe.made
-    if not kept.make_room(int(_SHARE * made.picture_bytes * float(Fraction(made.fps)) * (lead.length_s or 0))):
+    frames = stages.pipe.output
+    if not cache.make_room(
+        int(_COPY_SHARE * frames.frame_bytes * float(Fraction(frames.fps)) * (stages.length_s or 0))
+    ):
         return []
-    plain = not (made.deep or made.width % 2 or made.height % 2)
+    plain = not (frames.deep or frames.width % 2 or frames.height % 2)
     codec = ["utvideo", "-pred", "left"] if plain else ["ffv1", "-level", "3", "-slicecrc", "1"]
-    return ["-map", "0:v", "-c:v", *codec, "-pix_fmt", made.pixel_format, "-f", "nut", str(lead.folder / COPY)]
+    return ["-map", "0:v", "-c:v", *codec, "-pix_fmt", frames.pixel_format, "-f", "nut", str(stages.folder / COPY)]

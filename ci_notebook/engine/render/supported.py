@@ -1,7 +1,7 @@
-"""What the engine acts on, leaf by leaf, and what it refuses by name.
+"""Which leaves the engine acts on, and which it refuses by name.
 
-The rule of this file: every leaf of `Operation` that may be sent is in exactly one of `ACTED` and
-`REFUSED`. A leaf that is set and not acted on fails the job; silence would be the worst answer.
+Invariant: every leaf of `Operation` that may be sent is in exactly one of `ACTED` and `REFUSED`. A leaf
+that is set but not acted on fails the job; ignoring it silently would mislead.
 """
 
 from __future__ import annotations
@@ -9,33 +9,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.declaration.paths import leaves
-from ci_notebook.model.errors import EngineError
 
-# Leaves that the service itself acts on: they choose no filter and no encoder.
+# Leaves that the calls act on: they choose no filter and no encoder.
 BY_THE_SERVICE: Final = frozenset({
     "TemplateId", "TranscodeTemplateId", "WatermarkTemplateId", "Output.Region", "Output.Bucket", "Output.Object",
     "UserData", "JobLevel",
 })  # fmt: skip
 
 _T = "VideoEnhance.Transcode."
-# They have one value each, or say what follows a failure: the command is the same.
+# Leaves with only one value, or about the handling of failures: the command is the same.
 BESIDE_THE_COMMAND: Final = frozenset({
     "DigitalWatermark.Type", "DigitalWatermark.Version", "DigitalWatermark.IgnoreError",
 })  # fmt: skip
-_KEYS = "The engine keeps no keys, so it encrypts nothing. Leave it out."
+_KEYS = "The engine has no encryption keys. Leave it out."
 
 REFUSED: Final[dict[str, str]] = {
-    _T + "Video.Roi": "Finding the region of interest is the service's own. Leave it out, or use none.",
+    _T + "Video.Roi": "Only the service can find the region of interest. Leave it out, or use none.",
     **{
         leaf.path: reason
         for leaf in leaves(Operation)
         for start, reason in (
             (_T + "TransConfig.HlsEncrypt.", _KEYS),
             (_T + "TransConfig.DashEncrypt.", _KEYS),
-            ("ExtractDigitalWatermark.", "A VideoEnhance job reads no hidden text: send Tag ExtractDigitalWatermark."),
+            (
+                "ExtractDigitalWatermark.",
+                "A VideoEnhance job reads no digital watermark. Use Tag ExtractDigitalWatermark.",
+            ),
         )
         if leaf.path.startswith(start) and not any(step.param.reply for step in leaf.steps)
     },
@@ -44,7 +47,7 @@ ACTED: Final = frozenset(
     leaf.path for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)
 ) - frozenset(REFUSED)
 
-# Values of a refused leaf that ask for nothing.
+# Values of a refused leaf that mean "off".
 HARMLESS: Final[dict[str, tuple[object, ...]]] = {
     _T + "Video.Roi": ("none",),
     _T + "TransConfig.HlsEncrypt.IsHlsEncrypt": (False,),
@@ -53,9 +56,9 @@ HARMLESS: Final[dict[str, tuple[object, ...]]] = {
 
 
 def refuse_unacted(operation: Operation) -> None:
-    """Raise `EngineError` with code `InvalidArgument` for the first leaf that is set and not acted on.
+    """Raise `RequestRefused` for the first leaf that is set and not acted on.
 
-    A node that no declaration knows is refused too. What only a reply carries is passed over.
+    A node that no declaration knows is refused too. Leaves that only replies contain are ignored.
     """
     for where, path, value in _set_leaves(operation, "", ""):
         if path in REFUSED and value not in HARMLESS.get(path, ()):
@@ -64,13 +67,13 @@ def refuse_unacted(operation: Operation) -> None:
             raise _refusal(where, value, "The engine does not know this node. Check its spelling, or leave it out.")
 
 
-def _refusal(where: str, value: object, remedy: str) -> EngineError:
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return EngineError(f"{where} {shown} is not acted on by the embedded engine. {remedy}", code="InvalidArgument")
+def _refusal(where: str, value: object, remedy: str) -> RequestRefused:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return RequestRefused(f"{where} {text} is not supported by the embedded engine. {remedy}")
 
 
 def _set_leaves(node: Node, where: str, path: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield (numbered path, plain path, value) of every leaf that is set, unknown nodes included."""
+    """Yield (numbered path, plain path, value) of every leaf that is set, including unknown nodes."""
     for part in parts(type(node)):
         value = getattr(node, part.name)
         if part.param.reply or value in (None, ()):

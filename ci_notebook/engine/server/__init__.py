@@ -1,1 +1,8 @@
-"""TODO-DOC."""
+"""The engine as a server.
+
+Modules, in reading order:
+
+wsgi      the WSGI application: one call in, one answer out
+listener  the application on a port, with waitress
+channel   one connection of the port: header names, timeouts
+"""

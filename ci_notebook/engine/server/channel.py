@@ -1,7 +1,7 @@
 """One connection of the port: how waitress writes our answers, and how long it waits for a slow caller.
 
-The rule of this file: whatever a caller does, it gets an answer as the API writes them or loses
-the connection, and none holds a thread while it is slow.
+Invariant: every caller gets an answer in the API's format or loses the connection, and a slow caller
+blocks no thread.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
-from ci_notebook.engine.faults import HungUp, Silent
+from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
 
-# A caller has this long to send the head of a request, and to go on sending its body.
-PATIENCE_S: Final = 30.0
-# A body that has come slower than this on the whole is not waited for: 5 GB would take 58 days.
+# Timeout for the head of a request, and for each pause while its body arrives.
+REQUEST_TIMEOUT_S: Final = 30.0
+# A body that is slower on average is refused: 5 GB would take 58 days.
 SLOWEST_BYTES_A_S: Final = 1024
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]  # waitress has no types
-    """A request that took too long to come. `api_code` is what the answer says."""
+    """A request that arrives too slowly. `api_code` is the code of the answer."""
 
     api_code = "RequestTimeout"
 
 
-class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """An answer whose header names go out as they are, or none where a fault says so.
+class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """An answer whose header names keep their spelling; no answer where an injected fault says so.
 
-    Waitress would write `Etag`, and the official SDK, which makes a plain dict of the headers,
-    would not find `ETag`.
+    Waitress would write `Etag`, and the official SDK, which makes a plain dict of the headers, would not
+    find `ETag`.
     """
 
     is_silent = False
@@ -43,13 +43,13 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         """Call the application."""
         try:
             super().execute()
-        except HungUp:
+        except ConnectionDropped:
             self.is_silent = self.close_on_finish = True
-        except Silent:
-            self.is_silent = True  # the connection stays, and nothing comes
+        except NoReply:
+            self.is_silent = True  # the connection stays open without an answer
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write the rest of the answer."""
         if not self.is_silent:
             super().finish()
 
@@ -58,12 +58,12 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         names = {name.lower(): name for name, _ in self.response_headers}
         first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
         pairs = (line.partition(": ") for line in lines)
-        told = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
-        return ("\r\n".join([first, *told]) + "\r\n\r\n").encode("latin-1")
+        headers = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
+        return ("\r\n".join([first, *headers]) + "\r\n\r\n").encode("latin-1")
 
 
-class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """What is refused before it is a call (a broken request line, a body that is too large), as the API does."""
+class RefusalTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """The answer to a request that is not a call, such as a broken request line, in the API's format."""
 
     def execute(self) -> None:
         """Write the refusal."""
@@ -78,29 +78,29 @@ class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection that knows since when the request that is coming in has been coming."""
+    """A connection that measures how long the current request has been arriving."""
 
-    task_class = Task
-    error_task_class = Refusal
+    task_class = AnswerTask
+    error_task_class = RefusalTask
     began: float | None = None
-    heard: float = 0.0
-    taken: int = 0
+    last_byte_at: float = 0.0
+    received_bytes: int = 0
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the caller."""
-        self.heard = time.monotonic()
+        self.last_byte_at = time.monotonic()
         if self.request is None:
-            self.began, self.taken = self.heard, 0
-        self.taken += len(data)
+            self.began, self.received_bytes = self.last_byte_at, 0
+        self.received_bytes += len(data)
         return bool(super().received(data))
 
     def close(self) -> None:
-        """Give up the connection when the port is given back, and the files that were on their way out."""
+        """Close the connection when the port closes, and the files that were being sent."""
         self.handle_close()
 
 
-def hurry(server: BaseWSGIServer, *, patience_s: float = PATIENCE_S) -> None:
-    """Refuse the requests that come too slowly. Runs in the thread that reads the sockets."""
+def refuse_slow_requests(server: BaseWSGIServer, *, patience_s: float = REQUEST_TIMEOUT_S) -> None:
+    """Refuse the requests that arrive too slowly. Runs in the thread that reads the sockets."""
     now = time.monotonic()
     for channel in list(server.active_channels.values()):
         if channel.requests or channel.will_close or channel.close_when_flushed:
@@ -110,24 +110,24 @@ def hurry(server: BaseWSGIServer, *, patience_s: float = PATIENCE_S) -> None:
             if trouble is not None:
                 _refuse(channel, trouble)
         elif channel.began is None and time.time() - channel.creation_time > patience_s:
-            channel.will_close = True  # it has never said a word
+            channel.will_close = True  # it has never sent a byte
 
 
 def _trouble(channel: Channel, now: float, patience_s: float) -> TooSlow | None:
     lasted = now - (channel.began or now)
     if not channel.request.headers_finished:
-        return TooSlow(f"the head has not come in {patience_s:g} s") if lasted > patience_s else None
-    if now - channel.heard > patience_s:
-        return TooSlow(f"nothing more of the body has come for {patience_s:g} s")
-    if lasted > patience_s + channel.taken / SLOWEST_BYTES_A_S:
-        slow = TooSlow(f"the body comes at less than {SLOWEST_BYTES_A_S} bytes a second")
+        return TooSlow(f"the head did not arrive within {patience_s:g} s") if lasted > patience_s else None
+    if now - channel.last_byte_at > patience_s:
+        return TooSlow(f"no more of the body has arrived for {patience_s:g} s")
+    if lasted > patience_s + channel.received_bytes / SLOWEST_BYTES_A_S:
+        slow = TooSlow(f"the body arrives at less than {SLOWEST_BYTES_A_S} bytes a second")
         slow.api_code = "UserNetworkTooSlow"
         return slow
     return None
 
 
 def _refuse(channel: Channel, trouble: TooSlow) -> None:
-    """End the request that is coming in as waitress ends one that it cannot read."""
+    """End the current request as waitress ends one that it cannot read."""
     with channel.requests_lock:
         request, channel.request = channel.request, None
         request.error, request.completed = trouble, True

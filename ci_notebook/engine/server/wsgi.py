@@ -1,8 +1,8 @@
-"""The WSGI face: one call in, one answer out, errors always as a body of XML with a request id.
+"""The WSGI application: one call in, one answer out; errors are always XML with a request id.
 
-The rule of this file: whatever goes wrong, the caller gets a status, a code and a request id,
-and the log gets the traceback under the same id, without keys or signatures. Only a fault that was
-asked for (`faults`) leaves the caller without an answer.
+Invariant: after any error, the caller gets a status, a code and a request id, and the log gets the
+traceback under the same id, without keys or signatures. Only an injected fault (`faults`) leaves the
+caller without an answer.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
-from ci_notebook.engine.calls import buckets, copy, jobs, media, multipart, objects, queues, templates
-from ci_notebook.engine.calls.context import Handler, Service
+from ci_notebook.engine.calls import buckets, jobs, media, multipart, object_copy, objects, queues, templates
+from ci_notebook.engine.calls.context import CallContext, Handler
 from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
-from ci_notebook.engine.calls.objects import Pieces
-from ci_notebook.engine.faults import HungUp, Silent
-from ci_notebook.engine.limits import as_full
+from ci_notebook.engine.calls.objects import FileRange
+from ci_notebook.engine.faults import ConnectionDropped, NoReply
+from ci_notebook.engine.limits import disk_full_error
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import error_body, service_error
 from ci_notebook.wire.signing import verify
@@ -29,16 +29,16 @@ log.addHandler(logging.NullHandler())
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     **jobs.HANDLERS, **templates.HANDLERS, **queues.HANDLERS, **buckets.HANDLERS, **media.HANDLERS,
-    **objects.HANDLERS, **multipart.HANDLERS, **copy.HANDLERS,
+    **objects.HANDLERS, **multipart.HANDLERS, **object_copy.HANDLERS,
 }  # fmt: skip
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class App:
-    """The engine as a WSGI application. `service` gives the running engine's things."""
+    """The engine as a WSGI application. `context` returns the running engine's parts."""
 
-    def __init__(self, service: Callable[[], Service]) -> None:
+    def __init__(self, service: Callable[[], CallContext]) -> None:
         self._service = service
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -50,16 +50,16 @@ class App:
         try:
             exchange = read_exchange(environ)
             is_cos, resource = exchange.host == "cos", exchange.path
-            # Looking at a video through the host of COS is answered by CI, under COS's kind of id (§1.4).
+            # Calls on a video through COS's host are answered by CI, with COS's kind of id (§1.4).
             server = "tencent-ci" if exchange.call.action else "tencent-cos"
             answer = _answer(service, exchange)
         except ServiceError as error:
             answer = _refusal(error, resource, request_id)
-        except (HungUp, Silent):
-            raise  # whoever called the application stands for the network
-        except Exception as error:  # the top of a call: told to the caller as a 500 and to the log in full
+        except (ConnectionDropped, NoReply):
+            raise  # the server or transport turns it into a network error
+        except Exception as error:  # the top of a call: the caller gets a 500, the log the full error
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
-            text, full = "The engine failed; its log has the reason under this request id.", as_full(error)
+            text, full = "The engine failed. Its log has the reason under this request id.", disk_full_error(error)
             refusal = service_error(full.code, full.message) if full else service_error("InternalError", text)
             answer = _refusal(refusal, resource, request_id)
         headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
@@ -69,13 +69,13 @@ class App:
         if environ["REQUEST_METHOD"].upper() == "HEAD":
             _close(answer.body)
             return []
-        if isinstance(answer.body, Pieces) and "wsgi.file_wrapper" in environ:
-            # The server sends the file by itself: a caller who reads slowly holds no thread.
+        if isinstance(answer.body, FileRange) and "wsgi.file_wrapper" in environ:
+            # The server sends the file itself, so a slow reader blocks no thread.
             return answer.body.wrapped(environ["wsgi.file_wrapper"])
         return [answer.body] if isinstance(answer.body, bytes) else answer.body
 
 
-def _answer(service: Service, exchange: Exchange) -> Answer:
+def _answer(service: CallContext, exchange: Exchange) -> Answer:
     verify(
         exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
         now=service.clock(), host=exchange.host, tokens=service.tokens,
@@ -99,14 +99,14 @@ def _refusal(error: ServiceError, resource: str, request_id: str) -> Answer:
 
 
 def _headers(answer: Answer, request_id: str, kind: str) -> dict[str, str]:
-    told = dict(answer.headers)
+    own_headers = dict(answer.headers)
     headers = {f"x-{kind}-request-id": request_id}
-    if told.pop("x-trace", ""):
+    if own_headers.pop("x-trace", ""):
         headers[f"x-{kind}-trace-id"] = request_id
     length = len(answer.body) if isinstance(answer.body, bytes) else answer.length
     if length is not None and answer.status != HTTPStatus.NO_CONTENT:
         headers["Content-Length"] = str(length)
-    return headers | told
+    return headers | own_headers
 
 
 def _close(body: object) -> None:

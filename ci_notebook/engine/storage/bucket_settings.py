@@ -1,4 +1,4 @@
-"""What a bucket has besides objects and jobs: its activation, its queue, its templates."""
+"""Buckets and their settings: activation, queues, templates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ci_notebook.engine.jobs.ledger import settle
+from ci_notebook.engine.jobs.ledger import apply_queue_state
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import service_error
@@ -41,7 +41,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateRow:
-    """A template. `body` is the request that made it, as it came."""
+    """A template. `body` is the request that made it, as received."""
 
     number: int = 0
     template_id: str
@@ -54,7 +54,7 @@ class TemplateRow:
 
 
 class Catalogue:
-    """Buckets, queues and templates in SQLite. `new_id` gives 32 hexadecimal digits."""
+    """Buckets, queues and templates in SQLite. `new_id` returns 32 hexadecimal digits."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._database, self._clock, self._new_id = database, clock, new_id
@@ -62,7 +62,7 @@ class Catalogue:
     # Buckets
 
     def make_bucket(self, name: str, region: str, *, activated: bool = True) -> None:
-        """Make a bucket if there is none of this name; what is there stays as it is."""
+        """Create a bucket; an existing one of this name stays as it is."""
         now = self._clock()
         with self._database.change() as change:
             row = (name, region, now, now if activated else None)
@@ -80,18 +80,18 @@ class Catalogue:
         return [Bucket(**dict(row)) for row in self._database.rows(sql, (region,))]
 
     def activate(self, name: str) -> Bucket:
-        """Switch media processing on; the first time makes the bucket's queue."""
+        """Switch media processing on; the first time creates the bucket's queue."""
         now = self._clock()
         with self._database.change() as change:
             sql = "UPDATE buckets SET activated = ? WHERE name = ? AND activated IS NULL RETURNING *"
             row = change.execute(sql, (now, name)).fetchone()
             if row is None:
-                raise service_error("MediaBucketAlreadyBinded", f"Media processing is on for {name} already.")
+                raise service_error("MediaBucketAlreadyBinded", f"Media processing is already on for bucket {name}.")
             self._make_queue(change, name, now)
             return Bucket(**dict(row))
 
     def deactivate(self, name: str) -> None:
-        """Switch media processing off. Jobs that were accepted still run; queue and templates stay."""
+        """Switch media processing off. Accepted jobs still run; queue and templates stay."""
         with self._database.change() as change:
             change.execute("UPDATE buckets SET activated = NULL WHERE name = ?", (name,))
 
@@ -107,12 +107,12 @@ class Catalogue:
         change.execute(f"INSERT OR IGNORE INTO queues VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
 
     def queues(self, bucket: str) -> list[QueueRow]:
-        """Return the queues of a bucket, the first made first."""
+        """Return the queues of a bucket, oldest first."""
         rows = self._database.rows("SELECT * FROM queues WHERE bucket = ? ORDER BY created, queue_id", (bucket,))
         return [QueueRow(**dict(row)) for row in rows]
 
     def update_queue(self, bucket: str, queue_id: str, *, name: str, state: str, notify: bytes) -> QueueRow:
-        """Change a queue; its waiting jobs go to Pause or come back from it.
+        """Change a queue; its waiting jobs move to Pause or back from it.
 
         Raises `ServiceError` (QueueNotFound).
         """
@@ -124,14 +124,14 @@ class Catalogue:
             ).fetchone()
             if row is None:
                 raise service_error("QueueNotFound", f"Bucket {bucket} has no queue {queue_id}.")
-            settle(change, queue_id)
+            apply_queue_state(change, queue_id)
             return QueueRow(**dict(row))
 
-    # Templates. Whether a name is taken per bucket, tag or account is not documented: here it is
-    # per bucket and tag, so that a setting and the mark that goes with it may share one.
+    # Templates. Whether names are unique per bucket, tag or account is not documented. Here they are unique
+    # per bucket and tag, so that a setting and its watermark may share a name.
 
     def add_template(self, bucket: str, tag: str, name: str, body: bytes) -> TemplateRow:
-        """Keep a new template. Raises `ServiceError` (TemplateNameDuplicate)."""
+        """Store a new template. Raises `ServiceError` (TemplateNameDuplicate)."""
         now = self._clock()
         with self._database.change() as change, _one_name(bucket, tag, name):
             row = change.execute(
@@ -150,7 +150,7 @@ class Catalogue:
             if known is None:
                 raise template_not_found(bucket, template_id)
             if known["tag"] != tag:  # whether a template may change its kind is not documented
-                raise service_error("InvalidArgument", f"Tag takes {known['tag']}, as it was created; got {tag}.")
+                raise service_error("InvalidArgument", f"Tag must be {known['tag']}, as at creation (got {tag}).")
             row = change.execute(
                 "UPDATE templates SET name = ?, body = ?, updated = ? WHERE template_id = ? RETURNING *",
                 (name, body, self._clock(), template_id),
@@ -158,20 +158,20 @@ class Catalogue:
             return TemplateRow(**dict(row))
 
     def delete_template(self, bucket: str, template_id: str) -> None:
-        """Forget a template. Raises `ServiceError` (TemplateNotFound)."""
+        """Delete a template. Raises `ServiceError` (TemplateNotFound)."""
         with self._database.change() as change:
             sql = "DELETE FROM templates WHERE bucket = ? AND template_id = ?"
             if not change.execute(sql, (bucket, template_id)).rowcount:
                 raise template_not_found(bucket, template_id)
 
     def templates(self, bucket: str, *, ids: Sequence[str] = (), tag: str = "", prefix: str = "") -> list[TemplateRow]:
-        """Return the templates of a bucket, the newest first, or those with `ids` in their order."""
+        """Return the templates of a bucket, newest first, or those with `ids` in their order."""
         rows = self._database.rows("SELECT * FROM templates WHERE bucket = ? ORDER BY number DESC", (bucket,))
-        found = [TemplateRow(**dict(row)) for row in rows]
+        templates = [TemplateRow(**dict(row)) for row in rows]
         if ids:
-            by_id = {one.template_id: one for one in found}
-            found = [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
-        return [one for one in found if one.tag in (tag or one.tag,) and one.name.startswith(prefix)]
+            by_id = {one.template_id: one for one in templates}
+            templates = [by_id[one] for one in dict.fromkeys(ids) if one in by_id]
+        return [one for one in templates if one.tag in (tag or one.tag,) and one.name.startswith(prefix)]
 
 
 def template_not_found(bucket: str, template_id: str, kind: str = "") -> ServiceError:
@@ -182,9 +182,9 @@ def template_not_found(bucket: str, template_id: str, kind: str = "") -> Service
 
 @contextmanager
 def _one_name(bucket: str, tag: str, name: str) -> Iterator[None]:
-    """Turn SQLite's word on a taken name into the service's."""
+    """Turn SQLite's error for a duplicate name into the service's."""
     try:
         yield
     except sqlite3.IntegrityError as error:
-        text = f"Bucket {bucket} has a {tag} template called {name} already."
+        text = f"Bucket {bucket} already has a {tag} template named {name}."
         raise service_error("TemplateNameDuplicate", text) from error

@@ -1,9 +1,9 @@
-"""What is dear to make and may be wanted again: files below the engine's root, within a bound on disk.
+"""Disk cache for expensive results: an LRU cache of files below the engine's root.
 
-The rule of this file: an entry is whole or it is not there. It is made elsewhere on the same disk
-and moved in, and its name holds its size. Of several that want to make the same one, in whatever
-process, one does; the system lets go of its lock when it dies, so that nobody waits for the dead.
-What was not used for longest goes first. The folder may be deleted at any time: nothing is lost but time.
+Invariant: an entry is complete or absent. A file is written elsewhere on the same disk and moved in, and
+its name holds its size. Of several processes that want the same entry, one builds it under a file lock;
+the system releases the lock when that process dies. When space runs out, the least recently used entries
+are evicted. The folder may be deleted at any time: only time is lost.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
-import json
 import os
 import shutil
 import sys
@@ -23,27 +21,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from ci_notebook.media.ffmpeg import Cancelled, capabilities
+from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
 if sys.platform != "win32":
     import fcntl
 
-FOLDER: Final = ".kept"
+__all__ = ["FOLDER", "LIMIT_BYTES", "VARIABLE", "CacheOptions", "RenderCache", "content_hash", "remove_old_folder"]
+
+FOLDER: Final = ".cache"
 LIMIT_BYTES: Final = 4_000_000_000
-VARIABLE: Final = "CI_NOTEBOOK_KEPT_BYTES"
-_LOOK_S: Final = 0.1  # how often the one who waits looks whether it may go on
+VARIABLE: Final = "CI_NOTEBOOK_CACHE_BYTES"
+# Names of version 0.1: the variable still works; the folder is deleted, because no key of it is used again.
+OLD_VARIABLE: Final = "CI_NOTEBOOK_KEPT_BYTES"
+OLD_FOLDER: Final = ".kept"
+_POLL_S: Final = 0.1  # how often a waiting process tries the lock again
 _LOCK: Final = ".lock"
-_STALE_S: Final = 86_400.0  # a lock's empty file that nobody has touched for so long is rubbish
-_PACKAGE: Final = Path(__file__).parents[2]
+_STALE_S: Final = 86_400.0  # a lock file that nobody touched for so long is removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """What an engine keeps of its work: in `folder`, `limit_bytes` at most (0 keeps nothing).
+class CacheOptions:
+    """Options of an engine's cache: `folder`, and at most `limit_bytes` in it (0 switches the cache off).
 
-    `free_bytes` are left free on the disk: before there are less, what is kept goes. `reuse` is
-    whether an output that was made before is taken instead of being made again.
+    `free_bytes` stay free on the disk: entries are evicted before less is left. `reuse` says whether a job
+    that equals an earlier one takes over its output.
     """
 
     folder: Path
@@ -52,200 +54,187 @@ class Keeping:
     reuse: bool = True
 
     @classmethod
-    def below(
+    def for_root(
         cls, root: Path, limit_bytes: int | None = None, *, free_bytes: int = 0, reuse: bool = True,
         bounded: bool = False,
-    ) -> Keeping:  # fmt: skip
-        """Return what an engine on `root` keeps: as much as was said, in the environment if need be, else 4 GB.
+    ) -> CacheOptions:  # fmt: skip
+        """Return the options of an engine on `root`: the limit given, else the environment's, else 4 GB.
 
-        Where the engine's folder is `bounded`, only what was said in so many words takes room from
-        its jobs. Raises `ParameterError` for what is no number of bytes.
+        Where the engine's folder is `bounded`, the default is 0: only an explicit limit takes space from
+        the jobs. Raises `ParameterError` unless the limit is a whole number of bytes.
         """
-        name, value = "kept_bytes", limit_bytes if limit_bytes is not None else os.environ.get(VARIABLE)
-        if limit_bytes is None and value is not None:
-            name = VARIABLE
+        name, value = "cache_bytes", None if limit_bytes is None else str(limit_bytes)
+        for variable in (VARIABLE, OLD_VARIABLE):
+            if value is None and variable in os.environ:
+                name, value = variable, os.environ[variable]
         if value is None:
-            value = 0 if bounded else LIMIT_BYTES
-        if not str(value).isdecimal():
-            raise ParameterError(name, value, "a whole number of bytes from 0", "0 keeps nothing.")
+            value = "0" if bounded else str(LIMIT_BYTES)
+        if not value.isdecimal():
+            got = limit_bytes if limit_bytes is not None else value
+            raise ParameterError(name, got, "a whole number of bytes from 0", "0 switches the cache off.")
         return cls(folder=root.absolute() / FOLDER, limit_bytes=int(value), free_bytes=free_bytes, reuse=reuse)
 
 
-class Kept:
-    """The entries of one folder. May be used by many threads and processes at once."""
+class RenderCache:
+    """The cache entries of one folder. Many threads and processes may use it at once."""
 
     def __init__(self, folder: Path, *, limit: int, free: int = 0) -> None:
-        self._folder, self._limit, self._free = folder, limit, free
+        self.folder, self._limit, self._free = folder, limit, free
 
     def get(self, key: str, link: Path) -> Path | None:
-        """Give an entry a second name, `link`, under which it stays whatever happens; None when there is none."""
-        for found in self._folder.glob(f"{key}.*"):
-            if found.suffix == _LOCK:
+        """Give an entry a second name, `link`, which outlives eviction. Return None when there is no entry."""
+        for entry in self.folder.glob(f"{key}.*"):
+            if entry.suffix == _LOCK:
                 continue
-            with contextlib.suppress(FileNotFoundError):  # it has just gone
-                if found.stat().st_size != int(found.suffix[1:]):
-                    found.unlink()  # a power cut may leave half a file under a whole one's name
+            with contextlib.suppress(FileNotFoundError):  # evicted just now
+                if entry.stat().st_size != int(entry.suffix[1:]):
+                    entry.unlink()  # a power cut may leave half a file under the name of a complete one
                     continue
-                os.utime(found)
-                _linked(found, link)
+                os.utime(entry)
+                _link_or_copy(entry, link)
                 return link
         return None
 
     def put(self, key: str, file: Path) -> None:
-        """Move a finished file in; what was used least lately makes room for it."""
+        """Move a finished file into the cache, and evict the least recently used entries to make room."""
         size = file.stat().st_size
         if size > self._limit:
             file.unlink()
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._make_room(size)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._evict(size)
         os.utime(file)
-        file.replace(self._folder / f"{key}.{size}")
+        file.replace(self.folder / f"{key}.{size}")
 
     def put_link(self, key: str, file: Path) -> None:
-        """Keep a finished file under a second name; the first one stays."""
+        """Add a finished file to the cache under a second name; the file itself stays where it is."""
         if file.stat().st_size <= self._limit:
-            aside = file.with_name(f"{key}.link")
-            _linked(file, aside)
-            self.put(key, aside)
+            link = file.with_name(f"{key}.link")
+            _link_or_copy(file, link)
+            self.put(key, link)
 
     def get_text(self, key: str) -> str | None:
-        """Return a small entry's text, or None."""
-        for found in self._folder.glob(f"{key}.*[0-9]"):
+        """Return the text of a small entry, or None."""
+        for entry in self.folder.glob(f"{key}.*[0-9]"):
             with contextlib.suppress(FileNotFoundError):
-                text = found.read_bytes()
-                if len(text) == int(found.suffix[1:]):
-                    os.utime(found)
+                text = entry.read_bytes()
+                if len(text) == int(entry.suffix[1:]):
+                    os.utime(entry)
                     return text.decode()
         return None
 
     def put_text(self, key: str, text: str, folder: Path) -> None:
-        """Keep a small text; it is written in `folder` first, which lies on the same disk."""
-        aside = folder / f"{key}.text"
-        aside.write_bytes(text.encode())
-        self.drop(key)
-        self.put(key, aside)
+        """Add a small text to the cache. It is written in `folder` first, on the same disk."""
+        file = folder / f"{key}.text"
+        file.write_bytes(text.encode())
+        self.remove(key)
+        self.put(key, file)
 
-    def drop(self, key: str) -> None:
-        """Forget an entry."""
-        for found in self._folder.glob(f"{key}.*[0-9]"):
-            found.unlink(missing_ok=True)
+    def remove(self, key: str) -> None:
+        """Remove an entry."""
+        for entry in self.folder.glob(f"{key}.*[0-9]"):
+            entry.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Forget everything."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove all entries."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def make_room(self, size: int) -> bool:
-        """Let entries go until one of about `size` bytes fits; False when it never will, or would fill up the disk."""
+        """Evict entries until one of about `size` bytes fits. Return False when it never fits."""
         if size > self._limit:
             return False
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._make_room(size)
-        return self._spare() > 2 * size
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._evict(size)
+        return self._spare_bytes() > 2 * size
 
     @contextlib.contextmanager
-    def making(
-        self, key: str, cancel: threading.Event | None = None, *, heard: Callable[[float], None] | None = None
+    def building(
+        self, key: str, cancel: threading.Event | None = None, *, on_progress: Callable[[float], None] | None = None
     ) -> Iterator[Callable[[float], None]]:
-        """Be the only one who makes an entry; wait while another does. Raises `Cancelled` when `cancel` is set.
+        """Hold the lock of an entry while it is built; wait while another thread or process holds it.
 
-        Yields what takes the share that is done, 0 to 1; those who wait get it by `heard`.
+        Yields a function that publishes the share done, 0 to 1. Whoever waits gets that share through
+        `on_progress`. Raises `Cancelled` when `cancel` is set.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{key}{_LOCK}"
-        while (lock := _locked(path)) is None:
-            if (cancel or _NEVER).wait(_LOOK_S):
-                raise Cancelled("the run was cancelled", code="Cancelled")
-            if heard is not None:
-                with contextlib.suppress(OSError, ValueError):  # it has just gone, or says nothing yet
-                    heard(int(path.read_bytes()) / 100)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{key}{_LOCK}"
+        while (lock := _try_lock(path)) is None:
+            if (cancel or _NEVER).wait(_POLL_S):
+                raise Cancelled("The run was cancelled.", code="Cancelled")
+            if on_progress is not None:
+                with contextlib.suppress(OSError, ValueError):  # just removed, or still empty
+                    on_progress(int(path.read_bytes()) / 100)
         try:
-            yield functools.partial(_tell, lock)
+            yield functools.partial(_write_progress, lock)
         finally:
             if sys.platform == "win32":
                 lock.close()
-            # While it is locked still, so that whoever gets this file's lock next sees that it is gone.
+            # Unlinked while still locked, so that the next holder of this file's lock sees that it is gone.
             with contextlib.suppress(OSError):
                 path.unlink()
             lock.close()
 
-    def _make_room(self, size: int) -> None:
+    def _evict(self, size: int) -> None:
+        """Evict entries, least recently used first, until `size` more bytes fit. Remove stale lock files."""
         entries, now = [], time.time()
-        for found in self._folder.glob("*"):
+        for path in self.folder.glob("*"):
             with contextlib.suppress(FileNotFoundError):
-                facts = found.stat()
-                if found.suffix != _LOCK:
-                    entries.append((facts.st_mtime, facts.st_size, found))
-                elif now - facts.st_mtime > _STALE_S:
-                    found.unlink()
-        taken = sum(entry[1] for entry in entries)
-        for _, freed, found in sorted(entries):
-            if taken + size <= self._limit and self._spare() > 2 * size:
+                stat = path.stat()
+                if path.suffix != _LOCK:
+                    entries.append((stat.st_mtime, stat.st_size, path))
+                elif now - stat.st_mtime > _STALE_S:
+                    path.unlink()
+        total = sum(entry[1] for entry in entries)
+        for _, freed, path in sorted(entries):
+            if total + size <= self._limit and self._spare_bytes() > 2 * size:
                 break
-            with contextlib.suppress(OSError):  # gone already; or open, where open files cannot be removed
-                found.unlink()
-            taken -= freed
+            with contextlib.suppress(OSError):  # removed already; or open, where open files cannot be removed
+                path.unlink()
+            total -= freed
 
-    def _spare(self) -> int:
-        """Return the bytes that may still be written to the disk."""
-        return shutil.disk_usage(self._folder).free - self._free
+    def _spare_bytes(self) -> int:
+        """Return how many bytes may still be written to the disk."""
+        return shutil.disk_usage(self.folder).free - self._free
 
 
-def content_of(file: Path) -> str:
-    """Return a name of a file's bytes that no other bytes have; reads them all, at about 1 GB a second."""
+def content_hash(file: Path) -> str:
+    """Return a hash of a file's bytes. Reads the whole file, at about 1 GB a second."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "blake2b").hexdigest()[:40]
 
 
-def key_of(*facts: object) -> str:
-    """Return a name for what follows from these facts (of JSON's kinds) and this version of the engine."""
-    text = json.dumps([version(), *facts], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:40]
+def remove_old_folder(root: Path) -> None:
+    """Delete the cache folder of version 0.1: its entries cannot be found any more."""
+    shutil.rmtree(root / OLD_FOLDER, ignore_errors=True)
 
 
-@functools.cache
-def version() -> str:
-    """Return what tells this engine's outputs from those of another: its own files, FFmpeg's and the network's version.
-
-    The files and not a number, since whoever changes a filter does not always change the number.
-    """
-    digest = hashlib.sha256(capabilities().version.encode())
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # it comes with an extra
-        digest.update(importlib.metadata.version("onnxruntime").encode())
-    for room in ("engine", "media", "model", "wire"):
-        for file in sorted((_PACKAGE / room).rglob("*")):
-            if file.suffix in (".py", ".onnx"):
-                digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _tell(lock: IO[bytes], share: float) -> None:
+def _write_progress(lock: IO[bytes], share: float) -> None:
     lock.seek(0)
     lock.write(b"%3d" % min(100, max(0, int(100 * share))))
 
 
-def _locked(path: Path) -> IO[bytes] | None:
-    """Return the opened and locked file, or None while another has it."""
+def _try_lock(path: Path) -> IO[bytes] | None:
+    """Return the opened and locked file, or None while another process holds the lock."""
     lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
     if sys.platform == "win32":
-        return lock  # no such locks there: two may make the same, and the later one is kept
+        return lock  # no such locks there: two may build the same entry, and the later one stays
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
             return lock
-    except OSError:  # another's, or gone since it was opened
+    except OSError:  # locked by another process, or removed since it was opened
         pass
     lock.close()
     return None
 
 
-def _linked(file: Path, link: Path) -> None:
+def _link_or_copy(file: Path, link: Path) -> None:
     link.unlink(missing_ok=True)
     try:
         os.link(file, link)
     except FileNotFoundError:
         raise
-    except OSError:  # no links on this disk
+    except OSError:  # this disk has no hard links
         shutil.copyfile(file, link)
 
 

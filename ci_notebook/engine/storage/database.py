@@ -1,8 +1,7 @@
-"""The one SQLite file below the engine's root: jobs, queues, templates, buckets, and where objects lie.
+"""The SQLite file below the engine's root: jobs, queues, templates, buckets, outbox, and the index of objects.
 
-The rule of this file: many threads and many processes use it at once. Each `Database` has one
-connection behind a lock; a change is one `BEGIN IMMEDIATE` transaction, so that between two
-processes one waits for the other and nobody reads half of anything.
+Invariant: many threads and processes use it at once. Each `Database` has one connection behind a lock. A
+change is one `BEGIN IMMEDIATE` transaction, so processes wait for each other and nobody reads half a change.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ STEPS: Final = (
         md5 TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (upload_id, number)
     ) WITHOUT ROWID;
     """,
-    # Notices of jobs that ended, and the engine's own message queues
+    # The outbox of notifications (notices), and the engine's own message queues
     """
     CREATE TABLE notices (
         job_id TEXT PRIMARY KEY, due REAL, tries INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT ''
@@ -76,14 +75,14 @@ STEPS: Final = (
     """,
 )
 
-# How long one process waits for another's transaction; each lasts milliseconds.
+# How long one process waits for another's transaction; each takes milliseconds.
 BUSY_S: Final = 30.0
 
 Values = Sequence[Any]
 
 
 class Database:
-    """A connection that threads share. Close it when done; whoever opens the file next sees all of it."""
+    """One connection, shared by threads. Close it when done; the next one to open the file sees all of it."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
@@ -109,7 +108,7 @@ class Database:
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """Hold the only write transaction: all of what is done inside is kept, or nothing."""
+        """Hold the only write transaction: all changes inside are committed, or none."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -127,8 +126,8 @@ class Database:
     def row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
         """Return the first row of a query, if any."""
         with self._lock:
-            found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-            return found
+            row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            return row
 
     def close(self) -> None:
         """Close the connection. The file stays."""

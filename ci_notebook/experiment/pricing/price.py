@@ -20,6 +20,7 @@ from typing import Final, Literal
 
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
+from ci_notebook.model.html import Markup, bold, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import length_s, plan, rates
 
@@ -142,22 +143,18 @@ class Price:
         return f"<Price {least}{self.total:.4f} {self.prices.currency}, {self.prices.name} list of {self.prices.date}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{escape(line.stage)}</th>"
-            f"<td style='text-align:left'>{escape(line.why)}</td><td>{_money(line.rate)}</td>"
-            f"<td>{line.minutes:.4f}</td><td>{_money(line.amount)}</td></tr>"
-            for line in self.lines
-        )
-        currency, least = escape(self.prices.currency), "" if self.is_complete else "at least "
+        currency, least = self.prices.currency, "" if self.is_complete else "at least "
+        rows = [
+            (line.stage, line.why, _money(line.rate), f"{line.minutes:.4f}", _money(line.amount)) for line in self.lines
+        ]
         source = f"{self.prices.name} list of {self.prices.date}, {self.prices.source}"
-        head = "".join(
-            f"<th scope='col'>{cell}</th>" for cell in ("stage", "why", f"{currency} a minute", "minutes", currency)
-        )
-        return (
-            f"<table><caption style='text-align:left'><b>{least}{self.total:.4f} {currency}</b> · {escape(source)}; "
-            f"without storage, requests, traffic and transcoding</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
-        )
+        return table_html(
+            rows, head=("stage", "why", f"{currency} a minute", "minutes", currency), numeric=(2, 3, 4), row_heads=True,
+            caption=Markup(
+                f"{bold(f'{least}{self.total:.4f} {currency}')} · {escape(source)}; "
+                "without storage, requests, traffic and transcoding"
+            ),
+        )  # fmt: skip
 
 
 def price(setting: VideoEnhance, source: Shape, output: Shape, *, prices: PriceList = MAINLAND) -> Price:

@@ -11,6 +11,7 @@ from ci_notebook.experiment.pricing.price import forecast as shape_of
 from ci_notebook.experiment.settings import Setting, content, shown
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import Markup, bold, table_html, value_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 Forecast = Callable[[VideoEnhance, MediaInfo], Shape]
@@ -61,24 +62,26 @@ class Estimate:
         rows = [{"clip": quote.clip, **shown(quote.setting)} for quote in self.quotes]
         paths = [path for path in dict.fromkeys(path for row in rows for path in row)
                  if len(rows) == 1 or any(row.get(path) != rows[0].get(path) for row in rows)]  # fmt: skip
-        cell = " style='text-align:left'"
-        head = "".join(f"<th scope='col'{cell}>{escape(path)}</th>" for path in paths)
-        body = "".join(
-            "<tr>" + "".join(f"<td{cell}>{_text(row.get(path))}</td>" for path in paths)
-            + f"<td{cell}>{quote.output.width}×{quote.output.height}, {quote.output.fps:.5g}/s</td>"
-            + f"<td{cell}>{escape(', '.join(line.stage for line in quote.price.lines)) or 'nothing charged'}</td>"
-            + f"<td>{'' if quote.price.is_complete else 'at least '}{quote.price.total:.4f}</td></tr>"
+        rows_html = [
+            [
+                *(value_html(row.get(path)) for path in paths),
+                f"{quote.output.width}×{quote.output.height}, {quote.output.fps:.5g}/s",
+                ", ".join(line.stage for line in quote.price.lines) or "nothing charged",
+                f"{'' if quote.price.is_complete else 'at least '}{quote.price.total:.4f}",
+            ]
             for quote, row in zip(self.quotes, rows, strict=True)
-        )  # fmt: skip
-        currency = escape(self.prices.currency)
-        shares = "; ".join(f"{escape(stage)} {amount:.4f}" for stage, amount in self.stages.items())
-        caption = (
-            f"<caption{cell}><b>{'' if self.is_complete else 'at least '}{self.total:.4f} {currency}</b>"
-            f"{f' ({shares})' if shares else ''} · {escape(self.prices.name)} list of {escape(self.prices.date)}, "
-            f"{escape(self.prices.source)}; without storage, requests, traffic and transcoding</caption>"
+        ]
+        currency, prices = self.prices.currency, self.prices
+        shares = "; ".join(f"{stage} {amount:.4f}" for stage, amount in self.stages.items())
+        total = bold(f"{'' if self.is_complete else 'at least '}{self.total:.4f} {currency}")
+        rest = (
+            f"{f' ({shares})' if shares else ''} · {prices.name} list of {prices.date}, {prices.source}; "
+            "without storage, requests, traffic and transcoding"
         )
-        ends = "".join(f"<th scope='col'{cell}>{name}</th>" for name in ("output", "charged", currency))
-        return f"<table>{caption}<thead><tr>{head}{ends}</tr></thead><tbody>{body}</tbody></table>"
+        return table_html(
+            rows_html, head=[*paths, "output", "charged", currency], numeric=[len(paths) + 2],
+            caption=Markup(f"{total}{escape(rest)}"),
+        )  # fmt: skip
 
 
 def estimate(
@@ -98,7 +101,3 @@ def estimate(
         output = (forecast or shape_of)(asked, info)
         quotes.append(Quote(clip, setting, output, price(asked, source, output, prices=prices)))
     return Estimate(tuple(quotes), prices)
-
-
-def _text(value: object) -> str:
-    return "<em>left out</em>" if value is None else escape(str(value))

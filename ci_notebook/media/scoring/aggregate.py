@@ -1,42 +1,40 @@
-"""From one number a picture to the numbers of a clip."""
+"""Pools the scores of single frames into the scores of a clip."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-# Score → whether more is better. These are known picture by picture, and so are pooled.
-PICTURE_SCORES: Final[Mapping[str, bool]] = {
-    "psnr": True, "ssim": True, "xpsnr": True, "vmaf": True, "vmaf_neg": True, "delta_e": False,
-}  # fmt: skip
+from ci_notebook.model.scores import scale_of
+
+__all__ = ["percentile", "pool"]
 
 
-def pooled(pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Return the mean of each score under its name, and beside it how bad its bad pictures are.
+def pool(pictures: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the mean of each score under its name, and statistics of its worst frames.
 
-    `<name>_hmean` is the harmonic mean as libvmaf takes it, of values plus 1, which low values pull
-    down; `<name>_p5` the 5th percentile; `<name>_worst` the worst picture. Where less is better they
-    are the 95th percentile as `<name>_p95`, and the largest.
+    `<name>_hmean` is the harmonic mean as libvmaf computes it, of values plus 1, which low values pull down;
+    `<name>_p5` the 5th percentile; `<name>_worst` the worst frame. Where less is better they are the 95th
+    percentile as `<name>_p95`, and the largest.
 
-    >>> pooled({"vmaf": [90.0, 80.0, 40.0]})["vmaf_worst"]
+    >>> pool({"vmaf": [90.0, 80.0, 40.0]})["vmaf_worst"]
     40.0
     """
-    found = {}
+    statistics = {}
     for name, values in pictures.items():
-        found[name] = math.fsum(values) / len(values)
-        if PICTURE_SCORES.get(name, True):
-            found[f"{name}_hmean"] = len(values) / math.fsum(1 / (value + 1) for value in values) - 1
-            found[f"{name}_p5"] = percentile(values, 5)
-            found[f"{name}_worst"] = min(values)
+        statistics[name] = math.fsum(values) / len(values)
+        if scale_of(name).better != "less":
+            statistics[f"{name}_hmean"] = len(values) / math.fsum(1 / (value + 1) for value in values) - 1
+            statistics[f"{name}_p5"] = percentile(values, 5)
+            statistics[f"{name}_worst"] = min(values)
         else:
-            found[f"{name}_p95"] = percentile(values, 95)
-            found[f"{name}_worst"] = max(values)
-    return found
+            statistics[f"{name}_p95"] = percentile(values, 95)
+            statistics[f"{name}_worst"] = max(values)
+    return statistics
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return a percentile, with straight lines between the values (numpy's way too).
+    """Return a percentile, linear between the values, as numpy does.
 
     >>> percentile([1.0, 2.0, 3.0], 25)
     1.5

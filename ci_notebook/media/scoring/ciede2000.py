@@ -1,7 +1,7 @@
-"""Differences of colour as people see them: numpy only, plain formulas.
+"""CIEDE2000 color differences, as people see them: numpy only, plain formulas.
 
-CIEDE2000 as in Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula: implementation notes,
-supplementary test data, and mathematical observations" (2005), whose test data it is held to.
+Source: Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary
+test data, and mathematical observations" (2005). The tests use their data.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Lab", "delta_e", "lab_of"]
+
 Lab = NDArray[np.float32]
 _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
     np.float32,
 )
-_WHITE = _TO_XYZ.sum(axis=1)  # D65: what R = G = B = 1 makes
+_WHITE = _TO_XYZ.sum(axis=1)  # D65, for R = G = B = 1
 _CODES = np.arange(256, dtype=np.float32) / 255
 _LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def lab_of(rgb: NDArray[np.uint8]) -> Lab:
-    """Return CIE L*a*b* (D65) of sRGB pictures, ...x3 uint8."""
+    """Return CIE L*a*b* (D65) of sRGB frames, ...x3 uint8."""
     ratio = _LINEAR[rgb] @ (_TO_XYZ / _WHITE[:, None]).T
     f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
@@ -30,7 +32,7 @@ def lab_of(rgb: NDArray[np.uint8]) -> Lab:
 
 
 def delta_e(one: Lab, other: Lab) -> NDArray[np.float32]:
-    """Return CIEDE2000 of each point: 1 is about what can just be seen, 2 to 10 is seen at a glance."""
+    """Return CIEDE2000 of each pixel: 1 is just visible, 2 to 10 is visible at a glance."""
     light1, a1, b1 = (np.asarray(one[..., i], np.float64) for i in range(3))
     light2, a2, b2 = (np.asarray(other[..., i], np.float64) for i in range(3))
     mean7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
@@ -51,7 +53,7 @@ def delta_e(one: Lab, other: Lab) -> NDArray[np.float32]:
 
 
 def _weighted(differences: tuple[Any, Any, Any], means: tuple[Any, Any, Any]) -> NDArray[np.float32]:
-    """Weigh the differences of lightness, chroma and hue by where in the space they lie."""
+    """Weight the differences of lightness, chroma and hue by their place in the color space."""
     d_light, d_chroma, d_hue = differences
     light, chroma, hue = means
 
@@ -64,5 +66,5 @@ def _weighted(differences: tuple[Any, Any, Any], means: tuple[Any, Any, Any]) ->
     bend = 30 * np.exp(-(((hue - 275) / 25) ** 2))
     twist = -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(np.radians(2 * bend))
     c, h = d_chroma / by_chroma, d_hue / by_hue
-    found: NDArray[np.float32] = np.sqrt((d_light / by_light) ** 2 + c**2 + h**2 + twist * c * h).astype(np.float32)
-    return found
+    distance: NDArray[np.float32] = np.sqrt((d_light / by_light) ** 2 + c**2 + h**2 + twist * c * h).astype(np.float32)
+    return distance

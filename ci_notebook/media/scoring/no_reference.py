@@ -1,18 +1,21 @@
-"""Measures of one picture that need no reference: numpy only, cheap, plain formulas."""
+"""Measures of one frame that need no reference: numpy only, cheap, plain formulas."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
+
+__all__ = [
+    "Plane", "blockiness", "colourfulness", "contrast", "laplacian_variance", "luma_of", "noise",
+    "spatial_information", "temporal_information",
+]  # fmt: skip
 
 Plane = NDArray[np.float32]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def luma_of(rgb: NDArray[np.uint8]) -> Plane:
-    """Return luma 0 to 255 of an HxWx3 picture."""
+    """Return luma, 0 to 255, of an HxWx3 frame."""
     plane: Plane = rgb.astype(np.float32) @ _LUMA
     return plane
 
@@ -44,16 +47,10 @@ def colourfulness(rgb: NDArray[np.uint8]) -> float:
     return float(spread + 0.3 * np.hypot(rg.mean(dtype=np.float64), yb.mean(dtype=np.float64)))
 
 
-def rgb_of(picture: Any) -> NDArray[np.uint8]:
-    """Return a PyAV frame as HxWx3 RGB."""
-    array: NDArray[np.uint8] = picture.to_ndarray(format="rgb24")
-    return array
-
-
 def blockiness(luma: Plane) -> float:
-    """Return how much larger steps across the 8-pixel grid of codecs are than other steps; 1 is no grid at all.
+    """Return the ratio of steps across the 8-pixel grid of codecs to other steps; 1 is no grid at all.
 
-    It sees the grid only where the picture was not scaled since it was encoded.
+    It finds the grid only where the frame was not scaled after it was encoded.
     """
     ratios = []
     for plane in (luma, luma.T):
@@ -65,7 +62,7 @@ def blockiness(luma: Plane) -> float:
 
 
 def spatial_information(luma: Plane) -> float:
-    """Return SI of one picture by ITU-T P.910: the standard deviation of its Sobel gradient."""
+    """Return SI of one frame by ITU-T P.910: the standard deviation of its Sobel gradient."""
     across = luma[:-2] + 2 * luma[1:-1] + luma[2:]
     down = luma[:, :-2] + 2 * luma[:, 1:-1] + luma[:, 2:]
     gradient = np.hypot(across[:, 2:] - across[:, :-2], down[2:] - down[:-2])
@@ -73,5 +70,5 @@ def spatial_information(luma: Plane) -> float:
 
 
 def temporal_information(luma: Plane, after: Plane) -> float:
-    """Return TI of two pictures that follow each other by ITU-T P.910: the standard deviation of their difference."""
+    """Return TI of two consecutive frames by ITU-T P.910: the standard deviation of their difference."""
     return float((after - luma).std(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Settings stored by the service under a `TemplateId` (§6)."""
+"""Templates: settings stored by the service under a `TemplateId`."""
 
 from __future__ import annotations
 
@@ -11,64 +11,64 @@ from ci_notebook.model.setting.watermark import Watermark
 
 TemplateTag = Literal["VideoEnhance", "Watermark", "Transcode"]
 
-# The page of VideoEnhance and the console say 64 characters of Chinese, letters, digits, _ - *.
+# The API page of VideoEnhance templates and the console allow 64 characters: Chinese, letters, digits, _ - *.
 _NAME = r"[0-9A-Za-z_\-*\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+"
 _NAME_TEXT = "at most 64 characters of Chinese, letters, digits, _ - *"
 
 
 class TransTpl(Node):
-    """A Transcode template in a reply; in a request the same nodes stand bare."""
+    """A Transcode template in a reply. In a request the same nodes are direct children of the root."""
 
-    time_interval: Annotated[TimeInterval | None, Param("A stretch of the source.")] = None
+    time_interval: Annotated[TimeInterval | None, Param("A section of the source.")] = None
     container: Annotated[Container | None, Param("Container.", required=True)] = None
-    video: Annotated[Video | None, Param("Pictures.")] = None
-    audio: Annotated[Audio | None, Param("Sound.")] = None
-    trans_config: Annotated[TransConfig | None, Param("When source and wish do not fit.")] = None
-    audio_mix: Annotated[AudioMix | None, Param("Sound to mix in.")] = None
-    audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Sounds to mix in.", at_most=2)] = ()
+    video: Annotated[Video | None, Param("Video encoding.")] = None
+    audio: Annotated[Audio | None, Param("Audio encoding.")] = None
+    trans_config: Annotated[TransConfig | None, Param("What to do when source and setting do not match.")] = None
+    audio_mix: Annotated[AudioMix | None, Param("Audio to mix in.")] = None
+    audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Audio tracks to mix in.", at_most=2)] = ()
 
 
 class TemplateRequest(Node):
-    """What is sent to create or replace a template; on the wire `Request`."""
+    """The body that creates or replaces a template; in XML `Request`."""
 
-    tag: Annotated[TemplateTag | None, Param("Kind.", required=True)] = None
+    tag: Annotated[TemplateTag | None, Param("Type of template.", required=True)] = None
     name: Annotated[str | None, Param("Name.", required=True, pattern=_NAME, allowed=_NAME_TEXT, max_chars=64)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting, for VideoEnhance.")] = None
-    watermark: Annotated[Watermark | None, Param("The mark, for Watermark.")] = None
+    watermark: Annotated[Watermark | None, Param("The watermark, for Watermark.")] = None
     container: Annotated[Container | None, Param("Container, for Transcode.")] = None
-    video: Annotated[Video | None, Param("Pictures, for Transcode.")] = None
-    audio: Annotated[Audio | None, Param("Sound, for Transcode.")] = None
-    trans_config: Annotated[TransConfig | None, Param("When source and wish do not fit.")] = None
-    time_interval: Annotated[TimeInterval | None, Param("A stretch of the source.")] = None
-    audio_mix: Annotated[AudioMix | None, Param("Sound to mix in.")] = None
-    audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Sounds to mix in.", at_most=2)] = ()
+    video: Annotated[Video | None, Param("Video encoding, for Transcode.")] = None
+    audio: Annotated[Audio | None, Param("Audio encoding, for Transcode.")] = None
+    trans_config: Annotated[TransConfig | None, Param("What to do when source and setting do not match.")] = None
+    time_interval: Annotated[TimeInterval | None, Param("A section of the source.")] = None
+    audio_mix: Annotated[AudioMix | None, Param("Audio to mix in.")] = None
+    audio_mix_array: Annotated[tuple[AudioMix, ...], Param("Audio tracks to mix in.", at_most=2)] = ()
 
 
 class Template(Node):
-    """One template as the service tells it."""
+    """One template as the service describes it."""
 
-    tag: Annotated[str | None, Param("Kind.", reply=True)] = None
+    tag: Annotated[str | None, Param("Type of template.", reply=True)] = None
     template_id: Annotated[str | None, Param("Id.", reply=True)] = None
     name: Annotated[str | None, Param("Name.", reply=True)] = None
     bucket_id: Annotated[str | None, Param("Bucket.", reply=True)] = None
     category: Annotated[str | None, Param("Custom or Official.", reply=True)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting.", reply=True)] = None
-    watermark: Annotated[Watermark | None, Param("The mark.", reply=True)] = None
+    watermark: Annotated[Watermark | None, Param("The watermark.", reply=True)] = None
     trans_tpl: Annotated[TransTpl | None, Param("The encoding.", reply=True)] = None
-    create_time: Annotated[str | None, Param("Made at.", reply=True)] = None
-    update_time: Annotated[str | None, Param("Changed at.", reply=True)] = None
+    create_time: Annotated[str | None, Param("Time of creation.", reply=True)] = None
+    update_time: Annotated[str | None, Param("Time of the last change.", reply=True)] = None
 
     @property
     def setting(self) -> VideoEnhance | Watermark | Transcode | None:
-        """What is stored, as the value that it was made from: a setting, a mark, or an encoding."""
+        """The content of the template: a setting, a watermark, or an encoding."""
         if self.trans_tpl is None:
             return self.video_enhance or self.watermark
-        stored = self.trans_tpl
-        return Transcode(**{part.name: getattr(stored, part.name) for part in parts(TransTpl)})
+        content = self.trans_tpl
+        return Transcode(**{part.name: getattr(content, part.name) for part in parts(TransTpl)})
 
 
 class NonExistTID(Node):
-    """An id that no template has; the page's sample wraps it so."""
+    """An id that does not exist, wrapped as in the sample of the API page."""
 
     template_id: Annotated[str | None, Param("Id.", reply=True)] = None
 
@@ -77,12 +77,12 @@ class TemplateResponse(Node):
     """The answer to create, update, list and delete."""
 
     request_id: Annotated[str | None, Param("Id of the call.", reply=True)] = None
-    total_count: Annotated[int | None, Param("How many there are.", reply=True)] = None
-    page_number: Annotated[int | None, Param("This page.", reply=True)] = None
-    page_size: Annotated[int | None, Param("Length of a page.", reply=True)] = None
+    total_count: Annotated[int | None, Param("Total number.", reply=True)] = None
+    page_number: Annotated[int | None, Param("Number of this page.", reply=True)] = None
+    page_size: Annotated[int | None, Param("Entries per page.", reply=True)] = None
     template: Annotated[Template | None, Param("The template.", reply=True)] = None
     template_list: Annotated[tuple[Template, ...], Param("Templates.", reply=True)] = ()
     non_exist_tids: Annotated[
-        tuple[NonExistTID, ...], Param("Ids that no template has.", reply=True, tag="NonExistTIDs")
+        tuple[NonExistTID, ...], Param("Ids that do not exist.", reply=True, tag="NonExistTIDs")
     ] = ()
-    template_id: Annotated[str | None, Param("What was deleted.", reply=True)] = None
+    template_id: Annotated[str | None, Param("Id of the deleted template.", reply=True)] = None

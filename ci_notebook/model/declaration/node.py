@@ -1,10 +1,10 @@
-"""The declaration of a node: one line a leaf says its order, type, range, unit and help.
+"""Base class of all XML nodes: one line per leaf declares its order, type, range, unit and help.
 
-A node is a frozen, keyword-only dataclass. Each of its parts is `Annotated[type, Param(…)]`,
-and everything else (checks, error texts, XML, widgets, columns, tables) reads `parts(cls)`.
+A node is a frozen, keyword-only dataclass. Each part is `Annotated[type, Param(…)]`. Checks, error
+texts, XML, widgets, columns and tables are all derived from `parts(cls)`.
 
-The rule of this file: strict when we build, lenient when we read. A constructor refuses what a
-leaf does not take; a reader (`wire.xml`) goes around it, keeps what it finds, and writes it back.
+Invariant: strict when we build, lenient when we read. The constructor refuses values that a leaf
+does not allow. The reader (`wire.xml`) bypasses the constructor, keeps all content and writes it back.
 """
 
 from __future__ import annotations
@@ -21,14 +21,26 @@ from ci_notebook.model.declaration.param import AUTO, Auto, Param, Part
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.html import html_table
 
-__all__ = ["AUTO", "Auto", "Node", "Param", "Part", "Unknown", "once_a_class", "part_by_tag", "parts", "tag_of", "walk"]
+__all__ = [
+    "AUTO",
+    "Auto",
+    "Node",
+    "Param",
+    "Part",
+    "Unknown",
+    "cached_per_class",
+    "part_by_tag",
+    "parts",
+    "tag_of",
+    "walk",
+]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An XML node that no declaration knows, kept as it came."""
+    """An XML node without a declaration, kept unchanged."""
 
     tag: str
     text: str = ""
@@ -37,9 +49,9 @@ class Unknown:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Node:
-    """What every node can do. A subclass becomes a frozen, keyword-only, checked dataclass.
+    """Base class of nodes. A subclass becomes a frozen, keyword-only, checked dataclass.
 
-    `unknown` keeps the children that no declaration knows, and second copies of a single child.
+    `unknown` keeps children without a declaration, and repeated copies of a child that may occur once.
     """
 
     unknown: tuple[Unknown, ...] = ()
@@ -50,7 +62,10 @@ class Node:
 
     def __post_init__(self) -> None:
         for part in parts(type(self)):
-            value = part.settle(getattr(self, part.name))
+            value = getattr(self, part.name)
+            if value is None if not part.many else value == () and type(value) is tuple:
+                continue  # most parts are left out, and leaving out needs no check
+            value = part.coerce(value)
             object.__setattr__(self, part.name, value)
             refusal = part.complaint(value)
             if refusal:
@@ -58,47 +73,47 @@ class Node:
 
     def __repr__(self) -> str:
         is_set = {name: value for name, value in self.__dict__.items() if name[0] != "_" and value not in (None, ())}
-        shown = (f"{name}={value!r}" for name, value in is_set.items())
-        return f"{type(self).__name__}({', '.join(shown)})"
+        arguments = (f"{name}={value!r}" for name, value in is_set.items())
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     def _repr_html_(self) -> str:
         return html_table(tag_of(type(self)), ((path, value, part.param.unit) for path, part, value in walk(self)))
 
 
-def once_a_class(make: Callable[[type[Node]], T]) -> Callable[[type[Node]], T]:
-    """Remember what a function of a node class gave. `functools.cache` asks for Hashable, which mypy denies a class."""
-    made: dict[type[Node], T] = {}
+def cached_per_class(make: Callable[[type[Node]], T]) -> Callable[[type[Node]], T]:
+    """Cache a function of a node class. mypy refuses `functools.cache`: it says a class is not Hashable."""
+    results: dict[type[Node], T] = {}
 
     @functools.wraps(make)
-    def remembered(cls: type[Node]) -> T:
-        if cls not in made:
-            made[cls] = make(cls)
-        return made[cls]
+    def cached(cls: type[Node]) -> T:
+        if cls not in results:
+            results[cls] = make(cls)
+        return results[cls]
 
-    return remembered
+    return cached
 
 
-@once_a_class
+@cached_per_class
 def parts(cls: type[Node]) -> tuple[Part, ...]:
-    """Return the declared parts of a node class in the order of the wire."""
+    """Return the declared parts of a node class in XML order."""
     hints = typing.get_type_hints(cls, include_extras=True)
     declared = [name for name in cls.__annotations__ if typing.get_origin(hints[name]) is typing.Annotated]
     return tuple(_part(name, *typing.get_args(hints[name])) for name in declared)
 
 
-@once_a_class
+@cached_per_class
 def part_by_tag(cls: type[Node]) -> dict[str, Part]:
-    """Return the parts of a node class by tag, other spellings of the tag included."""
+    """Return the parts of a node class by tag, including alternative spellings of the tag."""
     return {tag: part for part in parts(cls) for tag in (part.tag, *part.param.also)}
 
 
 def tag_of(cls: type) -> str:
-    """Return the tag of a node class where nothing names it: that of the class."""
+    """Return the default tag of a node class: the name of the class."""
     return cls.__name__
 
 
 def walk(node: Node, prefix: str = "") -> Iterator[tuple[str, Part, Any]]:
-    """Yield path, declaration and value of every leaf that is set, in the order of the wire.
+    """Yield path, declaration and value of every leaf that is set, in XML order.
 
     The leaves of repeated nodes are numbered: `Watermark.1.Pos`.
     """

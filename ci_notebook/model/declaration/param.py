@@ -1,4 +1,4 @@
-"""What one leaf is: its range, unit and help, what it takes, and its text on the wire."""
+"""Declaration of one leaf: its range, unit and help, which values it allows, and its text in XML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 
 class Auto(enum.Enum):
-    """The type of `AUTO`, the empty leaf: "analyse the video and choose"."""
+    """The type of `AUTO`, the empty leaf: the service analyses the video and chooses."""
 
     AUTO = "AUTO"
 
@@ -27,13 +27,12 @@ AUTO: Final = Auto.AUTO
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What is known of one leaf or child node beyond its type.
+    """Declaration of one leaf or child node, beyond its type.
 
-    `low` and `high` are inclusive unless `above` (exclusive lower bound) or `below` (exclusive
-    upper bound) is used; for text they are not used. `default` is what the *service* does when
-    the node is absent: it is documented and never sent. `reply` marks what only the service
-    sends. `also` are other tags under which the service has been seen to send the same thing.
-    `decimals` is how many a number is written with, where that loses nothing.
+    `low` and `high` are inclusive bounds, `above` and `below` exclusive ones; text has none.
+    `default` describes what the *service* does when the node is absent: it is documented, never sent.
+    `reply` marks parts that only the service sends. `also` lists other tags that the service has used
+    for the same part. `decimals` is the number of decimals to write, where that loses nothing.
     """
 
     help: str
@@ -61,7 +60,7 @@ class Param:
 class Part:
     """One declared part of a node: a leaf (`node is None`) or a child node.
 
-    `kind` is `int`, `float`, `bool`, `str`, or `None` when only `choices` are taken.
+    `kind` is `int`, `float`, `bool`, `str`, or `None` when only `choices` are allowed.
     """
 
     name: str
@@ -74,40 +73,40 @@ class Part:
     node: type[Any] | None
 
     def allowed(self) -> str:
-        """Say in words what the leaf takes: `0 to 10 or AUTO`, `one of sdtohd, hdto4k`."""
-        param, ways = self.param, []
+        """Return the allowed values in words: `0 to 10 or AUTO`, `one of sdtohd, hdto4k`."""
+        param, alternatives = self.param, []
         if param.allowed:
-            ways.append(param.allowed)
+            alternatives.append(param.allowed)
         elif self.kind in (int, float):
-            ways.append(_range(param, whole=self.kind is int))
+            alternatives.append(_range(param, whole=self.kind is int))
         elif self.kind is bool:
-            ways.append("True or False")
+            alternatives.append("True or False")
         elif self.kind is str:
-            ways.append(f"text of at most {param.max_chars} characters" if param.max_chars else "text")
+            alternatives.append(f"text of at most {param.max_chars} characters" if param.max_chars else "text")
         if self.choices:
-            listed = ", ".join(map(str, self.choices))
-            ways.append(listed if self.kind else f"one of {listed}")
+            choices = ", ".join(map(str, self.choices))
+            alternatives.append(choices if self.kind else f"one of {choices}")
         if self.auto:
-            ways.append("AUTO")
-        return " or ".join(ways)
+            alternatives.append("AUTO")
+        return " or ".join(alternatives)
 
     def complaint(self, value: object) -> str:
-        """Return what the part takes if it does not take `value`, else an empty text."""
+        """Return the allowed values in words if `value` is not allowed, else an empty text."""
         if self.many:
             return self._complaint_about_many(value)
         if self.node is not None:
             return "" if value is None or isinstance(value, self.node) else f"a {self.node.__name__}"
-        return "" if value is None or self._takes(value) else self.allowed()
+        return "" if value is None or self._allows(value) else self.allowed()
 
     def _complaint_about_many(self, values: object) -> str:
         most = self.param.at_most
-        each = self.node.__name__ if self.node else self.allowed()
-        takes = (lambda v: isinstance(v, self.node)) if self.node else self._takes
-        if not isinstance(values, tuple) or not all(map(takes, values)):
-            return f"a tuple of {each}"
-        return f"at most {most} of {each}" if most is not None and len(values) > most else ""
+        each = f"a {self.node.__name__}" if self.node else self.allowed()
+        allows = (lambda v: isinstance(v, self.node)) if self.node else self._allows
+        if not isinstance(values, tuple) or not all(map(allows, values)):
+            return f"a tuple, each value {each}"
+        return f"at most {most} values, each {each}" if most is not None and len(values) > most else ""
 
-    def _takes(self, value: object) -> bool:
+    def _allows(self, value: object) -> bool:
         if isinstance(value, Auto):
             return self.auto
         if isinstance(value, (str, int)) and not isinstance(value, bool) and value in self.choices:
@@ -137,10 +136,10 @@ class Part:
         return not p.pattern or re.fullmatch(p.pattern, value) is not None
 
     def parse(self, text: str) -> Any:
-        """Return the value that `text` stands for; text that does not fit stays text.
+        """Return the value of `text`; text that does not fit the type is returned as it is.
 
-        An empty leaf is AUTO where the leaf takes it, empty text where it takes text, and
-        otherwise says nothing (`None`), as the page's "leave one empty to keep aspect" does.
+        An empty leaf is AUTO if the leaf allows AUTO, and empty text if it allows text. Otherwise it
+        is None, as the API page's "leave one empty to keep aspect" says.
         """
         if not text:
             return AUTO if self.auto else "" if self.kind is str or "" in self.choices else None
@@ -153,7 +152,7 @@ class Part:
             return text
 
     def text(self, value: object) -> str:
-        """Return the text that stands for `value` on the wire."""
+        """Return the text of `value` in XML."""
         if value is AUTO:
             return ""
         if isinstance(value, bool):
@@ -164,8 +163,8 @@ class Part:
             return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         return str(value)
 
-    def settle(self, value: object) -> object:
-        """Return `value` in the leaf's own type (numpy's numbers, an int for a float leaf)."""
+    def coerce(self, value: object) -> object:
+        """Return `value` converted to the type of the leaf (from numpy numbers, or int to float)."""
         if self.many and isinstance(value, list):
             return tuple(value)
         if isinstance(value, bool) or not isinstance(value, numbers.Number):
@@ -188,7 +187,7 @@ def _range(param: Param, *, whole: bool) -> str:
         span = f"over {low:g} and at most {high:g}{unit}"
     if param.below is not None:
         span = f"{low:g} to under {high:g}{unit}"
-    return f"even numbers, {span}" if param.even else span
+    return f"an even number, {span}" if param.even else span
 
 
 def _whole(text: str) -> int:
@@ -209,5 +208,5 @@ _READERS: dict[type | None, Callable[[str], object]] = {
     bool: {"true": True, "false": False}.__getitem__,
     str: str,
 }
-# What XML 1.0 cannot carry, whatever the escape.
+# Characters that XML 1.0 cannot contain, even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -1,7 +1,7 @@
-"""One name for a parameter from slider to chart: the path of its leaf.
+"""Paths: the name of a parameter everywhere, from slider to chart.
 
 A leaf is named by its path below the root (`MsSharpen.SharpenLevel` below `VideoEnhance`) or by
-any ending of it that is unambiguous (`SharpenLevel`).
+any unambiguous ending of the path (`SharpenLevel`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ci_notebook.model.declaration.node import Node, Part, once_a_class, parts, tag_of, walk
+from ci_notebook.model.declaration.node import Node, Part, cached_per_class, parts, tag_of, walk
 from ci_notebook.model.errors import ParameterError
 
 N = TypeVar("N", bound=Node)
@@ -20,7 +20,7 @@ N = TypeVar("N", bound=Node)
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf and the way to it. `steps` are the parts from the root down, the leaf's own last."""
+    """A leaf and its path. `steps` are the parts from the root down to the leaf."""
 
     path: str
     steps: tuple[Part, ...]
@@ -37,28 +37,28 @@ class Leaf:
 
     @property
     def single(self) -> bool:
-        """False when the leaf, or a node above it, may be repeated: then no one value has this path."""
+        """False when the leaf, or a node above it, may be repeated: the path then has no single value."""
         return not any(step.many for step in self.steps)
 
     def __str__(self) -> str:
         return self.path
 
 
-@once_a_class
+@cached_per_class
 def leaves(root: type[Node]) -> tuple[Leaf, ...]:
-    """Return every leaf below a node class, in the order of the wire."""
+    """Return every leaf below a node class, in XML order."""
     return tuple(_leaves_below(root, ()))
 
 
-@once_a_class
+@cached_per_class
 def _by_ending(root: type[Node]) -> dict[str, tuple[Leaf, ...]]:
-    found: dict[str, tuple[Leaf, ...]] = {}
+    matches: dict[str, tuple[Leaf, ...]] = {}
     for leaf in leaves(root):
         tags = leaf.path.split(".")
         for start in range(len(tags)):
             ending = ".".join(tags[start:])
-            found[ending] = (*found.get(ending, ()), leaf)
-    return found
+            matches[ending] = (*matches.get(ending, ()), leaf)
+    return matches
 
 
 def resolve(root: type[Node], name: str) -> Leaf:
@@ -68,18 +68,32 @@ def resolve(root: type[Node], name: str) -> Leaf:
     >>> resolve(VideoEnhance, "SharpenLevel").path
     'MsSharpen.SharpenLevel'
 
-    Raises `ParameterError` naming the candidates when there are several, and the nearest names
-    when there is none.
+    Raises `ParameterError` with the candidates if several match, and with the nearest names if none
+    matches.
     """
-    found = _by_ending(root).get(name, ())
-    for leaf in found:
-        if leaf.path == name or len(found) == 1:
+    matches = _by_ending(root).get(name, ())
+    for leaf in matches:
+        if leaf.path == name or len(matches) == 1:
             return leaf
-    if found:
-        raise ParameterError("the name of a parameter", name, "one of " + ", ".join(leaf.path for leaf in found))
-    near = difflib.get_close_matches(name, _by_ending(root), n=3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(near)}?" if near else ""
-    raise ParameterError("the name of a parameter", name, f"a leaf below {tag_of(root)}", remedy)
+    if matches:
+        paths = ", ".join(leaf.path for leaf in matches)
+        raise ParameterError.plain(f"The parameter name {name!r} is ambiguous. Use one of {paths}.")
+    near = _nearest_names(root, name)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise ParameterError.plain(f"{tag_of(root)} has no parameter {name!r}.{hint}")
+
+
+def _nearest_names(root: type[Node], name: str, most: int = 3) -> list[str]:
+    """Return the names most like `name`, each parameter once. Case and underscores do not count."""
+    plain = {ending: ending.replace("_", "").lower() for ending in _by_ending(root)}
+    likes = difflib.get_close_matches(name.replace("_", "").lower(), set(plain.values()), n=10, cutoff=0.5)
+    names: list[str] = []
+    leaves_named: set[Leaf] = set()
+    for ending in sorted((e for e in plain if plain[e] in likes), key=lambda e: (likes.index(plain[e]), len(e))):
+        if not leaves_named.issuperset(_by_ending(root)[ending]):
+            leaves_named.update(_by_ending(root)[ending])
+            names.append(ending)
+    return names[:most]
 
 
 def value_at(node: Node, leaf: Leaf) -> Any:
@@ -95,19 +109,19 @@ def value_at(node: Node, leaf: Leaf) -> Any:
 def with_value(node: N, leaf: Leaf, value: object) -> N:
     """Return a copy of `node` with one leaf changed.
 
-    Nodes on the way are made where they are missing. None leaves the leaf out, and leaving out
-    the only leaf of a node leaves the node out.
+    Missing nodes on the path are created. None removes the leaf; a node without any leaf left is
+    removed too.
     """
     return _with_value(node, leaf.steps, value)
 
 
 def is_empty(node: Node) -> bool:
-    """Say whether nothing in the node is set."""
+    """Return True when nothing in the node is set."""
     return all(value in (None, ()) for name, value in node.__dict__.items() if name[0] != "_")
 
 
 def values(node: Node) -> dict[str, Any]:
-    """Return path → value of every leaf that is set, in the order of the wire.
+    """Return path → value of every leaf that is set, in XML order.
 
     The leaves of repeated nodes are numbered: `Watermark.1.Pos`.
     """
@@ -128,7 +142,7 @@ def _with_value(node: N, steps: tuple[Part, ...], value: object) -> N:
     if rest:
         child = getattr(node, step.name)
         if step.many or step.node is None:
-            raise ParameterError(step.tag, value, "no single value: it may be repeated")
+            raise ParameterError.plain(f"{step.tag} can be repeated, so it has no single value.")
         if child is None and value is None:
             return node
         changed: object = _with_value(child if child is not None else step.node(), rest, value)

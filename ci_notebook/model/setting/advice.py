@@ -1,7 +1,7 @@
-"""Advice: what the service would take, and what is yet seldom meant, with a remedy that can be applied.
+"""Advice on valid but probably unintended settings, each with a remedy that can be applied.
 
-A rule (`model.rules`) refuses; advice never does. The page documents no rule between HDR and the
-codec, for one, and yet HDR in H.264 or in eight bits is seen right by few.
+Rules (`rules.py`) refuse a setting; advice never does. For example, the API page documents no rule
+between HDR and the codec, but few players show HDR in H.264 or with 8 bits correctly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ci_notebook.model.setting.transcode import Audio, Transcode, Video
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to think of at a path below `VideoEnhance`. `fix` is as in `ParameterError`."""
+    """One piece of advice on a path below `VideoEnhance`. `fix` is as in `ParameterError`."""
 
     path: str
     text: str
@@ -25,13 +25,13 @@ class Advice:
 
 
 def advice(setting: VideoEnhance) -> list[Advice]:
-    """Return what a setting makes one think of. Empty when there is nothing.
+    """Return advice on a setting. Empty when there is none.
 
     >>> from ci_notebook.model.setting.enhance import SDRtoHDR
     >>> advice(VideoEnhance(sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10")))[0].fix["Transcode.Video.Codec"]
     'H.265'
     """
-    return [one for look in LOOKS for one in look(setting)]
+    return [one for check in CHECKS for one in check(setting)]
 
 
 def _hdr(setting: VideoEnhance) -> Iterator[Advice]:
@@ -39,19 +39,19 @@ def _hdr(setting: VideoEnhance) -> Iterator[Advice]:
         return
     transcode = setting.transcode or Transcode()
     video, config = transcode.video or Video(), transcode.trans_config
-    ten = {"Transcode.Video.Pixfmt": "yuv420p10le"}
+    ten_bits = {"Transcode.Video.Pixfmt": "yuv420p10le"}
     if video.codec not in ("H.265", "AV1"):
-        yield Advice("SDRtoHDR.HdrMode", "HDR asks for H.265: in other codecs few players show it.", {
-            **({} if _takes_h265(transcode) else {"Transcode.Container.Format": "mp4"}),
-            "Transcode.Video.Codec": "H.265", **ten,
+        yield Advice("SDRtoHDR.HdrMode", "HDR needs H.265: few players show it in other codecs.", {
+            **({} if _allows_h265(transcode) else {"Transcode.Container.Format": "mp4"}),
+            "Transcode.Video.Codec": "H.265", **ten_bits,
             **({"Transcode.Video.Profile": None} if video.profile else {}),
             **({"Transcode.Audio": Audio()} if setting.transcode is None else {}),
         })  # fmt: skip
     elif video.codec == "H.265" and video.pixfmt not in (None, "auto", "yuv420p10le"):
-        yield Advice("Transcode.Video.Pixfmt", "HDR asks for 10 bits a sample; this one has 8.", ten)
+        yield Advice("Transcode.Video.Pixfmt", "HDR needs 10 bits per sample; this pixel format has 8.", ten_bits)
     if config and config.is_hdr2_sdr:
         path = "Transcode.TransConfig.IsHdr2Sdr"
-        yield Advice(path, "SDRtoHDR is on: the one undoes the other.", {path: None})
+        yield Advice(path, "SDRtoHDR is on as well: the two cancel each other.", {path: None})
 
 
 def _encoding(setting: VideoEnhance) -> Iterator[Advice]:
@@ -63,27 +63,27 @@ def _encoding(setting: VideoEnhance) -> Iterator[Advice]:
         path = "Transcode.Video.Bitrate"
         yield Advice(path, "Bitrate is ignored while Crf is set.", {path: None})
     if setting.super_resolution is not None and (video.width or video.height):
-        yield Advice("SuperResolution.Resolution", "Width and Height win over the enlargement's own size.", {
+        yield Advice("SuperResolution.Resolution", "Width and Height override the size from SuperResolution.", {
             "Transcode.Video.Width": None, "Transcode.Video.Height": None,
         })  # fmt: skip
     if setting.frame_enhance is not None and setting.frame_enhance.frame_doubling and video.fps is not None:
-        text = f"Fps {video.fps:g} says what is kept of the doubled pictures."
+        text = f"Fps is {video.fps:g}: after doubling, only that many frames per second are kept."
         yield Advice("FrameEnhance.FrameDoubling", text, {"Transcode.Video.Fps": None})
     if video.pixfmt == "yuv420p10le" and video.codec != "H.265":
-        fix = {"Transcode.Video.Codec": "H.265"} if _takes_h265(transcode) else {"Transcode.Video.Pixfmt": None}
-        yield Advice("Transcode.Video.Pixfmt", "10 bits are meant for H.265.", fix)
+        fix = {"Transcode.Video.Codec": "H.265"} if _allows_h265(transcode) else {"Transcode.Video.Pixfmt": None}
+        yield Advice("Transcode.Video.Pixfmt", "10-bit pixel formats are for H.265.", fix)
 
 
 def _stages(setting: VideoEnhance) -> Iterator[Advice]:
     motion = setting.frame_enhance
     if motion is not None and motion.frame_doubling is None:
         path = "FrameEnhance.FrameDoubling"
-        yield Advice(path, "What is done when this is left out is not documented.", {path: True})
+        yield Advice(path, "The API does not document what happens when this is left out.", {path: True})
 
 
-def _takes_h265(transcode: Transcode) -> bool:
+def _allows_h265(transcode: Transcode) -> bool:
     container = transcode.container.format if transcode.container else None
     return container in FORMATS and "H.265" in FORMATS[container][0]
 
 
-LOOKS: Final[tuple[Callable[[VideoEnhance], Iterator[Advice]], ...]] = (_hdr, _encoding, _stages)
+CHECKS: Final[tuple[Callable[[VideoEnhance], Iterator[Advice]], ...]] = (_hdr, _encoding, _stages)

@@ -1,4 +1,4 @@
-"""The enhancement itself: what to do to the video. A stage is switched on by being there."""
+"""The enhancement stages of a setting. A stage is on when its node is present."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ci_notebook.model.setting.transcode import Transcode
 
 
 class SuperResolution(Node):
-    """Enlargement by a model. Present = on."""
+    """Super-resolution: enlargement by a model. Present = on."""
 
     resolution: Annotated[
         Literal["sdtohd", "hdto4k"] | None,
-        Param("Target class: SD to HD, or HD to 4K.", required=True, common=True),
+        Param("Target size class: SD to HD, or HD to 4K.", required=True, common=True),
     ] = None
     enable_scale_up: Annotated[
-        bool | None, Param("Scale the output on, up to the size of the target class.", default="false")
+        bool | None, Param("Scale the result up to the size of the target class.", default="false")
     ] = None
     version: Annotated[
         Literal["Base", "Enhance"] | None,
-        Param("Base is cheap and calm; Enhance is the remastering model.", default="Base", common=True),
+        Param("Base is cheaper and milder; Enhance is the remastering model.", default="Base", common=True),
     ] = None
 
 
@@ -31,15 +31,17 @@ class SDRtoHDR(Node):
 
 
 class ColorEnhance(Node):
-    """Colour enhancement. Present = on. A leaf at AUTO, or left out, is chosen by the service."""
+    """Colour enhancement. Present = on. The service chooses a leaf that is AUTO or absent."""
 
     contrast: Annotated[int | Auto | None, Param("Contrast.", 0, 100, common=True)] = None
-    correction: Annotated[int | Auto | None, Param("Correction of casts and levels.", 0, 1000, common=True)] = None
+    correction: Annotated[int | Auto | None, Param("Correction of colour casts and levels.", 0, 1000, common=True)] = (
+        None
+    )
     saturation: Annotated[int | Auto | None, Param("Saturation.", 0, 300, common=True)] = None
 
 
 class MsSharpen(Node):
-    """Detail enhancement. Present = on. A leaf at AUTO, or left out, is chosen by the service."""
+    """Detail enhancement. Present = on. The service chooses a leaf that is AUTO or absent."""
 
     sharpen_level: Annotated[int | Auto | None, Param("Strength of sharpening.", 0, 10, common=True)] = None
 

@@ -1,11 +1,12 @@
-"""Presets: named settings that ship with us, to start from.
+"""Presets: named settings that ship with the package, as starting points.
 
-The rule of this file: a preset is a whole setting that passes every rule, and says in one line what
-it does and for what.
+Invariant: a preset is a complete setting that passes every rule. Its `about` line says what it does
+and for which videos.
 """
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +25,7 @@ from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Tra
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named setting, and in one line what it does and for what."""
+    """A named setting; `about` says in one line what it does and for which videos."""
 
     name: str
     about: str
@@ -32,7 +33,7 @@ class Preset:
 
 
 def preset(name: str) -> VideoEnhance:
-    """Return the setting of a preset by its name. Raises `ParameterError` naming them all.
+    """Return the setting of a preset by its name. Raises `ParameterError` with the names of all presets.
 
     >>> preset("Smooth motion")
     VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True))
@@ -40,26 +41,29 @@ def preset(name: str) -> VideoEnhance:
     for one in PRESETS:
         if one.name == name:
             return one.setting
-    raise ParameterError("the name of a preset", name, "one of " + ", ".join(one.name for one in PRESETS))
+    names = [one.name for one in PRESETS]
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ParameterError.plain(f"There is no preset {name!r}.{hint} The presets are {', '.join(names)}.")
 
 
 def _encoded(video: Video, audio: Audio | None = None, config: TransConfig | None = None) -> Transcode:
     return Transcode(container=Container(format="mp4"), video=video, audio=audio or Audio(), trans_config=config)
 
 
-# Ten bits in H.265: what screens that show HDR play.
+# HDR screens play H.265 with 10 bits.
 _TEN_BITS: Final = Video(codec="H.265", crf=20.0, pixfmt="yuv420p10le")
 
 PRESETS: Final = (
     Preset(
-        "Automatic", "Colour and detail as the service chooses them: a first look at any clip.",
+        "Automatic", "The service chooses colour and detail: a first try for any clip.",
         VideoEnhance(
             color_enhance=ColorEnhance(contrast=AUTO, correction=AUTO, saturation=AUTO),
             ms_sharpen=MsSharpen(sharpen_level=AUTO),
         ),
     ),
     Preset(
-        "Restore SD", "Enlarges old SD footage by the remastering model, with gentle detail and corrected colour.",
+        "Restore SD", "Enlarges old SD footage with the remastering model, corrects colour and sharpens a little.",
         VideoEnhance(
             transcode=_encoded(Video(codec="H.264", crf=18.0)),
             super_resolution=SuperResolution(resolution="sdtohd", version="Enhance"),
@@ -68,7 +72,7 @@ PRESETS: Final = (
         ),
     ),
     Preset(
-        "4K master", "Enlarges HD to 4K by the remastering model and keeps what it wins: for large screens.",
+        "4K master", "Enlarges HD to 4K with the remastering model at high quality: for large screens.",
         VideoEnhance(
             transcode=_encoded(Video(codec="H.265", crf=18.0)),
             super_resolution=SuperResolution(resolution="hdto4k", version="Enhance"),
@@ -80,30 +84,30 @@ PRESETS: Final = (
         VideoEnhance(color_enhance=ColorEnhance(contrast=35, correction=100, saturation=120)),
     ),
     Preset(
-        "Faded film", "Takes casts and grey veils off, lifts colour a little: for scans and old tapes.",
+        "Faded film", "Removes colour casts and grey haze, strengthens colour a little: for scans and old tapes.",
         VideoEnhance(
             color_enhance=ColorEnhance(contrast=AUTO, correction=600, saturation=60),
             ms_sharpen=MsSharpen(sharpen_level=2),
         ),
     ),
     Preset(
-        "Crisp detail", "Sharpens alone: for soft lenses, slides and text.",
+        "Crisp detail", "Only sharpens: for soft lenses, slides and text.",
         VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=6)),
     ),
     Preset(
-        "Smooth motion", "Doubles the frame rate by motion interpolation: for sport and pans.",
+        "Smooth motion", "Doubles the frame rate by motion interpolation: for sport and camera pans.",
         VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)),
     ),
     Preset(
-        "HDR10 from SDR", "High dynamic range in H.265 with ten bits: for HDR televisions and phones.",
+        "HDR10 from SDR", "High dynamic range in H.265 with 10 bits: for HDR televisions and phones.",
         VideoEnhance(transcode=_encoded(_TEN_BITS), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10")),
     ),
     Preset(
-        "HLG for broadcast", "High dynamic range that an SDR screen still shows well: for broadcast and live.",
+        "HLG for broadcast", "High dynamic range that SDR screens also show well: for broadcast and live.",
         VideoEnhance(transcode=_encoded(_TEN_BITS), sdr_to_hdr=SDRtoHDR(hdr_mode="HLG")),
     ),
     Preset(
-        "Small for the web", "At most 720 lines, H.264 and little sound: small files that play everywhere.",
+        "Small for the web", "At most 720 lines, H.264 and a low audio bit rate: small files that play everywhere.",
         VideoEnhance(
             transcode=_encoded(
                 Video(codec="H.264", height=720, crf=27.0, preset="slow"),

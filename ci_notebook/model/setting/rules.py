@@ -1,8 +1,8 @@
-"""The rules across nodes: what may stand together, what must, and what wins (§3.2, §4, §5).
+"""Rules across nodes: allowed combinations, required combinations, and precedence.
 
-`problems(request)` lists everything that is wrong with a tree, leaf by leaf and then rule by
-rule; `check` raises the first. A panel shows the list, the client checks before it sends, the
-engine checks what it gets: one table serves all three.
+`problems(request)` lists everything that is wrong with a tree, first per leaf, then per rule;
+`check` raises the first problem. Panel, client and engine all use these rules: the panel shows the
+list, the client checks before it sends, and the engine checks what it receives.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import TypeVar
 
 from ci_notebook.model.api.jobs import Operation, Request
 from ci_notebook.model.api.templates import TemplateRequest
-from ci_notebook.model.declaration.node import Node, Part, once_a_class, parts
+from ci_notebook.model.declaration.node import Node, Part, cached_per_class, parts
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Transcode
 from ci_notebook.model.setting.watermark import Watermark
 
 N = TypeVar("N", bound=Node)
-Found = Iterator[ParameterError]
+Problems = Iterator[ParameterError]
 
 
 def check(node: N) -> N:
-    """Return `node` if nothing is wrong with it, else raise the first `ParameterError`."""
+    """Return `node` if it has no problem, else raise the first `ParameterError`."""
     for problem in problems(node):
         raise problem
     return node
@@ -32,16 +32,17 @@ def check(node: N) -> N:
 
 def problems(node: Node, path: str = "") -> list[ParameterError]:
     """Return everything that is wrong with a tree of nodes. Empty when it can be sent."""
-    found: list[ParameterError] = []
-    _leaf_problems(node, path, found)
-    _rule_problems(node, path, found)
-    return found
+    errors: list[ParameterError] = []
+    _leaf_problems(node, path, errors)
+    _rule_problems(node, path, errors)
+    return errors
 
 
 def in_force(operation: Operation) -> Operation:
-    """Return the operation without what something else in it beats (§3.2).
+    """Return the operation without the nodes that another node overrides.
 
-    A TemplateId beats an inline VideoEnhance, WatermarkTemplateId beats inline Watermark.
+    TemplateId overrides an inline VideoEnhance, and WatermarkTemplateId overrides inline Watermark
+    (see the API page "Submit a video enhancement job").
     """
     changes: dict[str, object] = {}
     if operation.template_id:
@@ -51,39 +52,45 @@ def in_force(operation: Operation) -> Operation:
     return dataclasses.replace(operation, **changes) if changes else operation  # type: ignore[arg-type]
 
 
-def _leaf_problems(node: Node, path: str, found: list[ParameterError]) -> None:
+def _leaf_problems(node: Node, path: str, errors: list[ParameterError]) -> None:
     for part in parts(type(node)):
         value, param = getattr(node, part.name), part.param
         if value is None or (part.many and not value):
             if param.required:
-                found.append(
-                    ParameterError(_join(path, part.tag), value, part.allowed() or "a node", "It is required.")
-                )
+                errors.append(_missing(part, _join(path, part.tag)))
         elif param.reply:
             where = _join(path, part.tag)
-            found.append(ParameterError(where, value, "nothing: only the service sends it", "Leave it out."))
+            errors.append(ParameterError(where, value, "left out, because only the service sends it"))
         elif part.node is not None and (not part.many or not part.complaint(value)):
             where = _join(path, part.tag)
             for number, child in enumerate(value if part.many else (value,), 1):
-                _leaf_problems(child, f"{where}.{number}" if part.many else where, found)
+                _leaf_problems(child, f"{where}.{number}" if part.many else where, errors)
         elif refusal := part.complaint(value):
-            found.append(ParameterError(_join(path, part.tag), value, refusal, param.remedy))
+            errors.append(ParameterError(_join(path, part.tag), value, refusal, param.remedy))
     if node.unknown:
         known = {part.tag for part in parts(type(node))}
         for one in node.unknown:
             if one.tag in known:
                 where = _join(path, one.tag)
-                found.append(ParameterError(where, one.text or one.children, "one plain value, given once"))
+                errors.append(ParameterError(where, one.text or one.children, "a single value without child nodes"))
 
 
-@once_a_class
+def _missing(part: Part, path: str) -> ParameterError:
+    if part.node is None:
+        return ParameterError(path, None, part.allowed())
+    inside = [child.tag for child in parts(part.node) if child.param.required]
+    remedy = f"Set {' and '.join(f'{path}.{tag}' for tag in inside)}." if inside and not part.many else ""
+    return ParameterError(path, None, f"a node with {' and '.join(inside)}" if inside else "a node", remedy)
+
+
+@cached_per_class
 def _children(cls: type[Node]) -> tuple[Part, ...]:
     return tuple(part for part in parts(cls) if part.node is not None)
 
 
-def _rule_problems(node: Node, path: str, found: list[ParameterError]) -> None:
+def _rule_problems(node: Node, path: str, errors: list[ParameterError]) -> None:
     for rule in RULES.get(type(node), ()):
-        found.extend(rule(node, path))
+        errors.extend(rule(node, path))
     for part in _children(type(node)):
         value = getattr(node, part.name)
         if value is None:
@@ -91,38 +98,43 @@ def _rule_problems(node: Node, path: str, found: list[ParameterError]) -> None:
         for number, child in enumerate(value if part.many else (value,), 1):
             if isinstance(child, Node):
                 where = _join(path, f"{part.tag}.{number}" if part.many else part.tag)
-                _rule_problems(child, where, found)
+                _rule_problems(child, where, errors)
 
 
 def _join(path: str, tag: str) -> str:
     return f"{path}.{tag}" if path else tag
 
 
-def _request(request: Request, path: str) -> Found:
+def _request(request: Request, path: str) -> Problems:
     operation = request.operation or Operation()
     where = _join(path, "Operation")
     if request.tag == "VideoEnhance":
         if not operation.template_id and operation.video_enhance is None:
-            yield ParameterError(where, None, "TemplateId or VideoEnhance", "Say what to enhance, or name a template.")
+            yield ParameterError(
+                where, operation, "a node with TemplateId or VideoEnhance", "Set a setting, or name a template."
+            )
         if operation.output is None:
             yield ParameterError(
-                _join(where, "Output"), None, "Region, Bucket and Object", "Say where the result goes."
+                _join(where, "Output"), None, "a node with Region, Bucket and Object", "Say where to store the result."
             )
     if request.tag == "DigitalWatermark" and operation.digital_watermark is None:
-        yield ParameterError(_join(where, "DigitalWatermark"), None, "Message, Type and Version", "Say what to hide.")
+        yield ParameterError(_join(where, "DigitalWatermark"), None, "a node with Message, Type and Version")
     if request.tag == "ExtractDigitalWatermark" and operation.extract_digital_watermark is None:
-        yield ParameterError(_join(where, "ExtractDigitalWatermark"), None, "Type and Version", "Say what to read.")
+        yield ParameterError(_join(where, "ExtractDigitalWatermark"), None, "a node with Type and Version")
     if request.call_back_type == "TDMQ" and request.call_back_mq_config is None:
         yield ParameterError(
-            _join(path, "CallBackMqConfig"), None, "MqRegion, MqMode and MqName", "CallBackType TDMQ needs it."
+            _join(path, "CallBackMqConfig"),
+            None,
+            "a node with MqRegion, MqMode and MqName",
+            "CallBackType TDMQ needs it.",
         )
     if request.queue_type is not None:
         yield ParameterError(
-            _join(path, "QueueType"), request.queue_type, "nothing for VideoEnhance", "It belongs to Tag Transcode."
+            _join(path, "QueueType"), request.queue_type, "left out", "It is only for jobs with Tag Transcode."
         )
 
 
-def _transcode(transcode: Transcode, path: str) -> Found:
+def _transcode(transcode: Transcode, path: str) -> Problems:
     container = transcode.container.format if transcode.container else None
     video, audio = transcode.video, transcode.audio
     if container in FORMATS:
@@ -139,8 +151,8 @@ def _transcode(transcode: Transcode, path: str) -> Found:
                 yield ParameterError(
                     _join(path, f"Video.{leaf}"),
                     value,
-                    f"nothing with Codec {codec}",
-                    f"It goes with {', '.join(codecs)}.",
+                    f"left out with Codec {codec}",
+                    f"It works with {', '.join(codecs)}.",
                     fix={_join(path, f"Video.{leaf}"): None},
                 )
         yield from _preset(transcode, path)
@@ -148,59 +160,63 @@ def _transcode(transcode: Transcode, path: str) -> Found:
         yield from _sound(audio.codec, container, audio, path)
 
 
-def _sound(codec: str, container: str | None, audio: Audio, path: str) -> Found:
-    taken, where = CHANNELS.get(codec, ()), _join(path, "Audio.Channels")
-    if audio.channels and taken and audio.channels not in taken:
-        allowed = f"{', '.join(map(str, taken))} with Codec {codec}"
-        yield ParameterError(where, audio.channels, allowed, fix={where: min(taken, key=lambda n: abs(n - 2))})
+def _sound(codec: str, container: str | None, audio: Audio, path: str) -> Problems:
+    counts, where = CHANNELS.get(codec, ()), _join(path, "Audio.Channels")
+    if audio.channels and counts and audio.channels not in counts:
+        allowed = f"{_one_of(counts)} with Codec {codec}"
+        yield ParameterError(where, audio.channels, allowed, fix={where: min(counts, key=lambda n: abs(n - 2))})
     rates = RATES.get(f"{codec} in {container}", RATES.get(codec, ()))
     where, rate = _join(path, "Audio.Samplerate"), audio.samplerate
     if rate and rates and rate not in rates:
-        allowed = f"{', '.join(map(str, rates))} with Codec {codec}"
+        allowed = f"{_one_of(rates)} with Codec {codec}"
         nearest = min(rates, key=lambda one: abs(one - rate))
         yield ParameterError(where, rate, f"{allowed} in {container}" if container else allowed, fix={where: nearest})
 
 
-def _preset(transcode: Transcode, path: str) -> Found:
+def _preset(transcode: Transcode, path: str) -> Problems:
     video = transcode.video
     if video is None or video.preset is None:
         return
     container = transcode.container.format if transcode.container else None
     codec = video.codec or ("VP8" if container == "WebM" else "H.264")
-    taken = PRESETS.get(codec, ())
-    if video.preset not in taken:
-        allowed = f"{', '.join(taken)} with Codec {codec}" if taken else f"nothing with Codec {codec}"
+    presets = PRESETS.get(codec, ())
+    if video.preset not in presets:
+        allowed = f"{_one_of(presets)} with Codec {codec}" if presets else f"left out with Codec {codec}"
         where = _join(path, "Video.Preset")
         yield ParameterError(where, video.preset, allowed, fix={where: None})
 
 
-def _not_in(path: str, leaf: str, value: str, taken: tuple[str, ...], container: str) -> ParameterError:
-    allowed = f"{', '.join(taken)} in {container}" if taken else f"nothing in {container}"
-    fix = {_join(path, leaf): taken[0] if taken else None}
-    return ParameterError(_join(path, leaf), value, allowed, "Change the codec, or Container.Format.", fix=fix)
+def _one_of(values: tuple[str, ...] | tuple[int, ...]) -> str:
+    return f"{'one of ' if len(values) > 1 else ''}{', '.join(map(str, values))}"
 
 
-def _watermark(mark: Watermark, path: str) -> Found:
+def _not_in(path: str, leaf: str, value: str, codecs: tuple[str, ...], container: str) -> ParameterError:
+    allowed = f"{_one_of(codecs)} in {container}" if codecs else f"left out in {container}"
+    fix = {_join(path, leaf): codecs[0] if codecs else None}
+    return ParameterError(_join(path, leaf), value, allowed, "Change the codec or Container.Format.", fix=fix)
+
+
+def _watermark(mark: Watermark, path: str) -> Problems:
     for kind, child in (("Text", mark.text), ("Image", mark.image)):
         if mark.type == kind and child is None:
-            yield ParameterError(_join(path, kind), None, f"a node {kind} for Type {kind}")
+            yield ParameterError(_join(path, kind), None, f"a node {kind} when Type is {kind}")
     background = bool(mark.image and mark.image.background)
     limit = (300 if background else 100) if mark.loc_mode == "Relativity" else 4096
     low, high = (-limit, 0) if background else (0, limit)
     unit = "%" if mark.loc_mode == "Relativity" else "px"
     for tag, value in (("Dx", mark.dx), ("Dy", mark.dy)):
         if isinstance(value, (int, float)) and not low <= value <= high:
-            kind = "a background picture" if background else f"LocMode {mark.loc_mode}"
+            kind = "a background image" if background else f"LocMode {mark.loc_mode}"
             fix = {_join(path, tag): float(min(max(value, low), high))}
             yield ParameterError(_join(path, tag), value, f"{low} to {high} {unit} with {kind}", fix=fix)
     if mark.start_time is not None and mark.end_time is not None and mark.end_time <= mark.start_time:
         where = _join(path, "EndTime")
-        yield ParameterError(where, mark.end_time, f"a time after StartTime {mark.start_time:g} s", fix={where: None})
+        yield ParameterError(where, mark.end_time, f"later than StartTime, {mark.start_time:g} s", fix={where: None})
     if mark.image is not None:
         yield from _image_size(mark, path)
 
 
-def _image_size(mark: Watermark, path: str) -> Found:
+def _image_size(mark: Watermark, path: str) -> Problems:
     image = mark.image
     if image is None or image.mode is None:
         return
@@ -213,8 +229,8 @@ def _image_size(mark: Watermark, path: str) -> Found:
             yield ParameterError(
                 where,
                 value,
-                "nothing with Mode Original",
-                "Leave it out, or use Proportion or Fixed.",
+                "left out with Mode Original",
+                "Or set Mode to Proportion or Fixed.",
                 fix={where: None},
             )
         elif isinstance(value, int) and not low <= value <= high:
@@ -222,26 +238,26 @@ def _image_size(mark: Watermark, path: str) -> Found:
             yield ParameterError(where, value, f"{low} to {high} {unit} with Mode {image.mode}", fix=fix)
 
 
-def _setting_with_marks(operation: Operation, path: str) -> Found:
+def _setting_with_marks(operation: Operation, path: str) -> Problems:
     setting = operation.video_enhance
     transcode = setting.transcode if setting and not operation.template_id else None
     if transcode and transcode.video and transcode.video.codec == "H.265" and not operation.watermark_template_id:
         for number, mark in enumerate(operation.watermark, 1):
             if isinstance(mark, Watermark) and mark.slide_config and mark.slide_config.slide_mode == "ScrollFromLeft":
                 where = _join(path, f"Watermark.{number}.SlideConfig")
-                yield ParameterError(where, "ScrollFromLeft", "nothing with Codec H.265", fix={where: None})
+                yield ParameterError(where, "ScrollFromLeft", "left out with Codec H.265", fix={where: None})
 
 
-def _template(request: TemplateRequest, path: str) -> Found:
+def _template(request: TemplateRequest, path: str) -> Problems:
     needed = {"VideoEnhance": request.video_enhance, "Watermark": request.watermark, "Transcode": request.container}
     if request.tag in needed and needed[request.tag] is None:
         tag = "Container" if request.tag == "Transcode" else str(request.tag)
-        yield ParameterError(_join(path, tag), None, f"a node {tag} for Tag {request.tag}")
+        yield ParameterError(_join(path, tag), None, f"a node {tag} when Tag is {request.tag}")
     if request.tag == "Transcode" and request.container is not None:
         yield from _transcode(Transcode(container=request.container, video=request.video, audio=request.audio), path)
 
 
-RULES: dict[type[Node], tuple[Callable[..., Found], ...]] = {
+RULES: dict[type[Node], tuple[Callable[..., Problems], ...]] = {
     Request: (_request,),
     Operation: (_setting_with_marks,),
     Transcode: (_transcode,),
@@ -260,9 +276,9 @@ RATES: dict[str, tuple[int, ...]] = {
 
 _H = ("H.264", "H.265", "AV1")
 _AAC_MP3 = ("aac", "mp3")
-# Container → video and audio codecs (§4.4). The rows on AV1 in hls and mkv contradict each
-# other; the narrower one is taken, because a refusal costs less than a broken file. mov, flv, ts
-# and avi are documented with H.264 only.
+# Container → video and audio codecs, from the API page on transcoding. Its rows on AV1 in hls and mkv
+# contradict each other. We use the narrower one, because a refusal costs less than a broken file.
+# mov, flv, ts and avi are documented with H.264 only.
 FORMATS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "mp4": (_H, _AAC_MP3), "hls": (_H[:2], _AAC_MP3), "mkv": (_H[:2], _AAC_MP3),
     "ts": (_H[:1], _AAC_MP3), "flv": (_H[:1], _AAC_MP3), "avi": (_H[:1], _AAC_MP3), "mov": (_H[:1], _AAC_MP3),
@@ -271,7 +287,7 @@ FORMATS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "adts": ((), ("aac",)), "m4a": ((), ("aac",)), "wav": ((), ("pcm_s16le",)),
 }  # fmt: skip
 
-# Leaves of Video that only some codecs take (§4.5).
+# Leaves of Video that only some codecs support.
 _NOT_VP = ("H.264", "H.265", "AV1")
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "Bufsize": _NOT_VP, "Maxrate": _NOT_VP, "Pixfmt": ("H.264", "H.265"), "Profile": ("H.264",),

@@ -1,10 +1,10 @@
-"""What shape an output has: sizes, crops, rates, lengths. Pure arithmetic on what was asked and what is there.
+"""Size, crop, frame rate and length of an output, computed from the setting and the source.
 
-Decided here, for the service documents neither targets nor limits: SuperResolution enlarges
-exactly twice a side (the documented callback sample turns 544x960 into 1088x1920), unless the
-source's short side already reaches its target class; then the size stays and only the clean-up
-works. EnableScaleUp scales on to the class's short side where twice falls short of it. Width and
-Height win over both. Sides are always even and never over 4096.
+The service documents neither targets nor limits, so they are decided here. SuperResolution doubles
+each side (the documented callback sample turns 544x960 into 1088x1920). If the source's short side
+already reaches the target class, the size stays and the model only cleans the picture. EnableScaleUp
+scales further, up to the short side of the class, if doubling does not reach it. Width and Height
+override both. Sides are always even and at most 4096.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """From the source's size to the output's.
+class OutputPlan:
+    """The sizes from the source to the output.
 
-    `shown` is the source as players show it (turned, square pixels), `cut` after crop and
-    rotation, `out` the output. `enlarges` says that SuperResolution changes the size.
+    `shown` is the source as players show it (rotated, square pixels), `cut` its size after crop and
+    rotation, `out` the output. `enlarges` is True when SuperResolution changes the size.
     """
 
     shown: Size
@@ -52,31 +52,31 @@ class Plan:
 
     @property
     def enlarges(self) -> bool:
-        """True when the output is larger than what was cut."""
+        """True when the output is larger than the cropped source."""
         return self.out.width > self.cut.width or self.out.height > self.cut.height
 
 
-def plan(setting: VideoEnhance, source: MediaInfo) -> Plan:
-    """Return the way of the sizes. Raises `EngineError` naming the leaf that does not fit the source."""
+def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
+    """Return the sizes. Raises `EngineError` with the leaf that does not fit the source."""
     video = setting.transcode.video if setting.transcode else None
     config = setting.transcode.trans_config if setting.transcode else None
     video = video or Video()
     shown = shown_size(source)
     crop = _crop(video.crop, shown)
     cut = Size(*crop[:2]) if crop else shown
-    cut = _turned(cut, video.rotate or 0.0)
-    asked = _asked(video, cut)
-    if asked is not None:
-        asked = _checked(asked, cut, config)
-    out = asked or _enlarged(setting, cut)
+    cut = _rotated(cut, video.rotate or 0.0)
+    requested = _requested(video, cut)
+    if requested is not None:
+        requested = _checked(requested, cut, config)
+    out = requested or _enlarged(setting, cut)
     method = (config.adj_dar_method if config else None) or "scale"
-    return Plan(
+    return OutputPlan(
         shown, cut, _even(out.width, out.height), crop, video.rotate or 0.0, "scale" if method == "none" else method
     )
 
 
 def shown_size(source: MediaInfo) -> Size:
-    """Return the source's size as players show it: square pixels, turned by its rotation."""
+    """Return the source's size as players show it: square pixels, rotated by its metadata."""
     video = first_video(source)
     width, height = video.width or 0, video.height or 0
     across, _, down = (video.sar or "1:1").partition(":")
@@ -86,50 +86,52 @@ def shown_size(source: MediaInfo) -> Size:
 
 
 def source_rate(source: MediaInfo) -> float:
-    """Return the source's pictures a second; 25 where the file does not say."""
+    """Return the source's frames per second; 25 if the file does not say."""
     return first_video(source).fps or 25.0
 
 
 def rates(setting: VideoEnhance, source: MediaInfo) -> tuple[float, float, float]:
-    """Return pictures a second of the source, after interpolation, and of the output.
+    """Return the frames per second of the source, after interpolation, and of the output.
 
-    FrameDoubling makes twice the source's rate; Fps then says what is kept of that.
+    FrameDoubling doubles the source's rate; Fps then says how many of those frames are kept.
     """
     transcode = setting.transcode
-    here = source_rate(source)
-    doubled = here * 2 if setting.frame_enhance and setting.frame_enhance.frame_doubling else here
-    asked = transcode.video.fps if transcode and transcode.video else None
+    rate = source_rate(source)
+    doubled = rate * 2 if setting.frame_enhance and setting.frame_enhance.frame_doubling else rate
+    requested = transcode.video.fps if transcode and transcode.video else None
     config = transcode.trans_config if transcode else None
-    if asked and config and config.is_check_video_fps and asked > doubled:
+    if requested and config and config.is_check_video_fps and requested > doubled:
         if config.video_fps_adj_method == 1:
-            raise _too_much(f"{_VIDEO}.Fps", asked, f"over the source's {doubled:g} a second", "VideoFpsAdjMethod")
-        asked = doubled
-    return here, doubled, asked or doubled
+            raise _too_much(
+                f"{_VIDEO}.Fps", requested, f"over the source's {doubled:g} per second", "VideoFpsAdjMethod"
+            )
+        requested = doubled
+    return rate, doubled, requested or doubled
 
 
 def length_s(setting: VideoEnhance, source: MediaInfo) -> float | None:
-    """Return the length of the output in seconds, or None where the file does not say."""
+    """Return the length of the output in seconds, or None if the file does not say."""
     whole = (source.format.duration if source.format else None) or first_video(source).duration
     if whole is None:
         return None
-    stretch = setting.transcode.time_interval if setting.transcode else None
-    start = (stretch.start if stretch else None) or 0.0
+    interval = setting.transcode.time_interval if setting.transcode else None
+    start = (interval.start if interval else None) or 0.0
     if start >= whole:
         raise EngineError(
             f"VideoEnhance.Transcode.TimeInterval.Start is {start:g} s, but the source is {whole:g} s long. "
-            "Choose a start before its end.",
+            "Choose an earlier start.",
             code="InvalidArgument",
         )
     left = whole - start
-    wanted = stretch.duration if stretch else None
-    return min(left, wanted) if wanted else left
+    length = interval.duration if interval else None
+    return min(left, length) if length else left
 
 
 def first_video(info: MediaInfo, name: str = "the source") -> VideoStream:
-    """Return the first stream of pictures. Raises `EngineError` when there is none."""
+    """Return the first video stream. Raises `EngineError` when there is none."""
     streams = info.stream.video if info.stream else ()
     if not streams or not streams[0].width or not streams[0].height:
-        raise EngineError(f"{name} holds no pictures. Take a file that does.", code="ResourceNotSupported")
+        raise EngineError(f"{name} has no video stream. Use a video file.", code="ResourceNotSupported")
     return streams[0]
 
 
@@ -144,13 +146,14 @@ def _crop(text: str | None, shown: Size) -> tuple[int, int, int, int] | None:
         fits = False
     if not fits:
         raise EngineError(
-            f"{_VIDEO}.Crop takes width:height:left:top inside the source's {shown.width}x{shown.height}; got {text}",
+            f"{_VIDEO}.Crop must be width:height:left:top inside the source's {shown.width}x{shown.height} "
+            f"(got {text}).",
             code="InvalidArgument",
         )
     return width - width % 2, height - height % 2, left, top
 
 
-def _turned(size: Size, degrees: float) -> Size:
+def _rotated(size: Size, degrees: float) -> Size:
     if degrees % 180 == 0:
         return size
     if degrees % 180 == 90:
@@ -159,7 +162,7 @@ def _turned(size: Size, degrees: float) -> Size:
     return _even(size.width * cosine + size.height * sine, size.width * sine + size.height * cosine)
 
 
-def _asked(video: Video, cut: Size) -> Size | None:
+def _requested(video: Video, cut: Size) -> Size | None:
     width, height = video.width, video.height
     if video.long_short_mode and cut.height > cut.width:
         width, height = height, width  # Width is the long side, Height the short one
@@ -170,11 +173,11 @@ def _asked(video: Video, cut: Size) -> Size | None:
     return _even(cut.width * height / cut.height, height) if height else None
 
 
-def _checked(asked: Size, cut: Size, config: TransConfig | None) -> Size:
-    if config is None or not config.is_check_reso or asked.width * asked.height <= cut.width * cut.height:
-        return asked
+def _checked(requested: Size, cut: Size, config: TransConfig | None) -> Size:
+    if config is None or not config.is_check_reso or requested.width * requested.height <= cut.width * cut.height:
+        return requested
     if config.reso_adj_method == 1:
-        size = f"{asked.width}x{asked.height}"
+        size = f"{requested.width}x{requested.height}"
         raise _too_much(f"{_VIDEO}.Width", size, f"over the source's {cut.width}x{cut.height}", "ResoAdjMethod")
     return cut
 
@@ -199,5 +202,5 @@ def _even(width: float, height: float) -> Size:
 
 
 def _too_much(leaf: str, value: object, why: str, method: str) -> EngineError:
-    remedy = f"Lower it, or set VideoEnhance.Transcode.TransConfig.{method} to 0 to keep the source's."
+    remedy = f"Lower it, or set VideoEnhance.Transcode.TransConfig.{method} to 0 to keep the source's value."
     return EngineError(f"{leaf} {value} is {why}. {remedy}", code="InvalidArgument")

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -31,8 +32,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column
-from ci_notebook.results.differences import short
-from ci_notebook.results.labels import all_words, count, in_words, number, word_of
+from ci_notebook.results.labels import all_words, count, in_words, number, short_name, word_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def bd_rate(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, 
 
 
 def compute_bd_rate(
-    data: Data, family: str, first: object, second: object, *, quality: str = "vmaf_neg", size: str = "bitrate_kbps"
+    data: Data, family: str, first: object, second: object, *, quality: str = MAIN, size: str = "bitrate_kbps"
 ) -> pd.DataFrame:
     """Return a row a clip: `clip`, `bd_rate_percent` of `second` against `first`, and `why` where there is none.
 
@@ -89,7 +89,7 @@ def plot_bd_rate(
     first: object,
     second: object,
     *,
-    quality: str = "vmaf_neg",
+    quality: str = MAIN,
     size: str = "bitrate_kbps",
     ax: Axes | None = None,
 ) -> Axes:
@@ -103,7 +103,7 @@ def plot_bd_rate(
     for _, clip in points.groupby("clip", sort=False):
         for side, part in clip.groupby("side"):
             at = int(str(side))
-            name = f"{short(family)} {word_of((first, second)[at])}"
+            name = f"{short_name(family)} {word_of((first, second)[at])}"
             line = part.sort_values("size")
             axes.plot(
                 floats(line["size"]), floats(line["quality"]), color=COLORS[at], marker=MARKERS[at],
@@ -124,12 +124,12 @@ def plot_bd_rate(
 
 
 def describe_bd_rate(
-    data: Data, family: str, first: object, second: object, *, quality: str = "vmaf_neg", size: str = "bitrate_kbps"
+    data: Data, family: str, first: object, second: object, *, quality: str = MAIN, size: str = "bitrate_kbps"
 ) -> str:
     """Return in one sentence how much smaller the second family is, or why it cannot be said."""
     df = frame_of(data)
     made = compute_bd_rate(df, family, first, second, quality=quality, size=size)
-    name = short(resolve_column(df, family))
+    name = short_name(resolve_column(df, family))
     found = made.dropna(subset=["bd_rate_percent"])
     if found.empty:
         why = f": {made['why'].iloc[0]}" if len(made) else ": no clip has both"

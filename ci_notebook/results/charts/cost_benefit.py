@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ci_notebook.model.scores import MAIN, scale_of
 from ci_notebook.results.charts.pareto import front_of
 from ci_notebook.results.charts.style import (
     COLORS,
@@ -21,12 +22,10 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import unit_of
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import count, number
-from ci_notebook.results.scores import scale_of
+from ci_notebook.results.labels import count, number, setting_labels
 
 
-def compute_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny") -> pd.DataFrame:
+def compute_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> pd.DataFrame:
     """Return a row a setting, cheapest first: `setting`, `cost`, `gain`, `clips`, `pays`.
 
     `cost` is the mean over clips; `gain` is that of `on` over the cheapest setting's on the same
@@ -48,7 +47,7 @@ def compute_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny") -> pd
     return means[["setting", cost, "gain", "clips", "pays"]]
 
 
-def plot_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny", ax: Axes | None = None) -> Axes:
+def plot_gain(data: Data, on: str = MAIN, cost: str = "cost_cny", ax: Axes | None = None) -> Axes:
     """Draw what each setting gains over its cost, those that pay filled and named, and return the axes."""
     data = once(data)
     df = frame_of(data)
@@ -73,7 +72,7 @@ def plot_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny", ax: Axes
     return described(axes, describe_gain(data, on, cost))
 
 
-def describe_gain(data: Data, on: str = "vmaf_neg", cost: str = "cost_cny") -> str:
+def describe_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> str:
     """Return in one sentence which settings pay, and what they gain for what."""
     df = frame_of(data)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")

@@ -16,8 +16,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import unit_of
-from ci_notebook.results.differences import short, varying
-from ci_notebook.results.labels import in_words, number
+from ci_notebook.results.labels import in_words, number, short_name, varying
 
 REST = "together, and the rest"
 
@@ -77,11 +76,13 @@ def describe_importance(data: Data, on: str) -> str:
     if made.empty or not made["share"].sum():
         return f"Nothing that varies in these runs moved {on}."
     own = made[made["parameter"] != REST]
-    told = [
-        f"{short(row['parameter'], own['parameter'])} {number(float(row['share']), 2)} %" for _, row in own.iterrows()
+    names = list(own["parameter"])
+    shares = [
+        f"{short_name(name, names)} {number(float(share), 2)} %"
+        for name, share in zip(names, own["share"], strict=True)
     ]
     rest = float(made["share"].iloc[-1])
     return (
-        f"Of the variance of {on} within clips, {', '.join(told[:6])} go with one parameter alone; "
+        f"Of the variance of {on} within clips, {', '.join(shares[:6])} go with one parameter alone; "
         f"{number(rest, 2)} % is the rest."
     )

@@ -21,8 +21,7 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import short
-from ci_notebook.results.labels import all_words, in_words, number
+from ci_notebook.results.labels import all_words, in_words, number, short_name
 
 
 def compute_interaction(data: Data, x: str, y: str, on: str) -> pd.DataFrame:
@@ -90,7 +89,7 @@ def describe_interaction(data: Data, x: str, y: str, on: str) -> str:
     most, least = highest(made, on), highest(made, on, -1)
 
     def at(row: pd.Series[Any]) -> str:
-        return f"{number(float(row[on]))}{unit} at {short(x)} {row[x]} and {short(y)} {row[y]}"
+        return f"{number(float(row[on]))}{unit} at {short_name(x)} {row[x]} and {short_name(y)} {row[y]}"
 
     return f"{on} over {x} and {y}: from {at(least)} to {at(most)}{_together(made, x, y, on, unit)}."
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, Estimate, of_clips, of_pictures
+from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
 from ci_notebook.results.verdict.run_pairs import SLACK
 
 Kind = Literal["clips", "pictures", "range", ""]
@@ -55,6 +55,6 @@ def _parts(
     return list(zip(points, table, off, strict=True))
 
 
-def _ends(mean: float, made: Estimate) -> tuple[float, float]:
+def _ends(mean: float, made: MeanEstimate) -> tuple[float, float]:
 
     return float(mean + made.low - made.mean), float(mean + made.high - made.mean)

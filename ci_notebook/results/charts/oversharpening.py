@@ -6,10 +6,13 @@ rises and VMAF-NEG falls, sharpening adds what was never there.
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import SCORE
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -26,10 +29,17 @@ from ci_notebook.results.charts.style import (
 )
 from ci_notebook.results.dataframe import resolve_column
 from ci_notebook.results.labels import AUTO, LEFT_OUT, all_words, in_words, number
-from ci_notebook.results.scores import scale_of
 
-# Over-sharpened is where VMAF-NEG has lost, and VMAF's own gain has grown by, what is worth having.
-TOO_MUCH = scale_of("vmaf_neg").worth
+_GAIN: Final = SCORE["vmaf_minus_neg"]
+WITH_GAIN, WITHOUT_GAIN = _GAIN.minus or ("", "")
+"""The two scores whose difference is the gain by enhancement: VMAF rewards it, VMAF-NEG does not."""
+# Over-sharpened: VMAF-NEG lost, and the gain grew by, at least the difference worth having.
+TOO_MUCH: Final = _GAIN.worth
+
+
+def has_needle(df: pd.DataFrame) -> bool:
+    """Return whether some run has both scores that the chart needs."""
+    return bool(df[[WITH_GAIN, WITHOUT_GAIN]].notna().all(axis="columns").any())
 
 
 def compute_needle(data: Data, x: str = "SharpenLevel") -> pd.DataFrame:

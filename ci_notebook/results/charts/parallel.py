@@ -13,6 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from pandas.api import types
 
+from ci_notebook.model.scores import MAIN
 from ci_notebook.results.charts.style import (
     SCALE,
     Data,
@@ -26,11 +27,10 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import setting_labels, varying
-from ci_notebook.results.labels import all_words, count, in_words, number
+from ci_notebook.results.labels import all_words, count, in_words, number, setting_labels, varying
 
 
-def compute_parallel(data: Data, *names: str, on: str = "vmaf_neg") -> pd.DataFrame:
+def compute_parallel(data: Data, *names: str, on: str = MAIN) -> pd.DataFrame:
     """Return a row a run and axis: `run` (its row), `axis`, `value` in words, `place` from 0 to 1, and `on`.
 
     `names` are the axes, left to right; without any, what varies in the settings, then `size_bytes`
@@ -53,7 +53,7 @@ def compute_parallel(data: Data, *names: str, on: str = "vmaf_neg") -> pd.DataFr
     return made.astype({"run": "Int64", "axis": "string", "value": "string", "place": "Float64", on: "Float64"})
 
 
-def plot_parallel(data: Data, *names: str, on: str = "vmaf_neg", ax: Axes | None = None) -> Axes:
+def plot_parallel(data: Data, *names: str, on: str = MAIN, ax: Axes | None = None) -> Axes:
     """Draw every run as a line over its values, coloured by `on`, the best one drawn thick, and return the axes."""
     data = once(data)
     df = frame_of(data)
@@ -82,7 +82,7 @@ def plot_parallel(data: Data, *names: str, on: str = "vmaf_neg", ax: Axes | None
     return described(axes, describe_parallel(data, *names, on=on))
 
 
-def describe_parallel(data: Data, *names: str, on: str = "vmaf_neg") -> str:
+def describe_parallel(data: Data, *names: str, on: str = MAIN) -> str:
     """Return in one sentence how many runs are shown, over what, and which is the best by `on`."""
     df = frame_of(data)
     on = resolve_column(df, on)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ci_notebook.model.scores import MAIN, scale_of
 from ci_notebook.results.charts.style import (
     COLORS,
     MARKERS,
@@ -23,14 +24,10 @@ from ci_notebook.results.charts.style import (
     once,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import setting_labels, short
-from ci_notebook.results.labels import count, in_words, number
-from ci_notebook.results.scores import scale_of
+from ci_notebook.results.labels import count, in_words, number, setting_labels, short_name
 
 
-def compute_pareto(
-    data: Data, quality: str = "vmaf_neg", size: str = "size_bytes", hue: str | None = None
-) -> pd.DataFrame:
+def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> pd.DataFrame:
     """Return a row a setting: `setting` in words, `hue`, `size` and `quality` as means over clips, and `on_front`.
 
     A setting is on the front when no other has as good a quality at as small a size, one of them
@@ -55,7 +52,7 @@ def compute_pareto(
 
 def plot_pareto(
     data: Data,
-    quality: str = "vmaf_neg",
+    quality: str = MAIN,
     size: str = "size_bytes",
     hue: str | None = None,
     ax: Axes | None = None,
@@ -87,11 +84,11 @@ def plot_pareto(
     axes.set_ylabel(label(quality))
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("filled: on the front; hollow: beaten by another", fontsize="medium", loc="left")
-    legend_aside(axes, short(hue) if hue else None, names)
+    legend_aside(axes, short_name(hue) if hue else None, names)
     return described(axes, describe_pareto(data, quality, size, hue))
 
 
-def describe_pareto(data: Data, quality: str = "vmaf_neg", size: str = "size_bytes", hue: str | None = None) -> str:
+def describe_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> str:
     """Return in one sentence which settings are on the front."""
     df = frame_of(data)
     quality, size = resolve_column(df, quality), resolve_column(df, size)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN, SCORES, check_score, scale_of
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -22,15 +23,13 @@ from ci_notebook.results.charts.style import (
     legend_aside,
 )
 from ci_notebook.results.dataframe import to_frame, unit_of
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import number
-from ci_notebook.results.scores import scale_of
+from ci_notebook.results.labels import number, setting_labels
 from ci_notebook.results.verdict.run_pairs import pictures_of
 
 _NAMED, _LISTED = 6, 16  # lines with names of several lines; names that a legend has room for
 
 
-def compute_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) -> pd.DataFrame:
+def compute_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> pd.DataFrame:
     """Return a row a picture: `run` (its place), `series` in words, `picture` (from 0), `time_s`, `on`, `is_worst`.
 
     `worst` is how many of each run's pictures are marked; pictures next to a worse one are not, since
@@ -55,12 +54,12 @@ def compute_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) 
             "is_worst": _worst(values, worst, scale_of(on).sign),
         }))  # fmt: skip
     if not parts:
-        raise ParameterError("on", on, "a score with a value a picture, such as vmaf_neg", "lab.run(…, scores=True)")
+        raise _no_values(on)
     made = pd.concat(parts, ignore_index=True)
     return made.astype({"run": "Int64", "series": "string", "picture": "Int64", on: "Float64", "is_worst": "boolean"})
 
 
-def plot_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3, ax: Axes | None = None) -> Axes:
+def plot_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3, ax: Axes | None = None) -> Axes:
     """Draw a score over time, a line a run, the worst pictures ringed and numbered, and return the axes."""
     listed = list(runs)
     made = compute_trace(listed, on, worst=worst)
@@ -89,7 +88,7 @@ def plot_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3, ax:
     return described(axes, describe_trace(listed, on, worst=worst))
 
 
-def describe_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3) -> str:
+def describe_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> str:
     """Return in one sentence each run's mean and its worst picture."""
     listed = list(runs)
     made = compute_trace(listed, on, worst=worst)
@@ -104,6 +103,17 @@ def describe_trace(runs: Iterable[Run], on: str = "vmaf_neg", *, worst: int = 3)
         )
     more = made["run"].nunique() - len(told)
     return f"{on}{of} picture by picture: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _no_values(on: str) -> ParameterError:
+    frames = [score.name for score in SCORES if score.per_frame or score.minus]
+    if on not in frames:
+        check_score(on)
+        return ParameterError.plain(f"{on} has no value per frame. Scores with one are {', '.join(frames)}.")
+    return ParameterError.plain(
+        f"None of these runs has values of {on} per frame. lab.run(…, scores=True) measures them; "
+        "runs that were read from a saved table have none."
+    )
 
 
 def _named(series: str, place: int, count: int) -> str:

@@ -10,7 +10,7 @@ from ci_notebook.results.charts.style import COLORS, axes_or_new, described, flo
 from ci_notebook.results.labels import count, number
 
 if TYPE_CHECKING:
-    from ci_notebook.results.voting.ranking_record import Ranking
+    from ci_notebook.results.voting.ranking import Ranking
 
 
 def plot_ranking(ranking: Ranking, ax: Axes | None = None) -> Axes:

@@ -28,8 +28,7 @@ from ci_notebook.results.charts.style import (
     runs_of,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
-from ci_notebook.results.differences import varying
-from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words, number, order_of, word_of
+from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words, number, order_of, varying, word_of
 from ci_notebook.results.verdict.run_pairs import pictures_of
 
 _NAMED: Final = {

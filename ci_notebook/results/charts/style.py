@@ -14,6 +14,7 @@ from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import SCORE
 from ci_notebook.results.dataframe import resolve_column, to_frame, unit_of
 from ci_notebook.results.inline_chart import ChartAxes, new_axes
 
@@ -45,10 +46,13 @@ def once(data: Data) -> Data:
 
 
 def number_column(df: pd.DataFrame, name: str, said: str) -> str:
-    """Return the column that `name` means. Raises `ParameterError` where it holds no numbers."""
+    """Return the column that `name` means, given as the argument `said`. Raises `ParameterError` without numbers."""
     name = resolve_column(df, name)
     if not types.is_numeric_dtype(df[name]) or types.is_bool_dtype(df[name]):
-        raise ParameterError(said, name, "a column of numbers", "A score, say, or size_bytes.")
+        raise ParameterError.plain(
+            f"{said}={name!r} has no numbers to draw. Take a score ({', '.join(SCORE)}) or another number, "
+            "such as size_bytes."
+        )
     return name
 
 

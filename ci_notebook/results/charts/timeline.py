@@ -8,8 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ci_notebook.results.charts.style import COLORS, Data, axes_or_new, described, frame_of, once
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import count, number
+from ci_notebook.results.labels import count, number, setting_labels
 
 _LOOK: Final = {
     "waiting": ("0.8", ""), "Success": (COLORS[0], ""), "Failed": (COLORS[1], "//"), "Cancel": (COLORS[3], "xx"),

@@ -15,9 +15,9 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.scores import HEADLINES
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.labels import count, number
+from ci_notebook.results.labels import count, number, setting_labels
 from ci_notebook.results.verdict.run_pairs import pictures_of
 
 Views: TypeAlias = Mapping[str, Sequence[tuple[str, bytes]]]
@@ -95,7 +95,7 @@ def _view(name: str, heading: str, pictures: Sequence[tuple[str, bytes]]) -> str
 def _moment(runs: Sequence[Run], fps: float, duration_s: float) -> float:
     """Return the time in s where the runs' pictures differ most, or the middle of the clip."""
     middle = 0.0 if np.isnan(_plain(duration_s)) else round(_plain(duration_s) / 2, 2)
-    for on in ("vmaf_neg", "vmaf", "psnr"):
+    for on in (score.name for score in HEADLINES if score.per_frame):
         values = [pictures_of(run, on) for run in runs]
         if all(values) and len(runs) > 1 and not np.isnan(_plain(fps)):
             shortest = min(map(len, values))

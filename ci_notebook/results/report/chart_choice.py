@@ -11,26 +11,26 @@ from matplotlib.figure import Figure
 from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.scores import SCORE, main_score
 from ci_notebook.results.charts.cost_benefit import plot_gain
 from ci_notebook.results.charts.importance import plot_importance
 from ci_notebook.results.charts.interaction import plot_interaction
-from ci_notebook.results.charts.oversharpening import plot_needle
+from ci_notebook.results.charts.oversharpening import has_needle, plot_needle
 from ci_notebook.results.charts.pareto import plot_pareto
 from ci_notebook.results.charts.per_frame import plot_trace
 from ci_notebook.results.charts.response import plot_response
 from ci_notebook.results.charts.timeline import plot_timeline
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import varying
 from ci_notebook.results.inline_chart import ChartAxes
+from ci_notebook.results.labels import varying
 from ci_notebook.results.verdict.run_pairs import pictures_of
 
-_SCORES: Final = ("vmaf_neg", "vmaf", "xpsnr", "psnr", "ssim", "sharpness")
 _TRACES: Final = 4  # lines that can still be told apart where they run close
 
 
-def main_score(df: pd.DataFrame) -> str:
-    """Return the score that tells most of those that are there; "" without any."""
-    return next((name for name in _SCORES if df[name].notna().any()), "")
+def headline_of(df: pd.DataFrame) -> str:
+    """Return the most telling score that has a value; "" without any."""
+    return main_score([name for name in SCORE if df[name].notna().any()])
 
 
 def charts_of(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
@@ -43,14 +43,14 @@ def charts_of(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
 
 def _drawn(runs: list[Run]) -> Iterator[Axes]:
     df = to_frame(runs)
-    on, names = main_score(df), varying(df)
+    on, names = headline_of(df), varying(df)
     if on and names:
         # A curve is drawn over numbers; what is told apart by its colour has few values.
         numbers = [name for name in names if types.is_numeric_dtype(df[name]) and not types.is_bool_dtype(df[name])]
         x = (numbers or names)[0]
         others = [name for name in names if name != x and df[name].nunique(dropna=False) <= 6]
         yield plot_response(runs, x, on, hue=others[0] if others else None)
-        if "MsSharpen.SharpenLevel" in names and {"vmaf", "vmaf_neg"} <= {c for c in _SCORES if df[c].notna().any()}:
+        if "MsSharpen.SharpenLevel" in names and has_needle(df):
             yield plot_needle(runs)
         if others:
             yield plot_interaction(runs, x, others[0], on)

@@ -14,8 +14,7 @@ from ci_notebook.model.declaration.paths import resolve, value_at, with_value
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import varying
-from ci_notebook.results.labels import LEFT_OUT
+from ci_notebook.results.labels import LEFT_OUT, varying
 from ci_notebook.results.verdict.verdict import Verdict
 
 

@@ -40,7 +40,7 @@ _GRID: Final = [(float(rho), w) for rho in _RHO for w in _NOISE if rho or not w]
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MeanEstimate:
     """A mean difference, its interval, and what follows from it.
 
     `above` is the probability that the true mean is over 0, `inside` that it lies within ±`worth`.
@@ -55,7 +55,7 @@ class Estimate:
     independent: float
 
 
-def of_clips(means: Sequence[float], *, level: float = 0.95, worth: float = 0.0) -> Estimate:
+def of_clips(means: Sequence[float], *, level: float = 0.95, worth: float = 0.0) -> MeanEstimate:
     """Return what clips tell about all clips like them, from one mean difference each. At least two clips."""
     values = np.asarray(means, dtype=float)
     count, mean = len(values), float(values.mean())
@@ -66,10 +66,10 @@ def of_clips(means: Sequence[float], *, level: float = 0.95, worth: float = 0.0)
     def under(at: float) -> float:
         return float(np.interp(np.arctan((at - mean) / wide / (count - 1) ** 0.5), angle, below))
 
-    return Estimate(mean, mean - reach, mean + reach, 1 - under(0.0), under(worth) - under(-worth), float(count))
+    return MeanEstimate(mean, mean - reach, mean + reach, 1 - under(0.0), under(worth) - under(-worth), float(count))
 
 
-def of_pictures(clips: Sequence[Sequence[float]], *, level: float = 0.95, worth: float = 0.0) -> Estimate:
+def of_pictures(clips: Sequence[Sequence[float]], *, level: float = 0.95, worth: float = 0.0) -> MeanEstimate:
     """Return what the pictures of one or several clips tell about these clips, from a series of differences each.
 
     Every clip weighs the same. The resemblance of neighbours is taken to be alike in all of them.
@@ -88,7 +88,7 @@ def of_pictures(clips: Sequence[Sequence[float]], *, level: float = 0.95, worth:
     mean = float(np.mean([np.mean(np.asarray(one, dtype=float)) for one in clips]))
     independent = sum(float(weights @ fit.count) for fit in fits)
     inside = float(np.mean(np.abs(means) < worth))
-    return Estimate(mean, float(low), float(high), float(np.mean(means > 0)), inside, independent)
+    return MeanEstimate(mean, float(low), float(high), float(np.mean(means > 0)), inside, independent)
 
 
 @dataclass(frozen=True, slots=True)

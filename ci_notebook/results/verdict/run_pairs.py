@@ -16,9 +16,9 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import SCORE, Scale
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.labels import in_words
-from ci_notebook.results.scores import Scale
 
 # A codec may drop the last picture or two; more than that, and the pictures do not belong together.
 SLACK: Final = 2
@@ -49,9 +49,10 @@ class Pairs:
 
 def pictures_of(run: Run, score: str) -> tuple[float, ...]:
     """Return a score's values, one a picture; nothing where only the whole clip's is known."""
-    if score == "vmaf_minus_neg":
-        both = run.pictures.get("vmaf", ()), run.pictures.get("vmaf_neg", ())
-        return tuple(a - b for a, b in zip(*both, strict=False))
+    declared = SCORE.get(score)
+    if declared is not None and declared.minus is not None and score not in run.pictures:
+        first, second = (run.pictures.get(name, ()) for name in declared.minus)
+        return tuple(a - b for a, b in zip(first, second, strict=False))
     return tuple(run.pictures.get(score, ()))
 
 
@@ -117,12 +118,12 @@ def _difference(
     if first and second and not sides.scale.is_share:
         if not np.isfinite([*first, *second]).all():
             return f"some of its pictures have no {sides.on}"
-        apart = tuple(sides.scale.apart(x, y) for x, y in zip(first, second, strict=False))
+        apart = tuple(sides.scale.difference(x, y) for x, y in zip(first, second, strict=False))
         return _mismatch(a, b, len(first), len(second)) or (apart, a.every)
     values = [whole.iloc[numbers[word]] for word in sides.words]
     if any(pd.isna(value) for value in values):
         return f"no {sides.on}"
-    whole_apart = sides.scale.apart(*map(float, values))
+    whole_apart = sides.scale.difference(*map(float, values))
     return f"{sides.on} has no ratio" if np.isnan(whole_apart) else ((whole_apart,), 0)
 
 

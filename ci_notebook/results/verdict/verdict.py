@@ -13,27 +13,135 @@ many pictures it has. With one clip it is about that clip.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from html import escape
+from typing import Any, Final, Literal, overload
 
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import table_html
+from ci_notebook.model.scores import SCORE, Better, Scale, scale_of
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
-from ci_notebook.results.differences import varying
-from ci_notebook.results.labels import all_words, in_words, word_of
-from ci_notebook.results.scores import Scale, scale_of
-from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, Estimate, of_clips, of_pictures
+from ci_notebook.results.labels import LEFT_OUT, all_words, count, in_words, listed, number, varying, word_of
+from ci_notebook.results.table_files import runs_of_table
+from ci_notebook.results.verdict.paired_statistics import LEAST_PICTURES, MeanEstimate, of_clips, of_pictures
 from ci_notebook.results.verdict.run_pairs import ClipDifference, Pairs, pair
-from ci_notebook.results.verdict.verdict_record import Answer, Verdict, Verdicts
 
 __all__ = ["Verdict", "Verdicts", "all_verdicts", "verdict", "verdicts"]
 
+_DIRECTIONS: Final[dict[Better, Literal["higher", "lower", ""]]] = {"more": "higher", "less": "lower", "": ""}
+
+Answer = Literal["better", "worse", "higher", "lower", "no difference worth having", "undecided", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a comparison came to; `second` against `first`.
+
+    `effect`, `low` and `high` are the mean difference, second minus first, and its interval at
+    `level`, in the score's unit, or in per cent where `is_share`; `probability` is that of `second`
+    being better (where neither way is better: higher). They are None when `answer` is `refused`;
+    `why` then says for what reason. `clips` are the clips' own mean differences. `alone` is the
+    interval for these clips alone, pictures counted. `independent` is how many independent values
+    would tell as much. `compared` is the number of comparisons that were corrected for.
+    """
+
+    parameter: str
+    first: str
+    second: str
+    on: str
+    answer: Answer
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    probability: float | None = None
+    same: float | None = None
+    level: float = 0.95
+    worth: float = 0.0
+    is_share: bool = False
+    unit: str = ""
+    better: Literal["higher", "lower", ""] = ""
+    clips: tuple[tuple[str, float], ...] = ()
+    pictures: int = 0
+    independent: float | None = None
+    alone: tuple[float, float] | None = None
+    over: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    why: str = ""
+    compared: int = 1
+
+    @property
+    def is_sure(self) -> bool:
+        """True when the data answer the question, whichever way."""
+        return self.answer not in ("undecided", "refused")
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words, with its numbers."""
+        return _sentence(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row with the numbers (see `Verdicts.to_frame`)."""
+        return Verdicts([self]).to_frame()
+
+    def __repr__(self) -> str:
+        return f"<Verdict: {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        return _card(self)
+
+
+class Verdicts(Sequence[Verdict]):
+    """Several verdicts, in the order they were asked for."""
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        self._verdicts = tuple(verdicts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a verdict: parameter, first, second, on, answer, then its numbers.
+
+        `effect`, `low`, `high`, `probability`, `same`, `level`, `worth` and `independent` are Float64,
+        `clips`, `pictures` and `compared` Int64, the others strings.
+        """
+        texts = ("parameter", "first", "second", "on", "answer", "unit", "why")
+        numbers = ("effect", "low", "high", "probability", "same", "level", "worth", "independent")
+        made: dict[str, Any] = {name: pd.array([getattr(v, name) for v in self], dtype="string") for name in texts}
+        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Float64") for name in numbers}
+        made["clips"] = pd.array([len(v.clips) for v in self], dtype="Int64")
+        made |= {name: pd.array([getattr(v, name) for v in self], dtype="Int64") for name in ("pictures", "compared")}
+        order = (*texts[:5], *numbers[:6], "worth", "unit", "clips", "pictures", "independent", "compared", "why")
+        return pd.DataFrame({name: made[name] for name in order})
+
+    @overload
+    def __getitem__(self, index: int) -> Verdict: ...
+    @overload
+    def __getitem__(self, index: slice) -> Verdicts: ...
+    def __getitem__(self, index: int | slice) -> Verdict | Verdicts:
+        return Verdicts(self._verdicts[index]) if isinstance(index, slice) else self._verdicts[index]
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self._verdicts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdicts) and self._verdicts == other._verdicts
+
+    __hash__ = None  # type: ignore[assignment]  # a list of results, not a key
+
+    def __repr__(self) -> str:
+        return "<Verdicts:" + "".join(f"\n  {one.sentence}" for one in self._verdicts) + ">"
+
+    def _repr_html_(self) -> str:
+        return "<div>" + "".join(one._repr_html_() for one in self._verdicts) + "</div>"
+
 
 def verdict(
-    runs: Iterable[Run],
+    runs: Iterable[Run] | pd.DataFrame,
     parameter: str,
     first: Any,
     second: Any,
@@ -52,12 +160,12 @@ def verdict(
     Raises `ParameterError` for names and values that the runs do not hold. What they cannot carry
     is no error: the verdict is `refused`, and says why.
     """
-    question = _Question.of(list(runs), parameter, on, worth)
+    question = _Question.of(_runs(runs), parameter, on, worth)
     return question.judge(word_of(first), word_of(second), question.pair(first, second), level)
 
 
 def verdicts(
-    runs: Iterable[Run],
+    runs: Iterable[Run] | pd.DataFrame,
     parameter: str,
     *values: Any,
     on: str,
@@ -72,18 +180,18 @@ def verdicts(
     each verdict's interval is that of the level it was judged at, so that a false alarm among all of
     them is as rare as one verdict's alone.
     """
-    question = _Question.of(list(runs), parameter, on, worth)
+    question = _Question.of(_runs(runs), parameter, on, worth)
     wanted = list(values) or question.values()
     pairs = itertools.combinations(wanted, 2) if baseline is ... else ((baseline, other) for other in wanted)
     return _corrected([(question, a, b) for a, b in pairs if word_of(a) != word_of(b)], level)
 
 
-def all_verdicts(runs: Iterable[Run], *, on: str, level: float = 0.95, most: int = 12) -> Verdicts:
+def all_verdicts(runs: Iterable[Run] | pd.DataFrame, *, on: str, level: float = 0.95, most: int = 12) -> Verdicts:
     """Return a verdict for every value of every varied parameter against its lowest, corrected for all of them.
 
     Only the first `most` are made: every further one makes the others less sure.
     """
-    listed = list(runs)
+    listed = _runs(runs)
     asked = []
     for path in varying(to_frame(listed)):
         question = _Question.of(listed, path, on, None)
@@ -92,20 +200,24 @@ def all_verdicts(runs: Iterable[Run], *, on: str, level: float = 0.95, most: int
     return _corrected(asked[:most], level)
 
 
-def _corrected(asked: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
+def _corrected(comparisons: Sequence[tuple[_Question, Any, Any]], level: float) -> Verdicts:
     """Judge by Holm's steps: the surest at 1 - (1 - level) / n, the next at / (n - 1), until one is not sure."""
-    found = [(question, word_of(a), word_of(b), question.pair(a, b)) for question, a, b in asked]
-    judged = [question.judge(a, b, two, level) for question, a, b, two in found]
-    order = [number for number, one in enumerate(judged) if one.answer != "refused"]
-    order.sort(key=lambda number: _doubt(judged[number]))
-    strict, going = len(order), True
-    for place, number in enumerate(order):
-        if going:
-            strict = len(order) - place
-        question, a, b, two = found[number]
-        judged[number] = replace(question.judge(a, b, two, 1 - (1 - level) / strict), compared=len(order))
-        going = going and _excludes_zero(judged[number])
+    paired = [(question, word_of(a), word_of(b), question.pair(a, b)) for question, a, b in comparisons]
+    judged = [question.judge(a, b, pairs, level) for question, a, b, pairs in paired]
+    order = [index for index, one in enumerate(judged) if one.answer != "refused"]
+    order.sort(key=lambda index: _doubt(judged[index]))
+    divisor, is_rejecting = len(order), True
+    for step, index in enumerate(order):
+        if is_rejecting:
+            divisor = len(order) - step
+        question, a, b, pairs = paired[index]
+        judged[index] = replace(question.judge(a, b, pairs, 1 - (1 - level) / divisor), compared=len(order))
+        is_rejecting = is_rejecting and _excludes_zero(judged[index])
     return Verdicts(judged)
+
+
+def _runs(runs: Iterable[Run] | pd.DataFrame) -> list[Run]:
+    return list(runs_of_table(runs) if isinstance(runs, pd.DataFrame) else runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +235,15 @@ class _Question:
         df = to_frame(runs)
         on, path = resolve_column(df, on), resolve_column(df, parameter)
         if path not in setting_columns():
-            raise ParameterError("parameter", parameter, "a leaf of the setting", "SharpenLevel, say.")
+            raise ParameterError.plain(
+                f"verdict() compares values of a parameter, and {parameter!r} is not one. "
+                "Name a parameter of the setting, such as SharpenLevel."
+            )
         if df[on].dtype not in ("Float64", "Int64"):
-            raise ParameterError("on", on, "a column of numbers", "A score, say, or size_bytes.")
+            raise ParameterError.plain(
+                f"on={on!r} has no numbers to judge by. Take a score ({', '.join(SCORE)}) or another number, "
+                "such as size_bytes."
+            )
         scale = scale_of(on)
         return cls(runs, df, path, on, scale if worth is None else replace(scale, worth=worth))
 
@@ -143,7 +261,7 @@ class _Question:
         asked = Verdict(
             parameter=self.path, first=first, second=second, on=self.on, answer="refused", level=level,
             worth=scale.worth, is_share=scale.is_share, unit="%" if scale.is_share else unit_of(self.on),
-            better=scale.better, clips=tuple((one.clip, scale.shown(one.mean)) for one in pairs.clips),
+            better=_DIRECTIONS[scale.better], clips=tuple((one.clip, scale.displayed(one.mean)) for one in pairs.clips),
             pictures=sum(len(one.values) for one in pairs.clips if one.every),
             over=tuple(over) if len(used) > 2 else (), left_out=pairs.left_out,
         )  # fmt: skip
@@ -151,16 +269,16 @@ class _Question:
         if why:
             return replace(asked, why=why)
         series = [one.values for one in pairs.clips]
-        worth = scale.least
+        worth = scale.threshold
         can_alone = sum(map(len, series)) >= LEAST_PICTURES and min(map(len, series)) > 1
         alone = of_pictures(series, level=level, worth=worth) if can_alone else None
         made = of_clips([one.mean for one in pairs.clips], level=level, worth=worth) if len(series) > 1 else alone
         assert made is not None  # noqa: S101 - `_refusal` has seen to it
         return replace(
-            asked, answer=_answer(made, scale), effect=scale.shown(made.mean), low=scale.shown(made.low),
-            high=scale.shown(made.high), probability=made.above if scale.sign > 0 else 1 - made.above,
+            asked, answer=_answer(made, scale), effect=scale.displayed(made.mean), low=scale.displayed(made.low),
+            high=scale.displayed(made.high), probability=made.above if scale.sign > 0 else 1 - made.above,
             same=made.inside, independent=made.independent,
-            alone=(scale.shown(alone.low), scale.shown(alone.high)) if alone and len(series) > 1 else None,
+            alone=(scale.displayed(alone.low), scale.displayed(alone.high)) if alone and len(series) > 1 else None,
         )  # fmt: skip
 
 
@@ -179,14 +297,14 @@ def _refusal(clips: Sequence[ClipDifference], on: str) -> str:
     return ""
 
 
-def _answer(made: Estimate, scale: Scale) -> Answer:
-    if -scale.least < made.low and made.high < scale.least:
+def _answer(made: MeanEstimate, scale: Scale) -> Answer:
+    if -scale.threshold < made.low and made.high < scale.threshold:
         return "no difference worth having"
     if made.low <= 0 <= made.high:
         return "undecided"
     if not scale.better:
         return "higher" if made.low > 0 else "lower"
-    return "better" if (made.low > 0) == (scale.better == "higher") else "worse"
+    return "better" if (made.low > 0) == (scale.better == "more") else "worse"
 
 
 def _doubt(one: Verdict) -> float:
@@ -196,3 +314,148 @@ def _doubt(one: Verdict) -> float:
 
 def _excludes_zero(one: Verdict) -> bool:
     return one.low is not None and one.high is not None and not one.low <= 0 <= one.high
+
+
+def _sentence(one: Verdict) -> str:
+    """Return what a verdict says, with its numbers, in one to four sentences."""
+    if one.answer == "refused":
+        return f"No verdict on {one.on}, {_name(one, one.second)} against {_first(one)}: {one.why}.{_left_out(one)}"
+    return f"{_finding(one)} {_reach(one)}{_alone(one)}{_left_out(one)}"
+
+
+def _finding(one: Verdict) -> str:
+    assert one.effect is not None and one.low is not None and one.high is not None  # noqa: S101 - judged
+    second, interval = _name(one, one.second), f"{number(100 * one.level)} % interval"
+    signed = f"{_amount(one, one.effect)} ({interval} {_span(one, one.low, one.high)})"
+    if one.answer == "undecided":
+        return f"On {one.on}, {second} and {_first(one)} cannot be told apart: the difference is {signed}{_odds(one)}."
+    if one.answer == "no difference worth having":
+        within = f"all within ±{_amount(one, one.worth)}"
+        return f"On {one.on}, {second} against {_first(one)} makes no difference worth having: {signed}, {within}."
+    low, high = sorted((abs(one.low), abs(one.high)))
+    size = f"{_amount(one, abs(one.effect))} ({interval} {_span(one, low, high)})"
+    return f"On {one.on}, {second} is {one.answer} than {_first(one)} by {size}{_worth(one, low)}{_odds(one)}."
+
+
+def _worth(one: Verdict, least: float) -> str:
+    if not one.worth:
+        return ""
+    if least >= one.worth:
+        return f", more than the {_amount(one, one.worth)} that is worth having"
+    return f", perhaps less than the {_amount(one, one.worth)} that is worth having"
+
+
+def _odds(one: Verdict) -> str:
+    assert one.probability is not None  # noqa: S101 - judged
+    percent = 100 * one.probability
+    said = "under 0.1" if percent < 0.1 else "over 99.9" if percent > 99.9 else number(percent, 2)
+    what = (one.better and "better") or "higher"
+    return f"; the probability that {one.second} is {what} is {said} %"
+
+
+def _reach(one: Verdict) -> str:
+    """Say what the verdict rests on, and what it is about."""
+    assert one.independent is not None  # noqa: S101 - judged
+    over = f", as a mean over {listed(list(one.over))}" if one.over else ""
+    holm = f"; one of {one.compared} comparisons, corrected for (Holm)" if one.compared > 1 else ""
+    if len(one.clips) > 1:
+        return f"Judged on {count(len(one.clips), 'clip')}, for clips like these{over}{holm}."
+    alike = f"which tell as much as {max(1, round(one.independent))} independent ones"
+    clip = one.clips[0][0]
+    return f"Judged on {one.pictures} pictures of {clip}, {alike}, for that clip alone{over}{holm}."
+
+
+def _alone(one: Verdict) -> str:
+    """Say what holds for these clips alone, where that is surer than what holds for others."""
+    if one.answer != "undecided" or one.alone is None or one.alone[0] <= 0 <= one.alone[1]:
+        return ""
+    way = "higher" if one.alone[0] > 0 else "lower"
+    return f" For these clips alone it is {way} (interval {_span(one, *one.alone)}); too few to tell of others."
+
+
+def _left_out(one: Verdict) -> str:
+    return f" Left out: {'; '.join(one.left_out)}." if one.left_out else ""
+
+
+def _name(one: Verdict, value: str) -> str:
+    name = one.parameter.rpartition(".")[2]
+    return f"{name} {value}" if value != LEFT_OUT else f"leaving {name} out"
+
+
+def _first(one: Verdict) -> str:
+    return "leaving it out" if one.first == LEFT_OUT else one.first
+
+
+def _amount(one: Verdict, value: float) -> str:
+    return f"{number(value)}{f' {one.unit}' if one.unit else ''}"
+
+
+def _span(one: Verdict, low: float, high: float) -> str:
+    return f"{number(low)} to {_amount(one, high)}"
+
+
+def _card(one: Verdict) -> str:
+    """Return a verdict as HTML: its sentence, a picture of the interval, and the clips' own differences."""
+    head = f"<p style='margin:0 0 6px'><b>{escape(_headline(one))}</b> {escape(one.sentence)}</p>"
+    unit = f" [{one.unit}]" if one.unit else ""
+    clips = table_html(
+        [(clip, number(mean)) for clip, mean in one.clips], caption=f"{one.on}{unit}, {one.second} minus {one.first}",
+        numeric=(1,),
+    )  # fmt: skip
+    table = (
+        f"<details><summary>{count(len(one.clips), 'clip')}</summary>{clips}</details>" if len(one.clips) > 1 else ""
+    )
+    return f"<div style='max-width:46em;margin:8px 0'>{head}{_drawing(one)}{_legend(one)}{table}</div>"
+
+
+def _headline(one: Verdict) -> str:
+    second = _name(one, one.second)
+    said = {"refused": "cannot be judged", "no difference worth having": "no difference"}
+    return f"{second[:1].upper()}{second[1:]}: {said.get(one.answer, one.answer)}."
+
+
+def _legend(one: Verdict) -> str:
+    if one.effect is None:
+        return ""
+    grey = f"; grey: within ±{_amount(one, one.worth)}, not worth having" if one.worth else ""
+    rings = "; rings: the clips" if len(one.clips) > 1 else ""
+    return f"<p style='margin:0;font-size:85%'>Blue: the difference and its interval{rings}{grey}.</p>"
+
+
+def _drawing(one: Verdict) -> str:
+    """Return the interval as a small SVG: zero, what is not worth having, the clips, the interval."""
+    if one.effect is None or one.low is None or one.high is None:
+        return ""
+    points = [mean for _, mean in one.clips]
+    ends = [one.low, one.high, 0.0, -one.worth, one.worth, *points]
+    left, right = min(ends), max(ends)
+    room = (right - left or 1.0) * 0.06
+    scale = 560 / (right - left + 2 * room)
+
+    def at(value: float) -> str:
+        return f"{20 + (value - left + room) * scale:.1f}"
+
+    zone = (
+        f"<rect x='{at(-one.worth)}' y='6' width='{2 * one.worth * scale:.1f}' height='34' fill='currentColor' "
+        "opacity='.1'/>"
+        if one.worth
+        else ""
+    )
+    dots = "".join(
+        f"<circle cx='{at(value)}' cy='31' r='4' fill='none' stroke='currentColor'/>" for value in points[:40]
+    )
+    low, high, mean = at(one.low), at(one.high), at(one.effect)
+    alt = f"Interval from {_span(one, one.low, one.high)} around {_amount(one, one.effect)}; the line is at 0"
+    bar = (
+        f"<line x1='{low}' x2='{high}' y1='16' y2='16' stroke='#0072B2' stroke-width='4'/>"
+        f"<circle cx='{mean}' cy='16' r='6' fill='#0072B2'/>"
+    )
+    ticks = {0.0: "0"} | {value: number(value) for value in (one.low, one.high) if abs(value) * scale > 45}
+    words = "".join(
+        f"<text x='{at(value)}' y='56' text-anchor='middle' font-size='12' fill='currentColor'>{word}</text>"
+        for value, word in ticks.items()
+    )
+    return (
+        f"<svg viewBox='0 0 600 62' width='600' style='max-width:100%' role='img' aria-label='{escape(alt)}'>"
+        f"{zone}<line x1='{at(0)}' x2='{at(0)}' y1='4' y2='42' stroke='currentColor'/>{dots}{bar}{words}</svg>"
+    )

@@ -10,6 +10,8 @@ that no vote joins are refused, not ranked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -19,16 +21,58 @@ import pandas as pd
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import bold, table_html
+from ci_notebook.model.scores import MAIN, SCORES, label_of, scale_of, with_differences
+from ci_notebook.results.charts.preference import plot_ranking
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.differences import setting_labels
-from ci_notebook.results.scores import SCALES
+from ci_notebook.results.inline_chart import ChartAxes
+from ci_notebook.results.labels import count, listed, number, setting_labels
 from ci_notebook.results.voting.bradley_terry import chosen, groups, strengths, wilson
-from ci_notebook.results.voting.ranking_record import Ranking
 
 DRAWS: Final = 1000
 PRIOR: Final = 1.0  # one tie with something middling: what was never beaten has no finite strength otherwise
 _CLUSTERED: Final = 5  # voters from which on it is they who are drawn anew, with all their votes
 _SEED: Final = 20_240_229
+# Scores that say which of two runs is better.
+_JUDGING: Final = tuple(score.name for score in SCORES if score.better)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """What a blind vote came to. `level` is what the intervals are to hold of the truth.
+
+    `agreement` and `consistency` are frames: how often each score prefers what was preferred, and how
+    often each voter said the same when asked again.
+    """
+
+    table: pd.DataFrame
+    agreement: pd.DataFrame
+    consistency: pd.DataFrame
+    votes: int
+    voters: tuple[str, ...]
+    same: int
+    apart: tuple[tuple[str, str], ...]
+    level: float = 0.95
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a setting, the best first.
+
+        `place` (Int64), `setting` (string), `chosen`, `low`, `high` (Float64, %: how likely it is preferred
+        to the others, and the interval), `best` (Float64, %: how often it came first when votes were drawn
+        anew), `strength` (Float64: log, mean 0), `votes` (Int64) and `wins` (Float64, ties count half).
+        """
+        return self.table.copy()
+
+    @property
+    def sentence(self) -> str:
+        """The result in plain words, with its numbers."""
+        return _sentence(self)
+
+    def __repr__(self) -> str:
+        return f"<Ranking: {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        return _html(self)
 
 
 def ranking(runs: Iterable[Run], votes: Iterable[Vote], *, level: float = 0.95) -> Ranking:
@@ -71,11 +115,11 @@ def agreement(runs: Iterable[Run], votes: Iterable[Vote]) -> pd.DataFrame:
     Votes for no difference, and equal values, say nothing and are left out. The interval is Wilson's
     at 95 %, which takes votes for independent.
     """
-    scores = {run.key: _scored(run) for run in runs}
+    scores = {run.key: with_differences(run.scores) for run in runs}
     rows = []
-    for name in (known for known, scale in SCALES.items() if scale.better):
+    for name in _JUDGING:
         told = [
-            (scores[vote.better][name] - scores[_other(vote)][name]) * SCALES[name].sign
+            (scores[vote.better][name] - scores[_other(vote)][name]) * scale_of(name).sign
             for vote in votes
             if vote.better and name in scores.get(vote.left, {}) and name in scores.get(vote.right, {})
         ]
@@ -168,12 +212,81 @@ def _refuse_apart(wins: Any, items: Sequence[str]) -> None:
         )
 
 
-def _scored(run: Run) -> dict[str, float]:
-    found = dict(run.scores)
-    if "vmaf" in found and "vmaf_neg" in found:
-        found.setdefault("vmaf_minus_neg", found["vmaf"] - found["vmaf_neg"])
-    return found
-
-
 def _other(vote: Vote) -> str:
     return vote.right if vote.better == vote.left else vote.left
+
+
+def _sentence(one: Ranking) -> str:
+    """Return what a ranking says, with its numbers, in one to three sentences."""
+    first = one.table.iloc[0]
+    beaten = {other for winner, other in one.apart if winner == first["setting"]}
+    rivals = [str(name) for name in one.table["setting"].iloc[1:] if name not in beaten]
+    told = f"{first['setting']} is preferred to the others in {_percent(first['chosen'])} ({_interval(one, first)})"
+    if rivals:
+        told += f", but cannot be told apart from {listed(rivals[:4])}{' and others' if len(rivals) > 4 else ''}"
+    return " ".join(filter(None, [f"{told}.", _agreeing(one), _basis(one)]))
+
+
+def _agreeing(one: Ranking) -> str:
+    known = one.agreement[one.agreement["score"] == MAIN]
+    row = (known if len(known) else one.agreement).head(1)
+    if not len(row):
+        return ""
+    score, agrees, low, high, votes = row.iloc[0][["score", "agrees", "low", "high", "votes"]]
+    who = "you" if len(one.voters) == 1 else "the voters"
+    span = f"95 % interval {number(float(low), 2)} to {number(float(high), 2)}"
+    share = f"{_percent(agrees)} of {count(int(votes), 'decision')} ({span})"
+    return f"{label_of(score)} agrees with {who} in {share}."
+
+
+def _basis(one: Ranking) -> str:
+    same = f", {one.same} of them “no difference”" if one.same else ""
+    again, alike = int(one.consistency["asked_again"].sum()), int(one.consistency["said_the_same"].sum())
+    checked = f" Asked again, the same was said in {alike} of {again}." if again else ""
+    return f"Judged on {count(one.votes, 'vote')} of {count(len(one.voters), 'voter')}{same}.{checked}"
+
+
+def _html(one: Ranking) -> str:
+    """Return a ranking as HTML: its sentence, its chart, and three tables."""
+    chart = plot_ranking(one)
+    figure = chart._repr_html_() if isinstance(chart, ChartAxes) else ""
+    settings = _html_table(
+        "Settings", ["place", "setting", "preferred [%]", "interval [%]", "first [%]", "votes"],
+        [
+            (row["place"], row["setting"], number(row["chosen"], 2), _span(row), number(row["best"], 2), row["votes"])
+            for _, row in one.table.iterrows()
+        ],
+    )  # fmt: skip
+    scores = _html_table(
+        "How often each score prefers what was preferred", ["score", "agrees [%]", "interval [%]", "decisions"],
+        [(row["score"], number(row["agrees"], 2), _span(row), row["votes"]) for _, row in one.agreement.iterrows()],
+    )  # fmt: skip
+    voters = _html_table(
+        "Voters", ["voter", "votes", "the same when asked again", "left side [%]", "seconds a vote"],
+        [
+            (
+                row["voter"] or "(no name)", str(row["votes"]), f"{row['said_the_same']} of {row['asked_again']}",
+                "–" if pd.isna(row["left"]) else number(row["left"], 2), number(row["median_s"], 2),
+            )
+            for _, row in one.consistency.iterrows()
+        ],
+    )  # fmt: skip
+    first, _, rest = one.sentence.partition(". ")
+    head = f"<p style='margin:0 0 6px'><b>{escape(first)}.</b> {escape(rest)}</p>"
+    return f"<div style='max-width:60em;margin:8px 0'>{head}{figure}{settings}{scores}{voters}</div>"
+
+
+def _html_table(caption: str, head: list[str], rows: list[tuple[Any, ...]]) -> str:
+    return table_html([[str(one) for one in row] for row in rows], head=head, caption=bold(caption)) if rows else ""
+
+
+def _span(row: Any) -> str:
+    return f"{number(float(row['low']), 2)} to {number(float(row['high']), 2)}"
+
+
+def _percent(share: Any) -> str:
+    return f"{number(float(share), 2)} %"
+
+
+def _interval(one: Ranking, row: Any) -> str:
+    return f"{number(100 * one.level)} % interval {_span(row)}"

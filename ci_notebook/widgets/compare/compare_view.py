@@ -16,10 +16,12 @@ import traitlets
 
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.html import picture_html
+from ci_notebook.model.keywords import checks_keywords
+from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import CommonTimeline
 from ci_notebook.widgets.compare.sides import MAX_SHOWN, sides_of
 from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort
-from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined, known_keywords
+from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.workers import NewestWorker, Work
 
@@ -31,7 +33,6 @@ _KEY: Final = re.compile(r"(\d+)(?:-(\d+))?")  # a side, or the difference of tw
 _MAX_WIDTH: Final = 4096
 _KEPT_WIDTH: Final = {2: 480, 3: 350, 4: 480}  # px: two or three in a row
 _QUALITY: Final = 90
-_MAIN_SCORE: Final = "vmaf_neg"
 
 
 class CompareView(BaseView):
@@ -61,7 +62,7 @@ class CompareView(BaseView):
     error = traitlets.Unicode().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
 
-    @known_keywords
+    @checks_keywords
     def __init__(
         self, first: CompareLab | ComparableRuns, videos: Iterable[Any] | None = None, *, at: int | None = None
     ) -> None:
@@ -153,13 +154,13 @@ class CompareView(BaseView):
         scores = dict.fromkeys(name for side, _ in timeline.sides for name in side.frame_scores)
         return {
             "shown": shown, "count": timeline.count, "rate": timeline.rate, "begin_s": timeline.begin_s,
-            "size": list(timeline.size), "scores": sorted(scores, key=lambda name: (name != _MAIN_SCORE, name)),
+            "size": list(timeline.size), "scores": sorted(scores, key=lambda name: (name != MAIN, name)),
             "sides": [{"size": list(one.size), "rate": one.rate, "tone": one.tone} for _, one in timeline.sides],
         }  # fmt: skip
 
     def _worst_frame(self) -> int:
         """Return the worst frame by the main score; the middle frame without scores."""
-        curves = [self._timeline.score_curve(place, _MAIN_SCORE) for place in range(len(self._timeline.sides))]
+        curves = [self._timeline.score_curve(place, MAIN) for place in range(len(self._timeline.sides))]
         worst = [frame for curve in curves if curve for frame in curve["worst"][:1]]
         return min(worst, key=lambda frame: float(frame["value"]))["at"] if worst else self._timeline.count // 2
 
@@ -244,7 +245,7 @@ class CompareView(BaseView):
         for place, (side, frames) in enumerate(timeline.sides):
             number = timeline.number(place, at)
             jpeg = frames.coded(number, quality=85, width=width, shape=timeline.size)
-            name = next((one for one in (_MAIN_SCORE, *side.frame_scores) if one in side.frame_scores), None)
+            name = next((one for one in (MAIN, *side.frame_scores) if one in side.frame_scores), None)
             value = timeline.score(place, name, at) if name else None
             score = f", {name} {value:.4g}" if value is not None else ""
             parts.append(picture_html(jpeg, "jpeg", f"{side.name}, frame {number}{score}", width_px=width))

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.widgets.ports import ComparableClip, ComparableJob, ComparableRun, ComparableRuns, CompareLab
 
 __all__ = ["MAX_SHOWN", "CompareSide", "sides_of"]
 
 MAX_SHOWN: Final = 4
-_MAX_NAMED_LEAVES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -119,31 +119,17 @@ def _with_sources(
 
 def _named(sides: Sequence[CompareSide]) -> list[CompareSide]:
     """Name each run by the parameters in which the runs differ, with the clip first if there are several."""
-    settings = [{path: _word(value) for path, value in values(side.setting).items()} for side in sides if side.setting]
-    paths = list(dict.fromkeys(path for setting in settings for path in setting))
-    differing = [path for path in paths if len({setting.get(path) for setting in settings}) > 1]
-    differing = differing or paths[:_MAX_NAMED_LEAVES]
+    numbers = [number for number, side in enumerate(sides) if side.setting is not None]
+    settings = [values(side.setting) for side in sides if side.setting is not None]
+    names = dict(zip(numbers, settings_in_words(settings), strict=True))
     has_clips = len({side.clip for side in sides if side.clip}) > 1
     named, uses = list[CompareSide](), dict[str, int]()
-    for side in sides:
-        name = side.name
-        if side.setting is not None:
-            own = {path: _word(value) for path, value in values(side.setting).items()}
-            name = ", ".join(f"{_short(path, differing)} {own.get(path, 'left out')}" for path in differing)
-            name = name or "no change"
+    for number, side in enumerate(sides):
+        name = names.get(number, side.name)
         name = f"{side.clip}: {name}" if has_clips and side.clip else name
         uses[name] = uses.get(name, 0) + 1
         named.append(replace(side, name=name if uses[name] == 1 else f"{name} ({uses[name]})"))
     return named
-
-
-def _short(path: str, among: Sequence[str]) -> str:
-    last = path.rpartition(".")[2]
-    return ".".join(path.split(".")[-2:]) if sum(other.rpartition(".")[2] == last for other in among) > 1 else last
-
-
-def _word(value: object) -> str:
-    return "AUTO" if value is AUTO else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _start(setting: VideoEnhance) -> float:
@@ -160,4 +146,4 @@ def _shown_first(sides: Sequence[CompareSide]) -> list[int]:
         return own
     if len(own) < 2:
         return [0, 1]
-    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get("vmaf_neg", float("-inf")))]
+    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get(MAIN, float("-inf")))]

@@ -15,6 +15,7 @@ from IPython import get_ipython
 
 from ci_notebook.model.api.jobs import Operation, Request
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
@@ -28,7 +29,7 @@ from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
-from ci_notebook.widgets.shared.base_view import error_text, known_keywords
+from ci_notebook.widgets.shared.base_view import error_text
 
 __all__ = ["EnhancePanel"]
 
@@ -43,7 +44,7 @@ class EnhancePanel(PanelTraits):
     `ParameterError` for an invalid `setting`.
     """
 
-    @known_keywords
+    @checks_keywords
     def __init__(
         self, lab: EnhanceLab, clip: Any, setting: SettingLike | None = None, *, key: str | None = None
     ) -> None:

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation
-from ci_notebook.model.html import picture_html
+from ci_notebook.model.html import bold, picture_html, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.ports import JobReply
 
@@ -54,12 +54,8 @@ def marks_html(operation: Operation | None) -> str:
 
 def facts_html(detail: JobsDetail) -> str:
     """Return a table of the facts of the output; empty if the reply has none."""
-    rows = "".join(
-        f"<tr><th scope='row' style='text-align:left'>{name}</th><td style='text-align:left'>{escape(text)}</td></tr>"
-        for name, text in facts(detail).items()
-    )
-    caption = "<caption style='text-align:left'><b>Result</b></caption>"
-    return f"<table>{caption}<tbody>{rows}</tbody></table>" if rows else ""
+    rows = list(facts(detail).items())
+    return table_html(rows, caption=bold("Result"), row_heads=True) if rows else ""
 
 
 def facts(detail: JobsDetail) -> dict[str, str]:

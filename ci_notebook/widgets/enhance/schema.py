@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Final
 
-from ci_notebook.model.declaration.node import Node, Part, once_a_class, parts
+from ci_notebook.model.declaration.node import Node, Part, cached_per_class, parts
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.controls import MARKS
 
@@ -64,7 +64,7 @@ def stages() -> list[dict[str, Any]]:
     return [*schema(VideoEnhance), *(_group(part, "") for part in MARKS)]
 
 
-@once_a_class
+@cached_per_class
 def schema(root: type[Node]) -> tuple[dict[str, Any], ...]:
     """Return the stages below `root`, each with its leaves and groups.
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ci_notebook.model.api.jobs import JobsDetail, time_of
 from ci_notebook.model.declaration.node import AUTO, Node, parts
+from ci_notebook.model.html import Markup, bold, table_html
 from ci_notebook.widgets.ports import JobsPort
 
 __all__ = [
@@ -231,13 +232,11 @@ def static_html(rows: Sequence[Row], *, currency: str) -> str:
     states = ", ".join(f"{number} {escape(state)}" for state, number in counts(rows).items())
     more = f"; the newest {MAX_ROWS} are shown" if len(rows) > MAX_ROWS else ""
     title = f"{len(rows)} job{'' if len(rows) == 1 else 's'}"
-    caption = f"<caption style='text-align:left'><b>{title}</b>{': ' if states else ''}{states}{more}</caption>"
+    caption = Markup(f"{bold(title)}{': ' if states else ''}{states}{more}")
     if not rows:
-        return f"<div class='ci-jobs-static'><table>{caption}</table></div>"
+        return f"<div class='ci-jobs-static'>{table_html([], caption=caption)}</div>"
     names = ("clip", "settings", "state", f"cost [{currency}]", "output or error")
-    head = "".join(f"<th scope='col' style='text-align:left'>{escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(map(_cell, _texts(row, varied_paths)))}</tr>" for row in shown)
-    table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = table_html([_texts(row, varied_paths) for row in shown], head=names, caption=caption)
     return f"<div class='ci-jobs-static'>{table}</div>"
 
 
@@ -251,7 +250,3 @@ def _texts(row: Row, varied_paths: set[str]) -> tuple[str, ...]:
     error = f"{row['code']}: {row['reason']}".rstrip(". ")
     error = ". ".join(filter(None, (error, row["hint"]))) if row["code"] else ""
     return row["clip"], settings or "–", state, cost, error or row["outputs"]
-
-
-def _cell(text: str) -> str:
-    return f"<td style='text-align:left'>{escape(text)}</td>"

@@ -18,10 +18,11 @@ import traitlets
 from IPython.display import HTML, display
 
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.compare.compare_view import CompareView
 from ci_notebook.widgets.monitor.job_list import JobList, counts, static_html
 from ci_notebook.widgets.ports import MonitorLab
-from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined, known_keywords
+from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["Monitor"]
@@ -56,7 +57,7 @@ class Monitor(BaseView):
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
     status = traitlets.Dict(help="Whether the service is being polled, and the last error.").tag(sync=True)
 
-    @known_keywords
+    @checks_keywords
     def __init__(
         self, lab: MonitorLab, *, since: dt.datetime | None = None, most: int = 1000, compare: Compare | None = None
     ) -> None:

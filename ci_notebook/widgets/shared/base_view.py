@@ -1,27 +1,23 @@
-"""Base class of all views: how a view is shown, closed and constructed.
+"""Base class of all views: how a view is shown and closed.
 
 Invariant: `close` works on a view whose constructor raised, because it runs only the actions registered so far.
 """
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import anywidget
 from IPython.display import display
 
-from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.model.errors import CIError
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
-__all__ = ["BaseView", "error_text", "joined", "known_keywords"]
+__all__ = ["BaseView", "error_text", "joined"]
 
-Init = TypeVar("Init", bound=Callable[..., None])
 
 _WIDGETS = Path(__file__).parent.parent
 
@@ -35,22 +31,6 @@ def joined(*names: str) -> str:
 def error_text(error: Exception) -> str:
     """Return an error as a sentence. Errors that are not ours start with their class name."""
     return str(error) if isinstance(error, CIError) else f"{type(error).__name__}: {error}"
-
-
-def known_keywords(init: Init) -> Init:
-    """Make a constructor raise `ParameterError` with a suggestion for a keyword that it does not know."""
-    known = [name for name in inspect.signature(init).parameters if name != "self"]
-
-    @functools.wraps(init)
-    def checked(self: object, *args: Any, **kwargs: Any) -> None:
-        for name in kwargs:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-                hint = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
-                raise ParameterError.plain(f"{type(self).__name__} has no keyword {name!r}. {hint}")
-        init(self, *args, **kwargs)
-
-    return cast(Init, checked)
 
 
 class BaseView(anywidget.AnyWidget):

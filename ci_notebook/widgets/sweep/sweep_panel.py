@@ -15,10 +15,11 @@ import traitlets
 
 from ci_notebook.model.declaration.paths import resolve, values
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
 from ci_notebook.widgets.ports import SweepLab, SweepSettings, title_of
-from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined, known_keywords
+from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.workers import DebouncedWorker
@@ -69,7 +70,7 @@ class SweepPanel(BaseView):
     python = traitlets.Unicode().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
 
-    @known_keywords
+    @checks_keywords
     def __init__(
         self, lab: SweepLab, clips: Any, base: SettingLike | None = None, *, against: SettingLike | None = None,
         key: str | None = None,
@@ -152,6 +153,10 @@ class SweepPanel(BaseView):
         if self._thread is not None:
             self._thread.join(timeout_s)
         return not self.status["busy"]
+
+    def wait_for_price(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the price of the sweep is shown; return False after the timeout."""
+        return self._planner.wait(timeout_s)
 
     def close(self) -> None:
         """Close the panel, and stop its sweep if one is running."""

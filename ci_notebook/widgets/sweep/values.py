@@ -80,7 +80,7 @@ def text_of(leaf: Leaf, values: Iterable[Any]) -> str:
     """Return the text of a list of values; for a pair of numbers, `low..high`."""
     if isinstance(values, tuple):
         return f"{values[0]}..{values[1]}"
-    words = [OUT_WORD if v is None else AUTO_WORD if v is AUTO else leaf.part.text(leaf.part.settle(v)) for v in values]
+    words = [OUT_WORD if v is None else AUTO_WORD if v is AUTO else leaf.part.text(leaf.part.coerce(v)) for v in values]
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(words)
     return line.getvalue().replace(",", ", ") if '"' not in line.getvalue() else line.getvalue()

@@ -12,8 +12,9 @@ from typing import Any, Final
 import traitlets
 
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.ports import VoteLab
-from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined, known_keywords
+from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["VoteView"]
@@ -43,7 +44,7 @@ class VoteView(BaseView):
     state = traitlets.Dict(help="Number of the question, number of answers, number of questions.").tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
 
-    @known_keywords
+    @checks_keywords
     def __init__(
         self, lab: VoteLab, runs: Iterable[Any], *, voter: str = "", seed: int = 0, repeats: float = 0.15,
         moments: int = 1, most: int = 60,

@@ -1,1 +1,10 @@
-"""TODO-DOC."""
+"""Digital watermark: a text hidden in the frames of a video, readable without the original.
+
+Modules, in reading order:
+
+embedding   a digital watermark in a job: embed, read back, embed more strongly
+pattern     from a text to one still pattern, and back from a video
+payload     from a text to few bits
+polar_code  error correction
+carrier     the signal: where the bits go in a frame, and how they are read
+"""

@@ -1,8 +1,8 @@
-"""DigitalWatermark in a job: hidden as the last thing done to the luma, then read back from the finished file.
+"""DigitalWatermark in a job: embedded as the last change of the luma, then read back from the finished file.
 
-It is hidden over the visible marks: on the output's own size, depth and range, where nothing more
-is done to it than encoding. A mark that cannot be read back is made stronger once; the weakest
-that reads is the one that costs least. What was given up shows only where IgnoreError says so.
+It is embedded over the visible watermarks, in the output's own size, depth and range, where only encoding
+follows. A watermark that cannot be read back is embedded once more and more strongly. With IgnoreError a
+watermark that stays unreadable is reported instead of failing the job.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Final
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
 from ci_notebook.engine.render.graph import pixel_format
-from ci_notebook.engine.render.output.output_size import Size
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
-STRONGER: Final = 1.5  # times the amplitude, 3.5 dB: what a second try has more
+STRONGER: Final = 1.5  # factor of the second attempt's amplitude: 3.5 dB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hidden:
-    """What came of hiding a text: `margin_db` is what was to spare when it was read back, None if it was not.
+class DigitalWatermarkResult:
+    """Result of embedding: `margin_db` is the margin when it was read back, None if it could not be read.
 
-    `psnr_db` is what the mark cost the luma before encoding.
+    `psnr_db` is the luma PSNR after embedding, before encoding.
     """
 
     message: str
@@ -39,44 +39,46 @@ class Hidden:
 
     def __str__(self) -> str:
         if self.margin_db is None:
-            return "DigitalWatermark was hidden but cannot be read back from the output"
+            return "DigitalWatermark was embedded but cannot be read back from the output"
         return (
-            f"DigitalWatermark was read back from the output with {self.margin_db:.1f} dB to spare, "
+            f"DigitalWatermark was read back from the output with a margin of {self.margin_db:.1f} dB, "
             f"at a luma PSNR of {self.psnr_db:.1f} dB before encoding"
         )
 
 
-def levels(mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
+def levels(watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
     """Yield the amplitudes to try, the weakest first."""
-    first = amplitude(size.width, size.height, mark.message or "", transfer=_transfer(setting, source))
+    first = amplitude(size.width, size.height, watermark.message or "", transfer=_transfer(setting, source))
     yield from (first, STRONGER * first)
 
 
 def write_pattern(
-    mark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
 ) -> Path:
-    """Write the picture that hides the text in an output of this setting and size; return its path."""
+    """Write the pattern that embeds the text in an output of this setting and size; return its path."""
     kind = pixel_format(setting, source)
     video = setting.transcode.video if setting.transcode else None
     full = bool(video and (video.pixfmt or "").startswith("yuvj"))
     deep = kind.endswith("10le")
-    made = pattern(mark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
-    path.write_bytes(made)
+    data = pattern(watermark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
+    path.write_bytes(data)
     return path
 
 
-def read_back(path: Path, mark: DigitalWatermark, level: float, cancel: threading.Event | None) -> Hidden:
+def read_back(
+    path: Path, watermark: DigitalWatermark, level: float, cancel: threading.Event | None
+) -> DigitalWatermarkResult:
     """Read the text from a finished file."""
-    found = extract(path, cancel=cancel)
-    margin = found.margin_db if found.message == mark.message else None
-    return Hidden(message=mark.message or "", margin_db=margin, psnr_db=psnr(level))
+    extracted = extract(path, cancel=cancel)
+    margin = extracted.margin_db if extracted.message == watermark.message else None
+    return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(level))
 
 
-def lost(mark: DigitalWatermark) -> EngineError:
-    """Return the error for a text that did not survive its own encoding."""
-    return EngineError(
-        f"DigitalWatermark.Message {mark.message} was hidden but could not be read back from the output, stronger "
-        "neither: the clip is too short, too small or too strongly compressed. Shorten the message, lower "
+def unreadable_error(watermark: DigitalWatermark) -> RequestRefused:
+    """Return the error for a text that cannot be read from the encoded output."""
+    return RequestRefused(
+        f"DigitalWatermark.Message {watermark.message} could not be read back from the output, even when embedded more "
+        "strongly: the clip is too short, too small or too strongly compressed. Shorten the message, lower "
         "VideoEnhance.Transcode.Video.Crf or raise Bitrate, or set DigitalWatermark.IgnoreError to true.",
         code="ResourceNotSupported",
     )

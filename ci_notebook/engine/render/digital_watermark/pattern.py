@@ -1,14 +1,14 @@
-"""A text hidden in the pictures of a video: made as one still pattern, read back without the original.
+"""The pattern of a digital watermark: a text as one still picture, read back from a video without the original.
 
-The mark is a faint fixed grain in the luma: one picture of 128 ± a few levels that FFmpeg's `blend`
-lays over every picture. It must be the last thing done to the luma. It survives what a video
-usually goes through: encoding again, scaling, cutting in time, and changes of brightness, contrast
-and colour. It does not survive cropping, rotating, letterboxing, or somebody who reads this file
-and wants it gone: the key is no secret.
+The watermark is a faint fixed grain in the luma: one picture of 128 ± a few levels that FFmpeg's `blend`
+adds to every frame. It must be the last change of the luma. It survives what usually happens to a video:
+encoding again, scaling, cutting in time, and changes of brightness, contrast and color. It does not
+survive cropping, rotation, letterboxing, or somebody who reads this file and removes it: the key is not
+secret.
 
-Its price beside the luma PSNR that `psnr` states is the size of the file: an encoder that is told to
-keep quality keeps the grain. Measured at crf 20: 6 to 14 % more for detailed clips, 20 to 90 % for
-smooth ones, and up to twice and a half for a soft film that needed next to nothing before.
+Besides the luma PSNR that `psnr` states it costs file size, because an encoder with constant quality keeps
+the grain. Measured at crf 20: 6 to 14 % more for detailed clips, 20 to 90 % for smooth ones, and up to
+2.5 times the size for a soft film that needed very little before.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import numpy as np
 
 from ci_notebook.engine.render.digital_watermark.carrier import (
     draw,
+    embedding_grid,
     fine_grid,
     flattened,
     gather,
-    marking_grid,
     near_another_grid,
     pooled,
     residual,
@@ -39,27 +39,27 @@ from ci_notebook.engine.render.digital_watermark.carrier import (
 from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYLOADS, to_bits, to_message
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
 from ci_notebook.media.ffmpeg import DEMUXERS, Cancelled, find_ffmpeg
-from ci_notebook.media.probe import no_video
+from ci_notebook.media.probe import MAIN_VIDEO, no_video
 
-# Not a secret: it tells our marks from chance and from other programs', and every copy reads them.
+# Not secret: it separates our watermarks from noise and other programs', and every installation reads them.
 KEY: Final = b"ci_notebook DigitalWatermark V1"
 
-# The signal to noise a bit (Eb/N0) from which 99 messages of 100 are read; measured with white noise.
+# The signal-to-noise ratio per bit (Eb/N0) at which 99 of 100 messages are read; measured with white noise.
 NEEDED_DB: Final = 0.5
-# Every picture of the first four seconds, then every fourth: what lies close together looks alike
-# and adds little, so half a minute is covered for the price of ten seconds.
+# Every frame of the first four seconds, then every fourth: neighboring frames look alike and add little,
+# so half a minute is covered at the cost of ten seconds.
 _ALL: Final = 100
 _EVERY: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """What was read.
+    """Result of reading a video.
 
-    `message` is None where no mark was found. `margin_db` says how far the mark stood above the
-    level at which reading fails: at 6 dB half the amplitude would have done. `bit_error` is the
-    share of the 4,096 code bits that were wrong and put right. Both are None without a message.
-    `pictures` is how many pictures were read.
+    `message` is None when no watermark was found. `margin_db` is the margin above the level at which
+    reading fails: at 6 dB half the amplitude would have been enough. `bit_error` is the share of the
+    4,096 code bits that were wrong and corrected. Both are None without a message. `pictures` is the
+    number of frames read.
     """
 
     message: str | None
@@ -69,16 +69,15 @@ class Extracted:
 
 
 def amplitude(width: int, height: int, message: str, *, transfer: str = "") -> float:
-    """Return the amplitude to hide a message with, in 8-bit levels (root mean square).
+    """Return the amplitude for a message, in 8-bit levels (root mean square).
 
-    `transfer` is the output's transfer characteristic as FFmpeg names it. In PQ (`smpte2084`) a code
-    value is a larger step of light, so the mark is a fifth weaker; it still reads as well there as
-    in SDR. Seen in SDR, a mark of 42.1 dB costs 39.1 dB in HLG and 37.0 dB in PQ.
+    `transfer` is the output's transfer characteristic, in FFmpeg's names. In PQ (`smpte2084`) a code value
+    is a larger step of light, so the watermark is a fifth weaker; it is still as readable as in SDR.
+    Converted to SDR, a watermark of 42.1 dB costs 39.1 dB in HLG and 37.0 dB in PQ.
 
-    A small picture loses more of the mark to an encoder, and of a long message each bit has less of
-    it; the steps are those that let every clip of 480 × 270 and up be read with 2 dB of margin or
-    more after scaling to half and crf 23, at x264's veryfast preset too
-    (`tests/benchmarks/bench_blindmark.py`).
+    A small video loses more of the watermark to an encoder, and in a long message each bit has less of
+    it. With these steps every clip of 480 × 270 and up is read with a margin of 2 dB or more after scaling
+    to half and crf 23, also at x264's veryfast preset (`tests/benchmarks/bench_digital_watermark.py`).
 
     >>> amplitude(1920, 1080, "ci_notebook"), amplitude(640, 360, "ci_notebook"), amplitude(640, 360, "版" * 64)
     (1.5, 2.25, 3.25)
@@ -90,7 +89,7 @@ def amplitude(width: int, height: int, message: str, *, transfer: str = "") -> f
 
 
 def psnr(level: float) -> float:
-    """Return the luma PSNR in dB that a mark of this amplitude costs, before encoding.
+    """Return the luma PSNR in dB after embedding with this amplitude, before encoding.
 
     >>> round(psnr(2.0), 1), round(psnr(3.0), 1)
     (42.1, 38.6)
@@ -102,14 +101,13 @@ def pattern(
     message: str, width: int, height: int, *, amplitude: float, key: bytes = KEY, ten_bits: bool = False,
     full_range: bool = False,
 ) -> bytes:  # fmt: skip
-    """Return a Y4M file of one picture that hides `message`, to be FFmpeg's second input.
+    """Return a Y4M file of one picture that embeds `message`, as FFmpeg's second input.
 
-    `amplitude` is the mark's root mean square in 8-bit levels. `ten_bits` makes the picture for a
-    10-bit output, at four times the code values; `full_range` for the `yuvj` formats: a pattern of
-    the other range would be converted, and every picture would change its brightness.
-    Raises `ParameterError` for a message that the API does not take.
+    `amplitude` is the root mean square in 8-bit levels. `ten_bits` is for a 10-bit output, with four times
+    the code values; `full_range` for the `yuvj` formats. A pattern of the other range would be converted,
+    and every frame would change its brightness. Raises `ParameterError` for a message outside the API's rules.
     """
-    carrier = spread(encode(to_bits(message)), *marking_grid(width, height), key)
+    carrier = spread(encode(to_bits(message)), *embedding_grid(width, height), key)
     luma = draw(carrier, width, height) * amplitude
     scale, middle, kind = (4, 512, "<u2") if ten_bits else (1, 128, "u1")
     planes = np.full(width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2), middle, kind)
@@ -121,9 +119,9 @@ def pattern(
 
 
 def blend_filter(source: str, mark: str, out: str, *, pixel_format: str) -> str:
-    """Return the part of a filter graph that lays the pattern `mark` over `source`; chroma stays as it is.
+    """Return the part of a filter graph that adds the pattern `mark` to `source`; chroma stays as it is.
 
-    The three are names of links. `pixel_format` is the output's; its depth and range must be the
+    All three are names of links. `pixel_format` is the output's; its depth and range must be the
     pattern's. FFmpeg repeats the one picture: `-loop 1` would decode it again each time.
 
     >>> print(blend_filter("v1", "1:v", "out", pixel_format="yuv420p"))
@@ -145,14 +143,14 @@ def extract(
     max_pictures: int = 250,
     cancel: threading.Event | None = None,
 ) -> Extracted:
-    """Read the hidden text of a video of any size, without the original.
+    """Read the digital watermark of a video of any size, without the original.
 
-    Costs the decoding of up to 28 s of the video and 1 to 2 ms a picture read. Raises `EngineError`
-    when the file is no video, `Cancelled` when `cancel` was set meanwhile.
+    Costs the decoding of up to 28 s of the video, and 1 to 2 ms per frame read. Raises `EngineError` when
+    the file is not a video, `Cancelled` when `cancel` was set meanwhile.
     """
     program = ffmpeg or find_ffmpeg()
     size = _size(program, path)
-    found = Extracted(message=None, pictures=0)
+    extracted = Extracted(message=None, pictures=0)
     for aside in (0, 1) if near_another_grid(*size) else (0,):
         cells = fine_grid(*size, aside)
         fine, pictures = np.zeros(cells[::-1], np.float32), 0
@@ -164,10 +162,10 @@ def extract(
         if pictures == 0:
             raise no_video(path, "it holds no picture")
         for total in (fine, coarse):
-            found = _read(gather(flattened(total), key), pictures)
-            if found.message is not None:
-                return found
-    return found
+            extracted = _read(gather(flattened(total), key), pictures)
+            if extracted.message is not None:
+                return extracted
+    return extracted
 
 
 def _read(evidence: Floats, pictures: int) -> Extracted:
@@ -185,7 +183,7 @@ def _read(evidence: Floats, pictures: int) -> Extracted:
 
 
 def _size(program: Path, path: Path) -> tuple[int, int]:
-    """Return the size of the pictures as they come out of the decoder, turned as the file says."""
+    """Return the size of the frames as they leave the decoder, rotated as the file says."""
     with _decoded(program, path, "setsar=1,format=gray", 1) as (width, height, _):
         return width, height
 
@@ -193,16 +191,16 @@ def _size(program: Path, path: Path) -> tuple[int, int]:
 def _pictures(
     program: Path, path: Path, cells: tuple[int, int], *, limit: int, cancel: threading.Event | None
 ) -> Iterator[Floats]:
-    """Yield pictures scaled to the grid of `cells` across and down: float32 `[down, across]`, in 8-bit levels."""
+    """Yield frames scaled to the grid of `cells` across and down: float32 `[down, across]`, in 8-bit levels."""
     across, down = cells
-    # 16 bits: rounding to 8 would bury what is left of the mark in calm places.
-    # in_range = out_range: stretching 16..235 to 0..255 would cut off half of the mark in black and in white.
+    # 16 bits: rounding to 8 would hide the rest of the watermark in calm areas.
+    # in_range = out_range: stretching 16..235 to 0..255 would cut off half of the watermark in black and white.
     scaled = f"scale={across}:{down}:flags=area:in_range=full:out_range=full"
     chosen = f"select='lt(n,{_ALL})+not(mod(n,{_EVERY}))',{scaled},format=gray16le,setsar=1"
     with _decoded(program, path, chosen, limit) as (_, _, stream):
         while stream.readline().startswith(b"FRAME"):
             if cancel is not None and cancel.is_set():
-                raise Cancelled("reading the hidden text was cancelled", code="Cancelled")
+                raise Cancelled("Reading the digital watermark was cancelled.", code="Cancelled")
             data = stream.read(2 * across * down)
             if len(data) == 2 * across * down:  # the last may be cut off
                 yield np.frombuffer(data, "<u2").reshape(down, across).astype(np.float32) / np.float32(257)
@@ -210,16 +208,19 @@ def _pictures(
 
 @contextmanager
 def _decoded(program: Path, path: Path, filters: str, limit: int) -> Iterator[tuple[int, int, IO[bytes]]]:
-    """Run FFmpeg over a file's pictures; give their width, height, and Y4M after its first line. Ended on leaving."""
+    """Run FFmpeg over a file's frames; yield width, height, and the Y4M stream after its first line.
+
+    FFmpeg is ended on leaving.
+    """
     if not path.is_file():
         raise FileNotFoundError(path)
     command: list[str | Path] = [
         program, "-hide_banner", "-nostdin", "-v", "error", "-format_whitelist", ",".join(DEMUXERS), "-i", path,
-        "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
+        "-map", f"0:{MAIN_VIDEO}", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
         "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
     ]  # fmt: skip
     with (
-        tempfile.TemporaryFile() as log,  # a file, for a pipe that nobody reads fills up and stops the program
+        tempfile.TemporaryFile() as log,  # a file, because a pipe that nobody reads fills up and stops FFmpeg
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as process,  # noqa: S603 - no shell
     ):
         try:

@@ -1,12 +1,12 @@
-"""The error correction of the hidden mark: a polar code of 4,096 bits, decoded as a list.
+"""Error correction of the digital watermark: a polar code of 4,096 bits with list decoding.
 
-Why not Reed–Solomon: it takes bits that were already decided and repairs some 2 % of them. This
-code takes how sure each bit is, and reads on where a third of them are wrong; on the same marked
-clips that was worth 5 to 6 dB, or half the amplitude (64 letters, Reed–Solomon of 792 bits).
+Why not Reed–Solomon: it takes bits that were already decided and corrects about 2 % of them. This code
+uses how certain each bit is, and still decodes when a third of them are wrong. On the same clips that was
+worth 5 to 6 dB, or half the amplitude (64 letters, Reed–Solomon of 792 bits).
 
-The construction is the polarisation weight of 5G (He et al. 2017), the decoder is successive
-cancellation with a list (Tal and Vardy 2015) in its LLR form (Balatsoukas-Stimming et al. 2015)
-and shortcuts for frozen and repeated subtrees (Hashemi et al. 2016), which are exact.
+The construction is the polarisation weight of 5G (He et al. 2017). The decoder is successive cancellation
+with a list (Tal and Vardy 2015) in its LLR form (Balatsoukas-Stimming et al. 2015), with exact shortcuts
+for frozen and repeated subtrees (Hashemi et al. 2016).
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def _transform(words: Bits) -> Bits:
 
 
 def decode(evidence: Floats, count: int) -> list[tuple[list[int], Bits]]:
-    """Return what was most likely encoded, best first: up to 16 pairs of `count` bits and code word.
+    """Return the most likely inputs, best first: up to 16 pairs of `count` bits and code word.
 
-    `evidence` holds a number a code bit: its sign says zero (+) or one (-), its size how surely, on
+    `evidence` holds one number per code bit: its sign means zero (+) or one (-), its size the certainty, on
     any scale. Costs 50 to 300 ms.
     """
     tree = _Tree(count)
@@ -65,7 +65,7 @@ def decode(evidence: Floats, count: int) -> list[tuple[list[int], Bits]]:
 
 
 class _Tree:
-    """One decoding: the costs of the paths that are alive, a row of every array each."""
+    """One decoding: the costs of the live paths; each array has one row per path."""
 
     def __init__(self, count: int) -> None:
         self.costs = np.zeros(1, np.float64)
@@ -74,7 +74,7 @@ class _Tree:
         self._carried = np.concatenate(([0], np.cumsum(carries)))  # bits carried before each position
 
     def walk(self, llr: Floats, first: int) -> tuple[Bits, npt.NDArray[np.intp]]:
-        """Decide the subtree that begins at `first`: its code bits, and which row each path grew from."""
+        """Decide the subtree that begins at `first`: return its code bits, and the parent row of each path."""
         size = llr.shape[1]
         carried = self._carried[first + size] - self._carried[first]
         if carried == 0:  # all frozen: nothing to decide
@@ -91,10 +91,10 @@ class _Tree:
         return np.concatenate((left ^ right, right), axis=1), grew[grew_again]
 
     def _repeated(self, llr: Floats) -> tuple[Bits, npt.NDArray[np.intp]]:
-        """Decide the one bit that all code bits here repeat: each path forks, the best stay."""
+        """Decide the one bit that all code bits here repeat: each path forks, and the best paths stay."""
         paths = len(llr)
         costs = np.concatenate((self.costs + np.maximum(-llr, 0).sum(1), self.costs + np.maximum(llr, 0).sum(1)))
-        kept = np.argsort(costs, kind="stable")[:PATHS]
-        self.costs = costs[kept]
-        bits = (kept >= paths).astype(np.int8)
-        return np.repeat(bits[:, None], llr.shape[1], axis=1), kept % paths
+        best = np.argsort(costs, kind="stable")[:PATHS]
+        self.costs = costs[best]
+        bits = (best >= paths).astype(np.int8)
+        return np.repeat(bits[:, None], llr.shape[1], axis=1), best % paths

@@ -1,30 +1,30 @@
-"""From Transcode to FFmpeg's encoders and containers. Pure tables and the few rules between them.
+"""From Transcode to FFmpeg's encoders and containers: pure tables, and the few rules between them.
 
-Decided here: without Transcode the output is mp4 with H.264 at crf 18 and preset veryfast, and aac,
-so that looking at an enhancement is not looking at an encoder. On four clips that is as near to the
-pictures as crf 20 at preset medium (VMAF-NEG and SSIM within 0.1), in half the time and a fifth more
-bytes. A Video without Crf and Bitrate gets crf 25, as documented.
+Decision: without Transcode the output is mp4 with H.264 at crf 18 and preset veryfast, and aac, so that
+encoding hardly changes the enhanced picture. On four clips that is as close to the input as crf 20 at
+preset medium (VMAF-NEG and SSIM within 0.1), in half the time and with a fifth more bytes. A Video
+without Crf and Bitrate gets crf 25, as documented.
 
-The same job gives the same bytes on machines with few cores and with many: what decides over an
-encoder's bytes is fixed (`THREADS`), and what may differ from job to job, `threads`, does not.
+Invariant: the same job gives the same bytes on machines with few and with many cores. Thread counts that
+change an encoder's bytes are fixed (`THREADS`); `threads`, which may differ per job, changes none.
 """
 
 from __future__ import annotations
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.output.segments import key_frames
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, Transcode, Video
 
 DEFAULT = Transcode(
     container=Container(format="mp4"), video=Video(codec="H.264", crf=18, preset="veryfast"), audio=Audio(codec="aac")
 )
-# Encoder → how many pictures or parts it works on at once. x264's bytes depend on it, libvpx's on
-# whether there is more than one; x265 and SVT-AV1 give the same whatever they have. Six cost x264
-# no more CPU on two cores than two do.
+# Encoder → number of threads. x264's bytes depend on it, libvpx's on whether there is more than one;
+# x265 and SVT-AV1 give the same bytes with any number. On two cores, six threads cost x264 no more CPU
+# than two.
 THREADS = {"H.264": 6, "VP8": 4, "VP9": 4}
 
 # Container → file extension, FFmpeg's muxer.
@@ -33,7 +33,7 @@ MUXERS = {
     "ts": ("ts", "mpegts"), "avi": ("avi", "avi"), "WebM": ("webm", "webm"), "mp3": ("mp3", "mp3"),
     "aac": ("aac", "adts"), "adts": ("adts", "adts"), "m4a": ("m4a", "ipod"), "flac": ("flac", "flac"),
     "wav": ("wav", "wav"), "amr": ("amr", "amr"),
-    "hls": ("ts", "mpegts"), "dash": ("mp4", "mp4"),  # made whole, then cut
+    "hls": ("ts", "mpegts"), "dash": ("mp4", "mp4"),  # encoded as one file, then cut
 }  # fmt: skip
 AUDIO_ONLY = {
     "mp3": "mp3", "aac": "aac", "adts": "aac", "m4a": "aac", "flac": "flac", "wav": "pcm_s16le", "amr": "amr",
@@ -47,23 +47,23 @@ _VIDEO, _AUDIO = "VideoEnhance.Transcode.Video", "VideoEnhance.Transcode.Audio"
 
 
 def transcode_of(setting: VideoEnhance) -> Transcode:
-    """Return the encoding in force."""
+    """Return the effective encoding."""
     return setting.transcode or DEFAULT
 
 
 def container_of(setting: VideoEnhance) -> str:
-    """Return the container in force."""
+    """Return the effective container."""
     container = transcode_of(setting).container
     return (container.format if container else None) or "mp4"
 
 
 def extension(setting: VideoEnhance) -> str:
-    """Return the extension of the file that is made, without a dot; hls and dash are cut after that."""
+    """Return the extension of the encoded file, without a dot; hls and dash are cut after that."""
     return MUXERS[container_of(setting)][0]
 
 
 def video_codec(setting: VideoEnhance) -> str | None:
-    """Return the API's name of the video codec in force, or None when the output holds no pictures."""
+    """Return the API's name of the effective video codec, or None when the output has no video."""
     video = transcode_of(setting).video
     if video is None or video.remove or container_of(setting) in AUDIO_ONLY:
         return None
@@ -71,7 +71,7 @@ def video_codec(setting: VideoEnhance) -> str | None:
 
 
 def mixes_of(setting: VideoEnhance) -> tuple[AudioMix, ...]:
-    """Return the sounds that are to be mixed in; none where the sound is dropped."""
+    """Return the audio to be mixed in; none where the audio is dropped."""
     transcode = transcode_of(setting)
     if transcode.audio is None or transcode.audio.remove:
         return ()
@@ -79,7 +79,7 @@ def mixes_of(setting: VideoEnhance) -> tuple[AudioMix, ...]:
 
 
 def audio_codec(setting: VideoEnhance, source: MediaInfo) -> str | None:
-    """Return the API's name of the audio codec in force, or None when the output holds no sound."""
+    """Return the API's name of the effective audio codec, or None when the output has no audio."""
     audio = transcode_of(setting).audio
     if audio is None or audio.remove or not ((source.stream and source.stream.audio) or mixes_of(setting)):
         return None
@@ -88,70 +88,70 @@ def audio_codec(setting: VideoEnhance, source: MediaInfo) -> str | None:
 
 
 def video_arguments(setting: VideoEnhance, source: MediaInfo, threads: int | None = None) -> list[str]:
-    """Return FFmpeg's arguments for the pictures' encoder, on so many cores where it can be told without harm."""
+    """Return FFmpeg's arguments for the video encoder; `threads` applies where it changes no byte."""
     codec = video_codec(setting)
     video = transcode_of(setting).video
     if codec is None or video is None:
         return ["-vn"]
-    made = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting, threads), *hdr.tags(setting)]
+    arguments = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting, threads), *hdr.tags(setting)]
     if codec in THREADS:
-        made += ["-threads", str(THREADS[codec])]
+        arguments += ["-threads", str(THREADS[codec])]
     if video.gop is not None:
-        made += ["-g", str(video.gop)]
-    made += key_frames(setting)
-    return made + _quality(codec, video, setting, source)
+        arguments += ["-g", str(video.gop)]
+    arguments += key_frames(setting)
+    return arguments + _quality(codec, video, setting, source)
 
 
 def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
-    """Return FFmpeg's arguments for the sound's encoder."""
+    """Return FFmpeg's arguments for the audio encoder."""
     codec = audio_codec(setting, source)
     audio = transcode_of(setting).audio
     if codec is None or audio is None:
         return ["-an"]
-    made = ["-c:a", AUDIO_ENCODERS[codec]]
+    arguments = ["-c:a", AUDIO_ENCODERS[codec]]
     rate = audio.samplerate or {"opus": 48000, "amr": 8000}.get(codec, 44100)
-    made += ["-ar", str(rate)]
+    arguments += ["-ar", str(rate)]
     if audio.channels:
-        made += ["-ac", str(audio.channels)]
+        arguments += ["-ac", str(audio.channels)]
     elif codec == "amr":
-        made += ["-ac", "1"]
+        arguments += ["-ac", "1"]
     elif codec == "Vorbis" or (codec in ("opus", "mp3") and _channels(source) > 2):
-        made += ["-ac", "2"]  # the most that they take
+        arguments += ["-ac", "2"]  # the maximum of these encoders
     bitrate = _audio_bitrate(audio, setting, source)
     if bitrate:
-        made += ["-b:a", f"{bitrate}k"]
+        arguments += ["-b:a", f"{bitrate}k"]
     if audio.sample_format and video_codec(setting) != "H.265":  # documented: no effect with H.265
-        # FLAC and AMR take interleaved samples only; planar ones hold the same numbers in another order.
+        # FLAC and AMR accept interleaved samples only; planar ones are the same numbers in another order.
         plain = audio.sample_format.removesuffix("p") if codec in ("flac", "amr") else audio.sample_format
-        made += ["-sample_fmt", plain]
-    return made
+        arguments += ["-sample_fmt", plain]
+    return arguments
 
 
 def container_arguments(setting: VideoEnhance) -> list[str]:
     """Return FFmpeg's arguments for the container."""
     kind = container_of(setting)
     config = transcode_of(setting).trans_config
-    made = ["-map_metadata", "-1"] if config and config.delete_metadata else []
-    made += ["-fflags", "+bitexact"]  # the same job gives the same bytes
+    arguments = ["-map_metadata", "-1"] if config and config.delete_metadata else []
+    arguments += ["-fflags", "+bitexact"]  # the same job gives the same bytes
     if kind in ("mp4", "mov", "m4a"):
-        made += ["-movflags", "+faststart"]
+        arguments += ["-movflags", "+faststart"]
     if kind in ("mp4", "mov") and video_codec(setting) == "H.265":
-        made += ["-tag:v", "hvc1"]  # what Apple's players ask for
-    return [*made, "-f", MUXERS[kind][1]]
+        arguments += ["-tag:v", "hvc1"]  # Apple's players need it
+    return [*arguments, "-f", MUXERS[kind][1]]
 
 
 def _h264(video: Video, setting: VideoEnhance, _: int | None) -> list[str]:
-    made = ["-preset", str(video.preset or "medium")]
+    arguments = ["-preset", str(video.preset or "medium")]
     profile = _h264_profile(video, setting)
     if profile != "auto":
-        made += ["-profile:v", profile]
+        arguments += ["-profile:v", profile]
     if (video.pixfmt or "").startswith("yuvj"):
-        made += ["-color_range", "pc"]
+        arguments += ["-color_range", "pc"]
     params = list(hdr.params("H.264", setting))
     if video.interlaced:
         params.append("tff=1")
-    made += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
-    return [*made, "-x264-params", ":".join(params)] if params else made
+    arguments += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
+    return [*arguments, "-x264-params", ":".join(params)] if params else arguments
 
 
 def _h264_profile(video: Video, setting: VideoEnhance) -> str:
@@ -160,22 +160,21 @@ def _h264_profile(video: Video, setting: VideoEnhance) -> str:
     if (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p"):
         return video.profile or "high"
     if video.profile not in (None, "auto"):
-        raise EngineError(
-            f"{_VIDEO}.Profile {video.profile} holds 4:2:0 pictures of eight bits only; Pixfmt is {video.pixfmt}. "
-            "Set Profile to auto, or leave it out.",
-            code="InvalidArgument",
+        raise RequestRefused(
+            f"{_VIDEO}.Profile {video.profile} supports only 4:2:0 with eight bits, and Pixfmt is {video.pixfmt}. "
+            "Set Profile to auto, or leave it out."
         )
     return "auto"
 
 
 def _h265(_: Video, setting: VideoEnhance, threads: int | None) -> list[str]:
-    # No preset is documented for H.265: fast, a third of the time of medium's.
+    # No preset is documented for H.265. fast takes a third of medium's time.
     params = ["log-level=error", "info=0", "frame-threads=2", *((f"pools={threads}",) if threads else ())]
-    made = ["-preset", "fast"]
+    arguments = ["-preset", "fast"]
     if setting.sdr_to_hdr is not None:
-        made += ["-profile:v", "main10"]
+        arguments += ["-profile:v", "main10"]
         params += ["repeat-headers=1", *hdr.params("H.265", setting)]
-    return [*made, "-x265-params", ":".join(params)]
+    return [*arguments, "-x265-params", ":".join(params)]
 
 
 def _vp8(video: Video, _: VideoEnhance, __: int | None) -> list[str]:
@@ -196,35 +195,36 @@ _CODECS = {"H.264": _h264, "H.265": _h265, "VP8": _vp8, "VP9": _vp9, "AV1": _av1
 
 
 def _quality(codec: str, video: Video, setting: VideoEnhance, source: MediaInfo) -> list[str]:
-    made = []
+    arguments = []
     bitrate = None if video.crf is not None else _video_bitrate(video, setting, source)
     if bitrate:
-        made += ["-b:v", f"{bitrate}k"]
+        arguments += ["-b:v", f"{bitrate}k"]
     else:
         crf = 25 if video.crf is None else video.crf
-        made += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
+        arguments += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
         if codec == "VP8":
-            made += ["-b:v", "50M"]  # libvpx takes crf for a floor below a bit rate, which is 256k unless said
+            arguments += ["-b:v", "50M"]  # libvpx treats crf as a floor below a bit rate, which is 256k by default
         if codec == "VP9":
-            made += ["-b:v", "0"]
+            arguments += ["-b:v", "0"]
     if video.maxrate or video.bufsize:
         peak = video.maxrate or bitrate
         if peak is None:
-            raise EngineError(
-                f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate beside it: a buffer of which rate?",
-                code="InvalidArgument",
+            raise RequestRefused(
+                f"{_VIDEO}.Bufsize {video.bufsize} needs Maxrate or Bitrate too. Set one of them, or leave Bufsize out."
             )
-        made += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
-    return made
+        arguments += ["-maxrate", f"{peak}k", "-bufsize", f"{video.bufsize or 2 * peak}k"]
+    return arguments
 
 
 def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> int | None:
-    """Return kbps, or None for constant quality: without Bitrate, and for `auto`, which leaves it to the content."""
-    asked = video.bitrate if isinstance(video.bitrate, int) else None
+    """Return kbps, or None for constant quality: without Bitrate, and for `auto`, which depends on the content."""
+    requested = video.bitrate if isinstance(video.bitrate, int) else None
     config, own = transcode_of(setting).trans_config, first_video(source).bitrate
-    if asked and config and config.is_check_video_bitrate and own and asked > own:
-        return _or_source(f"{_VIDEO}.Bitrate", asked, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod")
-    return asked
+    if requested and config and config.is_check_video_bitrate and own and requested > own:
+        return _source_bitrate(
+            f"{_VIDEO}.Bitrate", requested, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod"
+        )
+    return requested
 
 
 def _channels(source: MediaInfo) -> int:
@@ -236,15 +236,14 @@ def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> in
     own = source.stream.audio[0].bitrate if source.stream and source.stream.audio else None
     if audio.bitrate and config and config.is_check_audio_bitrate and own and audio.bitrate > own:
         method = config.audio_bitrate_adj_method
-        return _or_source(f"{_AUDIO}.Bitrate", audio.bitrate, own, method, "AudioBitrateAdjMethod")
+        return _source_bitrate(f"{_AUDIO}.Bitrate", audio.bitrate, own, method, "AudioBitrateAdjMethod")
     return audio.bitrate
 
 
-def _or_source(leaf: str, asked: int, own: float, method: int | None, name: str) -> int:
+def _source_bitrate(leaf: str, requested: int, own: float, method: int | None, name: str) -> int:
     if method == 1:
-        raise EngineError(
-            f"{leaf} {asked} kbps is over the source's {own:g}. "
-            f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's.",
-            code="InvalidArgument",
+        raise RequestRefused(
+            f"{leaf} {requested} kbps is over the source's {own:g} kbps. "
+            f"Lower it, or set VideoEnhance.Transcode.TransConfig.{name} to 0 to keep the source's."
         )
     return max(1, round(own))

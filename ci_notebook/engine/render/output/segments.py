@@ -1,8 +1,8 @@
-"""hls and dash: an output made whole, cut at its key frames into segments with a playlist beside them.
+"""hls and dash: one encoded file, cut at its key frames into segments with a playlist.
 
-The whole is made first, so that it is looked at, marked and read back like any other output; the
-cut copies it. The segments' names begin with `stem` and the playlist names them without a folder:
-wherever it lies, they lie beside it.
+The output is encoded as one file first, so that it is checked like any other output; cutting copies the
+streams. The segments' names begin with `stem`, and the playlist names them without a folder, so they
+must stay in one folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DURATION_S = 5.0  # documented
 
 
 def segment_s(setting: VideoEnhance) -> float | None:
-    """Return the length of a segment in seconds; None for what is one file."""
+    """Return the length of a segment in seconds; None for an output of one file."""
     container = (setting.transcode.container if setting.transcode else None) or Container()
     if container.format not in KINDS:
         return None
@@ -28,24 +28,24 @@ def segment_s(setting: VideoEnhance) -> float | None:
 
 
 def key_frames(setting: VideoEnhance) -> list[str]:
-    """Return FFmpeg's arguments that put a key frame where each segment begins."""
+    """Return FFmpeg's arguments that put a key frame at the start of each segment."""
     length = segment_s(setting)
     return ["-force_key_frames", f"expr:gte(t,n_forced*{length:g})", "-forced-idr", "1"] if length else []
 
 
-def cut(setting: VideoEnhance, whole: Path, stem: str, cancel: threading.Event | None) -> tuple[Path, ...]:
+def cut_segments(setting: VideoEnhance, whole: Path, stem: str, cancel: threading.Event | None) -> tuple[Path, ...]:
     """Cut a finished file; return the playlist and then the segments, all in the file's folder."""
     folder, kind = whole.parent, ((setting.transcode and setting.transcode.container) or Container()).format or ""
     playlist = f"{stem}.{KINDS[kind]}"
     length = f"{segment_s(setting):g}"
     before = set(folder.iterdir())
     if kind == "hls":
-        how = ["-f", "hls", "-hls_time", length, "-hls_list_size", "0", "-hls_playlist_type", "vod",
+        arguments = ["-f", "hls", "-hls_time", length, "-hls_list_size", "0", "-hls_playlist_type", "vod",
                "-hls_segment_filename", f"{stem}-%05d.ts"]  # fmt: skip
     else:
-        how = ["-f", "dash", "-seg_duration", length, "-use_template", "1", "-use_timeline", "1",
+        arguments = ["-f", "dash", "-seg_duration", length, "-use_template", "1", "-use_timeline", "1",
                "-init_seg_name", f"{stem}-init-$RepresentationID$.m4s",
                "-media_seg_name", f"{stem}-$RepresentationID$-$Number%05d$.m4s"]  # fmt: skip
-    run(["-i", whole.name, "-map", "0", "-c", "copy", *how, playlist], cancel=cancel, cwd=folder)
-    made = sorted(set(folder.iterdir()) - before - {folder / playlist})
-    return (folder / playlist, *made)
+    run(["-i", whole.name, "-map", "0", "-c", "copy", *arguments, playlist], cancel=cancel, cwd=folder)
+    segments = sorted(set(folder.iterdir()) - before - {folder / playlist})
+    return (folder / playlist, *segments)

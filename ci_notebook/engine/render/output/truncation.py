@@ -1,4 +1,4 @@
-"""Whether an output is as long as its source promised: FFmpeg makes what it can of half a file and calls it well."""
+"""Detects truncated outputs: from half a source file FFmpeg makes a short output, and still exits with 0."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.engine.render.output.encoders import video_codec
-from ci_notebook.engine.render.output.output_size import length_s
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.probe import MAIN_VIDEO
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import length_s
 
-# What FFmpeg says of a file that ends too soon or holds nonsense.
+# FFmpeg's messages about a file that ends too soon or is damaged.
 BROKEN: Final = ("partial file", "prematurely", "Invalid data found", "Invalid NAL", "error while decoding", "corrupt")
 
 
 def refuse_cut_short(
-    made: MediaInfo, setting: VideoEnhance, source: MediaInfo, path: Path, cancel: threading.Event | None
+    output: MediaInfo, setting: VideoEnhance, source: MediaInfo, path: Path, cancel: threading.Event | None
 ) -> None:
-    """Raise `EngineError` (ResourceNotSupported) when the output ends long before it should and the source is broken.
+    """Raise `RequestRefused` (ResourceNotSupported) when the output is much too short because the source is broken.
 
-    An output may be short for good reasons (a last picture that stands long, sound that outlasts the
-    pictures), so the source is decoded once more, and only then: what FFmpeg says of it decides.
+    An output may be short for good reasons (a last frame that lasts long, audio that is longer than the
+    video). So the source is decoded once more, but only then, and FFmpeg's messages decide.
     """
-    wanted, length = length_s(setting, source), made.format.duration if made.format else None
-    if video_codec(setting) is None or wanted is None or length is None or length >= 0.9 * wanted - 0.5:
+    expected, length = length_s(setting, source), output.format.duration if output.format else None
+    if video_codec(setting) is None or expected is None or length is None or length >= 0.9 * expected - 0.5:
         return
-    log = run(["-v", "error", "-i", path, "-map", "0:v:0", "-f", "null", "-"], cancel=cancel)
-    said = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
-    if said:
-        text = f"{path.name} is broken: it should give {wanted:.2f} s and gave {length:.2f} s"
-        raise EngineError(f"{text} ({said.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")
+    log = run(["-v", "error", "-i", path, "-map", f"0:{MAIN_VIDEO}", "-f", "null", "-"], cancel=cancel)
+    complaint = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
+    if complaint:
+        text = f"{path.name} is broken: {expected:.2f} s were expected, and only {length:.2f} s can be read"
+        raise RequestRefused(f"{text} ({complaint.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")

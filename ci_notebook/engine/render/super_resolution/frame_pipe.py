@@ -1,7 +1,7 @@
-"""A clip through two FFmpegs: one decodes, what stands between them works on each picture, the other encodes.
+"""A clip through two FFmpegs: the first decodes, a Python function changes each frame, the second encodes.
 
-The pictures travel as bare bytes at one rate, so a clip whose rate varies gets its mean one. Both
-programs and the work between them end together, well or badly.
+The frames travel as raw bytes at one frame rate, so a clip with a variable rate gets its mean rate. Both
+programs and the function end together, in success and in failure.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if sys.platform == "linux":
     import fcntl
 
 _LOG_LINES = 20
-_PIPE_BYTES = 1 << 20  # what Linux lets a pipe hold: a picture in one go, not in pieces of 64 kB
+_PIPE_BYTES = 1 << 20  # the maximum on Linux: a whole frame at once, not pieces of 64 kB
 Words = Sequence[str | Path]
-Each = Callable[[bytes], bytes]
+FrameFunction = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """What leaves the decoder: pictures of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
+    """Format of the decoder's output: frames of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
 
-    `deep` is ten bits instead of eight, `chroma` how the colours are thinned out. What reaches the
-    encoder is `times` as wide and high.
+    `deep` means ten bits instead of eight, `chroma` the subsampling. Frames that reach the encoder are
+    `times` as wide and high.
     """
 
     width: int
@@ -49,19 +49,19 @@ class Pipe:
 
     @property
     def pixel_format(self) -> str:
-        """FFmpeg's name of the pictures' format."""
+        """FFmpeg's name of the frames' format."""
         return f"yuv{self.chroma}p{'10le' if self.deep else ''}"
 
     @property
-    def picture_bytes(self) -> int:
-        """How many bytes a picture that leaves the decoder has."""
+    def frame_bytes(self) -> int:
+        """Size of a frame that leaves the decoder, in bytes."""
         across = self.width if self.chroma == "444" else (self.width + 1) // 2
         down = (self.height + 1) // 2 if self.chroma == "420" else self.height
         return (self.width * self.height + 2 * across * down) * (2 if self.deep else 1)
 
     @property
-    def made(self) -> Pipe:
-        """What reaches the encoder, as what leaves a decoder."""
+    def output(self) -> Pipe:
+        """The format of the encoder's input, as a pipe that changes nothing."""
         return replace(self, width=self.times * self.width, height=self.times * self.height, times=1)
 
     def as_output(self) -> tuple[str, ...]:
@@ -76,8 +76,8 @@ class Pipe:
         )  # fmt: skip
 
 
-def enlarging(pipe: Pipe, enlarger: Enlarger) -> Each:
-    """Return what doubles one picture of a pipe by the network."""
+def enlarging(pipe: Pipe, enlarger: Enlarger) -> FrameFunction:
+    """Return a function that doubles one frame of a pipe with the network."""
     return functools.partial(enlarge, width=pipe.width, height=pipe.height, enlarger=enlarger, deep=pipe.deep)
 
 
@@ -86,20 +86,19 @@ def pass_through(
     encode: Words,
     pipe: Pipe,
     *,
-    each: Each | None = None,
+    each: FrameFunction | None = None,
     total: float | None = None,
     on_progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
     before: Words = (),
 ) -> int:
-    """Run FFmpeg, `each` on every picture, and FFmpeg again, all at once; return how many pictures went through.
+    """Run FFmpeg, `each` on every frame, and FFmpeg again, all at once; return the number of frames.
 
-    `decode` are the first FFmpeg's arguments up to its output, `encode` the second's after its first
-    input, which is the pictures as `each` gives them; further inputs, such as the source for its
-    sound, may follow. `on_progress` gets the share done when `total`, in pictures, is known. When
-    `cancel` is set both are killed and `Cancelled` is raised; like any other failure it may leave
-    half a file, so let `encode` write aside. `before` stands before both programs' arguments. Raises
-    `EngineError` with the log's last lines.
+    `decode` are the first FFmpeg's arguments up to its output. `encode` are the second's after its first
+    input, which is the frames; further inputs may follow, such as the source for its audio. `on_progress`
+    gets the share done when `total`, in frames, is known. When `cancel` is set, both are killed and
+    `Cancelled` is raised. A failure may leave half a file, so let `encode` write to a temporary folder.
+    `before` is placed before both programs' arguments. Raises `EngineError` with the log's last lines.
     """
     words = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "error", *map(str, before)]
     with (
@@ -109,67 +108,67 @@ def pass_through(
     ):
         count, out, into = 0, source.process.stdout, sink.process.stdin
         assert out is not None and into is not None  # noqa: S101 - for the type checker: they were asked for
-        _widened(out, into)
-        for picture in read_pictures(out, pipe.picture_bytes):
+        _enlarge_buffers(out, into)
+        for picture in read_frames(out, pipe.frame_bytes):
             try:
                 into.write(each(picture) if each else picture)
             except BrokenPipeError:
-                break  # why, it says on its way out: `end` below raises it
+                break  # its log says why; `end` below raises it
             count += 1
             if on_progress and total:
                 on_progress(min(1.0, count / total))
         else:
-            source.end(out)  # before the sink's input closes: half a source must not look like a whole one
+            source.end(out)  # before the sink's input closes: half a source must not look complete
         sink.end(into)
         if count == 0:
-            raise EngineError("the source has no picture to work on", command=source.command)
+            raise EngineError("The source has no frame.", command=source.command)
     return count
 
 
-def read_pictures(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yield the pictures of `size` bytes that a pipe carries. Raises `EngineError` for half a one."""
+def read_frames(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield the frames of `size` bytes from a pipe. Raises `EngineError` for an incomplete frame."""
     while picture := stream.read(size):
         if len(picture) != size:
-            raise EngineError(f"the pictures ended within one: {len(picture)} of {size} bytes")
+            raise EngineError(f"The stream ended inside a frame: {len(picture)} of {size} bytes.")
         yield picture
 
 
-def _widened(*pipes: IO[bytes]) -> None:
-    """Let the pipes hold more, where the system can; it goes without, too."""
+def _enlarge_buffers(*pipes: IO[bytes]) -> None:
+    """Enlarge the pipes' buffers where the system can; it works without, too."""
     if sys.platform == "linux":
         for pipe in pipes:
-            with contextlib.suppress(OSError):  # a user may have only so many wide ones
+            with contextlib.suppress(OSError):  # the number of large buffers per user is limited
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A running FFmpeg. Its log goes to a file, so nothing blocks."""
+    """A running FFmpeg. Its log goes to a file, so that it never blocks on the log."""
 
     process: subprocess.Popen[bytes]
     command: str
     log: IO[bytes]
 
     def end(self, pipe: IO[bytes]) -> None:
-        """Close its pipe and wait for a good end. Raises `EngineError` for any other."""
-        with contextlib.suppress(BrokenPipeError):  # it ended first, and its exit code says why
+        """Close its pipe and wait for its end. Raises `EngineError` unless it exits with 0."""
+        with contextlib.suppress(BrokenPipeError):  # FFmpeg ended first, and its exit code says why
             pipe.close()
         code = self.process.wait()
         if code != 0:
             self.log.seek(0)
-            said = self.log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
-            raise EngineError(f"FFmpeg ended with {code}", command=self.command, log="\n".join(said))
+            lines = self.log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
+            raise EngineError(f"FFmpeg ended with {code}.", command=self.command, log="\n".join(lines))
 
 
 @contextmanager
 def _started(command: list[str], *, beside: subprocess.Popen[bytes] | None = None, **pipes: Any) -> Iterator[_Program]:
-    with tempfile.TemporaryFile() as log, program(command, beside=beside, stderr=log, **pipes) as process:
+    with tempfile.TemporaryFile() as log, program(command, group_of=beside, stderr=log, **pipes) as process:
         yield _Program(process, readable(command), log)
 
 
 @contextmanager
 def _killed_on(cancel: threading.Event | None, *programs: _Program) -> Iterator[None]:
-    """Kill the programs as soon as `cancel` is set, and call what then breaks `Cancelled`."""
+    """Kill the programs as soon as `cancel` is set, and raise `Cancelled` instead of the errors that follow."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -192,4 +191,4 @@ def _killed_on(cancel: threading.Event | None, *programs: _Program) -> Iterator[
         ended.set()
         watcher.join()
     if cancel is not None and cancel.is_set():
-        raise Cancelled("the run was cancelled", code="Cancelled", command=programs[0].command) from broken
+        raise Cancelled("The run was cancelled.", code="Cancelled", command=programs[0].command) from broken

@@ -1,15 +1,14 @@
-"""SuperResolution's version Enhance: a small network that doubles a picture's size.
+"""SuperResolution's version Enhance: a small network that doubles a frame's size.
 
-The network enlarges luma; the two chroma planes, in which the eye sees little detail, are enlarged
-by Lanczos. `weights/WEIGHTS.md` says what the network is, what it learned from and what it gains.
-It runs on onnxruntime, which comes with the extra `enhance`: whoever asks for Enhance without it
-gets an error that names it, never silently something else.
+The network enlarges luma. The two chroma planes, in which the eye sees little detail, are enlarged by
+Lanczos. `weights/WEIGHTS.md` says what the network is, how it was trained and what it gains. It runs on
+onnxruntime, which comes with the extra `enhance`.
 
-A picture here is what FFmpeg calls yuv420p, as bytes: the luma plane, then U, then V, of half the
-size (rounded up) each way.
+A frame here is FFmpeg's yuv420p as bytes: the luma plane, then U, then V, of half the size (rounded up)
+in both directions.
 
-Why a missing onnxruntime fails the job, where falling back to Lanczos would not: whoever compares
-Base with Enhance would measure one against itself and believe the result.
+Why a missing onnxruntime fails the job instead of falling back to Lanczos: a comparison of Base with
+Enhance would compare Base with itself, and nobody would notice.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from ci_notebook.model.errors import EngineError
 INSTALL = "python -m pip install 'ci-notebook[enhance]'"
 WEIGHTS = Path(__file__).parent / "weights" / "enhance_x2.onnx"
 
-_REACH = 8  # rows above and below that a new pixel depends on: eight 3x3 convolutions
-_STRIP_PIXELS = 500_000  # worked on at once: about 250 MB. A 1080p picture in one piece takes 1 GB
+_REACH = 8  # rows above and below that a pixel depends on: eight 3x3 convolutions
+_STRIP_PIXELS = 500_000  # pixels per strip: about 250 MB. A whole 1080p frame would take 1 GB
 
-Plane = np.ndarray[Any, np.dtype[Any]]  # of bytes, or where a picture is deep, of pairs of bytes
+Plane = np.ndarray[Any, np.dtype[Any]]  # of bytes, or of pairs of bytes for ten bits
 
 
 def available() -> bool:
-    """Return whether Enhance can run here: is onnxruntime installed? Loads nothing.
+    """Return whether Enhance can run here, that is, whether onnxruntime is installed. Loads nothing.
 
     >>> isinstance(available(), bool)
     True
@@ -45,11 +44,11 @@ def available() -> bool:
 
 
 class Enlarger:
-    """The network, loaded: call it with a luma plane to get one of twice the width and height.
+    """The loaded network: call it with a luma plane to get one of twice the width and height.
 
-    `threads` is how many cores one picture may use; left out, two, or what the machine has. May be
-    called from several threads at once. Costs about 55 ms of one core for 640x360, 0.2 s to load.
-    Raises `EngineError` naming the remedy when onnxruntime is missing or does not load.
+    `threads` is the number of cores per frame; by default two, or one if the machine has one. Safe to call
+    from several threads at once. Costs about 55 ms of one core for 640x360, and 0.2 s to load. Raises
+    `EngineError` with the remedy when onnxruntime is missing or does not load.
     """
 
     def __init__(self, *, threads: int | None = None) -> None:
@@ -59,13 +58,13 @@ class Enlarger:
         options.inter_op_num_threads = 1
         # Waiting threads would burn the core that FFmpeg needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors; a warning on standard error helps nobody in a notebook
+        options.log_severity_level = 3  # errors only: warnings on standard error would clutter a notebook
         self._session = runtime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, luma: Plane) -> Plane:
         """Return `luma`, uint8 of height x width, enlarged to uint8 of 2 height x 2 width."""
         if luma.ndim != 2 or luma.dtype != np.uint8 or luma.size == 0:
-            raise ValueError(f"a luma plane is uint8, height x width; got {luma.dtype} of shape {luma.shape}")
+            raise ValueError(f"A luma plane must be uint8, height x width (got {luma.dtype} of shape {luma.shape}).")
         height, width = luma.shape
         rows = max(4 * _REACH, _STRIP_PIXELS // width)
         if height <= rows:
@@ -84,10 +83,10 @@ class Enlarger:
 
 
 def enlarge_chroma(plane: Plane, width: int, height: int) -> Plane:
-    """Return a chroma plane, uint8 or float32, enlarged by two to `width` x `height`, by Lanczos.
+    """Return a chroma plane, uint8 or float32, enlarged by two to `width` x `height` with Lanczos.
 
-    The samples of 4:2:0 video stand left of the middle of the pixels they serve, before and after.
-    Enlarging as if they stood in the middle would move the colours by half a pixel of the output.
+    Before and after, the samples of 4:2:0 video are left of the center of their pixels. Enlarging as if
+    they were centered would shift the color by half an output pixel.
     """
     padded = np.pad(plane, ((0, 0), (0, 1)), mode="edge")
     box = (0.125, 0.0, width / 2 + 0.125, height / 2)
@@ -95,15 +94,15 @@ def enlarge_chroma(plane: Plane, width: int, height: int) -> Plane:
 
 
 def enlarge(picture: bytes, width: int, height: int, *, enlarger: Enlarger, deep: bool = False) -> bytes:
-    """Return a picture of `width` x `height` as one of 2 `width` x 2 `height`.
+    """Return a frame of `width` x `height` as one of 2 `width` x 2 `height`.
 
-    `deep` takes and gives yuv420p10le, ten bits in little-endian pairs of bytes. Raises `EngineError`
-    for a picture of the wrong size.
+    `deep` takes and returns yuv420p10le, ten bits in little-endian pairs of bytes. Raises `EngineError`
+    for a frame of the wrong size.
     """
     data = np.frombuffer(picture, dtype="<u2" if deep else np.uint8)
     across, down = (width + 1) // 2, (height + 1) // 2
     if data.size != width * height + 2 * across * down:
-        raise EngineError(f"a picture of {width}x{height} was expected; got {len(picture)} bytes")
+        raise EngineError(f"A frame of {width}x{height} was expected, but it has {len(picture)} bytes.")
     luma, chroma = data[: width * height].reshape(height, width), data[width * height :].reshape(2, down, across)
     if deep:
         planes = [_enlarge_deep(luma, enlarger), *(_enlarge_chroma_deep(one, width, height) for one in chroma)]
@@ -112,15 +111,15 @@ def enlarge(picture: bytes, width: int, height: int, *, enlarger: Enlarger, deep
     return b"".join(plane.tobytes() for plane in planes)
 
 
-def picture_bytes(width: int, height: int, *, deep: bool = False) -> int:
-    """Return how many bytes a picture has."""
+def frame_bytes(width: int, height: int, *, deep: bool = False) -> int:
+    """Return the size of a frame in bytes."""
     return (width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)) * (2 if deep else 1)
 
 
 def _enlarge_deep(luma: Plane, enlarger: Enlarger) -> Plane:
-    """Enlarge ten bits: the upper eight by the network, what they leave over by Lanczos.
+    """Enlarge ten bits: the upper eight with the network, the remainder with Lanczos.
 
-    So a slow gradient, whose steps are finer than eight bits, gets no bands.
+    So a slow gradient with steps finer than eight bits gets no bands.
     """
     upper = np.minimum((luma + 2) >> 2, 255).astype(np.uint8)
     rest = luma.astype(np.float32) - 4 * upper.astype(np.float32)
@@ -140,7 +139,7 @@ def _ten_bits(values: Any) -> Plane:
 
 @functools.cache
 def loaded(threads: int | None = None) -> Enlarger:
-    """Return the network, loaded once a process for each number of threads. Raises what `Enlarger` raises."""
+    """Return the network, loaded once per process and number of threads. Raises what `Enlarger` raises."""
     return Enlarger(threads=threads)
 
 

@@ -1,8 +1,8 @@
-"""Typefaces for text marks: the API's names, and free stand-ins that are really here.
+"""Typefaces for text watermarks: the API's names, and free typefaces that replace them.
 
-The API names fonts of Windows and macOS, which may not be passed on. A file of that very name is
-used where the machine has it; else a free face of the same kind stands in. A text is drawn only
-when the face holds every sign of it: boxes in a finished video would be found too late.
+The API names fonts of Windows and macOS, which may not be redistributed. A file of that name is used where
+the machine has it; otherwise a free typeface of the same kind. A text is drawn only when the typeface has
+every character of it, because boxes in a finished video would be noticed too late.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.model.errors import EngineError
 
 CJK = "python -m pip install manimgx-fonts-cjk  (Noto Sans CJK, SIL Open Font License)"
-# Name → kind of Latin stand-in, weight of the Chinese one. The last five hold no Chinese.
+# Name → kind of the Latin replacement, weight of the Chinese one. The last five have no Chinese.
 FACES = {
     "simfang.ttf": ("Serif", 300), "simhei.ttf": ("Sans", 500), "simkai.ttf": ("Serif", 350),
     "simsun.ttc": ("Serif", 400), "STHeiti-Light.ttc": ("Sans", 300), "STHeiti-Medium.ttc": ("Sans", 600),
@@ -35,12 +36,15 @@ _FREE_CJK = (
 
 
 def face(name: str | None, size: int, text: str, *, leaf: str = "Watermark.Text.Text") -> Any:
-    """Return a Pillow font of `size` px that holds every sign of `text`; if none does, raise naming `leaf`."""
+    """Return a Pillow font of `size` px that has every character of `text`.
+
+    Raises `RequestRefused` or `EngineError` naming `leaf` when there is none.
+    """
     kind, weight = FACES.get(name or "", FACES[""])
     chinese = _CHINESE.search(text)
     if chinese and not weight:
-        raise EngineError(
-            f"{leaf} {text}: the typeface {name} holds no Chinese. Set FontType to simhei.ttf.", code="InvalidArgument"
+        raise RequestRefused(
+            f"{leaf} {text}: the typeface {name} has no Chinese characters. Set FontType to simhei.ttf."
         )
     for path in _candidates(name or "", kind, chinese=bool(chinese)):
         font = _load(path, size, weight)
@@ -54,12 +58,13 @@ def face(name: str | None, size: int, text: str, *, leaf: str = "Watermark.Text.
             return plain
     signs = "".join(dict.fromkeys(chinese.string if chinese else text))
     raise EngineError(
-        f"{leaf} {text}: no typeface on this machine holds {signs}. Install a free one: {CJK}", code="InvalidArgument"
+        f"{leaf} {text}: no typeface on this machine has the characters {signs}. Install a free one: {CJK}",
+        code="InvalidArgument",
     )
 
 
 def missing(font: Any, text: str) -> str:
-    """Return the signs of `text` that a font would draw as its box for the unknown."""
+    """Return the characters of `text` that a font would draw as the box for unknown characters."""
     box = _drawn(font, "\U000ffffe")
     return "".join(sign for sign in dict.fromkeys(text) if not sign.isspace() and _drawn(font, sign) == box)
 
@@ -73,17 +78,17 @@ def _candidates(name: str, kind: str, *, chinese: bool) -> list[Path]:
     system = _system_fonts()
     here = [system.get(name.lower())]
     if not chinese:
-        here.append(_beside("matplotlib", f"mpl-data/fonts/ttf/DejaVu{kind}.ttf"))
+        here.append(_package_file("matplotlib", f"mpl-data/fonts/ttf/DejaVu{kind}.ttf"))
         here.append(system.get(f"dejavu{kind}.ttf".lower()))
-    here.append(_beside("manimgx_fonts_cjk", _FREE_CJK[0]))
+    here.append(_package_file("manimgx_fonts_cjk", _FREE_CJK[0]))
     here += [system.get(free.lower()) for free in _FREE_CJK]
     return [path for path in here if path is not None]
 
 
-def _beside(package: str, file: str) -> Path | None:
-    """Return a file that a package carries, without importing the package."""
-    found = importlib.util.find_spec(package)
-    places = found.submodule_search_locations if found else None
+def _package_file(package: str, file: str) -> Path | None:
+    """Return a file inside an installed package, without importing the package."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
     path = Path(next(iter(places))) / file if places else None
     return path if path and path.is_file() else None
 

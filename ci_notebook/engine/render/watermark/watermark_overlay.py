@@ -1,9 +1,9 @@
-"""Visible watermarks: each becomes one picture and the place and time to lay it on.
+"""Visible watermarks: each becomes one picture with a position and a time.
 
-Decided here, where the API says too little: an offset counts from the anchored edges inwards; a
-percent is one of the output's width or height; a Text's box is that of its ink; a slide speed of n
-is 4n percent of the width (or height) a second. Marks are laid on before SDRtoHDR, so that their
-white is the pictures' white.
+Decisions where the API says too little: an offset counts inwards from the anchored edges; a percentage
+refers to the output's width or height; a Text's box is the box of its ink; a slide speed of n is 4n
+percent of the width (or height) per second. Watermarks are overlaid before SDRtoHDR, so that their white
+is the video's white.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_notebook.engine.render.output.output_size import LARGEST, Size
+from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.fonts import face
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.setting.shape import LARGEST, Size
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 Fetch = Callable[[str], Path]
-_SLIDE = 0.04  # of a side, a second, a unit of speed
+_SLIDE_SHARE = 0.04  # of a side, per second and unit of speed
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """A picture with transparency, and where and when it lies on the video. `x` and `y` are px or expressions of t."""
+    """A picture with transparency, and where and when it appears. `x` and `y` are px or expressions of t."""
 
     path: Path
     x: str
@@ -32,50 +32,50 @@ class Overlay:
     enable: str = ""
 
     def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool) -> list[str]:
-        """Return the lines of the filter graph that lay this picture on the stream `below`."""
-        when = f":enable='{self.enable}'" if self.enable else ""
+        """Return the lines of the filter graph that overlay this picture on the stream `below`."""
+        enable = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
         return [
             f"[{picture}]scale=out_color_matrix={matrix}:in_range=pc:out_range=tv,format={alpha}[{ready}]",
-            f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{when}[{out}]",
+            f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable}[{out}]",
         ]
 
 
-def prepare(
-    marks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
+def prepare_overlays(
+    watermarks: tuple[Watermark, ...], size: Size, folder: Path, fetch: Fetch, *, but: int = 0
 ) -> tuple[Overlay, ...]:
-    """Draw or fetch the marks' pictures into `folder` and return how to lay them on a video of `size`.
+    """Draw or fetch the watermarks' pictures into `folder`; return how to overlay them on a video of `size`.
 
-    `but` is the number of one to pass over.
-    Raises `EngineError` naming the leaf for a sign without a typeface and a picture that is none.
+    `but` is the number of a watermark to skip. Raises `RequestRefused` naming the leaf for an unreadable
+    image, and `EngineError` for a character without a typeface.
     """
-    made = []
-    for number, mark in enumerate(marks, 1):
+    overlays = []
+    for number, watermark in enumerate(watermarks, 1):
         if number == but:
             continue
         leaf = f"Watermark.{number}"
-        if mark.type == "Image" and mark.image is not None:
-            picture = image_mark(mark.image, size, fetch, leaf=leaf)
-        elif mark.type == "Text" and mark.text is not None:
-            picture = text_mark(mark.text, leaf=leaf)
+        if watermark.type == "Image" and watermark.image is not None:
+            picture = draw_image(watermark.image, size, fetch, leaf=leaf)
+        elif watermark.type == "Text" and watermark.text is not None:
+            picture = draw_text(watermark.text, leaf=leaf)
         else:
-            raise EngineError(f"{leaf} needs a node {mark.type or 'Text or Image'}.", code="InvalidArgument")
+            raise RequestRefused(f"{leaf} needs a node {watermark.type or 'Text or Image'}.")
         path = folder / f"mark{number}.png"
         picture.save(path)
-        x, y = place(mark, size, Size(*picture.size))
-        made.append(Overlay(path, x, y, when(mark)))
-    return tuple(made)
+        x, y = overlay_position(watermark, size, Size(*picture.size))
+        overlays.append(Overlay(path, x, y, enable_expression(watermark)))
+    return tuple(overlays)
 
 
-def place(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
-    """Return where the top left corner of a mark of size `own` goes on a video of `size`: px or expressions of t."""
-    slide = mark.slide_config
+def overlay_position(watermark: Watermark, size: Size, own: Size) -> tuple[str, str]:
+    """Return the top left corner of a watermark of size `own` on a video of `size`: px or expressions of t."""
+    slide = watermark.slide_config
     if slide is not None and slide.slide_mode == "ScrollFromLeft":
         return _sliding(slide, size, own)
-    share_x, share_y = (size.width / 100, size.height / 100) if mark.loc_mode == "Relativity" else (1, 1)
-    dx, dy = round((mark.dx or 0) * share_x), round((mark.dy or 0) * share_y)
-    pos = mark.pos or "TopLeft"
+    share_x, share_y = (size.width / 100, size.height / 100) if watermark.loc_mode == "Relativity" else (1, 1)
+    dx, dy = round((watermark.dx or 0) * share_x), round((watermark.dy or 0) * share_y)
+    pos = watermark.pos or "TopLeft"
     x, y = (size.width - own.width) // 2, (size.height - own.height) // 2
     if "Left" in pos:
         x = dx
@@ -88,7 +88,7 @@ def place(mark: Watermark, size: Size, own: Size) -> tuple[str, str]:
     return str(x), str(y)
 
 
-def text_mark(text: Text, *, leaf: str = "Watermark") -> Any:
+def draw_text(text: Text, *, leaf: str = "Watermark") -> Any:
     """Return a text as a Pillow RGBA picture, as large as its ink."""
     from PIL import Image as Pillow  # lazy: the thin client installs without it
     from PIL import ImageDraw
@@ -98,14 +98,14 @@ def text_mark(text: Text, *, leaf: str = "Watermark") -> Any:
     left, top, right, bottom = (int(edge) for edge in font.getbbox(words))
     ink = Pillow.new("L", (max(1, right - left), max(1, bottom - top)), 0)
     ImageDraw.Draw(ink).text((-left, -top), words, font=font, fill=round(2.55 * (text.transparency or 100)))
-    # The colour is everywhere and only the ink is not transparent: else black bleeds into the edges.
+    # The color fills the picture and only the ink is opaque; otherwise black would bleed into the edges.
     picture = Pillow.new("RGBA", ink.size, "#" + (text.font_color or "0xFFFFFF")[2:])
     picture.putalpha(ink)
     return picture
 
 
-def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark") -> Any:
-    """Return an image mark as a Pillow RGBA picture in the size that Mode asks for."""
+def draw_image(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark") -> Any:
+    """Return a watermark image as a Pillow RGBA picture, in the size that Mode asks for."""
     from PIL import Image as Pillow  # lazy: the thin client installs without it
     from PIL import UnidentifiedImageError
 
@@ -113,18 +113,17 @@ def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
         with Pillow.open(fetch(image.url or "")) as opened:
             picture = opened.convert("RGBA")
     except (UnidentifiedImageError, OSError, Pillow.DecompressionBombError) as problem:
-        raise EngineError(
-            f"{leaf}.Image.Url {image.url} is no picture that can be read. Use a PNG or JPEG object of the bucket.",
+        raise RequestRefused(
+            f"{leaf}.Image.Url {image.url} is not an image that can be read. Use a PNG or JPEG object of the bucket.",
             code="ResourceNotSupported",
         ) from problem
-    wanted = image_size(image, size, Size(*picture.size))
-    if max(wanted.width, wanted.height) > LARGEST:
-        raise EngineError(
-            f"{leaf}.Image would be {wanted.width}x{wanted.height}, over {LARGEST} px a side. Ask for less.",
-            code="InvalidArgument",
+    target = image_size(image, size, Size(*picture.size))
+    if max(target.width, target.height) > LARGEST:
+        raise RequestRefused(
+            f"{leaf}.Image would be {target.width}x{target.height}, over {LARGEST} px per side. Make it smaller."
         )
-    if wanted != Size(*picture.size):
-        picture = picture.resize((wanted.width, wanted.height), Pillow.Resampling.LANCZOS)
+    if target != Size(*picture.size):
+        picture = picture.resize((target.width, target.height), Pillow.Resampling.LANCZOS)
     if image.transparency is not None and image.transparency < 100:
         share = image.transparency / 100
         picture.putalpha(picture.getchannel("A").point(lambda value: round(value * share)))
@@ -132,7 +131,7 @@ def image_mark(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
 
 
 def image_size(image: Image, size: Size, own: Size) -> Size:
-    """Return the size of an image mark of size `own` on a video of `size`; one side alone keeps the picture's shape."""
+    """Return the size of a watermark image on a video of `size`; a single given side keeps the image's shape."""
     if image.mode == "Original" or (image.width is None and image.height is None):
         return own
     wide, high = (size.width / 100, size.height / 100) if image.mode == "Proportion" else (1.0, 1.0)
@@ -146,16 +145,19 @@ def image_size(image: Image, size: Size, own: Size) -> Size:
 
 
 def _sliding(slide: SlideConfig, size: Size, own: Size) -> tuple[str, str]:
-    """Move in from the left and, past the right edge, in again; likewise downwards where YSlideSpeed says so."""
-    across, down = (slide.x_slide_speed or 0) * _SLIDE * size.width, (slide.y_slide_speed or 0) * _SLIDE * size.height
+    """Return a position that moves in from the left and starts again past the right edge; YSlideSpeed: downwards."""
+    across, down = (
+        (slide.x_slide_speed or 0) * _SLIDE_SHARE * size.width,
+        (slide.y_slide_speed or 0) * _SLIDE_SHARE * size.height,
+    )
     x = f"mod(t*{across:.3f},{size.width + own.width})-{own.width}" if across else "0"
     y = f"mod(t*{down:.3f},{size.height + own.height})-{own.height}" if down else "0"
     return x, y
 
 
-def when(mark: Watermark) -> str:
-    """Return FFmpeg's expression for the time in which a mark is seen, empty for always."""
-    limits = [f"gte(t,{mark.start_time:.3f})"] if mark.start_time else []
-    if mark.end_time is not None:
-        limits.append(f"lt(t,{mark.end_time:.3f})")
+def enable_expression(watermark: Watermark) -> str:
+    """Return FFmpeg's expression for the time in which a watermark is visible, empty for always."""
+    limits = [f"gte(t,{watermark.start_time:.3f})"] if watermark.start_time else []
+    if watermark.end_time is not None:
+        limits.append(f"lt(t,{watermark.end_time:.3f})")
     return "*".join(limits)

@@ -1,0 +1,81 @@
+"""Answers that show jobs, written from the stored bodies as text.
+
+Invariant: the answer reads as that of `job_details.job_details`. A list shows thousands of jobs, and a poll shows
+the same ones again: the text of an operation is made once, and no body is turned into nodes for it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Final
+
+from lxml import etree
+
+from ci_notebook.engine.calls.exchange import Answer
+from ci_notebook.engine.calls.job_details import job_details, job_facts
+from ci_notebook.engine.jobs.ledger import JobRow
+from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.declaration.node import part_by_tag, parts
+from ci_notebook.wire.xml import dumps, parse
+
+__all__ = ["jobs_answer"]
+
+# How many operations stay written: about 3 kB each. A call shows at most 200 jobs.
+WRITTEN_OPERATIONS: Final = 4096
+# These change with the state of their job, so they take the way through the nodes.
+_WITH_STATE: Final = (b"DigitalWatermark", b"ExtractDigitalWatermark")
+
+
+def jobs_answer(
+    jobs: Iterable[JobRow], region: str, *, missing: Sequence[str] = (), next_token: str | None = None
+) -> Answer:
+    """Return the body that shows jobs: `Response`, with the ids that no job has, or where the next page begins."""
+    details = "".join(_job_text(job, region) for job in jobs)
+    rest = "".join(_leaf("NonExistJobIds", one) for one in missing) + _leaf("NextToken", next_token)
+    body = f"<?xml version='1.0' encoding='utf-8'?>\n<Response>{details}{rest}</Response>"
+    return Answer(200, body.encode(), {"Content-Type": "application/xml"})
+
+
+def _job_text(job: JobRow, region: str) -> str:
+    if any(word in job.request for word in _WITH_STATE):
+        return dumps(job_details(job, region), "JobsDetail").decode().partition("?>")[2].lstrip()
+    facts = "".join(_leaf(tag, text) for tag, text in job_facts(job).items())
+    source = _leaf("BucketId", job.bucket) + _leaf("Object", job.input_object) + _leaf("Region", region)
+    operation = _operation_text(job.request, job.result, job.template_name, job.level)
+    return f"<JobsDetail>{facts}<Input>{source}</Input>{operation}</JobsDetail>"
+
+
+@functools.lru_cache(maxsize=WRITTEN_OPERATIONS)
+def _operation_text(request: bytes, result: bytes | None, template_name: str | None, level: int) -> str:
+    """Return the operation as it was asked for, with what came of it, in the order of the declaration."""
+    asked = parse(request).find("Operation")
+    answers = parse(result) if result else ()
+    facts = {
+        "TemplateName": _leaf("TemplateName", template_name),
+        "MediaInfo": "".join(_raw(one) for one in answers if one.tag == "MediaInfo"),
+        "MediaResult": "".join(_raw(one) for one in answers if one.tag == "MediaResult"),
+        "JobLevel": _leaf("JobLevel", str(level)),
+    }
+    by_tag = part_by_tag(Operation)
+    texts: dict[str, list[str]] = {part.tag: [] for part in parts(Operation)}
+    unknown: list[str] = []
+    for child in () if asked is None else asked:
+        part = by_tag.get(str(child.tag))
+        if part is None or (texts[part.tag] and not part.many) or (part.node is None and len(child)):
+            unknown.append(_raw(child))
+        elif part.tag not in facts and (part.node is not None or child.text or part.parse("") is not None):
+            texts[part.tag].append(_raw(child))
+    written = [facts[tag] if tag in facts else "".join(some) for tag, some in texts.items()]
+    return f"<Operation>{''.join((*written, *unknown))}</Operation>"
+
+
+def _leaf(tag: str, text: str | None) -> str:
+    if not text:
+        return "" if text is None else f"<{tag}/>"
+    return f"<{tag}>{escape(text, quote=False)}</{tag}>".replace("\r", "&#13;")
+
+
+def _raw(element: etree._Element) -> str:
+    return etree.tostring(element, encoding="unicode", with_tail=False)

@@ -1,0 +1,183 @@
+"""The report: one HTML file that opens anywhere, with no kernel, no network and scripts off.
+
+The rule of this file: everything is inside (style, charts, pictures), everything from outside is
+escaped, and the page forbids itself to load anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pandas as pd
+
+from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.html import table_html
+from ci_notebook.results.charts.style import highest
+from ci_notebook.results.dataframe import to_frame
+from ci_notebook.results.inline_chart import figure_html
+from ci_notebook.results.labels import all_words, count, in_words, listed, number, short_name, varying, word_of
+from ci_notebook.results.report.before_after import Views, views_html, views_of
+from ci_notebook.results.report.chart_choice import charts_of, headline_of
+from ci_notebook.results.report.recipe import recipe
+from ci_notebook.results.run_table import alike, counted, table
+from ci_notebook.results.verdict.verdict import Verdict, all_verdicts
+
+Snapshot: TypeAlias = Callable[[Path, float, int], bytes]
+"""Takes a video, a time in s and a width in px; returns the picture there as JPEG."""
+
+BYTES: Final = 5_000_000  # what a mail server still takes; pictures make room for the rest
+_CSS: Final = (Path(__file__).parent / "report.css").read_text("utf-8")
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def report(
+    runs: Iterable[Run],
+    path: str | Path,
+    *,
+    question: str = "",
+    verdicts: Iterable[Verdict] | None = None,
+    pictures: Views | None = None,
+    snapshot: Snapshot | None = None,
+    sources: Mapping[str, Path] | None = None,
+    setup: str = "",
+) -> Path:
+    """Write everything that is to be said about runs into one HTML file, and return its path.
+
+    `question` is the headline; made from what varies when it is not given. `verdicts` are those to
+    be shown; by default every value of what varies is judged against the lowest; none with an empty
+    list. `pictures` maps a heading to `(label, JPEG)` pairs that are shown in one place, one
+    at a time; without it they are taken by `snapshot` from the runs' outputs and from `sources` (a
+    clip's name → its local file). `setup` is the Python line that makes the `lab` of the recipe. The
+    file stays below 5 MB: what does not fit is left out, and the page says so.
+    """
+    listed_runs = list(runs)
+    df = to_frame(listed_runs)
+    judged = list(_judged(listed_runs, df) if verdicts is None else verdicts)
+    clips = 0
+    if pictures is None and snapshot is not None:
+        pictures = views_of(listed_runs, snapshot, sources or {})
+        clips = len({run.clip for run in listed_runs if run.ok and run.output})
+    parts = [
+        _head(listed_runs, df, question),
+        _answers(judged),
+        _settings(listed_runs, df),
+    ]
+    tail = [_charts(listed_runs), _numbers(listed_runs, df), _price(df), _recipe(listed_runs, judged, setup)]
+    room = BYTES - sum(len(part.encode()) for part in (*parts, *tail)) - 50_000
+    page = _page(question or _question(df), [*parts, views_html(pictures or {}, room, clips=clips), *tail])
+    path = Path(path)
+    path.write_text(page, "utf-8")
+    return path
+
+
+def _page(title: str, parts: Sequence[str]) -> str:
+    body = "\n".join(part for part in parts if part)
+    return (
+        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{_CSS}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
+    clips = list(dict.fromkeys(run.clip for run in runs))
+    named = f": {listed(clips[:4])}" + (f" and {len(clips) - 4} more" if len(clips) > 4 else "") if clips else ""
+    days = df["created"].dropna().dt.strftime("%Y-%m-%d")
+    when = f" Jobs of {days.min()}{f' to {days.max()}' if days.min() != days.max() else ''}." if len(days) else ""
+    cost = df["cost_cny"].sum()
+    on = headline_of(df)
+    best = f"{number(float(highest(df[df[on].notna()], on)[on]), 4)}" if on else ""
+    facts = [(counted(runs), "runs"), (str(len(clips)), "clip" if len(clips) == 1 else "clips")]
+    facts += [(f"{number(float(cost), 4)} CNY", "price by the list")] if df["cost_cny"].notna().any() else []
+    facts += [(best, f"highest {on}")] if on else []
+    cells = "".join(f"<li><b>{escape(value)}</b><span>{escape(name)}</span></li>" for value, name in facts)
+    lead = f"Video enhancement of {count(len(clips), 'clip')}{named}.{when}"
+    title = f"<h1>{escape(question or _question(df))}</h1>\n<p class='lead'>{escape(lead)}</p>"
+    return f"{title}\n<ul class='facts'>{cells}</ul>"
+
+
+def _question(df: pd.DataFrame) -> str:
+    names = [short_name(name) for name in varying(df)]
+    return f"What do {listed(names)} do to these videos?" if len(names) > 1 else (
+        f"What does {names[0]} do to these videos?" if names else "What came of these runs?"
+    )  # fmt: skip
+
+
+def _answers(verdicts: Sequence[Verdict]) -> str:
+    if not verdicts:
+        return ""
+    # What is sure comes first: it is what the page is opened for.
+    ordered = sorted(verdicts, key=lambda one: (not one.is_sure, one.answer == "refused"))
+    cards = "\n".join(f"<div class='answer'>{one._repr_html_()}</div>" for one in ordered)
+    return f"<h2>Answer</h2>\n<div class='answers'>{cards}</div>"
+
+
+def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
+    rows = []
+    for name in varying(df):
+        present = set(in_words(df, name))
+        rows.append((name, ", ".join(word for word in all_words(df, name) if word in present)))
+    common = ", ".join(f"{path} {word_of(value)}" for path, value in alike(runs, set(varying(df))).items())
+    same = f"<p>The same in all: {escape(common)}.</p>" if common else ""
+    if not rows:
+        return f"<h2>Settings</h2>\n{same}" if same else ""
+    return f"<h2>What was varied</h2>\n<div class='wide'>{table_html(rows, row_heads=True)}</div>\n{same}"
+
+
+def _charts(runs: Sequence[Run]) -> str:
+    shown = [figure_html(figure, text) for figure, text in charts_of(runs)]
+    return "<h2>Charts</h2>\n<div class='charts'>" + "\n".join(shown) + "</div>" if shown else ""
+
+
+def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
+    shown = table(runs)
+    for name in varying(df):  # a path may be broken after its dots, so that the scores have room
+        shown = shown.replace(f">{name}<", f">{name.replace('.', '.<wbr>')}<")
+    return f"<h2>Every run</h2>\n<div class='wide'>{shown}</div>\n{_meaning(df)}"
+
+
+def _meaning(df: pd.DataFrame) -> str:
+    against = set(df["score_against"].dropna())
+    if not headline_of(df):
+        return ""
+    said = "VMAF rewards sharpening and contrast, VMAF-NEG does not: their difference is the gain by enhancement."
+    if against == {"reference"}:
+        said += " The scores compare with a true reference: they measure how near the result comes to it."
+    elif "reference" not in against:
+        said += (
+            " The scores compare with the source that was enhanced: they measure change, so PSNR and SSIM fall when a "
+            "setting works."
+        )
+    return f"<p class='lead' style='margin-top:.7rem'>{escape(said)}</p>"
+
+
+def _price(df: pd.DataFrame) -> str:
+    known = df["cost_cny"].dropna()
+    if known.empty:
+        return ""
+    unknown = len(df) - len(known)
+    more = f" {count(unknown, 'run')} without a known price not counted." if unknown else ""
+    text = (
+        f"{number(float(known.sum()), 4)} CNY for {count(len(known), 'run')} by the price list, from "
+        f"{number(float(known.min()))} to {number(float(known.max()))} CNY a run; without storage, requests, traffic "
+        f"and transcoding. Runs on the embedded engine cost nothing: this is what the cloud would have charged.{more}"
+    )
+    return f"<h2>Price</h2>\n<p>{escape(text)}</p>"
+
+
+def _recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], setup: str) -> str:
+    lines, versions = recipe(runs, verdicts, setup=setup)
+    return (
+        f"<h2>How to do it again</h2>\n<pre>{escape(lines)}</pre>\n"
+        f"<footer>{escape(versions)}. This page loads nothing and runs nothing.</footer>"
+    )
+
+
+def _judged(runs: list[Run], df: pd.DataFrame) -> Iterable[Verdict]:
+    """Return the verdicts that are shown when none are given."""
+    on = headline_of(df)
+    return all_verdicts(runs, on=on) if on else []

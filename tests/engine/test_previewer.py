@@ -1,0 +1,174 @@
+"""The previewer: what is kept, how large, what is refused, and what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from ci_notebook.engine.preview import warm_ffmpeg
+from ci_notebook.engine.preview.preview_graph import unshown_leaves
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.media.samples import sample
+from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.transcode import TimeInterval, Transcode, Video
+from ci_notebook.model.setting.watermark import Image, Watermark
+from tests.support import until
+
+CLIP = FileOrigin(sample())
+SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=8))
+
+
+@pytest.fixture(scope="module")
+def previewer() -> Iterator[Previewer]:
+    made = Previewer()
+    yield made
+    made.close()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")).astype(float)
+
+
+@pytest.mark.slow
+def test_a_width_scales_what_was_made_and_never_enlarges(previewer: Previewer) -> None:
+    assert pixels(previewer.preview(CLIP, SHARP, width_px=320)).shape == (180, 320, 3)
+    assert pixels(previewer.preview(CLIP, SHARP, width_px=4000)).shape == (360, 640, 3)
+
+
+def test_sharpening_is_done_at_the_outputs_size(previewer: Previewer) -> None:
+    """Sharpening the small picture would show far more of it."""
+    plain, sharp = (pixels(previewer.preview(CLIP, setting, width_px=160)) for setting in (VideoEnhance(), SHARP))
+    full = [pixels(previewer.preview(CLIP, setting)) for setting in (VideoEnhance(), SHARP)]
+    assert np.abs(sharp - plain).mean() < 0.6 * np.abs(full[1] - full[0]).mean()
+
+
+@pytest.mark.slow
+def test_the_same_question_has_the_same_answer_and_another_time_another(previewer: Previewer) -> None:
+    assert previewer.preview(CLIP, SHARP, 1.0) == previewer.preview(CLIP, SHARP, 1.0)
+    assert previewer.preview(CLIP, SHARP, 1.0) != previewer.preview(CLIP, SHARP, 2.0)
+
+
+@pytest.mark.slow
+def test_past_the_end_is_the_last_picture(previewer: Previewer) -> None:
+    assert previewer.preview(CLIP, SHARP, 99.0) == previewer.preview(CLIP, SHARP, 2.96)
+
+
+@pytest.mark.slow
+def test_a_clip_that_was_written_again_is_looked_at_again(previewer: Previewer, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    shutil.copyfile(sample(), clip)
+    before = previewer.preview(FileOrigin(clip), VideoEnhance())
+    shutil.copyfile(sample("coffee"), clip)
+    assert pixels(previewer.preview(FileOrigin(clip), VideoEnhance())).tobytes() != pixels(before).tobytes()
+
+
+def test_what_one_picture_cannot_show_is_named() -> None:
+    setting = VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True), transcode=Transcode(video=Video(fps=30.0)))
+    assert unshown_leaves(setting) == ("FrameEnhance.FrameDoubling", "Transcode.Video.Fps")
+    assert unshown_leaves(SHARP) == ()
+
+
+def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_path: Path) -> None:
+    late = VideoEnhance(transcode=Transcode(time_interval=TimeInterval(start=60.0, duration=1.0)))
+    with pytest.raises(EngineError, match=r"Transcode\.TimeInterval\.Start is 60 s"):
+        previewer.preview(CLIP, late)
+    mark = Watermark(
+        type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0,
+        image=Image(url="x.png", mode="Original", transparency=100),
+    )  # fmt: skip
+    with pytest.raises(ParameterError, match="has no access to objects"):
+        previewer.preview(CLIP, SHARP, watermarks=(mark,))
+    with pytest.raises(EngineError, match="cannot be read as a video"):
+        (tmp_path / "no.mp4").write_bytes(b"nothing")
+        previewer.preview(FileOrigin(tmp_path / "no.mp4"), SHARP)
+    assert previewer.preview(CLIP, SHARP), "what went wrong stays with the one that it went wrong for"
+
+
+@pytest.mark.slow
+def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_notebook.engine.preview.previewer.CACHE_BYTES", 1_000_000)
+    with_ = Previewer()
+    for number in range(8):
+        with_.preview(CLIP, SHARP, number / 5)
+    assert sum(one.stat().st_size for one in with_.folder.glob("*.raw")) <= 1_000_000
+    with_.close()
+    assert not with_.folder.exists()
+
+
+def waiting_of(previewer: Previewer) -> warm_ffmpeg.Process:
+    until(lambda: previewer.waiting_process is not None, 5)
+    return previewer.waiting_process
+
+
+@pytest.mark.slow
+def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_ffmpeg, "IDLE_S", 0.1)
+    with_ = Previewer()
+    with_.preview(CLIP, SHARP)
+    waiting_of(with_).wait(5)
+    assert pixels(with_.preview(CLIP, SHARP)).shape == (360, 640, 3)
+    monkeypatch.setattr(warm_ffmpeg, "IDLE_S", 60)
+    with_.preview(CLIP, SHARP)
+    waiting = waiting_of(with_)
+    assert waiting.poll() is None
+    with_.close()
+    assert waiting.poll() is not None
+
+
+@pytest.mark.slow
+def test_many_threads_may_ask_at_once(previewer: Previewer) -> None:
+    wanted = {level: previewer.preview(CLIP, _sharp(level)) for level in range(4)}
+    got: dict[int, bytes] = {}
+    threads = [
+        threading.Thread(target=lambda level=level: got.update({level: previewer.preview(CLIP, _sharp(level))}))
+        for level in wanted
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert got == wanted
+
+
+def _sharp(level: int) -> VideoEnhance:
+    return VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))
+
+
+CHILD = """
+import os, time
+from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.media.samples import sample
+from ci_notebook.model.setting.enhance import VideoEnhance
+with_ = Previewer()
+with_.preview(FileOrigin(sample()), VideoEnhance())
+while with_.waiting_process is None:
+    time.sleep(0.01)
+print(with_.waiting_process.pid, with_.folder, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_kernel_leaves_no_program_and_no_pictures_behind() -> None:
+    child = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=False)
+    number, folder = child.stdout.split()
+    Previewer().close()
+    assert not Path(folder).exists(), "its pictures go when the next one begins"
+    program = Path(f"/proc/{number}/cmdline")
+    if not Path("/proc/self").exists():
+        pytest.skip("processes are looked up in /proc")
+    deadline = time.monotonic() + 5
+    while program.exists() and program.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not program.exists() or not program.read_bytes()  # gone, or a zombie that nobody has asked after

@@ -1,0 +1,90 @@
+"""Runs go out as CSV, Parquet and for Excel, and come back with the same frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from ci_notebook.experiment.journal import Journal
+from ci_notebook.experiment.sweep import grid
+from ci_notebook.model.api.jobs import JobsDetail, Response
+from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
+from ci_notebook.results.dataframe import differing, to_frame
+from ci_notebook.results.runs import Runs, read_runs
+from ci_notebook.results.table_files import write_frame
+from ci_notebook.wire.xml import loads
+from tests.results.jobs_xml import done, response
+from tests.results.sample_runs import made
+
+
+def whole() -> Runs:
+    """Return runs whose jobs tell all that jobs tell, with AUTO, absent and bare nodes in their settings."""
+    jobs = loads(Response, response(*(done(n) for n in range(4)))).jobs_detail
+    settings = [*grid(None, SharpenLevel=[None, AUTO, 5]), VideoEnhance(frame_enhance=FrameEnhance())]
+    found = []
+    for run, job, setting in zip(made(clips=("city",)), jobs, settings, strict=True):
+        told = replace(job, operation=replace(job.operation, video_enhance=setting))
+        found.append(replace(run, job=told, setting=setting, clip_key=told.input.object, score_against="source"))
+    return Runs(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["r.csv", "r.parquet"])
+def test_saved_runs_come_back_with_the_same_frame_and_settings(tmp_path, name):
+    runs = whole()
+    back = read_runs(runs.save(tmp_path / name))
+    pd.testing.assert_frame_equal(back.to_frame(), runs.to_frame())
+    assert [run.setting for run in back] == [run.setting for run in runs]
+    assert back[0].scores == pytest.approx(runs[0].scores | {"vmaf_minus_neg": 0.0}, abs=1e-9)
+
+
+def test_runs_that_were_never_sent_come_back_too(tmp_path):
+    runs = Runs([replace(run, job=None, scores={}, cost_cny=None, error="no luck") for run in made()])
+    back = read_runs(runs.save(tmp_path / "r.csv"))
+    assert back[0].job is None
+    assert back[0].error == "no luck"
+    assert len(back) == len(runs)
+
+
+def test_a_journal_gives_everything_back(tmp_path):
+    run = replace(made(clips=("city",))[1], attempt=1)
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        request = enhance_request("input/city.mp4", run.setting, bucket="b-1250000000", region="ap-chongqing")
+        journal.begin(run, request, service="s", mark="m")
+        journal.answered(run)
+        journal.finished(run)
+    back = read_runs(tmp_path / "journal.sqlite")
+    assert back[0].setting == run.setting
+    assert back[0].pictures == run.pictures
+    assert back[0].every == 5
+
+
+def test_what_excel_would_take_for_a_formula_stays_a_text(tmp_path):
+    runs = Runs([replace(run, clip="=cmd|' /C calc'!A0") for run in made()])
+    path = runs.save(tmp_path / "r.csv", excel=True)
+    raw = path.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    read = pd.read_csv(path)
+    assert read["clip"].iloc[0].startswith("'=")
+    assert "Transcode.Video.Codec" not in read.columns
+    assert str(read["created"].iloc[0]) == "2026-01-01 02:00:00"
+
+
+def test_names_that_say_no_format_are_refused(tmp_path):
+    with pytest.raises(ParameterError, match=r"csv or \.parquet"):
+        write_frame(to_frame([]), tmp_path / "r.xlsx")
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        read_runs(tmp_path / "nothing.csv")
+
+
+def test_how_bad_the_bad_pictures_are_has_columns_and_units():
+    run = replace(made()[0], scores={"vmaf_p5": 60.0, "psnr_worst": 30.0, "delta_e_p95": 2.0})
+    df = to_frame([run])
+    assert df[["vmaf_p5", "psnr_worst", "delta_e_p95"]].iloc[0].tolist() == [60, 30, 2]
+    assert "vmaf_worst" in to_frame([JobsDetail()]).columns
+    assert "MsSharpen.SharpenLevel" in differing(to_frame(made())).columns
