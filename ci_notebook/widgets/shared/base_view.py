@@ -11,7 +11,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import anywidget
 from IPython.display import display
@@ -19,7 +19,10 @@ from IPython.display import display
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
-__all__ = ["BaseView", "error_text", "joined", "known_keywords"]
+__all__ = ["MAX_TOKENS", "BaseView", "error_text", "joined", "known_keywords"]
+
+# How many clicks a view remembers. A message that arrives twice arrives within seconds.
+MAX_TOKENS: Final = 256
 
 Init = TypeVar("Init", bound=Callable[..., None])
 
