@@ -13,7 +13,7 @@ from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
-from ci_notebook.widgets.monitor.job_list import RemainingTime, difference, row_of, varied
+from ci_notebook.widgets.monitor.job_list import JobList, RemainingTime, difference, row_of, varied
 from ci_notebook.widgets.monitor.monitor_view import Monitor
 from tests.ledger_jobs import fill
 from tests.support import send_to_widget, until
@@ -250,3 +250,43 @@ def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):
     named = replace(first.detail.operation, output=Output(object=f"out/{first.id}.mp4"), template_id="t1")
     again = repeat_request(replace(first.detail, operation=named), user_data="x").operation
     assert again.output.object == "out/${jobid}.mp4" and again.template_id == "t1" and again.video_enhance is None
+
+
+def test_a_job_that_is_not_listed_any_more_is_forgotten():
+    """Its price is asked again, and the time it needs is measured anew, if it comes back."""
+    priced = []
+
+    class Service:
+        def cost(self, job):
+            priced.append(job.job_id)
+
+        def hint(self, code):
+            return ""
+
+    def running(number, percent, at=0):
+        time_text = f"2026-01-01T00:{number + at:02}:00+0800"
+        return JobsDetail(job_id=f"j{number}", state="Running", progress=percent, creation_time=time_text)
+
+    jobs = JobList(Service(), lambda message: None, since=None, most=3)
+    jobs.update([running(number, 10) for number in range(3)])
+    jobs.update([running(0, 20)])
+    assert jobs.rows()["j0"]["left_s"] is not None
+    jobs.update([running(number, 10) for number in range(3, 40)])
+    assert list(jobs.rows()) == ["j39", "j38", "j37"]
+    priced.clear()
+    jobs.update([running(0, 30, at=50), running(39, 30)])
+    assert priced == ["j0"], "what is listed still has its price"
+    assert jobs.rows()["j0"]["left_s"] is None
+    assert jobs.rows()["j39"]["left_s"] is not None
+
+
+def test_a_click_is_remembered_for_as_long_as_its_message_may_come_again(lab, clip_of, monitor, monkeypatch):
+    (job_id,) = fill(lab, clip_of, 1, state="Success")
+    monitor.refresh()
+    for number in range(300):
+        press(monitor, "cancel", job_id, name=f"click {number}")
+    answers = len(monitor.told)
+    press(monitor, "cancel", job_id, name="click 299")
+    assert len(monitor.told) == answers, "a message that came twice"
+    press(monitor, "cancel", job_id, name="click 0")
+    assert len(monitor.told) == answers + 1, "the clicks of long ago are forgotten"

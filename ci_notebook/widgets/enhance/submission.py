@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.export import marks_of
 from ci_notebook.widgets.enhance.result import operation_html, state_html
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob
-from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.shared.base_view import MAX_TOKENS, error_text
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["IDLE", "Submission"]
@@ -31,7 +32,7 @@ class Submission:
         on_error: Callable[[Exception], object],
     ) -> None:  # fmt: skip
         self._lab, self._clip, self._on_status, self._on_error = lab, clip, on_status, on_error
-        self._tokens: set[str] = set()
+        self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._last_token, self._is_busy = "", False
         self._thread: threading.Thread | None = None
         self.output = ResultOutput()
@@ -42,7 +43,7 @@ class Submission:
         """Send one job, unless this click was handled before, a job is running, or there is a problem."""
         if token in self._tokens or self._is_busy:
             return
-        self._tokens.add(token)
+        self._tokens.append(token)
         self._last_token, self.error = token, None
         if problem:
             self._set_status(error=f"Nothing was sent. {problem}")

@@ -48,6 +48,10 @@ class RemainingTime:
         self._clock = clock
         self._first: dict[str, tuple[float, int]] = {}
 
+    def forget(self, job_id: str) -> None:
+        """Forget a job that is not listed any more."""
+        self._first.pop(job_id, None)
+
     def left_s(self, job: JobsDetail) -> int | None:
         """Return whole seconds; None for a job that does not run, or has made no progress yet."""
         job_id, percent = job.job_id or "", job.progress
@@ -128,6 +132,8 @@ class JobList:
             removed = self._order()[self._most :]
             for job_id in removed:
                 del self._jobs[job_id], self._rows[job_id]
+                self._costs.pop(job_id, None)
+                self._remaining.forget(job_id)
                 changed.pop(job_id, None)
             if changed or removed:
                 self._report({"do": "rows", "rows": changed, "removed": removed})

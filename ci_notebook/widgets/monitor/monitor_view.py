@@ -10,6 +10,7 @@ import datetime as dt
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.compare.compare_view import CompareView
 from ci_notebook.widgets.monitor.job_list import JobList, counts, static_html
 from ci_notebook.widgets.ports import MonitorLab
-from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
+from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["Monitor"]
@@ -67,7 +68,7 @@ class Monitor(BaseView):
         self._list = JobList(self._port, self._notify, since=since, most=most)
         self._last_change = time.monotonic()
         self._viewers: dict[str, float] = {}
-        self._tokens: set[str] = set()
+        self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._busy: set[str] = set()
         self._thread: threading.Thread | None = None
         self._actions: list[threading.Thread] = []
@@ -175,9 +176,13 @@ class Monitor(BaseView):
 
     def _update_viewer(self, view: str, *, is_visible: bool) -> None:
         is_new = view not in self._viewers
-        self._viewers.pop(view, None)
+        now = time.monotonic()
+        # A view that went with its page says nothing; it is dropped when another one reports.
+        self._viewers = {
+            one: at for one, at in self._viewers.items() if one != view and now - at < _HEARTBEAT_TIMEOUT_S
+        }
         if is_visible:
-            self._viewers[view] = time.monotonic()
+            self._viewers[view] = now
             if is_new or self._thread is None:
                 self._poll_now()
 
@@ -187,7 +192,7 @@ class Monitor(BaseView):
         with self._list.lock:
             if token in self._tokens or names & self._busy or not ids:
                 return
-            self._tokens.add(token)
+            self._tokens.append(token)
             self._busy |= names
         thread = threading.Thread(target=self._run, args=(action, ids, token), name="monitor-action", daemon=True)
         self._actions = [*(one for one in self._actions if one.is_alive()), thread]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import anywidget
 from IPython.display import display
@@ -16,7 +16,10 @@ from IPython.display import display
 from ci_notebook.model.errors import CIError
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
-__all__ = ["BaseView", "error_text", "joined"]
+__all__ = ["MAX_TOKENS", "BaseView", "error_text", "joined"]
+
+# How many clicks a view remembers. A message that arrives twice arrives within seconds.
+MAX_TOKENS: Final = 256
 
 
 _WIDGETS = Path(__file__).parent.parent

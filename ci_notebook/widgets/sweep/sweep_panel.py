@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
 from ci_notebook.widgets.ports import SweepLab, SweepSettings, title_of
-from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
+from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.workers import DebouncedWorker
@@ -87,7 +88,7 @@ class SweepPanel(BaseView):
         start = setting_from(base)
         other = setting_from(against) if against is not None else None
         self._form = SweepForm(start, other, len(self._clips), is_one, self._port.design)
-        self._tokens: set[str] = set()
+        self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._thread: threading.Thread | None = None
         self._last_token = ""
         self.runs: Any = None
@@ -236,7 +237,7 @@ class SweepPanel(BaseView):
     def _run_once(self, token: str) -> None:
         if token in self._tokens or self.status["busy"]:
             return
-        self._tokens.add(token)
+        self._tokens.append(token)
         self._last_token, self.error = token, None
         if self.problems:
             self._set_status(error=f"Nothing was sent. {next(iter(self.problems.values()))}")
