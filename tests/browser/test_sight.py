@@ -93,7 +93,7 @@ def test_the_preview_follows_a_slider_the_divider_and_the_time(sight):
     assert divider.get_attribute("aria-valuenow") == "90"
 
     time = page.get_by_role("slider", name="Time", exact=True)
-    assert time.get_attribute("aria-valuetext") == "1.00 s, picture 26 of 50"
+    assert time.get_attribute("aria-valuetext") == "1.00 s, frame 26 of 50"
     time.focus()
     for key, number in (("ArrowRight", 26), ("ArrowRight", 27), ("ArrowLeft", 26), ("End", 49), ("Home", 0)):
         page.keyboard.press(key)
