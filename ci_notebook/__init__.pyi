@@ -182,8 +182,8 @@ from .results.verdict.verdict import verdict as verdict
 from .results.verdict.verdict import verdicts as verdicts
 from .results.voting.ranking import compute_ranking as compute_ranking
 from .results.voting.ranking import ranking as ranking
-from .widgets.compare.view import CompareView as CompareView
-from .widgets.enhance.panel import EnhancePanel as EnhancePanel
-from .widgets.monitor.view import Monitor as Monitor
-from .widgets.sweep.panel import SweepPanel as SweepPanel
-from .widgets.vote.view import VoteView as VoteView
+from .widgets.compare.compare_view import CompareView as CompareView
+from .widgets.enhance.enhance_panel import EnhancePanel as EnhancePanel
+from .widgets.monitor.monitor_view import Monitor as Monitor
+from .widgets.sweep.sweep_panel import SweepPanel as SweepPanel
+from .widgets.vote.vote_view import VoteView as VoteView

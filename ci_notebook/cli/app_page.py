@@ -20,11 +20,11 @@ from ci_notebook.lab.connect import connect
 from ci_notebook.lab.lab import Lab
 from ci_notebook.media.samples import sample
 from ci_notebook.model.errors import CIError
-from ci_notebook.widgets.compare.view import CompareView
-from ci_notebook.widgets.enhance.panel import EnhancePanel
-from ci_notebook.widgets.monitor.view import Monitor
-from ci_notebook.widgets.shared.error_text import said
-from ci_notebook.widgets.sweep.panel import SweepPanel
+from ci_notebook.widgets.compare.compare_view import CompareView
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.monitor.monitor_view import Monitor
+from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.sweep.sweep_panel import SweepPanel
 
 CLIP_VARIABLE: Final = "CI_NOTEBOOK_APP_CLIP"
 TABS: Final = ("One setting", "Compare", "Many settings", "Jobs")
@@ -52,10 +52,10 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.compare_box = ipywidgets.VBox([ipywidgets.HTML(f"<p>{_NOTHING_YET}</p>")])
         self.tabs = ipywidgets.Tab(
             [
-                ipywidgets.VBox([self.panel, self.panel.trace.following()]),
+                ipywidgets.VBox([self.panel, self.panel.output.following()]),
                 self.compare_box,
-                ipywidgets.VBox([self.sweep, self.sweep.trace.following()]),
-                ipywidgets.VBox([self.monitor, self.monitor.trace.following()]),
+                ipywidgets.VBox([self.sweep, self.sweep.output.following()]),
+                ipywidgets.VBox([self.monitor, self.monitor.output.following()]),
             ],
             titles=TABS,
         )
@@ -75,12 +75,12 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """Show a view in the tab Compare, with its output below; or the error that prevented it."""
         old_views = self.compare_box.children
         try:
-            new = make()
-            self.compare_box.children = (new, new.trace.following())
+            view = make()
+            self.compare_box.children = (view, view.output.following())
         except (CIError, OSError) as error:
-            self.compare_box.children = (ipywidgets.HTML(f"<p role='alert'>{escape(said(error))}</p>"),)
-        for view in old_views:
-            view.close()
+            self.compare_box.children = (ipywidgets.HTML(f"<p role='alert'>{escape(error_text(error))}</p>"),)
+        for one in old_views:
+            one.close()
 
     def close_all(self) -> None:
         """Close the page and every view in it."""

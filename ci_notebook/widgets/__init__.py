@@ -1,1 +1,13 @@
-"""Hands and eyes: what a notebook shows to be moved and pressed. What it calls is passed in."""
+"""Jupyter widgets: one folder per view, with its Python, JavaScript and CSS. A view asks a lab only through `ports`.
+
+Reading order:
+
+    ports        Protocols of everything that a view asks from a lab
+    shared       base class, worker threads, saved state, result output, JavaScript and CSS of all views
+    enhance      `EnhancePanel`: one setting on one clip, and Submit
+    preview      preview pane of the `EnhancePanel`
+    compare      `CompareView`: two to four videos, frame by frame
+    sweep        `SweepPanel`: many settings on some clips
+    monitor      `Monitor`: live table of the jobs
+    vote         `VoteView`: blind comparison of runs
+"""

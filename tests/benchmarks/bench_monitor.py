@@ -76,7 +76,7 @@ def report_kernel(home: Path) -> None:
         print(f"     first reading of {JOBS} jobs, engine included {first:9.1f} ms CPU, {len(sent)} messages, ", end="")
         print(f"{sum(sent) / 1000:.1f} kB")
         sent.clear()
-        whole = cpu_ms(lambda: monitor.send({"do": "all", "rows": monitor._board.rows()}))
+        whole = cpu_ms(lambda: monitor.send({"do": "all", "rows": monitor._list.rows()}))
         print(f"     all rows to a page                       {whole:9.1f} ms CPU, {sum(sent) / 1000:.1f} kB")
         monitor._is_greeted = True  # a page is there from here on
         sent.clear()
@@ -87,11 +87,11 @@ def report_kernel(home: Path) -> None:
         sent.clear()
         for percent in range(1, 51):
             now = JobsDetail(**{**_parts(running[0]), "state": "Running", "progress": percent})
-            moves.append(cpu_ms(lambda now=now: monitor._board.learn([now])))
+            moves.append(cpu_ms(lambda now=now: monitor._list.update([now])))
         ours = sum(sent) / len(sent)
         print(f"     a job's progress                         {middle(moves):9.1f} ms CPU, {ours:.0f} bytes")
         table = ipywidgets.HTML()
-        rows = monitor._board.rows()
+        rows = monitor._list.rows()
         sent.clear()
         peer = []
         for at in range(5):

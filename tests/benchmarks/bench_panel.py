@@ -21,7 +21,7 @@ from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import Text, Watermark
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import schema, stages
 from ci_notebook.wire.xml import dumps
 from tests.widgets.panel_messages import edit
@@ -30,8 +30,8 @@ ROUNDS = 20
 LAB = types.SimpleNamespace(
     xml=lambda setting: dumps(setting, pretty=True).decode(),
     request=lambda clip, setting, **marks: enhance_request("a.mp4", setting, bucket="b", region="r", **marks),
-    state_dir=None,
-)
+    **dict.fromkeys(("state_dir", "engine", "price", "templates", "previews")), bucket="", region="",
+)  # fmt: skip
 WORDS = Text(text="demo", font_size=20, font_type="arial.ttf", font_color="0xFFFFFF", transparency=80)
 MARK = Watermark(type="Text", pos="TopRight", loc_mode="Absolute", dx=4, dy=4, text=WORDS)
 CLIP = types.SimpleNamespace(name="clip.mp4")
@@ -97,7 +97,7 @@ def everything() -> dict[str, object]:
     with_all.watermarks = [MARK] * 3
     nodes = [group["path"] for group in walked(schema(VideoEnhance)) if "#" not in group["path"]]
     taken = [path for path in nodes if not path.startswith(("Transcode.AudioMix", "Transcode.TransConfig"))]
-    return {"values": with_all.values, "on": [*dict.fromkeys([*with_all.on, *taken])]}
+    return {"values": with_all.values, "on": [*dict.fromkeys([*with_all.active_nodes, *taken])]}
 
 
 def walked(groups):

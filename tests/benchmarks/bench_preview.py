@@ -47,7 +47,7 @@ CELLS = (
     "panel = ci.EnhancePanel(lab, clip, ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=10)))\npanel",
 )
 WATCH = """() => {
-    const [slider, pane] = [document.querySelector('.ci-stages .ci-slider'), document.querySelector('.ci-sight')];
+    const [slider, pane] = [document.querySelector('.ci-stages .ci-slider'), document.querySelector('.ci-preview')];
     document.querySelector('.ci-columns').style.gridTemplateColumns = '1fr 640px';
     window.roundTrips = [];
     let from = 0;
@@ -129,7 +129,7 @@ def report_page() -> None:
         desk.write("bench.ipynb", *CELLS)
         desk.open("bench.ipynb")
         desk.run_all()
-        desk.page.wait_for_selector(".ci-sight[data-shown]", timeout=60_000)
+        desk.page.wait_for_selector(".ci-preview[data-shown]", timeout=60_000)
         desk.page.evaluate(WATCH)
         desk.page.wait_for_timeout(1000)
         for number in range(40):

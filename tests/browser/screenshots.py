@@ -44,7 +44,7 @@ VIEWS: Final = {
 
 
 def busy_panel(page: Any) -> None:
-    page.wait_for_selector(".ci-sight[data-shown]", timeout=60_000)
+    page.wait_for_selector(".ci-preview[data-shown]", timeout=60_000)
 
 
 def busy_sweep(page: Any) -> None:

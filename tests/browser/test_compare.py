@@ -87,7 +87,7 @@ def desk(browser, server, tmp_path_factory):
 def view(desk):
     desk.ask("[setattr(view, name, value) for name, value in dict(mode='wipe', gain=8).items()]")
     desk.page.locator(".cv-stage[data-mode=wipe]").wait_for()
-    box = desk.page.get_by_role("spinbutton", name="Number of the picture")
+    box = desk.page.get_by_role("spinbutton", name="Frame number")
     box.fill("20")
     box.press("Enter")
     wait_for_number(desk.page, 20)
@@ -112,12 +112,12 @@ def test_every_key_steps_all_pictures_alike(view):
     page.keyboard.press(".")
     page.keyboard.press("Home")
     wait_for_number(page, 0)
-    button(page, "+10: Ten pictures on").click()
-    button(page, "+1: A picture on").click()
+    button(page, "+10: Ten frames forward").click()
+    button(page, "+1: Next frame").click()
     wait_for_number(page, 11)
-    page.get_by_role("slider", name="Picture", exact=True).press("ArrowRight")
+    page.get_by_role("slider", name="Frame", exact=True).press("ArrowRight")
     wait_for_number(page, 12)
-    box = page.get_by_role("spinbutton", name="Number of the picture")
+    box = page.get_by_role("spinbutton", name="Frame number")
     box.fill("33")
     box.press("Enter")
     wait_for_number(page, 33)
@@ -136,10 +136,10 @@ def test_held_down_keys_end_on_the_last_picture(view):
 
 def test_a_number_that_no_picture_has_is_refused(view):
     page = view.page
-    box = page.get_by_role("spinbutton", name="Number of the picture")
+    box = page.get_by_role("spinbutton", name="Frame number")
     box.fill("99")
     box.press("Enter")
-    page.locator(".cv-error").filter(has_text="Pictures go from 0 to 49").wait_for()
+    page.locator(".cv-error").filter(has_text="The frame number must be 0 to 49").wait_for()
     assert page.evaluate(NUMBERS) == [20, 20, 20]
     box.fill("7")
     box.press("Enter")
@@ -228,7 +228,7 @@ def test_the_difference_says_how_far_it_is_amplified(view):
     by_eight = page.evaluate(BRIGHTNESS)
     page.get_by_role("combobox", name="Amplification").select_option("32")
     page.wait_for_function(f"before => ({BRIGHTNESS})() > before * 1.5", arg=by_eight)
-    assert "8 of 255 apart or more (amplified × 32)" in page.locator(".cv").inner_text()
+    assert "difference of 8 of 255 or more (amplified × 32)" in page.locator(".cv").inner_text()
     view.shot("compare-4-difference")
 
 
@@ -236,7 +236,7 @@ def test_flicker_waits_for_the_hand_where_little_motion_is_asked_for(view):
     page = view.page
     page.emulate_media(reduced_motion="reduce")
     mode(page, "Flicker")
-    page.locator(".cv-status").filter(has_text="little motion").wait_for()
+    page.locator(".cv-status").filter(has_text="reduced motion").wait_for()
     shown = "() => [...document.querySelectorAll('.wp-layer')].findIndex(one => !one.hidden)"
     assert page.evaluate(shown) == 0
     page.wait_for_timeout(1200)
@@ -287,11 +287,11 @@ def test_a_click_on_the_score_and_the_worst_pictures_jump(view):
     plot.press("ArrowRight")
     wait_for_number(page, 30)
     worst = page.locator(".cv-worst button")
-    number = int(re.search(r"Picture (\d+)", worst.first.get_attribute("aria-label")).group(1))
+    number = int(re.search(r"Frame (\d+)", worst.first.get_attribute("aria-label")).group(1))
     worst.first.click()
     wait_for_number(page, number)
     page.keyboard.press("n")
-    second = int(re.search(r"Picture (\d+)", worst.nth(1).get_attribute("aria-label")).group(1))
+    second = int(re.search(r"Frame (\d+)", worst.nth(1).get_attribute("aria-label")).group(1))
     wait_for_number(page, second)
     page.get_by_role("combobox", name="Score").select_option("psnr")
     page.locator(".cv-worst button[aria-label*=psnr]").first.wait_for()
@@ -315,7 +315,7 @@ def test_a_loop_plays_in_step_from_memory_at_its_rate(view):
     seen = page.evaluate(WATCH)
     page.keyboard.press("Space")
     texts = said.json_value()
-    assert any(re.match(r"Buffering \d+ of 11 pictures", one) for one in texts)
+    assert any(re.match(r"Buffering \d+ of 11 frames", one) for one in texts)
     assert all(len(set(numbers)) == 1 for numbers in seen), "no pane is ever a picture ahead"
     shown = {numbers[0] for numbers in seen}
     assert shown <= set(range(20, 31)) and len(shown) > 3, "a busy machine may drop some, and never leaves the loop"
@@ -325,7 +325,7 @@ def test_a_loop_plays_in_step_from_memory_at_its_rate(view):
 
 def test_another_choice_of_videos_keeps_the_place(view):
     page = view.page
-    button(page, "Leave out SharpenLevel 3").click()
+    button(page, "Remove SharpenLevel 3").click()
     wait_for_number(page, 20, many=2)
     page.get_by_role("combobox", name="Video 2").select_option("SharpenLevel 3")
     page.get_by_role("slider", name="Divider between source and SharpenLevel 3").wait_for()
@@ -358,17 +358,17 @@ def test_kept_pictures_stay_after_a_restart_and_without_a_kernel(view):
     page = view.page
     page.locator(".wp-pane").focus()
     page.keyboard.press("k")
-    page.locator(".cv-status").filter(has_text="Picture 20 is kept").wait_for()
+    page.locator(".cv-status").filter(has_text="Frame 20 is kept").wait_for()
     saved = view.save(view.path)
     (html,) = (
         out["data"]["text/html"] for out in saved.cells[-1].outputs if "figure" in str(out["data"].get("text/html"))
     )
     assert html.count("<figure") == 6, "once when it was first shown, and once by the key"
-    assert "alt='SharpenLevel 9, picture 20, vmaf_neg" in html
+    assert "alt='SharpenLevel 9, frame 20, vmaf_neg" in html
     state = saved.metadata.get("widgets", {})
     assert len(str(state)) < 20_000, "nothing heavy is saved"
     exported, _ = HTMLExporter().from_notebook_node(saved)
-    assert exported.count("SharpenLevel 9, picture 20") >= 2
+    assert exported.count("SharpenLevel 9, frame 20") >= 2
 
     view.restart_kernel()
     view.run_all()
@@ -377,7 +377,7 @@ def test_kept_pictures_stay_after_a_restart_and_without_a_kernel(view):
     view.save(view.path)
     view.end_kernel()
     view.open("compare.ipynb", kernel=False)
-    kept = page.locator(".jp-OutputArea figure img[alt*='SharpenLevel 9, picture 20']")
+    kept = page.locator(".jp-OutputArea figure img[alt*='SharpenLevel 9, frame 20']")
     kept.first.scroll_into_view_if_needed()
     assert kept.first.is_visible()
     view.shot("compare-8-without-kernel")

@@ -34,7 +34,7 @@ VIEWS = (
 ROOTS = (".ci-panel", ".ci-sweep", ".ci-monitor", ".cv", ".vo")
 # How far the lower half of the preview's picture is spread about its mean: contrast is just that.
 SPREAD = """() => {
-    const canvas = document.querySelectorAll('.ci-sight .wp-layer')[1].querySelector('canvas');
+    const canvas = document.querySelectorAll('.ci-preview .wp-layer')[1].querySelector('canvas');
     const { data } = canvas.getContext('2d').getImageData(0, canvas.height * 0.6, canvas.width, canvas.height * 0.3);
     const greens = [...data].filter((_, at) => at % 4 === 1);
     const mean = greens.reduce((sum, one) => sum + one) / greens.length;
@@ -82,8 +82,8 @@ def desk(request: pytest.FixtureRequest, browser: Any, tmp_path_factory: pytest.
 
 def test_a_slider_moves_code_and_preview(desk: Desk) -> None:
     page = desk.page
-    page.locator(".ci-sight").scroll_into_view_if_needed()
-    page.wait_for_selector(".ci-sight[data-shown]", timeout=60_000)
+    page.locator(".ci-preview").scroll_into_view_if_needed()
+    page.wait_for_selector(".ci-preview[data-shown]", timeout=60_000)
     was = page.evaluate(SPREAD)
     page.get_by_role("slider", name="Contrast", exact=True).press("End")
     page.wait_for_function("() => document.querySelector('.ci-panel .ci-python').textContent.includes('contrast=100')")

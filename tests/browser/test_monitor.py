@@ -48,19 +48,19 @@ def chip(page, text):
 def test_jobs_are_seen_to_move_and_a_result_is_opened(shown):
     desk = shown()
     page = desk.page
-    page.get_by_text("No job yet.").wait_for()
+    page.get_by_text("There are no jobs yet.").wait_for()
     desk.ask("[lab.submit(clip, setting) and 1 for _ in range(2)]")
     rows(page).first.wait_for(timeout=20_000)
     rows(page, "Success").nth(1).wait_for(timeout=60_000)
     assert rows(page, "Success").count() == 2
     rows(page).first.get_by_role("button", name="Open").click()
-    page.locator(".ci-jtold").get_by_text("The result is below").wait_for(timeout=60_000)
+    page.locator(".ci-jmessage").get_by_text("The result is below").wait_for(timeout=60_000)
     page.locator(".jp-OutputArea figure img").last.wait_for()
     assert desk.ask("len(monitor.opened), all(path.stat().st_size > 1000 for path in monitor.opened.values())") == (
         1,
         True,
     )
-    page.locator(".ci-jlive").get_by_text("live").wait_for()
+    page.locator(".ci-jlive").get_by_text("updating").wait_for()
     desk.shot("monitor-0-done")
 
 
@@ -75,10 +75,10 @@ def test_a_waiting_job_is_cancelled_and_sent_again_once_however_often_it_is_clic
     rows(page).get_by_role("button", name="Cancel").dblclick()
     rows(page, "Cancel").wait_for(timeout=20_000)
     page.locator(".ci-jdetail").get_by_role("button", name="Send again").click()
-    page.get_by_text("On the cloud it costs about 0.0200 CNY").wait_for()
+    page.get_by_text("It costs about 0.0200 CNY").wait_for()
     assert desk.ask("len(list(lab.jobs()))") == 1, "what costs money is asked for twice"
     desk.shot("monitor-7-asks")
-    page.get_by_role("button", name="Send it").dblclick()
+    page.get_by_role("button", name="Send the job").dblclick()
     rows(page, "Pause").wait_for(timeout=20_000)
     assert desk.ask("[one.state for one in lab.jobs()]") == ["Pause", "Cancel"]
     # It goes on while it is looked at; what the service refuses is said in the panel.

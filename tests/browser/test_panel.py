@@ -116,7 +116,7 @@ def test_a_value_that_is_not_taken_is_marked_at_its_control(panel):
     assert box.input_value() == "11", "nothing is clamped"
     assert "<SharpenLevel>5</SharpenLevel>" in page.locator(".ci-xml pre").inner_text()
     panel.shot("panel-2-refused")
-    page.get_by_role("button", name="Show what is refused").click()
+    page.get_by_role("button", name="Show the first problem").click()
     assert box.evaluate("one => one.closest('.ci-row').contains(document.activeElement)")
     page.get_by_role("button", name="Submit").click()
     page.locator(".ci-foot").get_by_role("alert").filter(has_text="Nothing was sent").wait_for()
@@ -152,18 +152,18 @@ def tool(page, name):
 
 
 def told(page, text):
-    page.locator(".ci-told").get_by_text(text).wait_for()
+    page.locator(".ci-message").get_by_text(text).wait_for()
 
 
 def test_start_from_a_preset_undo_it_by_keys_and_mend_what_it_meets(panel):
     page = panel.page
     tool(page, "Start from").click()
-    page.get_by_text("There is none yet.").wait_for()
+    page.get_by_text("There are no templates yet.").wait_for()
     panel.shot("panel-9-start-from")
     page.get_by_role("button", name="Smooth motion").click()
     told(page, "Set to the preset Smooth motion.")
     wait_for_xml(page, "<FrameDoubling>true</FrameDoubling>")
-    page.locator(".ci-price").get_by_text("The cloud would have charged").wait_for()
+    page.locator(".ci-price").get_by_text("Price on the cloud").wait_for()
     stage(page, "SDRtoHDR").click()  # comes with what it needs, and with advice
     wait_for_xml(page, "<HdrMode>HDR10</HdrMode>")
     row = page.locator("[data-path='SDRtoHDR.HdrMode']")
@@ -186,9 +186,9 @@ def test_start_from_a_preset_undo_it_by_keys_and_mend_what_it_meets(panel):
     assert panel.ask("panel.value == ci.VideoEnhance()")
 
     tool(page, "Start from").click()
-    page.get_by_role("textbox", name="Name of the template").fill("mine")
-    page.get_by_role("button", name="Keep this setting").click()
-    told(page, "Kept by the service as the template mine.")
+    page.get_by_role("textbox", name="Name of the new template").fill("mine")
+    page.get_by_role("button", name="Save as template").click()
+    told(page, "Saved as the template mine.")
     page.get_by_role("button", name="mine").click()
     told(page, "Set to the template mine.")
 
@@ -206,8 +206,8 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     tool(page, "Paste").click()
     page.evaluate("text => navigator.clipboard.writeText(text)", PASTED)
     page.get_by_label("XML of a request").press("Control+v")
-    page.get_by_role("button", name="Take it").click()
-    told(page, "Left out: Tag, Input.Object.")
+    page.get_by_role("button", name="Apply").click()
+    told(page, "Ignored: Tag, Input.Object.")
     wait_for_xml(page, "<FontColor>0xFF0000</FontColor>")
     assert "lab.submit(" in page.locator(".ci-python pre").inner_text()
     page.get_by_role("button", name="Add Watermark").click()
@@ -217,7 +217,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     assert panel.ask("[mark.text.text for mark in panel.watermarks]") == ["Your text"]
     page.locator("[data-path='Watermark.1.Type']").get_by_role("combobox").select_option("Image")
     image = page.locator("[data-path='Watermark.1.Image']")
-    image.get_by_role("alert").filter(has_text="Url must be text").wait_for()
+    image.get_by_role("alert").filter(has_text="Url is missing").wait_for()
     page.set_viewport_size({"width": 1280, "height": 1500})
     panel.shot("panel-12-marks")
     page.keyboard.press("Control+z")  # the choice and what it switched are one step
@@ -229,7 +229,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
         assert panel.ask("[mark.text.text for mark in panel.watermarks]") == marks, "two steps in one breath are two"
 
     page.get_by_role("button", name="Copy curl").click()
-    page.get_by_text("it is not signed, and holds no key").wait_for()
+    page.get_by_text("The command is not signed and contains no key").wait_for()
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert "curl -X POST" in copied and "$CI_AUTHORIZATION" in copied and "q-sign" not in copied
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
@@ -239,7 +239,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     assert "<Request>" in area.input_value()
     assert page.evaluate("() => document.activeElement.selectionEnd") > 100, "it stands selected"
     page.get_by_role("button", name="New cell").click()
-    page.get_by_text("In a new cell.").wait_for()
+    page.get_by_text("Added a new cell.").wait_for()
     cells = page.evaluate(CELLS)
     assert len(cells) == 3 and cells[2].startswith("lab.submit(")
 

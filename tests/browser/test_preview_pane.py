@@ -29,13 +29,13 @@ lab.previews = LabPreviews(lab.client, cache=lab.cache_dir, is_local=False)
 clip = dataclasses.replace(lab.upload(ci.sample()), path=None)"""
 # A pixel of one of the two pictures, at a share of its sides.
 PIXEL = """([layer, x, y]) => {
-    const canvas = document.querySelectorAll('.ci-sight .wp-layer')[layer].querySelector('canvas');
+    const canvas = document.querySelectorAll('.ci-preview .wp-layer')[layer].querySelector('canvas');
     const at = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
     return [...canvas.getContext('2d').getImageData(...at, 1, 1).data].slice(0, 3);
 }"""
 # Whether there is yellow within a few pixels of a place in the picture after.
 YELLOWS = """([x, y, wanted]) => {
-    const canvas = document.querySelectorAll('.ci-sight .wp-layer')[1].querySelector('canvas');
+    const canvas = document.querySelectorAll('.ci-preview .wp-layer')[1].querySelector('canvas');
     const [wide, high] = [canvas.width, canvas.height];
     const { data } = canvas.getContext('2d').getImageData(x * wide - 20, y * high - 12, 40, 24);
     let yellow = false;
@@ -64,7 +64,7 @@ def sight(desk):
         desk.path = desk.write("sight.ipynb", CLIP, *cells)
         desk.open("sight.ipynb")
         desk.run_all()
-        desk.page.wait_for_selector(".ci-sight[data-shown]", timeout=60_000)
+        desk.page.wait_for_selector(".ci-preview[data-shown]", timeout=60_000)
         return desk
 
     return opened
@@ -93,7 +93,7 @@ def test_the_preview_follows_a_slider_the_divider_and_the_time(sight):
     assert divider.get_attribute("aria-valuenow") == "90"
 
     time = page.get_by_role("slider", name="Time", exact=True)
-    assert time.get_attribute("aria-valuetext") == "1.00 s, picture 26 of 50"
+    assert time.get_attribute("aria-valuetext") == "1.00 s, frame 26 of 50"
     time.focus()
     for key, number in (("ArrowRight", 26), ("ArrowRight", 27), ("ArrowLeft", 26), ("End", 49), ("Home", 0)):
         page.keyboard.press(key)
@@ -112,7 +112,7 @@ def test_a_mark_is_dragged_on_the_picture(sight):
     mark = page.get_by_role("button", name=re.compile("Watermark 1 at BottomRight, Dx 40 px, Dy 20 px"))
     mark.wait_for()
     mark.scroll_into_view_if_needed()
-    box, pane = mark.bounding_box(), page.locator(".ci-sight .wp-pane").bounding_box()
+    box, pane = mark.bounding_box(), page.locator(".ci-preview .wp-pane").bounding_box()
     scale = pane["width"] / 320
     assert abs((pane["x"] + pane["width"] - box["x"] - box["width"]) / scale - 40) < 2
     desk.shot("sight-1-mark")
@@ -122,9 +122,9 @@ def test_a_mark_is_dragged_on_the_picture(sight):
     page.mouse.up()
     moved = page.get_by_role("button", name=re.compile("Dx 140 px, Dy 70 px"))
     moved.wait_for()
-    assert not page.locator(".ci-sight .wp-layer").first.is_visible(), "it is moved on the picture that has it"
+    assert not page.locator(".ci-preview .wp-layer").first.is_visible(), "it is moved on the picture that has it"
     # Seen there, too: its yellow is where the box is now, not where it was.
-    now, pane = moved.bounding_box(), page.locator(".ci-sight .wp-pane").bounding_box()
+    now, pane = moved.bounding_box(), page.locator(".ci-preview .wp-pane").bounding_box()
     sides = [((now[one] + now[side] / 2 - pane[one]) / pane[side]) for one, side in (("x", "width"), ("y", "height"))]
     page.wait_for_function(YELLOWS, arg=[sides[0], sides[1], True])
     page.wait_for_function(YELLOWS, arg=[0.8, 0.85, False])
@@ -142,16 +142,16 @@ def test_a_mark_is_dragged_on_the_picture(sight):
 def test_on_the_cloud_it_says_what_it_is_and_errors_stand_in_place(sight):
     desk = sight(ELSEWHERE, PANEL)
     page = desk.page
-    page.locator(".ci-sight").get_by_text("approximation").wait_for()
+    page.locator(".ci-preview").get_by_text("approximation").wait_for()
     page.get_by_role("switch", name=re.compile(r"\bFrameEnhance\b")).click()
-    page.locator(".ci-sight").get_by_text("One picture does not show FrameEnhance.FrameDoubling").wait_for()
+    page.locator(".ci-preview").get_by_text("A single frame cannot show FrameEnhance.FrameDoubling").wait_for()
     desk.ask("lab.previews.__dict__.update(_origin=lambda clip: 1 / 0)")
     page.get_by_role("slider", name="Time", exact=True).focus()
     page.keyboard.press("ArrowRight")
-    page.locator(".ci-sight").get_by_role("alert").filter(has_text="ZeroDivisionError").wait_for()
+    page.locator(".ci-preview").get_by_role("alert").filter(has_text="ZeroDivisionError").wait_for()
     desk.ask("lab.previews.__dict__.pop('_origin') and None")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => document.querySelector('.ci-sight .ci-error').textContent === ''")
+    page.wait_for_function("() => document.querySelector('.ci-preview .ci-error').textContent === ''")
     page.set_viewport_size({"width": 480, "height": 1000})
-    page.locator(".ci-sight").scroll_into_view_if_needed()
+    page.locator(".ci-preview").scroll_into_view_if_needed()
     desk.shot("sight-3-narrow")

@@ -65,7 +65,7 @@ def test_four_levels_are_chosen_priced_run_and_shown(panel):
         "len(list(lab.jobs())), len(panel.runs), panel.runs.to_frame()['MsSharpen.SharpenLevel'].tolist()"
     ) == (2, 2, [0, 9])
     page.locator(".jp-OutputArea figure img").last.wait_for(timeout=20_000)
-    page.locator(".ci-ssum").get_by_text("2 held in the journal").wait_for(timeout=20_000)
+    page.locator(".ci-ssum").get_by_text("2 of them are in the journal").wait_for(timeout=20_000)
     page.set_viewport_size({"width": 1280, "height": 1500})
     panel.shot("sweep-3-done")
     saved = "".join(str(output) for output in panel.save(panel.path).cells[-1].outputs)
@@ -83,11 +83,11 @@ def test_words_are_pressed_keys_are_its_own_and_it_fits_a_narrow_page(panel):
     assert page.get_by_role("textbox", name="Resolution").input_value() == "sdtohd, left out"
     wait_for_code(page, "Resolution=['sdtohd', None]")
     page.get_by_label("Design").select_option("random")
-    page.get_by_label("Runs a clip").fill("5")
+    page.get_by_label("Runs per clip").fill("5")
     page.get_by_role("textbox", name="Saturation").fill("50..200")
     wait_for_code(page, "Saturation=(50, 200)")
     page.locator(".ci-scount").get_by_text("10 runs").wait_for()
-    page.get_by_role("button", name="Vary FrameDoubling no more").focus()
+    page.get_by_role("button", name="Stop varying FrameDoubling").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelectorAll('.ci-svaried').length === 2")
     page.locator(".ci-sprice").get_by_text("CNY").wait_for(timeout=20_000)

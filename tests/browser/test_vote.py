@@ -107,7 +107,7 @@ def test_keys_vote_to_the_end_a_restart_goes_on_and_the_ranking_stays_as_an_outp
     page.keyboard.press("2")
     wait_for_question(page, 3)
     page.get_by_role("button", name="← Left is better").click()
-    page.get_by_text("That was the last one, thank you.").wait_for()
+    page.get_by_text("Thank you, that was the last question.").wait_for()
     page.get_by_text("is preferred to the others in").first.wait_for()
     page.get_by_text("is preferred to the others in").first.scroll_into_view_if_needed()
     page.wait_for_timeout(300)

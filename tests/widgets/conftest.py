@@ -34,6 +34,7 @@ class HandLab:
     """What the panel asks of a lab; `may_end` holds jobs back, `refusal` is raised by submit."""
 
     bucket, region = "b-1250000000", "ap-chongqing"
+    engine = price = templates = previews = None
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir

@@ -7,7 +7,7 @@ import types
 import ci_notebook as ci
 from ci_notebook.model.api.jobs import Operation, Request
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.wire.xml import loads
 from tests.support import send_to_widget
 
@@ -22,9 +22,9 @@ def edit(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | Non
 
 def edited(panel: EnhancePanel, values: dict[str, str | None], on: list[str] | None = None) -> dict[str, object]:
     """Return an edit as it travels."""
-    was = panel.on
+    was = panel.active_nodes
     switched = {} if on is None else {path: path in on for path in [*on, *was] if (path in on) != (path in was)}
-    return {"number": panel.heard.get("v", 0) + 1, "values": values, "on": switched}
+    return {"number": panel.acknowledged_edits.get("v", 0) + 1, "values": values, "nodes": switched}
 
 
 def do(panel: EnhancePanel, deed: str, /, **more: object) -> None:

@@ -10,8 +10,8 @@ from ci_notebook.model.setting.enhance import FrameEnhance, SDRtoHDR, SuperResol
 from ci_notebook.model.setting.rules import problems
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, TransConfig, Video
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
-from ci_notebook.widgets.enhance.controls import build, shown
-from ci_notebook.widgets.enhance.history import mended, remedy_words
+from ci_notebook.widgets.enhance.controls import build, state_of
+from ci_notebook.widgets.enhance.history import apply_remedy, remedy_label
 
 HDR = SDRtoHDR(hdr_mode="HDR10")
 
@@ -50,7 +50,7 @@ MET = {
 
 def after(operation, fix):
     """Return what is asked once a remedy was pressed."""
-    return build(operation, *mended(shown(operation), fix))
+    return build(operation, *apply_remedy(state_of(operation), fix))
 
 
 @pytest.mark.parametrize("case", MET)
@@ -60,13 +60,13 @@ def test_what_is_seldom_meant_is_told_with_a_remedy_that_settles_it(case):
     found = {one.path: one for one in advice(given)}
     assert path in found and found[path].text.endswith(".")
     built = after(Operation(video_enhance=given), found[path].fix)
-    assert built.made is not None and path not in built.advice
-    assert remedy_words(found[path].fix)
+    assert built.operation is not None and path not in built.advice
+    assert remedy_label(found[path].fix)
 
 
 def test_a_remedy_that_brings_an_encoding_keeps_the_sound():
     (one,) = advice(setting(sdr_to_hdr=HDR))
-    made = after(Operation(video_enhance=setting(sdr_to_hdr=HDR)), one.fix).made
+    made = after(Operation(video_enhance=setting(sdr_to_hdr=HDR)), one.fix).operation
     assert made.video_enhance.transcode == encoded(codec="H.265", pixfmt="yuv420p10le", audio=Audio())
 
 
@@ -99,7 +99,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_rule_that_refuses_says_what_would_mend_it_and_it_does(case):
-    built = build(BROKEN[case], *shown(BROKEN[case]))
-    assert built.made is None and built.problems.keys() == built.fixes.keys()
-    for fix in built.fixes.values():
-        assert after(BROKEN[case], fix).made is not None
+    built = build(BROKEN[case], *state_of(BROKEN[case]))
+    assert built.operation is None and built.problems.keys() == built.remedies.keys()
+    for fix in built.remedies.values():
+        assert after(BROKEN[case], fix).operation is not None

@@ -19,7 +19,7 @@ from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.frames import Frames
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
-from ci_notebook.widgets.compare.view import CompareView
+from ci_notebook.widgets.compare.compare_view import CompareView
 from tests.frame_numbers import counting_clip, number_in
 from tests.support import send_to_widget, until
 
@@ -68,7 +68,7 @@ def ask(view: CompareView, do: str, **content: Any) -> tuple[dict[str, Any], lis
     """Ask as the front end does, and return the answer."""
     answers: list[tuple[dict[str, Any], list[bytes]]] = []
     view.send = lambda content, buffers=None: answers.append((content, list(buffers or [])))
-    send_to_widget(view, {"do": do, "ask": 7, "view": "v", "shown": view.line["shown"], **content})
+    send_to_widget(view, {"do": do, "request": 7, "view": "v", "shown": view.timeline["shown"], **content})
     until(lambda: answers)
     return answers[0]
 
@@ -79,20 +79,20 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.mark.slow
 def test_only_the_pictures_that_are_asked_for_travel_as_small_as_they_are_shown(made) -> None:
-    answer, buffers = ask(made("plain", "large"), "look", keys=["0", "1"], ats=[13], width=200)
-    assert (answer["re"], answer["view"]) == (7, "v")
-    assert [(one["key"], one["at"], one["number"]) for one in answer["pictures"]] == [("0", 13, 13), ("1", 13, 13)]
+    answer, buffers = ask(made("plain", "large"), "frames", keys=["0", "1"], ats=[13], width=200)
+    assert (answer["reply_to"], answer["view"]) == (7, "v")
+    assert [(one["key"], one["at"], one["number"]) for one in answer["frames"]] == [("0", 13, 13), ("1", 13, 13)]
     assert [opened(data).size for data in buffers] == [(160, 96), (200, 120)]
     assert [number_in(opened(data)) for data in buffers] == [13, 13]
 
 
 def test_rates_are_matched_by_time(made) -> None:
     view = made("plain", "double")
-    assert (view.line["count"], view.line["rate"]) == (40, 50)
+    assert (view.timeline["count"], view.timeline["rate"]) == (40, 50)
     for at in (0, 1, 2, 25, 39):
-        answer, buffers = ask(view, "look", keys=["0", "1"], ats=[at], width=160)
+        answer, buffers = ask(view, "frames", keys=["0", "1"], ats=[at], width=160)
         assert [number_in(opened(data)) for data in buffers] == [at // 2, at // 2]
-        assert [one["number"] for one in answer["pictures"]] == [at // 2, at]
+        assert [one["number"] for one in answer["frames"]] == [at // 2, at]
 
 
 def test_a_detail_comes_at_full_size_and_the_loupe_without_loss(made, files: dict[str, Path]) -> None:
@@ -109,29 +109,29 @@ def test_a_detail_comes_at_full_size_and_the_loupe_without_loss(made, files: dic
 
 def test_a_difference_comes_with_its_mean_and_its_largest(made) -> None:
     view = made("plain", "large")
-    answer, (data,) = ask(view, "look", keys=["1-0"], ats=[5], width=4000, gain=4)
-    (told,) = answer["pictures"]
+    answer, (data,) = ask(view, "frames", keys=["1-0"], ats=[5], width=4000, gain=4)
+    (told,) = answer["frames"]
     assert opened(data).size == (320, 192)
     assert 0 < told["mean"] < told["most"]
 
 
 def test_a_wrong_question_is_answered_and_the_view_goes_on(made) -> None:
     view = made("plain", "large")
-    answer, _ = ask(view, "look", keys=["9"], ats=[5])
-    assert "a picture" in answer["error"]
+    answer, _ = ask(view, "frames", keys=["9"], ats=[5])
+    assert "the key of a frame" in answer["error"]
     assert view.error == answer["error"]
-    answer, buffers = ask(view, "look", keys=["0"], ats=[999], width=80)
+    answer, buffers = ask(view, "frames", keys=["0"], ats=[999], width=80)
     assert number_in(opened(buffers[0])) == 19, "beyond the end is the end"
-    answer, buffers = ask(view, "look", keys=["0"], ats=[1], shown=[1, 0])
-    assert (answer["pictures"], buffers) == ([], []), "asked before other videos were chosen"
+    answer, buffers = ask(view, "frames", keys=["0"], ats=[1], shown=[1, 0])
+    assert (answer["frames"], buffers) == ([], []), "asked before other videos were chosen"
 
 
 def test_other_videos_are_opened_and_those_left_are_closed(made, shelf: Shelf) -> None:
     view = made("plain", "large", "double")
     view.at = 30
     view.shown = [0, 1]
-    until(lambda: view.line["shown"] == [0, 1])
-    assert (view.line["count"], view.at) == (20, 15), "the same time in a slower count"
+    until(lambda: view.timeline["shown"] == [0, 1])
+    assert (view.timeline["count"], view.at) == (20, 15), "the same time in a slower count"
     assert [one.cached_frames > 0 for one in shelf.open] == [True, True, False]
     for wrong in ([0], [0, 0], [0, 3], [0, 1, 2, 3, 4]):
         with pytest.raises((TraitError, ParameterError), match="two to four"):
@@ -159,10 +159,10 @@ def runs(files: dict[str, Path], shelf: Shelf) -> Any:
 def test_it_begins_at_the_worst_picture_and_sends_scores_as_numbers(runs) -> None:
     view = CompareView(runs)
     assert view.at == 3
-    assert view.line["scores"] == ["vmaf_neg", "psnr"]
-    answer, buffers = ask(view, "trace", on="vmaf_neg")
-    assert [one["place"] for one in answer["traces"]] == [1, 2]
-    assert answer["traces"][0]["worst"][0] == {"at": 3, "value": 67.0}
+    assert view.timeline["scores"] == ["vmaf_neg", "psnr"]
+    answer, buffers = ask(view, "scores", score="vmaf_neg")
+    assert [one["place"] for one in answer["curves"]] == [1, 2]
+    assert answer["curves"][0]["worst"][0] == {"at": 3, "value": 67.0}
     assert struct.unpack("<20f", buffers[0])[3] == 67.0
     view.close()
 
@@ -171,9 +171,9 @@ def test_what_is_kept_needs_no_kernel_and_escapes_every_name(runs) -> None:
     view = CompareView(runs, at=5)
     view.keep()
     ask(view, "keep", at=3)
-    html = view.trace._repr_html_()
+    html = view.output._repr_html_()
     assert html.count("<figure") == 6
-    assert "SharpenLevel 6, picture 3, vmaf_neg 64" in html
+    assert "SharpenLevel 6, frame 3, vmaf_neg 64" in html
     assert "<b>clip" not in html and "&lt;b&gt;clip" in html
     assert "http" not in html and "<script" not in html
     view.close()
@@ -182,7 +182,7 @@ def test_what_is_kept_needs_no_kernel_and_escapes_every_name(runs) -> None:
 def test_nothing_heavy_is_in_the_state_that_is_saved(runs) -> None:
     view = CompareView(runs)
     view.keep()
-    ask(view, "look", keys=["0", "1", "2"], ats=[3, 4, 5], width=320)
+    ask(view, "frames", keys=["0", "1", "2"], ats=[3, 4, 5], width=320)
     state = {name: value for name, value in view.get_state().items() if name not in ("_esm", "_css")}
     assert len(json.dumps(state)) < 2500
     assert len(CompareView._esm.encode()) < 60_000
@@ -194,9 +194,9 @@ def test_hdr_says_through_which_tone_it_is_shown(files: dict[str, Path], shelf: 
     coding = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
     hdr = counting_clip(tmp_path / "hdr.mp4", *coding, pictures=5, size="160x96", filters=tags)
     view = CompareView(shelf, [files["plain"], hdr])
-    assert "HDR10 (PQ) shown as SDR" in view.line["sides"][1]["tone"]
+    assert "HDR10 (PQ) shown as SDR" in view.timeline["sides"][1]["tone"]
     view.keep()
-    assert "HDR10 (PQ) shown as SDR" in view.trace._repr_html_()
+    assert "HDR10 (PQ) shown as SDR" in view.output._repr_html_()
     view.close()
 
 
@@ -210,7 +210,7 @@ def test_a_file_that_does_not_open_leaves_no_other_open(files: dict[str, Path], 
 def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
     view = made("plain", "large")
     before = set(threading.enumerate())
-    ask(view, "look", keys=["0"], ats=[1], width=80)
+    ask(view, "frames", keys=["0"], ats=[1], width=80)
     threads = set(threading.enumerate()) - before
     view.close()
     assert threads and not any(thread.is_alive() for thread in threads)
@@ -218,4 +218,4 @@ def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
 
 
 def test_it_says_what_it_shows(made) -> None:
-    assert repr(made("plain", "large", at=4)) == "CompareView('plain.mp4', 'large.mp4'; picture 4 of 20)"
+    assert repr(made("plain", "large", at=4)) == "CompareView('plain.mp4', 'large.mp4'; frame 4 of 20)"

@@ -14,9 +14,9 @@ from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import TimeInterval, Transcode
-from ci_notebook.widgets.compare.common_timeline import Line, worst_of
-from ci_notebook.widgets.compare.sides import Side, sides_of
-from ci_notebook.widgets.shared.newest_worker import Worker
+from ci_notebook.widgets.compare.common_timeline import CommonTimeline, worst_of
+from ci_notebook.widgets.compare.sides import CompareSide, sides_of
+from ci_notebook.widgets.shared.workers import NewestWorker
 from tests.support import until
 
 
@@ -51,9 +51,9 @@ class Flat:
         self.count = 0
 
 
-def line(*videos: tuple[float, int, float]) -> Line:
+def line(*videos: tuple[float, int, float]) -> CommonTimeline:
     """Return the line of videos given as rate, count and start."""
-    return Line.of([(Side(f"v{at}", "c", None, start_s=start), Flat(rate, count))
+    return CommonTimeline.of([(CompareSide(f"v{at}", "c", None, start_s=start), Flat(rate, count))
                     for at, (rate, count, start) in enumerate(videos)])  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_a_stretch_lies_where_it_was_cut_from() -> None:
 
 
 def test_videos_without_time_in_common_are_refused() -> None:
-    with pytest.raises(ParameterError, match="a stretch of time in common"):
+    with pytest.raises(ParameterError, match="they have no time in common"):
         line((25, 50, 0), (25, 50, 9))
 
 
@@ -108,23 +108,25 @@ def test_videos_without_time_in_common_are_refused() -> None:
 )
 def test_a_score_belongs_to_its_own_picture_at_any_rate(rate: int, pictures: int, compared: int, every: int) -> None:
     values = tuple(float(number) for number in range(0, compared, every))
-    side = Side("run", "c", None, pictures={"vmaf": values}, every=every)
-    own = Line.of([(Side("source", "c", None), Flat(25, compared)), (side, Flat(rate, pictures))])
-    trace = own.trace(1, "vmaf")
+    side = CompareSide("run", "c", None, frame_scores={"vmaf": values}, every=every)
+    own = CommonTimeline.of([(CompareSide("source", "c", None), Flat(25, compared)), (side, Flat(rate, pictures))])
+    trace = own.score_curve(1, "vmaf")
     assert trace is not None
     step = every * rate / 25
     assert (trace["first"], trace["step"], list(trace["values"])) == (0, step, list(values))
     assert {one["at"]: one["value"] for one in trace["worst"]}[0] == 0
     assert own.score(1, "vmaf", round(step)) == every
     assert own.score(1, "vmaf", max(0, round(step) - 1)) == 0
-    assert own.trace(0, "vmaf") is None
+    assert own.score_curve(0, "vmaf") is None
 
 
 def test_a_long_trace_is_thinned_to_its_worst() -> None:
     values = [90.0] * 50_000
     values[31_111] = 12.0
-    side = Side("run", "c", None, pictures={"vmaf": tuple(values)}, every=1)
-    trace = Line.of([(side, Flat(25, 50_000)), (Side("s", "c", None), Flat(25, 50_000))]).trace(0, "vmaf")
+    side = CompareSide("run", "c", None, frame_scores={"vmaf": tuple(values)}, every=1)
+    trace = CommonTimeline.of([(side, Flat(25, 50_000)), (CompareSide("s", "c", None), Flat(25, 50_000))]).score_curve(
+        0, "vmaf"
+    )
     assert trace is not None
     assert len(trace["values"]) <= 1200
     assert min(trace["values"]) == 12.0
@@ -179,7 +181,11 @@ def test_what_a_lab_opens_is_shown_as_it_is_listed() -> None:
 
 @pytest.mark.parametrize(
     ("first", "videos", "why"),
-    [(LAB, [CLIP], "two at least"), (object(), None, "the runs of a lab"), (LAB, [CLIP, 7], "a clip, a job, a run")],
+    [
+        (LAB, [CLIP], "at least two videos"),
+        (object(), None, "the runs of a lab"),
+        (LAB, [CLIP, 7], "clips, jobs, runs"),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(first: Any, videos: Any, why: str) -> None:
     with pytest.raises(ParameterError, match=why):
@@ -188,26 +194,26 @@ def test_what_cannot_be_compared_is_refused(first: Any, videos: Any, why: str) -
 
 def test_the_worker_does_the_newest_and_the_most_urgent_first() -> None:
     done, gate, begun = list[str](), threading.Event(), threading.Event()
-    worker = Worker("look", "ahead")
+    worker = NewestWorker("look", "ahead")
 
     def hold(is_late: Any) -> None:
         begun.set()
         gate.wait(5)
         done.append(f"late {is_late()}")
 
-    worker.ask("ahead", hold)
+    worker.submit("ahead", hold)
     begun.wait(5)
     for name in ("old", "new"):
-        worker.ask("look", lambda _, name=name: done.append(name), "view 1")
-    worker.ask("look", lambda _: done.append("other view"), "view 2")
-    worker.ask("ahead", lambda _: done.append("ahead"))
+        worker.submit("look", lambda _, name=name: done.append(name), "view 1")
+    worker.submit("look", lambda _: done.append("other view"), "view 2")
+    worker.submit("ahead", lambda _: done.append("ahead"))
     finished = threading.Event()
     gate.set()
-    worker.ask("ahead", lambda _: (done.append("ahead"), finished.set()), "view 9")
+    worker.submit("ahead", lambda _: (done.append("ahead"), finished.set()), "view 9")
     assert finished.wait(5)
     worker.close()
     assert done == ["late True", "new", "other view", "ahead", "ahead"]
-    worker.ask("look", lambda _: done.append("after its end"))
+    worker.submit("look", lambda _: done.append("after its end"))
     assert done[-1] == "ahead"
 
 
@@ -219,13 +225,13 @@ def test_the_worker_says_once_that_nothing_is_asked_any_more() -> None:
         rests.append(1)
         rested.set()
 
-    worker = Worker("only here", idle=idle, idle_s=0.02)
-    worker.ask("only here", lambda _: None)
+    worker = NewestWorker("only here", on_idle=idle, idle_s=0.02)
+    worker.submit("only here", lambda _: None)
     assert rested.wait(5)
     rested.clear()
     assert not rested.wait(0.1)
     until(lambda: "only here" not in {thread.name for thread in threading.enumerate()})
-    worker.ask("only here", lambda _: None)
+    worker.submit("only here", lambda _: None)
     assert rested.wait(5)
     worker.close()
     assert len(rests) == 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
-from ci_notebook.widgets.enhance.controls import Held, above, shown
-from ci_notebook.widgets.enhance.history import ONE_STEP_S, State, Steps, changes, reset, without_item
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.controls import ControlState, above, state_of
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.enhance.history import ONE_STEP_S, HistoryEntry, UndoHistory, changes, reset, without_item
 from tests.support import send_to_widget
 from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit
 
@@ -15,29 +15,29 @@ KEPT = Operation(video_enhance=VideoEnhance())
 
 
 def state(**values):
-    return State(Held(dict(values), ["MsSharpen"]), KEPT)
+    return HistoryEntry(ControlState(dict(values), ["MsSharpen"]), KEPT)
 
 
 def test_a_drag_that_pauses_is_one_step_and_a_later_one_another():
     now = [0.0]
-    steps = Steps(state(), clock=lambda: now[0])
+    steps = UndoHistory(state(), clock=lambda: now[0])
     for level in "123":
         now[0] += ONE_STEP_S / 2
-        steps.note(state(a=level), by_hand=True)
+        steps.record(state(a=level), by_user=True)
     now[0] += 2 * ONE_STEP_S
-    steps.note(state(a="4"), by_hand=True)
+    steps.record(state(a="4"), by_user=True)
     assert steps.undo() == state(a="3")
     assert steps.undo() == state()
-    assert steps.undo() == state() and not steps.can["undo"]
-    assert steps.redo() == state(a="3") and steps.redo() == state(a="4") and not steps.can["redo"]
+    assert steps.undo() == state() and not steps.available["undo"]
+    assert steps.redo() == state(a="3") and steps.redo() == state(a="4") and not steps.available["redo"]
 
 
 def test_another_edit_forgets_what_was_undone():
-    steps = Steps(state())
-    steps.note(state(a="1"))
+    steps = UndoHistory(state())
+    steps.record(state(a="1"))
     steps.undo()
-    steps.note(state(b="1"))
-    assert not steps.can["redo"] and steps.undo() == state()
+    steps.record(state(b="1"))
+    assert not steps.available["redo"] and steps.undo() == state()
 
 
 def test_undo_and_redo_move_the_whole_panel(lab):
@@ -46,9 +46,9 @@ def test_undo_and_redo_move_the_whole_panel(lab):
     edit(panel, {}, [])
     assert panel.value == VideoEnhance()
     do(panel, "undo")
-    assert panel.value.ms_sharpen.sharpen_level == 5 and panel.can == {"undo": True, "redo": True}
+    assert panel.value.ms_sharpen.sharpen_level == 5 and panel.history == {"undo": True, "redo": True}
     do(panel, "undo")
-    assert panel.values == {} and panel.can == {"undo": False, "redo": True}
+    assert panel.values == {} and panel.history == {"undo": False, "redo": True}
     panel.redo()
     assert panel.value.ms_sharpen.sharpen_level == 5
 
@@ -66,7 +66,7 @@ def test_changes_are_told_leaf_by_leaf_and_reset_one_by_one(lab):
     panel = EnhancePanel(lab, CLIP, start)
     panel.set("SharpenLevel", 6)
     panel.set("HdrMode", "HLG")
-    edit(panel, {}, [path for path in panel.on if path != "ColorEnhance"])
+    edit(panel, {}, [path for path in panel.active_nodes if path != "ColorEnhance"])
     assert panel.changes == [
         {"path": "ColorEnhance.Contrast", "before": "10", "now": "left out"},
         {"path": SHARPEN, "before": "5", "now": "6"},
@@ -83,16 +83,16 @@ def test_changes_are_told_leaf_by_leaf_and_reset_one_by_one(lab):
 
 
 def test_a_switch_alone_is_a_change():
-    start, now = shown(VideoEnhance()), shown(VideoEnhance(ms_sharpen=MsSharpen()))
+    start, now = state_of(VideoEnhance()), state_of(VideoEnhance(ms_sharpen=MsSharpen()))
     assert changes(start, now) == [{"path": "MsSharpen", "before": "off", "now": "on"}]
     assert reset(now, start, "MsSharpen") == start and reset(start, now, "MsSharpen") == now
 
 
 def test_items_move_up_when_one_is_removed():
     marks = tuple(Watermark(type="Text", pos=pos) for pos in ("Top", "Left", "Right"))
-    held = shown(Operation(video_enhance=VideoEnhance(ms_sharpen=MsSharpen()), watermark=marks))
+    held = state_of(Operation(video_enhance=VideoEnhance(ms_sharpen=MsSharpen()), watermark=marks))
     left = Operation(video_enhance=VideoEnhance(ms_sharpen=MsSharpen()), watermark=(marks[0], marks[2]))
-    assert without_item(held, "Watermark.2") == shown(left)
+    assert without_item(held, "Watermark.2") == state_of(left)
     assert without_item(held, "Watermark.4") == held
 
 
@@ -109,7 +109,9 @@ def test_what_a_hand_did_lies_over_what_python_did_meanwhile_and_brings_nothing_
         panel, {"ColorEnhance.Contrast": "40"}
     )  # sent by a view that has not seen the preset yet, it would be the same
     assert panel.value.color_enhance.contrast == 40 and panel.value.ms_sharpen is None
-    assert panel.heard == {"v": 1}, "what its view need not lay over the values any more"
+    assert panel.acknowledged_edits == {"v": 1}, "what its view need not lay over the values any more"
     for number in range(40):
-        send_to_widget(panel, {"do": "edit", "view": f"gone {number}", "edit": {"number": 1, "values": {}, "on": {}}})
-    assert len(panel.heard) == 20
+        send_to_widget(
+            panel, {"do": "edit", "view": f"gone {number}", "edit": {"number": 1, "values": {}, "nodes": {}}}
+        )
+    assert len(panel.acknowledged_edits) == 20

@@ -13,8 +13,8 @@ from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
-from ci_notebook.widgets.monitor.rows import Pace, difference, row_of, varied
-from ci_notebook.widgets.monitor.view import Monitor
+from ci_notebook.widgets.monitor.job_list import JobList, RemainingTime, difference, row_of, varied
+from ci_notebook.widgets.monitor.monitor_view import Monitor
 from tests.ledger_jobs import fill
 from tests.support import send_to_widget, until
 
@@ -74,7 +74,7 @@ def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor
     until(lambda: monitor.jobs[0].state == "Success")
     news = [message["rows"] for message in monitor.told if message["do"] == "rows"]
     assert all(set(rows) == {job.id} for rows in news)
-    assert "set" in news[0][job.id] and "set" not in news[-1][job.id], "a job's setting travels once"
+    assert "settings" in news[0][job.id] and "settings" not in news[-1][job.id], "a job's setting travels once"
 
 
 @pytest.mark.slow
@@ -111,8 +111,8 @@ def test_two_presses_cancel_once_and_send_once(lab, clip_of, monitor):
     assert first.id == job.id and again.state == "Pause" and again.setting == SETTING
     assert again.detail.input == job.detail.input and again.detail.operation.output == job.detail.operation.output
     assert again.detail.operation.user_data.startswith("mine retry ")
-    answers = [message for message in monitor.told if message["do"] == "answer" and message["what"] == "retry"]
-    assert [answer["made"] for answer in answers] == [[again.id]]
+    answers = [message for message in monitor.told if message["do"] == "answer" and message["action"] == "retry"]
+    assert [answer["new_ids"] for answer in answers] == [[again.id]]
 
 
 def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
@@ -131,7 +131,7 @@ def test_a_result_is_fetched_once_and_stays_as_an_output(lab, clip_of, monitor):
     press(monitor, "open", job.id)
     path = monitor.opened[job.id]
     assert path.read_bytes() == lab.client.read(job.output_key)
-    assert "MsSharpen.SharpenLevel" in monitor.trace._repr_html_() and "<img" in monitor.trace._repr_html_()
+    assert "MsSharpen.SharpenLevel" in monitor.output._repr_html_() and "<img" in monitor.output._repr_html_()
     before = path.stat().st_mtime_ns
     press(monitor, "open", job.id, name="second")
     assert path.stat().st_mtime_ns == before
@@ -159,15 +159,15 @@ def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, moni
 
 def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monitor):
     fill(lab, clip_of, 3)
-    send_to_widget(monitor, {"do": "look", "view": "a", "on": True})
+    send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": True})
     until(lambda: len(monitor.jobs) == 3)
     (thread,) = watchers()
-    send_to_widget(monitor, {"do": "look", "view": "a", "on": False})
+    send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": False})
     monitor.cancel()  # of no job: the thread looks now, and not only after its pause
     thread.join(20)
     assert not thread.is_alive()
     assert monitor.status == {"live": False, "error": ""}
-    send_to_widget(monitor, {"do": "look", "view": "b", "on": True})
+    send_to_widget(monitor, {"do": "heartbeat", "view": "b", "visible": True})
     (thread,) = watchers()
     monitor.close()
     thread.join(5)
@@ -187,7 +187,7 @@ def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
     fill(lab, clip_of, 1)
     said = []
     monitor.observe(lambda change: said.append(change.new["error"]), "status")
-    send_to_widget(monitor, {"do": "look", "view": "a", "on": True})
+    send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": True})
     until(lambda: len(monitor.jobs) == 1)
     until(lambda: monitor.status["error"] == "")
     assert "OSError: the line is cut" in said
@@ -213,7 +213,7 @@ def test_many_waiting_jobs_are_read_a_part_at_a_time(lab, clip_of, monitor):
 
 def test_time_left_comes_from_how_it_went_so_far():
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = RemainingTime(lambda: now[0])
 
     def at(seconds, percent, state="Running"):
         now[0] = seconds
@@ -230,11 +230,11 @@ def test_only_what_differs_is_worth_the_room():
         return row_of(JobsDetail(input=Input(object="a/b.mp4"), operation=Operation(video_enhance=setting)))
 
     assert varied([row(1), row(1)]) == varied([row(1)]) == {"MsSharpen.SharpenLevel"}
-    assert row(None)["set"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {
+    assert row(None)["settings"] == {"MsSharpen": "on"} and varied([row(1), row(None)]) == {
         "MsSharpen",
         "MsSharpen.SharpenLevel",
     }
-    assert difference(row(1), row(2)) == {"set": {"MsSharpen.SharpenLevel": "2"}}
+    assert difference(row(1), row(2)) == {"settings": {"MsSharpen.SharpenLevel": "2"}}
 
 
 @pytest.mark.slow
@@ -250,3 +250,43 @@ def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):
     named = replace(first.detail.operation, output=Output(object=f"out/{first.id}.mp4"), template_id="t1")
     again = repeat_request(replace(first.detail, operation=named), user_data="x").operation
     assert again.output.object == "out/${jobid}.mp4" and again.template_id == "t1" and again.video_enhance is None
+
+
+def test_a_job_that_is_not_listed_any_more_is_forgotten():
+    """Its price is asked again, and the time it needs is measured anew, if it comes back."""
+    priced = []
+
+    class Service:
+        def cost(self, job):
+            priced.append(job.job_id)
+
+        def hint(self, code):
+            return ""
+
+    def running(number, percent, at=0):
+        time_text = f"2026-01-01T00:{number + at:02}:00+0800"
+        return JobsDetail(job_id=f"j{number}", state="Running", progress=percent, creation_time=time_text)
+
+    jobs = JobList(Service(), lambda message: None, since=None, most=3)
+    jobs.update([running(number, 10) for number in range(3)])
+    jobs.update([running(0, 20)])
+    assert jobs.rows()["j0"]["left_s"] is not None
+    jobs.update([running(number, 10) for number in range(3, 40)])
+    assert list(jobs.rows()) == ["j39", "j38", "j37"]
+    priced.clear()
+    jobs.update([running(0, 30, at=50), running(39, 30)])
+    assert priced == ["j0"], "what is listed still has its price"
+    assert jobs.rows()["j0"]["left_s"] is None
+    assert jobs.rows()["j39"]["left_s"] is not None
+
+
+def test_a_click_is_remembered_for_as_long_as_its_message_may_come_again(lab, clip_of, monitor, monkeypatch):
+    (job_id,) = fill(lab, clip_of, 1, state="Success")
+    monitor.refresh()
+    for number in range(300):
+        press(monitor, "cancel", job_id, name=f"click {number}")
+    answers = len(monitor.told)
+    press(monitor, "cancel", job_id, name="click 299")
+    assert len(monitor.told) == answers, "a message that came twice"
+    press(monitor, "cancel", job_id, name="click 0")
+    assert len(monitor.told) == answers + 1, "the clicks of long ago are forgotten"

@@ -14,7 +14,7 @@ from ci_notebook.model.setting.enhance import MsSharpen, SuperResolution, VideoE
 from ci_notebook.model.setting.transcode import AudioMix, Container, Transcode, Video
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import AUTO_TEXT, part_at
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages as all_stages
 from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, edit
 
@@ -51,7 +51,7 @@ def test_what_a_switch_brings_makes_it_whole(lab):
         above = group["path"].split(".")[0] + (".#" if "Watermark.#" in group["path"] else "")
         held = [one for one in groups() if one["path"] in (above, group["path"])]
         values = {path: text for one in held for path, text in one["values"].items()}
-        on = [path for one in held for path in (one["path"], *one["on"])]
+        on = [path for one in held for path in (one["path"], *one["active"])]
         panel = EnhancePanel(lab, CLIP)
         edit(panel, {path.replace("#", "1"): text for path, text in values.items()}, [p.replace("#", "1") for p in on])
         assert {path.rpartition(".")[2] for path in panel.problems} <= {"AudioSource", "Url", "Message"}, group["path"]
@@ -69,7 +69,7 @@ def test_a_slider_reaches_exactly_what_its_leaf_takes():
 def test_a_new_panel_holds_the_empty_setting(lab):
     panel = EnhancePanel(lab, CLIP)
     assert panel.value == VideoEnhance()
-    assert panel.values == {} and panel.on == [] and panel.problems == {}
+    assert panel.values == {} and panel.active_nodes == [] and panel.problems == {}
     assert all_agree(panel)
 
 
@@ -142,11 +142,11 @@ def test_what_has_no_control_is_kept(lab):
 def test_set_takes_an_ending_and_switches_nodes_on_and_off(lab):
     panel = EnhancePanel(lab, CLIP)
     panel.set("SharpenLevel", 5)
-    assert panel.on == ["MsSharpen"] and panel.values[SHARPEN] == "5"
+    assert panel.active_nodes == ["MsSharpen"] and panel.values[SHARPEN] == "5"
     panel.set("SharpenLevel", AUTO)
     assert panel.value.ms_sharpen.sharpen_level is AUTO
     panel.set("SharpenLevel", None)
-    assert panel.value == VideoEnhance() and panel.on == []
+    assert panel.value == VideoEnhance() and panel.active_nodes == []
     with pytest.raises(ParameterError, match="0 to 10 or AUTO"):
         panel.set("SharpenLevel", 11)
     with pytest.raises(ParameterError, match=r"Transcode\.Video\.Bitrate"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ci_notebook.model.setting.presets import PRESETS
 from ci_notebook.widgets.enhance.controls import AUTO_TEXT, above, part_at
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.wire.xml import dumps
 from tests import strategies
@@ -37,7 +37,7 @@ def draw(path):
 
 def brought(group, number):
     """What the front end does when a switch goes on: what it brings comes with it."""
-    on = [path.replace("#", number) for path in (group["path"], *group["on"])]
+    on = [path.replace("#", number) for path in (group["path"], *group["active"])]
     return on, {path.replace("#", number): text for path, text in group["values"].items()}
 
 
@@ -56,12 +56,13 @@ EDITS = st.lists(
 def act(panel, what, arg):
     if what == "leaf":
         path, text = arg
-        edit(panel, {path: text}, [*{*panel.on, *above(path)}])
+        edit(panel, {path: text}, [*{*panel.active_nodes, *above(path)}])
     elif what == "node":
-        edit(panel, {}, [path for path in panel.on if path != arg] if arg in panel.on else [*panel.on, arg])
+        active = panel.active_nodes
+        edit(panel, {}, [path for path in active if path != arg] if arg in active else [*active, arg])
     elif what == "switch":
         on, values = brought(*arg)
-        edit(panel, values, [*{*panel.on, *on, *above(on[0])}])
+        edit(panel, values, [*{*panel.active_nodes, *on, *above(on[0])}])
     elif what in ("preset", "paste"):
         do(panel, what, **{"name" if what == "preset" else "text": arg})
     elif what == "own python":
@@ -88,10 +89,10 @@ def test_panel_python_and_xml_agree_after_everything_that_can_be_done(lab, edits
         act(panel, what, arg)
         assert all_agree(panel)
         assert not panel.problems or panel.python == before
-        assert "Error" not in panel.told.get("error", ""), panel.told
+        assert "Error" not in panel.message.get("error", ""), panel.message
     again = EnhancePanel(lab, CLIP, panel.value)
     again.watermarks, again.digital_watermark = panel.watermarks, panel.digital_watermark
     assert again.python == panel.python and all_agree(again) and not again.problems
-    while panel.can["undo"]:
+    while panel.history["undo"]:
         panel.undo()
-    assert panel.changes == [] and panel.values == {} and panel.on == []
+    assert panel.changes == [] and panel.values == {} and panel.active_nodes == []

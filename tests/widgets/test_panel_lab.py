@@ -11,8 +11,8 @@ import ci_notebook as ci
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
-from ci_notebook.widgets.enhance.panel import EnhancePanel
-from ci_notebook.widgets.enhance.price_line import Pricing
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.enhance.price_line import PriceLine
 from tests.support import write_clip
 from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, do, edit, press
 
@@ -31,7 +31,7 @@ def test_marks_are_part_of_what_is_shown_and_of_what_is_sent(lab):
     assert panel.python.startswith("ci.VideoEnhance(") and panel.xml.startswith("<?xml")
     panel.watermarks, panel.digital_watermark = [MARK, MARK], HIDDEN
     assert all_agree(panel) and panel.python.startswith("lab.submit(\n    clip,\n    ci.VideoEnhance(")
-    assert {"Watermark.1", "Watermark.2", "DigitalWatermark"} <= set(panel.on)
+    assert {"Watermark.1", "Watermark.2", "DigitalWatermark"} <= set(panel.active_nodes)
     press(panel, "first")
     assert panel.wait(10)
     assert lab.marks == {"watermark": (MARK, MARK), "digital_watermark": HIDDEN}
@@ -48,8 +48,8 @@ def test_marks_are_part_of_what_is_shown_and_of_what_is_sent(lab):
 def test_more_marks_than_may_be_are_named(lab):
     panel = EnhancePanel(lab, CLIP)
     panel.watermarks = [MARK] * 3
-    edit(panel, {}, [*panel.on, "Watermark.4"])
-    assert panel.problems == {"Watermark": "Watermark takes at most 3 of them; got 4"}
+    edit(panel, {}, [*panel.active_nodes, "Watermark.4"])
+    assert panel.problems == {"Watermark": "At most 3 of Watermark are allowed; there are 4."}
     do(panel, "remove", path="Watermark.4")
     assert panel.problems == {} and panel.watermarks == (MARK,) * 3
 
@@ -68,7 +68,7 @@ def test_a_job_with_marks_comes_back_with_them(embedded_lab, clip):
     assert panel.wait(60) and panel.status["state"] == "Success", panel.status
     operation = panel.job.detail.operation
     assert operation.watermark == (MARK,) and operation.digital_watermark.message == "t1"
-    trace = panel.trace._repr_html_()
+    trace = panel.output._repr_html_()
     assert "Text.FontSize" in trace and "DigitalWatermark" in trace, "the notebook keeps what was asked, marks and all"
 
 
@@ -81,7 +81,7 @@ def test_the_price_follows_the_setting_and_says_who_charges(embedded_lab, clip):
     assert [line["stage"] for line in panel.price["lines"]] == ["SuperResolution.Enhance", "ColorEnhance", "MsSharpen"]
     total = embedded_lab.price(clip, [panel.value]).total
     assert panel.price["text"] == f"{total:.4f} CNY"
-    assert panel.price["label"] == "The cloud would have charged" and "mainland list" in panel.price["about"]
+    assert panel.price["label"] == "Price on the cloud" and "Price list: mainland" in panel.price["about"]
 
 
 def test_a_setting_that_does_not_fit_the_clip_has_no_price_and_says_why(embedded_lab, clip):
@@ -100,9 +100,9 @@ def test_only_the_last_of_many_settings_is_priced():
         assert may_go.wait(10)
         raise OSError(f"no price for {setting}")
 
-    pricing = Pricing(estimate, told.append, is_free=False)
+    pricing = PriceLine(estimate, told.append, is_free=False)
     for setting in range(20):
-        pricing.ask(setting)
+        pricing.submit(setting)
     may_go.set()
     assert pricing.wait(10)
     assert asked[-1] == 19 and len(asked) <= 2
@@ -112,32 +112,32 @@ def test_only_the_last_of_many_settings_is_priced():
 def test_the_services_templates_are_listed_taken_and_kept(embedded_lab, clip):
     start = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=2))
     panel = EnhancePanel(embedded_lab, clip, start)
-    assert {"price", "templates", "curl"} <= set(panel.offers)
-    do(panel, "keep", name="soft skin")
-    assert panel.settle(10) and panel.told["text"] == "Kept by the service as the template soft_skin."
+    assert {"price", "templates", "curl"} <= set(panel.features)
+    do(panel, "save_template", name="soft skin")
+    assert panel.settle(10) and panel.message["text"] == "Saved as the template soft_skin."
     (row,) = panel.templates
     assert row["name"] == "soft_skin" and embedded_lab.templates.get(row["id"])[0].setting == start
     panel.set("SharpenLevel", 7)
-    do(panel, "template", id=row["id"])
-    assert panel.value == start and panel.told["text"] == "Set to the template soft_skin."
+    do(panel, "apply_template", id=row["id"])
+    assert panel.value == start and panel.message["text"] == "Set to the template soft_skin."
     panel.undo()
     assert panel.value.ms_sharpen.sharpen_level == 7
-    do(panel, "template", id="t-none")
-    assert "t-none" in panel.told["error"]
+    do(panel, "apply_template", id="t-none")
+    assert "t-none" in panel.message["error"]
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 65])
 def test_a_name_that_the_service_does_not_take_is_said(embedded_lab, clip, name):
     panel = EnhancePanel(embedded_lab, clip)
-    do(panel, "keep", name=name)
-    assert panel.settle(10) and panel.told["error"]
+    do(panel, "save_template", name=name)
+    assert panel.settle(10) and panel.message["error"]
 
 
 def test_a_setting_that_is_refused_is_not_kept(embedded_lab, clip):
     panel = EnhancePanel(embedded_lab, clip)
     edit(panel, {SHARPEN: "11"}, ["MsSharpen"])
-    do(panel, "keep", name="no")
-    assert "nothing is refused" in panel.told["error"]
+    do(panel, "save_template", name="no")
+    assert "correct the marked parameters first" in panel.message["error"]
 
 
 def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch):
@@ -145,15 +145,18 @@ def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch)
     with pytest.raises(ci.ParameterError, match=r"panel\.python"):
         panel.to_cell()
     monkeypatch.setattr(
-        "ci_notebook.widgets.enhance.panel.get_ipython", lambda: types.SimpleNamespace(set_next_input=cells.append)
+        "ci_notebook.widgets.enhance.enhance_panel.get_ipython",
+        lambda: types.SimpleNamespace(set_next_input=cells.append),
     )
     panel.to_cell()
     assert cells == [panel.python]
 
 
 def test_a_lab_that_can_less_is_offered_less():
-    panel = EnhancePanel(types.SimpleNamespace(xml=lambda setting: "<VideoEnhance/>"), "clip.mp4")
-    assert panel.offers == [] and panel.price == {} and panel.title == "clip.mp4"
-    do(panel, "templates")
+    nothing = dict.fromkeys(("state_dir", "engine", "price", "templates", "previews"))
+    lab = types.SimpleNamespace(xml=lambda setting: "<VideoEnhance/>", bucket="", region="", **nothing)
+    panel = EnhancePanel(lab, "clip.mp4")
+    assert panel.features == [] and panel.price == {} and panel.title == "clip.mp4"
+    do(panel, "load_templates")
     do(panel, "preset", name="No such preset")
-    assert "Restore SD" in panel.told["error"]
+    assert "Restore SD" in panel.message["error"]

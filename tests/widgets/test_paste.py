@@ -15,9 +15,9 @@ from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
-from ci_notebook.widgets.enhance.controls import asked
-from ci_notebook.widgets.enhance.export import asked_text, python_text
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.controls import operation_of
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.enhance.export import operation_text, python_text
 from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.wire.xml import dumps
 from tests import strategies
@@ -27,7 +27,7 @@ SETTING = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 WORDS = Text(text="demo", font_size=30, font_type="simhei.ttf", font_color="0xFFFFFF", transparency=30)
 MARK = Watermark(type="Text", pos="TopRight", loc_mode="Absolute", dx=16, dy=16, text=WORDS)
 HIDDEN = DigitalWatermark(message="ticket", type="Text", version="V1")
-ALL = asked(SETTING, watermark=(MARK,), digital_watermark=HIDDEN)
+ALL = operation_of(SETTING, watermark=(MARK,), digital_watermark=HIDDEN)
 PARTS = {"video_enhance": SETTING, "watermark": (MARK,), "digital_watermark": HIDDEN}
 
 
@@ -47,7 +47,7 @@ REPLY = Response(
 )
 READ = {
     "python of a setting": (python_text(SETTING), {"video_enhance": SETTING}),
-    "python of all": (asked_text(ALL), PARTS),
+    "python of all": (operation_text(ALL), PARTS),
     "python without its package": (python_text(SETTING, ""), {"video_enhance": SETTING}),
     "python among other lines": (f"import os\nsetting = {python_text(SETTING)}\n", {"video_enhance": SETTING}),
     "a reply": (xml(REPLY), PARTS),
@@ -79,7 +79,7 @@ def test_what_is_pasted_is_taken(case):
     text, parts = READ[case]
     taken = read_paste(text, VideoEnhance())
     assert taken.parts == parts
-    assert taken.words.startswith("Taken: ")
+    assert taken.summary.startswith("Applied: ")
 
 
 @pytest.mark.slow
@@ -92,12 +92,12 @@ def test_any_request_of_ours_is_taken_back(request):
 
 def test_what_is_left_out_is_said(lab):
     request = lab.request(CLIP, SETTING, watermark=(MARK,), template_id="t1", queue_id="p1")
-    words = read_paste(xml(request), VideoEnhance()).words
+    words = read_paste(xml(request), VideoEnhance()).summary
     assert "the setting (MsSharpen); 1 watermark." in words
     for name in ("Input.Object", "Output.Object", "TemplateId", "QueueId"):
         assert name in words
-    words = read_paste("lab.submit(clip, ci.VideoEnhance(), output_key='a.mp4')", VideoEnhance()).words
-    assert words == "Taken: the setting (nothing is on). Left out: output_key."
+    words = read_paste("lab.submit(clip, ci.VideoEnhance(), output_key='a.mp4')", VideoEnhance()).summary
+    assert words == "Applied: the setting (no stage is on). Ignored: output_key."
 
 
 def test_a_stage_alone_replaces_that_stage():
@@ -123,7 +123,7 @@ def test_what_is_none_of_ours_is_refused_in_words(lab, text):
         read_paste(text, VideoEnhance())
     panel = EnhancePanel(lab, CLIP, SETTING)
     do(panel, "paste", text=text)
-    assert panel.told["error"] and panel.value == SETTING and all_agree(panel)
+    assert panel.message["error"] and panel.value == SETTING and all_agree(panel)
 
 
 @pytest.mark.parametrize("shape", ["{}", "ci.VideoEnhance(ms_sharpen={})", "lab.submit(clip, {})", "x = [{}]"])
@@ -155,7 +155,7 @@ def test_what_the_panel_copies_out_it_takes_back(lab):
         assert (other.value, other.watermarks, other.digital_watermark) == (SETTING, (MARK,), HIDDEN)
     body = texts["curl"].partition("--data-binary '")[2].rstrip("'")
     assert read_paste(body, VideoEnhance()).parts == PARTS
-    assert "$CI_AUTHORIZATION" in texts["curl"] and "Not signed" in texts["curl"]
+    assert "$CI_AUTHORIZATION" in texts["curl"] and "not signed" in texts["curl"]
 
 
 def test_a_shell_reads_the_curl_text_as_it_stands(lab):
@@ -173,4 +173,4 @@ def test_nothing_is_copied_while_something_is_marked(lab):
     panel = EnhancePanel(lab, CLIP)
     panel.paste("<MsSharpen><SharpenLevel>99</SharpenLevel></MsSharpen>")
     do(panel, "copy", what="xml")
-    assert "Mend what is marked first" in panel.told["error"]
+    assert "correct the marked parameters first" in panel.message["error"]

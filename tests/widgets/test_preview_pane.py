@@ -16,9 +16,9 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook.model.setting.watermark import Text, Watermark
-from ci_notebook.widgets.enhance.controls import Held, asked, shown
-from ci_notebook.widgets.enhance.panel import EnhancePanel
-from ci_notebook.widgets.preview.pane import Sight
+from ci_notebook.widgets.enhance.controls import ControlState, operation_of, state_of
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.preview.pane import PreviewPane
 from tests.executor_fixtures import programs_below
 from tests.support import send_to_widget, until
 
@@ -91,20 +91,20 @@ def answers() -> Answers:
 
 
 @pytest.fixture
-def sight(previews: Previews, answers: Answers) -> Iterator[Sight]:
-    made = Sight(type("Lab", (), {"previews": previews})(), "clip", send=answers)
+def sight(previews: Previews, answers: Answers) -> Iterator[PreviewPane]:
+    made = PreviewPane(previews, "clip", send=answers)
     yield made
     previews.may_end.set()
     made.close()
 
 
 def question(number: int = 1, setting: ci.VideoEnhance = SHARP, *marks: Watermark, **more: Any) -> dict[str, Any]:
-    held = shown(asked(setting, watermark=marks))
-    return {"do": "sight", "view": "v", "number": number, "values": held.values, "on": held.on, **more}
+    held = state_of(operation_of(setting, watermark=marks))
+    return {"do": "preview", "view": "v", "number": number, "values": held.values, "nodes": held.active, **more}
 
 
-def test_what_is_held_is_shown_with_its_marks(sight: Sight, previews: Previews, answers: Answers) -> None:
-    sight.take(question(1, SHARP, MARK, at_s=1.0, width=320))
+def test_what_is_held_is_shown_with_its_marks(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
+    sight.receive(question(1, SHARP, MARK, at_s=1.0, width=320))
     told, pictures = answers.wait()
     assert previews.asked == [(SHARP, (MARK,), {"at_s": 1.0, "width_px": 320, "box": (0.0, 0.0, 1.0, 1.0)})]
     assert (told["view"], told["number"], told["seconds"], told["rate"]) == ("v", 1, 3.0, 25.0)
@@ -112,52 +112,52 @@ def test_what_is_held_is_shown_with_its_marks(sight: Sight, previews: Previews, 
     assert pictures == [b"after", b"before"]
 
 
-def test_the_source_travels_only_when_it_looks_different(sight: Sight, answers: Answers) -> None:
-    sight.take(question(1, at_s=1.0))
+def test_the_source_travels_only_when_it_looks_different(sight: PreviewPane, answers: Answers) -> None:
+    sight.receive(question(1, at_s=1.0))
     told, _ = answers.wait()
-    sight.take(question(2, ci.VideoEnhance(), at_s=1.0, has=told["key"]))
+    sight.receive(question(2, ci.VideoEnhance(), at_s=1.0, has=told["key"]))
     assert answers.wait(2)[1] == [b"after"]
-    sight.take(question(3, at_s=1.04, has=told["key"]))
+    sight.receive(question(3, at_s=1.04, has=told["key"]))
     assert answers.wait(3)[1] == [b"after", b"before"]
 
 
-def test_a_time_is_that_of_a_picture_and_the_first_is_in_the_middle(sight: Sight, answers: Answers) -> None:
+def test_a_time_is_that_of_a_picture_and_the_first_is_in_the_middle(sight: PreviewPane, answers: Answers) -> None:
     for number, (asked_s, shown_s) in enumerate([(None, 1.52), (0.999, 1.0), (99, 2.96), (-1, 0.0)], 1):
-        sight.take(question(number, at_s=asked_s))
+        sight.receive(question(number, at_s=asked_s))
         assert answers.wait(number)[0]["at_s"] == shown_s
 
 
-def test_the_newest_question_wins(sight: Sight, previews: Previews, answers: Answers) -> None:
+def test_the_newest_question_wins(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
     previews.may_end.clear()
-    sight.take(question(1))
+    sight.receive(question(1))
     until(lambda: len(previews.asked) == 1)
     for number in range(2, 9):
-        sight.take(question(number))
+        sight.receive(question(number))
     previews.may_end.set()
     until(lambda: any(told["number"] == 8 for told, _ in answers))
     assert [told["number"] for told, _ in answers] == [1, 8]
 
 
-def test_taking_a_question_waits_for_nothing(sight: Sight, previews: Previews) -> None:
+def test_taking_a_question_waits_for_nothing(sight: PreviewPane, previews: Previews) -> None:
     previews.may_end.clear()
     start = time.monotonic()
     for number in range(50):
-        sight.take(question(number))
+        sight.receive(question(number))
     assert time.monotonic() - start < 20
 
 
-def test_what_goes_wrong_is_said(sight: Sight, previews: Previews, answers: Answers) -> None:
+def test_what_goes_wrong_is_said(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
     previews.refusal = ci.CIError("nothing here")
-    sight.take(question(1))
+    sight.receive(question(1))
     assert answers.wait()[0]["error"] == "nothing here"
     previews.refusal = None
-    sight.take(question(2))
+    sight.receive(question(2))
     assert "error" not in answers.wait(2)[0]
 
 
-def test_what_the_panel_refuses_is_not_shown(sight: Sight, previews: Previews, answers: Answers) -> None:
-    held = Held({"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"])
-    sight.take({"do": "sight", "view": "v", "number": 1, "values": held.values, "on": held.on})
+def test_what_the_panel_refuses_is_not_shown(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
+    held = ControlState({"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"])
+    sight.receive({"do": "preview", "view": "v", "number": 1, "values": held.values, "nodes": held.active})
     told, pictures = answers.wait()
     assert told["refused"] and not pictures and not previews.asked
 
@@ -184,6 +184,6 @@ def test_a_panel_answers_from_the_real_engine_and_keeps_no_picture(
 
 def test_a_lab_that_cannot_preview_offers_none(lab: Any) -> None:
     panel = EnhancePanel(lab, "clip")
-    assert "preview" not in panel.offers
+    assert "preview" not in panel.features
     send_to_widget(panel, question(1))
     panel.close()

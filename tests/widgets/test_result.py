@@ -27,7 +27,7 @@ def test_the_facts_have_their_units():
     assert facts(job().detail) == {
         "Object": "out/a<b>.mp4",
         "Picture": "640 × 360 px",
-        "Frame rate": "25 per s",
+        "Frame rate": "25 fps",
         "Codec": "h264",
         "Duration": "3.00 s",
         "Bit rate": "2367 kbps",

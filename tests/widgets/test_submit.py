@@ -7,7 +7,7 @@ import pytest
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
-from ci_notebook.widgets.enhance.panel import EnhancePanel
+from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
 from tests.support import send_to_widget
 from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit, edited, press
 
@@ -18,7 +18,7 @@ def test_one_press_makes_one_job_and_leaves_a_trace(lab):
     assert panel.wait(10)
     assert len(lab.jobs) == 1
     assert panel.status["state"] == "Success" and not panel.status["error"]
-    trace = panel.trace._repr_html_()
+    trace = panel.output._repr_html_()
     assert "Success" in trace and "MsSharpen.SharpenLevel" in trace and "script" not in trace
 
 
@@ -43,7 +43,7 @@ def test_a_second_press_appends_to_the_trace(lab):
         press(panel, token)
         assert panel.wait(10)
     assert [job.setting.ms_sharpen.sharpen_level for job in lab.jobs] == [5, 6]
-    assert panel.trace._repr_html_().count("<section>") == 2
+    assert panel.output._repr_html_().count("<section>") == 2
 
 
 def test_edits_that_travel_with_the_press_are_sent(lab):
@@ -101,7 +101,7 @@ def test_an_error_is_shown_in_the_panel_and_in_the_trace(lab, error):
     assert panel.wait(10)
     assert panel.error is error
     assert str(error) in panel.status["error"] and not panel.status["busy"]
-    assert "<b>way" not in panel.trace._repr_html_()
+    assert "<b>way" not in panel.output._repr_html_()
     lab.refusal = None
     press(panel, "second")
     assert panel.wait(10) and len(lab.jobs) == 1
@@ -113,7 +113,7 @@ def test_a_failed_job_says_why(lab):
     press(panel, "first")
     assert panel.wait(10)
     assert "ResourceNotSupported: no video in it" in panel.status["error"]
-    assert "ResourceNotSupported: no video in it" in panel.trace._repr_html_()
+    assert "ResourceNotSupported: no video in it" in panel.output._repr_html_()
 
 
 def test_a_message_that_makes_no_sense_is_shown_and_not_raised(lab):

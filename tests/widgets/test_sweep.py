@@ -17,7 +17,7 @@ from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import leaves, resolve
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.widgets.sweep.panel import SweepPanel
+from ci_notebook.widgets.sweep.sweep_panel import SweepPanel
 from ci_notebook.widgets.sweep.values import described, text_of, values_of
 from tests.strategies import leaf_values
 from tests.support import send_to_widget
@@ -49,7 +49,7 @@ class HandDesk(LabSweeps):
 
 @pytest.fixture
 def hand():
-    return types.SimpleNamespace(sweep_desk=HandDesk())
+    return types.SimpleNamespace(sweep_desk=HandDesk(), state_dir=None)
 
 
 @pytest.fixture
@@ -130,7 +130,9 @@ def fields(draw):
 def test_the_panel_its_python_and_its_sweep_agree(drawn):
     vary, kind, n, chosen, budget = drawn
     desk, start = HandDesk(), VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3))
-    panel = SweepPanel(types.SimpleNamespace(sweep_desk=desk), ["a", "b"], start, against=VideoEnhance())
+    panel = SweepPanel(
+        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"], start, against=VideoEnhance()
+    )
     try:
         with panel.hold_trait_notifications():
             panel.kind, panel.n, panel.chosen, panel.budget = kind, str(n), chosen, budget
@@ -170,7 +172,7 @@ def test_what_is_refused_is_said_at_its_field_and_changes_nothing(panel):
     panel.set("SharpenLevel", "1, 2")
     good = panel.sweep
     for name, value, word in (
-        ("vary", [[SHARPEN, "11"]], "0 to 10"), ("vary", [["Nonsense", "1"]], "in the base, each once"),
+        ("vary", [[SHARPEN, "11"]], "0 to 10"), ("vary", [["Nonsense", "1"]], "no stage of the base"),
         ("budget", "-1", "at least 0"), ("budget", "much", "at least 0"), ("chosen", [], "at least one"),
         ("chosen", [7], "at least one"),
     ):  # fmt: skip
@@ -201,7 +203,7 @@ def test_a_leaf_that_cannot_stand_alone_says_what_it_needs(panel):
 
 def press(panel, name, **edits):
     held = {one: getattr(panel, one) for one in ("vary", "kind", "n", "seed", "budget", "chosen")}
-    send_to_widget(panel, {"do": "run", "press": name, "edits": {**held, **edits}})
+    send_to_widget(panel, {"do": "run", "press": name, "fields": {**held, **edits}})
 
 
 def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
@@ -215,7 +217,7 @@ def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
     press(panel, "one")
     ((clips, sweep, budget),) = hand.sweep_desk.asked
     assert (clips, len(sweep), budget) == (["b.mp4"], 2, 3.0)
-    assert panel.runs == ["all"] and "results of all" in panel.trace._repr_html_()
+    assert panel.runs == ["all"] and "results of all" in panel.output._repr_html_()
 
 
 def test_stop_keeps_what_is_done(panel, hand):
@@ -225,7 +227,7 @@ def test_stop_keeps_what_is_done(panel, hand):
     assert panel.status["stopping"]
     hand.sweep_desk.may_end.set()
     assert panel.wait(10) and panel.runs == ["stopped"]
-    assert panel.status["text"] == "Stopped; what is done is kept" and not panel.status["busy"]
+    assert panel.status["text"] == "Stopped; finished runs are kept" and not panel.status["busy"]
 
 
 def test_a_price_that_cannot_be_told_is_said(panel):
@@ -248,9 +250,9 @@ def test_a_sweep_is_priced_run_and_shown_by_the_lab(tmp_path, make_clip):
         panel.run()
         assert panel.wait(60) and panel.status["error"] == ""
         assert [run.setting for run in panel.runs] == list(panel.sweep)
-        html = panel.trace._repr_html_()
+        html = panel.output._repr_html_()
         assert "2 of 2 succeeded" in html and "<figure" in html and "<script" not in html
-        assert panel.wait_for_price(30) and panel.plan["held"] == 2 and panel.plan["total"] == 0
+        assert panel.wait_for_price(30) and panel.plan["in_journal"] == 2 and panel.plan["total"] == 0
         panel.close()
 
 

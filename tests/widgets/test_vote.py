@@ -12,7 +12,7 @@ from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.widgets.vote.view import VoteView
+from ci_notebook.widgets.vote.vote_view import VoteView
 from tests.experiment.test_ballot import FOUR, runs
 from tests.support import send_to_widget
 
@@ -74,14 +74,14 @@ def says(view: VoteView, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
 def test_both_pictures_of_a_question_travel_and_nothing_says_what_they_are(view, voting, monkeypatch):
     say = says(view, monkeypatch)
-    ((content, (left, right)),) = say(do="look", number=0, width=640, view="v")
+    ((content, (left, right)),) = say(do="frames", number=0, width=640, view="v")
     asked = voting.vote_desk(RUNS, repeats=0.2).ballot("Ann").questions[0]
     at = int(asked.share * 0.4 * 25)
     assert (left, right) == (f"{asked.left.key} {at} 640".encode(), f"{asked.right.key} {at} 640".encode())
     synced = json.dumps([view.get_state(), content], default=str)
     assert not any(run.key in synced or "SharpenLevel" in synced for run in RUNS)
-    assert "SharpenLevel" not in repr(view) + view.trace._repr_html_() + repr(vars(view)["_trait_values"])
-    with pytest.raises(CIError, match="questions are left: what the pictures are is not told"):
+    assert "SharpenLevel" not in repr(view) + view.output._repr_html_() + repr(vars(view)["_trait_values"])
+    with pytest.raises(CIError, match="hidden until you have answered all questions"):
         _ = view.ranking
 
 
@@ -93,7 +93,7 @@ def test_an_answer_is_written_down_at_once_and_once(view, voting, monkeypatch):
     (vote,) = voting.journal.votes()
     assert (vote.voter, vote.number, vote.answer, vote.took_s) == ("Ann", 0, "left", 2.0)
     assert view.state == {"number": 1, "done": 1, "total": 7}
-    say(do="back")
+    say(do="take_back")
     assert voting.journal.votes() == []
     assert view.state["number"] == 0
 
@@ -101,9 +101,9 @@ def test_an_answer_is_written_down_at_once_and_once(view, voting, monkeypatch):
 @pytest.mark.slow
 def test_the_ranking_appears_after_the_last_answer_and_is_not_taken_back(view):
     while view.state["number"] is not None:
-        assert "preferred" not in view.trace._repr_html_()
+        assert "preferred" not in view.output._repr_html_()
         view.vote("left", took_s=1)
-    assert "is preferred to the others in" in view.trace._repr_html_()
+    assert "is preferred to the others in" in view.output._repr_html_()
     assert "SharpenLevel" in repr(view.ranking)
     view.take_back()
     view.vote("left")
@@ -119,7 +119,7 @@ def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
     assert again.state == {"number": 3, "done": 3, "total": 7}
     while again.state["number"] is not None:
         again.vote("right")
-    assert "preferred" in VoteView(voting, RUNS, voter="Ann", repeats=0.2).trace._repr_html_()
+    assert "preferred" in VoteView(voting, RUNS, voter="Ann", repeats=0.2).output._repr_html_()
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_the_next_voter_starts_anew_and_does_not_see_what_the_first_one_said(vie
         view.vote("right")
     view.voter = "  Bob "
     assert view.state == {"number": 0, "done": 0, "total": 7}
-    assert "preferred" not in view.trace._repr_html_()
+    assert "preferred" not in view.output._repr_html_()
     while view.state["number"] is not None:
         view.vote("same")
     assert view.ranking.voters == ("Ann", "Bob")
@@ -152,7 +152,7 @@ def test_videos_are_kept_open_within_bounds_and_closed_with_the_view(voting, mon
     view = VoteView(voting, runs(FOUR, ("a", "b", "c")), repeats=0)
     say = says(view, monkeypatch)
     for number in range(18):
-        say(do="look", number=number, width=320)
+        say(do="frames", number=number, width=320)
     assert sum(not one.is_closed for one in voting.opened) <= 6
     view.close()
     assert voting.opened and all(one.is_closed for one in voting.opened)

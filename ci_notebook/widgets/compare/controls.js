@@ -1,14 +1,14 @@
-// Native controls with names, and what asks Python for pictures.
+// Named native controls, requests to Python, a frame cache and a latest-only queue.
 
-const cvSay = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const cvText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
-// What is read out begins with what is seen: a sign alone is replaced by its meaning.
+// A screen reader reads the visible text first; a symbol alone is replaced by its name.
 function cvButton(text, name, press, attributes = {}) {
   const spoken = /[a-z]/i.test(text) ? text : /\d/.test(text) ? `${text}: ${name}` : name;
   return el("button", { type: "button", class: "cv-button", "aria-label": spoken, title: name, text, onclick: press, ...attributes });
 }
 
-// Radios that look like one bar; `show(value)` sets it without a word to anybody.
+// Radio buttons that look like one bar; `show(value)` sets the value without calling `pick`.
 function cvSegments(id, name, choices, pick) {
   const inputs = choices.map(([value]) => el("input", {
     type: "radio", name: id, id: `${id}-${value}`, value, onchange: () => pick(value),
@@ -33,63 +33,63 @@ function cvToggle(text, name, flip) {
   return { node: button, is, set };
 }
 
-// Questions to Python, each with its answer: ask("look", {...}) → { pictures, buffers, … }.
-function cvAsker(model, view) {
+// Requests to Python with their answers: request("frames", {...}) → { frames, buffers, … }.
+function cvRequests(model, view) {
   const open = new Map();
   let number = 0;
-  const hear = (content, buffers) => {
-    if (content.view !== view || !open.has(content.re)) return;
-    const answer = open.get(content.re);
-    open.delete(content.re);
-    answer({ ...content, buffers: buffers ?? [] });
+  const receive = (content, buffers) => {
+    if (content.view !== view || !open.has(content.reply_to)) return;
+    const resolve = open.get(content.reply_to);
+    open.delete(content.reply_to);
+    resolve({ ...content, buffers: buffers ?? [] });
   };
-  model.on("msg:custom", hear);
+  model.on("msg:custom", receive);
   return {
-    ask: (what, content) => new Promise((answer) => {
-      open.set(++number, answer);
-      model.send({ do: what, ask: number, view, ...content });
+    request: (kind, content) => new Promise((resolve) => {
+      open.set(++number, resolve);
+      model.send({ do: kind, request: number, view, ...content });
     }),
-    close: () => model.off("msg:custom", hear),
+    close: () => model.off("msg:custom", receive),
   };
 }
 
-// What was sent lately, so that a step back costs nothing; the oldest goes when there is too much of it.
-function cvShelf(mostBytes) {
-  const held = new Map();
+// LRU cache of received frames, so that a step back needs no request.
+function cvFrameCache(maxBytes) {
+  const blobs = new Map();
   let bytes = 0;
   return {
     get(key) {
-      const blob = held.get(key);
-      if (blob) { held.delete(key); held.set(key, blob); }
+      const blob = blobs.get(key);
+      if (blob) { blobs.delete(key); blobs.set(key, blob); }
       return blob;
     },
     put(key, blob) {
-      bytes += blob.size - (held.get(key)?.size ?? 0);
-      held.delete(key);
-      held.set(key, blob);
-      for (const [oldest, one] of held) {
-        if (bytes <= mostBytes) break;
-        held.delete(oldest);
+      bytes += blob.size - (blobs.get(key)?.size ?? 0);
+      blobs.delete(key);
+      blobs.set(key, blob);
+      for (const [oldest, one] of blobs) {
+        if (bytes <= maxBytes) break;
+        blobs.delete(oldest);
         bytes -= one.size;
       }
     },
-    has: (key) => held.has(key),
-    clear() { held.clear(); bytes = 0; },
+    has: (key) => blobs.has(key),
+    clear() { blobs.clear(); bytes = 0; },
   };
 }
 
-// One at a time: while `work` runs, only the newest of what is wanted waits.
+// Latest-only queue: while `work` runs, only the newest value waits.
 function cvNewest(work) {
   let isBusy = false, next = null;
-  return async function want(value) {
+  return async function submit(value) {
     next = [value];
     if (isBusy) return;
     isBusy = true;
     try {
       while (next) {
-        const [now] = next;
+        const [current] = next;
         next = null;
-        await work(now, () => next !== null);
+        await work(current, () => next !== null);
       }
     } finally {
       isBusy = false;

@@ -1,12 +1,12 @@
-// A short loop played at its real rate from memory: pictures are fetched and decoded first, within bounds, and then shown
-// by the clock.
+// Plays a short loop at its real frame rate from memory: frames are fetched and decoded first, within a memory limit,
+// and then shown by the clock.
 
-const CV_DECODED_BYTES = 160e6; // of all pictures of a loop together
-const CV_LEAST_WIDE = 240, CV_AT_ONCE = 4;
+const CV_DECODED_BYTES = 160e6; // all frames of a loop together
+const CV_MIN_WIDTH = 240, CV_AT_ONCE = 4;
 
-// `now()` → { keys, at, count, rate, size, wide, mark }: what a loop is played of; `mark` changes when it is other pictures.
-function cvLoop({ fetch, now, show, tell, ended }) {
-  let from = null, to = null, isOn = false, speed = 1, turn = 0, held = new Map(), heldMark = "";
+// `now()` → { keys, at, count, rate, size, wide, mark }: the state of the view; `mark` changes with the shown videos or mode.
+function cvLoop({ fetch, now, show, report, ended }) {
+  let from = null, to = null, isOn = false, speed = 1, turn = 0, bitmaps = new Map(), bitmapsMark = "";
   const range = () => {
     const { at, count, rate } = now();
     if (from !== null && to !== null) return [Math.min(from, to), Math.min(count - 1, Math.max(from, to))];
@@ -14,62 +14,62 @@ function cvLoop({ fetch, now, show, tell, ended }) {
     const start = from ?? (to !== null ? Math.max(0, to - most + 1) : Math.max(0, Math.min(at, count - most)));
     return [start, to ?? Math.min(count - 1, start + most - 1)];
   };
-  // The largest pictures that fit; when even small ones do not, a shorter loop.
+  // The largest frames that fit into memory; if even small frames do not fit, a shorter loop.
   const plan = () => {
     const { keys, size, wide } = now();
     let [first, last] = range();
     const shape = size[1] / size[0];
     const fits = (length) => Math.floor(Math.sqrt(CV_DECODED_BYTES / (4 * length * keys.length * shape)));
-    const longest = Math.floor(CV_DECODED_BYTES / (4 * CV_LEAST_WIDE * CV_LEAST_WIDE * shape * keys.length));
+    const longest = Math.floor(CV_DECODED_BYTES / (4 * CV_MIN_WIDTH * CV_MIN_WIDTH * shape * keys.length));
     const isCut = last - first + 1 > longest;
     if (isCut) last = first + longest - 1;
-    return { first, last, isCut, width: Math.min(wide, Math.max(CV_LEAST_WIDE, fits(last - first + 1))) };
+    return { first, last, isCut, width: Math.min(wide, Math.max(CV_MIN_WIDTH, fits(last - first + 1))) };
   };
   const forget = () => {
-    for (const bitmap of held.values()) bitmap.close();
-    held = new Map();
+    for (const bitmap of bitmaps.values()) bitmap.close();
+    bitmaps = new Map();
   };
-  const fill = async ({ first, last, width }, mine) => {
+  const fill = async ({ first, last, width }, ownTurn) => {
     const { keys, mark } = now();
-    const wanted = `${mark}|${width}`;
-    if (heldMark !== wanted) forget();
-    heldMark = wanted;
+    const wantedMark = `${mark}|${width}`;
+    if (bitmapsMark !== wantedMark) forget();
+    bitmapsMark = wantedMark;
     const place = (key, at) => `${key}|${at}`;
-    for (const one of [...held.keys()]) {
+    for (const one of [...bitmaps.keys()]) {
       const at = Number(one.split("|")[1]);
-      if (at < first || at > last) { held.get(one).close(); held.delete(one); }
+      if (at < first || at > last) { bitmaps.get(one).close(); bitmaps.delete(one); }
     }
-    while (isOn && mine === turn) {
+    while (isOn && ownTurn === turn) {
       const missing = [];
-      for (let at = first; at <= last; at++) if (keys.some((key) => !held.has(place(key, at)))) missing.push(at);
+      for (let at = first; at <= last; at++) if (keys.some((key) => !bitmaps.has(place(key, at)))) missing.push(at);
       if (!missing.length) return true;
       const length = last - first + 1;
-      tell(`Buffering ${length - missing.length} of ${length} pictures`);
+      report(`Buffering ${length - missing.length} of ${length} frames`);
       for (const { key, at, blob } of await fetch(keys, missing.slice(0, CV_AT_ONCE), width)) {
         const bitmap = await createImageBitmap(blob);
-        if (mine !== turn || heldMark !== wanted) bitmap.close();
-        else held.set(place(key, at), bitmap);
+        if (ownTurn !== turn || bitmapsMark !== wantedMark) bitmap.close();
+        else bitmaps.set(place(key, at), bitmap);
       }
     }
     return false;
   };
-  const run = ({ first, last, isCut, width }, mine) => {
+  const run = ({ first, last, isCut, width }, ownTurn) => {
     const { keys, rate, size } = now();
     const length = last - first + 1, began = performance.now();
-    let shown = -1, drawn = 0;
+    let lastStep = -1, drawn = 0;
     const small = width < Math.min(size[0], now().wide) ? `, ${width} px wide to fit the buffer` : "";
-    const cut = isCut ? `, cut to ${length} pictures to fit the buffer` : "";
+    const cut = isCut ? `, cut to ${length} frames to fit the buffer` : "";
     const tick = (time) => {
-      if (!isOn || mine !== turn) return;
+      if (!isOn || ownTurn !== turn) return;
       const passed = Math.max(0, time - began) / 1000;
       const step = Math.floor(passed * rate * speed);
-      if (step !== shown) {
-        shown = step;
+      if (step !== lastStep) {
+        lastStep = step;
         drawn++;
         const at = first + (step % length);
-        show(at, keys.map((key) => held.get(`${key}|${at}`)));
+        show(at, keys.map((key) => bitmaps.get(`${key}|${at}`)));
         if (drawn % 12 === 0) {
-          tell(`Playing ${((drawn - 1) / passed).toFixed(1)} of ${(rate * speed).toFixed(rate * speed % 1 ? 1 : 0)} pictures a second${small}${cut}`);
+          report(`Playing ${((drawn - 1) / passed).toFixed(1)} of ${(rate * speed).toFixed(rate * speed % 1 ? 1 : 0)} frames per second${small}${cut}`);
         }
       }
       requestAnimationFrame(tick);
@@ -80,17 +80,17 @@ function cvLoop({ fetch, now, show, tell, ended }) {
     if (!isOn) return;
     isOn = false;
     turn++;
-    tell("");
+    report("");
     ended();
   };
   return {
     isOn: () => isOn,
     range: () => (from === null && to === null ? null : range()),
     async play() {
-      const mine = ++turn;
+      const ownTurn = ++turn;
       isOn = true;
       const planned = plan();
-      if (await fill(planned, mine)) run(planned, mine);
+      if (await fill(planned, ownTurn)) run(planned, ownTurn);
     },
     stop,
     mark(which, at) {

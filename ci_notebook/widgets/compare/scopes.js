@@ -1,9 +1,9 @@
-// What numbers say beside the pictures: histogram, waveform, the loupe's pixels, and the score over time.
+// Measurements next to the frames: histogram, waveform, and the score over time.
 
 const CV_DASHES = ["", "7 3", "2 3", "9 3 2 3"];
 const CV_WIDE = 256, CV_HIGH = 144, CV_LEVELS = 128;
 
-// Histogram and waveform of one picture, from a small copy of it.
+// Histogram and waveform of one frame, from a small copy of it.
 function cvScope(name) {
   const histogram = el("canvas", { class: "cv-scope", width: 256, height: CV_LEVELS, role: "img", "aria-label": `Histogram of ${name}` });
   const waveform = el("canvas", { class: "cv-scope", width: CV_WIDE, height: CV_LEVELS, role: "img", "aria-label": `Waveform of ${name}` });
@@ -16,17 +16,17 @@ function cvScope(name) {
       small.drawImage(canvas, 0, 0, CV_WIDE, CV_HIGH);
       const { data } = small.getImageData(0, 0, CV_WIDE, CV_HIGH);
       const counts = [0, 1, 2, 3].map(() => new Uint32Array(256));
-      const traced = new Uint16Array(CV_WIDE * CV_LEVELS);
+      const hits = new Uint16Array(CV_WIDE * CV_LEVELS);
       let sum = 0;
       for (let at = 0, column = 0; at < data.length; at += 4, column = (column + 1) % CV_WIDE) {
         const luma = (0.2126 * data[at] + 0.7152 * data[at + 1] + 0.0722 * data[at + 2] + 0.5) | 0;
         for (let one = 0; one < 3; one++) counts[one][data[at + one]]++;
         counts[3][luma]++;
-        traced[column * CV_LEVELS + (luma >> 1)]++;
+        hits[column * CV_LEVELS + (luma >> 1)]++;
         sum += luma;
       }
       cvHistogram(histogram.getContext("2d"), counts);
-      cvWaveform(waveform.getContext("2d"), traced);
+      cvWaveform(waveform.getContext("2d"), hits);
       const mean = Math.round(sum / (CV_WIDE * CV_HIGH));
       histogram.setAttribute("aria-label", `Histogram of ${name}: red, green, blue and luma; mean luma ${mean} of 255`);
       waveform.setAttribute("aria-label", `Waveform of ${name}: luma from left to right; mean ${mean} of 255`);
@@ -35,7 +35,7 @@ function cvScope(name) {
 }
 
 function cvHistogram(to, counts) {
-  // By the square root, so that one flat surface does not hide the rest.
+  // Square root, so that one uniform area does not hide everything else.
   const most = Math.max(...counts.flatMap((one) => [...one]), 1);
   const high = (count) => Math.sqrt(count / most) * (CV_LEVELS - 4);
   to.fillStyle = "#16181b";
@@ -50,12 +50,12 @@ function cvHistogram(to, counts) {
   });
 }
 
-function cvWaveform(to, traced) {
+function cvWaveform(to, hits) {
   const image = to.createImageData(CV_WIDE, CV_LEVELS);
   for (let column = 0; column < CV_WIDE; column++) {
     for (let level = 0; level < CV_LEVELS; level++) {
       const at = 4 * ((CV_LEVELS - 1 - level) * CV_WIDE + column);
-      const lit = Math.min(1, traced[column * CV_LEVELS + level] / 8);
+      const lit = Math.min(1, hits[column * CV_LEVELS + level] / 8);
       const grid = level % 32 === 0 ? 34 : 0;
       image.data[at] = 22 + grid + 120 * lit;
       image.data[at + 1] = 24 + grid + 225 * lit;
@@ -66,18 +66,18 @@ function cvWaveform(to, traced) {
   to.putImageData(image, 0, 0);
 }
 
-// The score picture by picture. `jump(at)` takes a click, a drag or a key.
-function cvTrace(jump) {
+// The score frame by frame. `jump(at)` is called for a click, a drag or a key.
+function cvScorePlot(jump) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
-  const high = el("span", { class: "cv-trace-high" }), low = el("span", { class: "cv-trace-low" });
+  const high = el("span", { class: "cv-score-high" }), low = el("span", { class: "cv-score-low" });
   const plot = el("div", { class: "cv-plot", role: "slider", tabindex: "0", "aria-label": "Score over time", "aria-valuemin": "0" }, high, low);
   plot.prepend(svg);
   const legend = el("div", { class: "cv-legend" });
-  const worst = el("ol", { class: "cv-worst", "aria-label": "Worst pictures first" });
-  const node = el("div", { class: "cv-trace-row" }, el("div", { class: "cv-trace-main" }, plot, legend),
-    el("div", { class: "cv-worst-box" }, el("h4", { text: "Worst pictures" }), worst));
+  const worst = el("ol", { class: "cv-worst", "aria-label": "Worst frames first" });
+  const node = el("div", { class: "cv-score-row" }, el("div", { class: "cv-score-main" }, plot, legend),
+    el("div", { class: "cv-worst-box" }, el("h4", { text: "Worst frames" }), worst));
   let count = 1, steps = 1, now = 0, bad = [], loop = null, unit = "";
   const make = (tag, attributes) => {
     const one = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -99,14 +99,14 @@ function cvTrace(jump) {
   });
   return {
     node,
-    fill(answer, names, pictures) {
-      count = pictures;
-      unit = answer.on;
-      const lines = answer.traces.map((trace, at) => {
-        const got = answer.buffers[at]; // a view or a bare buffer, as the front end has it
-        const data = new DataView(got.buffer ?? got, got.byteOffset ?? 0, got.byteLength);
+    fill(answer, names, frames) {
+      count = frames;
+      unit = answer.score;
+      const lines = answer.curves.map((curve, at) => {
+        const bytes = answer.buffers[at]; // an ArrayBuffer or a view of one, depending on the front end
+        const data = new DataView(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength);
         const values = Array.from({ length: data.byteLength / 4 }, (_, one) => data.getFloat32(4 * one, true));
-        return { ...trace, values };
+        return { ...curve, values };
       });
       node.hidden = !lines.length;
       if (!lines.length) return;
@@ -115,8 +115,8 @@ function cvTrace(jump) {
       let [least, most] = [Math.min(...all), Math.max(...all)];
       if (most - least < 1e-6) [least, most] = [least - 0.5, most + 0.5];
       const y = (value) => 94 - (88 * (value - least)) / (most - least);
-      cvSay(high, most.toPrecision(4).replace(/\.?0+$/, ""));
-      cvSay(low, least.toPrecision(4).replace(/\.?0+$/, ""));
+      cvText(high, most.toPrecision(4).replace(/\.?0+$/, ""));
+      cvText(low, least.toPrecision(4).replace(/\.?0+$/, ""));
       svg.setAttribute("viewBox", `0 0 ${count} 100`);
       svg.replaceChildren(band, ...lines.map((line) => make("polyline", {
         points: line.values.map((value, at) => `${line.first + at * line.step + 0.5},${y(value)}`).join(" "),
@@ -131,7 +131,7 @@ function cvTrace(jump) {
         .sort((a, b) => (unit === "delta_e" ? b.value - a.value : a.value - b.value)).slice(0, 8);
       worst.replaceChildren(...bad.map((one) => el("li", {}, el("button", {
         type: "button", class: "cv-worst-one", onclick: () => jump(one.at),
-        "aria-label": `Picture ${one.at}: ${unit} ${one.value.toPrecision(4)}, ${names[one.place]}`, title: names[one.place],
+        "aria-label": `Frame ${one.at}: ${unit} ${one.value.toPrecision(4)}, ${names[one.place]}`, title: names[one.place],
       }, el("i", { style: `background:var(--cv-${one.place + 1})` }), el("b", { text: String(one.at) }),
       el("span", { text: one.value.toPrecision(4) })))));
       this.show(now);
@@ -140,7 +140,7 @@ function cvTrace(jump) {
       now = at;
       plot.setAttribute("aria-valuemax", count - 1);
       plot.setAttribute("aria-valuenow", at);
-      plot.setAttribute("aria-valuetext", `picture ${at}`);
+      plot.setAttribute("aria-valuetext", `frame ${at}`);
       cursor.setAttribute("x1", at + 0.5);
       cursor.setAttribute("x2", at + 0.5);
       worst.querySelectorAll("button").forEach((button, one) => button.setAttribute("aria-current", String(bad[one]?.at === at)));
@@ -150,7 +150,7 @@ function cvTrace(jump) {
       band.setAttribute("x", loop ? loop[0] : 0);
       band.setAttribute("width", loop ? loop[1] - loop[0] + 1 : 0);
     },
-    // The next of the worst after this one, in the list's order.
+    // Go to the next worst frame, in the order of the list.
     next(by) {
       if (!bad.length) return;
       const at = bad.findIndex((one) => one.at === now);

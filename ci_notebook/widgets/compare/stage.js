@@ -1,9 +1,9 @@
-// The panes of a mode, all with one view, and the loupe below them.
+// The panes of a mode, all with the same zoom and position, and the loupe below them.
 
-const CV_GRID = 17, CV_CROP = 64; // px of the largest video: what the loupe shows, and what is fetched around it
+const CV_GRID = 17, CV_CROP = 64; // px of the largest video: size of the loupe, and of the area that is fetched around it
 
-// `seen(view)` hears of zoom and pan, `pointed(point)` of where a hand points.
-function cvStage({ seen, pointed }) {
+// `onView(view)` is called after zoom and pan, `onPoint(point)` for each position of the pointer.
+function cvStage({ onView, onPoint }) {
   const node = el("div", { class: "cv-stage" });
   let panes = [], places = [], mode = "", flicker = 0, lit = 0, isFollowing = false;
   const each = (work) => panes.forEach(work);
@@ -38,9 +38,9 @@ function cvStage({ seen, pointed }) {
           isFollowing = true;
           each((other) => { if (other !== pane) other.setView({ zoom: view.zoom, x: view.x, y: view.y }); });
           isFollowing = false;
-          seen(view);
+          onView(view);
         });
-        pane.on("point", (point) => { if (point) pointed(point); });
+        pane.on("point", (point) => { if (point) onPoint(point); });
       });
     },
     draw: (images, box) => Promise.all(places.map((place, at) => images[at] && place.pane.show(place.at, images[at], box))),
@@ -62,14 +62,14 @@ function cvStage({ seen, pointed }) {
   };
 }
 
-// What a padded picture measures: Python pads to the proportions of the largest.
+// Size of a frame after padding: Python pads frames to the aspect ratio of the largest.
 function cvPadded([wide, high], shape) {
-  const wanted = shape[0] / shape[1];
-  if (Math.abs((wanted * high) / wide - 1) <= 0.005) return [wide, high];
-  return wanted > wide / high ? [Math.round(high * wanted), high] : [wide, Math.round(wide / wanted)];
+  const wantedRatio = shape[0] / shape[1];
+  if (Math.abs((wantedRatio * high) / wide - 1) <= 0.005) return [wide, high];
+  return wantedRatio > wide / high ? [Math.round(high * wantedRatio), high] : [wide, Math.round(wide / wantedRatio)];
 }
 
-// Some pixels of each, large, with their values. `fetch(box)` → blobs in the order of the sides.
+// Single pixels of each video, enlarged, with their values. `fetch(box)` → blobs in the order of the sides.
 function cvLoupe({ fetch }) {
   const node = el("section", { class: "cv-loupe", hidden: true, tabindex: "0", "aria-label": "Loupe: arrow keys move it by a pixel, with Shift by ten" });
   let parts = [], sides = [], size = [1, 1], at = [0.5, 0.5], crop = null;
@@ -95,9 +95,9 @@ function cvLoupe({ fetch }) {
     });
     rows.forEach(({ x, y, value }, one) => {
       const apart = one ? [0, 1, 2].map((c) => value[c] - rows[0].value[c]).map((by) => (by > 0 ? `+${by}` : `${by}`.replace("-", "−"))) : null;
-      cvSay(parts[one].value, `R ${value[0]}  G ${value[1]}  B ${value[2]}`);
-      cvSay(parts[one].apart, apart ? `apart ${apart.join(" ")}` : "");
-      cvSay(parts[one].place, `x ${x}, y ${y}`);
+      cvText(parts[one].value, `R ${value[0]}  G ${value[1]}  B ${value[2]}`);
+      cvText(parts[one].apart, apart ? `difference ${apart.join(" ")}` : "");
+      cvText(parts[one].place, `x ${x}, y ${y}`);
     });
   };
   const look = cvNewest(async () => {

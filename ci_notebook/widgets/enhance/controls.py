@@ -1,10 +1,10 @@
-"""What a panel holds for what is asked, and what is asked by what a panel holds: texts both ways.
+"""Converts between an operation and the texts of a panel's controls, and validates the texts.
 
-The rule of this file: a control holds text, as the wire does, and only Python says whether the
-text is good. `build` reads a whole panel; a text that is not taken is named, never bent to fit.
+Invariant: a control holds text, as XML does, and only Python decides whether the text is valid. `build` reads a whole
+panel; an invalid text is reported with its path and never changed to fit.
 
-A control is named by its path below `VideoEnhance`; those of the marks, which stand beside it in
-a request, by `Watermark.1.…` and `DigitalWatermark.…`. Repeated nodes are numbered from 1.
+A control is named by its path below `VideoEnhance`. Those of the watermarks, which are outside of the setting in a
+request, are named `Watermark.1.…` and `DigitalWatermark.…`. Repeated nodes are numbered from 1.
 """
 
 from __future__ import annotations
@@ -20,184 +20,216 @@ from ci_notebook.model.setting.advice import Advice, advice
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import problems
 
+__all__ = [
+    "AUTO_TEXT",
+    "MARKS",
+    "PANEL_PARTS",
+    "BuildResult",
+    "ControlState",
+    "above",
+    "below",
+    "build",
+    "operation_of",
+    "part_at",
+    "sentence",
+    "state_of",
+    "text_of",
+]
+
 N = TypeVar("N", bound=Node)
 
-# What a control holds for AUTO. The wire's empty text cannot stand for it here, because in a
-# panel an empty box means that something is still missing. Every leaf that takes AUTO is a number.
+# Text of a control for AUTO. The empty text of the XML cannot be used, because an empty box in a panel means
+# "a value is missing". Every leaf that accepts AUTO is a number.
 AUTO_TEXT: Final = "AUTO"
 
-# The parts of an operation that a panel asks for, and what comes before the paths below each.
-ASKED: Final = {"video_enhance": "", "watermark": "Watermark", "digital_watermark": "DigitalWatermark"}
-MARKS: Final[tuple[Part, ...]] = tuple(part for part in parts(Operation) if ASKED.get(part.name))
+# The parts of an operation that a panel edits, with the prefix of the paths below each.
+PANEL_PARTS: Final = {"video_enhance": "", "watermark": "Watermark", "digital_watermark": "DigitalWatermark"}
+MARKS: Final[tuple[Part, ...]] = tuple(part for part in parts(Operation) if PANEL_PARTS.get(part.name))
 
 
-class Held(NamedTuple):
-    """What a panel's controls hold: path → text, and the nodes that are on."""
+class ControlState(NamedTuple):
+    """State of a panel's controls: path → text, and the paths of the active nodes."""
 
     values: dict[str, Any]
-    on: list[str]
+    active: list[str]
 
 
-class Built(NamedTuple):
-    """What a panel stands for. `made` is None while there is a problem; `fixes` are the remedies of both others."""
+class BuildResult(NamedTuple):
+    """Result of reading a panel. `operation` is None while there are problems.
 
-    made: Operation | None
+    `remedies` maps the path of a problem or of an advice to the changes that resolve it.
+    """
+
+    operation: Operation | None
     problems: dict[str, str]
     advice: dict[str, str]
-    fixes: dict[str, Mapping[str, object]]
+    remedies: dict[str, Mapping[str, object]]
 
 
-def asked(setting: VideoEnhance, **marks: Any) -> Operation:
-    """Return the operation that a panel holds: a setting, and the marks beside it."""
+def operation_of(setting: VideoEnhance, **marks: Any) -> Operation:
+    """Return the operation of a panel: a setting and its watermarks."""
     return Operation(video_enhance=setting, **marks)
 
 
-def shown(what: Operation | VideoEnhance) -> Held:
-    """Return what a panel holds for an operation, or for a setting alone."""
-    operation, held = what if isinstance(what, Operation) else asked(what), Held({}, [])
-    _show(operation.video_enhance or VideoEnhance(), "", held)
+def state_of(content: Operation | VideoEnhance) -> ControlState:
+    """Return the controls for an operation, or for a setting alone."""
+    operation = content if isinstance(content, Operation) else operation_of(content)
+    state = ControlState({}, [])
+    _write_node(operation.video_enhance or VideoEnhance(), "", state)
     for part in MARKS:
-        _show_part(part, getattr(operation, part.name), part.tag, held)
-    return held
+        _write_part(part, getattr(operation, part.name), part.tag, state)
+    return state
 
 
-def build(kept: Operation, texts: Mapping[str, object], on: Collection[str]) -> Built:
-    """Return what a panel stands for, and path → message of all that is not taken. `kept` keeps unknown nodes.
+def build(previous: Operation, texts: Mapping[str, object], active: Collection[str]) -> BuildResult:
+    """Read all controls; return the operation, or path → message for each invalid text.
 
-    >>> build(asked(VideoEnhance()), {"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"]).problems
-    {'MsSharpen.SharpenLevel': 'MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11).'}
+    Unknown nodes of `previous` are kept.
+
+    >>> result = build(operation_of(VideoEnhance()), {"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"])
+    >>> list(result.problems)
+    ['MsSharpen.SharpenLevel']
     """
-    held = _Reading(texts, on, {})
-    setting = _build(VideoEnhance, kept.video_enhance, "", held)
-    marks = {part.name: _build_part(part, getattr(kept, part.name), part.tag, held) for part in MARKS}
-    if held.refused:
-        return Built(None, held.refused, {}, {})
-    made = dataclasses.replace(kept, video_enhance=setting, **marks)
-    refused: dict[str, str] = {}
-    fixes: dict[str, Mapping[str, object]] = {}
-    for problem in map(_below, problems(made)):
-        if refused.setdefault(problem.path, words := sentence(problem)) is words and problem.fix:
-            fixes[problem.path] = problem.fix
-    if refused:
-        return Built(None, refused, {}, fixes)
-    told: list[Advice] = advice(setting)
-    return Built(made, {}, {one.path: one.text for one in told}, {one.path: one.fix for one in told if one.fix})
+    reading = _Reading(texts, active, {})
+    setting = _read_node(VideoEnhance, previous.video_enhance, "", reading)
+    marks = {part.name: _read_part(part, getattr(previous, part.name), part.tag, reading) for part in MARKS}
+    if reading.problems:
+        return BuildResult(None, reading.problems, {}, {})
+    operation = dataclasses.replace(previous, video_enhance=setting, **marks)
+    messages: dict[str, str] = {}
+    remedies: dict[str, Mapping[str, object]] = {}
+    for problem in map(_in_panel, problems(operation)):
+        if messages.setdefault(problem.path, text := sentence(problem)) is text and problem.fix:
+            remedies[problem.path] = problem.fix
+    if messages:
+        return BuildResult(None, messages, {}, remedies)
+    notes: list[Advice] = advice(setting)
+    return BuildResult(
+        operation, {}, {note.path: note.text for note in notes}, {note.path: note.fix for note in notes if note.fix}
+    )
 
 
 def part_at(path: str) -> Part:
-    """Return the declaration of the leaf or node at a panel's path. Raises `ParameterError` if there is none."""
+    """Return the declaration of the leaf or node at a path of a panel. Raises `ParameterError` if there is none."""
     first, *rest = (tag for tag in path.split(".") if not tag.isdigit())
     part = next((part for part in (*MARKS, *parts(VideoEnhance)) if part.tag == first), None)
     for tag in rest:
-        inside = parts(part.node) if part is not None and part.node is not None else ()
-        part = next((one for one in inside if one.tag == tag), None)
+        children = parts(part.node) if part is not None and part.node is not None else ()
+        part = next((child for child in children if child.tag == tag), None)
     if part is None:
-        raise ParameterError("the path of a control", path, "that of a leaf or node of a panel")
+        raise ParameterError.plain(f"The panel has no parameter or stage {path!r}.")
     return part
 
 
 def text_of(part: Part, value: object) -> str | None:
-    """Return what a control holds for a value: its text on the wire, `AUTO`, or None when left out."""
+    """Return the text of a control for a value: its text in XML, `AUTO`, or None when left out."""
     return None if value is None else AUTO_TEXT if value is AUTO else part.text(value)
 
 
 def above(path: str) -> list[str]:
-    """Return the paths of the switches above a leaf or node, the outermost first.
+    """Return the paths of the switches above a leaf or node, outermost first.
 
     >>> above("Watermark.1.Text.FontSize")
     ['Watermark.1', 'Watermark.1.Text']
     """
     tags = path.split(".")
     paths = [".".join(tags[:length]) for length in range(1, len(tags))]
-    return [one for one, after in zip(paths, tags[1:], strict=True) if not after.isdigit()]
+    return [one for one, following in zip(paths, tags[1:], strict=True) if not following.isdigit()]
 
 
 def sentence(problem: ParameterError) -> str:
-    """Return a problem in words. What is merely missing is not said to be `None`."""
-    if problem.value in (None, ()):
-        return f"{problem.path} must be {problem.allowed}. {problem.remedy}".rstrip()
+    """Return the message of a problem. A missing value is not shown as `None`."""
+    if problem.path and problem.value in (None, ()):
+        return f"{problem.path} is missing; it must be {problem.allowed}. {problem.remedy}".rstrip()
     return str(problem)
 
 
 def below(path: str) -> str:
-    """Return the path of a control, of a path in an operation or a whole request."""
+    """Return the path of a control for a path in an operation or in a whole request."""
     path = path.rpartition("Operation.")[2] if path.startswith("Operation.") else path
     return path.removeprefix("VideoEnhance.")
 
 
-def _below(problem: ParameterError) -> ParameterError:
+def _in_panel(problem: ParameterError) -> ParameterError:
     fix = {below(path): value for path, value in problem.fix.items()}
     return ParameterError(below(problem.path), problem.value, problem.allowed, problem.remedy, fix=fix)
 
 
-def _show(node: Node, prefix: str, held: Held) -> None:
+# From an operation to texts
+
+
+def _write_node(node: Node, prefix: str, state: ControlState) -> None:
     for part in parts(type(node)):
-        _show_part(part, getattr(node, part.name), prefix + part.tag, held)
+        _write_part(part, getattr(node, part.name), prefix + part.tag, state)
 
 
-def _show_part(part: Part, value: Any, path: str, held: Held) -> None:
+def _write_part(part: Part, value: Any, path: str, state: ControlState) -> None:
     if value is None or part.param.reply:
         return
-    for number, one in enumerate(value if part.many else (value,), 1):
-        where = f"{path}.{number}" if part.many else path
-        if isinstance(one, Node):
-            held.on.append(where)
-            _show(one, f"{where}.", held)
+    for number, item in enumerate(value if part.many else (value,), 1):
+        item_path = f"{path}.{number}" if part.many else path
+        if isinstance(item, Node):
+            state.active.append(item_path)
+            _write_node(item, f"{item_path}.", state)
         else:
-            held.values[where] = text_of(part, one) or ""
+            state.values[item_path] = text_of(part, item) or ""
+
+
+# From texts to an operation
 
 
 class _Reading(NamedTuple):
     texts: Mapping[str, object]
-    on: Collection[str]
-    refused: dict[str, str]
+    active: Collection[str]
+    problems: dict[str, str]
 
 
-def _build(cls: type[N], kept: N | None, prefix: str, held: _Reading) -> N:
+def _read_node(cls: type[N], previous: N | None, prefix: str, reading: _Reading) -> N:
     changes: dict[str, object] = {}
     for part in parts(cls):
-        before = getattr(kept, part.name) if kept is not None else () if part.many else None
-        made = _build_part(part, before, prefix + part.tag, held)
-        if made != before:
-            changes[part.name] = made
-    node = kept if kept is not None else cls()
-    # `replace` forgets how a number was spelt when it was read, so what is unchanged stays itself.
+        before = getattr(previous, part.name) if previous is not None else () if part.many else None
+        value = _read_part(part, before, prefix + part.tag, reading)
+        if value != before:
+            changes[part.name] = value
+    node = previous if previous is not None else cls()
+    # `replace` loses the original spelling of a number, so an unchanged node is returned as it is.
     return dataclasses.replace(node, **changes) if changes else node  # type: ignore[type-var]
 
 
-def _build_part(part: Part, kept: Any, path: str, held: _Reading) -> Any:
+def _read_part(part: Part, previous: Any, path: str, reading: _Reading) -> Any:
     if part.param.reply:
         return () if part.many else None
     if part.node is None:
-        return _read(part, path, held.texts.get(path), held.refused)
+        return _read_leaf(part, path, reading.texts.get(path), reading.problems)
     if not part.many:
-        return _build(part.node, kept, path + ".", held) if path in held.on else None
-    there = list(_items(path, held.on))
-    if part.param.at_most is not None and len(there) > part.param.at_most:
-        held.refused[path] = f"{path} takes at most {part.param.at_most} of them; got {len(there)}"
-        return kept
+        return _read_node(part.node, previous, path + ".", reading) if path in reading.active else None
+    items = list(_items(path, reading.active))
+    if part.param.at_most is not None and len(items) > part.param.at_most:
+        reading.problems[path] = f"At most {part.param.at_most} of {path} are allowed; there are {len(items)}."
+        return previous
     return tuple(
-        _build(part.node, kept[at] if at < len(kept) else None, one + ".", held) for at, one in enumerate(there)
+        _read_node(part.node, previous[at] if at < len(previous) else None, item + ".", reading)
+        for at, item in enumerate(items)
     )
 
 
-def _items(path: str, on: Collection[str]) -> Iterator[str]:
+def _items(path: str, active: Collection[str]) -> Iterator[str]:
     number = 1
-    while (one := f"{path}.{number}") in on:
-        yield one
+    while (item := f"{path}.{number}") in active:
+        yield item
         number += 1
 
 
-def _read(part: Part, path: str, text: object, refused: dict[str, str]) -> Any:
+def _read_leaf(part: Part, path: str, text: object, messages: dict[str, str]) -> Any:
     if text is None:
         return None
     if part.auto and text == AUTO_TEXT:
         return AUTO
     if text == "" and part.kind is not str and "" not in part.choices:
-        refused[path] = sentence(ParameterError(path, None, part.allowed(), "Nothing is given yet."))
+        messages[path] = sentence(ParameterError(path, None, part.allowed()))
         return None
     value = part.parse(str(text))
-    if refusal := part.complaint(value):
-        refused[path] = sentence(ParameterError(path, value, refusal, part.param.remedy))
+    if complaint := part.complaint(value):
+        messages[path] = sentence(ParameterError(path, value, complaint, part.param.remedy))
         return None
     return value

@@ -1,7 +1,6 @@
-"""What is asked as text that leaves the panel: Python that rebuilds it, its XML, and a call for curl.
+"""The operation of a panel as text: Python that rebuilds it, its XML, and a curl command.
 
-The rule of this file: no secret is ever in such a text. A signature is one, so curl's is left to
-whoever runs it.
+Invariant: no text contains a secret. A signature is a secret, so the user has to add it to the curl command.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from ci_notebook.widgets.enhance.controls import MARKS
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import dumps
 
-# As wide as the panel's column shows without scrolling.
+# Columns that the panel shows without scrolling.
 _WIDTH: Final = 50
 
 _UNSIGNED: Final = """\
-# Not signed: a signature is made of your keys, so none is in here. Put one for POST /jobs
-# into CI_AUTHORIZATION (the host must be signed as well), then run this.
+# This command is not signed, because a signature is made from your keys. Sign POST /jobs
+# (with the host header), put the signature into CI_AUTHORIZATION, and run the command.
 """
 
 
@@ -37,8 +36,8 @@ def python_text(setting: Node, package: str = "ci") -> str:
     return _text(setting, f"{package}." if package else "", "")
 
 
-def asked_text(operation: Operation) -> str:
-    """Return Python for what a panel asks: the setting alone, or with its marks the call that submits them."""
+def operation_text(operation: Operation) -> str:
+    """Return the Python of an operation: the setting alone, or with watermarks the call that submits both."""
     marks = marks_of(operation)
     if not marks:
         return python_text(operation.video_enhance or VideoEnhance())
@@ -49,17 +48,17 @@ def asked_text(operation: Operation) -> str:
 
 
 def marks_of(operation: Operation) -> dict[str, Any]:
-    """Return the marks beside a setting, by the names that `submit` and `request` take them under."""
+    """Return the watermarks of an operation as keywords of `submit` and `request`."""
     return {part.name: value for part in MARKS if (value := getattr(operation, part.name))}
 
 
 def request_text(request: Request) -> str:
-    """Return the XML of a whole request, as it is posted."""
+    """Return the XML of a whole request, as it is sent."""
     return dumps(request, pretty=True).decode()
 
 
 def curl_text(request: Request, bucket: str, region: str) -> str:
-    """Return the call that posts a request, for a shell; its signature is left to whoever runs it.
+    """Return the curl command that sends a request, without a signature.
 
     >>> text = curl_text(Request(tag="VideoEnhance"), "b-1250000000", "ap-chongqing")
     >>> "https://b-1250000000.ci.ap-chongqing.myqcloud.com/jobs" in text
@@ -84,7 +83,7 @@ def _text(value: Any, package: str, indent: str) -> str:
         inside = [_text(one, package, inner) for one in value]
         opened, closed = ("(", ")") if isinstance(value, tuple) else ("[", "]")
     else:
-        inside = [f"{name}={_text(one, package, inner)}" for name, one in _given(value)]
+        inside = [f"{name}={_text(one, package, inner)}" for name, one in _fields(value)]
         opened, closed = f"{package}{type(value).__name__}(", ")"
     flat = opened + ", ".join(inside) + ("," if isinstance(value, tuple) and len(inside) == 1 else "") + closed
     if "\n" not in flat and len(indent) + len(flat) <= _WIDTH:
@@ -92,7 +91,7 @@ def _text(value: Any, package: str, indent: str) -> str:
     return opened + "\n" + "".join(f"{inner}{one},\n" for one in inside) + indent + closed
 
 
-def _given(value: Node | Unknown) -> list[tuple[str, Any]]:
+def _fields(value: Node | Unknown) -> list[tuple[str, Any]]:
     if isinstance(value, Unknown):
         return [("tag", value.tag), ("text", value.text), ("children", value.children)]
     return [(name, one) for name, one in vars(value).items() if name[0] != "_" and one not in (None, ())]

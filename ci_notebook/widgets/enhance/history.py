@@ -1,6 +1,6 @@
-"""What is done to a whole panel at once: steps back and forth, what changed, resets, remedies, items.
+"""Changes of a whole panel: undo and redo, list of changes, reset, remedies, and items of repeated nodes.
 
-Everything here takes what a panel holds and gives what it holds then; nothing here knows a widget.
+All functions take the state of the controls and return a new state. Nothing here knows a widget.
 """
 
 from __future__ import annotations
@@ -11,68 +11,80 @@ from typing import Final, NamedTuple
 
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import Node
-from ci_notebook.widgets.enhance.controls import ASKED, Held, above, part_at, shown, text_of
+from ci_notebook.widgets.enhance.controls import PANEL_PARTS, ControlState, above, part_at, state_of, text_of
 
-# Edits of one control within this time are one step: a drag that paused is undone as a whole.
+__all__ = [
+    "ONE_STEP_S",
+    "HistoryEntry",
+    "UndoHistory",
+    "apply_remedy",
+    "changes",
+    "remedy_label",
+    "replace_parts",
+    "reset",
+    "without_item",
+]
+
+# Edits of one control within this time are one step, so that a drag that paused is undone as a whole.
 ONE_STEP_S: Final = 1.0
-_MOST_STEPS: Final = 200
+_MAX_STEPS: Final = 200
 
 
-class State(NamedTuple):
-    """What a panel holds, and the operation whose unknown nodes go with it."""
+class HistoryEntry(NamedTuple):
+    """The controls of a panel, and the operation whose unknown nodes belong to them."""
 
-    held: Held
-    kept: Operation
+    controls: ControlState
+    operation: Operation
 
 
-class Steps:
-    """The states that a panel was in, to go back to and forth again."""
+class UndoHistory:
+    """Undo and redo of a panel's states, at most 200 steps."""
 
-    def __init__(self, state: State, clock: Callable[[], float] = time.monotonic) -> None:
-        self._past: list[State] = []
-        self._future: list[State] = []
-        self._now, self._clock = state, clock
-        self._last: tuple[set[str], float] = (set(), 0.0)
+    def __init__(self, entry: HistoryEntry, clock: Callable[[], float] = time.monotonic) -> None:
+        self._past: list[HistoryEntry] = []
+        self._future: list[HistoryEntry] = []
+        self._current, self._clock = entry, clock
+        self._last_edit: tuple[set[str], float] = (set(), 0.0)
 
     @property
-    def can(self) -> dict[str, bool]:
+    def available(self) -> dict[str, bool]:
         """Whether there is a step to undo, and one to redo."""
         return {"undo": bool(self._past), "redo": bool(self._future)}
 
-    def note(self, state: State, *, by_hand: bool = False) -> None:
-        """Take down where the panel is now; nothing if it is where it was. A hand's edits may be one step."""
-        before = self._now
-        if state == before:
+    def record(self, entry: HistoryEntry, *, by_user: bool = False) -> None:
+        """Record a new state; do nothing if nothing changed. Quick edits of one control by the user are one step."""
+        before = self._current
+        if entry == before:
             return
-        paths, now = _edited(before.held, state.held), self._clock()
-        is_same = by_hand and len(paths) == 1 and paths == self._last[0] and now - self._last[1] < ONE_STEP_S
+        paths, now = _edited(before.controls, entry.controls), self._clock()
+        is_same = by_user and len(paths) == 1 and paths == self._last_edit[0] and now - self._last_edit[1] < ONE_STEP_S
         if not (is_same and self._past):
-            self._past = [*self._past[1 - _MOST_STEPS :], before]
+            self._past = [*self._past[1 - _MAX_STEPS :], before]
         self._future.clear()
-        self._now, self._last = state, (paths if by_hand else set(), now)
+        self._current, self._last_edit = entry, (paths if by_user else set(), now)
 
-    def undo(self) -> State:
-        """Go back one step, if there is one, and return where the panel then is."""
-        return self._go(self._past, self._future)
+    def undo(self) -> HistoryEntry:
+        """Go back one step, if there is one, and return the state."""
+        return self._move(self._past, self._future)
 
-    def redo(self) -> State:
-        """Go forth one step that was undone, if there is one, and return where the panel then is."""
-        return self._go(self._future, self._past)
+    def redo(self) -> HistoryEntry:
+        """Repeat the last undone step, if there is one, and return the state."""
+        return self._move(self._future, self._past)
 
-    def _go(self, there: list[State], here: list[State]) -> State:
-        if there:
-            here.append(self._now)
-            self._now = there.pop()
-            self._last = (set(), 0.0)
-        return self._now
+    def _move(self, source: list[HistoryEntry], target: list[HistoryEntry]) -> HistoryEntry:
+        if source:
+            target.append(self._current)
+            self._current = source.pop()
+            self._last_edit = (set(), 0.0)
+        return self._current
 
 
-def changes(start: Held, now: Held) -> list[dict[str, str]]:
-    """Return each leaf and switch that is not as it was: `path`, `before` and `now` in words.
+def changes(start: ControlState, current: ControlState) -> list[dict[str, str]]:
+    """Return each changed leaf and switch: `path`, `before` and `now` in words.
 
-    A switch is left out where a leaf below it says as much.
+    A switch is left out if a leaf below it has changed too.
     """
-    was, is_now = _in_force(start), _in_force(now)
+    was, is_now = _effective(start), _effective(current)
     paths = sorted(path for path in {**was, **is_now} if was.get(path) != is_now.get(path))
     return [
         {"path": path, "before": _word(path, was), "now": _word(path, is_now)}
@@ -81,48 +93,49 @@ def changes(start: Held, now: Held) -> list[dict[str, str]]:
     ]
 
 
-def reset(held: Held, start: Held, path: str) -> Held:
-    """Return `held` with a leaf, or a node and all below it, as it was at the start.
+def reset(state: ControlState, start: ControlState, path: str) -> ControlState:
+    """Return `state` with a leaf, or a node and everything below it, as in `start`.
 
-    Nodes above that were off then, and hold nothing else now, go off.
+    Nodes above it that were off at the start and are empty now are switched off.
     """
 
-    def is_below(one: str) -> bool:
-        return one == path or one.startswith(path + ".")
+    def is_below(other: str) -> bool:
+        return other == path or other.startswith(path + ".")
 
-    values = {one: text for one, text in held.values.items() if not is_below(one)}
-    values |= {one: text for one, text in start.values.items() if is_below(one)}
-    on = [one for one in held.on if not is_below(one)] + [one for one in start.on if is_below(one)]
-    if any(is_below(one) for one in (*start.values, *start.on)):
-        on += [one for one in above(path) if one not in on]
-    for one in reversed(above(path)):
-        is_empty = not any(other.startswith(one + ".") for other in (*on, *_set(values)))
-        if one not in start.on and is_empty:
-            on = [other for other in on if other != one]
-    return Held(values, on)
+    values = {other: text for other, text in state.values.items() if not is_below(other)}
+    values |= {other: text for other, text in start.values.items() if is_below(other)}
+    active = [other for other in state.active if not is_below(other)]
+    active += [other for other in start.active if is_below(other)]
+    if any(is_below(other) for other in (*start.values, *start.active)):
+        active += [parent for parent in above(path) if parent not in active]
+    for parent in reversed(above(path)):
+        is_empty = not any(other.startswith(parent + ".") for other in (*active, *_set(values)))
+        if parent not in start.active and is_empty:
+            active = [other for other in active if other != parent]
+    return ControlState(values, active)
 
 
-def mended(held: Held, fix: Mapping[str, object]) -> Held:
-    """Return `held` with a remedy applied: path → value, None to leave out, a node to switch it on as it is."""
-    values, on = dict(held.values), list(held.on)
-    for path, value in fix.items():
+def apply_remedy(state: ControlState, remedy: Mapping[str, object]) -> ControlState:
+    """Return `state` with a remedy applied: path → value, None to leave out, a node to switch it on as it is."""
+    values, active = dict(state.values), list(state.active)
+    for path, value in remedy.items():
         part = part_at(path)
         if part.node is not None and value is None:
-            on = [one for one in on if one != path and not one.startswith(path + ".")]
+            active = [other for other in active if other != path and not other.startswith(path + ".")]
             continue
         if isinstance(value, Node):
-            on.append(path)
+            active.append(path)
         else:
             values[path] = text_of(part, value)
         if value is not None:
-            on += above(path)
-    return Held(values, list(dict.fromkeys(on)))
+            active += above(path)
+    return ControlState(values, list(dict.fromkeys(active)))
 
 
-def remedy_words(fix: Mapping[str, object]) -> str:
-    """Return what a remedy does, in words for its button."""
+def remedy_label(remedy: Mapping[str, object]) -> str:
+    """Return the label of the button that applies a remedy."""
     words = []
-    for path, value in fix.items():
+    for path, value in remedy.items():
         tags = [tag for tag in path.split(".") if not tag.isdigit()]
         part = part_at(path)
         if value is None:
@@ -135,38 +148,39 @@ def remedy_words(fix: Mapping[str, object]) -> str:
     return text if words and text.startswith(("leave", "keep")) else f"set {text}"
 
 
-def without_item(held: Held, path: str) -> Held:
-    """Return `held` without one of repeated nodes, `Watermark.2`; those after it move up."""
-    listed, _, number = path.rpartition(".")
+def without_item(state: ControlState, path: str) -> ControlState:
+    """Return `state` without one of several repeated nodes, `Watermark.2`; later ones move up."""
+    parent, _, number = path.rpartition(".")
 
-    def moved(one: str) -> str | None:
-        tags = one.removeprefix(listed + ".").split(".")
-        if not one.startswith(listed + ".") or not tags[0].isdigit() or int(tags[0]) < int(number):
-            return one
-        return None if tags[0] == number else ".".join([listed, str(int(tags[0]) - 1), *tags[1:]])
+    def moved(other: str) -> str | None:
+        tags = other.removeprefix(parent + ".").split(".")
+        if not other.startswith(parent + ".") or not tags[0].isdigit() or int(tags[0]) < int(number):
+            return other
+        return None if tags[0] == number else ".".join([parent, str(int(tags[0]) - 1), *tags[1:]])
 
-    values = {there: text for one, text in held.values.items() if (there := moved(one)) is not None}
-    return Held(values, [there for one in held.on if (there := moved(one)) is not None])
-
-
-def replaced(held: Held, operation: Operation, *names: str) -> Held:
-    """Return `held` with the named parts of an operation as they are there, and the rest as it is."""
-    fresh, names_of = shown(operation), {tag: name for name, tag in ASKED.items()}
-
-    def is_of(path: str) -> bool:
-        return names_of.get(path.partition(".")[0], "video_enhance") in names
-
-    values = {path: text for path, text in held.values.items() if not is_of(path)}
-    values |= {path: text for path, text in fresh.values.items() if is_of(path)}
-    on = [path for path in held.on if not is_of(path)] + [path for path in fresh.on if is_of(path)]
-    return Held(values, on)
+    values = {target: text for other, text in state.values.items() if (target := moved(other)) is not None}
+    return ControlState(values, [target for other in state.active if (target := moved(other)) is not None])
 
 
-def _in_force(held: Held) -> dict[str, str]:
-    """Return path → text of what counts: below a switch that is off nothing does."""
-    on = set(held.on)
-    nodes = {path: "on" for path in held.on if on.issuperset(above(path))}
-    return nodes | {path: str(text) for path, text in _set(held.values).items() if on.issuperset(above(path))}
+def replace_parts(state: ControlState, operation: Operation, *names: str) -> ControlState:
+    """Return `state` with the named parts taken from an operation."""
+    source, names_by_tag = state_of(operation), {tag: name for name, tag in PANEL_PARTS.items()}
+
+    def is_replaced(path: str) -> bool:
+        return names_by_tag.get(path.partition(".")[0], "video_enhance") in names
+
+    values = {path: text for path, text in state.values.items() if not is_replaced(path)}
+    values |= {path: text for path, text in source.values.items() if is_replaced(path)}
+    active = [path for path in state.active if not is_replaced(path)]
+    active += [path for path in source.active if is_replaced(path)]
+    return ControlState(values, active)
+
+
+def _effective(state: ControlState) -> dict[str, str]:
+    """Return path → text of everything that has an effect: nothing below a switch that is off has one."""
+    active = set(state.active)
+    nodes = {path: "on" for path in state.active if active.issuperset(above(path))}
+    return nodes | {path: str(text) for path, text in _set(state.values).items() if active.issuperset(above(path))}
 
 
 def _set(values: Mapping[str, object]) -> dict[str, object]:
@@ -179,6 +193,6 @@ def _word(path: str, texts: Mapping[str, str]) -> str:
     return "off" if part_at(path).node is not None else "left out"
 
 
-def _edited(before: Held, now: Held) -> set[str]:
-    texts = {path for path in {**before.values, **now.values} if before.values.get(path) != now.values.get(path)}
-    return texts | set(before.on) ^ set(now.on)
+def _edited(before: ControlState, after: ControlState) -> set[str]:
+    texts = {path for path in {**before.values, **after.values} if before.values.get(path) != after.values.get(path)}
+    return texts | set(before.active) ^ set(after.active)

@@ -1,34 +1,36 @@
-"""What the setting in a panel would cost, in words."""
+"""Price of the setting in a panel, in words. Own module, because the wording is tested without a panel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from ci_notebook.widgets.shared.latest import Latest
+from ci_notebook.widgets.shared.workers import DebouncedWorker
 
-# A price follows the hand once it rests: on the cloud the first one asks the service about the clip.
-_REST_S: Final = 0.2
+__all__ = ["PriceLine", "price_in_words"]
+
+# Debounce: the first estimate on the cloud asks the service about the clip.
+_DELAY_S: Final = 0.2
 
 
-class Pricing(Latest):
-    """Tells the price of the last setting that was given.
+class PriceLine(DebouncedWorker):
+    """Reports the price of the newest setting.
 
-    `estimate` returns an `Estimate` for one setting, `tell` gets what to show. `is_free` says that the
-    jobs cost nothing here, so that the price is what the cloud would have charged.
+    `estimate` returns an `Estimate` for one setting; `report` receives the dict to show. `is_free` says that jobs
+    cost nothing here: then the price is the one that the cloud would charge.
     """
 
     def __init__(
-        self, estimate: Callable[[Any], Any], tell: Callable[[dict[str, Any]], object], *, is_free: bool
+        self, estimate: Callable[[Any], Any], report: Callable[[dict[str, Any]], object], *, is_free: bool
     ) -> None:
         super().__init__(
-            "panel-price", lambda setting: price_shown(estimate(setting), is_free=is_free),
-            lambda _, told: tell(told), rest_s=_REST_S,
+            "panel-price", lambda setting: price_in_words(estimate(setting), is_free=is_free),
+            lambda _, price: report(price), delay_s=_DELAY_S,
         )  # fmt: skip
 
 
-def price_shown(estimate: Any, *, is_free: bool) -> dict[str, Any]:
-    """Return a price as the panel shows it: the sum, its lines, and by which list."""
+def price_in_words(estimate: Any, *, is_free: bool) -> dict[str, Any]:
+    """Return a price as the panel shows it: label, sum, one line per stage, and the price list used."""
     (quote,) = estimate.quotes
     price, prices = quote.price, estimate.prices
     least = "" if price.is_complete else "at least "
@@ -36,13 +38,13 @@ def price_shown(estimate: Any, *, is_free: bool) -> dict[str, Any]:
         {"stage": line.stage, "why": line.why, "amount": "not listed" if line.amount is None else _money(line.amount)}
         for line in price.lines
     ]
-    about = "Nothing is charged here" if is_free else "To be charged by the cloud"
+    about = "This engine charges nothing" if is_free else "The cloud charges this"
     return {
-        "label": "The cloud would have charged" if is_free else "Price of this job",
+        "label": "Price on the cloud" if is_free else "Price of this job",
         "text": f"{least}{_money(price.total)} {prices.currency}",
         "lines": lines,
-        "about": f"{about}. By the {prices.name} list of {prices.date}, {prices.source}; "
-        "without storage, requests, traffic and transcoding.",
+        "about": f"{about}. Price list: {prices.name}, {prices.date}, {prices.source}. "
+        "Storage, requests, traffic and transcoding are not included.",
     }
 
 

@@ -1,27 +1,22 @@
-"""What a submission leaves in the notebook: plain HTML that needs no kernel, no script and no network."""
+"""Result of a job as plain HTML that needs no kernel, no script and no network."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation
 from ci_notebook.model.html import bold, picture_html, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.widgets.ports import JobReply
+
+__all__ = ["facts", "facts_html", "marks_html", "operation_html", "result_html", "state_html"]
 
 
-class HasDetail(Protocol):
-    """A job, as far as a result needs it."""
+def result_html(setting: VideoEnhance, job: JobReply, before: bytes | None = None, after: bytes | None = None) -> str:
+    """Return state, setting, facts and both frames of a job (JPEGs, embedded as they are).
 
-    @property
-    def detail(self) -> JobsDetail:
-        """The service's last reply."""
-
-
-def result_html(setting: VideoEnhance, job: HasDetail, before: bytes | None = None, after: bytes | None = None) -> str:
-    """Return what was asked, what came of it, and both pictures (JPEGs, embedded as they are).
-
-    A fact or a picture that is missing is left out. Every text is escaped.
+    A missing fact or frame is left out. Every text is escaped.
     """
     pictures = "".join(
         picture_html(jpeg, "jpeg", caption, width_px=480)
@@ -36,21 +31,21 @@ def result_html(setting: VideoEnhance, job: HasDetail, before: bytes | None = No
 
 
 def state_html(detail: JobsDetail) -> str:
-    """Return one line: which job, in which state, and why it failed if it did."""
+    """Return one line: id and state of the job, and the reason if it failed."""
     text = f"Job <code>{escape(detail.job_id or '')}</code> · <b>{escape(detail.state or '')}</b>"
     if detail.state == "Failed":
         text += f" – {escape(detail.code or '')}: {escape(detail.message or '')}"
     return f"<p style='margin:8px 0 4px'>{text}</p>"
 
 
-def asked_html(operation: Operation, note: str = "") -> str:
-    """Return what was asked, under a line that says how it stands."""
+def operation_html(operation: Operation, note: str = "") -> str:
+    """Return the setting and watermarks of an operation, below a note."""
     line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
     return line + (operation.video_enhance or VideoEnhance())._repr_html_() + marks_html(operation)
 
 
 def marks_html(operation: Operation | None) -> str:
-    """Return a table of each mark that was asked for beside the setting; nothing when there is none."""
+    """Return one table per watermark; empty without any."""
     if operation is None:
         return ""
     marks = [*operation.watermark, operation.digital_watermark]
@@ -58,30 +53,30 @@ def marks_html(operation: Operation | None) -> str:
 
 
 def facts_html(detail: JobsDetail) -> str:
-    """Return a table of what was made; nothing when the reply holds no facts."""
+    """Return a table of the facts of the output; empty if the reply has none."""
     rows = list(facts(detail).items())
     return table_html(rows, caption=bold("Result"), row_heads=True) if rows else ""
 
 
 def facts(detail: JobsDetail) -> dict[str, str]:
-    """Return the facts of a result that one looks for first, as texts with their units."""
+    """Return the most important facts of the output, as texts with units."""
     info = detail.operation.media_info if detail.operation else None
     file = info.format if info else None
     video = info.stream.video[0] if info and info.stream and info.stream.video else None
-    found: dict[str, str | None] = {
+    texts: dict[str, str | None] = {
         "Object": ", ".join(detail.output_keys) or None,
         "Picture": f"{video.width} × {video.height} px" if video and video.width and video.height else None,
-        "Frame rate": _number(video and video.fps, "g", " per s"),
+        "Frame rate": _number(video and video.fps, "g", " fps"),
         "Codec": video.codec_name if video else None,
         "Duration": _number(file and file.duration, ".2f", " s"),
         "Bit rate": _number(file and file.bitrate, ".0f", " kbps"),
         "Size": _bytes(file.size) if file and file.size is not None else None,
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _number(value: Any, form: str, unit: str) -> str | None:
-    # A reply may hold a text where a number belongs; it is shown as it came.
+    # A reply may contain a text instead of a number; it is shown unchanged.
     return None if value is None else f"{value:{form}}{unit}" if isinstance(value, int | float) else str(value)
 
 

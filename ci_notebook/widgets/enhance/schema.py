@@ -1,6 +1,6 @@
-"""Every control that a panel needs, as plain JSON, from the declarations alone.
+"""Description of every control of a panel as plain JSON, from the declarations alone.
 
-The rule of this file: the front end draws what it reads here and knows no parameter by name.
+Invariant: the page draws this description and knows no parameter by name.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from ci_notebook.model.declaration.node import Node, Part, cached_per_class, par
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.controls import MARKS
 
-# A Transcode without Video drops the pictures, one without Audio the sound. Who switches the
-# encoding on wants neither, so these come on with it and can be switched off on purpose.
-OFF_MEANS: Final = {"Transcode.Video": "Off drops the pictures.", "Transcode.Audio": "Off drops the sound."}
+# A Transcode without Video removes the video stream, one without Audio the sound. A user who switches on the encoding
+# wants neither, so both are switched on with it and can be switched off on purpose.
+OFF_MEANS: Final = {"Transcode.Video": "Off removes the video.", "Transcode.Audio": "Off removes the sound."}
 
-# What a switch brings with it where nothing is there yet, so that what is switched on is whole: the
-# nodes that come on, and texts for leaves that must be given. `#` is an item's number.
+# Defaults that a switch adds where nothing is set yet, so that the node is complete: nodes that are switched on, and
+# texts of required leaves. `#` is the number of an item.
 _TEXT: Final = {
     f"Watermark.#.Text.{leaf}": text for leaf, text in {
         "Text": "Your text", "FontSize": "32", "FontType": "arial.ttf", "FontColor": "0xFFFFFF", "Transparency": "80",
     }.items()
 }  # fmt: skip
-BRINGS: Final[dict[str, tuple[tuple[str, ...], dict[str, str]]]] = {
+DEFAULTS: Final[dict[str, tuple[tuple[str, ...], dict[str, str]]]] = {
     "Transcode": (
         ("Transcode.Container", "Transcode.Video", "Transcode.Audio"), {"Transcode.Container.Format": "mp4"},
     ),
@@ -47,20 +47,20 @@ BRINGS: Final[dict[str, tuple[tuple[str, ...], dict[str, str]]]] = {
     "DigitalWatermark": ((), {"DigitalWatermark.Type": "Text", "DigitalWatermark.Version": "V1"}),
 }  # fmt: skip
 
-# A choice that switches nodes: the one that it names on, the others off.
+# A choice that switches nodes: the chosen one on, the others off.
 SWITCHES: Final = {
     "Watermark.#.Type": {"Text": "Watermark.#.Text", "Image": "Watermark.#.Image"},
 }
 
-# Said of a list where the declaration speaks of its items.
-_TITLES: Final = {"Watermark": "Visible marks"}
+# Titles of lists; the declaration describes one item.
+_TITLES: Final = {"Watermark": "Visible watermarks"}
 
-# Beyond this many steps a slider a hand wide cannot be set exactly, so there is only the number.
-_MOST_STEPS: Final = 1000
+# With more steps a slider cannot be set exactly, so there is only the number box.
+_MAX_STEPS: Final = 1000
 
 
 def stages() -> list[dict[str, Any]]:
-    """Return all that a panel draws: the stages of a setting, then the marks beside it."""
+    """Return everything that a panel draws: the stages of a setting, then the watermarks."""
     return [*schema(VideoEnhance), *(_group(part, "") for part in MARKS)]
 
 
@@ -68,27 +68,27 @@ def stages() -> list[dict[str, Any]]:
 def schema(root: type[Node]) -> tuple[dict[str, Any], ...]:
     """Return the stages below `root`, each with its leaves and groups.
 
-    Stages that are themselves simple come first: they are what one reaches for.
+    Stages without groups come first, because they are used most.
     """
-    listed = [_group(part, "") for part in parts(root) if part.node is not None]
-    return tuple(sorted(listed, key=lambda stage: bool(stage["groups"])))
+    groups = [_group(part, "") for part in parts(root) if part.node is not None]
+    return tuple(sorted(groups, key=lambda stage: bool(stage["groups"])))
 
 
 def _group(part: Part, prefix: str) -> dict[str, Any]:
-    """Return one node. Of a repeated one the item that each of `most` is made from, with `#` for its number."""
+    """Return one node; for a repeated node, the pattern of its at most `most` items, with `#` as the number."""
     path = prefix + part.tag + (".#" if part.many else "")
-    node: type[Node] = part.node  # type: ignore[assignment]  # only nodes are asked for here
-    inside = [one for one in parts(node) if not one.param.reply]
-    leaves = [_leaf(one, path + ".") for one in inside if one.node is None]
-    groups = [_group(one, path + ".") for one in inside if one.node is not None]
-    on, values = BRINGS.get(path, ((), {}))
+    node: type[Node] = part.node  # type: ignore[assignment]  # callers pass nodes only
+    children = [child for child in parts(node) if not child.param.reply]
+    leaves = [_leaf(child, path + ".") for child in children if child.node is None]
+    groups = [_group(child, path + ".") for child in children if child.node is not None]
+    active, values = DEFAULTS.get(path, ((), {}))
     return {
         "path": path,
         "tag": part.tag,
         "title": _TITLES.get(part.tag) or part.param.help.rstrip("."),
         "help": " ".join(filter(None, [_about(node), OFF_MEANS.get(path, "")])),
         "common": part.param.common or any(one["common"] for one in (*leaves, *groups)),
-        "on": list(on),
+        "active": list(active),
         "values": values,
         "leaves": leaves,
         "groups": groups,
@@ -101,7 +101,7 @@ def _leaf(part: Part, prefix: str) -> dict[str, Any]:
     return {
         "path": prefix + part.tag,
         "tag": part.tag,
-        "kind": "colour" if param.allowed == "0xRRGGBB" else _KINDS[part.kind],
+        "kind": "color" if param.allowed == "0xRRGGBB" else _KINDS[part.kind],
         "choices": [str(choice) for choice in part.choices],
         "auto": part.auto,
         "unit": param.unit,
@@ -114,7 +114,7 @@ def _leaf(part: Part, prefix: str) -> dict[str, Any]:
 
 
 def _span(part: Part) -> dict[str, Any]:
-    """Return the slider's ends and step, and the number box's; a slider only where a hand can set it."""
+    """Return the step of the number box, and a slider if it has few enough steps to be set exactly."""
     param = part.param
     if part.kind not in (int, float):
         return {}
@@ -123,7 +123,7 @@ def _span(part: Part) -> dict[str, Any]:
     span: dict[str, Any] = {"step": 2 if param.even else 1 if part.kind is int else "any"}
     if low is not None and high is not None:
         step = 2 if param.even else 1 if part.kind is int or high - low > 20 else 0.1
-        if (high - low) / step <= _MOST_STEPS:
+        if (high - low) / step <= _MAX_STEPS:
             first = low if param.above is None else low + step
             last = high if param.below is None else high - step
             span["slider"] = {"low": first, "high": last, "step": step}
@@ -131,14 +131,14 @@ def _span(part: Part) -> dict[str, Any]:
 
 
 def _help(part: Part) -> str:
-    if part.kind in (None, bool):  # the choices are there to be seen
+    if part.kind in (None, bool):  # the choices are visible
         return part.param.help
-    taken = part.allowed()
-    return f"{part.param.help} {taken[:1].upper()}{taken[1:]}."
+    allowed = part.allowed()
+    return f"{part.param.help} {allowed[:1].upper()}{allowed[1:]}."
 
 
 def _about(node: type[Node]) -> str:
-    """Return what a node class says of itself, for a reader who sees a switch and no code."""
+    """Return the docstring of a node class as help text for its switch."""
     text = " ".join((inspect.getdoc(node) or "").split())
     return text.replace("Present = on.", "").replace("`", "").replace("  ", " ").strip()
 

@@ -1,95 +1,95 @@
-// The preview pane: a picture of the clip before and after, at any time of it, while a hand moves a slider.
-// One question is under way at a time, always with what is held then: so no move is lost, and none queues up.
+// The preview pane: one frame of the clip before and after, at any time, updated while the user moves a slider.
+// One request runs at a time, with the newest state of the controls: so no edit is lost, and no request queues up.
 
-const SIGHT_PATIENCE_MS = 20000; // a kernel that is busy with a cell answers when it is done
+const PREVIEW_TIMEOUT_MS = 20000; // a kernel that is busy with a cell answers late
 
-function makeSight(model, view) {
-  if (!model.get("offers").includes("preview")) return null;
+function makePreview(model, view) {
+  if (!model.get("features").includes("preview")) return null;
   const id = view.id();
   const pane = wipePane({ names: ["Before", "After"], label: "Preview" });
   pane.root.style.setProperty("--wp-most", "52vh");
   const error = el("div", { class: "ci-error", role: "alert" });
-  const said = el("p", { class: "ci-help", role: "status" });
+  const note = el("p", { class: "ci-help", role: "status" });
   const scrub = el("input", {
     type: "range", class: "ci-slider", id: `${id}-t`, min: 0, max: 0, step: 1, value: 0,
-    oninput: () => { atS = Number(scrub.value) / rate; name(); look(); },
+    oninput: () => { atS = Number(scrub.value) / rate; showTime(); request(); },
   });
-  const time = el("output", { class: "ci-sight-time", for: `${id}-t` });
+  const time = el("output", { class: "ci-preview-time", for: `${id}-t` });
   const zoom = (to, text, label) => el("button", { type: "button", class: "ci-quiet", text, "aria-label": label, onclick: () => pane.setZoom(to) });
   const node = el(
-    "section", { class: "ci-sight", "aria-label": "Preview" },
-    el("div", { class: "ci-sight-head" }, el("h4", { text: "Preview" }), zoom("fit", "Fit", "Fit the preview"), zoom("1:1", "1:1", "Preview pixel by pixel")),
+    "section", { class: "ci-preview", "aria-label": "Preview" },
+    el("div", { class: "ci-preview-head" }, el("h4", { text: "Preview" }), zoom("fit", "Fit", "Fit the preview"), zoom("1:1", "1:1", "Preview pixel by pixel")),
     pane.root,
-    el("div", { class: "ci-sight-line" }, el("label", { for: `${id}-t`, text: "Time" }), scrub, time),
-    said, error,
+    el("div", { class: "ci-preview-line" }, el("label", { for: `${id}-t`, text: "Time" }), scrub, time),
+    note, error,
   );
 
-  let held = { values: {}, on: [] }, seen = "", rate = 25, atS = null, has = null, size = null;
-  let number = 0, underWay = 0, isDue = false, isVisible = false, timer = 0;
+  let controls = { values: {}, nodes: [] }, lastState = "", rate = 25, atS = null, sourceKey = null, size = null;
+  let number = 0, running = 0, isDue = false, isVisible = false, timer = 0;
 
-  const name = () => {
-    const picture = Number(scrub.value);
-    setText(time, `${(picture / rate).toFixed(2)} s`);
-    scrub.setAttribute("aria-valuetext", `${(picture / rate).toFixed(2)} s, picture ${picture + 1} of ${Number(scrub.max) + 1}`);
+  const showTime = () => {
+    const frame = Number(scrub.value);
+    setText(time, `${(frame / rate).toFixed(2)} s`);
+    scrub.setAttribute("aria-valuetext", `${(frame / rate).toFixed(2)} s, frame ${frame + 1} of ${Number(scrub.max) + 1}`);
   };
-  const look = () => {
+  const request = () => {
     isDue = true;
-    if (underWay || !isVisible) return;
+    if (running || !isVisible) return;
     isDue = false;
-    underWay = ++number;
+    running = ++number;
     const at = pane.view(), isWhole = at.zoom <= 1.001;
     const width = Math.round((pane.root.clientWidth || 320) * Math.min(2, window.devicePixelRatio || 1));
-    model.send({ do: "sight", view: id, number, ...held, at_s: atS, width, box: isWhole ? null : at.box, has });
+    model.send({ do: "preview", view: id, number, ...controls, at_s: atS, width, box: isWhole ? null : at.box, has: sourceKey });
     pane.busy(true);
-    timer = setTimeout(() => { underWay = 0; if (isDue) look(); }, SIGHT_PATIENCE_MS);
+    timer = setTimeout(() => { running = 0; if (isDue) request(); }, PREVIEW_TIMEOUT_MS);
   };
   const receive = async (message, buffers) => {
-    if (message.do !== "sight" || message.view !== id || message.number !== underWay) return;
+    if (message.do !== "preview" || message.view !== id || message.number !== running) return;
     clearTimeout(timer);
     setText(error, message.error ?? "");
     if (buffers?.length) await draw(message, buffers);
-    underWay = 0;
+    running = 0;
     pane.busy(isDue);
-    if (isDue) look();
+    if (isDue) request();
   };
   const draw = async (message, buffers) => {
     const [after, before] = buffers.map((one) => new Blob([one], { type: "image/jpeg" }));
     ({ rate } = message);
-    has = message.key;
+    sourceKey = message.key;
     scrub.max = Math.max(0, Math.round(message.seconds * rate) - 1);
     if (atS === null) {
       atS = message.at_s;
       scrub.value = Math.round(atS * rate);
-      name();
+      showTime();
     }
     if (`${size}` !== `${message.size}`) pane.setSize(...(size = message.size));
     const box = message.box.join() === "0,0,1,1" ? null : message.box;
     await Promise.all([before && pane.show(0, before, box), pane.show(1, after, box)]);
     marks.show(message.places);
-    const unshown = message.unshown.length ? `One picture does not show ${message.unshown.join(" and ")}.` : "";
-    setText(said, [message.note, unshown].filter(Boolean).join(" "));
+    const unshown = message.unshown.length ? `A single frame cannot show ${message.unshown.join(" and ")}.` : "";
+    setText(note, [message.note, unshown].filter(Boolean).join(" "));
     node.dataset.shown = message.number;
   };
-  const marks = makeMarks(pane, view, () => held.values, () => size, (text) => setText(said, text));
+  const marks = makeWatermarks(pane, view, () => controls.values, () => size, (text) => setText(note, text));
 
-  // What lies outside the window is not looked at.
+  // Nothing is requested while the pane is outside of the window.
   const watch = new IntersectionObserver(([entry]) => {
     isVisible = entry.isIntersecting;
-    if (isVisible && isDue) look();
+    if (isVisible && isDue) request();
   });
   watch.observe(node);
-  const off = pane.on("view", () => { marks.place(); if (size) look(); });
+  const off = pane.on("view", () => { marks.place(); if (size) request(); });
   model.on("msg:custom", receive);
   return {
     node,
-    show({ values, on }) {
-      const now = JSON.stringify([values, on]);
-      held = { values, on };
-      if (now === seen) return;
-      seen = now;
-      look();
+    show({ values, active }) {
+      const state = JSON.stringify([values, active]);
+      controls = { values, nodes: active };
+      if (state === lastState) return;
+      lastState = state;
+      request();
     },
-    end() {
+    close() {
       clearTimeout(timer);
       off();
       watch.disconnect();
@@ -99,33 +99,33 @@ function makeSight(model, view) {
   };
 }
 
-// The marks' places on the picture, to be dragged or moved by arrows: what Pos leaves free goes into Dx and Dy.
-function makeMarks(pane, view, values, size, say) {
+// Watermarks as boxes on the frame, moved by mouse or arrow keys. The directions that Pos allows change Dx and Dy.
+function makeWatermarks(pane, view, values, size, say) {
   const boxes = [];
   const layer = el("div", { class: "ci-marks" });
   pane.root.append(layer);
 
-  const free = (mark) => {
+  const movable = (mark) => {
     const pos = values()[`Watermark.${mark}.Pos`] ?? "TopLeft";
     return { pos, x: /Left|Right/.test(pos), y: /Top|Bottom/.test(pos) };
   };
-  // Offsets count from the anchored edges inwards, in px or in percent of the side.
+  // Offsets are measured inwards from the edges that Pos names, in px or in percent of the frame.
   const offset = (mark, which, to, own) => {
     const across = which === "Dx";
-    const side = size()[across ? 0 : 1], { pos } = free(mark);
+    const side = size()[across ? 0 : 1], { pos } = movable(mark);
     const px = pos.includes(across ? "Right" : "Bottom") ? side - own - to : to;
     const isShare = values()[`Watermark.${mark}.LocMode`] === "Relativity";
     return String(isShare ? Math.round((1000 * px) / side) / 10 : Math.round(px));
   };
   const move = (box, left, top, isDone) => {
-    const { place, mark } = box, can = free(mark), [wide, high] = size();
+    const { place, mark } = box, free = movable(mark), [wide, high] = size();
     const within = (to, own, side) => Math.min(Math.max(0, side - own), Math.max(0, to));
-    if (!can.x && !can.y) say(`Pos ${can.pos} takes no offset: choose another to move the mark.`);
-    if (can.x) place[0] = within(left, place[2], wide);
-    if (can.y) place[1] = within(top, place[3], high);
+    if (!free.x && !free.y) say(`Pos ${free.pos} has no offset. Choose another Pos to move the watermark.`);
+    if (free.x) place[0] = within(left, place[2], wide);
+    if (free.y) place[1] = within(top, place[3], high);
     lay(box);
-    if (can.x) view.edit(`Watermark.${mark}.Dx`, offset(mark, "Dx", place[0], place[2]), isDone);
-    if (can.y) view.edit(`Watermark.${mark}.Dy`, offset(mark, "Dy", place[1], place[3]), isDone);
+    if (free.x) view.edit(`Watermark.${mark}.Dx`, offset(mark, "Dx", place[0], place[2]), isDone);
+    if (free.y) view.edit(`Watermark.${mark}.Dy`, offset(mark, "Dy", place[1], place[3]), isDone);
   };
   const lay = ({ node, place, mark }) => {
     const { zoom, x, y } = pane.view(), [wide, high] = size(), [left, top, own, tall] = place;
@@ -133,9 +133,9 @@ function makeMarks(pane, view, values, size, say) {
     node.style.top = `${100 * (0.5 + (top / high - y) * zoom)}%`;
     node.style.width = `${(100 * own * zoom) / wide}%`;
     node.style.height = `${(100 * tall * zoom) / high}%`;
-    const given = values(), unit = given[`Watermark.${mark}.LocMode`] === "Relativity" ? " %" : " px";
-    const at = ["Dx", "Dy"].map((one) => `${one} ${given[`Watermark.${mark}.${one}`] ?? 0}${unit}`).join(", ");
-    node.setAttribute("aria-label", `Watermark ${mark} at ${free(mark).pos}, ${at}. Arrow keys move it.`);
+    const texts = values(), unit = texts[`Watermark.${mark}.LocMode`] === "Relativity" ? " %" : " px";
+    const at = ["Dx", "Dy"].map((one) => `${one} ${texts[`Watermark.${mark}.${one}`] ?? 0}${unit}`).join(", ");
+    node.setAttribute("aria-label", `Watermark ${mark} at ${movable(mark).pos}, ${at}. Arrow keys move it.`);
   };
   const make = (mark) => {
     const box = { mark, place: [0, 0, 1, 1], from: null };
@@ -150,7 +150,7 @@ function makeMarks(pane, view, values, size, say) {
     box.node = el("button", {
       type: "button", class: "ci-mark",
       onpointerdown: (event) => {
-        event.stopPropagation(); // else the divider would come
+        event.stopPropagation(); // otherwise the divider would be dragged
         box.node.setPointerCapture(event.pointerId);
         box.node.focus({ preventScroll: true });
         box.from = [event.clientX, event.clientY, box.place[0], box.place[1]];
@@ -159,7 +159,7 @@ function makeMarks(pane, view, values, size, say) {
       onpointerup: (event) => drag(event, true),
       onpointercancel: () => { box.from = null; },
       ondblclick: (event) => event.stopPropagation(),
-      onfocus: () => pane.only(1), // a mark is moved on the picture that has it
+      onfocus: () => pane.only(1), // show only the frame that has the watermark
       onblur: () => pane.only(null),
       onkeydown: (event) => {
         const step = event.shiftKey ? 10 : 1;
@@ -177,9 +177,9 @@ function makeMarks(pane, view, values, size, say) {
     show(places) {
       while (boxes.length < places.length) boxes.push(make(boxes.length + 1));
       boxes.forEach((box, at) => {
-        if (!places[at]) box.node.blur(); // what is hidden under the focus does not tell
+        if (!places[at]) box.node.blur(); // hiding a focused element fires no blur event
         box.node.hidden = !places[at];
-        if (!places[at] || box.from) return; // under the hand it lies where the hand is
+        if (!places[at] || box.from) return; // not while the user drags it
         box.place = [...places[at]];
         lay(box);
       });

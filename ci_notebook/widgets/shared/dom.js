@@ -1,4 +1,4 @@
-// What every view here builds its nodes with. Stands before the view's own scripts.
+// Creates DOM nodes. Comes first in the bundle of every view.
 
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

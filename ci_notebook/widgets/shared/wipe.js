@@ -1,28 +1,28 @@
-// A pane of one to four pictures that lie on each other, parted by dividers that a hand moves. No dependency;
-// its style is wipe.css. One name stands at the top level, so that it may be put before any other file.
+// A pane that shows one to four images of the same scene over each other, separated by dividers that the user can drag.
+// No dependency; its styles are in wipe.css. The file defines only `wipePane`, so it can come first in a bundle.
 //
 //   const pane = wipePane({ names: ["Before", "After"], label: "Preview", width: 1920, height: 1080 });
 //   parent.append(pane.root);
-//   await pane.show(0, blob);          // Blob, blob: or data: URL, ImageBitmap, canvas; null empties the place.
-//                                      // true when it is drawn, false when a newer one for that place came first
-//   pane.show(0, sharp, [l, t, w, h])  // a detail at full resolution over a stretch of the last one, in shares of 1
+//   await pane.show(0, blob);          // Blob, blob: or data: URL, ImageBitmap, canvas; null clears the layer.
+//                                      // true when it is drawn, false when a newer image replaced it first
+//   pane.show(0, sharp, [l, t, w, h])  // a detail at full resolution over a part of the last image, in shares of 1
 //   pane.setDivider(0.3)               // share of the pane's width; setDivider(0.6, 1) moves the second of several
-//   pane.setZoom("fit")                // or "1:1" (a pixel of the picture on a pixel of the screen), or a factor: 1 fits
-//   pane.setView({ zoom, x, y })       // x, y: which point of the picture is in the middle, in shares of 1
-//   pane.view()                        // { zoom, x, y, percent, box: [l, t, w, h] of what is seen, in shares of 1,
-//                                      //   wide: px of the screen that the whole picture spans }
-//   pane.only(1)                       // that picture alone, whole; null: parted again
+//   pane.setZoom("fit")                // or "1:1" (one image pixel on one screen pixel), or a factor: 1 fits
+//   pane.setView({ zoom, x, y })       // x, y: the point of the image in the middle of the pane, in shares of 1
+//   pane.view()                        // { zoom, x, y, percent, box: [l, t, w, h] of the visible part, in shares of 1,
+//                                      //   wide: screen pixels that the whole image would cover }
+//   pane.only(1)                       // show only this image; null: show all of them, divided
 //   pane.setNames([...]), pane.setSize(width, height), pane.busy(true), pane.canvas(0), pane.close()
 //   const off = pane.on("view", fn)    // "view": as view(); "divider": shares; "point": { x, y } under the pointer
-//                                      //   in shares of 1, or null when it leaves; "shown": place
+//                                      //   in shares of 1, or null when it leaves; "shown": layer number
 //
-// `width` and `height` are those of the picture at full size; what is shown may be smaller, for it is scaled.
-// Without them they are those of the first picture. All pictures are laid over the same rectangle.
+// `width` and `height` are those of the image at full size; a shown image may be smaller and is scaled up. Without them
+// the size of the first image is used. All images cover the same rectangle.
 //
-// By hand: drag the divider (anywhere beside it, too, while the whole picture is seen), drag the picture when zoomed
-// in, Ctrl and wheel or two fingers to zoom, double-click between 1:1 and fit. By keys: on a divider arrows, Shift for
-// ten, Page, Home and End; on the pane + - 0 (fit) 1 (1:1), arrows when zoomed in. Keys that were used are
-// default-prevented, and go on upwards. Beyond 100 % pixels stay pixels.
+// Mouse and touch: drag the divider (also from anywhere in the pane, while the whole image is visible), drag the image
+// when zoomed in, zoom with Ctrl and wheel or with two fingers, double-click to switch between 1:1 and fit. Keys: on a
+// divider arrows, Shift for ten steps, Page, Home and End; on the pane + - 0 (fit) 1 (1:1), and arrows when zoomed in.
+// A handled key is default-prevented and still bubbles. Above 100 % pixels are drawn as squares.
 function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = null }) {
   const count = names.length;
   const make = (tag, attributes = {}, ...children) => {
@@ -34,7 +34,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const between = (value) => clamp(value, 0, 1);
   const listeners = {};
-  const tell = (event, value) => (listeners[event] ?? []).forEach((fn) => fn(value));
+  const emit = (event, value) => (listeners[event] ?? []).forEach((fn) => fn(value));
 
   let shares = names.slice(1).map((_, at) => (Array.isArray(divider) ? divider[at] : count === 2 ? divider : null) ?? (at + 1) / count);
   let zoom = 1, x = 0.5, y = 0.5, alone = null, isSized = Boolean(width && height), isClosed = false;
@@ -44,7 +44,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
     const detail = make("canvas", { class: "wp-picture", width: 1, height: 1, hidden: "" });
     const name = make("span", { class: "wp-name", "aria-hidden": "true" });
     const node = make("div", { class: "wp-layer", role: "img" }, picture, detail, name);
-    return { node, picture, detail, name, asked: 0, box: null };
+    return { node, picture, detail, name, newest: 0, box: null };
   });
   const handles = shares.map((_, at) => {
     const handle = make("div", {
@@ -57,7 +57,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
   const root = make("div", { class: count > 2 ? "wp-pane wp-many" : "wp-pane", role: "group", tabindex: "0" },
     ...layers.map((layer) => layer.node), ...handles, badge, make("span", { class: "wp-bar", "aria-hidden": "true" }));
 
-  // Where things stand -------------------------------------------------------------------------------------------
+  // Geometry -----------------------------------------------------------------------------------------------------
   const wide = () => root.clientWidth || 1;
   const exact = () => (width || wide()) / (wide() * (window.devicePixelRatio || 1)); // the zoom at which it is 1:1
   const view = () => {
@@ -97,28 +97,28 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
       handle.setAttribute("aria-valuetext", `${Math.round(100 * shares[at])} %`);
     });
     root.classList.toggle("wp-zoomed", zoom > 1.001);
-    const said = Math.abs(zoom - 1) > 0.001 ? `${view().percent} %` : "";
-    if (badge.textContent !== said) badge.textContent = said;
+    const text = Math.abs(zoom - 1) > 0.001 ? `${view().percent} %` : "";
+    if (badge.textContent !== text) badge.textContent = text;
   };
 
-  // What may be asked of it --------------------------------------------------------------------------------------
+  // Methods ------------------------------------------------------------------------------------------------------
   const setDivider = (share, at = 0) => {
     if (!(at in shares)) return;
     shares = shares.map((one, other) => (other === at ? clamp(share, shares[at - 1] ?? 0, shares[at + 1] ?? 1) : one));
     draw();
-    tell("divider", [...shares]);
+    emit("divider", [...shares]);
   };
   const setView = (to) => {
     const least = Math.min(1, exact()), most = Math.max(8, 32 * exact());
-    const was = [zoom, x, y];
+    const before = [zoom, x, y];
     zoom = clamp(to.zoom ?? zoom, least, most);
     const half = Math.min(0.5, 0.5 / zoom);
     x = clamp(to.x ?? x, half, 1 - half);
     y = clamp(to.y ?? y, half, 1 - half);
     draw();
-    if (was[0] !== zoom || was[1] !== x || was[2] !== y) tell("view", view());
+    if (before[0] !== zoom || before[1] !== x || before[2] !== y) emit("view", view());
   };
-  // The point under the hand stays under the hand.
+  // The point under the pointer stays under the pointer.
   const zoomTo = (factor, at = [0.5, 0.5]) => {
     const under = [x + (at[0] - 0.5) / zoom, y + (at[1] - 0.5) / zoom];
     const to = clamp(factor, Math.min(1, exact()), Math.max(8, 32 * exact()));
@@ -149,13 +149,13 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
   };
   const show = async (at, picture, box = null) => {
     const layer = layers[at];
-    const number = ++layer.asked;
+    const number = ++layer.newest;
     const image = picture === null ? null : await decoded(picture);
-    const isLate = isClosed || layer.asked !== number;
+    const isLate = isClosed || layer.newest !== number;
     if (image && !isLate) {
       const [across, down] = [image.naturalWidth || image.width, image.naturalHeight || image.height];
       const canvas = box ? layer.detail : layer.picture;
-      canvas.width = across; // which empties it, too
+      canvas.width = across; // this also clears it
       canvas.height = down;
       canvas.getContext("2d").drawImage(image, 0, 0);
       if (!isSized && !box) setSize(across, down);
@@ -167,11 +167,11 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
     layer.box = image ? box : null;
     layer.detail.hidden = !layer.box;
     draw();
-    tell("shown", at);
+    emit("shown", at);
     return true;
   };
 
-  // Hands and keys -----------------------------------------------------------------------------------------------
+  // Pointers and keys --------------------------------------------------------------------------------------------
   function divide(event, at) {
     const step = event.shiftKey ? 0.1 : 0.01;
     const to = {
@@ -211,20 +211,20 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
   const onDown = (event) => {
     if (event.button) return;
     const at = share(event);
-    tell("point", { x: x + (at[0] - 0.5) / zoom, y: y + (at[1] - 0.5) / zoom }); // a finger points by touching
+    emit("point", { x: x + (at[0] - 0.5) / zoom, y: y + (at[1] - 0.5) / zoom }); // a touch also counts as pointing
     pointers.set(event.pointerId, at);
     root.setPointerCapture(event.pointerId);
-    const beside = nearest(at, event.pointerType === "touch" ? 28 : 14);
-    dragged = beside ?? (zoom > 1.001 ? "pan" : nearest(at, Infinity)) ?? "pan";
+    const handle = nearest(at, event.pointerType === "touch" ? 28 : 14);
+    dragged = handle ?? (zoom > 1.001 ? "pan" : nearest(at, Infinity)) ?? "pan";
     if (dragged === "pan") return;
-    event.preventDefault(); // no text is marked; the focus is given by hand
+    event.preventDefault(); // selects no text; the focus is set below
     handles[dragged].focus({ preventScroll: true });
     if (pointers.size === 1) setDivider(between(at[0]), dragged);
   };
   const onMove = (event) => {
     const at = share(event);
-    const was = pointers.get(event.pointerId);
-    if (!was) return tell("point", { x: x + (at[0] - 0.5) / zoom, y: y + (at[1] - 0.5) / zoom });
+    const last = pointers.get(event.pointerId);
+    if (!last) return emit("point", { x: x + (at[0] - 0.5) / zoom, y: y + (at[1] - 0.5) / zoom });
     if (pointers.size === 2) {
       const before = spread();
       pointers.set(event.pointerId, at);
@@ -234,7 +234,7 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
       return setView({ x: x - by[0] / zoom, y: y - by[1] / zoom });
     }
     pointers.set(event.pointerId, at);
-    if (dragged === "pan") setView({ x: x - (at[0] - was[0]) / zoom, y: y - (at[1] - was[1]) / zoom });
+    if (dragged === "pan") setView({ x: x - (at[0] - last[0]) / zoom, y: y - (at[1] - last[1]) / zoom });
     else setDivider(between(at[0]), dragged);
   };
   const onUp = (event) => {
@@ -246,14 +246,14 @@ function wipePane({ names, label = "Pictures", width = 0, height = 0, divider = 
   root.addEventListener("pointermove", onMove);
   root.addEventListener("pointerup", onUp);
   root.addEventListener("pointercancel", onUp);
-  root.addEventListener("pointerleave", () => tell("point", null));
+  root.addEventListener("pointerleave", () => emit("point", null));
   root.addEventListener("dblclick", (event) => setZoom(zoom > 1.001 ? "fit" : exact() > 1.001 ? "1:1" : 4, share(event)));
   root.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
     event.preventDefault();
     zoomTo(zoom * Math.exp(-clamp(event.deltaY, -60, 60) / 200), share(event));
   }, { passive: false });
-  const resized = new ResizeObserver(() => { setView({}); tell("view", view()); });
+  const resized = new ResizeObserver(() => { setView({}); emit("view", view()); });
   resized.observe(root);
 
   root.setAttribute("aria-label", label);

@@ -1,11 +1,11 @@
-"""Values of a sweep as one writes them, both ways, and the Python that says the same.
+"""Values of a sweep as text, both ways, and the Python of a sweep.
 
     0, 3, 6, 9      a list             0:10:2          from 0 to 10 in steps of 2, both ends included
     AUTO            the empty node     left out        the node is absent
-    as in the base  a whole stage, with all that is set in it
-    0..10           any number between: for a random design only
+    as in the base  a whole stage, with all parameters of the base
+    0..10           any number between, for a random design only
 
-The rule of this file: a text that is not taken is refused in words, and nothing is bent to fit.
+Invariant: an invalid text is rejected with a message and never changed to fit.
 """
 
 from __future__ import annotations
@@ -23,46 +23,61 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.export import python_text
 
+__all__ = [
+    "DESIGNS",
+    "OUT_WORD",
+    "code",
+    "described",
+    "name_of",
+    "stage_values",
+    "stages_of",
+    "text_of",
+    "values_of",
+]
+
 AUTO_WORD: Final = "AUTO"
 OUT_WORD: Final = "left out"
 BASE_WORD: Final = "as in the base"
 DESIGNS: Final = {
-    "grid": "every combination", "one_at_a_time": "one change at a time", "random": "drawn at random",
-    "pairs": "two settings at every point",
+    "grid": "all combinations", "one_at_a_time": "one change at a time", "random": "random combinations",
+    "pairs": "two settings at every combination",
 }  # fmt: skip
-# More is no sweep by hand; a longer list is quickly written by accident (0:1:0.0001).
-MOST_VALUES: Final = 200
-# As wide as the panel's column shows without scrolling.
-_WIDE: Final = 50
+# A longer list is probably a typing error (0:1:0.0001).
+MAX_VALUES: Final = 200
+# Columns that the panel shows without scrolling.
+_WIDTH: Final = 50
 
 
 def values_of(leaf: Leaf, text: str, kind: str = "grid") -> list[Any] | tuple[float, float]:
-    """Return the values that a text lists, each once; of `a..b`, the pair of its ends.
+    """Return the values in a text, each once; for `a..b`, the pair of its ends.
 
     >>> values_of(resolve(VideoEnhance, "SharpenLevel"), "0:9:3, AUTO, left out")
     [0, 3, 6, 9, AUTO, None]
 
-    Raises `ParameterError` for what the leaf does not take.
+    Raises `ParameterError` for a value that the leaf does not accept.
     """
     items = [item.strip() for row in csv.reader(text.splitlines(), skipinitialspace=True) for item in row]
-    found: dict[Any, None] = {}
+    values: dict[Any, None] = {}
     for item in filter(None, items):
         span = _span(leaf, item)
         if span is not None and len(list(filter(None, items))) == 1 and kind == "random":
             return span
         if span is not None:
-            remedy = f"Alone, in a random design, it is any number between; for a list write {item.replace('..', ':')}."
+            remedy = (
+                "A range with .. works only in a random design, as the only entry. "
+                f"For a list write {item.replace('..', ':')}."
+            )
             raise ParameterError(leaf.path, item, leaf.part.allowed(), remedy)
-        found.update(dict.fromkeys(_listed(leaf, item)))
-        if len(found) > MOST_VALUES:
-            raise ParameterError(leaf.path, item, f"at most {MOST_VALUES} values", "Take a larger step.")
-    if not found:
+        values.update(dict.fromkeys(_listed(leaf, item)))
+        if len(values) > MAX_VALUES:
+            raise ParameterError(leaf.path, item, f"at most {MAX_VALUES} values", "Use a larger step.")
+    if not values:
         raise ParameterError(leaf.path, "nothing", f"at least one value: {leaf.part.allowed()}")
-    return list(found)
+    return list(values)
 
 
 def text_of(leaf: Leaf, values: Iterable[Any]) -> str:
-    """Return the text that lists values; of a pair of numbers, the numbers between."""
+    """Return the text of a list of values; for a pair of numbers, `low..high`."""
     if isinstance(values, tuple):
         return f"{values[0]}..{values[1]}"
     words = [OUT_WORD if v is None else AUTO_WORD if v is AUTO else leaf.part.text(leaf.part.coerce(v)) for v in values]
@@ -72,25 +87,25 @@ def text_of(leaf: Leaf, values: Iterable[Any]) -> str:
 
 
 def name_of(leaf: Leaf) -> str:
-    """Return the shortest ending of a leaf's path that means it alone."""
+    """Return the shortest unambiguous ending of the path of a leaf."""
     tags = leaf.path.split(".")
     for start in range(len(tags) - 1, -1, -1):
         ending = ".".join(tags[start:])
         try:
             if resolve(VideoEnhance, ending).path == leaf.path:
                 return ending
-        except ParameterError:  # another leaf ends so, too
+        except ParameterError:  # another leaf has the same ending
             continue
     return leaf.path
 
 
 def stages_of(base: VideoEnhance) -> dict[str, Part]:
-    """Return tag → declaration of the stages that are on in a setting: each may be there, or be left out."""
+    """Return tag → declaration of the stages that are on in a setting; each can vary as present or left out."""
     return {part.tag: part for part in parts(VideoEnhance) if part.node and getattr(base, part.name) is not None}
 
 
 def stage_values(base: VideoEnhance, part: Part, text: str) -> list[Any]:
-    """Return the values that a text lists for a whole stage: that of the base, and None.
+    """Return the values in a text for a whole stage: the stage of the base, and None.
 
     >>> from ci_notebook.model.setting.enhance import MsSharpen
     >>> base = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
@@ -107,7 +122,7 @@ def stage_values(base: VideoEnhance, part: Part, text: str) -> list[Any]:
 
 
 def described(base: VideoEnhance) -> list[dict[str, Any]]:
-    """Return every stage and leaf that can be varied, for the search: what it is, what it takes, and an example."""
+    """Return every stage and leaf that can vary, for the search: name, help, accepted values, example."""
     stages = [_stage_described(part) for part in stages_of(base).values()]
     return [*stages, *(_described(leaf) for leaf in leaves(VideoEnhance) if leaf.single)]
 
@@ -116,7 +131,7 @@ def code(
     kind: str, base: VideoEnhance, values: Mapping[str, Any], *, n: int, seed: int, against: VideoEnhance | None,
     clips: str, budget: float | None,
 ) -> str:  # fmt: skip
-    """Return the Python that makes and runs a sweep; `values` maps paths, `clips` is the expression for them."""
+    """Return the Python that builds and runs a sweep. `values` maps paths; `clips` is the expression for the clips."""
     lines, arguments = [], []
     empty = VideoEnhance()
     if base != empty or kind == "pairs":
@@ -129,7 +144,7 @@ def code(
         arguments += [f"n={n}", f"seed={seed}"]
     arguments += [_argument(path, listed) for path, listed in values.items()]
     call = f"sweep = ci.{kind}({', '.join(arguments)})"
-    if len(call) > _WIDE:
+    if len(call) > _WIDTH:
         call = f"sweep = ci.{kind}(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
     limit = "" if budget is None else f", budget={budget:g}"
     return "\n".join([*lines, call, f"runs = lab.run({clips}, sweep{limit})"])
@@ -140,8 +155,8 @@ def _argument(path: str, values: Any) -> str:
         name = next(part.name for part in parts(VideoEnhance) if part.tag == path)
         return f"{path}=[{', '.join('None' if value is None else f'base.{name}' for value in values)}]"
     name = name_of(resolve(VideoEnhance, path))
-    shown = _literal(values)
-    return f"{name}={shown}" if name.isidentifier() and not keyword.iskeyword(name) else f"**{{{name!r}: {shown}}}"
+    literal = _literal(values)
+    return f"{name}={literal}" if name.isidentifier() and not keyword.iskeyword(name) else f"**{{{name!r}: {literal}}}"
 
 
 def _literal(values: Any) -> str:
@@ -165,8 +180,8 @@ def _listed(leaf: Leaf, item: str) -> Sequence[Any]:
 
 def _value(leaf: Leaf, text: str) -> Any:
     value = leaf.part.parse(text)
-    if refusal := leaf.part.complaint(value):
-        raise ParameterError(leaf.path, value, refusal, leaf.part.param.remedy)
+    if complaint := leaf.part.complaint(value):
+        raise ParameterError(leaf.path, value, complaint, leaf.part.param.remedy)
     return value
 
 
@@ -181,8 +196,8 @@ def _steps(leaf: Leaf, item: str) -> list[str]:
     start, stop, step = (*numbers, Decimal(1))[:3]
     if step <= 0 or stop < start:
         raise ParameterError(leaf.path, item, form)
-    if (stop - start) / step > MOST_VALUES:
-        raise ParameterError(leaf.path, item, f"at most {MOST_VALUES} values", "Take a larger step.")
+    if (stop - start) / step > MAX_VALUES:
+        raise ParameterError(leaf.path, item, f"at most {MAX_VALUES} values", "Use a larger step.")
     return [f"{start + at * step:f}" for at in range(int((stop - start) / step) + 1)]
 
 
@@ -200,7 +215,7 @@ def _stage_described(part: Part) -> dict[str, Any]:
     words = [BASE_WORD, OUT_WORD]
     return {
         "path": part.tag, "name": part.tag, "stage": part.param.help.rstrip("."), "unit": "", "words": words,
-        "help": "The whole stage, with all that is set in it, or without it.", "takes": " or ".join(words),
+        "help": "The whole stage with all its parameters, or without it.", "takes": " or ".join(words),
         "common": True, "start": ", ".join(words),
     }  # fmt: skip
 
@@ -223,7 +238,7 @@ def _described(leaf: Leaf) -> dict[str, Any]:
 
 
 def _start(part: Part, choices: list[str]) -> str:
-    """Return what stands in a leaf's box when it is chosen: a few values over what it takes."""
+    """Return the initial text for a leaf: a few values across its range."""
     if part.kind not in (int, float):
         return ", ".join(choices[:4]) if choices else ""
     low, high = part.param.low, part.param.high

@@ -1,4 +1,4 @@
-// The view: two pictures, three answers. Nothing here knows what the pictures are of.
+// The vote: two frames, three answers. The page does not know the settings of the frames.
 
 const VO_MODES = [["side", "Side by side"], ["flip", "Flip"], ["wipe", "Wipe"]];
 const VO_ANSWERS = [["left", "← Left is better", "1"], ["same", "↓ No difference", "0"], ["right", "Right is better →", "2"]];
@@ -7,14 +7,14 @@ let voViews = 0;
 
 function voRender({ model, el: root }) {
   const name = `vo-${++voViews}-${Math.random().toString(36).slice(2, 8)}`;
-  const kept = new Map(); // voter and number → both pictures, of this question and the next
-  let mode = "side", flipped = false, drawn = null, since = 0, sent = null, isGone = false;
+  const cache = new Map(); // voter and number → both frames, of this question and the next
+  let mode = "side", flipped = false, drawn = null, since = 0, sent = null, isClosed = false;
   const state = () => model.get("state");
   const mark = (number) => `${model.get("voter")}|${number}`;
 
-  // What is shown --------------------------------------------------------------------------------------------------
-  const panes = [wipePane({ names: ["Left"], label: "Left picture" }), wipePane({ names: ["Right"], label: "Right picture" })];
-  const pair = wipePane({ names: ["Left", "Right"], label: "Both pictures" });
+  // Frames -----------------------------------------------------------------------------------------------------------
+  const panes = [wipePane({ names: ["Left"], label: "Left frame" }), wipePane({ names: ["Right"], label: "Right frame" })];
+  const pair = wipePane({ names: ["Left", "Right"], label: "Both frames" });
   const all = [...panes, pair];
   let isFollowing = false;
   for (const pane of all) {
@@ -36,20 +36,20 @@ function voRender({ model, el: root }) {
     flipped = mode === "flip" && !flipped;
     if (mode !== "flip") choose("flip");
     arrange();
-    said.textContent = flipped ? "Right" : "Left";
+    side.textContent = flipped ? "Right" : "Left";
   };
 
   const wide = () => Math.min(2048, Math.ceil(Math.max(root.clientWidth || 1280, 320) * (window.devicePixelRatio || 1) / 160) * 160);
-  const ask = (number) => {
-    if (number === null || number >= state().total || kept.has(mark(number))) return;
-    kept.set(mark(number), null);
-    model.send({ do: "look", number, width: wide(), view: name, voter: model.get("voter") });
+  const request = (number) => {
+    if (number === null || number >= state().total || cache.has(mark(number))) return;
+    cache.set(mark(number), null);
+    model.send({ do: "frames", number, width: wide(), view: name, voter: model.get("voter") });
   };
   const draw = async () => {
-    const { number } = state(), asked = mark(number), pictures = kept.get(asked);
-    if (!pictures || drawn === asked) return;
-    const bitmaps = await Promise.all(pictures.map((blob) => createImageBitmap(blob)));
-    if (isGone || asked !== mark(state().number)) return bitmaps.forEach((bitmap) => bitmap.close());
+    const { number } = state(), current = mark(number), frames = cache.get(current);
+    if (!frames || drawn === current) return;
+    const bitmaps = await Promise.all(frames.map((blob) => createImageBitmap(blob)));
+    if (isClosed || current !== mark(state().number)) return bitmaps.forEach((bitmap) => bitmap.close());
     const large = bitmaps.reduce((one, other) => (other.width > one.width ? other : one));
     flipped = false;
     for (const pane of all) {
@@ -58,37 +58,37 @@ function voRender({ model, el: root }) {
     }
     await Promise.all([panes[0].show(0, bitmaps[0]), panes[1].show(0, bitmaps[1]), pair.show(0, bitmaps[0]), pair.show(1, bitmaps[1])]);
     bitmaps.forEach((bitmap) => bitmap.close());
-    drawn = asked;
+    drawn = current;
     since = performance.now();
-    root.dataset.number = number; // what is drawn now
+    root.dataset.number = number; // the question that is drawn
     arrange();
     all.forEach((pane) => pane.busy(false));
-    for (const key of kept.keys()) if (key !== asked && key !== mark(number + 1)) kept.delete(key);
-    ask(number + 1);
-    follow();
+    for (const key of cache.keys()) if (key !== current && key !== mark(number + 1)) cache.delete(key);
+    request(number + 1);
+    showState();
   };
 
-  // What is answered -----------------------------------------------------------------------------------------------
+  // Answers --------------------------------------------------------------------------------------------------------
   const vote = (answer) => {
-    const { number } = state(), asked = mark(number);
-    if (number === null || drawn !== asked || sent === asked) return; // nobody answers what is not seen yet
-    sent = asked;
+    const { number } = state(), current = mark(number);
+    if (number === null || drawn !== current || sent === current) return; // no answer before the frames are drawn
+    sent = current;
     all.forEach((pane) => pane.busy(true));
     model.send({ do: "vote", number, answer, took_s: (performance.now() - since) / 1000, voter: model.get("voter") });
-    follow();
+    showState();
   };
-  const back = () => {
+  const takeBack = () => {
     if (!state().done || state().number === null) return;
     sent = null;
-    model.send({ do: "back" });
+    model.send({ do: "take_back" });
   };
 
-  // Around it ------------------------------------------------------------------------------------------------------
+  // Controls -------------------------------------------------------------------------------------------------------
   const buttons = VO_ANSWERS.map(([answer, text, key]) => el("button", {
     type: "button", class: `vo-answer vo-${answer}`, text, "aria-keyshortcuts": key, onclick: () => vote(answer),
   }));
-  const undo = el("button", { type: "button", class: "ci-quiet vo-back", text: "Take the last answer back", onclick: back });
-  const said = el("span", { class: "vo-said", role: "status" });
+  const undo = el("button", { type: "button", class: "ci-quiet vo-back", text: "Undo the last answer", onclick: takeBack });
+  const side = el("span", { class: "vo-side", role: "status" });
   const count = el("span", { class: "vo-count" });
   const bar = el("progress", { max: "1", "aria-label": "Questions answered" });
   const error = el("p", { class: "ci-error", role: "alert" });
@@ -111,16 +111,16 @@ function voRender({ model, el: root }) {
     arrange();
   };
   const work = el("div", { class: "vo-work" },
-    el("fieldset", { class: "vo-modes" }, el("legend", { class: "vo-legend", text: "How both are shown" }), ...radios.flat()),
+    el("fieldset", { class: "vo-modes" }, el("legend", { class: "vo-legend", text: "Show both frames" }), ...radios.flat()),
     stage, el("div", { class: "vo-answers" }, ...buttons),
-    el("div", { class: "vo-foot" }, undo, said),
-    el("p", { class: "ci-help", text: "Keys: 1 or ← left, 2 or → right, 0 or ↓ no difference, space to flip, Backspace to take back, + and − to zoom." }));
+    el("div", { class: "vo-foot" }, undo, side),
+    el("p", { class: "ci-help", text: "Keys: 1 or ← left, 2 or → right, 0 or ↓ no difference, space to flip, Backspace to undo, + and − to zoom." }));
   const view = el("div", { class: "ci-root vo", role: "group", "aria-label": "Blind comparison" },
     el("div", { class: "ci-top" }, el("h3", { text: "Which picture is better?" }), count),
     el("div", { class: "vo-line" }, bar, el("label", { class: "vo-who", for: `${name}-voter`, text: "Your name" }), voter),
     error, work, over);
 
-  const follow = () => {
+  const showState = () => {
     const { number, done, total } = state(), isOver = number === null;
     count.textContent = isOver ? `All ${total} answered` : `Question ${done + 1} of ${total}`;
     bar.value = total ? done / total : 0;
@@ -128,62 +128,62 @@ function voRender({ model, el: root }) {
     error.textContent = model.get("error");
     work.hidden = isOver;
     over.hidden = !isOver;
-    over.textContent = isOver ? "That was the last one, thank you. What came of it stands below." : "";
+    over.textContent = isOver ? "Thank you, that was the last question. The ranking is below." : "";
     const isWaiting = drawn !== mark(number) || sent === mark(number);
     buttons.forEach((button) => { button.setAttribute("aria-disabled", String(isWaiting)); });
     undo.disabled = !done;
-    if (!isOver) ask(number);
+    if (!isOver) request(number);
   };
   const onKey = (event) => {
     const isText = event.target.matches("input[type=text]");
     const isArrow = event.key.startsWith("Arrow");
-    // A divider, a choice of view, and a picture that is zoomed in have uses of their own for arrows.
-    const isTaken = isArrow && (event.target.matches("[role=slider], input[type=radio]")
+    // A divider, the choice of view, and a zoomed frame use the arrow keys themselves.
+    const isUsed = isArrow && (event.target.matches("[role=slider], input[type=radio]")
       || (event.target.matches(".wp-pane") && pair.view().zoom > 1.001));
-    if (isText || isTaken || event.ctrlKey || event.metaKey || event.altKey || state().number === null) return;
+    if (isText || isUsed || event.ctrlKey || event.metaKey || event.altKey || state().number === null) return;
     const isPress = event.target.matches("button, input") && event.key === " ";
     if (VO_KEYS[event.key]) { if (!event.repeat) vote(VO_KEYS[event.key]); }
     else if (event.key === " " && !isPress) { if (!event.repeat) flip(); }
-    else if (event.key === "Backspace") { if (!event.repeat) back(); }
+    else if (event.key === "Backspace") { if (!event.repeat) takeBack(); }
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
   view.addEventListener("keydown", onKey, true);
-  view.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab has uses for keys, too
+  view.addEventListener("keydown", (event) => event.stopPropagation()); // otherwise JupyterLab handles the keys
   view.tabIndex = -1;
 
   const onMessage = (content, buffers) => {
-    if (content.do !== "look" || content.view !== name || content.voter !== model.get("voter")) return;
-    kept.set(mark(content.number), buffers.map((buffer) => new Blob([buffer], { type: "image/jpeg" })));
+    if (content.do !== "frames" || content.view !== name || content.voter !== model.get("voter")) return;
+    cache.set(mark(content.number), buffers.map((buffer) => new Blob([buffer], { type: "image/jpeg" })));
     draw();
   };
   const onState = () => {
     if (sent !== mark(state().number)) sent = null;
-    follow();
+    showState();
     draw();
   };
   const onVoter = () => {
-    kept.clear();
+    cache.clear();
     drawn = sent = null;
-    follow();
+    showState();
   };
   model.on("msg:custom", onMessage);
   model.on("change:state", onState);
   model.on("change:voter", onVoter);
-  model.on("change:error", follow);
+  model.on("change:error", showState);
   root.append(view);
   choose("side");
-  follow();
-  // Beside each other both would be too small to tell apart.
+  showState();
+  // In a narrow page, two frames side by side are too small to compare.
   requestAnimationFrame(() => { if (view.clientWidth && view.clientWidth < 560) choose("flip"); });
   return () => {
-    isGone = true;
+    isClosed = true;
     all.forEach((pane) => pane.close());
     model.off("msg:custom", onMessage);
     model.off("change:state", onState);
     model.off("change:voter", onVoter);
-    model.off("change:error", follow);
+    model.off("change:error", showState);
   };
 }
 

@@ -1,34 +1,34 @@
-// One row a leaf. Native inputs, so that names, keys and focus are the browser's own.
-// A row shows text and reports text; whether the text is good, Python says.
+// One row per leaf, with native inputs, so that names, keys and focus work as everywhere in the browser.
+// A row shows text and reports text. Only Python validates it.
 
 const AUTO = "AUTO";
-const PAUSE_MS = 150;
+const DEBOUNCE_MS = 150;
 
-// Long names may break between their words: EnableScaleUp → Enable|Scale|Up.
+// Line breaks are allowed between the words of a long name: EnableScaleUp → Enable|Scale|Up.
 function tagText(tag) {
   const words = tag.split(/(?<=[a-z0-9])(?=[A-Z])/);
   return words.flatMap((word, at) => (at ? [el("wbr"), word] : [word]));
 }
 
-// What is wrong at a path, what to think of there, and a button where there is a remedy.
+// The error and the advice at a path, and a button if there is a remedy.
 function makeHint(path, id, view) {
   const error = el("div", { id, class: "ci-error", role: "alert" });
   const advice = el("span", { role: "status" });
-  const mend = el("button", { type: "button", class: "ci-mend", onclick: () => view.act("remedy", { path }) });
-  const more = el("div", { class: "ci-advice", hidden: true }, advice, mend);
+  const fix = el("button", { type: "button", class: "ci-fix", onclick: () => view.act("remedy", { path }) });
+  const more = el("div", { class: "ci-advice", hidden: true }, advice, fix);
   return {
     node: el("div", { class: "ci-hint" }, error, more),
-    show({ problems, advice: told, remedies }) {
+    show({ problems, advice: advices, remedies }) {
       setText(error, problems[path] ?? "");
-      setText(advice, told[path] ?? "");
-      setText(mend, remedies[path] ? capital(remedies[path]) : "");
-      mend.hidden = !remedies[path];
-      more.hidden = !told[path] && !remedies[path];
+      setText(advice, advices[path] ?? "");
+      setText(fix, remedies[path] ? capital(remedies[path]) : "");
+      fix.hidden = !remedies[path];
+      more.hidden = !advices[path] && !remedies[path];
     },
   };
 }
 
-// A text that did not change is not written: a reader's selection and a screen reader are left in peace.
+// An unchanged text is not written again: that would clear the user's selection and repeat it in a screen reader.
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -37,17 +37,17 @@ function capital(text) {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-// `view.edit(path, text, now)` takes what a hand did; `now` is false while it is still moving.
+// `view.edit(path, text, now)` receives an edit; `now` is false while the user is still typing or dragging.
 function makeRow(leaf, view) {
   const id = view.id();
   const ids = { input: `${id}-i`, help: `${id}-h`, error: `${id}-e`, label: `${id}-l` };
   const described = { "aria-describedby": `${ids.help} ${ids.error}` };
   const send = (text, now = true) => {
-    const switches = text !== null && leaf.switches; // the choice and what it switches are one edit
+    const switches = text !== null && leaf.switches; // the choice and the nodes that it switches are one edit
     view.edit(leaf.path, text, now && !switches);
     if (switches) view.choose(switches, text);
   };
-  const makers = { number: numberControl, text: textControl, colour: textControl };
+  const makers = { number: numberControl, text: textControl, color: textControl };
   const control = (makers[leaf.kind] ?? choiceControl)(leaf, ids, described, send);
   const hint = makeHint(leaf.path, ids.error, view);
   const label = el("label", { id: ids.label, for: ids.input, class: "ci-label" }, ...tagText(leaf.tag));
@@ -79,7 +79,7 @@ function choiceControl(leaf, ids, described, send) {
     node: el("div", { class: "ci-inputs" }, select),
     target: select,
     show(text) {
-      // A text that is no choice can only have been restored; it is shown, so that it can be mended.
+      // An unknown choice comes from a saved or pasted setting. It is shown, so that the user can correct it.
       if (text !== null && !choices.includes(text) && ![...select.options].some((one) => one.value === text))
         select.append(el("option", { value: text, text: text }));
       select.value = text ?? "-";
@@ -93,12 +93,12 @@ function textControl(leaf, ids, described, send) {
     id: ids.input, type: "text", class: "ci-text", placeholder: leaf.absent, autocomplete: "off", spellcheck: "false",
     ...described, oninput: () => send(read(), false), onchange: () => send(read()),
   });
-  // The browser's own picker beside the text; it knows no "left out", so the text stays the truth.
-  const picker = leaf.kind === "colour" && el("input", {
-    type: "color", class: "ci-colour", "aria-label": `${leaf.tag}, picked`, oninput: () => send(wire(picker.value), false),
+  // The color picker of the browser has no "left out", so the text box is authoritative.
+  const picker = leaf.kind === "color" && el("input", {
+    type: "color", class: "ci-color", "aria-label": `${leaf.tag}, color picker`, oninput: () => send(wire(picker.value), false),
     onchange: () => send(wire(picker.value)),
   });
-  const wire = (colour) => `0x${colour.slice(1).toUpperCase()}`;
+  const wire = (color) => `0x${color.slice(1).toUpperCase()}`;
   return {
     node: el("div", { class: "ci-inputs" }, input, picker),
     target: input,
@@ -121,7 +121,7 @@ function numberControl(leaf, ids, described, send) {
     id: ids.input, type: "number", class: "ci-number", step: leaf.step, min: leaf.slider?.low, max: leaf.slider?.high,
     placeholder: modes ? "" : "–", inputmode: "decimal", ...described,
     oninput: () => send(read(), false), onchange: () => send(read()),
-    // A focused number box would change under a reader who only scrolls the page.
+    // Scrolling the page must not change a focused number box.
     onwheel: () => number.blur(),
   });
   const clear = !modes && el("button", {
@@ -130,7 +130,7 @@ function numberControl(leaf, ids, described, send) {
   });
   const absent = !modes && el("span", { class: "ci-absent", text: leaf.absent });
 
-  // What is no number at all has no value in the DOM; NaN is how numbers say so.
+  // The DOM gives no value for a text that is not a number; NaN reports it to Python.
   const read = () => (number.validity.badInput ? "NaN" : number.value !== "" ? number.value : modes ? "" : null);
   const slide = (now) => {
     number.value = slider.value;
@@ -159,11 +159,11 @@ function numberControl(leaf, ids, described, send) {
   };
 }
 
-// A small choice of words; real radios, so arrows move and a screen reader counts them.
+// A small choice as one bar of radio buttons, so that arrow keys and screen readers work.
 function segments(leaf, ids, choices) {
-  let chosen = () => {};
+  let listener = () => {};
   const radios = choices.map(([value]) => el("input", {
-    type: "radio", name: `${ids.input}-mode`, id: `${ids.input}-${value}`, value, onchange: () => chosen(value),
+    type: "radio", name: `${ids.input}-mode`, id: `${ids.input}-${value}`, value, onchange: () => listener(value),
   }));
   const labels = choices.map(([value, text]) => el("label", { for: `${ids.input}-${value}`, text }));
   const node = el(
@@ -172,7 +172,7 @@ function segments(leaf, ids, choices) {
   );
   return {
     node,
-    onchoose: (action) => { chosen = action; },
+    onchoose: (action) => { listener = action; },
     choose: (value) => radios.forEach((radio) => { radio.checked = radio.value === value; }),
   };
 }

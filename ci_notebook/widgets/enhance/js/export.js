@@ -1,25 +1,25 @@
-// A text trait as code to read and to copy.
+// A text trait shown as code, with a Copy button.
 function makeCode(name, model, trait) {
   const code = el("code");
-  const said = el("span", { class: "ci-copied", role: "status" });
+  const status = el("span", { class: "ci-copied", role: "status" });
   const copy = el("button", {
     type: "button", class: "ci-copy", text: "Copy", "aria-label": `Copy ${name}`,
     onclick: async () => {
       try {
         await navigator.clipboard.writeText(model.get(trait));
-        said.textContent = "copied";
-      } catch {  // a page that may not write to the clipboard leaves it to the reader's hand
+        status.textContent = "copied";
+      } catch { // the page may not write to the clipboard: select the text, so that the user can copy it
         getSelection().selectAllChildren(code);
-        said.textContent = "selected";
+        status.textContent = "selected";
       }
-      setTimeout(() => { said.textContent = ""; }, 1500);
+      setTimeout(() => { status.textContent = ""; }, 1500);
     },
   });
   const pre = el("pre", { tabindex: "0", role: "region", "aria-label": name }, code);
   return {
-    node: el("section", { class: `ci-code ci-${trait}` }, el("div", { class: "ci-code-head" }, el("h4", { text: name }), said, copy), pre),
+    node: el("section", { class: `ci-code ci-${trait}` }, el("div", { class: "ci-code-head" }, el("h4", { text: name }), status, copy), pre),
     show() {
-      if (code.textContent !== model.get(trait)) code.textContent = model.get(trait); // what a reader selected stays selected
+      if (code.textContent !== model.get(trait)) code.textContent = model.get(trait); // an unchanged text keeps the user's selection
     },
   };
 }

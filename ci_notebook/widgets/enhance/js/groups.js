@@ -1,11 +1,11 @@
-// Nodes: a group of leaves below one switch, a stage as a card, and repeated nodes as a list of items.
+// Nodes: a group of leaves below a switch, a stage as a card, and repeated nodes as a list of items.
 
-// One item of a repeated group, `#` become its number.
+// One item of a repeated group: `#` is replaced by its number.
 function numbered(group, number) {
   return JSON.parse(JSON.stringify(group).replaceAll(".#", `.${number}`));
 }
 
-// `remove` is given for an item of a list: it has no switch, it is there or it is not.
+// `remove` is given for an item of a list, which has a Remove button instead of a switch.
 function makeGroup(group, depth, view, remove) {
   const id = view.id();
   const body = el("div", { class: "ci-body", id: `${id}-b` });
@@ -21,25 +21,25 @@ function makeGroup(group, depth, view, remove) {
     remove && el("button", { type: "button", class: "ci-quiet", text: "Remove", "aria-label": `Remove ${group.tag} ${group.path.split(".").pop()}`, onclick: remove }));
   const node = el(depth ? "div" : "section",
     { class: depth ? "ci-group" : "ci-stage", "data-path": group.path, role: remove && "group", "aria-labelledby": remove && id }, head, hint.node, body);
-  let inside = null; // made when it is first on: most of what can be said is never looked at
+  let showBody = null; // built when the node is first on, because most nodes are never used
   return {
     node,
     focus: () => body.querySelector("input, select")?.focus(),
     show(state) {
-      const there = state.on.includes(group.path);
-      if (box) box.checked = there;
-      body.hidden = !there;
-      node.classList.toggle("ci-off", !there);
+      const isOn = state.active.includes(group.path);
+      if (box) box.checked = isOn;
+      body.hidden = !isOn;
+      node.classList.toggle("ci-off", !isOn);
       hint.show(state);
-      if (there) {
-        inside ??= fillBody(body, group, id, depth, view, Boolean(remove));
-        inside(state);
+      if (isOn) {
+        showBody ??= fillBody(body, group, id, depth, view, Boolean(remove));
+        showBody(state);
       }
     },
   };
 }
 
-// Essentials first, the rest folded; where nothing is essential, nothing is folded.
+// Common parameters first, the others folded. Without a common one, nothing is folded.
 function fillBody(body, group, id, depth, view, isItem) {
   const rows = group.leaves.map((leaf) => ({ leaf, row: makeRow(leaf, view) }));
   const inner = group.groups.map((one) => ({ group: one, part: (one.most ? makeList : makeGroup)(one, depth + 1, view) }));
@@ -64,12 +64,12 @@ function fillBody(body, group, id, depth, view, isItem) {
 function makeList(group, depth, view) {
   const path = group.path.slice(0, -2), id = view.id(), items = [];
   const hint = makeHint(path, `${id}-e`, view);
-  const count = (on) => { let n = 0; while (on.includes(`${path}.${n + 1}`)) n += 1; return n; };
-  const listed = el("div", { class: "ci-items" });
+  const count = (active) => { let n = 0; while (active.includes(`${path}.${n + 1}`)) n += 1; return n; };
+  const list = el("div", { class: "ci-items" });
   const add = el("button", {
     type: "button", class: "ci-quiet ci-add", text: "+ Add", "aria-label": `Add ${group.tag}`, "aria-describedby": `${id}-h`,
     onclick: () => {
-      const number = count(view.on()) + 1;
+      const number = count(view.active()) + 1;
       view.toggle(numbered(group, number), true);
       items[number - 1].focus();
     },
@@ -77,25 +77,25 @@ function makeList(group, depth, view) {
   const head = el("div", { class: "ci-head" },
     el("div", { class: "ci-title" }, el("span", { text: group.title }), el("code", {}, ...tagText(group.tag)),
       el("span", { class: "ci-help", id: `${id}-h`, text: `at most ${group.most}` })), add);
-  const node = el(depth ? "div" : "section", { class: depth ? "ci-group" : "ci-stage", "data-path": path }, head, hint.node, listed);
+  const node = el(depth ? "div" : "section", { class: depth ? "ci-group" : "ci-stage", "data-path": path }, head, hint.node, list);
   return {
     node,
     show(state) {
-      const there = count(state.on);
-      while (items.length < there) {
+      const itemCount = count(state.active);
+      while (items.length < itemCount) {
         const one = numbered(group, items.length + 1);
         items.push(makeGroup(one, depth + 1, view, () => { view.act("remove", { path: one.path }); add.focus(); }));
-        listed.append(items.at(-1).node);
+        list.append(items.at(-1).node);
       }
-      items.forEach((item, at) => { item.node.hidden = at >= there; item.show(state); });
-      add.hidden = there >= group.most;
-      node.classList.toggle("ci-off", !there);
+      items.forEach((item, at) => { item.node.hidden = at >= itemCount; item.show(state); });
+      add.hidden = itemCount >= group.most;
+      node.classList.toggle("ci-off", !itemCount);
       hint.show(state);
     },
   };
 }
 
-// What is seldom wanted, folded; it says how much of it is set, and opens where something is wrong.
+// Less common parameters, folded. The fold shows how many of them are set, and opens if one is invalid.
 function makeFold(entries) {
   if (!entries.length) return null;
   const count = el("span", { class: "ci-count" });
@@ -106,8 +106,8 @@ function makeFold(entries) {
   const below = (paths) => paths.filter((path) => entries.some(([own]) => path === own || path.startsWith(`${own}.`)));
   return {
     node,
-    show({ values, on, problems }) {
-      const set = below([...Object.keys(values).filter((path) => values[path] !== null), ...on]).length;
+    show({ values, active, problems }) {
+      const set = below([...Object.keys(values).filter((path) => values[path] !== null), ...active]).length;
       count.textContent = set ? ` · ${set} set` : "";
       if (below(Object.keys(problems)).length) node.open = true;
     },

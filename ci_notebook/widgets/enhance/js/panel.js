@@ -1,8 +1,8 @@
-// The panel as a whole: what a hand changes goes to Python, what Python says is shown.
+// The whole panel: sends the edits of the user to Python, and shows the traits that Python sets.
 
 function makeSubmit(press) {
   const button = el("button", { type: "button", class: "ci-submit", text: "Submit", onclick: (event) => event.detail < 2 && !isHeld() && press() });
-  // Not `disabled`: then the button that was just pressed would lose the keys.
+  // Not `disabled`, because then the button that was just clicked would lose the focus.
   const isHeld = () => button.getAttribute("aria-disabled") === "true", setHeld = (is) => button.setAttribute("aria-disabled", String(is));
   const bar = el("progress", { max: "100", "aria-label": "Progress of the job", hidden: true });
   const text = el("span", { class: "ci-status", role: "status", "aria-live": "polite" });
@@ -30,60 +30,60 @@ let views = 0;
 
 function render({ model, el: root }) {
   const name = `ci-${++views}-${Math.random().toString(36).slice(2, 8)}`;
-  let made = 0, timer = 0, press = crypto.randomUUID?.() ?? `${name}-${Date.now()}`;
-  // What is shown is what Python said last, and over it what a hand did that Python has not heard of. To Python
-  // goes what was done, never all that is held: so a second step in haste does not bring back what the first took.
-  let values = {}, on = [], unheard = [], fresh = null, sent = 0;
-  const lay = () => {
-    const heard = model.get("heard")[name] ?? 0;
-    unheard = unheard.filter((edit) => edit.number > heard);
+  let ids = 0, timer = 0, press = crypto.randomUUID?.() ?? `${name}-${Date.now()}`;
+  // The panel shows the state of Python, and over it the edits that Python has not acknowledged yet. Only edits are
+  // sent, never the whole state: so an edit cannot restore what an earlier action has removed.
+  let values = {}, active = [], unacknowledged = [], unsent = null, sent = 0;
+  const applyEdits = () => {
+    const acknowledged = model.get("acknowledged_edits")[name] ?? 0;
+    unacknowledged = unacknowledged.filter((edit) => edit.number > acknowledged);
     values = { ...model.get("values") };
-    on = [...model.get("on")];
-    for (const edit of fresh ? [...unheard, fresh] : unheard) {
-      Object.assign(values, edit.values);
-      on = [...on.filter((path) => !(path in edit.on)), ...Object.keys(edit.on).filter((path) => edit.on[path])];
+    active = [...model.get("active_nodes")];
+    for (const { values: texts, nodes } of unsent ? [...unacknowledged, unsent] : unacknowledged) {
+      Object.assign(values, texts);
+      active = [...active.filter((path) => !(path in nodes)), ...Object.keys(nodes).filter((path) => nodes[path])];
     }
   };
-  const flush = () => { if (fresh) view.act("edit"); };
-  const changed = (edits, now) => {
-    fresh ??= { number: ++sent, values: {}, on: {} };
-    Object.assign(fresh.values, edits.values);
-    Object.assign(fresh.on, edits.on);
-    lay();
+  const flush = () => { if (unsent) view.act("edit"); };
+  const addEdit = (edit, now) => {
+    unsent ??= { number: ++sent, values: {}, nodes: {} };
+    Object.assign(unsent.values, edit.values);
+    Object.assign(unsent.nodes, edit.nodes);
+    applyEdits();
     clearTimeout(timer);
-    timer = setTimeout(flush, PAUSE_MS);
+    timer = setTimeout(flush, DEBOUNCE_MS);
     if (now) flush();
   };
   const view = {
-    id: () => `${name}-${++made}`,
-    on: () => on,
+    id: () => `${name}-${++ids}`,
+    active: () => active,
     edit(path, text, now) {
-      if ((values[path] ?? null) !== text) changed({ values: { [path]: text } }, now);
+      if ((values[path] ?? null) !== text) addEdit({ values: { [path]: text } }, now);
       else if (now) flush();
       show();
     },
-    toggle(group, there, now = true) {
-      const given = Object.entries(there ? group.values : {}).filter(([path]) => (values[path] ?? null) === null);
-      const switched = there ? [group.path, ...group.on].map((path) => [path, true]) : [[group.path, false]];
-      changed({ values: Object.fromEntries(given), on: Object.fromEntries(switched) }, now);
+    toggle(group, isOn, now = true) {
+      const defaults = Object.entries(isOn ? group.values : {}).filter(([path]) => (values[path] ?? null) === null);
+      const nodes = isOn ? [group.path, ...group.active].map((path) => [path, true]) : [[group.path, false]];
+      addEdit({ values: Object.fromEntries(defaults), nodes: Object.fromEntries(nodes) }, now);
       show();
     },
-    // A choice that switches nodes: the one it names on, the others off.
+    // A choice that switches nodes: the chosen one on, the others off.
     choose(switches, text) {
       const find = (groups, path) => groups.map((one) => (one.path === path ? one : find(one.groups, path))).find(Boolean);
       for (const [choice, path] of Object.entries(switches)) {
         const number = path.match(/\.(\d+)\./)?.[1];
         const group = find(model.get("schema").map((one) => (one.most && number ? numbered(one, number) : one)), path);
-        if (group && on.includes(path) !== (choice === text)) view.toggle(group, choice === text, false);
+        if (group && active.includes(path) !== (choice === text)) view.toggle(group, choice === text, false);
       }
       flush();
     },
-    // What Python does, after the edits that it has not been told of.
+    // Run an action in Python, after the edits that were not sent yet.
     act(what, more = {}) {
       clearTimeout(timer);
-      model.send({ do: what, ...more, edit: fresh, view: name });
-      if (fresh) unheard.push(fresh);
-      fresh = null;
+      model.send({ do: what, ...more, edit: unsent, view: name });
+      if (unsent) unacknowledged.push(unsent);
+      unsent = null;
     },
   };
   const stages = model.get("schema").map((stage) => (stage.most ? makeList : makeGroup)(stage, 0, view));
@@ -93,29 +93,29 @@ function render({ model, el: root }) {
     view.act("submit", { press });
   });
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
-  const lead = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show what is refused", onclick: () => {
+  const showProblem = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show the first problem", onclick: () => {
     const row = Object.keys(model.get("problems")).map(placed).find(Boolean);
     for (let fold = row; fold; fold = fold.parentElement.closest("details")) if (fold.tagName === "DETAILS") fold.open = true;
     row?.scrollIntoView({ block: "center" });
     row?.querySelector("input, select, button")?.focus({ preventScroll: true });
   } });
-  const why = el("span", { role: "status" }), stale = el("div", { class: "ci-stale" }, why, lead);
-  const told = el("div", { class: "ci-told" }, el("span", { role: "status" }), el("span", { class: "ci-error", role: "alert" }));
-  const start = makeStart(model, view, () => shut(0));
+  const reason = el("span", { role: "status" }), stale = el("div", { class: "ci-stale" }, reason, showProblem);
+  const message = el("div", { class: "ci-message" }, el("span", { role: "status" }), el("span", { class: "ci-error", role: "alert" }));
+  const start = makeStart(model, view, () => closeDrawer(0));
   const paste = makePaste(view), changes = makeChanges(model, view), price = makePrice(model), copies = makeCopies(model, view);
   const drawers = makeDrawers([
     { name: "Start from", content: start.node, opened: start.opened },
     { name: "Paste", content: paste.node, opened: paste.opened },
     { name: "Changes", content: changes.node },
   ], view);
-  const shut = (number) => { drawers.close(); drawers.buttons[number].focus(); };
+  const closeDrawer = (number) => { drawers.close(); drawers.buttons[number].focus(); };
   const step = (what, text, keys) => el("button", { type: "button", class: "ci-tool", text, title: keys, "aria-label": capital(what), onclick: () => view.act(what) });
   const undo = step("undo", "↶", "Undo, Ctrl+Z"), redo = step("redo", "↷", "Redo, Ctrl+Shift+Z");
   drawers.bar.prepend(undo, redo);
-  // The preview pane, where it is there: at the right in a wide layout, above the stages in a narrow one.
-  const sight = makeSight(model, view);
+  // The preview pane, if the lab offers one: on the right in a wide layout, above the stages in a narrow one.
+  const preview = makePreview(model, view);
 
-  // Who pressed a button that is gone now keeps the keys of the panel.
+  // If the focused button disappears, the panel gets the focus, so that its keys still work.
   const keepFocus = (draw) => {
     const focused = panel.getRootNode().activeElement, was = focused && focused !== panel && panel.contains(focused);
     draw();
@@ -123,81 +123,81 @@ function render({ model, el: root }) {
   };
   const placed = (path) => panel.querySelector(`[data-path="${CSS.escape(path)}"]`);
   const show = () => keepFocus(() => {
-    const state = { values, on, problems: model.get("problems"), advice: model.get("advice"), remedies: model.get("remedies") };
+    const state = { values, active, problems: model.get("problems"), advice: model.get("advice"), remedies: model.get("remedies") };
     stages.forEach((stage) => stage.show(state));
     codes.forEach((code) => code.show());
     changes.show();
-    sight?.show(state);
-    const can = model.get("can"), count = model.get("changes").length;
-    undo.disabled = !can.undo;
-    redo.disabled = !can.redo;
+    preview?.show(state);
+    const history = model.get("history"), count = model.get("changes").length;
+    undo.disabled = !history.undo;
+    redo.disabled = !history.redo;
     setText(drawers.buttons[2], count ? `Changes (${count})` : "Changes");
     const paths = Object.keys(state.problems);
     setText(elsewhere, paths.filter((path) => !placed(path)).map((path) => state.problems[path]).join("\n"));
     stale.hidden = !paths.length;
-    lead.hidden = !paths.some(placed);
-    setText(why, paths.length ? `${paths.length} refused or missing; Python, XML and price show what was whole last.` : "");
+    showProblem.hidden = !paths.some(placed);
+    setText(reason, paths.length ? `${paths.length} ${paths.length === 1 ? "problem" : "problems"}. Python, XML and price show the last valid setting.` : "");
   });
-  // One message of Python changes many traits; it is drawn once.
-  let isDue = false;
-  const later = () => {
-    if (isDue) return;
-    isDue = true;
-    queueMicrotask(() => { isDue = false; take(); });
+  // One message of Python changes many traits; the panel is drawn once.
+  let isScheduled = false;
+  const schedule = () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    queueMicrotask(() => { isScheduled = false; update(); });
   };
-  const take = () => {
-    lay();
+  const update = () => {
+    applyEdits();
     show();
   };
-  const follow = () => {
+  const showStatus = () => {
     const status = model.get("status");
     if (!status.busy) press = crypto.randomUUID?.() ?? `${name}-${Date.now()}`;
     submit.show(status);
   };
-  const answer = () => {
-    const { text = "", error = "" } = model.get("told");
-    const [good, bad] = told.children;
-    setText(good, text);
-    setText(bad, error);
-    start.told(error);
-    if (text.startsWith("Taken")) {
-      paste.took();
-      shut(1);
+  const showMessage = () => {
+    const { text = "", error = "", action = "" } = model.get("message");
+    const [textNode, errorNode] = message.children;
+    setText(textNode, text);
+    setText(errorNode, error);
+    start.showError(error);
+    if (action === "paste") {
+      paste.clear();
+      closeDrawer(1);
     }
   };
   const keys = (event) => {
-    event.stopPropagation(); // JupyterLab would take arrows and letters for its own
+    event.stopPropagation(); // otherwise JupyterLab handles arrow keys and letters
     const key = event.key.toLowerCase();
     if (!(event.ctrlKey || event.metaKey) || event.target.tagName === "TEXTAREA" || (key !== "z" && key !== "y")) return;
     event.preventDefault();
     view.act(key === "y" || event.shiftKey ? "redo" : "undo");
   };
-  const receive = (message) => { if (message.do === "copied" && message.view === name) copies.take(message); };
+  const receive = (content) => { if (content.do === "copied" && content.view === name) copies.write(content); };
 
   const panel = el(
     "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", tabindex: "-1", onkeydown: keys },
-    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), told, drawers.bar),
+    el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), message, drawers.bar),
     drawers.below,
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
-      el("div", { class: "ci-side" }, el("div", { class: "ci-sight-slot" }, sight?.node),
+      el("div", { class: "ci-side" }, el("div", { class: "ci-preview-slot" }, preview?.node),
         el("div", { class: "ci-ends" }, submit.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
   );
   root.append(panel);
-  take();
-  follow();
-  answer();
+  update();
+  showStatus();
+  showMessage();
   start.show();
   price.show();
-  const follows = [
-    ...["values", "on", "heard", "problems", "advice", "remedies", "changes", "can", "python", "xml"].map((trait) => [`change:${trait}`, later]),
-    ["change:status", follow], ["change:told", answer], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
+  const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml"];
+  const listeners = [
+    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
   ];
-  follows.forEach(([event, action]) => model.on(event, action));
+  listeners.forEach(([event, action]) => model.on(event, action));
   return () => {
     flush();
-    sight?.end();
-    follows.forEach(([event, action]) => model.off(event, action));
+    preview?.close();
+    listeners.forEach(([event, action]) => model.off(event, action));
   };
 }
 
