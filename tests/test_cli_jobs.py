@@ -61,7 +61,7 @@ def test_jobs_are_listed_shown_and_awaited_in_every_form(
     engine.faults.add("run_job", JobFails(message="on demand"))
     two = lab.submit(stored, SETTING)
     status, out, err = jobs("wait", two.id)
-    assert status == 1 and "on demand" in out and f"job {two.id} failed" in err
+    assert status == 1 and "on demand" in out and f"Job {two.id} failed" in err
 
     status, out, _ = jobs("list")
     head, first, second = out.splitlines()
@@ -86,7 +86,7 @@ def test_a_job_that_waits_is_cancelled_and_one_that_is_over_is_not(
     engine.faults.add("run_job", SlowJobs(start_s=30), times=None)
     job = lab.submit(lab.upload(clip), SETTING)
     status, out, err = jobs("wait", job.id, "--timeout", "0.2")
-    assert status == 1 and "Submitted" in out and "it goes on" in err
+    assert status == 1 and "Submitted" in out and "It continues." in err
     assert "Cancel" in jobs("cancel", job.id)[1]
     status, out, err = jobs("cancel", job.id)
     assert status == 1 and job.id in err
