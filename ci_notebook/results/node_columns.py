@@ -18,7 +18,7 @@ from ci_notebook.model.declaration.node import AUTO, Node, parts
 from ci_notebook.results.columns import Column, columns
 from ci_notebook.results.xml_columns import (
     LAYOUT,
-    Entry,
+    CellEntry,
     Notes,
     Texts,
     from_rows,
@@ -57,7 +57,7 @@ class _Plan:
     tags: frozenset[str]
 
 
-def _plan(cls: type[Node], level: dict[str, Entry]) -> _Plan:
+def _plan(cls: type[Node], level: dict[str, CellEntry]) -> _Plan:
     steps = []
     for part in parts(cls):
         entry = level.get(part.tag)

@@ -36,14 +36,14 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 @dataclass(slots=True)
-class Entry:
+class CellEntry:
     """The cell for the text of a tag, or the entries of its children.
 
     The cell of a node counts its occurrences; -1 means one occurrence without children.
     """
 
     cell: int
-    below: list[dict[str, Entry]] = field(default_factory=list)
+    below: list[dict[str, CellEntry]] = field(default_factory=list)
 
 
 class Layout:
@@ -51,7 +51,7 @@ class Layout:
 
     def __init__(self, shown_columns: Sequence[Column]) -> None:
         self.cells: dict[tuple[str, ...], int] = {}
-        self.top: dict[str, Entry] = {}
+        self.top: dict[str, CellEntry] = {}
         for column in shown_columns:
             if column.path:
                 self._add(column)
@@ -62,13 +62,13 @@ class Layout:
         for tag in column.path[:-1]:
             name, _, number = tag.partition("#")
             path = (*path, name)
-            entry = level.get(name) or level.setdefault(name, Entry(self._cell(path)))
+            entry = level.get(name) or level.setdefault(name, CellEntry(self._cell(path)))
             while len(entry.below) < int(number or 1):
                 entry.below.append({})
             level = entry.below[int(number or 1) - 1]
         part = column.part
         for tag in (column.path[-1], *(part.param.also if part else ())):
-            level[tag] = Entry(self._cell(column.path))
+            level[tag] = CellEntry(self._cell(column.path))
 
     def _cell(self, path: tuple[str, ...]) -> int:
         return self.cells.setdefault(path, len(self.cells))
@@ -80,7 +80,7 @@ class Layout:
         return row
 
 
-def _walk(element: etree._Element, level: dict[str, Entry], row: list[Any]) -> None:
+def _walk(element: etree._Element, level: dict[str, CellEntry], row: list[Any]) -> None:
     for child in element:
         entry = level.get(child.tag)
         if entry is None:
