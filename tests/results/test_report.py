@@ -116,7 +116,7 @@ def test_it_stays_below_five_megabytes_whatever_the_pictures(tmp_path):
         path = report(runs, tmp_path / "r.html", verdicts=[], **more)
         assert path.stat().st_size < BYTES
         assert re.search(
-            "left out, since the file would be too large|The first 3 of 5 clips are shown", path.read_text()
+            "left out, because the file would be too large|The first 3 of 5 clips are shown", path.read_text()
         )
 
 
