@@ -96,6 +96,7 @@ def test_a_knob_moves_its_measure_strictly_over_its_whole_range(knob: str, clip:
     assert all(before < after for before, after in itertools.pairwise(measured)), measured
 
 
+@pytest.mark.slow
 def test_a_knob_at_rest_changes_nothing(clip: Path, shown: Shown) -> None:
     at_rest = VideoEnhance(
         color_enhance=ColorEnhance(contrast=0, correction=0, saturation=0), ms_sharpen=MsSharpen(sharpen_level=0)

@@ -61,6 +61,7 @@ def test_psnr_and_ssim_are_what_their_formulas_say(pair: tuple[str, Path], preci
     assert precise.pictures["ssim"] == pytest.approx(ssim, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_xpsnr_is_the_same_by_another_build_of_ffmpeg(
     pair: tuple[str, Path], precise: Scores, truth: Path, tmp_path: Path
 ) -> None:

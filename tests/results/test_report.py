@@ -83,12 +83,14 @@ def test_it_loads_nothing_and_runs_nothing(page):
     assert "default-src 'none'" in page
 
 
+@pytest.mark.slow
 def test_every_picture_has_words_that_stand_for_it(page):
     pictures = [attributes for tag, attributes in tags(page) if tag == "img"]
     assert len(pictures) > 15
     assert all(len(one["alt"]) > 10 for one in pictures)
 
 
+@pytest.mark.slow
 def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(page):
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
@@ -99,6 +101,7 @@ def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(p
     assert "CNY for 12 runs by the price list" in page
 
 
+@pytest.mark.slow
 def test_before_and_after_are_turned_by_buttons_without_a_script(page):
     buttons = [attributes for tag, attributes in tags(page) if tag == "input"]
     labels = {attributes["for"] for tag, attributes in tags(page) if tag == "label"}
