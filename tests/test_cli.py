@@ -60,6 +60,7 @@ def test_serve_without_the_server_says_what_to_install(
     assert "pip install 'ci-notebook[local]'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_help_waits_for_nothing_heavy() -> None:
     heavy = ("pandas", "matplotlib", "ipywidgets", "httpx", "lxml", "numpy")
     code = f"import ci_notebook.cli.main, sys; print([name for name in {heavy} if name in sys.modules])"

@@ -54,6 +54,7 @@ def known(tmp_path: Path) -> Known:
     return Known(environ={"TENCENTCLOUD_TOKEN": TOKEN}, home=home, root=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_our_own_notebooks_pass(path: Path) -> None:
     assert check_notebook(path, dates=True) == []

@@ -88,6 +88,7 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
     assert _runs(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_on_the_cloud_nobody_spends_money_unasked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

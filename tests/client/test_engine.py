@@ -127,6 +127,7 @@ def test_an_awkward_key_comes_back_as_it_was(client, transport, key, tmp_path):
         client.head(key)
 
 
+@pytest.mark.slow
 def test_a_large_object_goes_both_ways(client, tmp_path):
     path = tmp_path / "large"
     path.write_bytes(bytes(range(256)) * 20_000)
@@ -202,6 +203,7 @@ def test_a_waiting_job_is_cancelled(client, video):
         client.queues.resume(queue)
 
 
+@pytest.mark.slow
 def test_eight_threads_share_one_client(client):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: client.upload(b"%d" % number, f"many/{number}"), range(40)))
@@ -245,6 +247,7 @@ def test_a_lost_answer_leaves_exactly_one_job(transport, video):
         assert dropping.posts == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["XML", "JSON"])
 def test_the_end_of_a_job_is_told_to_a_receiver(client, video, form):
     client.upload_clip(video, "input/tiny.mp4")

@@ -141,6 +141,7 @@ def test_an_upload_may_leave_nothing_when_it_fails(client, engine, file):
     assert list(multipart.open_uploads(client.sender)) == []
 
 
+@pytest.mark.slow
 def test_what_broke_off_can_be_cleared_away(client, engine, file):
     engine.faults.add("put_part", HangUp(), times=None, skip=2)
     for key in ("a/1", "a/11"):

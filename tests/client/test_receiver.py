@@ -39,6 +39,7 @@ def told(job_id, state="Success"):
     return f"<Response><JobsDetail><JobId>{job_id}</JobId><State>{state}</State></JobsDetail></Response>".encode()
 
 
+@pytest.mark.slow
 def test_what_arrives_becomes_jobs_in_the_order_of_arrival(client, receiver):
     ids = [client.submit(request(f"run {number}")).job_id for number in range(3)]
     for one in ids:
@@ -91,6 +92,7 @@ def test_what_is_no_notice_is_refused_and_not_told(receiver, status, body, more)
     assert post(receiver, told("j2")) == 200
 
 
+@pytest.mark.slow
 def test_whoever_hangs_up_is_let_go_of_without_a_word(receiver, capfd):
     where = urlsplit(receiver.url)
     for said in (b"", b"POST", f"POST {where.path} HTTP/1.1\r\nContent-Length: 100\r\n\r\n<Resp".encode()):
@@ -139,6 +141,7 @@ def test_a_wait_ends_without_any_notice(client, cloud, receiver):
         receiver.wait(job)
 
 
+@pytest.mark.slow
 def test_a_notice_before_the_wait_is_not_missed(client, cloud, receiver):
     """The first thing that a wait does is to read."""
     job = Job(client, client.submit(request("run 1")))
@@ -163,6 +166,7 @@ def test_many_are_watched_and_woken_at_once(client, cloud, receiver):
     assert sorted(over) == sorted(ids)
 
 
+@pytest.mark.slow
 def test_the_receiver_is_shown_without_its_path(receiver):
     path = urlsplit(receiver.url).path
     assert len(path) > 16
@@ -170,6 +174,7 @@ def test_the_receiver_is_shown_without_its_path(receiver):
     assert receiver.notify_config("JSON").url == receiver.url
 
 
+@pytest.mark.slow
 def test_a_pace_is_of_one_wait(receiver):
     first, second = receiver.pace(), receiver.pace()
     assert isinstance(first, Pace)

@@ -170,6 +170,7 @@ def test_the_environment_s_proxy_is_asked_as_a_proxy_is(proxy, scheme, line):
     assert proxy.lines[0] == line
 
 
+@pytest.mark.slow
 def test_a_host_that_needs_no_proxy_is_spared_it(proxy, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with httpx.Client(transport=network()) as http, pytest.raises(httpx.ConnectError):

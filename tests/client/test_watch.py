@@ -122,6 +122,7 @@ def test_leaving_the_loop_ends_the_thread_and_leaves_the_jobs(client, cloud, job
     assert "cancel_job" not in cloud.calls
 
 
+@pytest.mark.slow
 def test_cancelling_an_awaited_job_ends_the_thread_and_leaves_the_job(client, cloud, jobs):
     client.sleep = lambda seconds: time.sleep(0.01)
 

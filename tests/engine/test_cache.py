@@ -95,6 +95,7 @@ def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_pa
     assert not list((tmp_path / "kept").glob("*.lock"))
 
 
+@pytest.mark.slow
 def test_whoever_waits_can_be_cancelled(store):
     cancel = threading.Event()
     threading.Timer(0.1, cancel.set).start()

@@ -64,6 +64,7 @@ def test_hdr_is_ten_bits_of_bt2020_and_says_so(
     assert {DISPLAY, LIGHT} & set(side_data(path)) == ({DISPLAY, LIGHT} if mode == "HDR10" else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["H.264", "H.265", "AV1"])
 def test_hdr10_says_how_bright_its_display_and_its_pictures_are(codec: str, short: Path, tmp_path: Path) -> None:
     made(short, tmp_path, mode="HDR10", codec=codec)
@@ -77,6 +78,7 @@ def test_hdr10_says_how_bright_its_display_and_its_pictures_are(codec: str, shor
     assert np.frombuffer(found[LIGHT][:8], "<u4").tolist() == [203, 203]
 
 
+@pytest.mark.slow
 def test_diffuse_white_lies_where_bt2408_puts_it(tmp_path: Path) -> None:
     white = tmp_path / "white.mp4"
     run(["-f", "lavfi", "-i", "color=white:s=64x64:d=0.2", "-vf", "format=yuv420p", "-c:v", "libx264", white])

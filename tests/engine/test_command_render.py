@@ -116,6 +116,7 @@ def test_a_bit_rate_is_kept_and_a_lower_crf_costs_more(tmp_path: Path) -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "profile", "kind"),
     [
@@ -134,6 +135,7 @@ def test_profile_and_pixel_format_are_as_asked(
     assert (pictures.profile, pictures.pix_format) == (profile, kind)
 
 
+@pytest.mark.slow
 def test_full_range_pictures_are_marked_and_look_the_same(short: Path, tmp_path: Path) -> None:
     pictures, _, path = made(short, tmp_path, video=Video(pixfmt="yuvj420p", crf=12.0))
     assert pictures is not None and pictures.color_range == "pc"
@@ -222,6 +224,7 @@ def test_an_enlargement_of_sound_is_refused(short: Path, tmp_path: Path) -> None
         render(Operation(video_enhance=VideoEnhance()), sound, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_an_existing_output_stays_until_the_new_one_is_whole(short: Path, tmp_path: Path) -> None:
     operation = Operation(video_enhance=VideoEnhance())
     made_before = render(operation, short, tmp_path).files[0].read_bytes()

@@ -72,12 +72,14 @@ def test_a_mixed_in_sound_repeats_beside_the_video_s_own(folder: Path, tmp_path:
         )
 
 
+@pytest.mark.slow
 def test_once_is_once(folder: Path, tmp_path: Path) -> None:
     heard = sound(folder, tmp_path, mix(mix_mode="Once"))
     assert loudness(heard, MIXED, 0.1, 0.4) > 0.02
     assert loudness(heard, MIXED, 0.9, 1.9) < 0.002
 
 
+@pytest.mark.slow
 def test_replace_leaves_the_video_s_own_sound_out(folder: Path, tmp_path: Path) -> None:
     heard = sound(folder, tmp_path, mix(replace=True))
     assert loudness(heard, OWN, 0.1, 1.8) < 0.002 < 10 * loudness(heard, MIXED, 0.1, 0.4)
@@ -98,6 +100,7 @@ def test_fades_begin_and_end_softly(folder: Path, tmp_path: Path) -> None:
     assert loudness(heard, MIXED, 0.8, 1.1) == pytest.approx(loudness(plain, MIXED, 0.8, 1.1), rel=0.1)
 
 
+@pytest.mark.slow
 def test_repeats_fade_into_each_other(folder: Path, tmp_path: Path) -> None:
     length = media_info(folder / "music.mp3").format.duration  # type: ignore[union-attr]
     assert length is not None

@@ -107,6 +107,7 @@ def test_transparency_is_opacity(grey: Path, logo: Path, tmp_path: Path) -> None
     assert np.abs(shown[85:95, 140:180].mean(axis=(0, 1)) - (164, 114, 89)).max() < 5
 
 
+@pytest.mark.slow
 def test_a_mark_is_as_white_on_hdr_as_the_pictures_white(grey: Path, tmp_path: Path) -> None:
     white = tmp_path / "white.png"
     Pillow.new("RGB", (60, 30), (255, 255, 255)).save(white)
@@ -216,6 +217,7 @@ def test_a_video_lies_on_its_background_picture(grey: Path, tmp_path: Path) -> N
     assert (corner[..., 0] - corner[..., 2]).max() > 150  # the other mark lies on both
 
 
+@pytest.mark.slow
 def test_a_background_picture_is_faint_over_black_and_ends_when_asked(grey: Path, tmp_path: Path) -> None:
     image = Image(url="blue.png", mode="Fixed", width=400, height=200, transparency=50, background=True)
     below = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=image)

@@ -97,6 +97,7 @@ def test_turned_and_stretched_sources_are_measured_as_players_show_them() -> Non
     assert out(VideoEnhance(transcode=Transcode(video=Video(rotate=90.0)))) == (360, 640)
 
 
+@pytest.mark.slow
 @given(
     st.integers(16, 5000),
     st.integers(16, 5000),

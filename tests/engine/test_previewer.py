@@ -46,6 +46,7 @@ def test_a_width_scales_what_was_made_and_never_enlarges(previewer: Previewer) -
     assert pixels(previewer.preview(CLIP, SHARP, width_px=4000)).shape == (360, 640, 3)
 
 
+@pytest.mark.slow
 def test_sharpening_is_done_at_the_outputs_size(previewer: Previewer) -> None:
     """Sharpening the small picture would show far more of it."""
     plain, sharp = (pixels(previewer.preview(CLIP, setting, width_px=160)) for setting in (VideoEnhance(), SHARP))

@@ -126,6 +126,7 @@ def test_contrast_and_saturation_leave_the_brightness_about_where_it_was(clip: P
         assert abs(moved) < 12
 
 
+@pytest.mark.slow
 def test_auto_lands_inside_the_documented_ranges(clip: Path) -> None:
     auto = VideoEnhance(
         color_enhance=ColorEnhance(contrast=AUTO, correction=AUTO, saturation=AUTO),

@@ -97,6 +97,7 @@ def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, 
     assert (kept_folder / kept).stat().st_mtime > 1, "the kept copy was used"
 
 
+@pytest.mark.slow
 def test_what_is_kept_are_the_very_pictures(tiny, memory, kept_folder, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, memory)
     copy = kept_folder / entries(kept_folder)[0]
@@ -183,6 +184,7 @@ def test_progress_is_told_while_making_and_while_taking_up(tiny, memory, tmp_pat
         assert told and told == sorted(told) and told[-1] > 0.5
 
 
+@pytest.mark.slow
 def test_a_cancelled_maker_leaves_nothing(clip, memory, kept_folder, tmp_path):
     cancel = threading.Event()
     with pytest.raises(Cancelled):

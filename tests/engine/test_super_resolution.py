@@ -79,6 +79,7 @@ def test_a_picture_comes_back_twice_as_wide_and_high_in_bytes(enlarger: Enlarger
     assert large.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_the_same_picture_gives_the_same_answer_every_time(enlarger: Enlarger, portrait: Plane) -> None:
     small = halved(portrait)
     assert np.array_equal(enlarger(small), enlarger(small))
@@ -139,6 +140,7 @@ def test_without_onnxruntime_the_remedy_is_named_and_nothing_else_is_done(monkey
     assert caught.value.code == "ResourceNotSupported"
 
 
+@pytest.mark.slow
 def test_chroma_stays_where_the_standard_puts_it(tmp_path: Path) -> None:
     """zimg knows that 4:2:0 chroma stands left of the middle; a plain resize moves it by half a pixel."""
     small, large = tmp_path / "small.yuv", tmp_path / "large.yuv"
@@ -185,6 +187,7 @@ def test_a_pipe_that_ends_within_a_picture_is_noticed() -> None:
         next(pictures)
 
 
+@pytest.mark.slow
 def test_a_clip_goes_through_ffmpeg_the_network_and_ffmpeg(enlarger: Enlarger, tmp_path: Path) -> None:
     out, shares, pipe = tmp_path / "out.mkv", [], Pipe(160, 90, "25")
     count = pass_through(

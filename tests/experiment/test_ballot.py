@@ -59,6 +59,7 @@ def test_voters_have_orders_of_their_own_and_the_same_voter_the_same(journal):
     assert order == [(one.left.key, one.right.key) for one in Ballot(runs()[::-1], journal, voter=" Ann ").questions]
 
 
+@pytest.mark.slow
 def test_sides_are_drawn_evenly(journal):
     many = [Ballot(runs(), journal, voter=f"v{n}") for n in range(60)]
     sides = Counter(one.left.key for ballot in many for one in ballot.questions)

@@ -101,6 +101,7 @@ def test_a_turned_clip_is_shown_upright(clip: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(frames[20], picture(tmp_path / "turned.mp4", 0.8))
 
 
+@pytest.mark.slow
 def test_hdr_is_shown_through_a_tone_that_is_named(tmp_path: Path) -> None:
     coding = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=none")
     tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"

@@ -12,6 +12,7 @@ from ci_notebook.model.errors import ParameterError
 GOOD = sample("portrait")
 
 
+@pytest.mark.slow
 def test_it_is_smaller_and_has_fewer_pictures(tmp_path):
     video = first_video(media_info(spoil(GOOD, tmp_path / "a.mp4", shrink=2, fps=12.5, crf=30)))
     assert (video.width, video.height, video.fps) == (240, 136, 12.5)

@@ -31,6 +31,7 @@ def test_the_table_of_states_is_closed_and_names_the_api_s_six():
     assert frozenset({"Success", "Failed", "Cancel"}) == TERMINAL
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), max_size=20))
 def test_every_walk_through_the_states_ends_where_nothing_follows(choices):
     state = "Submitted"

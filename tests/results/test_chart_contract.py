@@ -62,6 +62,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_chart_draws_on_given_axes_and_changes_nothing_else(name):
     before = dict(mpl.rcParams)
@@ -82,6 +83,7 @@ def test_a_chart_shows_itself_with_one_sentence_the_same_each_time(name):
     assert first._repr_html_() == second._repr_html_()
 
 
+@pytest.mark.slow
 def test_interaction_is_the_mean_at_every_pair():
     data = charts.compute_interaction(two_parameters(), "SharpenLevel", "Resolution", "vmaf_neg")
     assert len(data) == 8
@@ -155,6 +157,7 @@ def test_bd_rate_is_refused_where_it_means_nothing(second):
         charts.bd_rate([(1, 30), (2, 34), (4, 37), (8, 39)], second)
 
 
+@pytest.mark.slow
 def test_bd_rate_of_runs_is_a_row_a_clip():
     data = charts.compute_bd_rate(families(), "SharpenLevel", 0, 6, size="size_bytes")
     assert data["bd_rate_percent"].tolist() == pytest.approx([-10], abs=0.01)

@@ -43,6 +43,7 @@ def test_saved_runs_come_back_with_the_same_frame_and_settings(tmp_path, name):
     assert back[0].scores == pytest.approx(runs[0].scores | {"vmaf_minus_neg": 0.0}, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_runs_that_were_never_sent_come_back_too(tmp_path):
     runs = Runs([replace(run, job=None, scores={}, cost_cny=None, error="no luck") for run in made()])
     back = read_runs(runs.save(tmp_path / "r.csv"))

@@ -31,6 +31,7 @@ def test_a_clear_difference_is_found_with_its_size():
     assert "for clips like these" in found.sentence
 
 
+@pytest.mark.slow
 def test_the_other_way_round_is_the_opposite():
     there = verdict(made(clips=FIVE), "SharpenLevel", 0, 6, on="vmaf_neg")
     back = verdict(made(clips=FIVE), "SharpenLevel", 6, 0, on="vmaf_neg")
@@ -39,6 +40,7 @@ def test_the_other_way_round_is_the_opposite():
     assert back.probability == pytest.approx(1 - there.probability)
 
 
+@pytest.mark.slow
 def test_a_difference_too_small_to_matter_is_called_so():
     found = verdict(made(clips=FIVE, effect=-0.01, spread=0.01), "SharpenLevel", 0, 6, on="vmaf_neg")
     assert found.answer == "no difference worth having"
@@ -61,6 +63,7 @@ def test_what_is_sure_of_these_clips_alone_is_said_apart():
     assert "For these clips alone it is lower" in found.sentence
 
 
+@pytest.mark.slow
 def test_lower_is_better_where_it_is():
     runs = made(clips=FIVE)
     assert verdict(runs, "SharpenLevel", 0, 6, on="vmaf_minus_neg").answer == "worse"

@@ -46,6 +46,7 @@ def test_every_leaf_has_a_control_and_every_node_a_switch():
         assert control["choices"] == [str(choice) for choice in part.choices]
 
 
+@pytest.mark.slow
 def test_what_a_switch_brings_makes_it_whole(lab):
     for group in groups():
         above = group["path"].split(".")[0] + (".#" if "Watermark.#" in group["path"] else "")

@@ -85,6 +85,7 @@ def test_what_is_no_notice_is_refused(body):
         read_notice(body)
 
 
+@pytest.mark.slow
 @given(strategies.st.data())
 def test_any_job_survives_a_notice_in_json(data):
     texts = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF), min_size=1, max_size=20)

@@ -171,6 +171,7 @@ def test_wrong_keys_are_told_apart():
     assert isinstance(service_error("InvalidAccessKeyId"), SignatureRefused)
 
 
+@pytest.mark.slow
 @given(st.text(), st.text(), st.text())
 def test_any_message_makes_a_body_that_can_be_read(message, resource, request_id):
     got = error_from(400, error_body("InvalidArgument", message, resource=resource, request_id=request_id), {})
