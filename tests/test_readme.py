@@ -39,7 +39,7 @@ def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_the_examples_run_one_after_the_other_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = README.read_text(encoding="utf-8")
     names: dict[str, Any] = {}

@@ -155,7 +155,7 @@ def told(page, text):
     page.locator(".ci-told").get_by_text(text).wait_for()
 
 
-def test_start_from_a_preset_undo_it_by_keys_and_mend_what_it_meets(panel):
+def test_a_preset_is_chosen_undone_by_keys_and_its_problems_fixed(panel):
     page = panel.page
     tool(page, "Start from").click()
     page.get_by_text("There is none yet.").wait_for()

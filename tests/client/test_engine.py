@@ -135,7 +135,7 @@ def test_a_large_object_goes_both_ways(client, tmp_path):
     assert client.download("large", tmp_path / "back").read_bytes() == path.read_bytes()
 
 
-def test_wrong_keys_are_told_apart(transport):
+def test_wrong_keys_are_distinguished(transport):
     with (
         pytest.raises(SignatureRefused, match="check the SecretKey") as wrong,
         connect(transport, credentials=Credentials(ID, "wrongwrong")) as client,
@@ -146,7 +146,7 @@ def test_wrong_keys_are_told_apart(transport):
         client.read("a")
 
 
-def test_a_clock_that_is_off_is_told_by_how_much(transport):
+def test_a_wrong_clock_is_reported_with_its_offset(transport):
     import time
 
     with connect(transport, clock=lambda: time.time() + 7200) as client, pytest.raises(SignatureRefused) as caught:
@@ -154,7 +154,7 @@ def test_a_clock_that_is_off_is_told_by_how_much(transport):
     assert "ahead of the service's" in caught.value.hint
 
 
-def test_a_bucket_that_is_not_there_is_told(transport):
+def test_a_missing_bucket_is_reported(transport):
     other = Client(
         "other-1250000000", region=REGION, scheme="http", transport=transport(), credentials=Credentials(ID, KEY)
     )
@@ -162,12 +162,12 @@ def test_a_bucket_that_is_not_there_is_told(transport):
         other.read("a")
 
 
-def test_a_job_that_is_not_there_is_told(client):
+def test_a_missing_job_is_reported(client):
     with pytest.raises(NotFound, match="j0000"):
         client.job("j0000")
 
 
-def test_an_input_that_is_not_there_is_told_and_nothing_is_made(client):
+def test_a_missing_input_is_reported_and_makes_no_job(client):
     before = len(list(client.jobs()))
     with pytest.raises(NotFound, match="ResourceNotFound"):
         client.submit(request("input/none.mp4"))
@@ -249,7 +249,7 @@ def test_a_lost_answer_leaves_exactly_one_job(transport, video):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["XML", "JSON"])
-def test_the_end_of_a_job_is_told_to_a_receiver(client, video, form):
+def test_a_receiver_is_notified_of_the_end_of_a_job(client, video, form):
     client.upload_clip(video, "input/tiny.mp4")
     with Receiver(client) as receiver:
         asked = dataclasses.replace(request(call_back=receiver.url), call_back_format=form)
@@ -263,7 +263,7 @@ def test_the_end_of_a_job_is_told_to_a_receiver(client, video, form):
 
 
 @pytest.mark.slow
-def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
+def test_a_queue_notifies_a_receiver_of_all_its_jobs(client, video):
     client.upload_clip(video, "input/tiny.mp4")
     client.upload(b"no video at all", "input/text.mp4")
     queue = next(client.queues.list())
@@ -282,7 +282,7 @@ def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
 
 
 @pytest.mark.slow
-def test_jobs_are_watched_beside_a_running_loop(client, video):
+def test_jobs_are_watched_while_an_event_loop_runs(client, video):
     client.upload_clip(video, "input/tiny.mp4")
     ids = [client.submit(request()).job_id for _ in range(3)]
 

@@ -94,7 +94,7 @@ def test_large_files_go_in_parts_by_themselves(client, file, sent, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_an_upload_that_broke_off_is_gone_on_with_and_sends_nothing_twice(client, file, sent, at, transport):  # noqa: F811
+def test_an_interrupted_upload_resumes_and_sends_nothing_twice(client, file, sent, at, transport):  # noqa: F811
     def stop(done, size):
         if done > (at - 1) * MIB or done == size:
             raise KeyboardInterrupt
@@ -125,7 +125,7 @@ def test_parts_of_another_file_are_not_taken_for_ours(client, file, tmp_path, en
 @pytest.mark.slow
 @pytest.mark.parametrize("call", ["start_multipart", "put_part", "complete_multipart", "list_multiparts"])
 @pytest.mark.parametrize("fault", [HangUp(), HangUp(after=True), ServerError(), ServerError(status=500, after=True)])
-def test_a_fault_on_the_way_is_got_over(client, engine, file, call, fault):
+def test_a_fault_during_an_upload_is_retried(client, engine, file, call, fault):
     engine.faults.add(call, fault)
     assert client.upload(file, "a", part_bytes=MIB).md5 == MD5
     assert client.read("a") == DATA
@@ -142,7 +142,7 @@ def test_an_upload_may_leave_nothing_when_it_fails(client, engine, file):
 
 
 @pytest.mark.slow
-def test_what_broke_off_can_be_cleared_away(client, engine, file):
+def test_interrupted_uploads_can_be_aborted(client, engine, file):
     engine.faults.add("put_part", HangUp(), times=None, skip=2)
     for key in ("a/1", "a/11"):
         with pytest.raises(httpx.TransportError):
@@ -166,7 +166,7 @@ class Damages(httpx.BaseTransport):
         self.inner.close()
 
 
-def test_a_part_that_was_damaged_on_its_way_is_told(transport, file):  # noqa: F811
+def test_a_part_damaged_in_transit_is_reported(transport, file):  # noqa: F811
     damaging = connect(lambda: Damages(transport()), sleep=lambda _: None)
     with damaging as client, pytest.raises(ServiceError, match=r"BadDigest.*part 1"):
         client.upload(file, "a", part_bytes=MIB)
@@ -225,7 +225,7 @@ def test_a_url_of_temporary_keys_carries_their_token(transport, client):  # noqa
 
 
 @pytest.mark.slow
-def test_the_official_sdk_goes_on_with_what_we_began(listener, engine, file):
+def test_the_official_sdk_resumes_our_upload(listener, engine, file):
     port = listener.port
     config = CosConfig(
         Region=REGION, SecretId=ID, SecretKey=KEY, Scheme="http", Proxies={"http": f"http://127.0.0.1:{port}"}

@@ -43,7 +43,7 @@ def test_each_job_comes_when_its_state_is_new_and_last_when_it_is_over(client, c
     assert all(job.is_over for job in jobs)
 
 
-def test_progress_is_told_when_it_is_asked_for(client, cloud, jobs):
+def test_progress_is_reported_on_request(client, cloud, jobs):
     client.sleep = Story(cloud, running(10), running(20), done)
     plain = [(job.state, job.progress) for job in Watch(client, ["j1"])]
     assert plain == [("Submitted", 0), ("Running", 10), ("Success", 100)]
@@ -63,7 +63,7 @@ def test_no_jobs_end_at_once(client, cloud):
     assert cloud.calls == []
 
 
-def test_an_id_that_no_job_has_is_told(client, jobs):
+def test_an_unknown_id_is_reported(client, jobs):
     with pytest.raises(NotFound, match="j9"):
         list(Watch(client, ["j1", "j9"]))
 

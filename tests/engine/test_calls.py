@@ -139,7 +139,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_refusal_names_the_node_the_value_and_what_is_allowed(call_in_process, clip, wrong):
+def test_a_refusal_names_the_node_the_value_and_the_allowed_values(call_in_process, clip, wrong):
     call_in_process.put("in.mp4", clip.read_bytes())
     nodes, words = WRONG[wrong]
     message = refused(call_in_process("POST", "/jobs", body=job_body(**nodes)), 400, "InvalidArgument")
@@ -191,7 +191,7 @@ def test_a_node_that_is_not_acted_on_fails_the_job_and_is_named(call_in_process,
 
 
 @pytest.mark.slow
-def test_unknown_ids_are_named_beside_the_jobs_that_are_there(call, clip):
+def test_unknown_ids_are_listed_next_to_the_known_jobs(call, clip):
     call.put("in.mp4", clip.read_bytes())
     job = call.submit()
     answer = call("GET", f"/jobs/j0,{job.job_id},j1,j0")
@@ -312,7 +312,7 @@ def test_ranges_and_conditions(call):
     refused(get(if_match='"other"'), 412, "PreconditionFailed")
 
 
-def test_what_put_says_of_an_object_get_says_again(call):
+def test_get_repeats_the_headers_of_put(call):
     told = {"content_type": "text/x-plain", "cache_control": "no-store", "x_cos_meta_note": "mine"}
     assert call("PUT", "/a", body=b"data", host=COS_HOST, **told).status_code == 200
     answer = call("GET", "/a", {"response-content-type": "text/other"}, host=COS_HOST)

@@ -71,7 +71,7 @@ def halved(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
 @pytest.mark.slow
 @needs_network
 @pytest.mark.parametrize("crf", ["10", "26"], ids=["clean", "compressed"])
-def test_enhance_restores_what_base_cannot_on_pictures_it_never_saw(crf: str, tmp_path: Path) -> None:
+def test_enhance_restores_more_than_base_on_unseen_frames(crf: str, tmp_path: Path) -> None:
     """A photograph in the public domain that comes with matplotlib, panned over, shrunk to half and restored."""
     photograph = str(files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg"))
     truth, small = tmp_path / "truth.mkv", tmp_path / "small.mp4"
@@ -103,7 +103,7 @@ def test_pictures_times_sound_and_title_are_those_of_the_source(short: Path, tmp
 
 @pytest.mark.slow
 @needs_network
-def test_twice_is_gone_on_from_and_an_asked_size_is_kept(short: Path, tmp_path: Path) -> None:
+def test_the_size_continues_from_twice_to_the_requested_one(short: Path, tmp_path: Path) -> None:
     pictures = first_video(enhanced(short, tmp_path, up=True, stretch=TimeInterval(duration=0.1)).media_info)
     assert (pictures.width, pictures.height) == (1920, 1080)
     pictures = first_video(enhanced(short, tmp_path, video=Video(width=240, height=136)).media_info)

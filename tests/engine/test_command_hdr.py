@@ -79,7 +79,7 @@ def test_hdr10_says_how_bright_its_display_and_its_pictures_are(codec: str, shor
 
 
 @pytest.mark.slow
-def test_diffuse_white_lies_where_bt2408_puts_it(tmp_path: Path) -> None:
+def test_diffuse_white_is_at_the_level_of_bt2408(tmp_path: Path) -> None:
     white = tmp_path / "white.mp4"
     run(["-f", "lavfi", "-i", "color=white:s=64x64:d=0.2", "-vf", "format=yuv420p", "-c:v", "libx264", white])
     for mode, share in (("HDR10", 0.581), ("HLG", 0.75)):

@@ -70,7 +70,7 @@ def test_dash_is_a_manifest_and_segments(make_clip: Callable[..., Path], tmp_pat
 
 
 @pytest.mark.slow
-def test_a_job_s_segments_are_objects_beside_its_playlist(call_in_process: Caller, tmp_path: Path) -> None:
+def test_the_segments_of_a_job_are_objects_next_to_its_playlist(call_in_process: Caller, tmp_path: Path) -> None:
     call = call_in_process
     call.put("in.mp4", sample().read_bytes())
     setting = (

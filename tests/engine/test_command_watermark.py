@@ -135,7 +135,7 @@ def test_a_sliding_mark_is_seen_to_move(grey: Path, tmp_path: Path) -> None:
     assert right_edge(0.2) < right_edge(0.5) < right_edge(0.9)
 
 
-def test_three_marks_lie_one_on_the_other_in_their_order(grey: Path, logo: Path, tmp_path: Path) -> None:
+def test_three_watermarks_overlap_in_their_order(grey: Path, logo: Path, tmp_path: Path) -> None:
     image = Watermark(type="Image", pos="TopLeft", loc_mode="Absolute", dx=0, dy=0, image=LOGO)
     corner = dataclasses.replace(MARK, pos="BottomRight")
     shown = picture(marked(grey, tmp_path, MARK, corner, image, logo=logo), 0.5)
@@ -205,7 +205,7 @@ def under(folder: Path, source: Path, *marks: Watermark) -> np.ndarray:
     return picture(marked(source, folder, *marks, logo=folder / "blue.png"), 0.5)
 
 
-def test_a_video_lies_on_its_background_picture(grey: Path, tmp_path: Path) -> None:
+def test_a_video_is_drawn_over_its_background_image(grey: Path, tmp_path: Path) -> None:
     image = Image(url="blue.png", mode="Proportion", width=150, height=200, transparency=100, background=True)
     below = Watermark(type="Image", pos="TopLeft", loc_mode="Absolute", dx=-40, dy=-60, image=image)
     words = dataclasses.replace(MARK, dx=4, dy=4)

@@ -30,7 +30,7 @@ def test_at_the_edges_of_its_blocks_the_sum_is_that_of_the_sdk(size):
     assert str(Crc64(data[:size])) == str(reference(data[:size]))
 
 
-def test_put_get_head_copies_and_parts_tell_the_sum(call):
+def test_put_get_head_copy_and_parts_return_the_checksum(call):
     wanted = str(reference(b"data"))
     assert call("PUT", "/a", body=b"data", host=COS_HOST).headers["x-cos-hash-crc64ecma"] == wanted
     headers = {"x_cos_copy_source": f"{COS_HOST}/a", "x_cos_metadata_directive": "Replaced"}

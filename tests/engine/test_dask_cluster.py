@@ -161,7 +161,7 @@ def test_serve_does_its_jobs_on_the_cluster(cluster, clip, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_cannot_be_had_is_refused_kindly(tmp_path, monkeypatch, capsys):
+def test_an_unavailable_cluster_is_refused_with_a_remedy(tmp_path, monkeypatch, capsys):
     with pytest.raises(ParameterError, match="tcp://HOST:PORT"):
         DaskCluster("localhost")
     with pytest.raises(EngineError, match="dask scheduler"):

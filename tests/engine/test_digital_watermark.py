@@ -198,7 +198,7 @@ def test_a_message_outside_the_api_is_refused_by_name(message: str) -> None:
         pattern(message, 64, 64, amplitude=2.0)
 
 
-def test_what_is_no_video_is_refused_with_its_reason(tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "no.mp4").write_bytes(b"this is no video")
     with pytest.raises(EngineError, match="cannot be read as a video") as caught:
         extract(tmp_path / "no.mp4")

@@ -78,7 +78,7 @@ def test_a_source_that_is_large_enough_keeps_its_size() -> None:
     assert out(enlarged("hdto4k"), 3840, 2160) == (3840, 2160)
 
 
-def test_scale_up_goes_on_to_the_target_where_twice_falls_short() -> None:
+def test_scale_up_continues_to_the_target_where_twice_is_too_small() -> None:
     assert out(enlarged("sdtohd", up=True), 640, 360) == (1920, 1080)
     assert out(enlarged("sdtohd", up=True), 1280, 720) == (2560, 1440)
     assert out(enlarged("sdtohd", up=False), 640, 360) == (1280, 720)

@@ -54,7 +54,7 @@ def files_of(tmp_path):
     return [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("ledger.sqlite")]
 
 
-def test_awkward_keys_are_told_apart_and_come_back(store, tmp_path):
+def test_awkward_keys_are_distinct_and_come_back(store, tmp_path):
     for number, key in enumerate(AWKWARD):
         put(store, key, f"{number}".encode())
     for number, key in enumerate(AWKWARD):
@@ -94,7 +94,7 @@ def test_the_etag_is_the_md5_and_a_digest_that_differs_is_refused(store, tmp_pat
     assert len(files_of(tmp_path)) == 1
 
 
-def test_a_body_that_breaks_off_leaves_what_was_there(store, tmp_path):
+def test_an_interrupted_body_leaves_the_old_object(store, tmp_path):
     put(store, "a", b"old")
 
     def broken():
@@ -107,7 +107,7 @@ def test_a_body_that_breaks_off_leaves_what_was_there(store, tmp_path):
     assert len(files_of(tmp_path)) == 1
 
 
-def test_who_reads_an_object_reads_it_to_its_end_though_it_is_written_again(store, tmp_path):
+def test_a_reader_gets_the_whole_old_object_while_it_is_replaced(store, tmp_path):
     put(store, "a", b"old")
     stored, file = store.open(BUCKET, "a")
     put(store, "a", b"newer")
@@ -118,7 +118,7 @@ def test_who_reads_an_object_reads_it_to_its_end_though_it_is_written_again(stor
     assert files_of(tmp_path) == []
 
 
-def test_what_a_dead_process_left_is_swept_and_what_is_young_stays(store, tmp_path):
+def test_old_files_of_a_dead_process_are_removed_and_new_ones_stay(store, tmp_path):
     kept = store.path(put(store, "kept"))
     old, young = tmp_path / BUCKET / "old", tmp_path / ".incoming" / "young"
     for path in (old, young):

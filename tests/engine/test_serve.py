@@ -162,7 +162,7 @@ CLOSE = b"\r\nConnection: close\r\n\r\n"
     ],
     ids=["no request", "length", "long header", "too large", "path", "query", "no host"],
 )
-def test_what_is_no_call_gets_a_4xx_with_a_body_of_xml(served, head):
+def test_an_unknown_call_gets_a_4xx_with_a_body_of_xml(served, head):
     answer = raw(served, head, half_close=False)
     assert answer.startswith(b"HTTP/1."), answer
     assert answer.split(b" ")[1][:1] == b"4"

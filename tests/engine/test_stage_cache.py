@@ -86,7 +86,7 @@ def entries(folder: Path) -> list[str]:
     ],
     ids=["both", "ntsc", "422", "odd", "deep"],
 )
-def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, tiny, memory, tmp_path):
+def test_the_bytes_are_the_same_with_and_without_the_cache(setting, about, tiny, memory, tmp_path):
     kept_folder = memory_folder(tmp_path)
     source, operation = tiny(*about), sharpened(setting, 4)
     alone = made(operation, source, tmp_path)
@@ -98,7 +98,7 @@ def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, 
 
 
 @pytest.mark.slow
-def test_what_is_kept_are_the_very_pictures(tiny, memory, kept_folder, tmp_path):
+def test_the_cached_frames_are_exact(tiny, memory, kept_folder, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, memory)
     copy = kept_folder / entries(kept_folder)[0]
     whole = tmp_path / "whole"
@@ -109,7 +109,7 @@ def test_what_is_kept_are_the_very_pictures(tiny, memory, kept_folder, tmp_path)
 
 
 @pytest.mark.slow
-def test_settings_that_begin_alike_share_and_others_do_not(tiny, memory, tmp_path, programs):
+def test_settings_with_the_same_prefix_share_the_cache_and_others_do_not(tiny, memory, tmp_path, programs):
     made(sharpened(DOUBLED, 2), tiny(), tmp_path, memory)
     assert programs() == 2
     made(sharpened(DOUBLED, 8), tiny(), tmp_path, memory)
@@ -127,7 +127,7 @@ def test_cheap_stages_are_not_kept(tiny, memory, kept_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_of_two_at_once_one_makes_it(tiny, memory, tmp_path, programs):
+def test_of_concurrent_jobs_one_renders_the_first_stages(tiny, memory, tmp_path, programs):
     jobs = [
         threading.Thread(target=made, args=(sharpened(DOUBLED, level), tiny(), tmp_path, memory)) for level in (3, 6, 9)
     ]
@@ -140,7 +140,7 @@ def test_of_two_at_once_one_makes_it(tiny, memory, tmp_path, programs):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on Windows that a waiting one could ask")
-def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, memory, tmp_path):
+def test_a_job_that_waits_for_the_first_stages_reports_their_progress(tiny, memory, tmp_path):
     source, told, began, waits = tiny(), {3: [], 6: []}, threading.Event(), threading.Event()
 
     def first_hears(share: float) -> None:
@@ -168,7 +168,7 @@ def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, memory, tmp
 
 
 @pytest.mark.slow
-def test_a_spoilt_copy_is_made_again(tiny, memory, kept_folder, tmp_path):
+def test_a_corrupt_entry_is_rendered_again(tiny, memory, kept_folder, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, memory)
     copy = kept_folder / entries(kept_folder)[0]
     copy.write_bytes(b"\0" * copy.stat().st_size)
@@ -177,7 +177,7 @@ def test_a_spoilt_copy_is_made_again(tiny, memory, kept_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_progress_is_told_while_making_and_while_taking_up(tiny, memory, tmp_path, clip):
+def test_progress_is_reported_while_rendering_and_while_reusing(tiny, memory, tmp_path, clip):
     for _ in range(2):
         told: list[float] = []
         made(sharpened(DOUBLED, 4), clip, tmp_path, memory, on_progress=told.append)
@@ -185,7 +185,7 @@ def test_progress_is_told_while_making_and_while_taking_up(tiny, memory, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_cancelled_maker_leaves_nothing(clip, memory, kept_folder, tmp_path):
+def test_a_cancelled_writer_leaves_nothing(clip, memory, kept_folder, tmp_path):
     cancel = threading.Event()
     with pytest.raises(Cancelled):
         made(sharpened(BOTH, 4), clip, tmp_path, memory, cancel=cancel, on_progress=lambda _: cancel.set())
@@ -193,7 +193,7 @@ def test_a_cancelled_maker_leaves_nothing(clip, memory, kept_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory, kept_folder, tmp_path):
+def test_a_killed_writer_leaves_no_incomplete_entry(make_clip, memory, kept_folder, tmp_path):
     source = make_clip(seconds=2)
     code = (
         "from tests.engine.test_stage_cache import *\n"
@@ -214,7 +214,7 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, memory
 
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["H.264", "H.265", "VP8", "VP9", "AV1"])
-def test_the_share_of_the_cores_changes_no_byte(codec, clip, tmp_path):
+def test_the_number_of_threads_changes_no_byte(codec, clip, tmp_path):
     transcode = Transcode(
         container=Container(format="WebM" if codec == "VP8" else "mp4"), video=Video(codec=codec),
         audio=Audio(remove=True),

@@ -43,7 +43,7 @@ def test_two_kernels_with_the_same_sweep_send_it_once(go, client, journal):
 
 
 @pytest.mark.slow
-def test_what_another_kernel_is_sending_is_waited_for(go, client, journal):
+def test_a_run_submitted_by_another_kernel_is_waited_for(go, client, journal):
     began, may_go_on = threading.Event(), threading.Event()
 
     def hold():
@@ -69,7 +69,7 @@ def test_what_another_kernel_is_sending_is_waited_for(go, client, journal):
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(go, client):
+def test_ctrl_c_reports_the_progress_and_how_to_resume(go, client):
     def interrupt():
         if len(client.sent) == 1:
             raise KeyboardInterrupt
@@ -100,7 +100,7 @@ def test_scoring_is_ended_by_an_interrupt_and_done_again(go, client):
 
 
 @pytest.mark.slow
-def test_a_lost_answer_and_a_failing_service_are_borne(go, client, engine):
+def test_a_lost_answer_and_a_failing_service_are_tolerated(go, client, engine):
     engine.faults.add("create_job", TimeOut(after=True))
     engine.faults.add("get_jobs", ServerError(), times=5)
     assert [run.ok for run in go()] == [True] * 3
@@ -108,7 +108,7 @@ def test_a_lost_answer_and_a_failing_service_are_borne(go, client, engine):
 
 
 @pytest.mark.slow
-def test_templates_are_sent_by_their_id_and_shown_by_what_they_hold(go, client):
+def test_templates_are_sent_by_id_and_shown_by_their_setting(go, client):
     made = client.templates.create("sharp", SHARP)
     sweep = explicit(templates(made.template_id), VideoEnhance(color_enhance=ColorEnhance(contrast=50)))
     by_id, plain = go(sweep)
@@ -159,7 +159,7 @@ def test_outputs_are_scored_against_a_reference_when_there_is_one(go, client, cl
 
 
 @pytest.mark.slow
-def test_the_price_is_told_before_anything_is_sent(go, client):
+def test_the_price_is_shown_before_anything_is_sent(go, client):
     told: list[Estimate] = []
     with pytest.raises(BudgetExceeded, match="3 jobs would cost"):
         go(budget=0.001, on_price=told.append)

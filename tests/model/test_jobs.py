@@ -63,7 +63,7 @@ def test_a_time_is_written_in_beijing_time():
 
 
 @pytest.mark.parametrize("text", [None, "", "-", "soon"])
-def test_what_is_no_time_is_none(text):
+def test_an_invalid_time_is_none(text):
     assert time_of(text) is None
 
 

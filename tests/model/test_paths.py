@@ -50,7 +50,7 @@ def test_a_slip_is_answered_with_the_nearest_names(name, near):
         resolve(VideoEnhance, name)
 
 
-def test_what_is_no_name_at_all_is_refused():
+def test_an_empty_name_is_refused():
     for name in ("", ".", "xyzzy", "MsSharpen", "VideoEnhance.MsSharpen.SharpenLevel"):
         with pytest.raises(ParameterError):
             resolve(VideoEnhance, name)

@@ -19,7 +19,7 @@ NOTEBOOKS = sorted((HERE.parent.parent / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)]
 
 
-def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> None:
+def test_the_notebook_runs_and_its_outputs_are_unchanged(notebook: Path, tmp_path: Path) -> None:
     environ = {
         **os.environ,
         "CI_NOTEBOOK_HOME": str(tmp_path / "home"),
@@ -37,7 +37,7 @@ def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_reads_well(notebook: Path) -> None:
+def test_the_notebook_is_readable(notebook: Path) -> None:
     cells = _cells(notebook)
     code = [_source(cell) for cell in cells if cell["cell_type"] == "code"]
     assert cells[0]["cell_type"] == "markdown", "it opens with its question"

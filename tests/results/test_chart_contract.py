@@ -190,7 +190,7 @@ def test_every_run_crosses_every_axis():
     assert data["place"].between(0, 1).all()
 
 
-def test_the_worst_pictures_are_marked_and_lie_apart():
+def test_the_worst_frames_are_marked_and_apart():
     data = charts.compute_trace(made(clips=("city",)), "vmaf_neg", worst=2)
     for _, part in data.groupby("run"):
         marked = part[part["is_worst"]]
@@ -249,7 +249,7 @@ def test_no_runs_give_an_empty_frame_and_say_so(name):
 
 
 @pytest.mark.slow
-def test_frames_have_their_dtypes_whatever_happened():
+def test_every_dataframe_has_the_declared_dtypes():
     for name in ("timeline", "parallel", "gain"):
         empty = getattr(charts, f"compute_{name}")(to_frame([]))
         full = getattr(charts, f"compute_{name}")(two_parameters())

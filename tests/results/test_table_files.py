@@ -65,7 +65,7 @@ def test_a_journal_gives_everything_back(tmp_path):
     assert back[0].every == 5
 
 
-def test_what_excel_would_take_for_a_formula_stays_a_text(tmp_path):
+def test_a_text_that_looks_like_a_formula_stays_a_text(tmp_path):
     runs = Runs([replace(run, clip="=cmd|' /C calc'!A0") for run in made()])
     path = runs.save(tmp_path / "r.csv", excel=True)
     raw = path.read_bytes()
