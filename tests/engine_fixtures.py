@@ -1,4 +1,4 @@
-"""An engine for tests: in process, on a port, and small clips to give it."""
+"""Fixtures for the engine, in process and on a port, and signed calls to it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ MP4 = (
 def job_body(
     setting: str = "", *, key: str = "in.mp4", output: str = "out/${jobid}.${ext}", operation: str = "", after: str = ""
 ) -> bytes:
-    """Return a body for POST /jobs: `setting` within VideoEnhance, `operation` beside it, `after` beside Operation."""
+    """Return a body for POST /jobs: `setting` within VideoEnhance, `operation` after it, `after` after Operation."""
     return (
         f"<Request><Tag>VideoEnhance</Tag><Input><Object>{key}</Object></Input><Operation>"
         f"<VideoEnhance>{setting or MP4}</VideoEnhance><Output><Region>{REGION}</Region><Bucket>{BUCKET}</Bucket>"
@@ -145,7 +145,7 @@ def call(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Caller]:
 
 @pytest.fixture
 def call_in_process(engine: Engine) -> Iterator[Caller]:
-    """Signed calls in process, for what the face makes no difference to."""
+    """Signed calls in process, where the transport makes no difference."""
     caller = Caller(WSGITransport(engine.app))
     yield caller
     caller.close()

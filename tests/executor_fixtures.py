@@ -1,4 +1,4 @@
-"""The three ways of doing jobs, for tests that hold for each: threads, processes of a pool, workers of a cluster."""
+"""Fixtures for the three executors of jobs: threads, a process pool, and a Dask cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAYS = ("threads", "processes", "dask")
 
 
 def pool(places: int = 2) -> ProcessPoolExecutor:
-    """Return a pool of processes that begin anew, as everywhere but in old Linux."""
+    """Return a pool of spawned processes, as everywhere but in old Linux."""
     return ProcessPoolExecutor(places, mp_context=multiprocessing.get_context("spawn"))
 
 
@@ -26,7 +26,9 @@ def cluster() -> Iterator[Any]:
     """Two real Dask workers, each a process with one thread."""
     from distributed import LocalCluster  # lazy: most tests want none
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every death, and deaths are meant
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL
+    )  # it reports every worker that the tests end
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "ci_notebook"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# From bottom to top. A package may import the packages of the levels below it, never those above or beside it,
+# From bottom to top. A package may import packages of the levels below it, not of its own level or above,
 # except as `ALSO` and `NOT` say.
 LEVELS: tuple[set[str], ...] = (
     {"model"},
@@ -54,7 +54,7 @@ PACKAGES = set(FOREIGN)
 
 
 def below(package: str) -> set[str]:
-    """Return the packages of ours that a package may import."""
+    """Return our packages that a package may import."""
     level = next(n for n, names in enumerate(LEVELS) if package in names)
     return (set().union(*LEVELS[:level]) - NOT.get(package, set())) | ALSO.get(package, set()) | {package, "_version"}
 
@@ -125,7 +125,7 @@ def test_a_folder_holds_at_most_14_files():
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_import_inside_a_function_hides_a_cycle(path):
-    """An import of our own inside a function needs a comment beside it that says why."""
+    """An import of our package inside a function needs a comment that says why."""
     lines = path.read_text("utf-8").splitlines()
     for module, node in imports(path):
         if node.col_offset and module.startswith("ci_notebook"):

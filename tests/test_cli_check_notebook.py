@@ -1,4 +1,4 @@
-"""What must not be in a notebook that others will see is found wherever it hides, and never shown."""
+"""Secrets and machine-specific content are found anywhere in a notebook, and never printed."""
 
 from __future__ import annotations
 

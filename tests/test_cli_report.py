@@ -1,4 +1,4 @@
-"""`ci-notebook report`: clips in, one file out; what is wrong is said before anything is sent."""
+"""`ci-notebook report`: clips in, one file out; mistakes are reported before anything is sent."""
 
 from __future__ import annotations
 

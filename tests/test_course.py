@@ -1,4 +1,4 @@
-"""An exercise says right to the truth of the evidence, whatever it is, and helps with everything else."""
+"""An exercise accepts the answer that the data supports, and gives a hint for every other."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Many runs from a lab: plans, searches, Ctrl-C and what goes on after it."""
+"""Many runs from a lab: plans, searches, Ctrl-C and resuming."""
 
 from __future__ import annotations
 

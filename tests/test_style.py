@@ -31,7 +31,7 @@ def private_attributes(tree: ast.AST) -> Iterator[ast.Attribute]:
 
 
 def cannot_fail(test: ast.expr) -> bool:
-    """Return whether an asserted expression is true whatever the code under test does."""
+    """Return whether an asserted expression is true for any behaviour of the code under test."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
         return any(cannot_fail(value) for value in test.values)
     if isinstance(test, ast.BoolOp):

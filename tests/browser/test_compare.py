@@ -1,4 +1,4 @@
-"""Comparing as a hand and an eye meet it: the pictures carry their numbers, and the numbers are read back.
+"""The compare view in JupyterLab, in a browser: frames carry their numbers, and the numbers are read back.
 
 One page for all of it, for a page and its jobs are what costs; each test begins at picture 20 of the wipe.
 """

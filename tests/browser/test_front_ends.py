@@ -77,7 +77,7 @@ def desk(request: pytest.FixtureRequest, browser: Any, tmp_path_factory: pytest.
         page.locator(".vo").scroll_into_view_if_needed()
         desk.shot(f"views-{request.param}")
     assert desk.off_loopback == [], "the page asked for something beyond this machine"
-    assert [error for error in errors if "blob:" in error] == [], "a script of ours, which runs from a blob, failed"
+    assert [error for error in errors if "blob:" in error] == [], "our script, which runs from a blob, failed"
 
 
 def test_a_slider_moves_code_and_preview(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""The panel as a hand and an eye meet it: in JupyterLab, in a browser."""
+"""The enhance panel in JupyterLab, in a browser."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     area = page.get_by_role("textbox", name="The text to copy")
     area.wait_for()
     assert "<Request>" in area.input_value()
-    assert page.evaluate("() => document.activeElement.selectionEnd") > 100, "it stands selected"
+    assert page.evaluate("() => document.activeElement.selectionEnd") > 100, "it is selected"
     page.get_by_role("button", name="New cell").click()
     page.get_by_text("In a new cell.").wait_for()
     cells = page.evaluate(CELLS)

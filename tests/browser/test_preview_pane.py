@@ -1,4 +1,4 @@
-"""The preview pane of the panel, in JupyterLab, in a browser: what a hand does there is seen in the pictures."""
+"""The preview pane in JupyterLab, in a browser: edits are seen in the frames."""
 
 from __future__ import annotations
 

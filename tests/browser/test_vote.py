@@ -1,4 +1,4 @@
-"""Voting as a hand and an eye meet it: by keys to the end, blind, and on after a restart of the kernel."""
+"""Voting in JupyterLab, in a browser: by keys to the end, blind, and resumed after a restart of the kernel."""
 
 from __future__ import annotations
 

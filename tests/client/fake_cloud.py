@@ -1,4 +1,4 @@
-"""A true little server: it checks signatures, keeps objects and jobs, and breaks on request.
+"""A small fake of the service: it checks signatures, stores objects and jobs, and fails on request.
 
 It knows nothing of our client. Jobs move when a test moves them.
 """
@@ -157,7 +157,7 @@ class LittleCloud:
             return _xml(TemplateResponse(template_list=found, non_exist_tids=missing))
         start = (
             int(query["pageNumber"]) - 1
-        ) * 2  # pages of two, whatever was asked: the longest page is not documented
+        ) * 2  # pages of two, for any requested size: the longest page is not documented
         listed = list(self.templates.values())
         return _xml(TemplateResponse(total_count=len(listed), template_list=tuple(listed[start : start + 2])))
 

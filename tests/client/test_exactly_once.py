@@ -1,7 +1,7 @@
 """POST /jobs, exactly once: every fault at every step, over both faces, and the jobs counted at the service.
 
-A session that gives up with an error is begun again, with a client that remembers nothing, as after
-a crash: what it knows then stands in the journal, and in the service's own list.
+A session that gives up with an error is repeated with a new client, as after a crash: all it knows is in
+the journal and in the list of the service.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def session(request, engine):
 
 @pytest.fixture
 def paused(session):
-    """Jobs wait: what is counted is how many there are, not what comes of them."""
+    """Jobs wait: what is jobs are counted, not their outcomes."""
     client = session()
     queue = client.queues.pause(next(client.queues.list()))
     yield

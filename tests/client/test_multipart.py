@@ -1,4 +1,4 @@
-"""Large files in parts over both faces of the engine: broken off, gone on with, and whole in the end."""
+"""Multipart uploads in process and over a port: interrupted, resumed, and complete in the end."""
 
 from __future__ import annotations
 
@@ -240,6 +240,6 @@ def test_the_official_sdk_resumes_our_upload(listener, engine, file):
         engine.faults.clear()
         listed = sdk.list_multipart_uploads(Bucket=BUCKET, Prefix="a/")
         assert [one["Key"] for one in listed["Upload"]] == ["a/视频.mp4"]
-        engine.faults.add("start_multipart", HangUp(), times=None)  # it must not begin anew
+        engine.faults.add("start_multipart", HangUp(), times=None)  # it must not start over
         sdk.upload_file(Bucket=BUCKET, Key="a/视频.mp4", LocalFilePath=str(file), PartSize=1, MAXThread=1)
         assert client.read("a/视频.mp4") == DATA

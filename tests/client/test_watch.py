@@ -1,4 +1,4 @@
-"""Several jobs at once, in a plain loop and beside a running one."""
+"""Watching several jobs at once, in a plain loop and inside a running event loop."""
 
 from __future__ import annotations
 

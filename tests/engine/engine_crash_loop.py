@@ -2,9 +2,9 @@
 
     python -m tests.engine.engine_crash_loop FOLDER --jobs 100 --kills 50 --engines 1 --seed 1
 
-Accepts the jobs, then lets so many engines work on them, each in a process of its own (forked, for
+Accepts the jobs, then lets so many engines work on them, each in a separate process (forked, because
 starting Python costs more than a job), kills one after the other with SIGKILL at a moment that the
-seed draws, and starts another in its place. When all kills are done the engines go on to the end.
+seed draws, and starts another in its place. When all kills are done the engines work to the end.
 Triggers in the ledger write down each change of state and each object that appears, in the same
 transaction: what is counted is what happened, not what is left. Prints the counts as JSON.
 """
@@ -46,7 +46,7 @@ OVER = ("Success", "Failed", "Cancel")
 
 @dataclass
 class Counts:
-    """What came of it. All but the first two, `begun` and `told_again` must be what `faults` says."""
+    """The outcome. All but the first two, `begun` and `told_again` must be what `faults` says."""
 
     jobs: int = 0
     kills: int = 0
@@ -141,7 +141,7 @@ def count(folder: Path, counts: Counts) -> Counts:
         begun = ledger.execute("SELECT count(*) FROM steps WHERE state = 'Running'").fetchone()[0]
         objects = dict(ledger.execute("SELECT key, file FROM objects").fetchall())
         appeared = Counter(row[0] for row in ledger.execute("SELECT key FROM appeared"))
-        # Whoever is killed while it tells leaves the notice to be told again, a minute later.
+        # An engine killed while it sends leaves the notification to be sent again, a minute later.
         to_tell = {row[0] for row in ledger.execute("SELECT job_id FROM notices")}
     counts.well = sum(state == "Success" for _, state, _ in jobs)
     counts.ended_twice = sum(number > 1 for number in ends.values())
@@ -168,7 +168,7 @@ def _keys_in(result: bytes | None) -> list[str]:
 
 
 def one_run(folder: Path, *, jobs: int, kills: int, engines: int = 1, seed: int = 0) -> Counts:
-    """Accept, kill, go on, count."""
+    """Accept, kill, restart, count."""
     accept(folder, jobs)
     began = time.monotonic()
     counts = Counts(jobs=jobs, kills=kill_and_go_on(folder, kills, engines, random.Random(seed)))

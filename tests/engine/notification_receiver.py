@@ -1,4 +1,4 @@
-"""Somebody who is told, and what the tests of telling ask with."""
+"""A receiver of notifications on loopback, and the requests that configure them."""
 
 import http.client
 import http.server

@@ -1,4 +1,4 @@
-"""What is kept on disk: whole or not there, within its bound, made by one at a time, and nobody waits for the dead."""
+"""The disk cache: complete entries only, within its limit, one writer at a time, and no wait for dead writers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept and reused, as it is asked for in `connect` and on the command line."""
+"""The options of the cache, in `connect` and on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine answers, over both faces: in process and on a port."""
+"""The engine's answers, in process and on a port."""
 
 import logging
 import time

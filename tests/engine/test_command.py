@@ -1,4 +1,4 @@
-"""What is asked is in the command: every leaf that is acted on changes it, every other is refused by name."""
+"""Every requested leaf is in the FFmpeg command: supported leaves change it, others are refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enhance in jobs: nearer to the truth than Base, with everything else a job can ask beside it, or refused by name."""
+"""Enhance in jobs: closer to the original than Base, with every other stage, or refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hls and dash: segments as long as asked, a playlist that plays them all, each an object of its own."""
+"""hls and dash: segments of the requested length, and a playlist that plays them all; each is one object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sound that is mixed in is heard where it was asked for, beside the video's own or in its place."""
+"""A mixed-in sound is audible at the requested time, over the video's own sound or in its place."""
 
 from __future__ import annotations
 

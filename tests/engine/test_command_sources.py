@@ -25,7 +25,7 @@ from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, 
 NEAR = {"a.ts": 3, "a.mpg": 7, "a.mp4": 3}  # neighbours differ by 4.7; a program stream's times are a picture off
 DOUBLED = FrameEnhance(frame_doubling=True)
 TONE_S = 1.2  # when the sound begins
-# Each picture has a light of its own, so that it can be told from its neighbours; key pictures are 2 s apart.
+# Each frame has its own brightness, so that it differs from its neighbors; key pictures are 2 s apart.
 INPUTS = (
     "-f", "lavfi", "-i", "color=black:s=128x96:r=25:d=1.8,format=yuv420p,geq=lum=30+4*N:cb=128:cr=128",
     "-f", "lavfi", "-i", f"sine=d=1.8,volume=0:enable='lt(t,{TONE_S})'",
@@ -97,7 +97,9 @@ def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled
     late = ["-itsoffset", "0.4", "-i", clips / "a.mp4", "-i", clips / "a.mp4", "-map", "0:v", "-map", "1:a"]
     run([*late, "-c", "copy", source])
     made = rendered(source, tmp_path, frame_enhance=DOUBLED)
-    assert light(made, 0.38) == pytest.approx(light(made, 0.0), abs=2), "it stands till it begins"
+    assert light(made, 0.38) == pytest.approx(light(made, 0.0), abs=2), (
+        "the first frame is frozen till it begins"
+    )
     assert abs(light(made, 0.7) - light(clips / "a.mp4", 0.3)) < 4
 
 

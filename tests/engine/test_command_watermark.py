@@ -1,4 +1,4 @@
-"""A mark lies where, when and how it was asked for; a sign without a typeface fails the job by name."""
+"""A watermark appears at the requested place, time and size; a character without a glyph fails the job by name."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_video_is_drawn_over_its_background_image(grey: Path, tmp_path: Path) 
     assert np.abs(seen[300, 400].astype(int) - (0, 0, 255)).max() < 12  # the picture
     assert np.abs(seen[70:230, 50:350].astype(int) - 128).max() < 6  # the video, where the offsets say, and whole
     corner = seen[:50, :150].astype(int)
-    assert (corner[..., 0] - corner[..., 2]).max() > 150  # the other mark lies on both
+    assert (corner[..., 0] - corner[..., 2]).max() > 150  # the other watermark is on both
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A job ends once, whatever it runs out of: time, disk, its lease; its end is written even when the disk is full."""
+"""A job ends once when it runs out of time, disk or its lease; its end is written even on a full disk."""
 
 import os
 import resource
@@ -56,7 +56,7 @@ def full_disk_ends_the_job(engine, call, noise):
     assert call("HEAD", f"/out/{job.job_id}.mp4", host=COS_HOST).status_code == 404
     assert not [one for one in (engine.root / ".owners").glob("*/*") if one.is_dir()]
     assert len(list((engine.root / BUCKET).iterdir())) == 1
-    call.put("small.mp4", noise.read_bytes()[:1000])  # the engine goes on
+    call.put("small.mp4", noise.read_bytes()[:1000])  # the engine keeps working
     assert call.ended(call.submit(key="small.mp4").job_id).code == "ResourceNotSupported"
 
 

@@ -1,4 +1,4 @@
-"""The ledger keeps to the table of states, whatever is asked of it in whatever order."""
+"""The ledger follows the table of states under any sequence of calls."""
 
 import itertools
 import shutil

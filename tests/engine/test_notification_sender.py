@@ -1,4 +1,4 @@
-"""Whoever asked is told by POST that a job has ended: in its shape, again after a failure, once an engine is back."""
+"""Callbacks of job ends: their shape, retries after failures, and delivery after a restart of the engine."""
 
 import http.client
 import http.server

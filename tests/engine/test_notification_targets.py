@@ -1,4 +1,4 @@
-"""Who is told of a job, and which addresses nothing is ever sent to."""
+"""Which addresses are notified of a job, and which addresses are always refused."""
 
 import socket
 
@@ -82,10 +82,10 @@ WHO = {
     "a message queue without a word on type": (
         Request(call_back_mq_config=TO_MQ), ON, Topic("bj", "ends", "Topic", "XML"),
     ),
-    "an address beside a message queue that type does not name": (
+    "an address and a message queue that the type does not name": (
         Request(call_back="http://j.example", call_back_mq_config=TO_MQ), ON, Address("http://j.example", "XML"),
     ),
-    "a queue that tells of workflows only": (
+    "a queue that notifies for workflows only": (
         Request(), NotifyConfig(state="On", event="WorkflowFinish", type="Url", url="http://q.example"), None,
     ),
     "a queue that is off": (Request(), NotifyConfig(state="Off", event="TaskFinish", type="Url", url="http://q"), None),

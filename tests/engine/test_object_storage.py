@@ -1,4 +1,4 @@
-"""Objects come back as they went in, whatever their keys; a crash leaves the old or the new, never half."""
+"""Objects are stored byte for byte under any key; a crash leaves the old or the new object, never half of one."""
 
 import hashlib
 import itertools

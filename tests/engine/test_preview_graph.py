@@ -1,4 +1,4 @@
-"""What the preview shows is what the job makes, stage by stage."""
+"""The preview shows the frame that the job makes, stage by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine as a process: it stops when it is told to, and a kill -9 loses no job."""
+"""The engine as a process: it stops on a signal, and a kill -9 loses no job."""
 
 import signal
 import socket
@@ -32,7 +32,7 @@ SLOW = (
 
 
 class Server:
-    """An engine in a process of its own, on one folder."""
+    """An engine in a separate process, on one folder."""
 
     def __init__(self, root, extra=""):
         root_of_package = Path(__file__).parents[2]

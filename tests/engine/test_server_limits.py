@@ -1,4 +1,4 @@
-"""Whatever comes in, what goes out is an answer: a 4xx with a body of XML, never a 5xx, a hang, or a file elsewhere."""
+"""Every input gets an answer: a 4xx with a body of XML, never a 5xx, a hang, or a file elsewhere."""
 
 import contextlib
 import socket
@@ -169,7 +169,7 @@ RAW = {
     "a zero in the path": b"GET /a%00b HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
     "a way up": b"GET /../../etc/passwd HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
     "an encoded way up": b"PUT /..%2f..%2fetc HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    "a method of its own": b"SPY /a HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
+    "an unknown method": b"SPY /a HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
     "a body that is too long": b"PUT /a HTTP/1.1\r\nHost: HOST\r\nContent-Length: 4\r\n\r\nbody and more of it\r\n\r\n",
 }
 

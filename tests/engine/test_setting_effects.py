@@ -1,4 +1,4 @@
-"""Every knob does what its name says, strictly, over its whole documented range, on real pictures."""
+"""Every parameter has its documented effect, strictly, over its whole range, on real frames."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def colour(**values: int) -> VideoEnhance:
 
 
 def levels_missed(rgb: Rgb) -> float:
-    """Return how far the channels' levels lie from black and white: what a cast and a flat picture have in common."""
+    """Return how far the channels' levels are from black and white: what a cast and a flat picture have in common."""
     low, high = np.percentile(rgb.reshape(-1, 3), [0.3, 99.7], axis=0)
     return float(low.mean() + (255 - high).mean())
 

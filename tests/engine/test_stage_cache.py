@@ -1,4 +1,4 @@
-"""The dear stages are made once, kept losslessly, and taken up again without a byte of difference."""
+"""The lossless cache for the expensive first stages: rendered once, and reused without a byte of difference."""
 
 from __future__ import annotations
 

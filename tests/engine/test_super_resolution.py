@@ -142,7 +142,7 @@ def test_without_onnxruntime_the_remedy_is_named_and_nothing_else_is_done(monkey
 
 @pytest.mark.slow
 def test_chroma_stays_where_the_standard_puts_it(tmp_path: Path) -> None:
-    """zimg knows that 4:2:0 chroma stands left of the middle; a plain resize moves it by half a pixel."""
+    """zimg knows that 4:2:0 chroma is sited left of the middle; a plain resize moves it by half a pixel."""
     small, large = tmp_path / "small.yuv", tmp_path / "large.yuv"
     run(["-i", sample(), "-frames:v", "1", "-f", "rawvideo", small])
     run(["-i", sample(), "-frames:v", "1", "-vf", "zscale=1280:720:filter=lanczos", "-f", "rawvideo", large])

@@ -1,4 +1,4 @@
-"""A ballot is blind, balanced, checks the voter, and goes on where it stopped."""
+"""A ballot is blind, balanced, checks the voter, and resumes where it stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list of one's own stands in for the published ones; what is wrong in it is named."""
+"""A custom price list replaces the published ones; mistakes in it are named."""
 
 from __future__ import annotations
 

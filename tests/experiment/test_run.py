@@ -1,4 +1,4 @@
-"""Runs against the real engine: several at once, nothing twice, and every break taken up again."""
+"""Runs on the real engine: several at once, nothing twice, and resumed after every interruption."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_over_the_budget_nothing_is_sent(go, client):
         go(budget=0.001, forecast=forecast)
     assert not client.sent
     assert [run.ok for run in go(budget=1.0, forecast=forecast)] == [True] * 3
-    go(budget=0.0, forecast=forecast)  # what is there already costs nothing
+    go(budget=0.0, forecast=forecast)  # finished runs cost nothing
 
 
 def test_a_wrong_number_of_workers_is_refused(go):

@@ -1,4 +1,4 @@
-"""What a sweep does beside others: in two kernels, with templates, on a budget, with a service that comes and goes."""
+"""Sweeps under special conditions: in two kernels, with templates, on a budget, with a failing service."""
 
 from __future__ import annotations
 

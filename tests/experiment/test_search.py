@@ -1,4 +1,4 @@
-"""A search learns from the runs before it, goes on where it was, and keeps its budget."""
+"""A search learns from earlier runs, resumes where it stopped, and keeps its budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FFmpeg is run without a shell, tells how far it is, and stops when it is told to."""
+"""FFmpeg runs without a shell, reports its progress, and stops on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A number means the same picture, whoever asks and in which order."""
+"""A number means the same frame, in any order of access and from any thread."""
 
 from __future__ import annotations
 

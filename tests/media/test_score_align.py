@@ -1,4 +1,4 @@
-"""Before pictures are scored it is found how they lie on each other, or said why they do not."""
+"""Frames are aligned before they are scored; where that is impossible, the error says why."""
 
 from __future__ import annotations
 

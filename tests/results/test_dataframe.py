@@ -1,4 +1,4 @@
-"""A frame has the same columns whatever happened, says what the XML says, and survives files."""
+"""A DataFrame has the same columns for any runs, agrees with the XML, and survives files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs show what differs and what came of it, escaped and rounded, and turn into a frame."""
+"""Runs show differences and results, escaped and rounded, and turn into a DataFrame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advice and remedies: what they meet, and that applying them once is enough."""
+"""Advice and remedies: when they apply, and that applying them once is enough."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ BROKEN = {
     "too many channels": Operation(video_enhance=setting(encoded(audio=Audio(codec="mp3", channels=6)))),
     "an offset that is too large": mark(loc_mode="Relativity", dx=120.0),
     "an end before the start": mark(start_time=3.0, end_time=2.0),
-    "a width of its own": mark(type="Image", image=PICTURE),
+    "a separate width": mark(type="Image", image=PICTURE),
     "a motion that the codec lacks": Operation(
         video_enhance=setting(encoded(codec="H.265")),
         watermark=mark(

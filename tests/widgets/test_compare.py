@@ -1,4 +1,4 @@
-"""The view without a browser: what it answers, what it keeps, what it closes."""
+"""The compare view without a browser: its answers, its cache, and closing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import send_to_widget, until
 
 
 class Shelf:
-    """What opens videos, and remembers which are open."""
+    """Opens videos, and remembers which are open."""
 
     def __init__(self) -> None:
         self.open: list[Frames] = []

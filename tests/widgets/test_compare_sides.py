@@ -1,4 +1,4 @@
-"""What is laid beside each other, under which names, and which picture of each is shown when."""
+"""The videos that are compared, their names, and which frame of each is shown at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitor in the kernel: what it asks, what it tells the page, and what it leaves in the notebook."""
+"""The monitor in the kernel: its calls to the service, its messages to the page, and its static output."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_page_gets_all_rows_once_and_then_only_new_ones(lab, clip_of, monitor)
     assert len(everything) == 1 and len(everything[0]["rows"]) == 20
     monitor.told.clear()
     monitor.refresh()
-    assert monitor.told == [], "nothing happened, so nothing is said"
+    assert monitor.told == [], "nothing happened, so nothing is sent"
     queue = pause(lab)
     job = lab.submit(clip_of, SETTING)
     until(lambda: monitor.jobs[0].job_id == job.id)
@@ -220,7 +220,7 @@ def test_time_left_comes_from_how_it_went_so_far():
         return pace.left_s(JobsDetail(job_id="j", state=state, progress=percent))
 
     assert at(0, 20) is None and at(10, 40) == 30 and at(20, 60) == 20
-    assert at(21, 5) is None, "another worker began anew"
+    assert at(21, 5) is None, "another worker started over"
     assert at(31, 24) == 40 and at(32, 100, "Success") is None
 
 

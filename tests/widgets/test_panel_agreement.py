@@ -1,4 +1,4 @@
-"""Whatever is done to a panel, by whatever way in: panel, Python and XML stand for the same."""
+"""After any sequence of edits the panel, its Python and its XML mean the same setting."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def draw(path):
 
 
 def brought(group, number):
-    """What the front end does when a switch goes on: what it brings comes with it."""
+    """Do what the front end does when a switch is turned on: add the values that it requires."""
     on = [path.replace("#", number) for path in (group["path"], *group["on"])]
     return on, {path.replace("#", number): text for path, text in group["values"].items()}
 

@@ -1,4 +1,4 @@
-"""What a real lab adds to a panel: marks in the job, the price, and the templates of the service."""
+"""The features that a lab adds to a panel: watermarks in the job, the price, and the templates of the service."""
 
 from __future__ import annotations
 

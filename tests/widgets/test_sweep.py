@@ -1,4 +1,4 @@
-"""The sweep's panel in the kernel: what it reads, what it says, and what it runs."""
+"""The sweep panel in the kernel: how it reads fields, reports problems, and runs."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_panel_its_python_and_its_sweep_agree(drawn):
         ran = []
         lab = types.SimpleNamespace(run=lambda clips, sweep, budget=None: ran.append((clips, sweep, budget)))
         names = {"ci": ci, "lab": lab, "clips": ["a", "b"]}
-        exec(panel.python, names)  # noqa: S102  what the panel says is to be run as it stands
+        exec(panel.python, names)  # noqa: S102  the Python of the panel is meant to be run
         assert names["sweep"] == panel.sweep
         ((clips, sweep, limit),) = ran
         assert (clips, sweep) == (panel.clips, panel.sweep)

@@ -1,4 +1,4 @@
-"""Notices of jobs that ended, in every shape they may arrive in."""
+"""Notifications of ended jobs, in every shape in which they may arrive."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_notification_in_json_equals_the_one_in_xml():
         b'{"JobsDetail": [{"JobId": "j1", "State": "Failed"}]}',
         b'\xef\xbb\xbf \n{"EventName": "x", "JobsDetail": {"JobId": "j1", "State": "Failed", "Message": null}}',
     ],
-    ids=["no event", "missing ids beside it", "bare", "json", "json without the list"],
+    ids=["no event", "missing ids next to it", "bare", "json", "json without the list"],
 )
 def test_optional_nodes_of_a_notification_may_be_missing(body):
     assert [(job.job_id, job.state) for job in read_notice(body)] == [("j1", "Failed")]

@@ -88,7 +88,7 @@ def test_a_whole_header_is_as_documented():
 
 
 def test_the_official_page_s_own_digest_comes_out():
-    # Vector K: the page masks the secrets, so only the digest of what is signed can be compared, under keys of ours.
+    # Vector K: the page masks the secrets, so only the digest of what is signed can be compared, with our keys.
     import hashlib
     import hmac
 
