@@ -26,9 +26,7 @@ def cluster() -> Iterator[Any]:
     """Two real Dask workers, each a process with one thread."""
     from distributed import LocalCluster  # lazy: most tests want none
 
-    logging.getLogger("distributed").setLevel(
-        logging.CRITICAL
-    )  # it reports every worker that the tests end
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports every worker that the tests end
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,
@@ -42,8 +40,8 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def processes() -> Iterator[ProcessPoolExecutor]:
     """A pool of two processes."""
-    with pool() as made:
-        yield made
+    with pool() as workers:
+        yield workers
 
 
 @pytest.fixture(params=WAYS)
@@ -51,18 +49,18 @@ def executor(request: pytest.FixtureRequest) -> Executor | Callable[[], Executor
     """What `Engine(executor=…)` takes for each of the ways."""
     if request.param == "threads":
         return None
-    found: Any = request.getfixturevalue("cluster" if request.param == "dask" else "processes")
-    return DaskCluster(found.scheduler_address) if request.param == "dask" else found
+    pool_or_cluster: Any = request.getfixturevalue("cluster" if request.param == "dask" else "processes")
+    return DaskCluster(pool_or_cluster.scheduler_address) if request.param == "dask" else pool_or_cluster
 
 
 def programs_below(folder: Path) -> list[str]:
     """Return the commands that run just now and name something below a folder (Linux)."""
-    found = []
+    commands = []
     for one in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = one.read_bytes().decode("utf-8", "replace").split("\0")
         except OSError:
             continue  # it ended meanwhile
         if any(word.startswith(str(folder)) for word in words[1:]):
-            found.append(" ".join(words))
-    return found
+            commands.append(" ".join(words))
+    return commands

@@ -81,16 +81,16 @@ def imports(path: Path) -> list[tuple[str, ast.AST]]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
     }
-    found = []
+    modules = []
     for node in ast.walk(tree):
         if id(node) in for_types:
             continue
         if isinstance(node, ast.Import):
-            found += [(alias.name, node) for alias in node.names]
+            modules += [(alias.name, node) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found += [(node.module or "", node)]
-    return found
+            modules += [(node.module or "", node)]
+    return modules
 
 
 def package_of(module: str) -> str:
@@ -147,14 +147,14 @@ def test_there_is_no_cycle_among_modules():
         name_of(path): {module for module, node in imports(path) if module in names and not node.col_offset}
         for path in MODULES
     }
-    done: set[str] = set()
+    visited: set[str] = set()
 
     def visit(name: str, way: tuple[str, ...]) -> None:
         assert name not in way, " -> ".join((*way, name))
-        if name not in done:
+        if name not in visited:
             for other in sorted(graph[name]):
                 visit(other, (*way, name))
-            done.add(name)
+            visited.add(name)
 
     for name in sorted(graph):
         visit(name, ())
@@ -162,8 +162,8 @@ def test_there_is_no_cycle_among_modules():
 
 def test_importing_the_package_loads_nothing_heavy():
     code = f"import ci_notebook, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 @pytest.mark.slow
@@ -173,8 +173,8 @@ def test_the_model_loads_nothing_but_the_standard_library():
         "import ci_notebook.model.setting.rules, ci_notebook.model.api.requests; "
         "print(sorted({n.split('.')[0] for n in set(sys.modules) - before} - sys.stdlib_module_names))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "['ci_notebook', 'lazy_loader']"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "['ci_notebook', 'lazy_loader']"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

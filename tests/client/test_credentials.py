@@ -67,8 +67,8 @@ def test_every_file_s_keys_are_read(tmp_path):
     ids = []
     for _, path, text in FILES:
         put(tmp_path, path, text)
-        found = find(tmp_path)
-        ids.append((found.secret_id.reveal(), found.secret_key.reveal()))
+        matches = find(tmp_path)
+        ids.append((matches.secret_id.reveal(), matches.secret_key.reveal()))
         (tmp_path / path).unlink()
     assert ids == [
         ("AKIDhome", "homekey"), ("AKIDetc", "etckey"), ("AKIDtccli", "tkey"), ("AKIDcoscmd", "coscmdkey"),
@@ -205,10 +205,10 @@ def test_credentials_show_nothing():
 
 
 def test_credentials_are_not_pickled_and_not_taken_apart():
-    for held in (KEYS, KEYS.secret_key):
+    for values in (KEYS, KEYS.secret_key):
         with pytest.raises(TypeError, match="not pickled"):
-            pickle.dumps(held)
-        assert copy.deepcopy(held) is held
+            pickle.dumps(values)
+        assert copy.deepcopy(values) is values
     assert not dataclasses.is_dataclass(KEYS)
     with pytest.raises(TypeError):
         vars(KEYS)

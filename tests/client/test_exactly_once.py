@@ -53,19 +53,23 @@ FACES += [("over a port", fault) for fault in FAULTS if isinstance(fault, (TimeO
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory, video):  # noqa: F811
-    with Engine(tmp_path_factory.mktemp("engine"), bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=2) as made:
+    with Engine(tmp_path_factory.mktemp("engine"), bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=2) as engine:
         with Client(
-            BUCKET, region=REGION, credentials=Credentials(ID, KEY), scheme="http", transport=WSGITransport(made.app)
+            BUCKET,
+            region=REGION,
+            credentials=Credentials(ID, KEY),
+            scheme="http",
+            transport=WSGITransport(engine.app),
         ) as client:
             client.upload(video, "input/tiny.mp4")
-        yield made
+        yield engine
 
 
 @pytest.fixture(scope="module")
 def listener(engine):
-    with Listener(engine) as made:
-        made.start()
-        yield made
+    with Listener(engine) as listener:
+        listener.start()
+        yield listener
 
 
 @pytest.fixture(params=["in process", "over a port"])
@@ -206,7 +210,7 @@ def sweep(session, tmp_path, video):  # noqa: F811
     """Return a way to run a sweep to its end, however many sessions that takes; and what it asked for."""
     clip = Clip(key="input/tiny.mp4", bucket=BUCKET, region=REGION, size_bytes=video.stat().st_size, path=video)
     # Another service each time, so that no run is taken from a test before.
-    asked = {"service": next(keys), "settings": grid(None, SharpenLevel=[0, 5])}
+    request = {"service": next(keys), "settings": grid(None, SharpenLevel=[0, 5])}
 
     def run(sessions=20, **more):
         more = {"settle_s": 0.2} | more  # what this service accepts, it lists at once
@@ -214,8 +218,8 @@ def sweep(session, tmp_path, video):  # noqa: F811
             with Journal(tmp_path / "journal.sqlite") as journal:
                 try:
                     runs = run_all(
-                        session(), clip, asked["settings"], journal=journal, cache=tmp_path / "cache",
-                        service=asked["service"], **more,
+                        session(), clip, request["settings"], journal=journal, cache=tmp_path / "cache",
+                        service=request["service"], **more,
                     )  # fmt: skip
                 except (*GIVES_UP, KeyboardInterrupt):
                     continue

@@ -202,9 +202,9 @@ def failed(job):
 def test_waiting_reports_each_new_state_and_ends_with_the_job(client, cloud):
     job = Job(client, client.submit(request()))
     client.sleep = Story(cloud, running(10), running(10), running(60), done)
-    seen = []
-    assert job.wait(on_progress=lambda one: seen.append((one.state, one.progress))) is job
-    assert seen == [("Submitted", 0), ("Running", 10), ("Running", 60), ("Success", 100)]
+    events = []
+    assert job.wait(on_progress=lambda one: events.append((one.state, one.progress))) is job
+    assert events == [("Submitted", 0), ("Running", 10), ("Running", 60), ("Success", 100)]
     assert job.output_key == "output/a.mp4"
 
 
@@ -267,9 +267,9 @@ def test_many_jobs_are_asked_for_in_one_call(client, cloud):
         cloud.jobs = {one: done(job) for one, job in cloud.jobs.items()}
 
     client.sleep = end_all
-    seen = [(job.job_id, job.state) for job in watch(client, ["j1", "j2", "j3", "j4"])]
+    events = [(job.job_id, job.state) for job in watch(client, ["j1", "j2", "j3", "j4"])]
     assert cloud.calls == ["get_jobs"] * 2
-    assert seen[4:] == [("j1", "Success"), ("j2", "Success"), ("j3", "Success"), ("j4", "Success")]
+    assert events[4:] == [("j1", "Success"), ("j2", "Success"), ("j3", "Success"), ("j4", "Success")]
 
 
 def test_polling_backs_off_with_age_within_bounds():
@@ -284,9 +284,9 @@ def test_an_unknown_state_is_shown_and_waited_through(client, cloud):
     odd = dataclasses.replace(cloud.jobs["j1"])
     odd.__dict__["state"] = "Reviewing"
     client.sleep = Story(cloud, lambda _: odd, done)
-    seen = []
-    job.wait(on_progress=lambda one: seen.append(one.state))
-    assert seen == ["Submitted", "Reviewing", "Success"]
+    events = []
+    job.wait(on_progress=lambda one: events.append(one.state))
+    assert events == ["Submitted", "Reviewing", "Success"]
 
 
 def test_a_job_shows_itself_in_a_line_without_ids_and_times(client, cloud):

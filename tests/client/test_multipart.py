@@ -25,21 +25,21 @@ MD5 = hashlib.md5(DATA).hexdigest()
 def engine(tmp_path):
     tokens = {"AKIDtemporary": "tokentoken"}
     keys = {ID: KEY, "AKIDtemporary": "temporarykey"}
-    with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=keys, tokens=tokens, workers=1) as made:
-        yield made
+    with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=keys, tokens=tokens, workers=1) as engine:
+        yield engine
 
 
 @pytest.fixture
 def listener(engine):
-    with Listener(engine) as made:
-        made.start()
-        yield made
+    with Listener(engine) as listener:
+        listener.start()
+        yield listener
 
 
 @pytest.fixture
 def client(transport):  # noqa: F811
-    with connect(transport, sleep=lambda seconds: None) as made:
-        yield made
+    with connect(transport, sleep=lambda seconds: None) as client:
+        yield client
 
 
 @pytest.fixture
@@ -65,15 +65,15 @@ def sent(client, monkeypatch):
 
 @pytest.mark.slow
 def test_a_file_in_parts_comes_back_whole(client, file, sent):
-    seen = []
-    stored = client.upload(file, "a", part_bytes=MIB, on_progress=lambda done, size: seen.append((done, size)))
+    events = []
+    stored = client.upload(file, "a", part_bytes=MIB, on_progress=lambda done, size: events.append((done, size)))
     assert sent == ["list_multiparts", "start_multipart", *["put_part"] * 4, "complete_multipart"]
     assert stored.etag.endswith("-4")
     assert (stored.md5, client.head("a").md5) == (MD5, MD5)
     assert client.head("a").content_type == "video/mp4"
     assert client.read("a") == DATA
-    assert seen == sorted(seen)
-    assert seen[-1] == (len(DATA), len(DATA))
+    assert events == sorted(events)
+    assert events[-1] == (len(DATA), len(DATA))
     assert list(multipart.open_uploads(client.sender)) == []
 
 
@@ -200,8 +200,8 @@ def test_uploads_are_listed_page_by_page(client, engine):
 
 def test_an_object_is_copied_within_the_service(client):
     client.upload(b"video", "视频/a b+(1).mp4")
-    made = client.copy("视频/a b+(1).mp4", "b.mp4")
-    assert (made.key, made.size_bytes, made.content_type) == ("b.mp4", 5, "video/mp4")
+    copy = client.copy("视频/a b+(1).mp4", "b.mp4")
+    assert (copy.key, copy.size_bytes, copy.content_type) == ("b.mp4", 5, "video/mp4")
     assert client.read("b.mp4") == b"video"
     with pytest.raises(NotFound, match="NoSuchKey"):
         client.copy("none", "b")

@@ -40,13 +40,13 @@ def test_an_invalid_key_is_refused_before_anything_is_sent(client, cloud, key):
 def test_a_file_is_stored_with_its_length_type_and_progress(client, cloud, tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"x" * (2 * CHUNK_BYTES + 7))
-    seen = []
-    stored = client.upload(path, "input/a.mp4", on_progress=lambda done, size: seen.append((done, size)))
+    events = []
+    stored = client.upload(path, "input/a.mp4", on_progress=lambda done, size: events.append((done, size)))
     assert stored.etag == hashlib.md5(path.read_bytes()).hexdigest()
     assert cloud.headers["content-length"] == str(2 * CHUNK_BYTES + 7)
     assert cloud.headers["content-type"] == "video/mp4"
     assert "transfer-encoding" not in cloud.headers
-    assert seen == [
+    assert events == [
         (CHUNK_BYTES, 2 * CHUNK_BYTES + 7),
         (2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 7),
         (2 * CHUNK_BYTES + 7,) * 2,
@@ -56,16 +56,16 @@ def test_a_file_is_stored_with_its_length_type_and_progress(client, cloud, tmp_p
 def test_the_same_clip_is_not_sent_twice(client, cloud, tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
-    seen = []
+    events = []
     for _ in range(2):
-        clip = client.upload_clip(path, "input/a.mp4", on_progress=lambda done, size: seen.append((done, size)))
+        clip = client.upload_clip(path, "input/a.mp4", on_progress=lambda done, size: events.append((done, size)))
     assert (clip.name, clip.size_bytes, clip.path) == ("a.mp4", 5, path)
     assert (clip.md5, clip.bucket) == (hashlib.md5(b"video").hexdigest(), client.bucket)
     assert cloud.calls.count("put_object") == 1
     path.write_bytes(b"other")
     client.upload_clip(path, "input/a.mp4")
     assert cloud.objects["input/a.mp4"] == b"other"
-    assert seen == [(5, 5), (5, 5)]
+    assert events == [(5, 5), (5, 5)]
 
 
 def test_an_empty_file_is_stored(client, cloud, tmp_path):
@@ -108,12 +108,12 @@ def test_a_download_resumes_where_it_broke(client, cloud, tmp_path):
     data = bytes(range(256)) * 4000
     cloud.objects["a"], cloud.piece = data, 1000
     cloud.faults = [("midway", ConnectionResetError()), ("", None)]
-    seen = []
-    client.download("a", tmp_path / "a", on_progress=lambda done, size: seen.append((done, size)))
+    events = []
+    client.download("a", tmp_path / "a", on_progress=lambda done, size: events.append((done, size)))
     assert (tmp_path / "a").read_bytes() == data
     assert cloud.headers["range"] == f"bytes={CHUNK_BYTES}-"
-    assert seen == sorted(seen)
-    assert seen[-1] == (len(data), len(data))
+    assert events == sorted(events)
+    assert events[-1] == (len(data), len(data))
 
 
 def test_a_download_is_not_joined_from_two_objects(client, cloud, tmp_path):

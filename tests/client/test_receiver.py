@@ -21,8 +21,8 @@ from tests.client.test_jobs import request
 
 @pytest.fixture
 def receiver(client):
-    with Receiver(client) as made:
-        yield made
+    with Receiver(client) as receiver:
+        yield receiver
 
 
 def post(receiver, body, path=None, headers=None, method="POST"):
@@ -95,9 +95,9 @@ def test_an_invalid_notification_is_refused_and_not_delivered(receiver, status, 
 @pytest.mark.slow
 def test_a_sender_that_hangs_up_is_dropped_silently(receiver, capfd):
     where = urlsplit(receiver.url)
-    for said in (b"", b"POST", f"POST {where.path} HTTP/1.1\r\nContent-Length: 100\r\n\r\n<Resp".encode()):
+    for text in (b"", b"POST", f"POST {where.path} HTTP/1.1\r\nContent-Length: 100\r\n\r\n<Resp".encode()):
         line = socket.create_connection((where.hostname, where.port))
-        line.sendall(said)
+        line.sendall(text)
         line.close()
     assert post(receiver, told("j1")) == 200
     assert capfd.readouterr() == ("", "")

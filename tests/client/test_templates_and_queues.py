@@ -18,18 +18,18 @@ ENCODING = Transcode(container=Container(format="mp4"), video=Video(codec="H.264
 
 
 def test_a_setting_is_stored_and_comes_back(client):
-    made = client.templates.create("soft", SETTING)
-    assert client.templates.get(made.template_id)[0].video_enhance == SETTING
-    changed = client.templates.update(made.template_id, "hard", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=9)))
+    template = client.templates.create("soft", SETTING)
+    assert client.templates.get(template.template_id)[0].video_enhance == SETTING
+    changed = client.templates.update(template.template_id, "hard", VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=9)))
     assert (changed.name, changed.video_enhance.ms_sharpen.sharpen_level) == ("hard", 9)
-    client.templates.delete(made.template_id)
-    with pytest.raises(NotFound, match=made.template_id):
-        client.templates.get(made.template_id)
+    client.templates.delete(template.template_id)
+    with pytest.raises(NotFound, match=template.template_id):
+        client.templates.get(template.template_id)
 
 
 def test_a_space_in_a_name_becomes_an_allowed_character(client):
-    made = client.templates.create("soft skin", SETTING)
-    assert (made.name, made.setting) == ("soft_skin", SETTING)
+    template = client.templates.create("soft skin", SETTING)
+    assert (template.name, template.setting) == ("soft_skin", SETTING)
 
 
 def test_watermarks_and_encodings_are_templates_too(client):
@@ -46,8 +46,8 @@ def test_an_invalid_template_is_refused(client, cloud):
 
 
 def test_templates_are_listed_page_by_page(client):
-    made = [client.templates.create(f"t{number}", SETTING).template_id for number in range(5)]
-    assert [one.template_id for one in client.templates.list(tag="VideoEnhance")] == made
+    template = [client.templates.create(f"t{number}", SETTING).template_id for number in range(5)]
+    assert [one.template_id for one in client.templates.list(tag="VideoEnhance")] == template
 
 
 def test_a_queue_is_paused_and_resumed(client):

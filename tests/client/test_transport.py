@@ -144,13 +144,13 @@ class Proxy:
 
 @pytest.fixture
 def proxy(monkeypatch):
-    made = Proxy()
+    proxy = Proxy()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, made.address)
+        monkeypatch.setenv(name, proxy.address)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    yield made
-    made.close()
+    yield proxy
+    proxy.close()
 
 
 CI = f"{BUCKET}.ci.{REGION}.myqcloud.com"

@@ -37,8 +37,8 @@ class Ends:
 def test_each_job_comes_when_its_state_is_new_and_last_when_it_is_over(client, cloud, jobs):
     client.sleep = Ends(cloud)
     cloud.calls.clear()
-    seen = [(job.id, job.state) for job in Watch(client, jobs)]
-    assert seen == [(f"j{n}", "Submitted") for n in (1, 2, 3)] + [(f"j{n}", "Success") for n in (1, 2, 3)]
+    events = [(job.id, job.state) for job in Watch(client, jobs)]
+    assert events == [(f"j{n}", "Submitted") for n in (1, 2, 3)] + [(f"j{n}", "Success") for n in (1, 2, 3)]
     assert cloud.calls == ["get_jobs"] * 4
     assert all(job.is_over for job in jobs)
 
@@ -49,8 +49,8 @@ def test_progress_is_reported_on_request(client, cloud, jobs):
     assert plain == [("Submitted", 0), ("Running", 10), ("Success", 100)]
     cloud.jobs["j1"] = running(0)(cloud.jobs["j1"])
     client.sleep = Story(cloud, running(10), running(20), failed)
-    told = [(job.state, job.progress) for job in Watch(client, ["j1"], progress=True)]
-    assert told == [("Running", 0), ("Running", 10), ("Running", 20), ("Failed", 20)]
+    states = [(job.state, job.progress) for job in Watch(client, ["j1"], progress=True)]
+    assert states == [("Running", 0), ("Running", 10), ("Running", 20), ("Failed", 20)]
 
 
 def test_jobs_that_are_over_come_once(client, cloud, jobs):
@@ -86,12 +86,12 @@ def test_many_jobs_are_watched_inside_a_running_loop(client, cloud, jobs):
                 await asyncio.sleep(0)
 
         beside = asyncio.create_task(tick())
-        seen = [(job.id, job.state) async for job in Watch(client, jobs)]
+        events = [(job.id, job.state) async for job in Watch(client, jobs)]
         beside.cancel()
-        return seen, ticks
+        return events, ticks
 
-    seen, ticks = asyncio.run(watch())
-    assert [state for _, state in seen] == ["Submitted"] * 3 + ["Success"] * 3
+    events, ticks = asyncio.run(watch())
+    assert [state for _, state in events] == ["Submitted"] * 3 + ["Success"] * 3
     assert ticks > 3
 
 

@@ -45,14 +45,14 @@ class Receiver:
 
 @pytest.fixture
 def receiver():
-    made = []
+    items = []
 
     def start(*statuses):
-        made.append(Receiver(*statuses))
-        return made[-1]
+        items.append(Receiver(*statuses))
+        return items[-1]
 
     yield start
-    for one in made:
+    for one in items:
         one.close()
 
 

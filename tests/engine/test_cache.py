@@ -76,22 +76,22 @@ def test_a_full_disk_evicts_the_cache(store, write, tmp_path):
 
 @pytest.mark.slow
 def test_a_second_writer_waits_and_finds_the_entry_of_the_first(store, write, tmp_path):
-    began, found = threading.Event(), []
+    began, matches = threading.Event(), []
 
     def second() -> None:
         began.wait()
         with store.making("a"):
-            found.append(store.get("a", tmp_path / "mine"))
+            matches.append(store.get("a", tmp_path / "mine"))
 
     other = threading.Thread(target=second)
     other.start()
     with store.making("a"):
         began.set()
         time.sleep(0.2)
-        assert not found
+        assert not matches
         store.put("a", write(b"x"))
     other.join()
-    assert found == [tmp_path / "mine"]
+    assert matches == [tmp_path / "mine"]
     assert not list((tmp_path / "kept").glob("*.lock"))
 
 
@@ -106,15 +106,15 @@ def test_a_waiting_writer_can_be_cancelled(store):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 def test_a_waiting_writer_gets_the_progress_of_the_first(store):
-    cancel, heard = threading.Event(), []
+    cancel, reports = threading.Event(), []
     with store.making("a") as tell:
         for share in (0.0, 1.0, 0.42):
             tell(share)
         threading.Timer(0.5, cancel.set).start()
-        with pytest.raises(Cancelled), store.making("a", cancel, heard=heard.append):
+        with pytest.raises(Cancelled), store.making("a", cancel, heard=reports.append):
             pass
-    assert heard
-    assert set(heard) == {0.42}
+    assert reports
+    assert set(reports) == {0.42}
 
 
 @pytest.mark.slow

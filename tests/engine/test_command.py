@@ -207,19 +207,19 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
 
     for number, name in enumerate(("logo.png", "other.png")):
         Pillow.new("RGBA", (40, 20), (255, 100 * number, 0, 255)).save(folder / name)
-    asked = operation.video_enhance or VideoEnhance()
+    request = operation.video_enhance or VideoEnhance()
     try:
-        refuse_nothing_to_show(asked)
-        size = plan(asked, source).out
+        refuse_nothing_to_show(request)
+        size = plan(request, source).out
         laid = lay_out(operation.watermark, size, folder, lambda url: folder / url)
         drawn = [mark.path.read_bytes() for mark in laid.overlays]
         hidden = None
         if operation.digital_watermark:
-            hidden = write_pattern(operation.digital_watermark, asked, source, size, folder / "hidden.y4m", level=2.0)
+            hidden = write_pattern(operation.digital_watermark, request, source, size, folder / "hidden.y4m", level=2.0)
             drawn.append(hidden.read_bytes())
-        sounds = tuple(Mixed(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
+        sounds = tuple(Mixed(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(request))
         return command(
-            asked, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.room), CAST
+            request, source, Paths(Path("in.mp4"), Path("out.mp4"), laid.overlays, hidden, sounds, laid.room), CAST
         ), drawn
     except EngineError as refused:
         return str(refused)
@@ -235,7 +235,7 @@ def test_every_leaf_is_either_acted_on_or_refused() -> None:
 @pytest.mark.parametrize("path", CHANGING)
 def test_every_acted_leaf_changes_the_command(path: str, tmp_path: Path) -> None:
     leaf = next(leaf for leaf in SENDABLE if leaf.path == path)
-    source = next((made for ending, made in SOURCES.items() if path.endswith(ending)), SOURCE)
+    source = next((output for ending, output in SOURCES.items() if path.endswith(ending)), SOURCE)
     base = company(path)
     first, second = (outcome(with_leaf(base, leaf, value), source, tmp_path) for value in tried(leaf))
     assert first != second
@@ -257,16 +257,16 @@ def test_every_refused_leaf_is_refused_by_name_with_a_remedy(path: str) -> None:
 
 def _built(leaf: Leaf, value: object) -> Operation:
     """Return an operation with one leaf set, repeated nodes on the way made once."""
-    made: object = value
+    output: object = value
     for step, above in zip(reversed(leaf.steps), [*reversed(leaf.steps[:-1]), None], strict=True):
         owner = above.node if above is not None else Operation
         assert owner is not None
-        fields: dict[str, object] = {step.name: (made,) if step.many else made}
+        fields: dict[str, object] = {step.name: (output,) if step.many else output}
         if owner is DigitalWatermark and step.name != "message":
-            fields = {step.name: made}
-        made = owner(**fields)
-    assert isinstance(made, Operation)
-    return made
+            fields = {step.name: output}
+        output = owner(**fields)
+    assert isinstance(output, Operation)
+    return output
 
 
 def test_values_without_effect_are_not_refused() -> None:
@@ -298,9 +298,9 @@ def test_dropping_the_pictures_of_an_enhancement_is_refused_by_name() -> None:
     ],
 )
 def test_hdr_is_refused_by_name_where_ten_bits_have_no_room(asked: dict[str, str], named: str) -> None:
-    made = dataclasses.replace(setting(**asked), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"))
+    output = dataclasses.replace(setting(**asked), sdr_to_hdr=SDRtoHDR(hdr_mode="HDR10"))
     with pytest.raises(EngineError, match=named) as caught:
-        refuse_nothing_to_show(made)
+        refuse_nothing_to_show(output)
     assert caught.value.code == "InvalidArgument"
 
 

@@ -56,25 +56,25 @@ def marked(folder: Path, *, mark: DigitalWatermark | None = MARK, video: Video |
 def test_a_digital_watermark_is_extracted_and_keeps_light_and_color(
     video: Video, stages: dict[str, object], tmp_path: Path
 ) -> None:
-    made, plain = (
+    result, plain = (
         marked(tmp_path / "marked", video=video, **stages),
         marked(tmp_path / "plain", mark=None, video=video, **stages),
     )
-    assert made.hidden is not None and made.hidden.margin_db is not None and plain.hidden is None
-    assert made.hidden.margin_db > 1
-    assert "dB to spare" in str(made.hidden)
-    assert extract(made.files[0]).message == MESSAGE
-    colours = [picture(one.files[0], 0.5).reshape(-1, 3).mean(axis=0) for one in (made, plain)]
+    assert result.hidden is not None and result.hidden.margin_db is not None and plain.hidden is None
+    assert result.hidden.margin_db > 1
+    assert "dB to spare" in str(result.hidden)
+    assert extract(result.files[0]).message == MESSAGE
+    colours = [picture(one.files[0], 0.5).reshape(-1, 3).mean(axis=0) for one in (result, plain)]
     assert np.abs(colours[0] - colours[1]).max() < 0.6
-    assert compare(made.files[0], plain.files[0]).pooled["ssim"] > 0.94
+    assert compare(result.files[0], plain.files[0]).pooled["ssim"] > 0.94
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not available(), reason="onnxruntime is not installed (the extra `enhance`)")
 def test_a_digital_watermark_is_embedded_after_the_network_too(tmp_path: Path) -> None:
     big = SuperResolution(resolution="sdtohd", version="Enhance")
-    made = marked(tmp_path, length_s=0.4, super_resolution=big, video=Video(crf=22.0, preset="veryfast"))
-    assert extract(made.files[0]).message == MESSAGE
+    result = marked(tmp_path, length_s=0.4, super_resolution=big, video=Video(crf=22.0, preset="veryfast"))
+    assert extract(result.files[0]).message == MESSAGE
 
 
 @pytest.mark.slow
@@ -130,10 +130,10 @@ def test_a_digital_watermark_is_embedded_by_one_job_and_extracted_by_another(cal
     assert (job.state, job.operation.digital_watermark.state) == ("Success", "Success"), job.message
     assert "dB to spare" in str(job.message)
     reading = "<ExtractDigitalWatermark><Type>Text</Type><Version>V1</Version></ExtractDigitalWatermark>"
-    for key, message, said in (("m.mp4", MESSAGE, "done"), ("in.mp4", "", "no hidden text was found")):
+    for key, message, text in (("m.mp4", MESSAGE, "done"), ("in.mp4", "", "no hidden text was found")):
         job = ended(call, body("ExtractDigitalWatermark", key, reading))
         assert job.operation is not None and job.operation.extract_digital_watermark is not None
-        assert (job.state, job.message) == ("Success", said)
+        assert (job.state, job.message) == ("Success", text)
         assert (job.operation.extract_digital_watermark.message or "") == message
 
 

@@ -25,12 +25,12 @@ RATE = 44100
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of 2 s with a tone, the same without, and 0.6 s of another tone."""
-    made = tmp_path_factory.mktemp("sounds")
+    folder = tmp_path_factory.mktemp("sounds")
     pictures = ["-i", sample(), "-t", "2", "-vf", "scale=160:90", "-c:v", "libx264", "-preset", "veryfast"]
-    run(["-f", "lavfi", "-i", f"sine={OWN}:d=2", *pictures, made / "tone.mp4"])
-    run([*pictures, "-an", made / "silent.mp4"])
-    run(["-f", "lavfi", "-i", f"sine={MIXED}:d=0.6", made / "music.mp3"])
-    return made
+    run(["-f", "lavfi", "-i", f"sine={OWN}:d=2", *pictures, folder / "tone.mp4"])
+    run([*pictures, "-an", folder / "silent.mp4"])
+    run(["-f", "lavfi", "-i", f"sine={MIXED}:d=0.6", folder / "music.mp3"])
+    return folder
 
 
 def sound(
@@ -64,25 +64,25 @@ def mix(**asked: object) -> AudioMix:
 
 @pytest.mark.slow
 def test_a_mixed_in_sound_repeats_over_the_sound_of_the_video(folder: Path, tmp_path: Path) -> None:
-    heard, alone = sound(folder, tmp_path, mix()), sound(folder, tmp_path)
+    sounds, alone = sound(folder, tmp_path, mix()), sound(folder, tmp_path)
     for begin in (0.1, 0.8, 1.4):
-        assert loudness(heard, MIXED, begin, begin + 0.3) > 0.02 > 10 * loudness(alone, MIXED, begin, begin + 0.3)
-        assert loudness(heard, OWN, begin, begin + 0.3) == pytest.approx(
+        assert loudness(sounds, MIXED, begin, begin + 0.3) > 0.02 > 10 * loudness(alone, MIXED, begin, begin + 0.3)
+        assert loudness(sounds, OWN, begin, begin + 0.3) == pytest.approx(
             loudness(alone, OWN, begin, begin + 0.3), rel=0.1
         )
 
 
 @pytest.mark.slow
 def test_once_is_once(folder: Path, tmp_path: Path) -> None:
-    heard = sound(folder, tmp_path, mix(mix_mode="Once"))
-    assert loudness(heard, MIXED, 0.1, 0.4) > 0.02
-    assert loudness(heard, MIXED, 0.9, 1.9) < 0.002
+    sound_level = sound(folder, tmp_path, mix(mix_mode="Once"))
+    assert loudness(sound_level, MIXED, 0.1, 0.4) > 0.02
+    assert loudness(sound_level, MIXED, 0.9, 1.9) < 0.002
 
 
 @pytest.mark.slow
 def test_replace_leaves_the_video_s_own_sound_out(folder: Path, tmp_path: Path) -> None:
-    heard = sound(folder, tmp_path, mix(replace=True))
-    assert loudness(heard, OWN, 0.1, 1.8) < 0.002 < 10 * loudness(heard, MIXED, 0.1, 0.4)
+    sound_level = sound(folder, tmp_path, mix(replace=True))
+    assert loudness(sound_level, OWN, 0.1, 1.8) < 0.002 < 10 * loudness(sound_level, MIXED, 0.1, 0.4)
 
 
 @pytest.mark.slow
@@ -94,10 +94,10 @@ def test_a_silent_video_gets_a_sound_and_a_removed_one_none(folder: Path, tmp_pa
 @pytest.mark.slow
 def test_fades_begin_and_end_softly(folder: Path, tmp_path: Path) -> None:
     both = EffectConfig(enable_start_fadein=True, start_fadein_time=0.5, enable_end_fadeout=True, end_fadeout_time=0.5)
-    heard, plain = (sound(folder, tmp_path, mix(effect_config=one)) for one in (both, None))
+    sounds, plain = (sound(folder, tmp_path, mix(effect_config=one)) for one in (both, None))
     for begin in (0.0, 1.85):
-        assert loudness(heard, MIXED, begin, begin + 0.1) < 0.5 * loudness(plain, MIXED, begin, begin + 0.1)
-    assert loudness(heard, MIXED, 0.8, 1.1) == pytest.approx(loudness(plain, MIXED, 0.8, 1.1), rel=0.1)
+        assert loudness(sounds, MIXED, begin, begin + 0.1) < 0.5 * loudness(plain, MIXED, begin, begin + 0.1)
+    assert loudness(sounds, MIXED, 0.8, 1.1) == pytest.approx(loudness(plain, MIXED, 0.8, 1.1), rel=0.1)
 
 
 @pytest.mark.slow
@@ -105,16 +105,16 @@ def test_repeats_fade_into_each_other(folder: Path, tmp_path: Path) -> None:
     length = media_info(folder / "music.mp3").format.duration  # type: ignore[union-attr]
     assert length is not None
     soft = EffectConfig(enable_bgm_fade=True, bgm_fade_time=0.2)
-    heard = sound(folder, tmp_path, mix(effect_config=soft, replace=True))
-    assert loudness(heard, MIXED, length - 0.05, length + 0.05) < 0.4 * loudness(heard, MIXED, 0.25, 0.35)
+    sound_level = sound(folder, tmp_path, mix(effect_config=soft, replace=True))
+    assert loudness(sound_level, MIXED, length - 0.05, length + 0.05) < 0.4 * loudness(sound_level, MIXED, 0.25, 0.35)
 
 
 @pytest.mark.slow
 def test_two_loud_sounds_do_not_clip(folder: Path, tmp_path: Path) -> None:
     run(["-f", "lavfi", "-i", "sine=900:d=1", "-af", "volume=12dB", folder / "loud.wav"])
     loud = AudioMix(audio_source="loud.wav")
-    heard = sound(folder, tmp_path, loud, loud, audio=Audio(codec="flac"))
-    assert 0.5 * 2**31 < np.abs(heard.astype(float)).max() < 0.96 * 2**31
+    sound_level = sound(folder, tmp_path, loud, loud, audio=Audio(codec="flac"))
+    assert 0.5 * 2**31 < np.abs(sound_level.astype(float)).max() < 0.96 * 2**31
 
 
 def test_a_source_without_sound_is_refused_by_its_leaf(folder: Path, tmp_path: Path) -> None:

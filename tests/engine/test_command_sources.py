@@ -63,11 +63,11 @@ def videos(info: MediaInfo) -> tuple[float | None, int | None]:
 @pytest.mark.parametrize("name", ["a.ts", "a.mpg", "a.mp4"])
 def test_a_stretch_begins_with_the_very_picture_and_sound(clips, tmp_path, name, stages) -> None:
     """A stream for broadcast is sought by time alone; the pictures up to the next key picture would be lost."""
-    made = rendered(clips / name, tmp_path, interval=TimeInterval(start=0.8, duration=0.8), **stages)
+    output = rendered(clips / name, tmp_path, interval=TimeInterval(start=0.8, duration=0.8), **stages)
     for at_s in (0.0, 0.4, 0.72):
-        assert abs(light(made, at_s) - light(clips / "a.mp4", 0.8 + at_s)) < NEAR[name], at_s
-    assert videos(media_info(made)) == (pytest.approx(0.8, abs=0.041), 40 if stages else 20)
-    run(["-i", made, "-vn", "-ac", "1", "-ar", "8000", "-f", "s16le", tmp_path / "sound"])
+        assert abs(light(output, at_s) - light(clips / "a.mp4", 0.8 + at_s)) < NEAR[name], at_s
+    assert videos(media_info(output)) == (pytest.approx(0.8, abs=0.041), 40 if stages else 20)
+    run(["-i", output, "-vn", "-ac", "1", "-ar", "8000", "-f", "s16le", tmp_path / "sound"])
     sound = np.abs(np.fromfile(tmp_path / "sound", np.int16).astype(float))
     begin = TONE_S - 0.8
     assert sound[: int(8000 * (begin - 0.1))].max() < 500 < sound[int(8000 * (begin + 0.1)) : 5600].max()
@@ -96,11 +96,9 @@ def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled
     source = tmp_path / "late.mp4"
     late = ["-itsoffset", "0.4", "-i", clips / "a.mp4", "-i", clips / "a.mp4", "-map", "0:v", "-map", "1:a"]
     run([*late, "-c", "copy", source])
-    made = rendered(source, tmp_path, frame_enhance=DOUBLED)
-    assert light(made, 0.38) == pytest.approx(light(made, 0.0), abs=2), (
-        "the first frame is frozen till it begins"
-    )
-    assert abs(light(made, 0.7) - light(clips / "a.mp4", 0.3)) < 4
+    output = rendered(source, tmp_path, frame_enhance=DOUBLED)
+    assert light(output, 0.38) == pytest.approx(light(output, 0.0), abs=2), "the first frame is frozen till it begins"
+    assert abs(light(output, 0.7) - light(clips / "a.mp4", 0.3)) < 4
 
 
 @pytest.mark.slow
@@ -121,8 +119,8 @@ def test_no_job_fails_for_want_of_a_copy(clips, tmp_path, monkeypatch) -> None:
     wrong = ["-map", "0:v", "-c:v", "utvideo", "-pix_fmt", "yuv420p10le", "-strict", "nonsense", "-f", "nut"]
     monkeypatch.setattr(stage_cache, "_copying", lambda lead, _: [*wrong, str(lead.folder / stage_cache.COPY)])
     memory = Memory(Kept(tmp_path / "kept", limit=10**9), "the clip", reuse=False)
-    made = rendered(clips / "a.mp4", tmp_path, memory=memory, frame_enhance=DOUBLED)
-    assert videos(media_info(made))[1] == 90
+    output = rendered(clips / "a.mp4", tmp_path, memory=memory, frame_enhance=DOUBLED)
+    assert videos(media_info(output))[1] == 90
     assert not list((tmp_path / "kept").iterdir())
 
 

@@ -114,7 +114,7 @@ def test_jobs_wait_while_there_is_no_worker_and_no_scheduler(make_engine, clip, 
     class Absent:
         """Stands for a scheduler that is gone for a while."""
 
-        asked = 0
+        request = 0
 
         def __call__(self):
             self.asked += 1
@@ -133,11 +133,11 @@ def test_jobs_wait_while_there_is_no_worker_and_no_scheduler(make_engine, clip, 
 
 @pytest.mark.slow
 def test_a_broken_pool_is_made_again_and_its_jobs_run_again(make_engine, clip):
-    made: list[ProcessPoolExecutor] = []
+    pools: list[ProcessPoolExecutor] = []
 
     def make():
-        made.append(pool(1))
-        return made[-1]
+        pools.append(pool(1))
+        return pools[-1]
 
     others = set(multiprocessing.active_children())
     engine, call = make_engine(make, workers=1)
@@ -148,7 +148,7 @@ def test_a_broken_pool_is_made_again_and_its_jobs_run_again(make_engine, clip):
     (process,) = set(multiprocessing.active_children()) - others
     process.kill()
     assert call.ended(job.job_id).state == "Success"
-    assert len(made) == 2
+    assert len(pools) == 2
 
 
 @pytest.mark.slow
@@ -168,9 +168,9 @@ def test_an_unavailable_cluster_is_refused_with_a_remedy(tmp_path, monkeypatch, 
         DaskCluster("tcp://127.0.0.1:1", timeout_s=0.2)
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["serve", "--root", str(tmp_path / "root"), "--dask", "tcp://127.0.0.1:1"]) == 1
-    told = capsys.readouterr()
-    assert "ci-notebook[dask]" in told.err
-    assert "SECRET" not in told.out
+    output = capsys.readouterr()
+    assert "ci-notebook[dask]" in output.err
+    assert "SECRET" not in output.out
 
 
 @pytest.mark.slow

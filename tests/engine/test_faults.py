@@ -133,15 +133,15 @@ def test_slow_jobs_can_be_watched_in_each_state(call_in_process, engine):
     call.put("text.mp4", b"no video")
     engine.faults.add("run_job", SlowJobs(start_s=1.0, run_s=0.5))
     began = time.monotonic()
-    job, seen = call.submit(key="text.mp4"), []
-    while not seen or seen[-1][0] not in ("Success", "Failed"):
+    job, events = call.submit(key="text.mp4"), []
+    while not events or events[-1][0] not in ("Success", "Failed"):
         state = call.job(job.job_id).state
-        if not seen or seen[-1][0] != state:
-            seen.append((state, time.monotonic() - began))
+        if not events or events[-1][0] != state:
+            events.append((state, time.monotonic() - began))
         time.sleep(0.01)
-    assert [state for state, _ in seen] == ["Submitted", "Running", "Failed"]
-    assert seen[1][1] >= 0.9
-    assert seen[2][1] - seen[1][1] >= 0.4
+    assert [state for state, _ in events] == ["Submitted", "Running", "Failed"]
+    assert events[1][1] >= 0.9
+    assert events[2][1] - events[1][1] >= 0.4
     assert call.ended(call.submit(key="text.mp4").job_id, timeout_s=0.9).state == "Failed"
 
 

@@ -42,10 +42,10 @@ def noise(tmp_path_factory):
 
 def mounted(place, mib):
     """Return whether a disk of so many MiB could be mounted."""
-    done = subprocess.run(
+    process = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", place], capture_output=True, check=False
     )
-    return done.returncode == 0
+    return process.returncode == 0
 
 
 def full_disk_ends_the_job(engine, call, noise):
@@ -107,10 +107,10 @@ def test_a_limit_that_cannot_be_is_refused_by_name(name):
 def test_the_time_a_job_may_take_grows_with_its_clip(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("ci_notebook.engine.limits.time.monotonic", lambda: now[0])
-    asked = []
+    questions = []
 
     def length_s():
-        asked.append(now[0])
+        questions.append(now[0])
         return 10.0
 
     guard = Guard(Limits(), tmp_path, room_bytes=None, is_unwanted=lambda: False, length_s=length_s)
@@ -118,7 +118,7 @@ def test_the_time_a_job_may_take_grows_with_its_clip(tmp_path, monkeypatch):
         now[0] = float(moment)
         guard.check_now()
         assert bool(guard.why) == guard.cancel.is_set() == why
-    assert asked == [600.0], "a job that ends soon is not measured"
+    assert questions == [600.0], "a job that ends soon is not measured"
 
 
 def test_a_file_with_several_names_is_weighed_once(tmp_path):
@@ -182,13 +182,13 @@ def test_objects_and_state_change_together_or_not_at_all(make_engine, tmp_path, 
     engine.faults.add("run_job", SlowJobs(run_s=0.3))
     job = call.submit()
     until(lambda: call.job(job.job_id).state == "Running")
-    seen, stop = [], threading.Event()
+    events, stop = [], threading.Event()
 
     def look():
         other = Database(tmp_path / "ledger.sqlite")
         sql = "SELECT (SELECT state FROM jobs), (SELECT count(*) FROM objects WHERE key LIKE 'out/%')"
         while not stop.is_set():
-            seen.append(tuple(other.rows(sql)[0]))
+            events.append(tuple(other.rows(sql)[0]))
         other.close()
 
     watcher = threading.Thread(target=look)
@@ -196,8 +196,8 @@ def test_objects_and_state_change_together_or_not_at_all(make_engine, tmp_path, 
     call.ended(job.job_id)
     stop.set()
     watcher.join()
-    assert set(seen) <= {("Running", 0), ("Success", 1)}
-    assert len(seen) > 10
+    assert set(events) <= {("Running", 0), ("Success", 1)}
+    assert len(events) > 10
 
 
 @pytest.mark.slow
@@ -223,8 +223,8 @@ def test_an_output_that_cannot_be_stored_is_removed(tmp_path, engine, call_in_pr
     call_in_process.put("in.mp4", clip.read_bytes())
     store: Store = engine.start().store
     aside, size, etag, _ = store.write_aside([b"data"])
-    made = Made(bucket=BUCKET, key="x", file=aside, size=size, etag=etag, headers={})
-    assert store.adopt_all([made], only_if=lambda change: False) == []
+    output = Made(bucket=BUCKET, key="x", file=aside, size=size, etag=etag, headers={})
+    assert store.adopt_all([output], only_if=lambda change: False) == []
     assert store.head(BUCKET, "x") is None
     assert len(list((engine.root / BUCKET).iterdir())) == 1
 

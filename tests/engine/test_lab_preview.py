@@ -44,18 +44,18 @@ def test_a_preview_is_a_jpeg_of_the_width_asked_and_sends_nothing(lab: Lab, clip
 def test_the_engine_shows_one_decoded_picture_too(lab: Lab, clip: Clip) -> None:
     assert lab.engine is not None
     snapshot = picture(ci.sample(), 1.0)
-    made = pixels(lab.engine.preview(SHARP, snapshot))
-    assert np.abs(made.mean(axis=(0, 1)) - pixels(lab.preview(clip, SHARP, at_s=1.0)).mean(axis=(0, 1))).max() < 1
-    assert np.abs(made - snapshot).mean() > 1
+    image = pixels(lab.engine.preview(SHARP, snapshot))
+    assert np.abs(image.mean(axis=(0, 1)) - pixels(lab.preview(clip, SHARP, at_s=1.0)).mean(axis=(0, 1))).max() < 1
+    assert np.abs(image - snapshot).mean() > 1
     with pytest.raises(EngineError, match="a picture is HxWx3 uint8"):
         lab.engine.preview(SHARP, snapshot[..., 0])
 
 
 def test_a_detail_is_that_of_the_whole(lab: Lab, clip: Clip) -> None:
     whole = pixels(lab.preview(clip, SHARP, at_s=1.0))
-    seen = lab.previews.see(clip, SHARP, at_s=1.0, box=(0.25, 0.4, 0.5, 0.4))
-    assert seen.box == (0.25, 0.4, 0.5, 0.4) and seen.size == (640, 360)
-    assert np.abs(pixels(seen.jpeg)[8:-8, 8:-8] - whole[152:280, 168:472]).mean() < 1.0
+    image = lab.previews.see(clip, SHARP, at_s=1.0, box=(0.25, 0.4, 0.5, 0.4))
+    assert image.box == (0.25, 0.4, 0.5, 0.4) and image.size == (640, 360)
+    assert np.abs(pixels(image.jpeg)[8:-8, 8:-8] - whole[152:280, 168:472]).mean() < 1.0
 
 
 def test_the_source_is_shown_in_the_shape_of_the_result(lab: Lab, clip: Clip) -> None:
@@ -74,12 +74,12 @@ def test_watermarks_are_at_their_positions_and_an_image_comes_from_the_bucket(la
         type="Image", pos="TopLeft", loc_mode="Relativity", dx=5, dy=5,
         image=Image(url="marks%2Fblue.png", mode="Original", transparency=100),
     )  # fmt: skip
-    seen = lab.previews.see(clip, ci.VideoEnhance(), watermark=(MARK, logo))
-    assert seen.places[1] == (32, 18, 60, 30)
-    assert np.abs(pixels(seen.jpeg)[24:42, 40:84].mean(axis=(0, 1)) - (0, 0, 255)).max() < 12
-    left, top, wide, high = seen.places[0] or (0, 0, 0, 0)
+    image = lab.previews.see(clip, ci.VideoEnhance(), watermark=(MARK, logo))
+    assert image.places[1] == (32, 18, 60, 30)
+    assert np.abs(pixels(image.jpeg)[24:42, 40:84].mean(axis=(0, 1)) - (0, 0, 255)).max() < 12
+    left, top, wide, high = image.places[0] or (0, 0, 0, 0)
     assert (left + wide, top + high) == (620, 350)
-    red = pixels(seen.jpeg)[top : top + high, left : left + wide]
+    red = pixels(image.jpeg)[top : top + high, left : left + wide]
     assert (red[..., 0] - red[..., 1]).max() > 150
 
 

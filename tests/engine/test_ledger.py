@@ -52,9 +52,9 @@ class Things:
 
 @pytest.fixture
 def things(tmp_path):
-    made = Things(tmp_path)
-    yield made
-    made.database.close()
+    things = Things(tmp_path)
+    yield things
+    things.database.close()
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -216,14 +216,14 @@ def test_a_paused_queue_holds_waiting_jobs_and_lets_running_jobs_end(things):
 def test_pages_hold_each_job_once_in_either_order(things):
     ids = [things.add().job_id for _ in range(5)]
     for oldest_first in (True, False):
-        found, beyond = [], None
+        matches, beyond = [], None
         while True:
-            wanted = Wanted(bucket=BUCKET, tag="VideoEnhance", size=2, beyond=beyond, oldest_first=oldest_first)
-            jobs, beyond = things.ledger.page(wanted)
-            found += [job.job_id for job in jobs]
+            expected = Wanted(bucket=BUCKET, tag="VideoEnhance", size=2, beyond=beyond, oldest_first=oldest_first)
+            jobs, beyond = things.ledger.page(expected)
+            matches += [job.job_id for job in jobs]
             if beyond is None:
                 break
-        assert found == (ids if oldest_first else ids[::-1])
+        assert matches == (ids if oldest_first else ids[::-1])
 
 
 def test_a_full_queue_takes_no_more(things):

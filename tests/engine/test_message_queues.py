@@ -21,12 +21,12 @@ MQ = (
 def test_a_message_of_mode_queue_is_read_once_by_the_first_reader(caller, engine):
     jobs = [caller.submit(key="text.mp4", after=MQ.format(mode="Queue")) for _ in range(2)]
     until(lambda: len(engine.messages("ends", keep=True)) == 2)
-    found = engine.messages("ends", region="cd", reader="one", at_most=1)
-    found += engine.messages("ends", reader="other")
-    assert {one.job_id for one in found} == {one.job_id for one in jobs}
-    assert [one.mode for one in found] == ["Queue", "Queue"]
-    told = loads(Response, found[0].body)
-    assert (told.event_name, told.jobs_detail[0].job_id) == ("TaskFinish", found[0].job_id)
+    messages = engine.messages("ends", region="cd", reader="one", at_most=1)
+    messages += engine.messages("ends", reader="other")
+    assert {one.job_id for one in messages} == {one.job_id for one in jobs}
+    assert [one.mode for one in messages] == ["Queue", "Queue"]
+    reply = loads(Response, messages[0].body)
+    assert (reply.event_name, reply.jobs_detail[0].job_id) == ("TaskFinish", messages[0].job_id)
     assert engine.messages("ends") == engine.messages("nobody") == engine.messages("ends", region="bj") == []
 
 

@@ -42,9 +42,9 @@ def test_the_notification_of_a_success_has_the_documented_shape(caller, receiver
     ]  # fmt: skip
     orders = list(order_of(root))
     assert orders and all(orders)
-    told = loads(Response, body)
-    assert told.event_name == "TaskFinish"
-    detail, known = told.jobs_detail[0], caller.ended(job.job_id)
+    reply = loads(Response, body)
+    assert reply.event_name == "TaskFinish"
+    detail, known = reply.jobs_detail[0], caller.ended(job.job_id)
     assert (detail.job_id, detail.state, detail.operation.user_data) == (job.job_id, "Success", "run 7")
     assert detail.operation.media_result == known.operation.media_result
     assert detail.operation.media_info == known.operation.media_info
@@ -65,10 +65,10 @@ def test_a_json_notification_holds_text_and_lists_only_for_repeated_nodes(caller
     after = f"<CallBack>{to.address}</CallBack><CallBackFormat>JSON</CallBackFormat>"
     job = caller.submit(after=after)
     _, content_type, body = to.next()
-    told = json.loads(body)
-    assert (content_type, list(told)) == ("application/json", ["EventName", "JobsDetail"])
-    assert isinstance(told["JobsDetail"], list)
-    detail = told["JobsDetail"][0]
+    reply = json.loads(body)
+    assert (content_type, list(reply)) == ("application/json", ["EventName", "JobsDetail"])
+    assert isinstance(reply["JobsDetail"], list)
+    detail = reply["JobsDetail"][0]
     assert (detail["JobId"], detail["State"]) == (job.job_id, "Success")
     assert "Message" not in detail
     assert "Progress" not in detail
@@ -83,13 +83,13 @@ def test_a_json_notification_holds_text_and_lists_only_for_repeated_nodes(caller
             return [leaf for one in value.values() for leaf in leaves(one)]
         return [leaf for one in value for leaf in leaves(one)] if isinstance(value, list) else [value]
 
-    assert all(isinstance(leaf, str) and leaf for leaf in leaves(told))
+    assert all(isinstance(leaf, str) and leaf for leaf in leaves(reply))
 
 
 def test_a_repeated_node_becomes_a_list_in_json():
     detail = JobsDetail(operation=Operation(watermark_template_id=("t1", "t2")))
-    told = json.loads(notice(detail, "JSON"))
-    assert told["JobsDetail"][0]["Operation"]["WatermarkTemplateId"] == ["t1", "t2"]
+    reply = json.loads(notice(detail, "JSON"))
+    assert reply["JobsDetail"][0]["Operation"]["WatermarkTemplateId"] == ["t1", "t2"]
 
 
 def test_a_queue_notifies_for_jobs_without_a_callback_and_no_disables_it(caller, receiver):
@@ -101,9 +101,9 @@ def test_a_queue_notifies_for_jobs_without_a_callback_and_no_disables_it(caller,
     as_xml = caller.submit(key="text.mp4", after="<CallBackFormat>XML</CallBackFormat>")
     for job in (silent, own, plain, as_xml):
         caller.ended(job.job_id)
-    got = dict(of_queue.next()[1:] for _ in range(2))
-    assert json.loads(got["application/json"])["JobsDetail"][0]["JobId"] == plain.job_id
-    assert loads(Response, got["application/xml"]).jobs_detail[0].job_id == as_xml.job_id
+    values = dict(of_queue.next()[1:] for _ in range(2))
+    assert json.loads(values["application/json"])["JobsDetail"][0]["JobId"] == plain.job_id
+    assert loads(Response, values["application/xml"]).jobs_detail[0].job_id == as_xml.job_id
     assert loads(Response, of_job.next()[2]).jobs_detail[0].job_id == own.job_id
     assert of_queue.got.empty()
     assert of_job.got.empty()

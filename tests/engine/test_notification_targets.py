@@ -98,8 +98,8 @@ WHO = {
 
 @pytest.mark.parametrize("who", WHO)
 def test_the_right_addresses_are_notified(who):
-    request, notify, told = WHO[who]
-    assert target_of(request, notify) == told
+    request, notify, expected = WHO[who]
+    assert target_of(request, notify) == expected
 
 
 def test_the_path_of_an_address_is_not_shown():

@@ -29,10 +29,10 @@ REFUSED = [
 
 @pytest.fixture
 def database(tmp_path):
-    made = Database(tmp_path / "ledger.sqlite")
-    Catalogue(made, clock=lambda: 0.0, new_id=lambda: "0" * 32).make_bucket(BUCKET, "ap-chongqing")
-    yield made
-    made.close()
+    database = Database(tmp_path / "ledger.sqlite")
+    Catalogue(database, clock=lambda: 0.0, new_id=lambda: "0" * 32).make_bucket(BUCKET, "ap-chongqing")
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -119,14 +119,14 @@ def test_a_reader_gets_the_whole_old_object_while_it_is_replaced(store, tmp_path
 
 
 def test_old_files_of_a_dead_process_are_removed_and_new_ones_stay(store, tmp_path):
-    kept = store.path(put(store, "kept"))
+    entry = store.path(put(store, "kept"))
     old, young = tmp_path / BUCKET / "old", tmp_path / ".incoming" / "young"
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
-    os.utime(kept, (0, 0))
+    os.utime(entry, (0, 0))
     assert store.sweep() == 1
-    assert (kept.exists(), old.exists(), young.exists()) == (True, False, True)
+    assert (entry.exists(), old.exists(), young.exists()) == (True, False, True)
     assert ORPHAN_S > 600
 
 
@@ -143,11 +143,11 @@ def test_pages_of_a_listing_hold_each_key_and_each_common_prefix_once(store, key
         store.delete(BUCKET, one.key)
     for key in keys:
         put(store, key)
-    found, common, marker = [], [], ""
+    matches, common, marker = [], [], ""
     for _ in range(50):
         page = store.list(BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, size=size)
         assert len(page.objects) + len(page.prefixes) <= size
-        found += [one.key for one in page.objects]
+        matches += [one.key for one in page.objects]
         common += page.prefixes
         marker = page.next_marker
         if not marker:
@@ -156,7 +156,7 @@ def test_pages_of_a_listing_hold_each_key_and_each_common_prefix_once(store, key
     rest = {key: key[len(prefix) :] for key in under}
     cut = {key: prefix + tail[: tail.index(delimiter) + 1] for key, tail in rest.items() if delimiter in tail}
     cut = cut if delimiter else {}
-    assert found == [key for key in under if key not in cut]
+    assert matches == [key for key in under if key not in cut]
     assert common == sorted(set(cut.values()))
 
 

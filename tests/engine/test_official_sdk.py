@@ -15,8 +15,8 @@ KEY = "input/视频 a+(1).mp4"
 def sdk(request, served):
     """Both ways to point the SDK at an engine (§15): through a "proxy", Hosts as they are; and by address."""
     port = int(served.rpartition(":")[2])
-    way = {"Proxies": {"http": served}} if request.param == "proxy" else {"IP": "127.0.0.1", "Port": port}
-    config = CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, Scheme="http", KeepAlive=False, **way)
+    kind = {"Proxies": {"http": served}} if request.param == "proxy" else {"IP": "127.0.0.1", "Port": port}
+    config = CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, Scheme="http", KeepAlive=False, **kind)
     return CosS3Client(config, retry=0)
 
 
@@ -58,36 +58,36 @@ def test_the_first_example_of_the_page_a_job_by_template_runs_to_its_end(sdk, up
         },
         "MsSharpen": {"SharpenLevel": "5"},
     }
-    made = sdk.ci_create_template(
+    template = sdk.ci_create_template(
         Bucket=BUCKET, Template={"Tag": "VideoEnhance", "Name": "sharp", "VideoEnhance": setting}
     )
-    template_id = made["Template"]["TemplateId"]
+    template_id = template["Template"]["TemplateId"]
     encoding = {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264", "Width": "256"}, "Audio": {"Codec": "aac"}}
-    made = sdk.ci_create_template(Bucket=BUCKET, Template={"Tag": "Transcode", "Name": "narrow", **encoding})
+    template = sdk.ci_create_template(Bucket=BUCKET, Template={"Tag": "Transcode", "Name": "narrow", **encoding})
     job = {
         "Tag": "VideoEnhance",
         "Input": {"Object": uploaded},
         "Operation": {
             "TemplateId": template_id,
-            "TranscodeTemplateId": made["Template"]["TemplateId"],
+            "TranscodeTemplateId": template["Template"]["TemplateId"],
             "Output": {"Region": REGION, "Bucket": BUCKET, "Object": "output/a-${jobid}.${ext}"},
             "UserData": "a&b<c>",
             "JobLevel": "0",
         },
     }
     reply = sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})
-    told = reply["JobsDetail"][0]
-    assert (told["State"], told["Code"], told["StartTime"]) == ("Submitted", "Success", "-")
-    assert told["Operation"]["TemplateName"] == "sharp"
-    assert told["QueueId"].startswith("p")
-    done = ended(sdk, told["JobId"])
-    assert done["State"] == "Success", done
-    assert done["Operation"]["UserData"] == "a&b<c>"
-    assert done["Operation"]["Output"]["Object"] == "output/a-${jobid}.${ext}"
-    output = done["Operation"]["MediaResult"]["OutputFile"]
-    assert output["ObjectName"] == f"output/a-{told['JobId']}.mp4"
+    answer = reply["JobsDetail"][0]
+    assert (answer["State"], answer["Code"], answer["StartTime"]) == ("Submitted", "Success", "-")
+    assert answer["Operation"]["TemplateName"] == "sharp"
+    assert answer["QueueId"].startswith("p")
+    finished_job = ended(sdk, answer["JobId"])
+    assert finished_job["State"] == "Success", finished_job
+    assert finished_job["Operation"]["UserData"] == "a&b<c>"
+    assert finished_job["Operation"]["Output"]["Object"] == "output/a-${jobid}.${ext}"
+    output = finished_job["Operation"]["MediaResult"]["OutputFile"]
+    assert output["ObjectName"] == f"output/a-{answer['JobId']}.mp4"
     assert sdk.head_object(Bucket=BUCKET, Key=output["ObjectName"])["ETag"].strip('"') == output["Md5Info"]["Md5"]
-    assert done["Operation"]["MediaInfo"]["Stream"]["Video"]["Width"] == "256"
+    assert finished_job["Operation"]["MediaInfo"]["Stream"]["Video"]["Width"] == "256"
 
 
 @pytest.mark.slow
@@ -117,11 +117,11 @@ def test_the_second_example_of_the_page_a_job_with_a_text_watermark_runs_to_its_
             "Output": {"Region": REGION, "Bucket": BUCKET, "Object": "output/b.${ext}"},
         },
     }  # fmt: skip
-    told = sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})["JobsDetail"][0]
-    done = ended(sdk, told["JobId"])
-    assert done["State"] == "Success", done
-    assert done["Operation"]["Watermark"]["Text"]["Text"] == "demo"
-    assert done["Operation"]["MediaResult"]["OutputFile"]["ObjectName"] == "output/b.mp4"
+    reply = sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})["JobsDetail"][0]
+    finished_job = ended(sdk, reply["JobId"])
+    assert finished_job["State"] == "Success", finished_job
+    assert finished_job["Operation"]["Watermark"]["Text"]["Text"] == "demo"
+    assert finished_job["Operation"]["MediaResult"]["OutputFile"]["ObjectName"] == "output/b.mp4"
 
 
 def test_objects_go_in_and_come_out(sdk, uploaded, clip):
@@ -203,8 +203,8 @@ def test_a_queue_is_paused_a_waiting_job_cancelled_and_the_queue_resumed(sdk, up
 
 def test_objects_are_copied_whole_and_in_parts(sdk, uploaded, clip):
     source = {"Bucket": BUCKET, "Key": uploaded, "Region": REGION}
-    made = sdk.copy_object(Bucket=BUCKET, Key="copy (1).mp4", CopySource=source)
-    assert made["ETag"] == sdk.head_object(Bucket=BUCKET, Key=uploaded)["ETag"]
+    copy = sdk.copy_object(Bucket=BUCKET, Key="copy (1).mp4", CopySource=source)
+    assert copy["ETag"] == sdk.head_object(Bucket=BUCKET, Key=uploaded)["ETag"]
     sdk.copy_object(
         Bucket=BUCKET, Key="copy (1).mp4", CopySource={**source, "Key": "copy (1).mp4"}, CopyStatus="Replaced",
         ContentType="video/x-other", Metadata={"x-cos-meta-note": "mine"},
@@ -253,23 +253,23 @@ def test_a_job_notifies_the_message_queue_of_its_body(sdk, engine, uploaded):
         "Operation": {"VideoEnhance": setting, "Output": output},
     }
     mq = {"MqRegion": "cd", "MqMode": "Queue", "MqName": "of-job"}
-    asked = ({}, {"CallBackType": "TDMQ", "CallBackMqConfig": mq}, {"CallBack": "no"})
-    jobs = [sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs={**job, **one}, Lst={})["JobsDetail"][0] for one in asked]
+    request = ({}, {"CallBackType": "TDMQ", "CallBackMqConfig": mq}, {"CallBack": "no"})
+    jobs = [sdk.ci_create_media_jobs(Bucket=BUCKET, Jobs={**job, **one}, Lst={})["JobsDetail"][0] for one in request]
     ids = [ended(sdk, one["JobId"])["JobId"] for one in jobs]
-    told = {"of-queue": [], "of-job": []}
+    answer = {"of-queue": [], "of-job": []}
     for _ in range(200):
-        for name, found in told.items():
-            found += [message.job_id for message in engine.messages(name)]
-        if all(told.values()) and not engine.untold():
+        for name, matches in answer.items():
+            matches += [message.job_id for message in engine.messages(name)]
+        if all(answer.values()) and not engine.untold():
             break
         time.sleep(0.02)
-    assert told == {"of-queue": ids[:1], "of-job": ids[1:2]}
+    assert answer == {"of-queue": ids[:1], "of-job": ids[1:2]}
 
 
 @pytest.mark.slow
 def test_faults_are_recognised_by_the_sdk_and_retried(served, engine):
-    way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}, "Timeout": 2}
-    client = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **way), retry=1)
+    kind = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}, "Timeout": 2}
+    client = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **kind), retry=1)
     for fault in (ServerError(), HangUp(), TimeOut()):
         engine.faults.add("list_queues", fault)
         assert client.ci_get_media_queue(Bucket=BUCKET)["QueueList"]

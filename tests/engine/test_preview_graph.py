@@ -68,9 +68,9 @@ def opened(data: bytes) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def previewer() -> Iterator[Previewer]:
-    made = Previewer()
-    yield made
-    made.close()
+    previewer = Previewer()
+    yield previewer
+    previewer.close()
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +85,20 @@ def equal(
 ) -> Path:
     """Check that the preview is the job's own picture but for what the encoder did to it; return the job's output."""
     transcode = setting.transcode or Transcode()
-    asked = transcode.video or Video()
-    codec = asked.codec or ("H.265" if setting.sdr_to_hdr is not None else "H.264")
-    video = dataclasses.replace(asked, codec=codec, crf=12.0)  # type: ignore[type-var]
+    request = transcode.video or Video()
+    codec = request.codec or ("H.265" if setting.sdr_to_hdr is not None else "H.264")
+    video = dataclasses.replace(request, codec=codec, crf=12.0)  # type: ignore[type-var]
     stretch = transcode.time_interval or TimeInterval(start=at_s, duration=0.2)
     whole = dataclasses.replace(transcode, container=Container(format="mp4"), video=video, time_interval=stretch)
     setting = dataclasses.replace(setting, transcode=whole)  # type: ignore[type-var]
     operation = Operation(video_enhance=setting, watermark=marks)
-    made = render(operation, clip, folder, fetch=lambda _: logo).files[0]
-    seen = opened(previewer.preview(FileOrigin(clip), setting, at_s, marks=marks, fetch=lambda _: logo))
-    job = picture(made, at_s - (stretch.start or 0))
-    assert seen.shape == job.shape
-    assert ssim(seen, job) > 0.97
-    assert np.abs(seen.mean(axis=(0, 1)) - job.mean(axis=(0, 1))).max() < 3
-    return made
+    output = render(operation, clip, folder, fetch=lambda _: logo).files[0]
+    image = opened(previewer.preview(FileOrigin(clip), setting, at_s, marks=marks, fetch=lambda _: logo))
+    job = picture(output, at_s - (stretch.start or 0))
+    assert image.shape == job.shape
+    assert ssim(image, job) > 0.97
+    assert np.abs(image.mean(axis=(0, 1)) - job.mean(axis=(0, 1))).max() < 3
+    return output
 
 
 @pytest.mark.slow
@@ -170,8 +170,8 @@ def test_a_clip_with_fields_keeps_its_rate(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     run(["-i", sample(), "-t", "0.4", *CLIPS["fields"], clip])
     transcode = Transcode(container=Container(format="mp4"), video=Video(codec="H.264", preset="veryfast"))
-    made = render(Operation(video_enhance=VideoEnhance(transcode=transcode)), clip, tmp_path / "out")
-    assert first_video(made.media_info).avg_fps == "25.000000"
+    output = render(Operation(video_enhance=VideoEnhance(transcode=transcode)), clip, tmp_path / "out")
+    assert first_video(output.media_info).avg_fps == "25.000000"
 
 
 @pytest.mark.slow
@@ -202,5 +202,5 @@ def test_hdr_that_stays_hdr_is_shown_through_its_exact_inverse(
     ]
     run(["-i", sample(), "-t", "0.2", *words, "-crf", "14", clip])
     setting = VideoEnhance(transcode=Transcode(video=Video(codec=codec)), **STAGES[stage])  # type: ignore[arg-type]
-    made = equal(previewer, clip, tmp_path / "out", setting, logo=logo, at_s=0.12)
-    assert first_video(media_info(made)).color_transfer == transfer
+    output = equal(previewer, clip, tmp_path / "out", setting, logo=logo, at_s=0.12)
+    assert first_video(media_info(output)).color_transfer == transfer

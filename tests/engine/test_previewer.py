@@ -31,9 +31,9 @@ SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=8))
 
 @pytest.fixture(scope="module")
 def previewer() -> Iterator[Previewer]:
-    made = Previewer()
-    yield made
-    made.close()
+    previewer = Previewer()
+    yield previewer
+    previewer.close()
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -129,17 +129,17 @@ def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pyt
 
 @pytest.mark.slow
 def test_many_threads_may_ask_at_once(previewer: Previewer) -> None:
-    wanted = {level: previewer.preview(CLIP, _sharp(level)) for level in range(4)}
-    got: dict[int, bytes] = {}
+    expected = {level: previewer.preview(CLIP, _sharp(level)) for level in range(4)}
+    values: dict[int, bytes] = {}
     threads = [
-        threading.Thread(target=lambda level=level: got.update({level: previewer.preview(CLIP, _sharp(level))}))
-        for level in wanted
+        threading.Thread(target=lambda level=level: values.update({level: previewer.preview(CLIP, _sharp(level))}))
+        for level in expected
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert got == wanted
+    assert values == expected
 
 
 def _sharp(level: int) -> VideoEnhance:

@@ -75,9 +75,9 @@ def until_running(call, job_id):
 
 def states(root):
     with sqlite3.connect(root / "ledger.sqlite") as connection:
-        found = connection.execute("SELECT state FROM jobs").fetchall()
+        rows = connection.execute("SELECT state FROM jobs").fetchall()
     connection.close()
-    return [row[0] for row in found]
+    return [row[0] for row in rows]
 
 
 @pytest.mark.slow
@@ -201,8 +201,8 @@ job = call.submit({SLOW!r})
 while call.job(job.job_id).state != "Running": time.sleep(.02)
 """
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
     assert states(tmp_path / "root") == ["Submitted"]
     assert time.monotonic() - began < 15
     assert list((tmp_path / "root" / ".owners").iterdir()) == []

@@ -179,6 +179,6 @@ def test_finished_files_are_sharper_for_a_higher_level(tmp_path: Path) -> None:
             ),
             ms_sharpen=MsSharpen(sharpen_level=level),
         )
-        made = render(Operation(video_enhance=setting), sample(), tmp_path, stem=f"level{level}")
-        measured.append(sharpness(made.files[0]))
+        output = render(Operation(video_enhance=setting), sample(), tmp_path, stem=f"level{level}")
+        measured.append(sharpness(output.files[0]))
     assert measured == sorted(measured) and len(set(measured)) == 3

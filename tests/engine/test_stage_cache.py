@@ -70,8 +70,8 @@ def made(operation: Operation, source: Path, folder: Path, memory: Memory | None
 
 def entries(folder: Path) -> list[str]:
     """The files that are kept of what leads: all but the look at the clip, which is a few hundred bytes."""
-    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    return [name for name in found if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
+    matches = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    return [name for name in matches if name.endswith(".lock") or int(name.partition(".")[2]) > 1000]
 
 
 @pytest.mark.slow
@@ -91,10 +91,10 @@ def test_the_bytes_are_the_same_with_and_without_the_cache(setting, about, tiny,
     source, operation = tiny(*about), sharpened(setting, 4)
     alone = made(operation, source, tmp_path)
     first = made(operation, source, tmp_path, memory)
-    (kept,) = entries(kept_folder)
-    os.utime(kept_folder / kept, (1, 1))
+    (entry,) = entries(kept_folder)
+    os.utime(kept_folder / entry, (1, 1))
     assert made(operation, source, tmp_path, memory) == first == alone
-    assert (kept_folder / kept).stat().st_mtime > 1, "the kept copy was used"
+    assert (kept_folder / entry).stat().st_mtime > 1, "the kept copy was used"
 
 
 @pytest.mark.slow
@@ -141,15 +141,15 @@ def test_of_concurrent_jobs_one_renders_the_first_stages(tiny, memory, tmp_path,
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on Windows that a waiting one could ask")
 def test_a_job_that_waits_for_the_first_stages_reports_their_progress(tiny, memory, tmp_path):
-    source, told, began, waits = tiny(), {3: [], 6: []}, threading.Event(), threading.Event()
+    source, reports, began, waits = tiny(), {3: [], 6: []}, threading.Event(), threading.Event()
 
     def first_hears(share: float) -> None:
-        told[3].append(share)
+        reports[3].append(share)
         began.set()
         waits.wait(20)
 
     def second_hears(share: float) -> None:
-        told[6].append(share)
+        reports[6].append(share)
         if share > 0:
             waits.set()
 
@@ -164,7 +164,7 @@ def test_a_job_that_waits_for_the_first_stages_reports_their_progress(tiny, memo
     first.join()
     second.join()
     assert waits.is_set()
-    assert 0 < told[6][0] < 0.5 < told[6][-1]
+    assert 0 < reports[6][0] < 0.5 < reports[6][-1]
 
 
 @pytest.mark.slow
@@ -179,9 +179,9 @@ def test_a_corrupt_entry_is_rendered_again(tiny, memory, kept_folder, tmp_path):
 @pytest.mark.slow
 def test_progress_is_reported_while_rendering_and_while_reusing(tiny, memory, tmp_path, clip):
     for _ in range(2):
-        told: list[float] = []
-        made(sharpened(DOUBLED, 4), clip, tmp_path, memory, on_progress=told.append)
-        assert told and told == sorted(told) and told[-1] > 0.5
+        reports: list[float] = []
+        made(sharpened(DOUBLED, 4), clip, tmp_path, memory, on_progress=reports.append)
+        assert reports and reports == sorted(reports) and reports[-1] > 0.5
 
 
 @pytest.mark.slow

@@ -56,9 +56,9 @@ class Fate:
         def struck(self_: Any, *given: Any, **more: Any) -> Any:
             what = f"{name} {_about(given)}"
             self(f"before {what}")
-            done = real(self_, *given, **more)
+            result = real(self_, *given, **more)
             self(f"after {what}")
-            return done
+            return result
 
         setattr(kind, name, struck)
 
@@ -126,8 +126,8 @@ def main() -> None:
     def until_a_moment(child: int) -> int:
         until = time.monotonic() + draw.uniform(0.01, 1.0)
         while time.monotonic() < until:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
                 return status
             time.sleep(0.002)
         os.kill(child, signal.SIGKILL)

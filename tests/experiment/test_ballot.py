@@ -21,12 +21,12 @@ FOUR = grid(None, SharpenLevel=[None, 0, 3, 6])
 
 def runs(sweep=FOUR, clips=("city", "sea")):
     """Return made-up runs that have made something."""
-    found = []
+    items = []
     for run in made(sweep, clips, pictures=4):
         result = MediaResult(output_file=OutputFile(object_name=(f"out/{run.key}.mp4",)))
         operation = replace(run.job.operation, media_result=result)
-        found.append(replace(run, job=replace(run.job, operation=operation)))
-    return found
+        items.append(replace(run, job=replace(run.job, operation=operation)))
+    return items
 
 
 def answered(ballot, answer="left"):
@@ -37,18 +37,18 @@ def answered(ballot, answer="left"):
 
 def test_every_pair_of_a_clip_is_asked_once_on_drawn_sides_and_some_again_the_other_way_round(journal):
     ballot = Ballot(runs(), journal, voter="Ann", repeats=0.25)
-    asked = ballot.questions
-    assert [one.number for one in asked] == list(range(15)), "two clips of six pairs, and three repeats"
-    first = [one for one in asked if one.repeats is None]
+    request = ballot.questions
+    assert [one.number for one in request] == list(range(15)), "two clips of six pairs, and three repeats"
+    first = [one for one in request if one.repeats is None]
     assert len({frozenset((one.left.key, one.right.key)) for one in first}) == 12
-    assert all(one.left.clip == one.right.clip for one in asked)
-    again = [one for one in asked if one.repeats is not None]
+    assert all(one.left.clip == one.right.clip for one in request)
+    again = [one for one in request if one.repeats is not None]
     assert len(again) == 3
     for one in again:
-        before = asked[one.repeats]
+        before = request[one.repeats]
         assert (one.left, one.right, one.share) == (before.right, before.left, before.share)
         assert one.number > one.repeats
-    assert len({one.share for one in asked}) == 2, "one moment a clip, the same for all pairs"
+    assert len({one.share for one in request}) == 2, "one moment a clip, the same for all pairs"
 
 
 def test_each_voter_has_a_fixed_order_of_questions(journal):

@@ -75,7 +75,7 @@ def test_request_reply_and_versions_are_in_the_file(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     journal.answered(Run(**{**RUN.__dict__, "job": loads(JobsDetail, done(4).encode())}))
     with sqlite3.connect(journal.path) as db:
-        request, reply, versions, made, changed = db.execute(
+        request, reply, versions, output, changed = db.execute(
             "SELECT request, reply, versions, created_at, updated_at FROM runs"
         ).fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -84,7 +84,7 @@ def test_request_reply_and_versions_are_in_the_file(journal):
     assert "<SharpenLevel>5</SharpenLevel>" in request
     assert "<JobId>j0" in reply
     assert "ci_notebook" in versions
-    assert (made, changed, version, mode) == (0.0, 1.0, VERSION, "wal")
+    assert (output, changed, version, mode) == (0.0, 1.0, VERSION, "wal")
 
 
 def test_the_file_of_a_later_version_is_refused(journal):

@@ -19,8 +19,8 @@ def test_a_playlist_is_scored_by_its_pictures(form, go, client):
     )
     (run,) = go([setting])
     assert run.ok, run.error
-    with av.open(str(run.output)) as made:
-        assert sum(1 for _ in made.decode(video=0)) == 6
+    with av.open(str(run.output)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 6
     fetched = len(client.fetched)
     (again,) = go([setting], rescore=True)
     assert again.output == run.output

@@ -68,9 +68,9 @@ def test_an_estimate_gives_each_job_and_the_sum():
     assert [quote.price.total for quote in cost.quotes] == pytest.approx([0.4, 2.8])
     assert (cost.quotes[1].output.width, cost.quotes[1].output.height) == (1280, 720)
     assert dict(cost.stages) == pytest.approx({"SuperResolution.Base": 2.4, "MsSharpen": 0.8})
-    shown = cost._repr_html_()
-    assert "SuperResolution.Resolution" in shown and "1280×720" in shown
-    assert "SharpenLevel" not in shown.partition("</thead>")[0]  # the same in all
+    html = cost._repr_html_()
+    assert "SuperResolution.Resolution" in html and "1280×720" in html
+    assert "SharpenLevel" not in html.partition("</thead>")[0]  # the same in all
 
 
 def test_an_estimate_reads_the_setting_of_a_template():

@@ -19,8 +19,8 @@ MP4 = VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=
 
 def test_a_grid_holds_every_combination_last_leaf_fastest():
     sweep = grid(None, SharpenLevel=[0, 5], Resolution=[None, "sdtohd"])
-    shown = [(s.ms_sharpen.sharpen_level, s.super_resolution and s.super_resolution.resolution) for s in sweep]
-    assert shown == [(0, None), (0, "sdtohd"), (5, None), (5, "sdtohd")]
+    combinations = [(s.ms_sharpen.sharpen_level, s.super_resolution and s.super_resolution.resolution) for s in sweep]
+    assert combinations == [(0, None), (0, "sdtohd"), (5, None), (5, "sdtohd")]
 
 
 def test_dotted_names_distinguish_leaves():

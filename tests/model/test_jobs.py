@@ -68,8 +68,8 @@ def test_an_invalid_time_is_none(text):
 
 
 def test_the_keys_of_a_result_are_prefix_and_name():
-    made = OutputFile(object_prefix="out/", object_name=("a.mp4", "b.mp4"))
-    job = JobsDetail(operation=Operation(media_result=MediaResult(output_file=made)))
+    file = OutputFile(object_prefix="out/", object_name=("a.mp4", "b.mp4"))
+    job = JobsDetail(operation=Operation(media_result=MediaResult(output_file=file)))
     assert job.output_keys == ("out/a.mp4", "out/b.mp4")
     assert JobsDetail().output_keys == ()
     assert JobsDetail(operation=Operation()).output_keys == ()

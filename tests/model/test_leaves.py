@@ -46,8 +46,8 @@ def test_every_leaf_takes_its_declared_values_and_refuses_others(cls, part, data
     assert getattr(cls(**{part.name: good}), part.name) == good
     assert getattr(cls(**{part.name: None}), part.name) is None
     bad = data.draw(strategies.bad_values(part))
-    said = refusal(cls, **{part.name: bad})
-    assert f"{cls.__name__}.{part.tag} takes {part.allowed()}; got " in said
+    text = refusal(cls, **{part.name: bad})
+    assert f"{cls.__name__}.{part.tag} takes {part.allowed()}; got " in text
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -119,9 +119,9 @@ def test_a_refusal_names_the_leaf_the_allowed_values_and_the_given_one(make, say
 
 
 def test_a_refusal_is_a_value_error_of_ours_and_does_not_flood():
-    said = refusal(Operation, user_data="é" * 5000)
+    text = refusal(Operation, user_data="é" * 5000)
     assert issubclass(ParameterError, (ValueError, CIError))
-    assert len(said) < 300
+    assert len(text) < 300
 
 
 def test_numbers_of_numpy_are_taken_as_numbers():

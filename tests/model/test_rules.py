@@ -33,8 +33,8 @@ def operation(**parts):
 
 
 def encoding(format="mp4", video=None, audio=None):
-    made = Transcode(container=Container(format=format), video=video, audio=audio)
-    return operation(video_enhance=VideoEnhance(transcode=made))
+    transcode = Transcode(container=Container(format=format), video=video, audio=audio)
+    return operation(video_enhance=VideoEnhance(transcode=transcode))
 
 
 def test_a_good_request_passes_as_it_is():
@@ -193,12 +193,12 @@ def test_a_template_alone_is_enough():
 def test_every_container_takes_its_own_codecs(format):
     videos, audios = FORMATS[format]
     for codec in videos or (None,):
-        made = Transcode(
+        transcode = Transcode(
             container=Container(format=format),
             video=Video(codec=codec) if codec else None,
             audio=Audio(codec=audios[0]),
         )
-        assert problems(made) == []
+        assert problems(transcode) == []
 
 
 def test_a_template_must_hold_what_its_tag_says():

@@ -23,12 +23,12 @@ def as_json(element):
     """Write an element as §10.3 says: text only, empty nodes left out, one repeated node alone is no list."""
     if not len(element):
         return element.text
-    told = {}
+    reply = {}
     for child in element:
         value = as_json(child)
         if value is not None:
-            told[child.tag] = [*told[child.tag], value] if child.tag in told else [value]
-    return {tag: values if len(values) > 1 else values[0] for tag, values in told.items()}
+            reply[child.tag] = [*reply[child.tag], value] if child.tag in reply else [value]
+    return {tag: values if len(values) > 1 else values[0] for tag, values in reply.items()}
 
 
 def test_the_documented_notification_is_read():

@@ -29,10 +29,10 @@ BODIES = Path(__file__).parent / "bodies"
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_comes_back_as_the_class_it_went_as(code):
     sent = service_error(code, "why")
-    got = error_from(sent.status, error_body(code, "why", resource="/x", request_id="r1", trace_id="t1"), {})
-    assert type(got) is type(sent) is CODES[code].kind
-    assert (got.code, got.message, got.status) == (code, "why", CODES[code].status)
-    assert (got.resource, got.request_id, got.trace_id) == ("/x", "r1", "t1")
+    error = error_from(sent.status, error_body(code, "why", resource="/x", request_id="r1", trace_id="t1"), {})
+    assert type(error) is type(sent) is CODES[code].kind
+    assert (error.code, error.message, error.status) == (code, "why", CODES[code].status)
+    assert (error.resource, error.request_id, error.trace_id) == ("/x", "r1", "t1")
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -42,9 +42,9 @@ def test_the_official_sdk_reads_every_error_body(code):
 
 
 def test_a_documented_body_is_read():
-    got = error_from(400, (BODIES / "error-ci.xml").read_bytes(), {})
-    assert (got.code, got.message) == ("InvalidArgument", "Parameter SharpenLevel is invalid")
-    assert str(got) == (
+    error = error_from(400, (BODIES / "error-ci.xml").read_bytes(), {})
+    assert (error.code, error.message) == ("InvalidArgument", "Parameter SharpenLevel is invalid")
+    assert str(error) == (
         "InvalidArgument (400): Parameter SharpenLevel is invalid [request NTk0MjdmODlfMjQ4OGY3XzYzYzhfMjc=]"
     )
     assert isinstance(error_from(404, (BODIES / "error-cos.xml").read_bytes(), {}), NotFound)
@@ -59,8 +59,8 @@ def test_a_documented_body_is_read():
     ],
 )
 def test_a_numeric_code_is_read_by_its_name(number, name, kind):
-    got = error_from(400, error_body(number), {})
-    assert (got.code, type(got)) == (name, kind)
+    error = error_from(400, error_body(number), {})
+    assert (error.code, type(error)) == (name, kind)
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,16 @@ def test_a_numeric_code_is_read_by_its_name(number, name, kind):
     ],
 )
 def test_a_refusal_names_the_actions_to_grant(call, actions):
-    got = error_from(403, error_body("AccessDenied"), {}, call=CALL[call], bucket="b-1250000000")
-    assert isinstance(got, AccessDenied)
-    assert " and ".join(actions) in got.hint
-    assert "b-1250000000" in got.hint
+    error = error_from(403, error_body("AccessDenied"), {}, call=CALL[call], bucket="b-1250000000")
+    assert isinstance(error, AccessDenied)
+    assert " and ".join(actions) in error.hint
+    assert "b-1250000000" in error.hint
 
 
 @pytest.mark.parametrize("name", CALL)
 def test_every_call_has_an_action_to_name(name):
-    got = service_error("AccessDenied", call=CALL[name])
-    assert "the action" not in got.hint
+    error = service_error("AccessDenied", call=CALL[name])
+    assert "the action" not in error.hint
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ def test_every_call_has_an_action_to_name(name):
 )
 def test_a_skewed_clock_is_reported_with_its_offset(now, says):
     headers = {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}  # 1700000000
-    got = error_from(403, error_body("RequestTimeTooSkewed"), headers, now=now)
-    assert isinstance(got, ClockSkewed)
-    assert says in got.hint
+    error = error_from(403, error_body("RequestTimeTooSkewed"), headers, now=now)
+    assert isinstance(error, ClockSkewed)
+    assert says in error.hint
 
 
 def test_a_bucket_that_is_not_active_says_how_to_activate_it():
-    got = error_from(400, error_body("MediaBucketUnBinded"), {}, bucket="b-1250000000")
-    assert isinstance(got, BucketNotActivated)
-    assert "b-1250000000" in got.hint
-    assert "activate()" in got.hint
+    error = error_from(400, error_body("MediaBucketUnBinded"), {}, bucket="b-1250000000")
+    assert isinstance(error, BucketNotActivated)
+    assert "b-1250000000" in error.hint
+    assert "activate()" in error.hint
 
 
 @pytest.mark.parametrize(
@@ -115,16 +115,16 @@ def test_a_bucket_that_is_not_active_says_how_to_activate_it():
     ],
 )
 def test_without_a_body_the_status_speaks(status, kind, code):
-    got = error_from(status, b"", {"x-cos-request-id": "r9"})
-    assert (type(got), got.code, got.status, got.request_id) == (kind, code, status, "r9")
+    error = error_from(status, b"", {"x-cos-request-id": "r9"})
+    assert (type(error), error.code, error.status, error.request_id) == (kind, code, status, "r9")
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_without_a_body_does_not_claim_to_know_why(status):
-    got = error_from(status, b"", {}, call=CALL["head_object"], bucket="b-1250000000")
-    assert "look alike" in got.hint
-    assert "cos:HeadObject on b-1250000000" in got.hint
-    assert "The key is valid" not in got.hint
+    error = error_from(status, b"", {}, call=CALL["head_object"], bucket="b-1250000000")
+    assert "look alike" in error.hint
+    assert "cos:HeadObject on b-1250000000" in error.hint
+    assert "The key is valid" not in error.hint
     assert "look alike" not in error_from(status, error_body("AccessDenied"), {}).hint
 
 
@@ -139,8 +139,8 @@ def test_a_body_of_another_kind_is_tolerated(body):
     ("status", "kind"), [(404, NotFound), (503, ServiceUnavailable), (429, Throttled), (400, ServiceError)]
 )
 def test_an_unknown_code_is_kept_and_classed_by_status(status, kind):
-    got = error_from(status, error_body("BrandNew", "m"), {})
-    assert (type(got), got.code, got.message) == (kind, "BrandNew", "m")
+    error = error_from(status, error_body("BrandNew", "m"), {})
+    assert (type(error), error.code, error.message) == (kind, "BrandNew", "m")
 
 
 def test_the_hints_are_sentences_that_end():
@@ -174,6 +174,6 @@ def test_wrong_keys_are_distinguished():
 @pytest.mark.slow
 @given(st.text(), st.text(), st.text())
 def test_any_message_makes_a_body_that_can_be_read(message, resource, request_id):
-    got = error_from(400, error_body("InvalidArgument", message, resource=resource, request_id=request_id), {})
-    assert got.code == "InvalidArgument"
-    assert got.resource
+    error = error_from(400, error_body("InvalidArgument", message, resource=resource, request_id=request_id), {})
+    assert error.code == "InvalidArgument"
+    assert error.resource

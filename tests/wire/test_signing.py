@@ -97,7 +97,7 @@ def test_the_official_page_s_own_digest_comes_out():
         "Date": "Thu, 16 May 2019 06:45:51 GMT", "Host": "examplebucket-1250000000.cos.ap-beijing.myqcloud.com",
         "x-cos-acl": "private", "x-cos-grant-read": 'uin="100000000011"',
     }  # fmt: skip
-    made = signing.authorization(
+    authorization = signing.authorization(
         "PUT",
         "/exampleobject(腾讯云)",
         query={},
@@ -108,7 +108,7 @@ def test_the_official_page_s_own_digest_comes_out():
     )
     to_sign = "sha1\n1;2\n8b2751e77f43a0995d6e9eb9477f4b685cca4172\n"
     key = hmac.new(b"ours", b"1;2", hashlib.sha1).hexdigest()
-    assert made.endswith("&q-signature=" + hmac.new(key.encode(), to_sign.encode(), hashlib.sha1).hexdigest())
+    assert authorization.endswith("&q-signature=" + hmac.new(key.encode(), to_sign.encode(), hashlib.sha1).hexdigest())
 
 
 def test_a_presigned_url_is_as_documented():

@@ -55,8 +55,8 @@ def test_every_documented_body_goes_through_unchanged(name):
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("request")])
 def test_every_documented_request_may_be_sent(name):
-    asked = node(name)
-    assert check(asked) == asked
+    request = node(name)
+    assert check(request) == request
 
 
 def test_the_template_example_has_the_documented_values():
@@ -142,9 +142,9 @@ def test_a_request_survives_the_wire(request):
 @pytest.mark.parametrize("cls", [Operation, JobsDetail, MediaInfo, TemplateRequest, TemplateResponse, QueueResponse])
 @given(data=strategies.st.data())
 def test_any_node_survives_the_wire_twice_with_unknown_parts(cls, data):
-    made = data.draw(strategies.nodes(cls, unknown=True))
-    once = dumps(made)
-    assert loads(cls, once) == made
+    node_value = data.draw(strategies.nodes(cls, unknown=True))
+    once = dumps(node_value)
+    assert loads(cls, once) == node_value
     assert dumps(loads(cls, once)) == once
 
 
@@ -181,9 +181,9 @@ def test_no_bytes_crash_the_reader(data):
 
 
 def test_text_is_escaped():
-    made = Operation(user_data="a&b<c>\"'")
-    assert b"a&amp;b&lt;c&gt;" in dumps(made)
-    assert loads(Operation, dumps(made)) == made
+    operation = Operation(user_data="a&b<c>\"'")
+    assert b"a&amp;b&lt;c&gt;" in dumps(operation)
+    assert loads(Operation, dumps(operation)) == operation
 
 
 def test_comments_and_instructions_are_ignored():
