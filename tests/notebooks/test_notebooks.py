@@ -14,7 +14,8 @@ import pytest
 from ci_notebook.testing import sanitize_rules
 
 HERE = Path(__file__).parent
-NOTEBOOKS = sorted((HERE.parent.parent / "notebooks").glob("*.ipynb"))
+ROOT = HERE.parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)]
 
@@ -27,6 +28,8 @@ def test_the_notebook_runs_and_its_outputs_are_unchanged(notebook: Path, tmp_pat
         "JUPYTER_CONFIG_DIR": str(tmp_path / "jupyter"),
         "IPYTHONDIR": str(tmp_path / "ipython"),
         "JUPYTER_PLATFORM_DIRS": "1",
+        # The kernel must import the package of this tree, and not one that is installed and may change meanwhile.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     command = [
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "default"),
