@@ -1,4 +1,4 @@
-"""What every test shares: a home of its own, no wait for a human, and the switch that forbids skips."""
+"""Fixtures for every test: a separate home, small clips, an embedded lab; and the switch that forbids skips."""
 
 from __future__ import annotations
 

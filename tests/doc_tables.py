@@ -52,7 +52,7 @@ JUDGED = {
 
 
 def leaf_table() -> str:
-    """Return the leaves as Markdown, a row a leaf that can be sent."""
+    """Return the leaves as Markdown, one row per leaf that can be sent."""
     head = "| Leaf below `Operation` | Takes | When absent | What it does | Sent | Engine |"
     rows = [head, "|---|---|---|---|---|---|"]
     rows += [_row(leaf) for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]

@@ -1,4 +1,4 @@
-"""An engine for tests: in process, on a port, and small clips to give it."""
+"""Fixtures for the engine, in process and on a port, and signed calls to it."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Caller:
         **headers: str,
     ) -> httpx.Response:
         """Send one call; header names are given with underscores."""
-        given = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        all_headers = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
         authorization = signing.authorization(
-            method, path, query=query or {}, headers=signing.headers_to_sign(given), secret_id=secret_id,
+            method, path, query=query or {}, headers=signing.headers_to_sign(all_headers), secret_id=secret_id,
             secret_key=secret_key, key_time=signing.key_time(time.time() if now is None else now),
         )  # fmt: skip
         url = f"http://{host}{url_path(path)}" + (f"?{url_query(query)}" if query else "")
-        return self.http.request(method, url, content=body, headers={**given, "Authorization": authorization})
+        return self.http.request(method, url, content=body, headers={**all_headers, "Authorization": authorization})
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object."""
@@ -94,7 +94,7 @@ MP4 = (
 def job_body(
     setting: str = "", *, key: str = "in.mp4", output: str = "out/${jobid}.${ext}", operation: str = "", after: str = ""
 ) -> bytes:
-    """Return a body for POST /jobs: `setting` within VideoEnhance, `operation` beside it, `after` beside Operation."""
+    """Return a body for POST /jobs: `setting` within VideoEnhance, `operation` after it, `after` after Operation."""
     return (
         f"<Request><Tag>VideoEnhance</Tag><Input><Object>{key}</Object></Input><Operation>"
         f"<VideoEnhance>{setting or MP4}</VideoEnhance><Output><Region>{REGION}</Region><Bucket>{BUCKET}</Bucket>"
@@ -112,15 +112,15 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def make_engine() -> Iterator[Callable[..., tuple[Engine, Caller]]]:
     """Make an engine on a folder, with its caller; both are closed at the end, engines first."""
-    made: list[tuple[Engine, Caller]] = []
+    engines: list[tuple[Engine, Caller]] = []
 
     def make(root: Path, **options: Any) -> tuple[Engine, Caller]:
         engine = Engine(root, bucket=BUCKET, region=REGION, keys=KEYS, **options)
-        made.append((engine, Caller(WSGITransport(engine.app))))
-        return made[-1]
+        engines.append((engine, Caller(WSGITransport(engine.app))))
+        return engines[-1]
 
     yield make
-    for engine, call in made:
+    for engine, call in engines:
         engine.close()
         call.close()
 
@@ -145,7 +145,7 @@ def call(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Caller]:
 
 @pytest.fixture
 def call_in_process(engine: Engine) -> Iterator[Caller]:
-    """Signed calls in process, for what the face makes no difference to."""
+    """Signed calls in process, where the transport makes no difference."""
     caller = Caller(WSGITransport(engine.app))
     yield caller
     caller.close()

@@ -1,4 +1,4 @@
-"""Clips whose pictures carry their number as bars, black for 0 and white for 1, so that pixels say which one it is."""
+"""Clips whose frames show their number as bars, black for 0 and white for 1, so that pixels identify the frame."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _numbers(part: Part) -> st.SearchStrategy:
     )  # fmt: skip
 
 
-# Of every alphabet that a pattern of ours tells apart, a few.
+# A few characters of every alphabet that our patterns distinguish.
 _LETTERS = "aZ09_-* ~!é视频\t\n𠀀"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "ci_notebook"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# From bottom to top. A package may import the packages of the levels below it, never those above or beside it,
+# From bottom to top. A package may import packages of the levels below it, not of its own level or above,
 # except as `ALSO` and `NOT` say.
 LEVELS: tuple[set[str], ...] = (
     {"model"},
@@ -53,7 +54,7 @@ PACKAGES = set(FOREIGN)
 
 
 def below(package: str) -> set[str]:
-    """Return the packages of ours that a package may import."""
+    """Return our packages that a package may import."""
     level = next(n for n, names in enumerate(LEVELS) if package in names)
     return (set().union(*LEVELS[:level]) - NOT.get(package, set())) | ALSO.get(package, set()) | {package, "_version"}
 
@@ -65,25 +66,31 @@ def name_of(path: Path) -> str:
     return ".".join(("ci_notebook", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
 def imports(path: Path) -> list[tuple[str, ast.AST]]:
     """Return every module that a file imports, with the statement; those for type checkers only are left out."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     for_types = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
     }
-    found = []
+    modules = []
     for node in ast.walk(tree):
         if id(node) in for_types:
             continue
         if isinstance(node, ast.Import):
-            found += [(alias.name, node) for alias in node.names]
+            modules += [(alias.name, node) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found += [(node.module or "", node)]
-    return found
+            modules += [(node.module or "", node)]
+    return modules
 
 
 def package_of(module: str) -> str:
@@ -118,7 +125,7 @@ def test_a_folder_holds_at_most_14_files():
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_import_inside_a_function_hides_a_cycle(path):
-    """An import of our own inside a function needs a comment beside it that says why."""
+    """An import of our package inside a function needs a comment that says why."""
     lines = path.read_text("utf-8").splitlines()
     for module, node in imports(path):
         if node.col_offset and module.startswith("ci_notebook"):
@@ -140,14 +147,14 @@ def test_there_is_no_cycle_among_modules():
         name_of(path): {module for module, node in imports(path) if module in names and not node.col_offset}
         for path in MODULES
     }
-    done: set[str] = set()
+    visited: set[str] = set()
 
     def visit(name: str, way: tuple[str, ...]) -> None:
         assert name not in way, " -> ".join((*way, name))
-        if name not in done:
+        if name not in visited:
             for other in sorted(graph[name]):
                 visit(other, (*way, name))
-            done.add(name)
+            visited.add(name)
 
     for name in sorted(graph):
         visit(name, ())
@@ -155,8 +162,8 @@ def test_there_is_no_cycle_among_modules():
 
 def test_importing_the_package_loads_nothing_heavy():
     code = f"import ci_notebook, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 @pytest.mark.slow
@@ -166,13 +173,13 @@ def test_the_model_loads_nothing_but_the_standard_library():
         "import ci_notebook.model.setting.rules, ci_notebook.model.api.requests; "
         "print(sorted({n.split('.')[0] for n in set(sys.modules) - before} - sys.stdlib_module_names))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "['ci_notebook', 'lazy_loader']"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "['ci_notebook', 'lazy_loader']"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_every_module_says_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert ast.get_docstring(parsed(path))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -60,6 +60,7 @@ def test_serve_without_the_server_says_what_to_install(
     assert "pip install 'ci-notebook[local]'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_help_waits_for_nothing_heavy() -> None:
     heavy = ("pandas", "matplotlib", "ipywidgets", "httpx", "lxml", "numpy")
     code = f"import ci_notebook.cli.main, sys; print([name for name in {heavy} if name in sys.modules])"
@@ -74,7 +75,7 @@ def test_app_says_what_it_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.slow
 def test_a_server_ends_with_its_verb(tmp_path: Path) -> None:
-    """SIGTERM reaches the verb alone; what it started must not go on without it."""
+    """SIGTERM reaches the verb alone; what it started must end with it."""
     child = "import os, time; time.sleep(0.5); print(os.getpid(), flush=True); time.sleep(60)"
     code = (
         "import sys; from ci_notebook.cli.subprocess_server import serve_until_ended; "

@@ -1,4 +1,4 @@
-"""What must not be in a notebook that others will see is found wherever it hides, and never shown."""
+"""Secrets and machine-specific content are found anywhere in a notebook, and never printed."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def known(tmp_path: Path) -> Known:
     return Known(environ={"TENCENTCLOUD_TOKEN": TOKEN}, home=home, root=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_our_own_notebooks_pass(path: Path) -> None:
     assert check_notebook(path, dates=True) == []
@@ -96,7 +97,7 @@ def test_a_secret_or_path_is_found_by_its_shape(source: str, what: str, tmp_path
         "each token = 1; tokens: 12; the secret key is yours",
     ],
 )
-def test_what_is_no_secret_is_left_alone(source: str, tmp_path: Path) -> None:
+def test_harmless_text_is_left_alone(source: str, tmp_path: Path) -> None:
     assert check_notebook(notebook(tmp_path / "a.ipynb", code(source)), known=Known(environ={}, home=tmp_path)) == []
 
 
@@ -114,7 +115,7 @@ def test_what_is_no_secret_is_left_alone(source: str, tmp_path: Path) -> None:
     ],
     ids=["text", "html", "data address", "picture", "json", "in a URL", "in base64"],
 )
-def test_a_value_of_ones_own_keys_is_found_wherever_it_stands(
+def test_a_secret_of_the_user_is_found_anywhere(
     secret: str, hidden: dict[str, Any], known: Known, tmp_path: Path
 ) -> None:
     def put(text: str) -> str:
@@ -151,7 +152,7 @@ def test_widget_state_is_found_with_the_secret_in_it_and_fix_takes_out_nothing_e
 
 @pytest.mark.parametrize("others", [{}, {"before": 1}, {"zafter": 1}, {"before": [1], "zafter": {}}])
 @pytest.mark.parametrize("indent", [None, 1, 4])
-def test_whatever_stands_around_widget_state_stays(others: dict[str, Any], indent: int | None, tmp_path: Path) -> None:
+def test_everything_around_widget_state_stays(others: dict[str, Any], indent: int | None, tmp_path: Path) -> None:
     metadata = {name: others[name] for name in others if name[0] < "w"} | {"widgets": {"a": {"}": "{"}}} | others
     whole = {"metadata": metadata, "cells": [], "nbformat": 4}
     path = tmp_path / "a.ipynb"
@@ -161,7 +162,7 @@ def test_whatever_stands_around_widget_state_stays(others: dict[str, Any], inden
     assert not strip_widget_state(path)
 
 
-def test_outputs_that_are_too_large_dates_and_what_is_no_notebook_are_told(tmp_path: Path) -> None:
+def test_large_outputs_dates_and_invalid_notebooks_are_reported(tmp_path: Path) -> None:
     cell = code("a", **{"text/plain": "made 2026-03-04T05:06:07Z" + "x" * 3000})
     path = notebook(tmp_path / "a.ipynb", cell)
     known = Known(environ={}, home=tmp_path / "nobody")
@@ -174,7 +175,7 @@ def test_outputs_that_are_too_large_dates_and_what_is_no_notebook_are_told(tmp_p
         assert "cannot be read as a notebook" in one.what
 
 
-def test_an_error_of_a_cell_and_what_it_printed_are_read_too(known: Known, tmp_path: Path) -> None:
+def test_errors_and_printed_text_of_a_cell_are_checked_too(known: Known, tmp_path: Path) -> None:
     error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["File /home/x/a.py", SECRET_KEY]}
     printed = {"output_type": "stream", "name": "stderr", "text": ["one\n", f"{SECRET_ID}\n"]}
     cell = code() | {"outputs": [error, printed]}

@@ -100,7 +100,7 @@ def test_a_job_that_waits_is_cancelled_and_one_that_is_over_is_not(
         (("show", "j" + "0" * 32), "no job with the id"),
     ],
 )
-def test_what_cannot_be_done_is_said_with_the_next_step(
+def test_a_failure_is_reported_with_the_next_step(
     words: tuple[str, ...], said: str, jobs: Callable[..., tuple[int, str, str]]
 ) -> None:
     status, out, err = jobs(*words)

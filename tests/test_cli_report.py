@@ -1,4 +1,4 @@
-"""`ci-notebook report`: clips in, one file out; what is wrong is said before anything is sent."""
+"""`ci-notebook report`: clips in, one file out; mistakes are reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_folder_of_clips_becomes_a_report_and_the_same_command_again_sends_not
 
 
 @pytest.mark.slow
-def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit_status(
+def test_a_true_reference_is_scored_and_a_failed_run_sets_the_exit_status(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ffmpeg(["-i", folder / "a.mp4", "-crf", "40", tmp_path / "spoilt.mp4"], total_s=0.4)
@@ -90,7 +90,7 @@ def test_a_true_reference_is_scored_against_and_a_failed_run_is_told_by_the_exit
         (["{folder}/empty", "--vary", "SharpenLevel=1"], "empty' holds no video."),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_sent(
+def test_a_wrong_argument_is_reported_and_nothing_is_sent(
     words: list[str], why: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "empty").mkdir(exist_ok=True)
@@ -100,7 +100,8 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
     assert _runs(tmp_path) == []
 
 
-def test_on_the_cloud_nobody_spends_money_unasked(
+@pytest.mark.slow
+def test_on_the_cloud_no_money_is_spent_without_confirmation(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from ci_notebook.engine.engine import Engine
@@ -127,7 +128,7 @@ def test_on_the_cloud_nobody_spends_money_unasked(
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on_and_the_journal_knows(folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_says_how_to_resume_and_the_journal_has_the_runs(folder: Path, tmp_path: Path) -> None:
     words = [
         *(sys.executable, "-m", "ci_notebook.cli.main", "report", str(folder / "a.mp4"), "--home", str(tmp_path)),
         *(

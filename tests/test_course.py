@@ -1,4 +1,4 @@
-"""An exercise says right to the truth of the evidence, whatever it is, and helps with everything else."""
+"""An exercise accepts the answer that the data supports, and gives a hint for every other."""
 
 from types import SimpleNamespace
 
@@ -54,7 +54,7 @@ def test_every_exercise_is_solved_here():
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_truth_is_right_and_what_is_not_gets_a_hint(name):
+def test_a_correct_answer_passes_and_a_wrong_one_gets_a_hint(name):
     truth, other, evidence = SOLVED[name]
     assert ci.check(name, truth, *evidence).state == "right"
     first = ci.check(name, other, *evidence)
@@ -76,13 +76,13 @@ def test_without_an_answer_it_asks(name):
 @pytest.mark.parametrize(("name", "answer"), [
     ("superres.gain", "four"), ("superres.gain", True), ("trap.levels", 8), ("ab.sure", 1), ("knobs.noise", "Grain"),
 ])  # fmt: skip
-def test_an_answer_of_the_wrong_kind_is_told_what_is_wanted(name, answer):
+def test_an_answer_of_the_wrong_type_is_reported_with_the_expected_type(name, answer):
     said = ci.check(name, answer, *SOLVED[name][2])
     assert said.state == "wrong"
     assert "The answer must be" in said.text
 
 
-def test_near_is_said_to_be_near_and_what_half_stands_too():
+def test_near_and_partly_correct_answers_are_reported_as_such():
     assert ci.check("superres.gain", 4.5, VERSIONS).state == "near"
     assert "first is right" in ci.check("trap.levels", (8, 0), LEVELS).text
     assert "sign" in ci.check("superres.gain", -4, VERSIONS).text

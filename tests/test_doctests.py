@@ -1,4 +1,4 @@
-"""Every example in a docstring runs as it stands."""
+"""Every example in a docstring runs."""
 
 from __future__ import annotations
 

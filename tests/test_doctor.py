@@ -67,7 +67,7 @@ def test_a_clock_a_little_off_is_a_warning_and_everything_else_works(served: str
     assert found["jobs"].state == "OK"
 
 
-def test_what_a_key_may_not_do_is_named_with_the_action_to_grant(served: str, engine: Engine) -> None:
+def test_a_missing_permission_is_named_with_the_action_to_grant(served: str, engine: Engine) -> None:
     engine.faults.add("list_queues", ServerError(status=403))
     found = ask(served)
     assert found["queues"].state == "problem"
@@ -85,7 +85,7 @@ def test_a_bucket_that_is_not_switched_on_is_named_once_with_the_call_that_does_
     assert "buckets.activate()" in found["media processing"].remedy
 
 
-def test_a_wrong_key_an_unknown_key_and_a_wrong_bucket_are_told_apart(served: str) -> None:
+def test_a_wrong_key_an_unknown_key_and_a_wrong_bucket_are_distinguished(served: str) -> None:
     assert "SecretKey" in ask(served, credentials=ci.Credentials("AKIDdoctor", "wrong"))["keys"].remedy
     assert "unknown" in ask(served, credentials=ci.Credentials("AKIDother", "doctorskey"))["keys"].remedy
     (found,) = (
@@ -95,7 +95,7 @@ def test_a_wrong_key_an_unknown_key_and_a_wrong_bucket_are_told_apart(served: st
     assert "NoSuchBucket" in found.detail
 
 
-def test_what_does_not_answer_is_one_finding(served: str, engine: Engine) -> None:
+def test_an_unreachable_service_is_one_finding(served: str, engine: Engine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
     found = ask(f"http://127.0.0.1:{port}")
@@ -103,7 +103,7 @@ def test_what_does_not_answer_is_one_finding(served: str, engine: Engine) -> Non
     assert "proxy" in found["reach"].remedy
 
 
-def test_a_service_that_is_busy_or_hangs_up_is_told_as_it_is(served: str, engine: Engine) -> None:
+def test_a_service_that_is_busy_or_hangs_up_is_reported_as_such(served: str, engine: Engine) -> None:
     engine.faults.add("list_queues", Throttle(retry_after_s=90), times=9)
     engine.faults.add("list_jobs", HangUp(), times=9)
     found = ask(served)
@@ -112,7 +112,7 @@ def test_a_service_that_is_busy_or_hangs_up_is_told_as_it_is(served: str, engine
 
 
 @pytest.mark.slow
-def test_the_verb_prints_a_table_or_json_and_exits_by_what_it_found(
+def test_the_verb_prints_a_table_or_json_and_exits_by_its_findings(
     served: str, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDdoctor")
@@ -143,7 +143,7 @@ def test_a_bucket_without_a_region_is_refused() -> None:
         doctor(BUCKET)
 
 
-def test_a_report_is_a_table_in_a_notebook_and_escapes_what_the_service_said() -> None:
+def test_a_report_is_a_table_in_a_notebook_and_escapes_messages_of_the_service() -> None:
     report = Report([Finding("Service", "queues", "problem", "<script>alert(1)</script>", "do & be")])
     html = report._repr_html_()
     assert "<script" not in html and "do &amp; be" in html and "<caption" in html
@@ -160,7 +160,7 @@ def test_without_ffmpeg_the_cloud_is_still_there(monkeypatch: pytest.MonkeyPatch
     assert found.state == "warning" and "cloud only" in found.detail and "[local]" in found.remedy
 
 
-def test_a_full_disk_and_a_folder_of_somebody_else_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_and_an_unwritable_folder_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine.look_at_disk(tmp_path / "not" / "yet").state in ("OK", "warning")
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
     assert machine.look_at_disk(tmp_path).state == "problem"
@@ -176,7 +176,7 @@ def test_half_a_key_is_a_problem_and_no_key_a_warning(monkeypatch: pytest.Monkey
     assert "TENCENTCLOUD_SECRET_KEY" in machine.look_at_keys().detail
 
 
-def test_what_is_missing_and_what_is_old_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_old_packages_are_reported_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     here = packages.metadata.version
     fakes = {"imageio-ffmpeg": "", "optuna": "", "pandas": "1.0"}
 

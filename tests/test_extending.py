@@ -46,7 +46,7 @@ def python_in(folder, *arguments):
 
 
 @pytest.mark.slow
-def test_one_line_makes_a_parameter(tmp_path):
+def test_one_line_adds_a_parameter(tmp_path):
     for folder in ("ci_notebook", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     declared = tmp_path / "ci_notebook/model/setting/enhance.py"

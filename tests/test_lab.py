@@ -34,7 +34,7 @@ def test_a_setting_becomes_a_job_and_the_job_a_file(lab: ci.Lab, clip: ci.Clip, 
 
 
 @pytest.mark.slow
-def test_six_runs_do_what_the_quickstart_says(lab: ci.Lab, clip: ci.Clip) -> None:
+def test_the_six_runs_of_the_quickstart_succeed(lab: ci.Lab, clip: ci.Clip) -> None:
     runs = lab.run(clip, ci.grid(SHARPER, SharpenLevel=[0, 5, 10], Resolution=[None, "sdtohd"]))
     df = runs.to_frame()
     assert list(df["state"]) == ["Success"] * 6
@@ -45,7 +45,7 @@ def test_six_runs_do_what_the_quickstart_says(lab: ci.Lab, clip: ci.Clip) -> Non
 
 
 @pytest.mark.slow
-def test_what_was_run_before_is_not_run_again(lab: ci.Lab, clip: ci.Clip) -> None:
+def test_a_finished_run_is_not_run_again(lab: ci.Lab, clip: ci.Clip) -> None:
     settings = ci.grid(SHARPER, SharpenLevel=[7])
     first = lab.run(clip, settings, scores=False)
     again = lab.run(clip, settings, scores=False)
@@ -92,7 +92,7 @@ def test_a_mistake_is_named_with_its_remedy(lab: ci.Lab, ask: object, error: typ
 
 
 @pytest.mark.slow
-def test_the_same_lines_work_over_a_port_and_a_wrong_key_is_told_from_an_unknown_one(tmp_path: Path) -> None:
+def test_the_same_lines_work_over_a_port_and_wrong_and_unknown_keys_are_distinguished(tmp_path: Path) -> None:
     keys = ci.Credentials("AKIDmine", "a-secret-of-mine")
     engine = Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys={"AKIDmine": "a-secret-of-mine"})
     with engine, Listener(engine) as listener:
@@ -169,7 +169,7 @@ def test_facts_and_pictures_of_a_stored_video_come_by_either_call(lab: ci.Lab, c
 
 
 @pytest.mark.slow
-def test_a_hidden_text_is_read_back_by_a_job_of_its_own(lab: ci.Lab) -> None:
+def test_a_digital_watermark_is_extracted_by_a_separate_job(lab: ci.Lab) -> None:
     hidden = ci.DigitalWatermark(message="lesson-3", type="Text", version="V1")
     marked = lab.submit(lab.upload(ci.sample()), ci.VideoEnhance(), digital_watermark=hidden).wait()
     assert marked.detail.operation.digital_watermark.state == "Success"  # type: ignore[union-attr]

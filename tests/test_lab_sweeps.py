@@ -1,4 +1,4 @@
-"""Many runs from a lab: plans, searches, Ctrl-C and what goes on after it."""
+"""Many runs from a lab: plans, searches, Ctrl-C and resuming."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clip(lab: ci.Lab, video: Path) -> ci.Clip:
 
 
 @pytest.mark.slow
-def test_a_plan_shows_what_differs_its_price_and_what_is_held(lab: ci.Lab, clip: ci.Clip) -> None:
+def test_a_plan_shows_the_differences_the_price_and_the_finished_runs(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=40)), SharpenLevel=[0, 6])
     plan = lab.plan(clip, sweep)
     df = plan.to_frame()
@@ -46,7 +46,7 @@ def test_a_plan_shows_what_differs_its_price_and_what_is_held(lab: ci.Lab, clip:
     assert html.count("<tr>") == 3 and "to be sent" in html
 
 
-def test_a_plan_asks_the_service_what_its_templates_hold(lab: ci.Lab, clip: ci.Clip) -> None:
+def test_a_plan_reads_the_settings_of_templates(lab: ci.Lab, clip: ci.Clip) -> None:
     made = lab.templates.create("crisp", ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=7)))
     plan = lab.plan(clip, ci.templates(str(made.template_id)) + ci.grid(None, SharpenLevel=[2]))
     assert list(plan.to_frame()["MsSharpen.SharpenLevel"]) == [7, 2]
@@ -63,7 +63,7 @@ def test_random_explicit_and_pairs_are_designs_too() -> None:
 
 
 @pytest.mark.slow
-def test_a_search_shows_its_trials_its_front_and_goes_on(lab: ci.Lab, clip: ci.Clip) -> None:
+def test_a_search_shows_its_trials_and_front_and_resumes(lab: ci.Lab, clip: ci.Clip) -> None:
     goals = {"sharpness": "max", "size_bytes": "min"}
     found = lab.optimize(clip, space={"SharpenLevel": [0, 5, 10]}, on=goals, trials=3, batch=2)  # type: ignore[arg-type]
     df = found.to_frame()
@@ -93,9 +93,7 @@ def test_without_optuna_a_search_says_how_to_get_it(
 
 
 @pytest.mark.slow
-def test_all_pictures_are_scored_on_request_and_what_was_scored_coarser_is_scored_again(
-    lab: ci.Lab, clip: ci.Clip
-) -> None:
+def test_all_frames_are_scored_on_request_and_coarser_scores_are_replaced(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(None, SharpenLevel=[4])
     (coarse,) = lab.run(clip, sweep)
     (fine,) = lab.run(clip, sweep, every=1)
@@ -117,7 +115,7 @@ with ci.connect(home=sys.argv[1], workers=1) as lab:
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_what_is_done_and_the_same_call_goes_on(tmp_path: Path, video: Path) -> None:
+def test_ctrl_c_reports_finished_runs_and_the_same_call_resumes(tmp_path: Path, video: Path) -> None:
     command = [sys.executable, "-c", SWEEP, str(tmp_path), str(video)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
@@ -149,7 +147,7 @@ def _over(journal: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_price_list_of_ones_own_replaces_the_published_one(lab: ci.Lab, clip: ci.Clip, tmp_path: Path) -> None:
+def test_a_custom_price_list_replaces_the_published_one(lab: ci.Lab, clip: ci.Clip, tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text(
         'name = "our contract"\ncurrency = "CNY"\ndate = "2026-11-01"\n[items]\nMsSharpen = 600\n'
     )
@@ -169,7 +167,7 @@ def test_a_price_list_of_ones_own_replaces_the_published_one(lab: ci.Lab, clip: 
 
 
 @pytest.mark.slow
-def test_scores_in_floating_point_are_made_once_and_not_mixed_with_others(lab: ci.Lab, clip: ci.Clip) -> None:
+def test_floating_point_scores_are_computed_once_and_not_mixed_with_others(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(None, SharpenLevel=[1, 2])
     usual = lab.run(clip, sweep, every=1)
     exact = lab.run(clip, sweep, every=1, precise=True)

@@ -1,4 +1,4 @@
-"""What is built is complete, and works in environments that hold nothing else: newest and lowest versions promised.
+"""The built package is complete and works in empty environments, with the newest and lowest promised versions.
 
 Each environment is made once and without pip; the pip of the tests fills it. Needs a package index.
 """
@@ -55,7 +55,7 @@ def lowest(*extras: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Place:
-    """A virtual environment of its own, and a folder to run in."""
+    """A separate virtual environment, and a folder to run in."""
 
     folder: Path
 

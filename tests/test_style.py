@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def private_attributes(tree: ast.AST) -> Iterator[ast.Attribute]:
 
 
 def cannot_fail(test: ast.expr) -> bool:
-    """Return whether an asserted expression is true whatever the code under test does."""
+    """Return whether an asserted expression is true for any behaviour of the code under test."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
         return any(cannot_fail(value) for value in test.values)
     if isinstance(test, ast.BoolOp):
@@ -43,9 +44,9 @@ def cannot_fail(test: ast.expr) -> bool:
     return isinstance(test, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.JoinedStr | ast.Lambda | ast.GeneratorExp)
 
 
-def trees() -> Iterator[tuple[Path, ast.AST]]:
-    for path in FILES:
-        yield path, ast.parse(path.read_text("utf-8"))
+@functools.cache
+def trees() -> list[tuple[Path, ast.AST]]:
+    return [(path, ast.parse(path.read_text("utf-8"))) for path in FILES]
 
 
 def test_tests_use_public_names_only():

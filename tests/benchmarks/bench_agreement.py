@@ -1,4 +1,4 @@
-"""How far scores lie from those of other implementations, on pairs that are the same to the bit everywhere.
+"""Compare our scores with those of other implementations, on pairs of clips that are identical on every machine.
 
     python -m tests.benchmarks.bench_agreement
 

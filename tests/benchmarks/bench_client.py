@@ -1,9 +1,9 @@
-"""The client beside the official SDK and beside bare httpx and http.client: targets G2, G5, G6, G7 and G8.
+"""Compare the client with the official SDK, bare httpx and http.client: targets G2, G5, G6, G7 and G8.
 
     python -m tests.benchmarks.bench_client [calls]
 
 Each figure is the least of several rounds, taken in turn, so that a busy machine is busy for all.
-The service of G6 and G8 is a little server in a process of its own that answers every call alike,
+The service of G6 and G8 is a small server in a separate process with one fixed answer,
 so that CPU time is that of the client alone. Asserts nothing.
 """
 
@@ -169,7 +169,7 @@ def build_and_sign(calls: int) -> None:
     client.close()
 
 
-# G6 and G8: a service in a process of its own that says the same to everybody.
+# G6 and G8: a service in a separate process with one fixed answer.
 
 
 def clients(port: int) -> tuple[dict[str, Callable[[], object]], Client]:

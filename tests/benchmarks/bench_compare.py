@@ -1,7 +1,7 @@
 """From the key to the picture: how long CompareView takes, in the kernel and in JupyterLab, and what it holds. Prints.
 
 Run: python -m tests.benchmarks.bench_compare
-The peer is what a notebook has without it: two pictures taken by `lab.look`'s snapshot at a time, for every step anew.
+The peer is what a notebook has without it: two pictures taken by `lab.look`'s snapshot at a time, again for every step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kill engines at random moments over a queue of jobs, and kernels over a sweep, and count what came of it.
+"""Kill engines at random moments over a queue of jobs, and kernels over a sweep, and count the outcomes.
 
     python -m tests.benchmarks.bench_crash [--jobs 100] [--kills 50] [--seed 1] [--rounds 3] [--kernels 2]
 

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.bench_dask [--jobs 8] [--workers 1 2 4] [--long 2.0]
 
 Two kinds of jobs. *Simulated*: long jobs that wait (`--long` seconds each, by the fault `SlowJobs`)
-and then make next to nothing, so they use no CPU: this is what N machines of their own would give,
-and shows what the engine and Dask add. *Real*: each an encode of its own, of three seconds of
+and then make next to nothing, so they use no CPU: this is the throughput of N separate machines,
+and shows the overhead of the engine and Dask. *Real*: each is an encode of three seconds of
 640x360 with sharpening; on one machine they share its cores, so more workers than cores gain
 nothing. The first row is the engine's own threads with two places. Scaling is the throughput over
 that of one worker, per worker: 1.00 is perfect.

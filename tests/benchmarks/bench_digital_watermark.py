@@ -1,11 +1,11 @@
-"""Hide texts in clips, send the clips through what videos go through, and print what is read back.
+"""Embed digital watermarks in clips, process the clips as videos usually are, and print the texts read back.
 
     python -m tests.benchmarks.bench_digital_watermark [CLIP ...] [--seconds 3] [--start 0]
 
 A number in the table is the margin in dB above the level at which reading fails (at 6 dB half the
 amplitude would have done); -- is a message that was not read, WRONG one that was read wrongly. Each
-clip is marked as a job does it, encoded by x264 at crf 20 ("as is"), and that file goes on each
-journey. Then: what the mark costs in luma PSNR and in size of the file, the time it adds to a
+clip is marked as a job does it, encoded by x264 at crf 20 ("as is"), and that file takes each
+route. Then: what the watermark costs in luma PSNR and in size of the file, the time it adds to a
 picture, the time of reading one, and how many readings of unmarked clips and of wrong keys found
 anything. Times are of one run on one machine; what is compared takes turns.
 """
@@ -102,7 +102,7 @@ def times(folder: Path, *, rounds: int = 5, pictures: int = 48) -> None:
     read = extract(folder / "hd.mp4").pictures
     reading = time.perf_counter() - before
     print(f"\n1920x1080: the mark adds {added * 1e3:.1f} ms of processor time a picture")
-    print(f"reading an unmarked clip (the dearest): {reading:.2f} s elapsed for {read} pictures")
+    print(f"reading an unmarked clip (the most expensive case): {reading:.2f} s elapsed for {read} pictures")
 
 
 def processor_s(arguments: list[str | Path]) -> float:

@@ -1,4 +1,4 @@
-"""What the engine costs beside the plain `ffmpeg` command line, and what variants of one clip cost together.
+"""Compare the cost of the engine with the plain `ffmpeg` command line, and measure several variants of one clip.
 
     python -m tests.benchmarks.bench_engine [--rounds 3] [--quick]
 

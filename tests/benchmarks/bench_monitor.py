@@ -1,6 +1,6 @@
 """The monitor with 1,000 jobs: what it costs the kernel, the wire and the page. Prints; asserts nothing.
 
-The peer is what is usually done: a table of all jobs as HTML, sent anew at each poll.
+The peer is what is usually done: a table of all jobs as HTML, sent again at each poll.
 
 Run: python -m tests.benchmarks.bench_monitor
 """

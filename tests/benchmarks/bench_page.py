@@ -1,4 +1,4 @@
-"""G11: a slider's step seen in JupyterLab's page, until Python's answer stands beside it. Prints; asserts nothing.
+"""G11: time from a slider's step to Python's answer in JupyterLab's page. Prints; asserts nothing.
 
 Run: python -m tests.benchmarks.bench_page
 """

@@ -1,4 +1,4 @@
-"""G9 and G10: what the panel costs the kernel, beside as many plain ipywidgets. Prints; asserts nothing.
+"""G9 and G10: cost of the panel in the kernel, compared with as many plain ipywidgets. Prints; asserts nothing.
 
 Run: python -m tests.benchmarks.bench_panel
 """

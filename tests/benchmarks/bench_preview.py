@@ -2,7 +2,7 @@
 
 The floor is FFmpeg's own start; the peer is one fresh FFmpeg a move with the same graph, the decoded
 picture piped in and a JPEG out. Targets: 40 ms at 640 px, 100 ms at 1080p, without motion and networks;
-100 ms from a hand's move to the picture in the page.
+100 ms from a mouse move to the frame in the page.
 
 Run: python -m tests.benchmarks.bench_preview
 """

@@ -4,7 +4,7 @@
 
 Each clip is scaled to the height, sharpened and encoded; the result is scored against it. `plain` is
 one FFmpeg that does VMAF, VMAF-NEG, PSNR, SSIM and XPSNR as ours does (VMAF of every fifth picture),
-laid on each other unseen; `ours` also finds how they lie, watches for drift, and measures colour.
+compared without alignment; `ours` also aligns the frames, watches for drift, and measures colour.
 Wall-clock time is of this machine at this moment; CPU time is that of all processes.
 """
 
@@ -25,7 +25,7 @@ MODELS = "model='version=vmaf_v0.6.1\\:name=vmaf|version=vmaf_v0.6.1neg\\:name=v
 
 
 def plain(made: Path, source: Path, folder: Path, every: int) -> None:
-    """Score as whoever knows FFmpeg well would."""
+    """Score as an experienced user of FFmpeg would."""
     graph = (
         "[0:v]split=4[a][b][c][d];[1:v]split=4[e][f][g][h];[a][e]psnr=stats_file=p.txt,nullsink;"
         "[b][f]ssim=stats_file=s.txt,nullsink;[c][g]xpsnr=stats_file=x.txt,nullsink;"

@@ -1,10 +1,10 @@
-"""What a verdict's interval holds of the truth, by simulation: ours, block bootstraps, and Student's t.
+"""Coverage of a verdict's interval by simulation: ours, block bootstraps, and Student's t.
 
     python -m tests.benchmarks.bench_verdict [series a cell]
 
 Series of paired differences with a true mean of 0 are drawn from AR(1) processes, with and without
-noise of their own; printed is the share of 95 % intervals that hold 0, in per cent. What is missing
-to 100 are false alarms. Several clips differ in their own means, too. Asserts nothing.
+added noise; printed is the share of 95 % intervals that contain 0, in per cent. The remainder
+to 100 is false alarms. Several clips differ in their own means, too. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def one_clip(count: int) -> None:
         row("t, as if independent", count, pictures, 0.0, student)
     print(f"  ours, mean over all: {np.mean(cells):.1f}; least {min(cells):.1f}, most {max(cells):.1f}")
     for noise in (0.2, 0.4, 0.6):
-        print(f"the same with {100 * noise:g} % noise of their own:")
+        print(f"the same with {100 * noise:g} % added noise:")
         for pictures in PICTURES:
             row("ours", count, pictures, noise, ours)
 

@@ -1,4 +1,4 @@
-"""A service in a process of its own that says the same to everybody, so that CPU time is the caller's alone."""
+"""A service in a separate process with one fixed answer per call, so that CPU time is the caller's alone."""
 
 from __future__ import annotations
 

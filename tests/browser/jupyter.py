@@ -1,4 +1,4 @@
-"""Real JupyterLab in a real browser, in folders of its own: nothing of the user's is read or touched.
+"""JupyterLab in a real browser, in separate folders: nothing of the user's is read or changed.
 
 The tests and the benchmarks share it.
 """
@@ -50,7 +50,7 @@ END_KERNEL = """async () => {
 
 @dataclass
 class Server:
-    """A server on loopback. `root` is where its notebooks lie, `opens` the way to one of them."""
+    """A server on loopback. `root` is the folder of its notebooks, `opens` the URL path to one of them."""
 
     url: str
     root: Path
@@ -136,7 +136,7 @@ def running_app(folder: Path, clip: Path) -> Iterator[Server]:
 
 @contextmanager
 def running_voila(folder: Path, notebook: str) -> Iterator[Server]:
-    """Run Voila for a notebook that will lie below the server's root, in our template, which fetches nothing."""
+    """Run Voila for a notebook that will be below the server's root, in our template, which fetches nothing."""
     root, log, port = folder / "page", folder / "voila.log", free_port()
     root.mkdir()
     write_settings(folder)
@@ -222,7 +222,7 @@ class Desk:
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
     def save(self, path: Path) -> Any:
-        """Save, and return the notebook as it now lies on the disk."""
+        """Save, and return the notebook as it is on the disk."""
         self.command("docmanager:save")
         return nbformat.read(path, as_version=4)
 
@@ -248,7 +248,7 @@ class Desk:
 
 @contextmanager
 def page_at(server: Server, browser: Any, shots: Path) -> Iterator[Desk]:
-    """Open a fresh page, and note whatever it asks of another machine."""
+    """Open a fresh page, and record its requests to other machines."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     shots.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ def small(png: bytes, most: int | None = None) -> bytes:
     """Return a PNG of 256 colours, and smaller on each side where it must not be larger than `most` bytes.
 
     The commonest colours are kept as they are: what is drawn in one colour, be it little, does not take
-    that of a photograph beside it.
+    that of a photograph next to it.
     """
     picture, out = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
     counted = sorted(picture.getcolors(picture.width * picture.height) or [], reverse=True)[:KEPT_COLOURS]

@@ -1,4 +1,4 @@
-"""Comparing as a hand and an eye meet it: the pictures carry their numbers, and the numbers are read back.
+"""The compare view in JupyterLab, in a browser: frames carry their numbers, and the numbers are read back.
 
 One page for all of it, for a page and its jobs are what costs; each test begins at picture 20 of the wipe.
 """
@@ -126,7 +126,7 @@ def test_every_key_steps_all_pictures_alike(view):
     view.shot("compare-2-side")
 
 
-def test_held_down_keys_end_on_the_last_picture(view):
+def test_holding_a_key_ends_on_the_last_frame(view):
     page = view.page
     for _ in range(25):
         page.keyboard.press(".", delay=0)
@@ -147,7 +147,7 @@ def test_a_number_that_no_picture_has_is_refused(view):
     assert page.locator(".cv-error").inner_text() == ""
 
 
-def test_dividers_move_by_keys_and_by_hand(view):
+def test_dividers_move_by_keys_and_by_mouse(view):
     page = view.page
     first, second = page.get_by_role("slider", name=re.compile("Divider between")).all()
     assert first.get_attribute("aria-label") == "Divider between source and SharpenLevel 3"
@@ -232,7 +232,7 @@ def test_the_difference_says_how_far_it_is_amplified(view):
     view.shot("compare-4-difference")
 
 
-def test_flicker_waits_for_the_hand_where_little_motion_is_asked_for(view):
+def test_flicker_starts_by_hand_under_reduced_motion(view):
     page = view.page
     page.emulate_media(reduced_motion="reduce")
     mode(page, "Flicker")
@@ -252,7 +252,7 @@ def test_flicker_waits_for_the_hand_where_little_motion_is_asked_for(view):
     page.wait_for_function(f"() => ({shown})() === 1", timeout=5_000)
 
 
-def test_the_loupe_tells_the_pixels_as_they_are_in_the_files(view):
+def test_the_loupe_shows_the_pixels_of_the_files(view):
     page = view.page
     page.locator(".wp-pane").focus()
     page.keyboard.press("l")
@@ -335,7 +335,7 @@ def test_another_choice_of_videos_keeps_the_place(view):
     assert view.ask("view.shown") == [0, 1, 2]
 
 
-def test_axe_finds_nothing_serious_in_light_and_dark_and_all_stands_in_a_narrow_page(view):
+def test_axe_finds_nothing_serious_in_light_and_dark_and_a_narrow_page_fits(view):
     page = view.page
     for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
         view.theme(theme)

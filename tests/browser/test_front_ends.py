@@ -77,7 +77,7 @@ def desk(request: pytest.FixtureRequest, browser: Any, tmp_path_factory: pytest.
         page.locator(".vo").scroll_into_view_if_needed()
         desk.shot(f"views-{request.param}")
     assert desk.off_loopback == [], "the page asked for something beyond this machine"
-    assert [error for error in errors if "blob:" in error] == [], "a script of ours, which runs from a blob, failed"
+    assert [error for error in errors if "blob:" in error] == [], "our script, which runs from a blob, failed"
 
 
 def test_a_slider_moves_code_and_preview(desk: Desk) -> None:
@@ -117,7 +117,7 @@ def test_a_key_moves_the_divider(desk: Desk) -> None:
     assert divider.bounding_box()["x"] < was - 100
 
 
-def test_keys_vote_to_the_end_and_what_came_of_it_is_shown(desk: Desk) -> None:
+def test_keys_vote_to_the_end_and_the_result_is_shown(desk: Desk) -> None:
     page = desk.page
     page.locator(".vo").scroll_into_view_if_needed()
     for number in range(2):
@@ -129,7 +129,7 @@ def test_keys_vote_to_the_end_and_what_came_of_it_is_shown(desk: Desk) -> None:
 
 @pytest.mark.parametrize("kind", ["vscode-dark", "vscode-light", "vscode-high-contrast", ""])
 @pytest.mark.parametrize("view", [ci.EnhancePanel, ci.CompareView], ids=["base.css", "compare.css"])
-def test_what_is_written_is_read_in_an_editors_colours(browser: Any, view: Any, kind: str) -> None:
+def test_text_is_readable_in_an_editors_colors(browser: Any, view: Any, kind: str) -> None:
     page = browser.new_page()
     root = "cv" if view is ci.CompareView else "ci-root ci-panel"
     page.set_content(EDITOR.format(css=view._css, kind=kind, root=root))

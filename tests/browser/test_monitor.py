@@ -1,4 +1,4 @@
-"""The monitor as a hand and an eye meet it: in JupyterLab, in a browser."""
+"""The monitor in JupyterLab, in a browser."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_waiting_job_is_cancelled_and_sent_again_once_however_often_it_is_clic
     page.get_by_role("button", name="Send the job").dblclick()
     rows(page, "Pause").wait_for(timeout=20_000)
     assert desk.ask("[one.state for one in lab.jobs()]") == ["Pause", "Cancel"]
-    # It goes on while it is looked at; what the service refuses is said in the panel.
+    # It keeps polling while it is visible; a refusal of the service is shown in the panel.
     assert desk.ask("lab.queues.resume(queue) and 1") == 1
     rows(page, "Success").wait_for(timeout=60_000)
     press = "{'do': 'cancel', 'ids': [monitor.jobs[0].job_id], 'press': 'late'}"
@@ -142,4 +142,4 @@ def test_a_thousand_jobs_are_scrolled_filtered_and_come_back_after_a_restart(sho
     desk.run_all()
     page.wait_for_function("() => document.querySelectorAll('.ci-monitor').length === 1", timeout=60_000)
     chip(page, "All 1000").wait_for(timeout=60_000)
-    assert desk.ask("ids") == [], "nothing was sent again: the service told of them"
+    assert desk.ask("ids") == [], "nothing was sent again: the service listed them"

@@ -1,4 +1,4 @@
-"""The panel as a hand and an eye meet it: in JupyterLab, in a browser."""
+"""The enhance panel in JupyterLab, in a browser."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def told(page, text):
     page.locator(".ci-message").get_by_text(text).wait_for()
 
 
-def test_start_from_a_preset_undo_it_by_keys_and_mend_what_it_meets(panel):
+def test_a_preset_is_chosen_undone_by_keys_and_its_problems_fixed(panel):
     page = panel.page
     tool(page, "Start from").click()
     page.get_by_text("There are no templates yet.").wait_for()
@@ -237,7 +237,7 @@ def test_paste_marks_copies_and_a_new_cell(panel):
     area = page.get_by_role("textbox", name="The text to copy")
     area.wait_for()
     assert "<Request>" in area.input_value()
-    assert page.evaluate("() => document.activeElement.selectionEnd") > 100, "it stands selected"
+    assert page.evaluate("() => document.activeElement.selectionEnd") > 100, "it is selected"
     page.get_by_role("button", name="New cell").click()
     page.get_by_text("Added a new cell.").wait_for()
     cells = page.evaluate(CELLS)

@@ -1,4 +1,4 @@
-"""The preview pane of the panel, in JupyterLab, in a browser: what a hand does there is seen in the pictures."""
+"""The preview pane in JupyterLab, in a browser: edits are seen in the frames."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_mark_is_dragged_on_the_picture(sight):
     desk.shot("sight-2-dragged-dark")
 
 
-def test_on_the_cloud_it_says_what_it_is_and_errors_stand_in_place(sight):
+def test_on_the_cloud_it_is_labelled_an_approximation_and_errors_are_in_place(sight):
     desk = sight(ELSEWHERE, PANEL)
     page = desk.page
     page.locator(".ci-preview").get_by_text("approximation").wait_for()

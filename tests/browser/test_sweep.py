@@ -1,4 +1,4 @@
-"""The sweep's panel as a hand and an eye meet it: in JupyterLab, in a browser."""
+"""The sweep panel in JupyterLab, in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Voting as a hand and an eye meet it: by keys to the end, blind, and on after a restart of the kernel."""
+"""Voting in JupyterLab, in a browser: by keys to the end, blind, and resumed after a restart of the kernel."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_space_flips_between_both_in_one_place(desk):
     page.locator(".vo-modes").get_by_text("Side by side").click()
 
 
-def test_keys_vote_to_the_end_a_restart_goes_on_and_the_ranking_stays_as_an_output(desk):
+def test_keys_vote_to_the_end_a_restart_resumes_and_the_ranking_stays_as_an_output(desk):
     page = desk.page
     page.locator(".vo").focus()
     page.keyboard.press("1")
@@ -119,7 +119,7 @@ def test_keys_vote_to_the_end_a_restart_goes_on_and_the_ranking_stays_as_an_outp
     assert "is preferred to the others in" in kept and "data:image/png;base64," in kept
 
 
-def test_another_voter_begins_anew_under_a_name_of_their_own(desk):
+def test_another_voter_starts_over_under_another_name(desk):
     page = desk.page
     page.locator(".vo-voter").fill("Bob")
     page.locator(".vo-voter").press("Enter")

@@ -25,5 +25,5 @@ def client(cloud, slept):
     with Client(
         BUCKET, region=REGION, credentials=Credentials(SECRET_ID, SECRET_KEY), transport=WSGITransport(cloud),
         sleep=slept.append,
-    ) as made:  # fmt: skip
-        yield made
+    ) as client:  # fmt: skip
+        yield client

@@ -1,4 +1,4 @@
-"""A true little server: it checks signatures, keeps objects and jobs, and breaks on request.
+"""A small fake of the service: it checks signatures, stores objects and jobs, and fails on request.
 
 It knows nothing of our client. Jobs move when a test moves them.
 """
@@ -107,8 +107,8 @@ class LittleCloud:
 
     def get_jobs(self, names, query, headers, body):
         ids = names["ids"].split(",")
-        found = tuple(self.jobs[one] for one in sorted(ids) if one in self.jobs)
-        return _xml(Response(jobs_detail=found, non_exist_job_ids=tuple(one for one in ids if one not in self.jobs)))
+        matches = tuple(self.jobs[one] for one in sorted(ids) if one in self.jobs)
+        return _xml(Response(jobs_detail=matches, non_exist_job_ids=tuple(one for one in ids if one not in self.jobs)))
 
     def list_jobs(self, names, query, headers, body):
         states = query.get("states", "All").split(",")
@@ -141,11 +141,11 @@ class LittleCloud:
         return self._keep(names["id"], body)
 
     def _keep(self, template_id, body):
-        asked = loads(TemplateRequest, body, root="Request")
-        encoding = TransTpl(container=asked.container, video=asked.video) if asked.container else None
+        request = loads(TemplateRequest, body, root="Request")
+        encoding = TransTpl(container=request.container, video=request.video) if request.container else None
         self.templates[template_id] = Template(
-            tag=asked.tag, template_id=template_id, name=asked.name, video_enhance=asked.video_enhance,
-            watermark=asked.watermark, trans_tpl=encoding,
+            tag=request.tag, template_id=template_id, name=request.name, video_enhance=request.video_enhance,
+            watermark=request.watermark, trans_tpl=encoding,
         )  # fmt: skip
         return _xml(TemplateResponse(template=self.templates[template_id]))
 
@@ -153,11 +153,11 @@ class LittleCloud:
         if query.get("ids"):
             ids = query["ids"].split(",")
             missing = tuple(NonExistTID(template_id=one) for one in ids if one not in self.templates)
-            found = tuple(self.templates[one] for one in ids if one in self.templates)
-            return _xml(TemplateResponse(template_list=found, non_exist_tids=missing))
+            matches = tuple(self.templates[one] for one in ids if one in self.templates)
+            return _xml(TemplateResponse(template_list=matches, non_exist_tids=missing))
         start = (
             int(query["pageNumber"]) - 1
-        ) * 2  # pages of two, whatever was asked: the longest page is not documented
+        ) * 2  # pages of two, for any requested size: the longest page is not documented
         listed = list(self.templates.values())
         return _xml(TemplateResponse(total_count=len(listed), template_list=tuple(listed[start : start + 2])))
 
@@ -171,8 +171,10 @@ class LittleCloud:
         return _xml(QueueResponse(total_count=1, queue_list=(self.queue,)))
 
     def update_queue(self, names, query, headers, body):
-        asked = loads(QueueRequest, body, root="Request")
-        self.queue = Queue(queue_id=names["id"], name=asked.name, state=asked.state, notify_config=asked.notify_config)
+        change = loads(QueueRequest, body, root="Request")
+        self.queue = Queue(
+            queue_id=names["id"], name=change.name, state=change.state, notify_config=change.notify_config
+        )
         return _xml(QueueResponse(queue=self.queue))
 
     def activate_bucket(self, names, query, headers, body):
@@ -247,8 +249,8 @@ def finished(job, key):
     """Return a job as it is when it made `key`."""
     from ci_notebook.model.api.jobs import MediaResult, OutputFile
 
-    made = MediaResult(output_file=OutputFile(bucket=BUCKET, region=REGION, object_name=(key,), object_prefix=""))
-    operation = dataclasses.replace(job.operation or Operation(), media_result=made)
+    result = MediaResult(output_file=OutputFile(bucket=BUCKET, region=REGION, object_name=(key,), object_prefix=""))
+    operation = dataclasses.replace(job.operation or Operation(), media_result=result)
     return dataclasses.replace(job, state="Success", progress=100, operation=operation)
 
 

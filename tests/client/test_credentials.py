@@ -115,7 +115,7 @@ def test_half_a_key_is_an_error_and_no_other_account_is_taken(tmp_path):
         find(tmp_path)
 
 
-def test_values_that_coscli_encrypted_are_told_and_not_tried(tmp_path):
+def test_values_encrypted_by_coscli_are_reported_and_not_used(tmp_path):
     put(tmp_path, "home/.cos.yaml", COSCLI.format(id="c2VjcmV0c2VjcmV0", key="a2V5a2V5", plain="false"))
     with pytest.raises(CredentialsError, match="encrypted by coscli") as caught:
         find(tmp_path)
@@ -131,7 +131,7 @@ def test_values_that_coscli_encrypted_are_told_and_not_tried(tmp_path):
         ("home/.cos.conf", "AKIDleak\n[common]"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_without_quoting_it(tmp_path, path, text):
+def test_an_unreadable_file_is_reported_without_quoting_it(tmp_path, path, text):
     put(tmp_path, path, text)
     with pytest.raises(CredentialsError) as caught:
         find(tmp_path)
@@ -145,7 +145,7 @@ def test_a_file_that_cannot_be_read_is_told_without_quoting_it(tmp_path, path, t
     ("home/.cos.yaml", "cos:\n  base:\n    mode: CvmRole\n"),
     ("home/.cos.yaml", "- nothing\n"),
 ])  # fmt: skip
-def test_a_file_without_keys_is_passed_over(tmp_path, path, text):
+def test_a_file_without_keys_is_skipped(tmp_path, path, text):
     put(tmp_path, path, text)
     assert find(tmp_path, ENV | {}).source == "the environment"
     with pytest.raises(CredentialsError, match="No credentials were found"):

@@ -38,16 +38,16 @@ def video(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    with Engine(tmp_path_factory.mktemp("engine"), bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=1) as made:
-        yield made
+    with Engine(tmp_path_factory.mktemp("engine"), bucket=BUCKET, region=REGION, keys={ID: KEY}, workers=1) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="module")
 def listener(engine):
-    made = Listener(engine)
-    made.start()
-    yield made
-    made.close()
+    listener = Listener(engine)
+    listener.start()
+    yield listener
+    listener.close()
 
 
 @pytest.fixture(params=["in process", "over a port"])
@@ -66,8 +66,8 @@ def connect(transport, **more):
 
 @pytest.fixture
 def client(transport):
-    with connect(transport) as made:
-        yield made
+    with connect(transport) as client:
+        yield client
 
 
 def request(key="input/tiny.mp4", **more):
@@ -77,16 +77,16 @@ def request(key="input/tiny.mp4", **more):
 @pytest.mark.slow
 def test_a_job_goes_from_upload_to_download(client, video, tmp_path):
     clip = client.upload_clip(video, "input/tiny.mp4")
-    seen = []
+    events = []
     job = Job(client, client.submit(request(user_data="the whole way")))
-    job.wait(timeout_s=60, on_progress=lambda one: seen.append(one.state))
-    assert seen[-1] == "Success"
+    job.wait(timeout_s=60, on_progress=lambda one: events.append(one.state))
+    assert events[-1] == "Success"
     assert job.detail.operation.user_data == "the whole way"
-    made = job.download(tmp_path)
-    assert made.stat().st_size > 1000
+    path = job.download(tmp_path)
+    assert path.stat().st_size > 1000
     info = client.video_info(job.output_key)
     assert (info.stream.video[0].width, info.stream.video[0].height) == (128, 128)
-    assert info.format.size == made.stat().st_size
+    assert info.format.size == path.stat().st_size
     assert job.snapshot(0.2).startswith(b"\xff\xd8")
     assert client.snapshot(clip.key, 0.1, width=64, format="png").startswith(b"\x89PNG")
     assert client.find_by_user_data("the whole way").job_id == job.id
@@ -127,6 +127,7 @@ def test_an_awkward_key_comes_back_as_it_was(client, transport, key, tmp_path):
         client.head(key)
 
 
+@pytest.mark.slow
 def test_a_large_object_goes_both_ways(client, tmp_path):
     path = tmp_path / "large"
     path.write_bytes(bytes(range(256)) * 20_000)
@@ -134,7 +135,7 @@ def test_a_large_object_goes_both_ways(client, tmp_path):
     assert client.download("large", tmp_path / "back").read_bytes() == path.read_bytes()
 
 
-def test_wrong_keys_are_told_apart(transport):
+def test_wrong_keys_are_distinguished(transport):
     with (
         pytest.raises(SignatureRefused, match="Check the SecretKey") as wrong,
         connect(transport, credentials=Credentials(ID, "wrongwrong")) as client,
@@ -145,7 +146,7 @@ def test_wrong_keys_are_told_apart(transport):
         client.read("a")
 
 
-def test_a_clock_that_is_off_is_told_by_how_much(transport):
+def test_a_wrong_clock_is_reported_with_its_offset(transport):
     import time
 
     with connect(transport, clock=lambda: time.time() + 7200) as client, pytest.raises(SignatureRefused) as caught:
@@ -153,7 +154,7 @@ def test_a_clock_that_is_off_is_told_by_how_much(transport):
     assert "ahead of the service's" in caught.value.hint
 
 
-def test_a_bucket_that_is_not_there_is_told(transport):
+def test_a_missing_bucket_is_reported(transport):
     other = Client(
         "other-1250000000", region=REGION, scheme="http", transport=transport(), credentials=Credentials(ID, KEY)
     )
@@ -161,12 +162,12 @@ def test_a_bucket_that_is_not_there_is_told(transport):
         other.read("a")
 
 
-def test_a_job_that_is_not_there_is_told(client):
+def test_a_missing_job_is_reported(client):
     with pytest.raises(NotFound, match="j0000"):
         client.job("j0000")
 
 
-def test_an_input_that_is_not_there_is_told_and_nothing_is_made(client):
+def test_a_missing_input_is_reported_and_makes_no_job(client):
     before = len(list(client.jobs()))
     with pytest.raises(NotFound, match="ResourceNotFound"):
         client.submit(request("input/none.mp4"))
@@ -181,10 +182,10 @@ def test_an_input_that_is_no_video_fails_the_job(client):
 
 
 def test_templates_and_queues_are_kept(client):
-    made = client.templates.create("soft", SETTING)
-    assert client.templates.get(made.template_id)[0].video_enhance == SETTING
-    assert made.template_id in [one.template_id for one in client.templates.list(tag="VideoEnhance")]
-    client.templates.delete(made.template_id)
+    template = client.templates.create("soft", SETTING)
+    assert client.templates.get(template.template_id)[0].video_enhance == SETTING
+    assert template.template_id in [one.template_id for one in client.templates.list(tag="VideoEnhance")]
+    client.templates.delete(template.template_id)
     queue = next(client.queues.list())
     assert client.queues.pause(queue).state == "Paused"
     assert client.queues.resume(queue).state == "Active"
@@ -202,6 +203,7 @@ def test_a_waiting_job_is_cancelled(client, video):
         client.queues.resume(queue)
 
 
+@pytest.mark.slow
 def test_eight_threads_share_one_client(client):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: client.upload(b"%d" % number, f"many/{number}"), range(40)))
@@ -245,22 +247,23 @@ def test_a_lost_answer_leaves_exactly_one_job(transport, video):
         assert dropping.posts == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["XML", "JSON"])
-def test_the_end_of_a_job_is_told_to_a_receiver(client, video, form):
+def test_a_receiver_is_notified_of_the_end_of_a_job(client, video, form):
     client.upload_clip(video, "input/tiny.mp4")
     with Receiver(client) as receiver:
-        asked = dataclasses.replace(request(call_back=receiver.url), call_back_format=form)
-        job = Job(client, client.submit(asked))
-        told = receiver.get(timeout_s=30)
-        assert (told.id, told.state) == (job.id, "Success")
-        done = receiver.wait(job, timeout_s=30)
-        assert told.output_key == done.output_key
+        options = dataclasses.replace(request(call_back=receiver.url), call_back_format=form)
+        job = Job(client, client.submit(options))
+        notification = receiver.get(timeout_s=30)
+        assert (notification.id, notification.state) == (job.id, "Success")
+        finished_job = receiver.wait(job, timeout_s=30)
+        assert notification.output_key == finished_job.output_key
         # Not all of it: JSON leaves empty nodes out.
-        assert told.detail.operation.media_info.format == done.detail.operation.media_info.format
+        assert notification.detail.operation.media_info.format == finished_job.detail.operation.media_info.format
 
 
 @pytest.mark.slow
-def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
+def test_a_queue_notifies_a_receiver_of_all_its_jobs(client, video):
     client.upload_clip(video, "input/tiny.mp4")
     client.upload(b"no video at all", "input/text.mp4")
     queue = next(client.queues.list())
@@ -269,8 +272,8 @@ def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
         try:
             ids = [client.submit(request(key)).job_id for key in ("input/tiny.mp4", "input/text.mp4")]
             silent = client.submit(request(call_back="no")).job_id
-            told = [receiver.get(timeout_s=30) for _ in ids]
-            assert {job.id: job.state for job in told} == dict(zip(ids, ["Success", "Failed"], strict=True))
+            notifications = [receiver.get(timeout_s=30) for _ in ids]
+            assert {job.id: job.state for job in notifications} == dict(zip(ids, ["Success", "Failed"], strict=True))
             assert [job.id for job in receiver.watch([silent], timeout_s=30) if job.is_over] == [silent]
             with pytest.raises(TimeoutError):
                 receiver.get(timeout_s=0.2)
@@ -279,7 +282,7 @@ def test_a_queue_tells_a_receiver_of_all_its_jobs(client, video):
 
 
 @pytest.mark.slow
-def test_jobs_are_watched_beside_a_running_loop(client, video):
+def test_jobs_are_watched_while_an_event_loop_runs(client, video):
     client.upload_clip(video, "input/tiny.mp4")
     ids = [client.submit(request()).job_id for _ in range(3)]
 

@@ -122,7 +122,7 @@ def test_a_submission_that_meets_a_fault_makes_one_job(session, engine, paused, 
 
 @pytest.mark.parametrize("looking", [ServerError(), HangUp(), Throttle()], ids=repr)
 @pytest.mark.parametrize(("session", "fault"), FACES, ids=repr, indirect=["session"])
-def test_a_submission_that_meets_a_fault_while_it_looks_makes_one_job(session, engine, paused, fault, looking):
+def test_a_submission_that_meets_a_fault_while_reconciling_makes_one_job(session, engine, paused, fault, looking):
     key = next(keys)
     engine.faults.add("create_job", fault)
     engine.faults.add("list_jobs", looking, times=2)
@@ -132,7 +132,7 @@ def test_a_submission_that_meets_a_fault_while_it_looks_makes_one_job(session, e
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if not isinstance(fault, Throttle)], ids=repr)
-def test_a_submission_that_gave_up_makes_one_job_when_it_is_asked_for_again(session, engine, paused, fault):
+def test_a_submission_that_gave_up_makes_one_job_when_repeated(session, engine, paused, fault):
     key, client = next(keys), session()
     engine.faults.add("create_job", fault)
     engine.faults.add("list_jobs", HangUp(), times=None)
@@ -145,7 +145,7 @@ def test_a_submission_that_gave_up_makes_one_job_when_it_is_asked_for_again(sess
     assert [one.job_id for one in jobs_with(session(), key)] == [job.job_id]
 
 
-def test_ctrl_c_in_the_middle_of_a_submission_makes_one_job_when_it_is_asked_for_again(session, paused, monkeypatch):
+def test_ctrl_c_in_a_submission_makes_one_job_when_repeated(session, paused, monkeypatch):
     key, client = next(keys), session()
     send = client.sender.send
 
@@ -178,7 +178,7 @@ def test_another_request_with_the_same_key_is_another_job(session, engine, pause
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_service_that_breaks_at_every_turn_has_one_job_a_submission(session, engine, paused, seed):
+def test_a_service_that_keeps_failing_has_one_job_per_submission(session, engine, paused, seed):
     mine = [next(keys) for _ in range(3)]
     for number, fault in enumerate(FAULTS):
         engine.faults.add("*", fault, times=2, probability=0.15, skip=(seed * 7 + number * 3) % 11)
@@ -240,7 +240,7 @@ def marks(session, runs):
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("session", "fault"), FACES, ids=repr, indirect=["session"])
 @pytest.mark.parametrize("call", ["create_job", "get_jobs", "list_jobs"])
-def test_a_sweep_that_meets_a_fault_makes_one_job_a_run(session, engine, sweep, call, fault):
+def test_a_sweep_that_meets_a_fault_makes_one_job_per_run(session, engine, sweep, call, fault):
     engine.faults.add(call, fault, times=5)
     runs, _ = sweep(patience_s=0)
     engine.faults.clear()
@@ -250,7 +250,7 @@ def test_a_sweep_that_meets_a_fault_makes_one_job_a_run(session, engine, sweep, 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("session", "fault"), FACES, ids=repr, indirect=["session"])
-def test_a_sweep_that_bears_a_fault_makes_one_job_a_run(session, engine, sweep, fault):
+def test_a_sweep_that_tolerates_a_fault_makes_one_job_per_run(session, engine, sweep, fault):
     engine.faults.add("create_job", fault, times=5)
     runs, sessions = sweep(patience_s=120)
     engine.faults.clear()
@@ -259,7 +259,7 @@ def test_a_sweep_that_bears_a_fault_makes_one_job_a_run(session, engine, sweep, 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("session", "fault"), FACES, ids=repr, indirect=["session"])
-def test_a_sweep_whose_session_gives_up_while_it_looks_makes_one_job_a_run(session, engine, sweep, fault):
+def test_a_sweep_that_gives_up_while_reconciling_makes_one_job_per_run(session, engine, sweep, fault):
     engine.faults.add("create_job", fault, times=2)
     engine.faults.add("list_jobs", HangUp(), times=6)
     runs, _ = sweep(patience_s=0)
@@ -268,7 +268,7 @@ def test_a_sweep_whose_session_gives_up_while_it_looks_makes_one_job_a_run(sessi
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_sweep_on_a_service_that_breaks_at_every_turn_makes_one_job_a_run(session, engine, sweep, seed):
+def test_a_sweep_on_a_service_that_keeps_failing_makes_one_job_per_run(session, engine, sweep, seed):
     for number, fault in enumerate(FAULTS):
         engine.faults.add("*", fault, times=2, probability=0.2, skip=(seed * 5 + number * 3) % 13)
     runs, _ = sweep(patience_s=0)
@@ -280,7 +280,7 @@ def test_a_sweep_on_a_service_that_breaks_at_every_turn_makes_one_job_a_run(sess
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("session", ["in process"], indirect=True)
 @pytest.mark.parametrize("at", range(8))
-def test_a_sweep_that_is_killed_at_any_call_makes_one_job_a_run(session, sweep, at, monkeypatch):
+def test_a_sweep_killed_at_any_call_makes_one_job_per_run(session, sweep, at, monkeypatch):
     """Broken off right after the service has answered a call, before anything of it is written down."""
     calls = itertools.count()
     send = WSGITransport.handle_request

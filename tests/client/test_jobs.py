@@ -41,7 +41,7 @@ def test_a_submitted_request_becomes_a_job(client, cloud):
     assert cloud.headers["content-type"] == "application/xml"
 
 
-def test_what_cannot_be_right_is_not_sent(client, cloud):
+def test_an_invalid_request_is_not_sent(client, cloud):
     wrong = dataclasses.replace(request(), call_back_type="TDMQ")
     with pytest.raises(ParameterError, match="CallBackMqConfig"):
         client.submit(wrong)
@@ -67,7 +67,7 @@ def test_a_request_that_was_lost_is_sent_again_when_no_job_is_found(client, clou
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fault", [lost(), TimeoutError(), "InternalError"])
-def test_whatever_breaks_there_is_one_job_in_the_end(client, cloud, when, fault):
+def test_any_failure_ends_with_one_job(client, cloud, when, fault):
     cloud.faults = [(when, fault), ("before", lost()), ("before", "SlowDown"), (when, fault)]
     client.submit(request("run-1"))
     assert len(cloud.jobs) == 1
@@ -199,12 +199,12 @@ def failed(job):
     return dataclasses.replace(job, state="Failed", code="ResourceNotSupported", message="no video")
 
 
-def test_waiting_tells_each_new_state_and_ends_with_the_job(client, cloud):
+def test_waiting_reports_each_new_state_and_ends_with_the_job(client, cloud):
     job = Job(client, client.submit(request()))
     client.sleep = Story(cloud, running(10), running(10), running(60), done)
-    seen = []
-    assert job.wait(on_progress=lambda one: seen.append((one.state, one.progress))) is job
-    assert seen == [("Submitted", 0), ("Running", 10), ("Running", 60), ("Success", 100)]
+    events = []
+    assert job.wait(on_progress=lambda one: events.append((one.state, one.progress))) is job
+    assert events == [("Submitted", 0), ("Running", 10), ("Running", 60), ("Success", 100)]
     assert job.output_key == "output/a.mp4"
 
 
@@ -267,9 +267,9 @@ def test_many_jobs_are_asked_for_in_one_call(client, cloud):
         cloud.jobs = {one: done(job) for one, job in cloud.jobs.items()}
 
     client.sleep = end_all
-    seen = [(job.job_id, job.state) for job in watch(client, ["j1", "j2", "j3", "j4"])]
+    events = [(job.job_id, job.state) for job in watch(client, ["j1", "j2", "j3", "j4"])]
     assert cloud.calls == ["get_jobs"] * 2
-    assert seen[4:] == [("j1", "Success"), ("j2", "Success"), ("j3", "Success"), ("j4", "Success")]
+    assert events[4:] == [("j1", "Success"), ("j2", "Success"), ("j3", "Success"), ("j4", "Success")]
 
 
 def test_polling_backs_off_with_age_within_bounds():
@@ -284,9 +284,9 @@ def test_an_unknown_state_is_shown_and_waited_through(client, cloud):
     odd = dataclasses.replace(cloud.jobs["j1"])
     odd.__dict__["state"] = "Reviewing"
     client.sleep = Story(cloud, lambda _: odd, done)
-    seen = []
-    job.wait(on_progress=lambda one: seen.append(one.state))
-    assert seen == ["Submitted", "Reviewing", "Success"]
+    events = []
+    job.wait(on_progress=lambda one: events.append(one.state))
+    assert events == ["Submitted", "Reviewing", "Success"]
 
 
 def test_a_job_shows_itself_in_a_line_without_ids_and_times(client, cloud):
@@ -305,7 +305,7 @@ def test_a_job_s_html_is_escaped_and_holds_no_id_and_no_time(client):
     assert CREATED not in html
 
 
-def test_what_a_job_made_can_be_fetched_and_looked_at(client, cloud, tmp_path):
+def test_the_output_of_a_job_can_be_downloaded_and_viewed(client, cloud, tmp_path):
     job = Job(client, client.submit(request()))
     cloud.jobs["j1"] = done(cloud.jobs["j1"])
     cloud.objects["output/a.mp4"] = b"video"

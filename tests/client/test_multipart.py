@@ -1,4 +1,4 @@
-"""Large files in parts over both faces of the engine: broken off, gone on with, and whole in the end."""
+"""Multipart uploads in process and over a port: interrupted, resumed, and complete in the end."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ MD5 = hashlib.md5(DATA).hexdigest()
 def engine(tmp_path):
     tokens = {"AKIDtemporary": "tokentoken"}
     keys = {ID: KEY, "AKIDtemporary": "temporarykey"}
-    with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=keys, tokens=tokens, workers=1) as made:
-        yield made
+    with Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys=keys, tokens=tokens, workers=1) as engine:
+        yield engine
 
 
 @pytest.fixture
 def listener(engine):
-    with Listener(engine) as made:
-        made.start()
-        yield made
+    with Listener(engine) as listener:
+        listener.start()
+        yield listener
 
 
 @pytest.fixture
 def client(transport):  # noqa: F811
-    with connect(transport, sleep=lambda seconds: None) as made:
-        yield made
+    with connect(transport, sleep=lambda seconds: None) as client:
+        yield client
 
 
 @pytest.fixture
@@ -65,15 +65,15 @@ def sent(client, monkeypatch):
 
 @pytest.mark.slow
 def test_a_file_in_parts_comes_back_whole(client, file, sent):
-    seen = []
-    stored = client.upload(file, "a", part_bytes=MIB, on_progress=lambda done, size: seen.append((done, size)))
+    events = []
+    stored = client.upload(file, "a", part_bytes=MIB, on_progress=lambda done, size: events.append((done, size)))
     assert sent == ["list_multiparts", "start_multipart", *["put_part"] * 4, "complete_multipart"]
     assert stored.etag.endswith("-4")
     assert (stored.md5, client.head("a").md5) == (MD5, MD5)
     assert client.head("a").content_type == "video/mp4"
     assert client.read("a") == DATA
-    assert seen == sorted(seen)
-    assert seen[-1] == (len(DATA), len(DATA))
+    assert events == sorted(events)
+    assert events[-1] == (len(DATA), len(DATA))
     assert list(multipart.open_uploads(client.sender)) == []
 
 
@@ -94,7 +94,7 @@ def test_large_files_go_in_parts_by_themselves(client, file, sent, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_an_upload_that_broke_off_is_gone_on_with_and_sends_nothing_twice(client, file, sent, at, transport):  # noqa: F811
+def test_an_interrupted_upload_resumes_and_sends_nothing_twice(client, file, sent, at, transport):  # noqa: F811
     def stop(done, size):
         if done > (at - 1) * MIB or done == size:
             raise KeyboardInterrupt
@@ -125,7 +125,7 @@ def test_parts_of_another_file_are_not_taken_for_ours(client, file, tmp_path, en
 @pytest.mark.slow
 @pytest.mark.parametrize("call", ["start_multipart", "put_part", "complete_multipart", "list_multiparts"])
 @pytest.mark.parametrize("fault", [HangUp(), HangUp(after=True), ServerError(), ServerError(status=500, after=True)])
-def test_a_fault_on_the_way_is_got_over(client, engine, file, call, fault):
+def test_a_fault_during_an_upload_is_retried(client, engine, file, call, fault):
     engine.faults.add(call, fault)
     assert client.upload(file, "a", part_bytes=MIB).md5 == MD5
     assert client.read("a") == DATA
@@ -141,7 +141,8 @@ def test_an_upload_may_leave_nothing_when_it_fails(client, engine, file):
     assert list(multipart.open_uploads(client.sender)) == []
 
 
-def test_what_broke_off_can_be_cleared_away(client, engine, file):
+@pytest.mark.slow
+def test_interrupted_uploads_can_be_aborted(client, engine, file):
     engine.faults.add("put_part", HangUp(), times=None, skip=2)
     for key in ("a/1", "a/11"):
         with pytest.raises(httpx.TransportError):
@@ -165,7 +166,7 @@ class Damages(httpx.BaseTransport):
         self.inner.close()
 
 
-def test_a_part_that_was_damaged_on_its_way_is_told(transport, file):  # noqa: F811
+def test_a_part_damaged_in_transit_is_reported(transport, file):  # noqa: F811
     damaging = connect(lambda: Damages(transport()), sleep=lambda _: None)
     with damaging as client, pytest.raises(ServiceError, match=r"BadDigest.*part 1"):
         client.upload(file, "a", part_bytes=MIB)
@@ -199,8 +200,8 @@ def test_uploads_are_listed_page_by_page(client, engine):
 
 def test_an_object_is_copied_within_the_service(client):
     client.upload(b"video", "视频/a b+(1).mp4")
-    made = client.copy("视频/a b+(1).mp4", "b.mp4")
-    assert (made.key, made.size_bytes, made.content_type) == ("b.mp4", 5, "video/mp4")
+    copy = client.copy("视频/a b+(1).mp4", "b.mp4")
+    assert (copy.key, copy.size_bytes, copy.content_type) == ("b.mp4", 5, "video/mp4")
     assert client.read("b.mp4") == b"video"
     with pytest.raises(NotFound, match="NoSuchKey"):
         client.copy("none", "b")
@@ -224,7 +225,7 @@ def test_a_url_of_temporary_keys_carries_their_token(transport, client):  # noqa
 
 
 @pytest.mark.slow
-def test_the_official_sdk_goes_on_with_what_we_began(listener, engine, file):
+def test_the_official_sdk_resumes_our_upload(listener, engine, file):
     port = listener.port
     config = CosConfig(
         Region=REGION, SecretId=ID, SecretKey=KEY, Scheme="http", Proxies={"http": f"http://127.0.0.1:{port}"}
@@ -239,6 +240,6 @@ def test_the_official_sdk_goes_on_with_what_we_began(listener, engine, file):
         engine.faults.clear()
         listed = sdk.list_multipart_uploads(Bucket=BUCKET, Prefix="a/")
         assert [one["Key"] for one in listed["Upload"]] == ["a/视频.mp4"]
-        engine.faults.add("start_multipart", HangUp(), times=None)  # it must not begin anew
+        engine.faults.add("start_multipart", HangUp(), times=None)  # it must not start over
         sdk.upload_file(Bucket=BUCKET, Key="a/视频.mp4", LocalFilePath=str(file), PartSize=1, MAXThread=1)
         assert client.read("a/视频.mp4") == DATA

@@ -31,7 +31,7 @@ def test_an_awkward_key_comes_back_as_it_was(client, cloud, key, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["", "/a.mp4", "a\0b", "x" * 851, "é" * 426, "\ud800"])
-def test_what_is_no_key_is_refused_before_anything_is_sent(client, cloud, key):
+def test_an_invalid_key_is_refused_before_anything_is_sent(client, cloud, key):
     with pytest.raises(ParameterError, match="is not a valid object key"):
         client.read(key)
     assert cloud.calls == []
@@ -83,13 +83,13 @@ def test_an_upload_that_breaks_is_sent_again_from_the_start(client, cloud):
     assert cloud.calls == ["put_object"] * 3
 
 
-def test_an_object_that_was_damaged_on_its_way_is_told(client, cloud, monkeypatch):
+def test_an_object_damaged_in_transit_is_reported(client, cloud, monkeypatch):
     monkeypatch.setattr(cloud, "put_object", lambda *_: (200, [("ETag", '"00"')], b""))
     with pytest.raises(ServiceError, match="BadDigest"):
         client.upload(b"x", "a")
 
 
-def test_a_file_that_is_not_there_is_told_before_anything_is_sent(client, cloud, tmp_path):
+def test_a_missing_file_is_reported_before_anything_is_sent(client, cloud, tmp_path):
     with pytest.raises(FileNotFoundError):
         client.upload(tmp_path / "none.mp4", "a")
     assert cloud.calls == []
@@ -104,7 +104,7 @@ def test_a_download_appears_whole_or_not_at_all(client, cloud, tmp_path):
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_download_is_taken_up_where_it_broke(client, cloud, tmp_path):
+def test_a_download_resumes_where_it_broke(client, cloud, tmp_path):
     data = bytes(range(256)) * 4000
     cloud.objects["a"], cloud.piece = data, 1000
     cloud.faults = [("midway", ConnectionResetError()), ("", None)]
@@ -125,7 +125,7 @@ def test_a_download_is_not_joined_from_two_objects(client, cloud, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_download_leaves_what_was_there(client, tmp_path):
+def test_a_failed_download_leaves_the_old_file(client, tmp_path):
     target = tmp_path / "a"
     target.write_text("before")
     with pytest.raises(NotFound):
@@ -159,7 +159,7 @@ def test_a_big_file_is_never_in_memory_as_a_whole(tmp_path):
     assert peak < 8 << 20
 
 
-def test_what_is_not_there_is_told_even_without_a_body(client):
+def test_a_missing_object_is_reported_even_without_a_body(client):
     with pytest.raises(NotFound) as caught:
         client.head("none.mp4")
     assert (caught.value.status, caught.value.code) == (404, "NoSuchResource")
@@ -167,7 +167,7 @@ def test_what_is_not_there_is_told_even_without_a_body(client):
         client.read("none.mp4")
 
 
-def test_deleting_what_is_not_there_is_no_error(client):
+def test_deleting_a_missing_object_is_no_error(client):
     assert client.delete("none.mp4") is None
 
 
@@ -197,7 +197,7 @@ def test_a_video_is_looked_at_in_place(client, cloud):
     assert cloud.headers["host"] == "test-1250000000.cos.ap-chongqing.myqcloud.com"
 
 
-def test_a_refusal_names_what_to_grant(client, cloud):
+def test_a_refusal_names_the_action_to_grant(client, cloud):
     cloud.faults = [("before", "AccessDenied")]
     with pytest.raises(AccessDenied) as caught:
         client.upload(b"x", "a")

@@ -21,8 +21,8 @@ from tests.client.test_jobs import request
 
 @pytest.fixture
 def receiver(client):
-    with Receiver(client) as made:
-        yield made
+    with Receiver(client) as receiver:
+        yield receiver
 
 
 def post(receiver, body, path=None, headers=None, method="POST"):
@@ -39,7 +39,8 @@ def told(job_id, state="Success"):
     return f"<Response><JobsDetail><JobId>{job_id}</JobId><State>{state}</State></JobsDetail></Response>".encode()
 
 
-def test_what_arrives_becomes_jobs_in_the_order_of_arrival(client, receiver):
+@pytest.mark.slow
+def test_notifications_become_jobs_in_order_of_arrival(client, receiver):
     ids = [client.submit(request(f"run {number}")).job_id for number in range(3)]
     for one in ids:
         assert post(receiver, told(one)) == 200
@@ -84,25 +85,26 @@ def test_nothing_coming_is_a_time_out(receiver):
         (501, None, {"method": "GET"}),
     ],
 )
-def test_what_is_no_notice_is_refused_and_not_told(receiver, status, body, more):
+def test_an_invalid_notification_is_refused_and_not_delivered(receiver, status, body, more):
     assert post(receiver, body, **more) == status
     with pytest.raises(TimeoutError):
         receiver.get(timeout_s=0.01)
     assert post(receiver, told("j2")) == 200
 
 
-def test_whoever_hangs_up_is_let_go_of_without_a_word(receiver, capfd):
+@pytest.mark.slow
+def test_a_sender_that_hangs_up_is_dropped_silently(receiver, capfd):
     where = urlsplit(receiver.url)
-    for said in (b"", b"POST", f"POST {where.path} HTTP/1.1\r\nContent-Length: 100\r\n\r\n<Resp".encode()):
+    for text in (b"", b"POST", f"POST {where.path} HTTP/1.1\r\nContent-Length: 100\r\n\r\n<Resp".encode()):
         line = socket.create_connection((where.hostname, where.port))
-        line.sendall(said)
+        line.sendall(text)
         line.close()
     assert post(receiver, told("j1")) == 200
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
-def test_a_wait_ends_by_notice_before_it_would_have_asked(client, cloud, receiver):
+def test_a_wait_ends_by_notification_before_the_next_poll(client, cloud, receiver):
     job = Job(client, client.submit(request("run 1")))
     client.sleep = lambda seconds: pytest.fail("a wait with a receiver does not sleep")
 
@@ -119,7 +121,7 @@ def test_a_wait_ends_by_notice_before_it_would_have_asked(client, cloud, receive
 
 
 @pytest.mark.slow
-def test_a_wait_does_not_believe_a_notice(client, cloud, receiver):
+def test_a_wait_verifies_a_notification(client, cloud, receiver):
     job = Job(client, client.submit(request("run 1")))
     threading.Timer(0.1, post, (receiver, told(job.id))).start()
     with pytest.raises(WaitTimedOut):
@@ -128,7 +130,7 @@ def test_a_wait_does_not_believe_a_notice(client, cloud, receiver):
 
 
 @pytest.mark.slow
-def test_a_wait_ends_without_any_notice(client, cloud, receiver):
+def test_a_wait_ends_without_any_notification(client, cloud, receiver):
     job = Job(client, client.submit(request("run 1")))
 
     def fail():
@@ -139,7 +141,8 @@ def test_a_wait_ends_without_any_notice(client, cloud, receiver):
         receiver.wait(job)
 
 
-def test_a_notice_before_the_wait_is_not_missed(client, cloud, receiver):
+@pytest.mark.slow
+def test_a_notification_before_the_wait_is_not_missed(client, cloud, receiver):
     """The first thing that a wait does is to read."""
     job = Job(client, client.submit(request("run 1")))
     cloud.jobs[job.id] = finished(cloud.jobs[job.id], "output/a.mp4")
@@ -163,6 +166,7 @@ def test_many_are_watched_and_woken_at_once(client, cloud, receiver):
     assert sorted(over) == sorted(ids)
 
 
+@pytest.mark.slow
 def test_the_receiver_is_shown_without_its_path(receiver):
     path = urlsplit(receiver.url).path
     assert len(path) > 16
@@ -170,6 +174,7 @@ def test_the_receiver_is_shown_without_its_path(receiver):
     assert receiver.notify_config("JSON").url == receiver.url
 
 
+@pytest.mark.slow
 def test_a_pace_is_of_one_wait(receiver):
     first, second = receiver.pace(), receiver.pace()
     assert isinstance(first, Pace)

@@ -27,17 +27,17 @@ def test_a_setting_is_stored_and_comes_back(client):
         client.templates.get(made.template_id)
 
 
-def test_a_space_in_a_name_becomes_what_the_service_takes(client):
+def test_a_space_in_a_name_becomes_an_allowed_character(client):
     made = client.templates.create("soft skin", SETTING)
     assert (made.name, made.setting) == ("soft_skin", SETTING)
 
 
-def test_marks_and_encodings_are_templates_too(client):
+def test_watermarks_and_encodings_are_templates_too(client):
     assert client.templates.create("corner", MARK).watermark == MARK
     assert client.templates.create("h264", ENCODING).trans_tpl.video == ENCODING.video
 
 
-def test_what_is_no_template_is_refused(client, cloud):
+def test_an_invalid_template_is_refused(client, cloud):
     with pytest.raises(ParameterError, match=r"TemplateRequest.Name must be at most 64 characters"):
         client.templates.create("two/words", SETTING)
     with pytest.raises(ParameterError, match="A template stores a VideoEnhance, a Watermark or a Transcode, not"):

@@ -56,7 +56,7 @@ def test_a_body_is_read_as_the_application_wants_it():
     assert taken == [b"ab", b"1\n", b"lin", [b"es\n", b"rest\n", b"end"], b""]
 
 
-def test_an_answer_is_closed_when_the_caller_lets_go():
+def test_an_answer_is_closed_when_the_caller_releases_it():
     class Answer:
         closed = False
 
@@ -108,13 +108,13 @@ def test_an_address_is_taken_with_and_without_its_scheme(address):
 
 
 @pytest.mark.parametrize("bucket", ["lab", "Lab-1250000000", "lab_1-1250000000", "lab-1250000000.evil.example/", ""])
-def test_what_is_no_bucket_is_refused(bucket):
+def test_an_invalid_bucket_is_refused(bucket):
     with pytest.raises(ValueError, match=r"The bucket name .* is not valid"):
         Client(bucket, region=REGION, credentials=Credentials("a", "b"))
 
 
 @pytest.mark.parametrize("region", ["", "chongqing", "ap-chongqing.evil.example", "ap chongqing"])
-def test_what_is_no_region_is_refused(region):
+def test_an_invalid_region_is_refused(region):
     with pytest.raises(ValueError, match=r"The region .* is not valid"):
         Client(BUCKET, region=region, credentials=Credentials("a", "b"))
 

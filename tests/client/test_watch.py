@@ -1,4 +1,4 @@
-"""Several jobs at once, in a plain loop and beside a running one."""
+"""Watching several jobs at once, in a plain loop and inside a running event loop."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ class Ends:
 def test_each_job_comes_when_its_state_is_new_and_last_when_it_is_over(client, cloud, jobs):
     client.sleep = Ends(cloud)
     cloud.calls.clear()
-    seen = [(job.id, job.state) for job in Watch(client, jobs)]
-    assert seen == [(f"j{n}", "Submitted") for n in (1, 2, 3)] + [(f"j{n}", "Success") for n in (1, 2, 3)]
+    events = [(job.id, job.state) for job in Watch(client, jobs)]
+    assert events == [(f"j{n}", "Submitted") for n in (1, 2, 3)] + [(f"j{n}", "Success") for n in (1, 2, 3)]
     assert cloud.calls == ["get_jobs"] * 4
     assert all(job.is_over for job in jobs)
 
 
-def test_progress_is_told_when_it_is_asked_for(client, cloud, jobs):
+def test_progress_is_reported_on_request(client, cloud, jobs):
     client.sleep = Story(cloud, running(10), running(20), done)
     plain = [(job.state, job.progress) for job in Watch(client, ["j1"])]
     assert plain == [("Submitted", 0), ("Running", 10), ("Success", 100)]
     cloud.jobs["j1"] = running(0)(cloud.jobs["j1"])
     client.sleep = Story(cloud, running(10), running(20), failed)
-    told = [(job.state, job.progress) for job in Watch(client, ["j1"], progress=True)]
-    assert told == [("Running", 0), ("Running", 10), ("Running", 20), ("Failed", 20)]
+    states = [(job.state, job.progress) for job in Watch(client, ["j1"], progress=True)]
+    assert states == [("Running", 0), ("Running", 10), ("Running", 20), ("Failed", 20)]
 
 
 def test_jobs_that_are_over_come_once(client, cloud, jobs):
@@ -63,7 +63,7 @@ def test_no_jobs_end_at_once(client, cloud):
     assert cloud.calls == []
 
 
-def test_an_id_that_no_job_has_is_told(client, jobs):
+def test_an_unknown_id_is_reported(client, jobs):
     with pytest.raises(NotFound, match="j9"):
         list(Watch(client, ["j1", "j9"]))
 
@@ -86,12 +86,12 @@ def test_many_jobs_are_watched_inside_a_running_loop(client, cloud, jobs):
                 await asyncio.sleep(0)
 
         beside = asyncio.create_task(tick())
-        seen = [(job.id, job.state) async for job in Watch(client, jobs)]
+        events = [(job.id, job.state) async for job in Watch(client, jobs)]
         beside.cancel()
-        return seen, ticks
+        return events, ticks
 
-    seen, ticks = asyncio.run(watch())
-    assert [state for _, state in seen] == ["Submitted"] * 3 + ["Success"] * 3
+    events, ticks = asyncio.run(watch())
+    assert [state for _, state in events] == ["Submitted"] * 3 + ["Success"] * 3
     assert ticks > 3
 
 
@@ -122,6 +122,7 @@ def test_leaving_the_loop_ends_the_thread_and_leaves_the_jobs(client, cloud, job
     assert "cancel_job" not in cloud.calls
 
 
+@pytest.mark.slow
 def test_cancelling_an_awaited_job_ends_the_thread_and_leaves_the_job(client, cloud, jobs):
     client.sleep = lambda seconds: time.sleep(0.01)
 

@@ -2,9 +2,9 @@
 
     python -m tests.engine.engine_crash_loop FOLDER --jobs 100 --kills 50 --engines 1 --seed 1
 
-Accepts the jobs, then lets so many engines work on them, each in a process of its own (forked, for
+Accepts the jobs, then lets so many engines work on them, each in a separate process (forked, because
 starting Python costs more than a job), kills one after the other with SIGKILL at a moment that the
-seed draws, and starts another in its place. When all kills are done the engines go on to the end.
+seed draws, and starts another in its place. When all kills are done the engines work to the end.
 Triggers in the ledger write down each change of state and each object that appears, in the same
 transaction: what is counted is what happened, not what is left. Prints the counts as JSON.
 """
@@ -46,7 +46,7 @@ OVER = ("Success", "Failed", "Cancel")
 
 @dataclass
 class Counts:
-    """What came of it. All but the first two, `begun` and `told_again` must be what `faults` says."""
+    """The outcome. All but the first two, `begun` and `told_again` must be what `faults` says."""
 
     jobs: int = 0
     kills: int = 0
@@ -105,24 +105,24 @@ def live(folder: Path) -> None:
 
 def kill_and_go_on(folder: Path, kills: int, engines: int, draw: random.Random) -> int:
     """Let engines live and kill them until enough are killed, or all is done; return how many were killed."""
-    done, lives = 0, {}
+    killed, lives = 0, {}
     while (todo := left(folder)) or lives:
         while len(lives) < engines and todo:
             # Lives are shorter where kills are many for what is left to do, so that none is left over.
-            longest = min(1.0, max(0.04, 0.2 * todo / max(1, kills - done)))
+            longest = min(1.0, max(0.04, 0.2 * todo / max(1, kills - killed)))
             lives[fork_process(lambda: live(folder))] = time.monotonic() + draw.uniform(0.01, longest)
         for child, until in list(lives.items()):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0, "a life ended with an error"
                 del lives[child]
-            elif done < kills and time.monotonic() >= until:
+            elif killed < kills and time.monotonic() >= until:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                done += 1
+                killed += 1
                 del lives[child]
         time.sleep(0.002)
-    return done
+    return killed
 
 
 def count(folder: Path, counts: Counts) -> Counts:
@@ -134,24 +134,28 @@ def count(folder: Path, counts: Counts) -> Counts:
         os.utime(file, (1, 1))  # so old that what a killed engine left there, and no row names, may be swept
     assert time.time() - 1 > ORPHAN_S
     with engine_on(folder) as engine:
-        told = Counter(message.job_id for message in engine.messages("ends", region="cd", at_most=10 * counts.jobs))
+        notifications = Counter(
+            message.job_id for message in engine.messages("ends", region="cd", at_most=10 * counts.jobs)
+        )
     with contextlib.closing(sqlite3.connect(root / "ledger.sqlite")) as ledger:
         jobs = ledger.execute("SELECT job_id, state, result FROM jobs").fetchall()
         ends = Counter(row[0] for row in ledger.execute("SELECT job_id FROM steps WHERE state IN (?, ?, ?)", OVER))
         begun = ledger.execute("SELECT count(*) FROM steps WHERE state = 'Running'").fetchone()[0]
         objects = dict(ledger.execute("SELECT key, file FROM objects").fetchall())
         appeared = Counter(row[0] for row in ledger.execute("SELECT key FROM appeared"))
-        # Whoever is killed while it tells leaves the notice to be told again, a minute later.
+        # An engine killed while it sends leaves the notification to be sent again, a minute later.
         to_tell = {row[0] for row in ledger.execute("SELECT job_id FROM notices")}
     counts.well = sum(state == "Success" for _, state, _ in jobs)
     counts.ended_twice = sum(number > 1 for number in ends.values())
     counts.begun = begun
-    wanted = {key for key in objects if key.startswith("out/")}
+    expected = {key for key in objects if key.startswith("out/")}
     named = {text for _, _, result in jobs for text in _keys_in(result)}
-    counts.objects_missing = len(named ^ wanted) + sum(not (root / BUCKET / file).exists() for file in objects.values())
+    counts.objects_missing = len(named ^ expected) + sum(
+        not (root / BUCKET / file).exists() for file in objects.values()
+    )
     counts.appeared_twice = sum(number > 1 for number in appeared.values())
-    counts.untold = sum(not told[job_id] and job_id not in to_tell for job_id, _, _ in jobs)
-    counts.told_again = sum(number > 1 for number in told.values())
+    counts.untold = sum(not notifications[job_id] and job_id not in to_tell for job_id, _, _ in jobs)
+    counts.told_again = sum(number > 1 for number in notifications.values())
     left_over = [file for file in (root / BUCKET).iterdir() if file.name not in objects.values()]
     counts.files_too_many = len([*left_over, *(root / ".owners").iterdir(), *(root / ".incoming").iterdir()])
     return counts
@@ -168,7 +172,7 @@ def _keys_in(result: bytes | None) -> list[str]:
 
 
 def one_run(folder: Path, *, jobs: int, kills: int, engines: int = 1, seed: int = 0) -> Counts:
-    """Accept, kill, go on, count."""
+    """Accept, kill, restart, count."""
     accept(folder, jobs)
     began = time.monotonic()
     counts = Counts(jobs=jobs, kills=kill_and_go_on(folder, kills, engines, random.Random(seed)))

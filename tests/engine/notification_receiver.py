@@ -1,4 +1,4 @@
-"""Somebody who is told, and what the tests of telling ask with."""
+"""A receiver of notifications on loopback, and the requests that configure them."""
 
 import http.client
 import http.server
@@ -45,14 +45,14 @@ class Receiver:
 
 @pytest.fixture
 def receiver():
-    made = []
+    items = []
 
     def start(*statuses):
-        made.append(Receiver(*statuses))
-        return made[-1]
+        items.append(Receiver(*statuses))
+        return items[-1]
 
     yield start
-    for one in made:
+    for one in items:
         one.close()
 
 

@@ -57,7 +57,7 @@ def test_half_a_file_is_not_taken_for_a_whole_one(store, write, tmp_path):
     assert not (tmp_path / "kept" / "a.10").exists()
 
 
-def test_what_was_not_used_for_longest_goes_first(store, write, tmp_path):
+def test_the_least_recently_used_entry_is_evicted_first(store, write, tmp_path):
     for number, key in enumerate("abc"):
         store.put(key, write(b"x" * 40)) if key != "c" else None
         if key != "c":
@@ -67,13 +67,13 @@ def test_what_was_not_used_for_longest_goes_first(store, write, tmp_path):
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a.40", "c.40"]
 
 
-def test_what_is_larger_than_the_bound_is_not_kept(store, write, tmp_path):
+def test_an_entry_larger_than_the_limit_is_not_cached(store, write, tmp_path):
     store.put("a", write(b"x" * 101))
     assert store.get("a", tmp_path / "mine") is None
     assert not store.make_room(101)
 
 
-def test_on_a_disk_that_fills_up_what_is_kept_goes(store, write, tmp_path):
+def test_a_full_disk_evicts_the_cache(store, write, tmp_path):
     store.put("a", write(b"x" * 10))
     full = RenderCache(tmp_path / "kept", limit=100, free=1 << 60)
     assert not full.make_room(0)
@@ -81,7 +81,7 @@ def test_on_a_disk_that_fills_up_what_is_kept_goes(store, write, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_path):
+def test_a_second_writer_waits_and_finds_the_entry_of_the_first(store, write, tmp_path):
     began, found = threading.Event(), []
 
     def second() -> None:
@@ -101,7 +101,7 @@ def test_a_second_maker_waits_and_finds_what_the_first_made(store, write, tmp_pa
     assert not list((tmp_path / "kept").glob("*.lock"))
 
 
-def test_whoever_waits_can_be_cancelled(store):
+def test_a_waiting_writer_can_be_cancelled(store):
     cancel = threading.Event()
     threading.Timer(0.1, cancel.set).start()
     with store.building("a"), pytest.raises(Cancelled), store.building("a", cancel):
@@ -110,7 +110,7 @@ def test_whoever_waits_can_be_cancelled(store):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
-def test_whoever_waits_hears_how_far_the_maker_is(store):
+def test_a_waiting_writer_gets_the_progress_of_the_first(store):
     cancel, on_progress = threading.Event(), []
     with store.building("a") as tell:
         for share in (0.0, 1.0, 0.42):
@@ -124,7 +124,7 @@ def test_whoever_waits_hears_how_far_the_maker_is(store):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
-def test_a_killed_maker_holds_nobody_up(store, tmp_path):
+def test_a_killed_writer_blocks_nobody(store, tmp_path):
     code = (
         "import pathlib, time; from ci_notebook.engine.storage.cache import RenderCache\n"
         f"cache = RenderCache(pathlib.Path({str(tmp_path / 'kept')!r}), limit=100)\n"

@@ -26,7 +26,7 @@ def kept(root: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("asked", "entries"), [({}, 1), ({"cache_bytes": 0}, 0), ({"reuse": False}, 0)])
-def test_connect_takes_what_is_kept_and_whether_it_is_reused(tmp_path, clip, asked, entries) -> None:
+def test_connect_takes_the_cache_size_and_whether_outputs_are_reused(tmp_path, clip, asked, entries) -> None:
     with ci.connect(home=tmp_path, **asked) as lab:
         assert lab.submit(lab.upload(clip), SHARP).wait().state == "Success"
     assert kept(tmp_path / "engine") == entries
@@ -38,7 +38,7 @@ def test_they_are_about_the_embedded_engine(asked) -> None:
         ci.connect("mybucket-1250000000", region="ap-chongqing", **asked)
 
 
-def test_what_is_no_number_of_bytes_is_refused(tmp_path) -> None:
+def test_an_invalid_number_of_bytes_is_refused(tmp_path) -> None:
     with pytest.raises(ci.ParameterError, match=r"cache_bytes must be a whole number of bytes from 0 \(got -1\)"):
         ci.connect(home=tmp_path, cache_bytes=-1)
 
@@ -66,7 +66,7 @@ def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
         assert kept(tmp_path / "root") == entries
 
 
-def test_serve_names_what_is_no_number(tmp_path, capsys) -> None:
+def test_serve_names_an_invalid_number(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--root", str(tmp_path), "--cache", "nan"])
     assert "argument --cache/--kept: takes a number of GiB, such as 2.5; got 'nan'" in capsys.readouterr().err

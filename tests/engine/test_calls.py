@@ -1,4 +1,4 @@
-"""What the engine answers, over both faces: in process and on a port."""
+"""The engine's answers, in process and on a port."""
 
 import logging
 import time
@@ -22,13 +22,13 @@ def refused(answer, status, code):
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/xml"
     error = etree.fromstring(answer.content)
-    told = {child.tag: child.text for child in error}
+    reply = {child.tag: child.text for child in error}
     assert error.tag == "Error"
-    assert told["Code"] == code, told
-    assert all(told[name] for name in ("Message", "Resource", "RequestId", "TraceId"))
-    assert told["RequestId"] == (answer.headers.get("x-ci-request-id") or answer.headers.get("x-cos-request-id"))
+    assert reply["Code"] == code, reply
+    assert all(reply[name] for name in ("Message", "Resource", "RequestId", "TraceId"))
+    assert reply["RequestId"] == (answer.headers.get("x-ci-request-id") or answer.headers.get("x-cos-request-id"))
     assert SECRET_KEY not in answer.text
-    return told["Message"]
+    return reply["Message"]
 
 
 def jobs_of(call):
@@ -42,18 +42,18 @@ def test_every_call_of_the_table_has_a_handler():
 @pytest.mark.slow
 def test_a_job_runs_from_its_post_to_its_object(call, clip):
     call.put("in.mp4", clip.read_bytes())
-    asked = "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
-    job = call.submit(MP4 + asked, operation="<UserData>run 7</UserData>")
+    request = "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"
+    job = call.submit(MP4 + request, operation="<UserData>run 7</UserData>")
     assert (job.state, job.code, job.message, job.start_time, job.end_time) == ("Submitted", "Success", "", "-", "-")
     assert job.operation.media_info is None
-    done = call.ended(job.job_id)
-    assert (done.state, done.progress, done.operation.user_data) == ("Success", 100, "run 7")
-    assert done.operation.output.object == "out/${jobid}.${ext}"
-    assert done.output_keys == (f"out/{job.job_id}.mp4",)
-    assert done.operation.media_info.stream.video[0].width == 320
-    made = call("GET", f"/{done.output_keys[0]}", host=COS_HOST)
-    assert made.headers["etag"].strip('"') == done.operation.media_result.output_file.md5_info[0].md5
-    assert len(made.content) == done.operation.media_info.format.size
+    finished_job = call.ended(job.job_id)
+    assert (finished_job.state, finished_job.progress, finished_job.operation.user_data) == ("Success", 100, "run 7")
+    assert finished_job.operation.output.object == "out/${jobid}.${ext}"
+    assert finished_job.output_keys == (f"out/{job.job_id}.mp4",)
+    assert finished_job.operation.media_info.stream.video[0].width == 320
+    answer = call("GET", f"/{finished_job.output_keys[0]}", host=COS_HOST)
+    assert answer.headers["etag"].strip('"') == finished_job.operation.media_result.output_file.md5_info[0].md5
+    assert len(answer.content) == finished_job.operation.media_info.format.size
 
 
 def test_the_answer_to_a_job_has_the_nodes_of_the_page_in_their_order(call_in_process, clip):
@@ -139,7 +139,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_refusal_names_the_node_the_value_and_what_is_allowed(call_in_process, clip, wrong):
+def test_a_refusal_names_the_node_the_value_and_the_allowed_values(call_in_process, clip, wrong):
     call_in_process.put("in.mp4", clip.read_bytes())
     nodes, words = WRONG[wrong]
     message = refused(call_in_process("POST", "/jobs", body=job_body(**nodes)), 400, "InvalidArgument")
@@ -191,13 +191,13 @@ def test_a_node_that_is_not_acted_on_fails_the_job_and_is_named(call_in_process,
 
 
 @pytest.mark.slow
-def test_unknown_ids_are_named_beside_the_jobs_that_are_there(call, clip):
+def test_unknown_ids_are_listed_next_to_the_known_jobs(call, clip):
     call.put("in.mp4", clip.read_bytes())
     job = call.submit()
     answer = call("GET", f"/jobs/j0,{job.job_id},j1,j0")
-    told = loads(Response, answer.content)
-    assert (answer.status_code, told.non_exist_job_ids) == (200, ("j0", "j1"))
-    assert [one.job_id for one in told.jobs_detail] == [job.job_id]
+    reply = loads(Response, answer.content)
+    assert (answer.status_code, reply.non_exist_job_ids) == (200, ("j0", "j1"))
+    assert [one.job_id for one in reply.jobs_detail] == [job.job_id]
     call.ended(job.job_id)
 
 
@@ -312,9 +312,9 @@ def test_ranges_and_conditions(call):
     refused(get(if_match='"other"'), 412, "PreconditionFailed")
 
 
-def test_what_put_says_of_an_object_get_says_again(call):
-    told = {"content_type": "text/x-plain", "cache_control": "no-store", "x_cos_meta_note": "mine"}
-    assert call("PUT", "/a", body=b"data", host=COS_HOST, **told).status_code == 200
+def test_get_repeats_the_headers_of_put(call):
+    headers = {"content_type": "text/x-plain", "cache_control": "no-store", "x_cos_meta_note": "mine"}
+    assert call("PUT", "/a", body=b"data", host=COS_HOST, **headers).status_code == 200
     answer = call("GET", "/a", {"response-content-type": "text/other"}, host=COS_HOST)
     assert answer.headers["content-type"] == "text/other"
     assert answer.headers["cache-control"] == "no-store"

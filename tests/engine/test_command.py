@@ -269,12 +269,12 @@ def _built(leaf: Leaf, value: object) -> Operation:
     return made
 
 
-def test_values_that_ask_for_nothing_are_not_refused() -> None:
+def test_values_without_effect_are_not_refused() -> None:
     refuse_unacted(Operation(video_enhance=setting(roi="none")))
     refuse_unacted(Operation(output=Output(region="r", bucket="b", object="o"), user_data="x", job_level=1))
 
 
-def test_a_node_that_nobody_knows_is_refused_by_name() -> None:
+def test_an_unknown_node_is_refused_by_name() -> None:
     unknown = dataclasses.replace(MsSharpen(sharpen_level=3), unknown=(Unknown("Sharpness", "5"),))
     with pytest.raises(ParameterError, match=r"VideoEnhance\.MsSharpen\.Sharpness 5 .* does not know"):
         refuse_unacted(Operation(video_enhance=VideoEnhance(ms_sharpen=unknown)))

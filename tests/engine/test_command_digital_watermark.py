@@ -53,7 +53,7 @@ def marked(folder: Path, *, mark: DigitalWatermark | None = MARK, video: Video |
     ],
     ids=["crf 25", "H.265", "full range", "4:4:4", "smaller", "HDR10", "HLG"],
 )
-def test_a_hidden_text_is_read_back_and_leaves_light_and_colour_as_they_were(
+def test_a_digital_watermark_is_extracted_and_keeps_light_and_color(
     video: Video, stages: dict[str, object], tmp_path: Path
 ) -> None:
     made, plain = (
@@ -75,14 +75,14 @@ def test_a_hidden_text_is_read_back_and_leaves_light_and_colour_as_they_were(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not available(), reason="onnxruntime is not installed (the extra `enhance`)")
-def test_a_text_is_hidden_behind_the_network_too(tmp_path: Path) -> None:
+def test_a_digital_watermark_is_embedded_after_the_network_too(tmp_path: Path) -> None:
     big = SuperResolution(resolution="sdtohd", version="Enhance")
     made = marked(tmp_path, length_s=0.4, super_resolution=big, video=Video(crf=22.0, preset="veryfast"))
     assert extract(made.files[0]).message == MESSAGE
 
 
 @pytest.mark.slow
-def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_job(
+def test_a_lost_digital_watermark_is_embedded_stronger_once_and_then_fails_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -100,7 +100,7 @@ def test_a_text_that_does_not_survive_is_tried_stronger_once_and_then_fails_the_
     assert lost.digital_watermark is not None and lost.digital_watermark.margin_db is None and lost.files[0].exists()
 
 
-def test_sound_alone_hides_nothing_and_says_so(tmp_path: Path) -> None:
+def test_sound_alone_cannot_carry_a_digital_watermark(tmp_path: Path) -> None:
     silent = VideoEnhance(transcode=Transcode(container=Container(format="mp3"), audio=Audio()))
     with pytest.raises(ParameterError, match="nothing is left to enhance or mark"):
         render(Operation(video_enhance=silent, digital_watermark=MARK), sample(), tmp_path)
@@ -123,7 +123,7 @@ def ended(call: Caller, sent: bytes) -> JobsDetail:
 
 
 @pytest.mark.slow
-def test_a_text_is_hidden_by_one_job_and_read_by_another(call_in_process: Caller) -> None:
+def test_a_digital_watermark_is_embedded_by_one_job_and_extracted_by_another(call_in_process: Caller) -> None:
     call = call_in_process
     call.put("in.mp4", sample().read_bytes())
     stretch = "<TimeInterval><Duration>1</Duration></TimeInterval>"
@@ -142,7 +142,7 @@ def test_a_text_is_hidden_by_one_job_and_read_by_another(call_in_process: Caller
 
 
 @pytest.mark.slow
-def test_a_job_of_hiding_alone_does_that(call_in_process: Caller, make_clip: Callable[..., Path]) -> None:
+def test_a_job_of_a_digital_watermark_alone_succeeds(call_in_process: Caller, make_clip: Callable[..., Path]) -> None:
     call_in_process.put("in.mp4", make_clip(size="640x360").read_bytes())
     hiding = f"<DigitalWatermark>{NODE}</DigitalWatermark>{output('m.mp4')}"
     job = ended(call_in_process, body("DigitalWatermark", "in.mp4", hiding))

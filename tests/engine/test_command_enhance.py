@@ -1,4 +1,4 @@
-"""Enhance in jobs: nearer to the truth than Base, with everything else a job can ask beside it, or refused by name."""
+"""Enhance in jobs: closer to the original than Base, with every other stage, or refused by name."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def halved(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
 @pytest.mark.slow
 @needs_network
 @pytest.mark.parametrize("crf", ["10", "26"], ids=["clean", "compressed"])
-def test_enhance_restores_what_base_cannot_on_pictures_it_never_saw(crf: str, tmp_path: Path) -> None:
+def test_enhance_restores_more_than_base_on_unseen_frames(crf: str, tmp_path: Path) -> None:
     """A photograph in the public domain that comes with matplotlib, panned over, shrunk to half and restored."""
     photograph = str(files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg"))
     truth, small = tmp_path / "truth.mkv", tmp_path / "small.mp4"
@@ -90,20 +90,20 @@ def test_enhance_restores_what_base_cannot_on_pictures_it_never_saw(crf: str, tm
 @pytest.mark.slow
 @needs_network
 def test_pictures_times_sound_and_title_are_those_of_the_source(short: Path, tmp_path: Path) -> None:
-    made = enhanced(short, tmp_path)
-    had, got = first_video(media_info(short)), first_video(made.media_info)
-    assert (got.width, got.height, got.num_frames, got.avg_fps) == (320, 180, had.num_frames, "29.970030")
-    assert (got.color_primaries, got.color_transfer, got.color_range) == ("bt709", "bt709", "tv")
-    assert got.duration == pytest.approx(had.duration, abs=0.01)
-    assert made.media_info.stream is not None and made.media_info.stream.audio[0].codec_name == "aac"
-    assert b"a clip" in made.files[0].read_bytes()
+    output = enhanced(short, tmp_path)
+    had, values = first_video(media_info(short)), first_video(output.media_info)
+    assert (values.width, values.height, values.num_frames, values.avg_fps) == (320, 180, had.num_frames, "29.970030")
+    assert (values.color_primaries, values.color_transfer, values.color_range) == ("bt709", "bt709", "tv")
+    assert values.duration == pytest.approx(had.duration, abs=0.01)
+    assert output.media_info.stream is not None and output.media_info.stream.audio[0].codec_name == "aac"
+    assert b"a clip" in output.files[0].read_bytes()
     for at_s in (0.0, 0.2):  # no picture earlier or later than it was
-        assert np.abs(halved(picture(made.files[0], at_s)) - picture(short, at_s)).mean() < 5
+        assert np.abs(halved(picture(output.files[0], at_s)) - picture(short, at_s)).mean() < 5
 
 
 @pytest.mark.slow
 @needs_network
-def test_twice_is_gone_on_from_and_an_asked_size_is_kept(short: Path, tmp_path: Path) -> None:
+def test_the_size_continues_from_twice_to_the_requested_one(short: Path, tmp_path: Path) -> None:
     pictures = first_video(enhanced(short, tmp_path, up=True, stretch=TimeInterval(duration=0.1)).media_info)
     assert (pictures.width, pictures.height) == (1920, 1080)
     pictures = first_video(enhanced(short, tmp_path, video=Video(width=240, height=136)).media_info)
@@ -115,16 +115,16 @@ def test_twice_is_gone_on_from_and_an_asked_size_is_kept(short: Path, tmp_path: 
 def test_everything_at_once_goes_through_the_network_too(short: Path, tmp_path: Path) -> None:
     words = Text(text="mark", font_size=20, font_type="arial.ttf", font_color="0xFF0000", transparency=100)
     mark = Watermark(type="Text", pos="TopLeft", loc_mode="Absolute", dx=10, dy=10, text=words)
-    made = enhanced(
+    output = enhanced(
         short, tmp_path, operation=Operation(watermark=(mark,)), stretch=TimeInterval(start=0.1, duration=0.2),
         video=Video(codec="H.265", crf=15.0), frame_enhance=FrameEnhance(frame_doubling=True),
         color_enhance=ColorEnhance(), ms_sharpen=MsSharpen(sharpen_level=3), sdr_to_hdr=SDRtoHDR(hdr_mode="HLG"),
     )  # fmt: skip
-    pictures = first_video(made.media_info)
+    pictures = first_video(output.media_info)
     assert (pictures.width, pictures.height, pictures.color_transfer) == (320, 180, "arib-std-b67")
     assert pictures.fps == pytest.approx(59.94, abs=0.01)
     assert pictures.num_frames in (11, 12, 13)
-    corner = picture(made.files[0], 0.05)[10:30, 10:40].astype(int)
+    corner = picture(output.files[0], 0.05)[10:30, 10:40].astype(int)
     assert (corner[..., 0] - corner[..., 1]).max() > 80
 
 
@@ -134,9 +134,9 @@ def test_ten_bits_stay_ten_bits(short: Path, tmp_path: Path) -> None:
     deep = tmp_path / "deep.mkv"
     run(["-i", short, "-t", "0.2", "-c:v", "libx265", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p10le",
          "-crf", "8", deep])  # fmt: skip
-    made = enhanced(deep, tmp_path / "out", video=Video(codec="H.265", crf=8.0))
-    assert first_video(made.media_info).pix_format == "yuv420p10le"
-    assert np.abs(halved(picture(made.files[0], 0.1)) - picture(deep, 0.1)).mean() < 5
+    output = enhanced(deep, tmp_path / "out", video=Video(codec="H.265", crf=8.0))
+    assert first_video(output.media_info).pix_format == "yuv420p10le"
+    assert np.abs(halved(picture(output.files[0], 0.1)) - picture(deep, 0.1)).mean() < 5
 
 
 @pytest.mark.slow

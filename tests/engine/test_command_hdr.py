@@ -64,20 +64,22 @@ def test_hdr_is_ten_bits_of_bt2020_and_says_so(
     assert {DISPLAY, LIGHT} & set(side_data(path)) == ({DISPLAY, LIGHT} if mode == "HDR10" else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["H.264", "H.265", "AV1"])
 def test_hdr10_says_how_bright_its_display_and_its_pictures_are(codec: str, short: Path, tmp_path: Path) -> None:
     made(short, tmp_path, mode="HDR10", codec=codec)
-    found = side_data(tmp_path / "output.mp4")
+    metadata = side_data(tmp_path / "output.mp4")
     # FFmpeg's AVMasteringDisplayMetadata: eight fractions of colours (R, G, B, white), then darkest and lightest.
-    numbers = np.frombuffer(found[DISPLAY][:80], "<i4").astype(float).reshape(10, 2)
+    numbers = np.frombuffer(metadata[DISPLAY][:80], "<i4").astype(float).reshape(10, 2)
     values = numbers[:, 0] / numbers[:, 1]
     assert values[:8] == pytest.approx([0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329], abs=1e-4)
     assert values[8] == pytest.approx(0.0001, abs=5e-5)
     assert values[9] == pytest.approx(1000)
-    assert np.frombuffer(found[LIGHT][:8], "<u4").tolist() == [203, 203]
+    assert np.frombuffer(metadata[LIGHT][:8], "<u4").tolist() == [203, 203]
 
 
-def test_diffuse_white_lies_where_bt2408_puts_it(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_diffuse_white_is_at_the_level_of_bt2408(tmp_path: Path) -> None:
     white = tmp_path / "white.mp4"
     run(["-f", "lavfi", "-i", "color=white:s=64x64:d=0.2", "-vf", "format=yuv420p", "-c:v", "libx264", white])
     for mode, share in (("HDR10", 0.581), ("HLG", 0.75)):

@@ -106,9 +106,9 @@ def test_size_rate_and_sound_are_as_asked(short: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_bit_rate_is_kept_and_a_lower_crf_costs_more(tmp_path: Path) -> None:
-    asked, _, _ = made(sample(), tmp_path, video=Video(bitrate=300, maxrate=400, bufsize=1000, preset="veryfast"))
-    assert asked is not None and asked.bitrate is not None
-    assert 200 < asked.bitrate < 420
+    request, _, _ = made(sample(), tmp_path, video=Video(bitrate=300, maxrate=400, bufsize=1000, preset="veryfast"))
+    assert request is not None and request.bitrate is not None
+    assert 200 < request.bitrate < 420
     sizes = [
         made(sample(), tmp_path, video=Video(crf=crf, preset="veryfast"))[2].stat().st_size
         for crf in (20.0, 30.0, 40.0)
@@ -116,6 +116,7 @@ def test_a_bit_rate_is_kept_and_a_lower_crf_costs_more(tmp_path: Path) -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "profile", "kind"),
     [
@@ -134,6 +135,7 @@ def test_profile_and_pixel_format_are_as_asked(
     assert (pictures.profile, pictures.pix_format) == (profile, kind)
 
 
+@pytest.mark.slow
 def test_full_range_pictures_are_marked_and_look_the_same(short: Path, tmp_path: Path) -> None:
     pictures, _, path = made(short, tmp_path, video=Video(pixfmt="yuvj420p", crf=12.0))
     assert pictures is not None and pictures.color_range == "pc"
@@ -151,11 +153,11 @@ def test_a_stretch_is_cut_out_exactly(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_turning_and_cropping_move_the_right_pixels(short: Path, tmp_path: Path) -> None:
-    shown = picture(short, 0.2).astype(int)
+    image = picture(short, 0.2).astype(int)
     _, _, turned = made(short, tmp_path, video=Video(rotate=90.0, crf=10.0))
-    assert np.abs(picture(turned, 0.2) - np.rot90(shown, -1)).mean() < 6
+    assert np.abs(picture(turned, 0.2) - np.rot90(image, -1)).mean() < 6
     _, _, cropped = made(short, tmp_path, video=Video(crop="160:90:40:20", crf=10.0))
-    assert np.abs(picture(cropped, 0.2) - shown[20:110, 40:200]).mean() < 6
+    assert np.abs(picture(cropped, 0.2) - image[20:110, 40:200]).mean() < 6
 
 
 @pytest.mark.slow
@@ -185,9 +187,9 @@ def test_a_missing_audio_node_drops_the_sound_as_documented(short: Path, tmp_pat
 
 @pytest.mark.slow
 def test_metadata_goes_when_asked(short: Path, tmp_path: Path) -> None:
-    kept = made(short, tmp_path / "kept", video=Video())[2].read_bytes()
+    entry = made(short, tmp_path / "kept", video=Video())[2].read_bytes()
     gone = made(short, tmp_path / "gone", video=Video(), trans_config=TransConfig(delete_metadata=True))[2].read_bytes()
-    assert b"a clip" in kept and b"a clip" not in gone
+    assert b"a clip" in entry and b"a clip" not in gone
 
 
 @pytest.mark.slow
@@ -222,6 +224,7 @@ def test_an_enlargement_of_sound_is_refused(short: Path, tmp_path: Path) -> None
         render(Operation(video_enhance=VideoEnhance()), sound, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_an_existing_output_stays_until_the_new_one_is_whole(short: Path, tmp_path: Path) -> None:
     operation = Operation(video_enhance=VideoEnhance())
     made_before = render(operation, short, tmp_path).files[0].read_bytes()

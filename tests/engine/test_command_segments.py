@@ -1,4 +1,4 @@
-"""hls and dash: segments as long as asked, a playlist that plays them all, each an object of its own."""
+"""hls and dash: segments of the requested length, and a playlist that plays them all; each is one object."""
 
 from __future__ import annotations
 
@@ -38,39 +38,42 @@ def played(playlist: Path, folder: Path) -> Path:
 def test_hls_is_a_playlist_and_segments_of_the_asked_length(
     codec: str, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    made = segmented(tmp_path / "out", "hls", 1.0, source=make_clip(seconds=3), codec=codec)
-    playlist = made.files[0].read_text()
-    assert [file.name for file in made.files] == ["clip.m3u8", *(f"clip-{i:05d}.ts" for i in range(3))]
+    output = segmented(tmp_path / "out", "hls", 1.0, source=make_clip(seconds=3), codec=codec)
+    playlist = output.files[0].read_text()
+    assert [file.name for file in output.files] == ["clip.m3u8", *(f"clip-{i:05d}.ts" for i in range(3))]
     assert [float(one) for one in re.findall(r"#EXTINF:([\d.]+)", playlist)] == pytest.approx([1.0] * 3, abs=0.05)
-    assert re.findall(r"^[^#].*$", playlist, re.M) == [file.name for file in made.files[1:]]
+    assert re.findall(r"^[^#].*$", playlist, re.M) == [file.name for file in output.files[1:]]
     assert "#EXT-X-ENDLIST" in playlist
-    assert sorted((tmp_path / "out").iterdir()) == sorted(made.files)
-    facts = media_info(played(made.files[0], tmp_path))
+    assert sorted((tmp_path / "out").iterdir()) == sorted(output.files)
+    facts = media_info(played(output.files[0], tmp_path))
     assert facts.stream is not None and facts.stream.video[0].num_frames == 75 and facts.stream.audio
-    assert made.media_info.format is not None
-    assert (made.media_info.format.format_name, made.media_info.format.duration) == ("hls", pytest.approx(3, abs=0.1))
-    assert made.media_info.format.size == sum(file.stat().st_size for file in made.files)
+    assert output.media_info.format is not None
+    assert (output.media_info.format.format_name, output.media_info.format.duration) == (
+        "hls",
+        pytest.approx(3, abs=0.1),
+    )
+    assert output.media_info.format.size == sum(file.stat().st_size for file in output.files)
 
 
 @pytest.mark.slow
 def test_without_a_length_segments_have_the_documented_five_seconds(tmp_path: Path) -> None:
     long = tmp_path / "long.mp4"
     run(["-f", "lavfi", "-i", "testsrc2=s=160x90:r=5:d=11", "-pix_fmt", "yuv420p", long])
-    made = segmented(tmp_path / "out", "hls", None, source=long)
-    lengths = [float(one) for one in re.findall(r"#EXTINF:([\d.]+)", made.files[0].read_text())]
+    output = segmented(tmp_path / "out", "hls", None, source=long)
+    lengths = [float(one) for one in re.findall(r"#EXTINF:([\d.]+)", output.files[0].read_text())]
     assert lengths == pytest.approx([5, 5, 1], abs=0.05)
 
 
 @pytest.mark.slow
 def test_dash_is_a_manifest_and_segments(make_clip: Callable[..., Path], tmp_path: Path) -> None:
-    made = segmented(tmp_path / "out", "dash", 1.0, source=make_clip(seconds=3))
-    assert made.files[0].name == "clip.mpd" and 9 <= len(made.files) <= 10  # sound may run over
-    facts = media_info(played(made.files[0], tmp_path))
+    output = segmented(tmp_path / "out", "dash", 1.0, source=make_clip(seconds=3))
+    assert output.files[0].name == "clip.mpd" and 9 <= len(output.files) <= 10  # sound may run over
+    facts = media_info(played(output.files[0], tmp_path))
     assert facts.stream is not None and facts.stream.video[0].num_frames == 75 and facts.stream.audio
 
 
 @pytest.mark.slow
-def test_a_job_s_segments_are_objects_beside_its_playlist(call_in_process: Caller, tmp_path: Path) -> None:
+def test_the_segments_of_a_job_are_objects_next_to_its_playlist(call_in_process: Caller, tmp_path: Path) -> None:
     call = call_in_process
     call.put("in.mp4", sample().read_bytes())
     setting = (

@@ -63,7 +63,7 @@ def mix(**asked: object) -> AudioMix:
 
 
 @pytest.mark.slow
-def test_a_mixed_in_sound_repeats_beside_the_video_s_own(folder: Path, tmp_path: Path) -> None:
+def test_a_mixed_in_sound_repeats_over_the_sound_of_the_video(folder: Path, tmp_path: Path) -> None:
     heard, alone = sound(folder, tmp_path, mix()), sound(folder, tmp_path)
     for begin in (0.1, 0.8, 1.4):
         assert loudness(heard, MIXED, begin, begin + 0.3) > 0.02 > 10 * loudness(alone, MIXED, begin, begin + 0.3)
@@ -114,6 +114,6 @@ def test_two_loud_sounds_do_not_clip(folder: Path, tmp_path: Path) -> None:
     assert 0.5 * 2**31 < np.abs(heard.astype(float)).max() < 0.96 * 2**31
 
 
-def test_what_holds_no_sound_is_refused_by_its_leaf(folder: Path, tmp_path: Path) -> None:
+def test_a_source_without_sound_is_refused_by_its_leaf(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"AudioMixArray\.1\.AudioSource silent\.mp4 has no audio"):
         sound(folder, tmp_path, AudioMix(audio_source="silent.mp4"))

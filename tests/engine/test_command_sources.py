@@ -105,7 +105,7 @@ def test_pictures_that_begin_after_the_sound_begin_so_when_their_rate_is_doubled
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", ["320x180,setsar=4/3", "321x181"])
-def test_what_leads_is_kept_of_odd_sizes_too(tmp_path, size) -> None:
+def test_the_first_stages_of_odd_sizes_are_cached_too(tmp_path, size) -> None:
     source, lookup = (
         tmp_path / "odd.mkv",
         CacheLookup(RenderCache(tmp_path / "kept", limit=10**9), "the clip", reuse=False),
@@ -153,7 +153,7 @@ def test_more_channels_than_a_codec_takes_are_mixed_down(tmp_path, kind, codec) 
     ],
     ids=["too slow", "no such stream"],
 )
-def test_what_would_give_no_pictures_is_refused_by_name(clips, tmp_path, transcode, words) -> None:
+def test_an_interval_without_frames_is_refused_by_name(clips, tmp_path, transcode, words) -> None:
     setting = VideoEnhance(transcode=dataclasses.replace(transcode, container=Container(format="mp4")))
     with pytest.raises(ParameterError, match=words) as caught:
         render(Operation(video_enhance=setting), clips / "a.mp4", tmp_path)

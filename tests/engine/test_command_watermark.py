@@ -1,4 +1,4 @@
-"""A mark lies where, when and how it was asked for; a sign without a typeface fails the job by name."""
+"""A watermark appears at the requested place, time and size; a character without a glyph fails the job by name."""
 
 from __future__ import annotations
 
@@ -95,31 +95,32 @@ def test_a_sliding_mark_moves_from_the_left_and_takes_no_offset() -> None:
     ],
 )
 def test_an_image_is_as_large_as_its_mode_says(image: dict[str, object], size: tuple[int, int]) -> None:
-    made = image_size(Image(url="x", transparency=100, **image), VIDEO, Size(60, 30))  # type: ignore[arg-type]
-    assert (made.width, made.height) == size
+    out_size = image_size(Image(url="x", transparency=100, **image), VIDEO, Size(60, 30))  # type: ignore[arg-type]
+    assert (out_size.width, out_size.height) == size
 
 
 def test_the_colour_on_the_video_is_the_colour_that_was_asked(grey: Path, logo: Path, tmp_path: Path) -> None:
     mark = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=LOGO)
-    shown = picture(marked(grey, tmp_path, mark, logo=logo), 0.5)
-    assert np.abs(shown[85:95, 140:180].mean(axis=(0, 1)) - (200, 100, 50)).max() < 4
-    assert np.abs(shown[:60].astype(int) - 128).max() < 6
+    image = picture(marked(grey, tmp_path, mark, logo=logo), 0.5)
+    assert np.abs(image[85:95, 140:180].mean(axis=(0, 1)) - (200, 100, 50)).max() < 4
+    assert np.abs(image[:60].astype(int) - 128).max() < 6
 
 
 def test_transparency_is_opacity(grey: Path, logo: Path, tmp_path: Path) -> None:
     half = dataclasses.replace(LOGO, transparency=50)
     mark = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=half)
-    shown = picture(marked(grey, tmp_path, mark, logo=logo), 0.5)
-    assert np.abs(shown[85:95, 140:180].mean(axis=(0, 1)) - (164, 114, 89)).max() < 5
+    image = picture(marked(grey, tmp_path, mark, logo=logo), 0.5)
+    assert np.abs(image[85:95, 140:180].mean(axis=(0, 1)) - (164, 114, 89)).max() < 5
 
 
+@pytest.mark.slow
 def test_a_mark_is_as_white_on_hdr_as_the_pictures_white(grey: Path, tmp_path: Path) -> None:
     white = tmp_path / "white.png"
     Pillow.new("RGB", (60, 30), (255, 255, 255)).save(white)
     mark = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=LOGO)
-    shown = picture(marked(grey, tmp_path, mark, logo=white, codec="H.265"), 0.5)
-    assert shown[88:92, 150:170].min() > 250
-    assert np.abs(shown[:60].astype(int) - 128).max() < 8
+    image = picture(marked(grey, tmp_path, mark, logo=white, codec="H.265"), 0.5)
+    assert image[88:92, 150:170].min() > 250
+    assert np.abs(image[:60].astype(int) - 128).max() < 8
 
 
 def test_a_mark_is_there_only_in_its_time(grey: Path, tmp_path: Path) -> None:
@@ -134,18 +135,18 @@ def test_a_sliding_mark_is_seen_to_move(grey: Path, tmp_path: Path) -> None:
     path = marked(grey, tmp_path, dataclasses.replace(MARK, slide_config=slide))
 
     def right_edge(at_s: float) -> int:
-        shown = picture(path, at_s).astype(int)
-        return int(np.flatnonzero((shown[..., 0] - shown[..., 1]).max(axis=0) > 80).max(initial=0))
+        image = picture(path, at_s).astype(int)
+        return int(np.flatnonzero((image[..., 0] - image[..., 1]).max(axis=0) > 80).max(initial=0))
 
     assert right_edge(0.2) < right_edge(0.5) < right_edge(0.9)
 
 
-def test_three_marks_lie_one_on_the_other_in_their_order(grey: Path, logo: Path, tmp_path: Path) -> None:
+def test_three_watermarks_overlap_in_their_order(grey: Path, logo: Path, tmp_path: Path) -> None:
     image = Watermark(type="Image", pos="TopLeft", loc_mode="Absolute", dx=0, dy=0, image=LOGO)
     corner = dataclasses.replace(MARK, pos="BottomRight")
-    shown = picture(marked(grey, tmp_path, MARK, corner, image, logo=logo), 0.5)
-    assert np.abs(shown[10:20, 10:50].mean(axis=(0, 1)) - (200, 100, 50)).max() < 4
-    assert (shown[140:, 160:, 0].astype(int) - shown[140:, 160:, 1]).max() > 100
+    display = picture(marked(grey, tmp_path, MARK, corner, image, logo=logo), 0.5)
+    assert np.abs(display[10:20, 10:50].mean(axis=(0, 1)) - (200, 100, 50)).max() < 4
+    assert (display[140:, 160:, 0].astype(int) - display[140:, 160:, 1]).max() > 100
 
 
 @pytest.mark.parametrize("name", sorted(FACES))
@@ -210,25 +211,26 @@ def under(folder: Path, source: Path, *marks: Watermark) -> np.ndarray:
     return picture(marked(source, folder, *marks, logo=folder / "blue.png"), 0.5)
 
 
-def test_a_video_lies_on_its_background_picture(grey: Path, tmp_path: Path) -> None:
+def test_a_video_is_drawn_over_its_background_image(grey: Path, tmp_path: Path) -> None:
     image = Image(url="blue.png", mode="Proportion", width=150, height=200, transparency=100, background=True)
     below = Watermark(type="Image", pos="TopLeft", loc_mode="Absolute", dx=-40, dy=-60, image=image)
     words = dataclasses.replace(MARK, dx=4, dy=4)
-    seen = under(tmp_path, grey, words, below)
-    assert seen.shape == (360, 480, 3)
-    assert np.abs(seen[300, 400].astype(int) - (0, 0, 255)).max() < 12  # the picture
-    assert np.abs(seen[70:230, 50:350].astype(int) - 128).max() < 6  # the video, where the offsets say, and whole
-    corner = seen[:50, :150].astype(int)
-    assert (corner[..., 0] - corner[..., 2]).max() > 150  # the other mark lies on both
+    frame = under(tmp_path, grey, words, below)
+    assert frame.shape == (360, 480, 3)
+    assert np.abs(frame[300, 400].astype(int) - (0, 0, 255)).max() < 12  # the picture
+    assert np.abs(frame[70:230, 50:350].astype(int) - 128).max() < 6  # the video, where the offsets say, and whole
+    corner = frame[:50, :150].astype(int)
+    assert (corner[..., 0] - corner[..., 2]).max() > 150  # the other watermark is on both
 
 
+@pytest.mark.slow
 def test_a_background_picture_is_faint_over_black_and_ends_when_asked(grey: Path, tmp_path: Path) -> None:
     image = Image(url="blue.png", mode="Fixed", width=400, height=200, transparency=50, background=True)
     below = Watermark(type="Image", pos="Center", loc_mode="Absolute", dx=0, dy=0, image=image)
-    seen = under(tmp_path, grey, below)
-    assert seen.shape == (200, 400, 3)
-    assert np.abs(seen[5, 5].astype(int) - (0, 0, 128)).max() < 12
-    assert np.abs(seen[100, 200].astype(int) - 128).max() < 6
+    frame = under(tmp_path, grey, below)
+    assert frame.shape == (200, 400, 3)
+    assert np.abs(frame[5, 5].astype(int) - (0, 0, 128)).max() < 12
+    assert np.abs(frame[100, 200].astype(int) - 128).max() < 6
     over = under(tmp_path, grey, dataclasses.replace(below, end_time=0.3))
     assert over[5, 5].max() < 12
 

@@ -15,17 +15,17 @@ def copied(call, source, key, **headers):
     return call("PUT", f"/{key}", host=COS_HOST, x_cos_copy_source=source, **headers)
 
 
-def test_a_copy_has_the_bytes_and_what_was_said_of_them(call):
-    told = {"content_type": "text/x-plain", "x_cos_meta_note": "mine"}
-    call("PUT", "/a b/视频.bin", body=b"data", host=COS_HOST, **told)
+def test_a_copy_has_the_bytes_and_headers_of_its_source(call):
+    headers = {"content_type": "text/x-plain", "x_cos_meta_note": "mine"}
+    call("PUT", "/a b/视频.bin", body=b"data", host=COS_HOST, **headers)
     answer = copied(call, FROM + "a%20b/%E8%A7%86%E9%A2%91.bin", "copy.bin")
     root = etree.fromstring(answer.content)
     assert (answer.status_code, root.tag, root.findtext("ETag")) == (
         200, "CopyObjectResult", f'"{hashlib.md5(b"data").hexdigest()}"',
     )  # fmt: skip
     assert root.findtext("LastModified").endswith("Z")
-    made = call("GET", "/copy.bin", host=COS_HOST)
-    assert (made.content, made.headers["content-type"], made.headers["x-cos-meta-note"]) == (
+    response = call("GET", "/copy.bin", host=COS_HOST)
+    assert (response.content, response.headers["content-type"], response.headers["x-cos-meta-note"]) == (
         b"data", "text/x-plain", "mine",
     )  # fmt: skip
 
@@ -40,14 +40,14 @@ def test_a_copy_stays_when_its_source_is_deleted_or_written_again(call):
     assert call("GET", "/a", host=COS_HOST).content == b"new"
 
 
-def test_what_is_said_of_a_copy_may_be_replaced_onto_itself_too(call):
+def test_the_headers_of_an_object_may_be_replaced_by_a_copy_onto_itself(call):
     call("PUT", "/a", body=b"data", host=COS_HOST, content_type="text/old", x_cos_meta_note="old")
     refused(copied(call, FROM + "a", "a"), 400, "InvalidRequest")
     headers = {"x_cos_metadata_directive": "Replaced", "content_type": "text/new"}
     assert copied(call, FROM + "a", "a", **headers).status_code == 200
-    made = call("GET", "/a", host=COS_HOST)
-    assert (made.content, made.headers["content-type"]) == (b"data", "text/new")
-    assert "x-cos-meta-note" not in made.headers
+    answer = call("GET", "/a", host=COS_HOST)
+    assert (answer.content, answer.headers["content-type"]) == (b"data", "text/new")
+    assert "x-cos-meta-note" not in answer.headers
     refused(copied(call, FROM + "a", "b", x_cos_metadata_directive="Both"), 400, "InvalidArgument")
 
 

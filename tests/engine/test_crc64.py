@@ -30,9 +30,9 @@ def test_at_the_edges_of_its_blocks_the_sum_is_that_of_the_sdk(size):
     assert str(Crc64(data[:size])) == str(reference(data[:size]))
 
 
-def test_put_get_head_copies_and_parts_tell_the_sum(call):
-    wanted = str(reference(b"data"))
-    assert call("PUT", "/a", body=b"data", host=COS_HOST).headers["x-cos-hash-crc64ecma"] == wanted
+def test_put_get_head_copy_and_parts_return_the_checksum(call):
+    expected = str(reference(b"data"))
+    assert call("PUT", "/a", body=b"data", host=COS_HOST).headers["x-cos-hash-crc64ecma"] == expected
     headers = {"x_cos_copy_source": f"{COS_HOST}/a", "x_cos_metadata_directive": "Replaced"}
     assert call("PUT", "/b", host=COS_HOST, **headers).status_code == 200
     started = call("POST", "/c", {"uploads": ""}, host=COS_HOST)
@@ -44,15 +44,15 @@ def test_put_get_head_copies_and_parts_tell_the_sum(call):
     assert call("POST", "/c", {"uploadId": upload_id}, body.encode(), host=COS_HOST).status_code == 200
     for key in "abc":
         for method in ("GET", "HEAD"):
-            assert call(method, f"/{key}", host=COS_HOST).headers["x-cos-hash-crc64ecma"] == wanted
+            assert call(method, f"/{key}", host=COS_HOST).headers["x-cos-hash-crc64ecma"] == expected
 
 
 @pytest.mark.slow
 def test_the_sdk_checks_what_it_downloads(served, call_in_process, clip, tmp_path):
     call_in_process.put("in.mp4", clip.read_bytes())
-    done = call_in_process.ended(call_in_process.submit().job_id)
-    way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}}
-    sdk = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **way), retry=0)
-    for key in ("in.mp4", done.output_keys[0]):
+    job = call_in_process.ended(call_in_process.submit().job_id)
+    kind = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}}
+    sdk = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **kind), retry=0)
+    for key in ("in.mp4", job.output_keys[0]):
         sdk.download_file(Bucket=BUCKET, Key=key, DestFilePath=str(tmp_path / "back.mp4"), EnableCRC=True)
-    assert (tmp_path / "back.mp4").stat().st_size == done.operation.media_info.format.size
+    assert (tmp_path / "back.mp4").stat().st_size == job.operation.media_info.format.size

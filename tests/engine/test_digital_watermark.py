@@ -82,25 +82,27 @@ def test_a_message_in_a_real_clip_survives_the_journey(
     city: dict[str, Path], name: str, journey: str, tmp_path: Path
 ) -> None:
     run(["-i", city[name], *JOURNEYS[journey], "-an", tmp_path / "after.mp4"])
-    found = extract(tmp_path / "after.mp4")
-    assert found.message == MESSAGES[name]
-    assert found.margin_db is not None
-    assert found.margin_db > 1.0  # dB: room for the next version of an encoder
+    text = extract(tmp_path / "after.mp4")
+    assert text.message == MESSAGES[name]
+    assert text.margin_db is not None
+    assert text.margin_db > 1.0  # dB: room for the next version of an encoder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", LAVFI)
 def test_a_message_in_a_generated_clip_survives_half_size_and_crf_23(source: str, tmp_path: Path) -> None:
     size = (270, 480) if source == "portrait" else (480, 270)
-    made = mark(("-f", "lavfi", "-t", "1", "-i", LAVFI[source]), tmp_path / "marked.mp4", LATIN, size)
-    run(["-i", made, "-vf", "scale=trunc(iw/4)*2:trunc(ih/4)*2", *_X264, "-crf", "23", tmp_path / "after.mp4"])
+    output = mark(("-f", "lavfi", "-t", "1", "-i", LAVFI[source]), tmp_path / "marked.mp4", LATIN, size)
+    run(["-i", output, "-vf", "scale=trunc(iw/4)*2:trunc(ih/4)*2", *_X264, "-crf", "23", tmp_path / "after.mp4"])
     assert extract(tmp_path / "after.mp4").message == LATIN
 
 
 @pytest.mark.slow
 def test_a_picture_whose_shape_changed_over_to_another_grid_is_read(tmp_path: Path) -> None:
-    made = mark(("-f", "lavfi", "-t", "1", "-i", "testsrc2=s=492x320:r=12"), tmp_path / "marked.mp4", LATIN, (492, 320))
-    run(["-i", made, "-vf", "scale=494:320", *_X264, tmp_path / "after.mp4"])
+    output = mark(
+        ("-f", "lavfi", "-t", "1", "-i", "testsrc2=s=492x320:r=12"), tmp_path / "marked.mp4", LATIN, (492, 320)
+    )
+    run(["-i", output, "-vf", "scale=494:320", *_X264, tmp_path / "after.mp4"])
     assert fine_grid(492, 320) != fine_grid(494, 320)
     assert extract(tmp_path / "after.mp4").message == LATIN
 
@@ -144,8 +146,8 @@ def test_noise_is_never_read_as_a_message() -> None:
 @pytest.mark.slow
 def test_more_amplitude_gives_more_margin_and_fewer_wrong_bits(tmp_path: Path) -> None:
     source = ("-t", "0.5", "-i", sample("city"))
-    found = [extract(mark(source, tmp_path / "m.mp4", LATIN, (640, 360), amplitude=level)) for level in (1.5, 2.5, 4)]
-    margins, errors = [one.margin_db or 0 for one in found], [one.bit_error or 0 for one in found]
+    text = [extract(mark(source, tmp_path / "m.mp4", LATIN, (640, 360), amplitude=level)) for level in (1.5, 2.5, 4)]
+    margins, errors = [one.margin_db or 0 for one in text], [one.bit_error or 0 for one in text]
     assert margins == sorted(margins)
     assert errors == sorted(errors, reverse=True)
 
@@ -198,7 +200,7 @@ def test_a_message_outside_the_api_is_refused_by_name(message: str) -> None:
         pattern(message, 64, 64, amplitude=2.0)
 
 
-def test_what_is_no_video_is_refused_with_its_reason(tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "no.mp4").write_bytes(b"this is no video")
     with pytest.raises(EngineError, match="cannot be read as a video") as caught:
         extract(tmp_path / "no.mp4")
@@ -208,10 +210,10 @@ def test_what_is_no_video_is_refused_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_reading_ends_when_it_is_cancelled() -> None:
-    asked = threading.Event()
-    asked.set()
+    signal = threading.Event()
+    signal.set()
     with pytest.raises(Cancelled):
-        extract(sample("city"), cancel=asked)
+        extract(sample("city"), cancel=signal)
 
 
 @pytest.mark.slow

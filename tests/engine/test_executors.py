@@ -57,9 +57,9 @@ def test_an_errand_survives_being_pickled():
 @pytest.mark.slow
 def test_a_job_runs_in_another_process_and_faults_go_with_it(call, engine, clip):
     call.put("in.mp4", clip.read_bytes())
-    done = call.ended(call.submit().job_id)
-    assert done.state == "Success", done
-    assert call("HEAD", f"/{done.output_keys[0]}", host=COS_HOST).status_code == 200
+    job = call.ended(call.submit().job_id)
+    assert job.state == "Success", job
+    assert call("HEAD", f"/{job.output_keys[0]}", host=COS_HOST).status_code == 200
     engine.faults.add("run_job", JobFails(0, message="It broke."))
     failed = call.ended(call.submit().job_id)
     assert (failed.state, failed.message) == ("Failed", "It broke.")

@@ -50,7 +50,7 @@ def test_a_fault_strikes_once_before_or_after_the_job_is_accepted(caller, engine
 
 
 @pytest.mark.slow
-def test_the_port_goes_on_after_silence_and_broken_connections(caller, engine):
+def test_the_port_keeps_serving_after_silence_and_broken_connections(caller, engine):
     engine.faults.add("get_object", TimeOut(after=True), times=3)
     engine.faults.add("get_object", HangUp(), times=9)
     for _ in range(12):
@@ -91,7 +91,7 @@ def test_times_skip_and_chances_are_counted():
     assert [again.of_call("get_jobs") is not None for _ in range(400)] == struck
 
 
-def test_the_list_says_what_is_left_and_what_struck():
+def test_the_list_shows_pending_and_triggered_faults():
     faults = Faults()
     faults.add("create_job", TimeOut(after=True), times=2)
     faults.add("run_job", SlowJobs(start_s=1), times=None)
@@ -109,7 +109,7 @@ def test_the_list_says_what_is_left_and_what_struck():
     [("create_jobs", HangUp(), {}), ("run_job", HangUp(), {}), ("create_job", JobFails(), {}),
      ("create_job", HangUp(), {"probability": 2})],
 )  # fmt: skip
-def test_what_cannot_be_struck_is_named(call_name, fault, more):
+def test_an_invalid_fault_is_named(call_name, fault, more):
     with pytest.raises(ParameterError, match="probability" if more else call_name):
         Faults().add(call_name, fault, **more)
 
@@ -133,15 +133,15 @@ def test_slow_jobs_can_be_watched_in_each_state(call_in_process, engine):
     call.put("text.mp4", b"no video")
     engine.faults.add("run_job", SlowJobs(start_s=1.0, run_s=0.5))
     began = time.monotonic()
-    job, seen = call.submit(key="text.mp4"), []
-    while not seen or seen[-1][0] not in ("Success", "Failed"):
+    job, events = call.submit(key="text.mp4"), []
+    while not events or events[-1][0] not in ("Success", "Failed"):
         state = call.job(job.job_id).state
-        if not seen or seen[-1][0] != state:
-            seen.append((state, time.monotonic() - began))
+        if not events or events[-1][0] != state:
+            events.append((state, time.monotonic() - began))
         time.sleep(0.01)
-    assert [state for state, _ in seen] == ["Submitted", "Running", "Failed"]
-    assert seen[1][1] >= 0.9
-    assert seen[2][1] - seen[1][1] >= 0.4
+    assert [state for state, _ in events] == ["Submitted", "Running", "Failed"]
+    assert events[1][1] >= 0.9
+    assert events[2][1] - events[1][1] >= 0.4
     assert call.ended(call.submit(key="text.mp4").job_id, timeout_s=0.9).state == "Failed"
 
 

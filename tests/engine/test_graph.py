@@ -47,8 +47,8 @@ def enlarged(resolution: str, *, up: bool | None = None, **video: object) -> Vid
 
 
 def out(setting: VideoEnhance, *size: int, **facts: object) -> tuple[int, int]:
-    made = plan(setting, source(*size, **facts)).out
-    return made.width, made.height
+    size_plan = plan(setting, source(*size, **facts)).out
+    return size_plan.width, size_plan.height
 
 
 def test_the_stages_come_in_the_order_that_is_argued_for() -> None:
@@ -61,9 +61,9 @@ def test_the_stages_come_in_the_order_that_is_argued_for() -> None:
 
 
 def test_nothing_asked_is_nothing_done() -> None:
-    made = stages(VideoEnhance(), source(), Analysis())
-    assert set(made) == set(STAGES)
-    assert not any(made[stage] for stage in STAGES if stage != "range")
+    output = stages(VideoEnhance(), source(), Analysis())
+    assert set(output) == set(STAGES)
+    assert not any(output[stage] for stage in STAGES if stage != "range")
     assert chain(VideoEnhance(), source(), Analysis())[-1] == "format=yuv420p"
 
 
@@ -78,7 +78,7 @@ def test_a_source_that_is_large_enough_keeps_its_size() -> None:
     assert out(enlarged("hdto4k"), 3840, 2160) == (3840, 2160)
 
 
-def test_scale_up_goes_on_to_the_target_where_twice_falls_short() -> None:
+def test_scale_up_continues_to_the_target_where_twice_is_too_small() -> None:
     assert out(enlarged("sdtohd", up=True), 640, 360) == (1920, 1080)
     assert out(enlarged("sdtohd", up=True), 1280, 720) == (2560, 1440)
     assert out(enlarged("sdtohd", up=False), 640, 360) == (1280, 720)
@@ -97,6 +97,7 @@ def test_turned_and_stretched_sources_are_measured_as_players_show_them() -> Non
     assert out(VideoEnhance(transcode=Transcode(video=Video(rotate=90.0)))) == (360, 640)
 
 
+@pytest.mark.slow
 @given(
     st.integers(16, 5000),
     st.integers(16, 5000),
@@ -108,9 +109,9 @@ def test_sides_are_always_even_and_never_too_large(
     width: int, height: int, kind: str, up: bool, degrees: float
 ) -> None:
     setting = dataclasses.replace(enlarged(kind, up=up), transcode=Transcode(video=Video(rotate=degrees)))
-    made = plan(setting, source(width, height)).out
-    assert made.width % 2 == made.height % 2 == 0
-    assert 2 <= made.width <= LARGEST and 2 <= made.height <= LARGEST
+    size = plan(setting, source(width, height)).out
+    assert size.width % 2 == size.height % 2 == 0
+    assert 2 <= size.width <= LARGEST and 2 <= size.height <= LARGEST
 
 
 def test_a_crop_outside_the_pictures_is_refused_by_name() -> None:

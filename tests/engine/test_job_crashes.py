@@ -21,10 +21,10 @@ def test_engines_that_are_killed_lose_no_job_and_end_none_twice(tmp_path, engine
     seed = random.randrange(10_000)
     print(f"seed {seed}")  # pytest shows it when the test fails
     command = [sys.executable, "-m", "tests.engine.engine_crash_loop", str(tmp_path), "--jobs", "16", "--kills", "8"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "--engines", str(engines), "--seed", str(seed)], cwd=ROOT, check=True, text=True,
         stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300,
     )  # fmt: skip
-    counts = Counts(**json.loads(done.stdout))
+    counts = Counts(**json.loads(process.stdout))
     assert counts.faults() == [], counts
     assert counts.kills > 0

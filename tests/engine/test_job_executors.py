@@ -57,8 +57,8 @@ def test_the_objects_that_a_setting_names_are_found(at_work, tmp_path):
         f"<Watermark><Type>Image</Type><Pos>TopLeft</Pos><LocMode>Absolute</LocMode><Dx>0</Dx><Dy>0</Dy><Image>"
         f"<Url>{url}</Url><Mode>Original</Mode><Transparency>100</Transparency></Image></Watermark>"
     )
-    done = call.ended(call.submit(operation=mark).job_id)
-    assert done.state == "Success", done.message
+    job = call.ended(call.submit(operation=mark).job_id)
+    assert job.state == "Success", job.message
     missing = call.ended(call.submit(operation=mark.replace("red%20mark", "nix")).job_id)
     assert (missing.state, missing.code) == ("Failed", "NoSuchKey")
     assert "marks/nix.png" in missing.message
@@ -68,11 +68,11 @@ def test_the_objects_that_a_setting_names_are_found(at_work, tmp_path):
 def test_segments_and_playlist_all_become_objects(at_work):
     _, call = at_work
     hls = MP4.replace("<Format>mp4</Format>", "<Format>hls</Format>")
-    done = call.ended(call.submit(hls).job_id)
-    assert done.state == "Success", done.message
-    assert len(done.output_keys) >= 2
-    assert done.output_keys[0].endswith(".m3u8")
-    assert all(call("HEAD", f"/{key}", host=COS_HOST).status_code == 200 for key in done.output_keys)
+    job = call.ended(call.submit(hls).job_id)
+    assert job.state == "Success", job.message
+    assert len(job.output_keys) >= 2
+    assert job.output_keys[0].endswith(".m3u8")
+    assert all(call("HEAD", f"/{key}", host=COS_HOST).status_code == 200 for key in job.output_keys)
 
 
 @pytest.mark.slow

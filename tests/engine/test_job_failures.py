@@ -90,7 +90,7 @@ def test_a_full_disk_fails_the_job_with_the_reason(make_engine, tmp_path, noise)
         subprocess.run(["umount", place], check=True)
 
 
-def test_what_must_stay_free_on_the_disk_is_left_free(make_engine, tmp_path, clip):
+def test_the_reserve_of_the_disk_stays_free(make_engine, tmp_path, clip):
     _, call = make_engine(tmp_path, min_free_bytes=1 << 60)
     call.put("in.mp4", clip.read_bytes())
     job = call.ended(call.submit().job_id)
@@ -201,9 +201,7 @@ def test_objects_and_state_change_together_or_not_at_all(make_engine, tmp_path, 
 
 
 @pytest.mark.slow
-def test_who_has_lost_its_job_to_another_engine_stops_and_publishes_nothing(
-    make_engine, tmp_path, make_clip, monkeypatch
-):
+def test_an_engine_that_lost_its_lease_stops_and_publishes_nothing(make_engine, tmp_path, make_clip, monkeypatch):
     monkeypatch.setattr("ci_notebook.engine.jobs.worker.RENEW_S", 0.2)
     engine, call = make_engine(tmp_path)
     call.put("in.mp4", make_clip(seconds=2, size="640x360").read_bytes())
@@ -221,7 +219,7 @@ def test_who_has_lost_its_job_to_another_engine_stops_and_publishes_nothing(
     assert len(list((tmp_path / BUCKET).iterdir())) == 1
 
 
-def test_a_store_that_may_not_keep_what_was_made_removes_it(tmp_path, engine, call_in_process, clip):
+def test_an_output_that_cannot_be_stored_is_removed(tmp_path, engine, call_in_process, clip):
     call_in_process.put("in.mp4", clip.read_bytes())
     store: ObjectStore = engine.start().store
     aside, size, etag, _ = store.write_aside([b"data"])

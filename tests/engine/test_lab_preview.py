@@ -66,7 +66,7 @@ def test_the_source_is_shown_in_the_shape_of_the_result(lab: Lab, clip: Clip) ->
     assert np.abs(pixels(result.jpeg) - pixels(source.jpeg)).mean() > 1
 
 
-def test_marks_are_where_they_are_said_to_be_and_an_image_comes_from_the_bucket(lab: Lab, clip: Clip) -> None:
+def test_watermarks_are_at_their_positions_and_an_image_comes_from_the_bucket(lab: Lab, clip: Clip) -> None:
     data = io.BytesIO()
     Pillow.new("RGB", (60, 30), (0, 0, 255)).save(data, "PNG")
     lab.client.upload(data.getvalue(), "marks/blue.png")

@@ -205,7 +205,7 @@ def test_an_owner_that_lives_keeps_its_job(things):
     assert things.state(job.job_id) == "Running"
 
 
-def test_progress_never_goes_back_and_only_its_owner_tells_it(things):
+def test_progress_never_decreases_and_only_the_owner_reports_it(things):
     job = things.add()
     things.ledger.claim("one", lease_s=60)
     for owner, percent in (("one", 40), ("one", 30), ("two", 90)):
@@ -213,7 +213,7 @@ def test_progress_never_goes_back_and_only_its_owner_tells_it(things):
     assert things.ledger.get(BUCKET, [job.job_id])[0].progress == 40
 
 
-def test_a_paused_queue_holds_what_waits_and_lets_run_what_runs(things):
+def test_a_paused_queue_holds_waiting_jobs_and_lets_running_jobs_end(things):
     running, waiting = things.add(), things.add()
     things.ledger.claim("one", lease_s=60)
     things.set_queue("Paused")

@@ -18,19 +18,19 @@ MQ = (
 )
 
 
-def test_a_message_of_mode_queue_is_read_once_by_whoever_is_first(caller, engine):
+def test_a_message_of_mode_queue_is_read_once_by_the_first_reader(caller, engine):
     jobs = [caller.submit(key="text.mp4", after=MQ.format(mode="Queue")) for _ in range(2)]
     until(lambda: len(engine.messages("ends", keep=True)) == 2)
-    found = engine.messages("ends", region="cd", reader="one", at_most=1)
-    found += engine.messages("ends", reader="other")
-    assert {one.job_id for one in found} == {one.job_id for one in jobs}
-    assert [one.mode for one in found] == ["Queue", "Queue"]
-    told = loads(Response, found[0].body)
-    assert (told.event_name, told.jobs_detail[0].job_id) == ("TaskFinish", found[0].job_id)
+    messages = engine.messages("ends", region="cd", reader="one", at_most=1)
+    messages += engine.messages("ends", reader="other")
+    assert {one.job_id for one in messages} == {one.job_id for one in jobs}
+    assert [one.mode for one in messages] == ["Queue", "Queue"]
+    reply = loads(Response, messages[0].body)
+    assert (reply.event_name, reply.jobs_detail[0].job_id) == ("TaskFinish", messages[0].job_id)
     assert engine.messages("ends") == engine.messages("nobody") == engine.messages("ends", region="bj") == []
 
 
-def test_each_reader_of_a_topic_has_a_place_of_its_own(caller, engine):
+def test_each_reader_of_a_topic_has_its_own_position(caller, engine):
     job = caller.submit(key="text.mp4", after=MQ.format(mode="Topic") + "<CallBackFormat>JSON</CallBackFormat>")
     until(lambda: engine.messages("ends", keep=True))
     for reader in ("one", "other"):
@@ -59,7 +59,7 @@ def test_messages_outlive_the_engine_that_made_them_and_are_dropped_after_a_week
     database.close()
 
 
-def test_a_queue_may_tell_in_a_message_queue(caller, engine):
+def test_a_queue_may_notify_by_a_message_queue(caller, engine):
     mq = "<Type>TDMQ</Type><MqRegion>sh</MqRegion><MqName>all</MqName><MqMode>Topic</MqMode>"
     assert set_queue(caller, f"<State>On</State><Event>TaskFinish</Event>{mq}").status_code == 200
     job = caller.submit(key="text.mp4")

@@ -30,7 +30,7 @@ def order_of(element):
 
 
 @pytest.mark.slow
-def test_the_notice_of_a_good_end_has_the_shape_of_the_page(caller, receiver):
+def test_the_notification_of_a_success_has_the_documented_shape(caller, receiver):
     to = receiver()
     job = caller.submit(operation="<UserData>run 7</UserData>", after=f"<CallBack>{to.address}/cb?a=1</CallBack>")
     path, content_type, body = to.next()
@@ -61,7 +61,7 @@ def test_the_notice_of_a_bad_end_says_why(caller, receiver):
 
 
 @pytest.mark.slow
-def test_a_notice_in_json_has_text_all_through_and_lists_only_for_what_is_repeated(caller, receiver):
+def test_a_json_notification_holds_text_and_lists_only_for_repeated_nodes(caller, receiver):
     to = receiver()
     after = f"<CallBack>{to.address}</CallBack><CallBackFormat>JSON</CallBackFormat>"
     job = caller.submit(after=after)
@@ -87,13 +87,13 @@ def test_a_notice_in_json_has_text_all_through_and_lists_only_for_what_is_repeat
     assert all(isinstance(leaf, str) and leaf for leaf in leaves(told))
 
 
-def test_what_is_repeated_becomes_a_list_in_json():
+def test_a_repeated_node_becomes_a_list_in_json():
     detail = JobsDetail(operation=Operation(watermark_template_id=("t1", "t2")))
     told = json.loads(notification_body(detail, "JSON"))
     assert told["JobsDetail"][0]["Operation"]["WatermarkTemplateId"] == ["t1", "t2"]
 
 
-def test_a_queue_tells_of_jobs_that_say_nothing_and_no_silences_it(caller, receiver):
+def test_a_queue_notifies_for_jobs_without_a_callback_and_no_disables_it(caller, receiver):
     of_queue, of_job = receiver(), receiver()
     assert set_queue(caller, notify_to(of_queue.address, "<ResultFormat>JSON</ResultFormat>")).status_code == 200
     silent = caller.submit(key="text.mp4", after="<CallBack>no</CallBack>")
@@ -110,12 +110,12 @@ def test_a_queue_tells_of_jobs_that_say_nothing_and_no_silences_it(caller, recei
     assert of_job.got.empty()
 
 
-def test_a_job_without_any_address_leaves_nothing_to_tell(caller, engine):
+def test_a_job_without_any_address_leaves_no_notification(caller, engine):
     caller.ended(caller.submit(key="text.mp4").job_id)
     until(lambda: engine.start().outbox.entries() == [])
 
 
-def test_a_cancelled_job_is_not_told(caller, engine, receiver):
+def test_a_cancelled_job_sends_no_notification(caller, engine, receiver):
     to = receiver()
     queue_id = caller.submit(key="text.mp4").queue_id
     pause = "<Request><Name>q</Name><State>{}</State><NotifyConfig><State>Off</State></NotifyConfig></Request>"
@@ -146,7 +146,7 @@ def test_any_2xx_is_taken(caller, receiver, engine):
     until(lambda: engine.start().outbox.entries() == [])
 
 
-def test_after_the_last_try_a_notice_is_given_up_and_kept_with_its_reason(tmp_path):
+def test_after_the_last_retry_a_notification_is_given_up_and_stored_with_its_reason(tmp_path):
     database, now = Database(tmp_path / "ledger.sqlite"), 1000.0
     notices = Outbox(database, clock=lambda: now, backoff_s=(1, 5))
     with database.change() as change:
@@ -176,7 +176,7 @@ def test_a_notice_whose_sender_died_is_taken_up(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_was_not_told_before_the_end_of_an_engine_is_told_by_the_next(tmp_path, receiver):
+def test_pending_notifications_are_sent_by_the_next_engine(tmp_path, receiver):
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     options = {"bucket": BUCKET, "region": REGION, "keys": KEYS}

@@ -97,7 +97,7 @@ WHO = {
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_who_is_told(who):
+def test_the_right_addresses_are_notified(who):
     request, notify, told = WHO[who]
     assert target_of(request, notify) == told
 

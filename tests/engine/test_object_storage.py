@@ -1,4 +1,4 @@
-"""Objects come back as they went in, whatever their keys; a crash leaves the old or the new, never half."""
+"""Objects are stored byte for byte under any key; a crash leaves the old or the new object, never half of one."""
 
 import hashlib
 import itertools
@@ -29,10 +29,10 @@ REFUSED = [
 
 @pytest.fixture
 def database(tmp_path):
-    made = Database(tmp_path / "ledger.sqlite")
-    Catalogue(made, clock=lambda: 0.0, new_id=lambda: "0" * 32).make_bucket(BUCKET, "ap-chongqing")
-    yield made
-    made.close()
+    database = Database(tmp_path / "ledger.sqlite")
+    Catalogue(database, clock=lambda: 0.0, new_id=lambda: "0" * 32).make_bucket(BUCKET, "ap-chongqing")
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def files_of(tmp_path):
     return [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("ledger.sqlite")]
 
 
-def test_awkward_keys_are_told_apart_and_come_back(store, tmp_path):
+def test_awkward_keys_are_distinct_and_come_back(store, tmp_path):
     for number, key in enumerate(AWKWARD):
         put(store, key, f"{number}".encode())
     for number, key in enumerate(AWKWARD):
@@ -94,7 +94,7 @@ def test_the_etag_is_the_md5_and_a_digest_that_differs_is_refused(store, tmp_pat
     assert len(files_of(tmp_path)) == 1
 
 
-def test_a_body_that_breaks_off_leaves_what_was_there(store, tmp_path):
+def test_an_interrupted_body_leaves_the_old_object(store, tmp_path):
     put(store, "a", b"old")
 
     def broken():
@@ -107,7 +107,7 @@ def test_a_body_that_breaks_off_leaves_what_was_there(store, tmp_path):
     assert len(files_of(tmp_path)) == 1
 
 
-def test_who_reads_an_object_reads_it_to_its_end_though_it_is_written_again(store, tmp_path):
+def test_a_reader_gets_the_whole_old_object_while_it_is_replaced(store, tmp_path):
     put(store, "a", b"old")
     stored, file = store.open(BUCKET, "a")
     put(store, "a", b"newer")
@@ -118,15 +118,15 @@ def test_who_reads_an_object_reads_it_to_its_end_though_it_is_written_again(stor
     assert files_of(tmp_path) == []
 
 
-def test_what_a_dead_process_left_is_swept_and_what_is_young_stays(store, tmp_path):
-    kept = store.path(put(store, "kept"))
+def test_old_files_of_a_dead_process_are_removed_and_new_ones_stay(store, tmp_path):
+    entry = store.path(put(store, "kept"))
     old, young = tmp_path / BUCKET / "old", tmp_path / ".incoming" / "young"
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
-    os.utime(kept, (0, 0))
+    os.utime(entry, (0, 0))
     assert store.sweep() == 1
-    assert (kept.exists(), old.exists(), young.exists()) == (True, False, True)
+    assert (entry.exists(), old.exists(), young.exists()) == (True, False, True)
     assert ORPHAN_S > 600
 
 
@@ -143,11 +143,11 @@ def test_pages_of_a_listing_hold_each_key_and_each_common_prefix_once(store, key
         store.delete(BUCKET, one.key)
     for key in keys:
         put(store, key)
-    found, common, marker = [], [], ""
+    matches, common, marker = [], [], ""
     for _ in range(50):
         page = store.list(BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, size=size)
         assert len(page.objects) + len(page.prefixes) <= size
-        found += [one.key for one in page.objects]
+        matches += [one.key for one in page.objects]
         common += page.prefixes
         marker = page.next_marker
         if not marker:
@@ -156,7 +156,7 @@ def test_pages_of_a_listing_hold_each_key_and_each_common_prefix_once(store, key
     rest = {key: key[len(prefix) :] for key in under}
     cut = {key: prefix + tail[: tail.index(delimiter) + 1] for key, tail in rest.items() if delimiter in tail}
     cut = cut if delimiter else {}
-    assert found == [key for key in under if key not in cut]
+    assert matches == [key for key in under if key not in cut]
     assert common == sorted(set(cut.values()))
 
 

@@ -236,7 +236,7 @@ def test_the_copy_that_chooses_its_own_way_works(sdk_by_proxy, clip):
 
 
 @pytest.mark.slow
-def test_a_job_tells_of_its_end_in_the_message_queue_that_its_body_names(sdk, engine, uploaded):
+def test_a_job_notifies_the_message_queue_of_its_body(sdk, engine, uploaded):
     queue = sdk.ci_get_media_queue(Bucket=BUCKET)["QueueList"][0]
     notify = {
         "State": "On", "Event": "TaskFinish", "Type": "TDMQ", "MqMode": "Topic", "MqRegion": "cd", "MqName": "of-queue",
@@ -267,7 +267,7 @@ def test_a_job_tells_of_its_end_in_the_message_queue_that_its_body_names(sdk, en
 
 
 @pytest.mark.slow
-def test_faults_are_read_as_what_they_are_and_the_sdk_tries_again(served, engine):
+def test_faults_are_recognised_by_the_sdk_and_retried(served, engine):
     way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": served}, "Timeout": 2}
     client = CosS3Client(CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=SECRET_KEY, **way), retry=1)
     for fault in (ServerError(), HangUp(), TimeOut()):

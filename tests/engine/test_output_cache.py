@@ -103,7 +103,7 @@ def test_another_picture_under_the_marks_address_is_another_job(call, clip, prog
 
 
 @pytest.mark.slow
-def test_segments_have_names_of_their_own(call, clip):
+def test_segments_have_their_own_names(call, clip):
     call.put("in.mp4", clip.read_bytes())
     body = job_body(MP4.replace("mp4", "hls"), output="${jobid}/a.${ext}")
     first, second = done(call, body), done(call, body)
@@ -115,7 +115,7 @@ def test_segments_have_names_of_their_own(call, clip):
 
 
 @pytest.mark.slow
-def test_a_hidden_text_is_told_as_it_was(call, make_clip, programs):
+def test_a_digital_watermark_of_a_reused_output_is_reported(call, make_clip, programs):
     call.put("in.mp4", make_clip(size="480x270").read_bytes())
     hide = "<DigitalWatermark><Message>k7</Message><Type>Text</Type><Version>V1</Version></DigitalWatermark>"
     first, second = (done(call, job_body(SHARP, operation=hide)) for _ in range(2))
@@ -137,7 +137,7 @@ def test_it_can_be_switched_off(tmp_path, clip, programs, options):
 
 
 @pytest.mark.slow
-def test_what_is_kept_may_be_deleted_while_the_engine_runs(call, engine, clip, programs):
+def test_the_cache_may_be_deleted_while_the_engine_runs(call, engine, clip, programs):
     call.put("in.mp4", clip.read_bytes())
     done(call)
     for entry in (engine.root / ".cache").iterdir():

@@ -118,7 +118,7 @@ SHAPES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_changes_the_shape_is_seen_as_the_job_makes_it(
+def test_changes_of_shape_are_previewed_as_the_job_makes_them(
     shape: str, previewer: Previewer, logo: Path, tmp_path: Path
 ) -> None:
     video, config = SHAPES[shape]
@@ -141,7 +141,7 @@ MARKS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MARKS)
-def test_marks_lie_where_the_job_lays_them_at_that_time(
+def test_watermarks_are_previewed_where_the_job_puts_them_at_that_time(
     kind: str, previewer: Previewer, logo: Path, tmp_path: Path
 ) -> None:
     stretch = Transcode(time_interval=TimeInterval(start=0.4, duration=0.8))

@@ -41,7 +41,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_width_scales_what_was_made_and_never_enlarges(previewer: Previewer) -> None:
+def test_a_width_scales_the_preview_down_and_never_up(previewer: Previewer) -> None:
     assert pixels(previewer.preview(CLIP, SHARP, width_px=320)).shape == (180, 320, 3)
     assert pixels(previewer.preview(CLIP, SHARP, width_px=4000)).shape == (360, 640, 3)
 
@@ -73,13 +73,13 @@ def test_a_clip_that_was_written_again_is_looked_at_again(previewer: Previewer, 
     assert pixels(previewer.preview(FileOrigin(clip), VideoEnhance())).tobytes() != pixels(before).tobytes()
 
 
-def test_what_one_picture_cannot_show_is_named() -> None:
+def test_leaves_that_one_frame_cannot_show_are_named() -> None:
     setting = VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True), transcode=Transcode(video=Video(fps=30.0)))
     assert unshown_leaves(setting) == ("FrameEnhance.FrameDoubling", "Transcode.Video.Fps")
     assert unshown_leaves(SHARP) == ()
 
 
-def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_path: Path) -> None:
+def test_a_setting_that_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_path: Path) -> None:
     late = VideoEnhance(transcode=Transcode(time_interval=TimeInterval(start=60.0, duration=1.0)))
     with pytest.raises(EngineError, match=r"Transcode\.TimeInterval\.Start is 60 s"):
         previewer.preview(CLIP, late)
@@ -96,7 +96,7 @@ def test_what_the_job_would_refuse_is_refused_by_name(previewer: Previewer, tmp_
 
 
 @pytest.mark.slow
-def test_decoded_pictures_are_kept_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoded_frames_are_cached_within_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ci_notebook.engine.preview.previewer.CACHE_BYTES", 1_000_000)
     with_ = Previewer()
     for number in range(8):

@@ -1,4 +1,4 @@
-"""The engine as a process: it stops when it is told to, and a kill -9 loses no job."""
+"""The engine as a process: it stops on a signal, and a kill -9 loses no job."""
 
 import signal
 import socket
@@ -32,7 +32,7 @@ SLOW = (
 
 
 class Server:
-    """An engine in a process of its own, on one folder."""
+    """An engine in a separate process, on one folder."""
 
     def __init__(self, root, extra=""):
         root_of_package = Path(__file__).parents[2]
@@ -75,9 +75,9 @@ def until_running(call, job_id):
 
 def states(root):
     with sqlite3.connect(root / "ledger.sqlite") as connection:
-        found = connection.execute("SELECT state FROM jobs").fetchall()
+        rows = connection.execute("SELECT state FROM jobs").fetchall()
     connection.close()
-    return [row[0] for row in found]
+    return [row[0] for row in rows]
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ CLOSE = b"\r\nConnection: close\r\n\r\n"
     ],
     ids=["no request", "length", "long header", "too large", "path", "query", "no host"],
 )
-def test_what_is_no_call_gets_a_4xx_with_a_body_of_xml(served, head):
+def test_an_unknown_call_gets_a_4xx_with_a_body_of_xml(served, head):
     answer = raw(served, head, half_close=False)
     assert answer.startswith(b"HTTP/1."), answer
     assert answer.split(b" ")[1][:1] == b"4"
@@ -201,8 +201,8 @@ job = call.submit({SLOW!r})
 while call.job(job.job_id).state != "Running": time.sleep(.02)
 """
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
     assert states(tmp_path / "root") == ["Submitted"]
     assert time.monotonic() - began < 15
     assert list((tmp_path / "root" / ".owners").iterdir()) == []

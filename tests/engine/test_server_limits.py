@@ -1,4 +1,4 @@
-"""Whatever comes in, what goes out is an answer: a 4xx with a body of XML, never a 5xx, a hang, or a file elsewhere."""
+"""Every input gets an answer: a 4xx with a body of XML, never a 5xx, a hang, or a file elsewhere."""
 
 import contextlib
 import socket
@@ -88,7 +88,7 @@ def test_a_body_that_comes_too_slowly_is_refused(hasty):
 
 
 @pytest.mark.slow
-def test_a_caller_who_never_says_a_word_loses_the_connection(hasty):
+def test_a_silent_caller_loses_the_connection(hasty):
     with connected(hasty) as connection:
         assert answer_of(connection) == b""
 
@@ -106,7 +106,7 @@ def test_an_idle_connection_that_was_used_is_kept(hasty):
             time.sleep(SHORT_S + 1.2)
 
 
-def test_many_slow_callers_hold_up_nobody(hasty, call_in_process):
+def test_many_slow_callers_block_nobody(hasty, call_in_process):
     with contextlib.ExitStack() as slow:
         for _ in range(60):
             slow.enter_context(connected(hasty)).sendall(PUT_HEAD + b"half")
@@ -124,7 +124,7 @@ def signed_ask(path):
 
 
 @pytest.mark.slow
-def test_many_who_read_slowly_hold_up_nobody(served, call_in_process):
+def test_many_slow_readers_block_nobody(served, call_in_process):
     call_in_process.put("large", bytes(24 << 20))
     with contextlib.ExitStack() as slow:
         readers = [slow.enter_context(connected(served)) for _ in range(12)]
@@ -169,7 +169,7 @@ RAW = {
     "a zero in the path": b"GET /a%00b HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
     "a way up": b"GET /../../etc/passwd HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
     "an encoded way up": b"PUT /..%2f..%2fetc HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    "a method of its own": b"SPY /a HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
+    "an unknown method": b"SPY /a HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
     "a body that is too long": b"PUT /a HTTP/1.1\r\nHost: HOST\r\nContent-Length: 4\r\n\r\nbody and more of it\r\n\r\n",
 }
 

@@ -1,4 +1,4 @@
-"""Every knob does what its name says, strictly, over its whole documented range, on real pictures."""
+"""Every parameter has its documented effect, strictly, over its whole range, on real frames."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def colour(**values: int) -> VideoEnhance:
 
 
 def levels_missed(rgb: Rgb) -> float:
-    """Return how far the channels' levels lie from black and white: what a cast and a flat picture have in common."""
+    """Return how far the channels' levels are from black and white: what a cast and a flat picture have in common."""
     low, high = np.percentile(rgb.reshape(-1, 3), [0.3, 99.7], axis=0)
     return float(low.mean() + (255 - high).mean())
 
@@ -96,6 +96,7 @@ def test_a_knob_moves_its_measure_strictly_over_its_whole_range(knob: str, clip:
     assert all(before < after for before, after in itertools.pairwise(measured)), measured
 
 
+@pytest.mark.slow
 def test_a_knob_at_rest_changes_nothing(clip: Path, shown: Shown) -> None:
     at_rest = VideoEnhance(
         color_enhance=ColorEnhance(contrast=0, correction=0, saturation=0), ms_sharpen=MsSharpen(sharpen_level=0)
@@ -125,6 +126,7 @@ def test_contrast_and_saturation_leave_the_brightness_about_where_it_was(clip: P
         assert abs(moved) < 12
 
 
+@pytest.mark.slow
 def test_auto_lands_inside_the_documented_ranges(clip: Path) -> None:
     auto = VideoEnhance(
         color_enhance=ColorEnhance(contrast=AUTO, correction=AUTO, saturation=AUTO),
@@ -177,6 +179,6 @@ def test_finished_files_are_sharper_for_a_higher_level(tmp_path: Path) -> None:
             ),
             ms_sharpen=MsSharpen(sharpen_level=level),
         )
-        made = render(Operation(video_enhance=setting), sample(), tmp_path, stem=f"level{level}")
-        measured.append(sharpness(made.files[0]))
+        output = render(Operation(video_enhance=setting), sample(), tmp_path, stem=f"level{level}")
+        measured.append(sharpness(output.files[0]))
     assert measured == sorted(measured) and len(set(measured)) == 3

@@ -77,7 +77,7 @@ def entries(lookup: CacheLookup) -> list[str]:
     ],
     ids=["both", "ntsc", "422", "odd", "deep"],
 )
-def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, tiny, lookup, tmp_path):
+def test_the_bytes_are_the_same_with_and_without_the_cache(setting, about, tiny, lookup, tmp_path):
     source, operation = tiny(*about), sharpened(setting, 4)
     alone = made(operation, source, tmp_path)
     first = made(operation, source, tmp_path, lookup)
@@ -87,7 +87,7 @@ def test_the_bytes_are_the_same_whether_made_or_kept_or_neither(setting, about, 
     assert (lookup.cache.folder / kept).stat().st_mtime > 1, "the kept copy was used"
 
 
-def test_what_is_kept_are_the_very_pictures(tiny, lookup, tmp_path):
+def test_the_cached_frames_are_exact(tiny, lookup, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, lookup)
     copy = lookup.cache.folder / entries(lookup)[0]
     whole = tmp_path / "whole"
@@ -98,7 +98,7 @@ def test_what_is_kept_are_the_very_pictures(tiny, lookup, tmp_path):
 
 
 @pytest.mark.slow
-def test_settings_that_begin_alike_share_and_others_do_not(tiny, lookup, tmp_path, programs):
+def test_settings_with_the_same_prefix_share_the_cache_and_others_do_not(tiny, lookup, tmp_path, programs):
     made(sharpened(DOUBLED, 2), tiny(), tmp_path, lookup)
     assert programs() == 2
     made(sharpened(DOUBLED, 8), tiny(), tmp_path, lookup)
@@ -116,7 +116,7 @@ def test_cheap_stages_are_not_kept(tiny, lookup, tmp_path):
 
 
 @pytest.mark.slow
-def test_of_two_at_once_one_makes_it(tiny, lookup, tmp_path, programs):
+def test_of_concurrent_jobs_one_renders_the_first_stages(tiny, lookup, tmp_path, programs):
     jobs = [
         threading.Thread(target=made, args=(sharpened(DOUBLED, level), tiny(), tmp_path, lookup)) for level in (3, 6, 9)
     ]
@@ -129,7 +129,7 @@ def test_of_two_at_once_one_makes_it(tiny, lookup, tmp_path, programs):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on Windows that a waiting one could ask")
-def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, lookup, tmp_path):
+def test_a_job_that_waits_for_the_first_stages_reports_their_progress(tiny, lookup, tmp_path):
     source, told, began, waits = tiny(), {3: [], 6: []}, threading.Event(), threading.Event()
 
     def first_hears(share: float) -> None:
@@ -157,7 +157,7 @@ def test_a_job_that_waits_for_what_leads_tells_how_far_that_is(tiny, lookup, tmp
 
 
 @pytest.mark.slow
-def test_a_spoilt_copy_is_made_again(tiny, lookup, tmp_path):
+def test_a_corrupt_entry_is_rendered_again(tiny, lookup, tmp_path):
     first = made(sharpened(DOUBLED, 4), tiny(), tmp_path, lookup)
     copy = lookup.cache.folder / entries(lookup)[0]
     copy.write_bytes(b"\0" * copy.stat().st_size)
@@ -166,14 +166,14 @@ def test_a_spoilt_copy_is_made_again(tiny, lookup, tmp_path):
 
 
 @pytest.mark.slow
-def test_progress_is_told_while_making_and_while_taking_up(tiny, lookup, tmp_path, clip):
+def test_progress_is_reported_while_rendering_and_while_reusing(tiny, lookup, tmp_path, clip):
     for _ in range(2):
         told: list[float] = []
         made(sharpened(DOUBLED, 4), clip, tmp_path, lookup, on_progress=told.append)
         assert told and told == sorted(told) and told[-1] > 0.5
 
 
-def test_a_cancelled_maker_leaves_nothing(clip, lookup, tmp_path):
+def test_a_cancelled_writer_leaves_nothing(clip, lookup, tmp_path):
     cancel = threading.Event()
     with pytest.raises(Cancelled):
         made(sharpened(BOTH, 4), clip, tmp_path, lookup, cancel=cancel, on_progress=lambda _: cancel.set())
@@ -181,7 +181,7 @@ def test_a_cancelled_maker_leaves_nothing(clip, lookup, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup, tmp_path):
+def test_a_killed_writer_leaves_no_incomplete_entry(make_clip, lookup, tmp_path):
     source = make_clip(seconds=2)
     code = (
         "from tests.engine.test_stage_cache import *\n"
@@ -202,7 +202,7 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(make_clip, lookup
 
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["H.264", "H.265", "VP8", "VP9", "AV1"])
-def test_the_share_of_the_cores_changes_no_byte(codec, clip, tmp_path):
+def test_the_number_of_threads_changes_no_byte(codec, clip, tmp_path):
     transcode = Transcode(
         container=Container(format="WebM" if codec == "VP8" else "mp4"), video=Video(codec=codec),
         audio=Audio(remove=True),

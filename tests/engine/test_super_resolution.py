@@ -92,7 +92,7 @@ def test_a_restored_photograph_is_nearer_to_the_truth_than_by_lanczos(enlarger: 
     assert ssim(network, portrait) > ssim(lanczos, portrait) + 0.003
 
 
-def test_what_was_compressed_is_restored_better_too(enlarger: Enlarger, portrait: Plane) -> None:
+def test_compressed_frames_are_restored_better_too(enlarger: Enlarger, portrait: Plane) -> None:
     store = io.BytesIO()
     Image.fromarray(halved(portrait)).save(store, "JPEG", quality=60)
     small = np.asarray(Image.open(store))
@@ -123,7 +123,7 @@ def test_a_large_picture_is_worked_on_in_strips_without_a_seam(
     assert np.abs(strips - whole).max() <= 1  # sums may be rounded in another order
 
 
-def test_what_is_no_luma_plane_is_refused_by_its_shape(enlarger: Enlarger) -> None:
+def test_an_array_that_is_no_luma_plane_is_refused_by_its_shape(enlarger: Enlarger) -> None:
     with pytest.raises(ValueError, match=r"uint8, height x width \(got uint8 of shape \(4, 4, 3\)\)"):
         enlarger(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="got float64"):
@@ -227,7 +227,7 @@ def test_a_cancelled_run_stops_though_its_source_has_no_end(enlarger: Enlarger, 
         pass_through(endless, encode, pipe, cancel=cancel, each=enlarging(pipe, enlarger))
 
 
-def test_the_weights_are_small_and_say_what_they_are() -> None:
+def test_the_weights_are_small_and_described() -> None:
     assert WEIGHTS.stat().st_size < 100_000
     assert b"MIT" in WEIGHTS.read_bytes()
     assert (WEIGHTS.parent / "WEIGHTS.md").is_file()

@@ -67,8 +67,8 @@ def test_the_official_sdk_is_let_in_with_its_token_and_not_without(engine):
 
         def sdk(**more):
             secret_key = KEYS[SECRET_ID]
-            way = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": listener.address}}
-            config = CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=secret_key, **way, **more)
+            kind = {"Scheme": "http", "KeepAlive": False, "Proxies": {"http": listener.address}}
+            config = CosConfig(Region=REGION, SecretId=SECRET_ID, SecretKey=secret_key, **kind, **more)
             return CosS3Client(config, retry=0)
 
         good = sdk(Token=TOKEN)

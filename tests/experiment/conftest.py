@@ -1,4 +1,4 @@
-"""What runs are tried on: a tiny clip, the real engine, and the real client, which counts what it sends."""
+"""Fixtures for runs: a tiny clip, the real engine, and the real client, which counts its calls."""
 
 from __future__ import annotations
 

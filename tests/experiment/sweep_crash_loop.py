@@ -3,7 +3,7 @@
     python -m tests.experiment.sweep_crash_loop ADDRESS FOLDER CLIP_KEY CLIP_MD5 [--every-step | --at-random SEED]
 
 Killed with SIGKILL, by itself before and after each step that the sweep takes for the first time
-(`--every-step`), or by another at any moment (`--at-random`). Each life is a process of its own;
+(`--every-step`), or by another at any moment (`--at-random`). Each life is a separate process;
 it is forked, because starting Python hundreds of times takes minutes. Prints how often it was killed.
 """
 
@@ -56,9 +56,9 @@ class Fate:
         def struck(self_: Any, *given: Any, **more: Any) -> Any:
             what = f"{name} {_about(given)}"
             self(f"before {what}")
-            done = real(self_, *given, **more)
+            result = real(self_, *given, **more)
             self(f"after {what}")
-            return done
+            return result
 
         setattr(kind, name, struck)
 
@@ -117,7 +117,7 @@ def main() -> None:
         for kind, names in STEPS.items():
             for name in names:
                 fate.on(kind, name)
-        live(args.address, args.folder, clip, settle_s=0)  # killed beside the call, never amid it
+        live(args.address, args.folder, clip, settle_s=0)  # killed before or after the call, never during it
 
     def until_it_ends(child: int) -> int:
         return os.waitpid(child, 0)[1]
@@ -127,8 +127,8 @@ def main() -> None:
     def until_a_moment(child: int) -> int:
         until = time.monotonic() + draw.uniform(0.01, 1.0)
         while time.monotonic() < until:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
                 return status
             time.sleep(0.002)
         os.kill(child, signal.SIGKILL)

@@ -51,7 +51,7 @@ def test_every_pair_of_a_clip_is_asked_once_on_drawn_sides_and_some_again_the_ot
     assert len({one.share for one in asked}) == 2, "one moment a clip, the same for all pairs"
 
 
-def test_voters_have_orders_of_their_own_and_the_same_voter_the_same(journal):
+def test_each_voter_has_a_fixed_order_of_questions(journal):
     ann, bob = (Ballot(runs(), journal, voter=name) for name in ("Ann", "Bob"))
     assert ann.name == bob.name
     order = [(one.left.key, one.right.key) for one in ann.questions]
@@ -66,7 +66,7 @@ def test_sides_are_drawn_evenly(journal):
     assert all(abs(count / total - 1 / 8) < 0.03 for count in sides.values())
 
 
-def test_answers_are_in_the_journal_at_once_and_a_new_kernel_goes_on(tmp_path: Path):
+def test_answers_are_in_the_journal_at_once_and_a_new_kernel_resumes(tmp_path: Path):
     with Journal(tmp_path / "j.sqlite") as journal:
         ballot = Ballot(runs(), journal, voter="Ann")
         for answer in ("left", "right", "same"):
@@ -99,7 +99,7 @@ def test_a_long_ballot_is_cut_so_that_every_run_still_meets_others(journal):
     assert set(met.values()) == {2}, "a ring"
 
 
-def test_what_cannot_be_compared_is_refused(journal):
+def test_incomparable_inputs_are_refused(journal):
     with pytest.raises(ParameterError, match="two successful runs of one clip"):
         Ballot(runs(FOUR[:1]), journal)
     with pytest.raises(ParameterError, match="two successful runs of one clip"):

@@ -26,11 +26,11 @@ def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) 
     with Listener(engine) as listener:
         listener.start()
         command = [sys.executable, "-m", "tests.experiment.sweep_crash_loop", listener.address, str(folder)]
-        told = subprocess.run(
+        process = subprocess.run(
             [*command, stored.key, stored.etag, *more], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
-    assert told.returncode == 0, told.stderr
+    assert process.returncode == 0, process.stderr
     with Journal(folder / "journal.sqlite") as journal:
         runs = journal.runs()
     jobs = list(client.jobs())
@@ -38,7 +38,7 @@ def killed_on_the_way(engine: Engine, client: Client, folder: Path, *more: str) 
     assert all(run.ok and run.attempt == 1 and run.scores for run in runs)
     assert len(jobs) == len({job.operation.user_data for job in jobs}) == len(SWEEP)
     assert {job.job_id for job in jobs} == {run.job.job_id for run in runs}
-    return int(told.stdout)
+    return int(process.stdout)
 
 
 @pytest.mark.slow

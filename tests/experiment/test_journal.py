@@ -73,7 +73,7 @@ def test_a_mark_is_never_used_twice(journal):
         journal.begin(Run(**{**RUN.__dict__, "key": "k2"}), REQUEST, service="s", mark="mark 1")
 
 
-def test_request_reply_and_versions_stand_in_the_file(journal):
+def test_request_reply_and_versions_are_in_the_file(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     journal.record_reply(Run(**{**RUN.__dict__, "job": loads(JobsDetail, done(4).encode())}))
     with sqlite3.connect(journal.path) as db:
@@ -152,14 +152,14 @@ def test_the_file_of_the_third_version_opens_and_its_runs_have_no_alignment(jour
         assert again.runs() == [aligned]
 
 
-def test_an_attempt_is_begun_once_whoever_begins_it(journal):
+def test_an_attempt_starts_once_in_any_process(journal):
     assert journal.begin(RUN, REQUEST, service="s", mark="mark 1", owner="a")
     with Journal(journal.path) as other:
         assert not other.begin(RUN, REQUEST, service="s", mark="mark 1", owner="b")
     assert journal.latest("k1").owner == "a"
 
 
-def test_one_of_many_takes_over_what_the_dead_were_sending(journal):
+def test_one_process_takes_over_the_submissions_of_dead_ones(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1", owner="dead")
     entry = journal.latest("k1")
     assert [journal.claim(entry, name) for name in ("b", "c")] == [True, False]

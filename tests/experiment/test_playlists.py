@@ -19,15 +19,15 @@ def test_a_playlist_is_scored_by_its_pictures(form, go, client):
     )
     (run,) = go([setting])
     assert run.ok, run.error
-    with av.open(str(run.output)) as made:
-        assert sum(1 for _ in made.decode(video=0)) == 6
+    with av.open(str(run.output)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 6
     fetched = len(client.fetched)
     (again,) = go([setting], rescore=True)
     assert again.output == run.output
     assert len(client.fetched) == fetched, "nothing is fetched twice"
 
 
-def test_the_playlist_says_the_order_and_what_is_not_the_jobs_own_is_not_fetched():
+def test_the_playlist_gives_the_order_and_foreign_segments_are_not_downloaded():
     keys = ["out/a.m3u8", "out/a-0.m4s", "out/a-1.m4s", "out/init.mp4"]
     text = '#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2,\na-1.m4s\n#EXTINF:2,\na-0.m4s\n'
     assert segments_of(keys, text) == ["out/init.mp4", "out/a-1.m4s", "out/a-0.m4s"]

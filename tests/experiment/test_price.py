@@ -67,7 +67,7 @@ def test_a_stage_that_is_off_costs_nothing():
     assert price(VideoEnhance(frame_enhance=FrameEnhance()), MINUTE, Shape(1280, 720, 50, 60)).total == 6
 
 
-def test_what_a_list_does_not_price_is_said():
+def test_jobs_without_a_price_are_reported():
     cost = price(VideoEnhance(frame_enhance=FrameEnhance(frame_doubling=True)), MINUTE, MINUTE, prices=INTERNATIONAL)
     assert not cost.is_complete
     assert repr(cost) == "<Price at least 0.0000 USD, international list of 2023-07-10>"
@@ -95,7 +95,7 @@ def test_over_the_budget_is_refused_with_the_sum():
         refuse_over(7, costs)
 
 
-def test_shapes_come_from_media_info_when_it_tells_all():
+def test_shapes_come_from_complete_media_info():
     info = loads(JobsDetail, done(1).encode()).operation.media_info
     assert Shape.of(info) == Shape(1280, 720, 25.0, 13.000001)
     assert Shape.of(type(info)()) is None

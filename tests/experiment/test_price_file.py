@@ -56,12 +56,12 @@ def test_the_example_of_the_module_is_read(listed):
         ('currency = "CNY"\n[items]\nMsSharpen = {steps = [{slow = 1}, {slow = 2, pixels = 9}]}', "rising pixels"),
     ],
 )
-def test_what_is_wrong_in_a_list_is_named(listed, text, named):
+def test_mistakes_in_a_price_list_are_named(listed, text, named):
     with pytest.raises(ParameterError, match=named):
         read_prices(listed(text))
 
 
-def test_an_estimate_tells_each_job_and_the_sum():
+def test_an_estimate_gives_each_job_and_the_sum():
     sweep = grid(None, SharpenLevel=[5], Resolution=[None, "sdtohd"])
     cost = estimate([("a", MINUTE, setting) for setting in sweep])
     assert repr(cost) == "<Estimate of 3.2000 CNY for 2 jobs, mainland list>"
@@ -73,7 +73,7 @@ def test_an_estimate_tells_each_job_and_the_sum():
     assert "SharpenLevel" not in shown.partition("</thead>")[0]  # the same in all
 
 
-def test_an_estimate_asks_for_what_a_template_holds():
+def test_an_estimate_reads_the_setting_of_a_template():
     with pytest.raises(ParameterError, match="content of the template 't1' is unknown"):
         estimate([("a", MINUTE, setting) for setting in explicit(templates("t1"))])
     with pytest.raises(ParameterError, match="size, frame rate or length of 'a' is unknown"):

@@ -1,4 +1,4 @@
-"""Runs against the real engine: several at once, nothing twice, and every break taken up again."""
+"""Runs on the real engine: several at once, nothing twice, and resumed after every interruption."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
 
 @pytest.mark.slow
-def test_every_setting_is_run_and_scored_in_the_order_it_was_asked_in(go, client):
+def test_every_setting_is_run_and_scored_in_order(go, client):
     events = []
     runs = go(on_progress=events.append)
     assert [run.state for run in runs] == ["Success"] * 3
@@ -34,7 +34,7 @@ def test_every_setting_is_run_and_scored_in_the_order_it_was_asked_in(go, client
 
 
 @pytest.mark.slow
-def test_what_was_paid_for_is_not_sent_again(go, client):
+def test_a_paid_run_is_not_sent_again(go, client):
     first = go()
     again = go([*SWEEP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=7))])
     assert again[:3] == first
@@ -43,7 +43,7 @@ def test_what_was_paid_for_is_not_sent_again(go, client):
 
 
 @pytest.mark.slow
-def test_another_service_another_content_and_force_are_sent(go, client, clip):
+def test_another_service_other_content_and_force_are_sent(go, client, clip):
     go([SHARP])
     go([SHARP], service="elsewhere")
     go([SHARP], clips=[Clip(**{**clip.__dict__, "md5": "0" * 32})])
@@ -73,7 +73,7 @@ def test_a_failed_job_does_not_stop_the_others_and_is_retried_when_asked(go, cli
 
 
 @pytest.mark.slow
-def test_what_the_service_refuses_is_an_error_of_the_run_and_tried_again(go, client, clip):
+def test_a_refusal_by_the_service_is_an_error_of_the_run_and_retried(go, client, clip):
     gone = Clip(**{**clip.__dict__, "key": "input/gone.mp4", "md5": "1" * 32})
     lost, fine = go([SHARP], clips=[gone, clip])
     assert fine.ok
@@ -105,7 +105,7 @@ def test_without_scores_nothing_is_downloaded(go, client):
 
 
 @pytest.mark.slow
-def test_the_stretch_of_the_source_is_told_to_the_measure(go):
+def test_the_interval_of_the_source_is_passed_to_the_scoring(go):
     cut = VideoEnhance(
         transcode=Transcode(container=Container(format="mp4"), video=Video(), time_interval=TimeInterval(start=0.2))
     )
@@ -113,7 +113,7 @@ def test_the_stretch_of_the_source_is_told_to_the_measure(go):
 
 
 @pytest.mark.slow
-def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(go, client, journal):
+def test_an_interrupt_keeps_finished_runs_and_the_same_call_resumes(go, client, journal):
     def interrupt():
         if len(client.sent) == 2:
             raise KeyboardInterrupt
@@ -145,7 +145,7 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_mark(go, client, journal):
 
 
 @pytest.mark.slow
-def test_jobs_that_are_under_way_are_taken_up(go, client, journal, clip):
+def test_running_jobs_are_resumed(go, client, journal, clip):
     client.sleep = lambda seconds: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         go()
@@ -197,7 +197,7 @@ def test_over_the_budget_nothing_is_sent(go, client):
         go(budget=0.001, forecast=forecast)
     assert not client.sent
     assert [run.ok for run in go(budget=1.0, forecast=forecast)] == [True] * 3
-    go(budget=0.0, forecast=forecast)  # what is there already costs nothing
+    go(budget=0.0, forecast=forecast)  # finished runs cost nothing
 
 
 def test_a_wrong_number_of_workers_is_refused(go):

@@ -1,4 +1,4 @@
-"""What a sweep does beside others: in two kernels, with templates, on a budget, with a service that comes and goes."""
+"""Sweeps under special conditions: in two kernels, with templates, on a budget, with a failing service."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 
 @pytest.mark.slow
 def test_two_kernels_with_the_same_sweep_send_it_once(go, client, journal):
-    found = []
+    matches = []
 
     def other():
         with Journal(journal.path) as same:
-            found.append(go(journal=same))
+            matches.append(go(journal=same))
 
     threads = [threading.Thread(target=other) for _ in range(2)]
     for thread in threads:
@@ -39,11 +39,11 @@ def test_two_kernels_with_the_same_sweep_send_it_once(go, client, journal):
         thread.join()
     assert sorted(client.sent) == sorted(set(client.sent))
     assert len(client.sent) == 3
-    assert [run.ok for runs in found for run in runs] == [True] * 6
+    assert [run.ok for runs in matches for run in runs] == [True] * 6
 
 
 @pytest.mark.slow
-def test_what_another_kernel_is_sending_is_waited_for(go, client, journal):
+def test_a_run_submitted_by_another_kernel_is_waited_for(go, client, journal):
     began, may_go_on = threading.Event(), threading.Event()
 
     def hold():
@@ -69,7 +69,7 @@ def test_what_another_kernel_is_sending_is_waited_for(go, client, journal):
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(go, client):
+def test_ctrl_c_reports_the_progress_and_how_to_resume(go, client):
     def interrupt():
         if len(client.sent) == 1:
             raise KeyboardInterrupt
@@ -81,15 +81,15 @@ def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(go, client):
 
 @pytest.mark.slow
 def test_scoring_is_ended_by_an_interrupt_and_done_again(go, client):
-    asked = threading.Event()
+    signal = threading.Event()
 
     def endless(output, source, /, *, cancel, **more):
-        asked.set()
+        signal.set()
         cancel.wait(30)
         raise RuntimeError("ended")
 
     def interrupt(event):
-        if asked.is_set():
+        if signal.is_set():
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
@@ -100,7 +100,7 @@ def test_scoring_is_ended_by_an_interrupt_and_done_again(go, client):
 
 
 @pytest.mark.slow
-def test_a_lost_answer_and_a_failing_service_are_borne(go, client, engine):
+def test_a_lost_answer_and_a_failing_service_are_tolerated(go, client, engine):
     engine.faults.add("create_job", TimeOut(after=True))
     engine.faults.add("get_jobs", ServerError(), times=5)
     assert [run.ok for run in go()] == [True] * 3
@@ -108,13 +108,13 @@ def test_a_lost_answer_and_a_failing_service_are_borne(go, client, engine):
 
 
 @pytest.mark.slow
-def test_templates_are_sent_by_their_id_and_shown_by_what_they_hold(go, client):
-    made = client.templates.create("sharp", SHARP)
-    sweep = explicit(templates(made.template_id), VideoEnhance(color_enhance=ColorEnhance(contrast=50)))
+def test_templates_are_sent_by_id_and_shown_by_their_setting(go, client):
+    template = client.templates.create("sharp", SHARP)
+    sweep = explicit(templates(template.template_id), VideoEnhance(color_enhance=ColorEnhance(contrast=50)))
     by_id, plain = go(sweep)
     assert by_id.ok and plain.ok
-    assert (by_id.setting, by_id.template_id, plain.template_id) == (SHARP, made.template_id, "")
-    assert by_id.job.operation.template_id == made.template_id
+    assert (by_id.setting, by_id.template_id, plain.template_id) == (SHARP, template.template_id, "")
+    assert by_id.job.operation.template_id == template.template_id
     assert by_id.cost_cny == pytest.approx(0.4 * 0.6 / 60)
     assert go([SHARP])[0].attempt == 1  # the same content: nothing is paid twice
     assert len(client.sent) == 2
@@ -139,36 +139,36 @@ def test_a_template_of_another_kind_is_refused():
 
 @pytest.mark.slow
 def test_outputs_are_scored_against_a_reference_when_there_is_one(go, client, clip, video):
-    seen = []
+    events = []
 
     def measure(output, source, /, **more):
-        seen.append(source)
+        events.append(source)
         return {"psnr": 30.0}
 
     truth = type(clip)(**{**clip.__dict__, "key": "input/truth.mp4", "md5": "2" * 32, "path": video.with_name("truth")})
     truth.path.write_bytes(video.read_bytes())
     (against_source,) = go([SHARP], measure=measure)
     (against_truth,) = go([SHARP], measure=measure, reference=truth)
-    assert seen == [video, truth.path]
+    assert events == [video, truth.path]
     assert [run.score_against for run in (against_source, against_truth)] == ["source", "reference"]
     assert go([SHARP], measure=measure, reference={clip.key: truth}) == [against_truth]
-    assert len(seen) == 2
+    assert len(events) == 2
     go([SHARP], measure=measure, reference=truth, rescore=True)
-    assert len(seen) == 3
+    assert len(events) == 3
     assert len(client.sent) == 1
 
 
 @pytest.mark.slow
-def test_the_price_is_told_before_anything_is_sent(go, client):
-    told: list[Estimate] = []
+def test_the_price_is_shown_before_anything_is_sent(go, client):
+    estimates: list[Estimate] = []
     with pytest.raises(BudgetExceeded, match="3 jobs would cost"):
-        go(budget=0.001, on_price=told.append)
-    assert not told and not client.sent
-    go(budget=0.1, on_price=told.append)
-    assert told[0].total == pytest.approx(3 * 0.4 * 0.6 / 60)
-    assert (told[0].quotes[0].output.width, told[0].quotes[0].output.fps) == (192, 10)
-    go(budget=0, on_price=told.append)
-    assert len(told) == 1  # nothing is left to send
+        go(budget=0.001, on_price=estimates.append)
+    assert not estimates and not client.sent
+    go(budget=0.1, on_price=estimates.append)
+    assert estimates[0].total == pytest.approx(3 * 0.4 * 0.6 / 60)
+    assert (estimates[0].quotes[0].output.width, estimates[0].quotes[0].output.fps) == (192, 10)
+    go(budget=0, on_price=estimates.append)
+    assert len(estimates) == 1  # nothing is left to send
 
 
 def test_a_price_that_is_not_listed_keeps_no_budget(go, client):

@@ -1,4 +1,4 @@
-"""A search learns from the runs before it, goes on where it was, and keeps its budget."""
+"""A search learns from earlier runs, resumes where it stopped, and keeps its budget."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def look(client, clip, journal, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_search_finds_what_is_best_and_pays_each_setting_once(look, client):
+def test_a_search_finds_the_best_setting_and_pays_each_setting_once(look, client):
     search = look(trials=8)
     assert len(search.trials) == 8
     assert search.best[0].values["good"] == max(trial.values["good"] for trial in search.trials)
@@ -39,7 +39,7 @@ def test_a_search_finds_what_is_best_and_pays_each_setting_once(look, client):
 
 
 @pytest.mark.slow
-def test_the_same_search_again_sends_nothing_and_a_longer_one_goes_on(look, client):
+def test_the_same_search_again_sends_nothing_and_a_longer_one_continues(look, client):
     first = look()
     sent = len(client.sent)
     again = look()
@@ -79,7 +79,7 @@ def test_the_budget_is_for_the_whole_search(look, client):
 
 
 @pytest.mark.slow
-def test_what_nobody_measures_and_what_cannot_be_looked_for_is_refused(look):
+def test_unknown_scores_and_parameters_are_refused_by_a_search(look):
     with pytest.raises(ParameterError, match="bad, bitrate_kbps, cost_cny, good, size_bytes"):
         look(on="vmaf", trials=1)
     with pytest.raises(ParameterError, match="at least one goal"):

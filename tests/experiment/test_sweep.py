@@ -25,7 +25,7 @@ def test_a_grid_holds_every_combination_last_leaf_fastest():
     assert shown == [(0, None), (0, "sdtohd"), (5, None), (5, "sdtohd")]
 
 
-def test_dotted_names_tell_leaves_apart():
+def test_dotted_names_distinguish_leaves():
     sweep = grid(MP4, **{"Video.Bitrate": [1000, 2000]})
     assert [s.transcode.video.bitrate for s in sweep] == [1000, 2000]
     assert sweep.varies == ("Transcode.Video.Bitrate",)
@@ -68,7 +68,7 @@ def test_a_whole_stage_is_named_by_its_tag():
     assert sweep.varies == ("MsSharpen", "MsSharpen.SharpenLevel")
 
 
-def test_a_single_value_stands_for_a_list_of_one():
+def test_a_single_value_means_a_list_of_one():
     assert grid(None, SharpenLevel=5) == grid(None, SharpenLevel=[5])
     assert grid(None, Resolution="sdtohd", SharpenLevel=range(3)).varies == ("MsSharpen.SharpenLevel",)
 
@@ -88,12 +88,12 @@ def test_a_single_value_stands_for_a_list_of_one():
         ({"AudioMixArray.Replace": [True]}, "can be repeated"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_at_once(leaves_and_values, said):
+def test_a_setting_that_cannot_be_sent_is_refused_at_once(leaves_and_values, said):
     with pytest.raises(ParameterError, match=re.escape(said)):
         grid(None, **leaves_and_values)
 
 
-def test_what_is_no_setting_is_refused():
+def test_an_invalid_setting_is_refused():
     with pytest.raises(ParameterError, match="VideoEnhance settings and templates, not str"):
         explicit(["SharpenLevel"])
 
@@ -107,7 +107,7 @@ def test_one_at_a_time_begins_with_the_base():
     ]
 
 
-def test_pairs_stand_side_by_side_at_every_point():
+def test_pairs_are_side_by_side_at_every_point():
     sweep = pairs(VideoEnhance(), SHARP, Resolution=["sdtohd", "hdto4k"])
     assert [bool(s.ms_sharpen) for s in sweep] == [False, True, False, True]
     assert [s.super_resolution.resolution for s in sweep] == ["sdtohd", "sdtohd", "hdto4k", "hdto4k"]

@@ -1,6 +1,6 @@
-"""Pairs of clips that are the same to the bit everywhere: pictures of a sample, changed by whole-number arithmetic.
+"""Pairs of clips that are identical on every machine: frames of a sample, changed by integer arithmetic.
 
-No encoder stands between them and a score, so that numbers of other implementations can be written down.
+No encoder is between them and a score, so that numbers of other implementations can be written down.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FFmpeg is run without a shell, tells how far it is, and stops when it is told to."""
+"""FFmpeg runs without a shell, reports its progress, and stops on request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_program_says_what_it_can_do() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_tells_its_progress_and_ends(tmp_path: Path) -> None:
+def test_a_run_reports_its_progress_and_ends(tmp_path: Path) -> None:
     seen: list[float] = []
     out = tmp_path / "a.mp4"
     run(

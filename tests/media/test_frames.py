@@ -1,4 +1,4 @@
-"""A number means the same picture, whoever asks and in which order."""
+"""A number means the same frame, in any order of access and from any thread."""
 
 from __future__ import annotations
 
@@ -101,6 +101,7 @@ def test_a_turned_clip_is_shown_upright(clip: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(frames[20], picture(tmp_path / "turned.mp4", 0.8))
 
 
+@pytest.mark.slow
 def test_hdr_is_shown_through_a_tone_that_is_named(tmp_path: Path) -> None:
     coding = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=none")
     tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
@@ -143,14 +144,14 @@ def test_many_threads_may_ask_at_once(clip: Path) -> None:
     assert wrong == []
 
 
-def test_what_is_kept_of_decoded_pictures_is_bounded(clip: Path) -> None:
+def test_the_cache_of_decoded_frames_is_bounded(clip: Path) -> None:
     with Frames(clip, keep_bytes=10 * 160 * 96 * 3 // 2) as frames:
         for number in range(40):
             frames[number]
         assert frames.cached_frames == 10
 
 
-def test_at_rest_it_holds_nothing_and_goes_on_when_it_is_asked(clip: Path) -> None:
+def test_at_rest_it_holds_nothing_and_it_resumes_on_demand(clip: Path) -> None:
     with Frames(clip) as frames:
         before = frames[17]
         frames.rest()
@@ -165,7 +166,7 @@ def test_a_number_that_no_picture_has_is_refused(clip: Path, number: int) -> Non
         frames[number]
 
 
-def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("no video")
     with pytest.raises(EngineError, match="cannot be read as a video"):
         Frames(tmp_path / "note.txt")

@@ -37,6 +37,7 @@ def test_bit_rates_are_kbps_and_sizes_bytes() -> None:
     assert info.format.bitrate == pytest.approx(info.format.size * 8 / 1000 / info.format.duration, rel=0.01)
 
 
+@pytest.mark.slow
 def test_sound_rotation_and_pixel_shape_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     run([

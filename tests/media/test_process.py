@@ -52,7 +52,7 @@ def test_two_in_one_group_are_killed_as_one() -> None:
         assert one.wait() == other.wait() == -signal.SIGKILL
 
 
-def test_one_beside_another_can_be_ended_alone() -> None:
+def test_one_of_two_programs_can_be_ended_alone() -> None:
     with program(SLEEP) as one:
         with program(SLEEP, group_of=one) as other:
             kill(other, signal.SIGTERM)
@@ -60,7 +60,7 @@ def test_one_beside_another_can_be_ended_alone() -> None:
         assert one.poll() is None
 
 
-def test_killing_what_has_ended_is_nothing() -> None:
+def test_killing_an_ended_program_does_nothing() -> None:
     with program([sys.executable, "-c", ""]) as process:
         process.wait()
         kill(process)
@@ -78,7 +78,7 @@ def test_pipes_are_closed_even_when_nobody_reads_them() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "kill"])
-def test_programs_die_with_a_parent_that_had_no_time_to_say_so(how: signal.Signals) -> None:
+def test_programs_end_with_a_killed_parent(how: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pids = [int(word) for word in parent.stdout.readline().split()]

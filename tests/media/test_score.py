@@ -124,7 +124,7 @@ def test_a_change_of_colour_that_vmaf_does_not_see_is_seen(short: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_scoring_tells_how_far_it_is_and_ends_when_asked(short: Path) -> None:
+def test_scoring_reports_progress_and_can_be_cancelled(short: Path) -> None:
     told: list[float] = []
     compare(short, short, on_progress=told.append)
     assert told == sorted(told)

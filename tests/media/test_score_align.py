@@ -47,7 +47,7 @@ def test_a_shift_is_found_in_sharpened_and_recoloured_pictures(source: Path, tmp
 
 
 @pytest.mark.slow
-def test_still_pictures_are_taken_as_they_lie(source: Path, tmp_path: Path) -> None:
+def test_still_frames_are_compared_unshifted(source: Path, tmp_path: Path) -> None:
     still = made(tmp_path / "still.mp4", "select=eq(n\\,0),loop=24:1,setpts=N/25/TB", source=source)
     assert align(still, still).offset == 0
 
@@ -160,7 +160,7 @@ def test_a_fade_from_black_is_looked_past(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pictures_a_few_pixels_beside_are_refused(source: Path, tmp_path: Path) -> None:
+def test_frames_shifted_by_a_few_pixels_are_refused(source: Path, tmp_path: Path) -> None:
     soft = made(tmp_path / "soft.mp4", "gblur=6", source=source)
     beside = made(tmp_path / "beside.mp4", "crop=iw-6:ih:6:0,pad=iw+6:ih:0:0", source=soft)
     with pytest.raises(EngineError, match=r"displaced against the source, by -1\.9 % of the width .* crop"):
@@ -182,5 +182,5 @@ def test_another_moment_before_the_same_background_is_refused(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("filters", ["noise=alls=50:allf=t", "gblur=6", "eq=contrast=2:brightness=0.2", "hue=s=3"])
-def test_what_is_much_changed_is_scored_all_the_same(source: Path, tmp_path: Path, filters: str) -> None:
+def test_heavily_changed_frames_are_scored_too(source: Path, tmp_path: Path, filters: str) -> None:
     assert align(made(tmp_path / "changed.mp4", filters, source=source), source).offset == 0

@@ -48,7 +48,7 @@ def test_differences_are_the_published_ones(row: tuple[float, ...]) -> None:
     assert float(delta_e(np.array(row[:3]), np.array(row[3:6]))) == pytest.approx(row[6], abs=1e-4)
 
 
-def test_white_grey_and_red_lie_where_the_standard_puts_them() -> None:
+def test_white_gray_and_red_have_the_standard_values() -> None:
     rgb = np.array([[255, 255, 255], [119, 119, 119], [255, 0, 0], [0, 0, 0]], np.uint8)
     wanted = [(100, 0, 0), (50.03, 0, 0), (53.24, 80.09, 67.20), (0, 0, 0)]
     assert lab_of(rgb) == pytest.approx(np.array(wanted), abs=0.02)

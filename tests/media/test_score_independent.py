@@ -12,7 +12,7 @@ import pytest
 from ci_notebook.media.scoring.score import Scores, compare
 from tests.media.exact_clips import CHANGES, changed, source, stored
 
-# Means over the pictures by vmaf-torch 1.1.0, in double precision: VMAF, VMAF-NEG. It implements VMAF anew in
+# Means over the pictures by vmaf-torch 1.1.0, in double precision: VMAF, VMAF-NEG. It reimplements VMAF in
 # PyTorch, and is too heavy to install here; `tests.benchmarks.bench_agreement` runs it where it is.
 VMAF_TORCH = {
     "soft": (73.5120, 73.3201),
@@ -47,7 +47,7 @@ def test_vmaf_agrees_with_another_implementation_to_a_thousandth(pair: tuple[str
 
 
 @pytest.mark.slow
-def test_the_fixed_point_that_everybody_publishes_lies_near(truth: Path, tmp_path: Path) -> None:
+def test_the_published_fixed_point_score_is_close(truth: Path, tmp_path: Path) -> None:
     usual = compare(stored(changed(source(), "strong"), tmp_path / "made.mkv"), truth, every=1).pooled
     assert usual["vmaf_neg"] == pytest.approx(VMAF_TORCH["strong"][1], abs=0.2)
 
@@ -61,10 +61,11 @@ def test_psnr_and_ssim_are_what_their_formulas_say(pair: tuple[str, Path], preci
     assert precise.pictures["ssim"] == pytest.approx(ssim, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_xpsnr_is_the_same_by_another_build_of_ffmpeg(
     pair: tuple[str, Path], precise: Scores, truth: Path, tmp_path: Path
 ) -> None:
-    """PyAV carries an FFmpeg of its own, another version by another compiler."""
+    """PyAV bundles its own FFmpeg, another version by another compiler."""
     log = tmp_path / "xpsnr.txt"
     graph = av.filter.Graph()
     with av.open(str(pair[1])) as made, av.open(str(truth)) as true:

@@ -61,7 +61,7 @@ def test_a_picture_is_encoded_as_asked(kind: str, start: bytes) -> None:
     assert np.abs(np.asarray(Image.open(io.BytesIO(data))).astype(int) - shown).mean() < 5
 
 
-def test_a_turned_video_is_shown_upright_unless_told_not_to(counted: Path, tmp_path: Path) -> None:
+def test_a_rotated_video_is_shown_upright_unless_switched_off(counted: Path, tmp_path: Path) -> None:
     turned = tmp_path / "turned.mp4"
     run(["-display_rotation", "90", "-i", counted, "-c", "copy", turned])
     assert picture(turned).shape == (64, 48, 3)

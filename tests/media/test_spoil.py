@@ -12,6 +12,7 @@ from ci_notebook.model.errors import ParameterError
 GOOD = sample("portrait")
 
 
+@pytest.mark.slow
 def test_it_is_smaller_and_has_fewer_pictures(tmp_path):
     video = first_video(media_info(spoil(GOOD, tmp_path / "a.mp4", shrink=2, fps=12.5, crf=30)))
     assert (video.width, video.height, video.fps) == (240, 136, 12.5)
@@ -39,7 +40,7 @@ def test_the_same_call_writes_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"shrink": 9}, {"shrink": 6}, {"crf": 60}, {"cast": "green"}, {"dim": 0.9}])
-def test_what_it_cannot_do_is_refused_before_anything_is_written(tmp_path, wrong):
+def test_unsupported_ways_to_spoil_are_refused_before_anything_is_written(tmp_path, wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         spoil(GOOD, tmp_path / "a.mp4", **wrong)
     assert not list(tmp_path.iterdir())

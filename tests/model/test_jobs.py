@@ -31,6 +31,7 @@ def test_the_table_of_states_is_closed_and_names_the_api_s_six():
     assert frozenset({"Success", "Failed", "Cancel"}) == TERMINAL
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), max_size=20))
 def test_every_walk_through_the_states_ends_where_nothing_follows(choices):
     state = "Submitted"
@@ -62,13 +63,13 @@ def test_a_time_is_written_in_beijing_time():
 
 
 @pytest.mark.parametrize("text", [None, "", "-", "soon"])
-def test_what_is_no_time_is_none(text):
+def test_an_invalid_time_is_none(text):
     assert time_of(text) is None
 
 
 def test_the_keys_of_a_result_are_prefix_and_name():
-    made = OutputFile(object_prefix="out/", object_name=("a.mp4", "b.mp4"))
-    job = JobsDetail(operation=Operation(media_result=MediaResult(output_file=made)))
+    file = OutputFile(object_prefix="out/", object_name=("a.mp4", "b.mp4"))
+    job = JobsDetail(operation=Operation(media_result=MediaResult(output_file=file)))
     assert job.output_keys == ("out/a.mp4", "out/b.mp4")
     assert JobsDetail().output_keys == ()
     assert JobsDetail(operation=Operation()).output_keys == ()

@@ -41,7 +41,7 @@ def refusal(make, *args, **kwargs):
 @settings(max_examples=15)
 @pytest.mark.parametrize(("cls", "part"), LEAVES, ids=lambda one: getattr(one, "tag", getattr(one, "__name__", "")))
 @given(data=st.data())
-def test_every_leaf_takes_what_it_declares_and_refuses_what_it_does_not(cls, part, data):
+def test_every_leaf_takes_its_declared_values_and_refuses_others(cls, part, data):
     good = data.draw(strategies.leaf_values(part))
     assert getattr(cls(**{part.name: good}), part.name) == good
     assert getattr(cls(**{part.name: None}), part.name) is None
@@ -120,7 +120,7 @@ def test_no_two_parts_of_a_node_share_a_tag(cls):
         (lambda: Image(transparency=0), "Image.Transparency must be 1 to 100 % (got 0)"),
     ],
 )
-def test_a_refusal_says_where_what_is_taken_and_what_was_given(make, says):
+def test_a_refusal_names_the_leaf_the_allowed_values_and_the_given_one(make, says):
     assert says in refusal(make)
 
 

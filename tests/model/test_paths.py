@@ -59,7 +59,7 @@ def test_no_two_suggestions_mean_the_same_parameter(name):
     assert all(meant) and len(meant) == len(set(meant))
 
 
-def test_what_is_no_name_at_all_is_refused():
+def test_an_empty_name_is_refused():
     for name in ("", ".", "xyzzy", "MsSharpen", "VideoEnhance.MsSharpen.SharpenLevel"):
         with pytest.raises(ParameterError):
             resolve(VideoEnhance, name)

@@ -37,7 +37,7 @@ LIGHT = {"HDR10 from SDR": "smpte2084", "HLG for broadcast": "arib-std-b67"}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", PRESETS, ids=lambda one: one.name)
-def test_a_preset_runs_on_the_engine_and_makes_what_it_says(lab, clip, one):
+def test_a_preset_runs_on_the_engine_and_has_its_effect(lab, clip, one):
     job = lab.submit(clip, one.setting).wait()
     stream = job.detail.operation.media_info.stream
     video = stream.video[0]

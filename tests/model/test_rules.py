@@ -33,8 +33,8 @@ def operation(**parts):
 
 
 def encoding(format="mp4", video=None, audio=None):
-    made = Transcode(container=Container(format=format), video=video, audio=audio)
-    return operation(video_enhance=VideoEnhance(transcode=made))
+    transcode = Transcode(container=Container(format=format), video=video, audio=audio)
+    return operation(video_enhance=VideoEnhance(transcode=transcode))
 
 
 def test_a_good_request_passes_as_it_is():
@@ -147,7 +147,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_right_is_told_by_the_path_of_its_node(name):
+def test_a_problem_is_reported_by_the_path_of_its_node(name):
     request, path = BAD[name]
     assert path in [problem.path for problem in problems(request)]
     with pytest.raises(ParameterError):
@@ -155,19 +155,19 @@ def test_what_cannot_be_right_is_told_by_the_path_of_its_node(name):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_every_problem_is_a_sentence_with_what_is_taken(name):
+def test_every_problem_is_a_sentence_with_the_allowed_values(name):
     for problem in problems(BAD[name][0]):
         assert " must be " in str(problem)
         assert "(got " in str(problem) or f"{problem.path} is missing; " in str(problem)
         assert problem.allowed
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_problems_are_reported_at_once():
     request = dataclasses.replace(BAD["no output"][0], input=Input(), call_back_type="TDMQ")
     assert {problem.path for problem in problems(request)} == {"Input.Object", "Operation.Output", "CallBackMqConfig"}
 
 
-def test_what_was_read_is_checked_like_what_was_built():
+def test_a_parsed_setting_is_checked_like_a_built_one():
     read = loads(VideoEnhance, b"<VideoEnhance><MsSharpen><SharpenLevel>11</SharpenLevel></MsSharpen></VideoEnhance>")
     assert [str(problem) for problem in problems(read)] == ["MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11)."]
     twice = loads(MsSharpen, b"<MsSharpen><SharpenLevel>1</SharpenLevel><SharpenLevel>2</SharpenLevel></MsSharpen>")
@@ -193,12 +193,12 @@ def test_a_template_alone_is_enough():
 def test_every_container_takes_its_own_codecs(format):
     videos, audios = FORMATS[format]
     for codec in videos or (None,):
-        made = Transcode(
+        transcode = Transcode(
             container=Container(format=format),
             video=Video(codec=codec) if codec else None,
             audio=Audio(codec=audios[0]),
         )
-        assert problems(made) == []
+        assert problems(transcode) == []
 
 
 def test_a_template_must_hold_what_its_tag_says():
@@ -208,7 +208,7 @@ def test_a_template_must_hold_what_its_tag_says():
     assert problems(TemplateRequest(tag="VideoEnhance", name="n", video_enhance=SETTING)) == []
 
 
-def test_a_request_from_a_setting_writes_each_result_to_a_key_of_its_own():
+def test_a_request_writes_each_result_to_its_own_key():
     request = enhance_request("input/a.mp4", SETTING, bucket="b-1250000000", region="r", user_data="x", job_level=2)
     assert request.operation.output.object == "output/a-${jobid}.${ext}"
     assert (request.operation.user_data, request.operation.job_level) == ("x", 2)

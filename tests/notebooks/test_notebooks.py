@@ -14,12 +14,13 @@ import pytest
 from ci_notebook.testing import sanitize_rules
 
 HERE = Path(__file__).parent
-NOTEBOOKS = sorted((HERE.parent.parent / "notebooks").glob("*.ipynb"))
+ROOT = HERE.parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)]
 
 
-def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> None:
+def test_the_notebook_runs_and_its_outputs_are_unchanged(notebook: Path, tmp_path: Path) -> None:
     environ = {
         **os.environ,
         "CI_NOTEBOOK_HOME": str(tmp_path / "home"),
@@ -27,6 +28,8 @@ def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> Non
         "JUPYTER_CONFIG_DIR": str(tmp_path / "jupyter"),
         "IPYTHONDIR": str(tmp_path / "ipython"),
         "JUPYTER_PLATFORM_DIRS": "1",
+        # The kernel must import the package of this tree, and not one that is installed and may change meanwhile.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     command = [
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "default"),
@@ -37,7 +40,7 @@ def test_it_runs_and_shows_what_it_showed(notebook: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_reads_well(notebook: Path) -> None:
+def test_the_notebook_is_readable(notebook: Path) -> None:
     cells = _cells(notebook)
     code = [_source(cell) for cell in cells if cell["cell_type"] == "code"]
     assert cells[0]["cell_type"] == "markdown", "it opens with its question"

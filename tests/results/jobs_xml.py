@@ -1,4 +1,4 @@
-"""Finished jobs as the service writes them, for the tests of frames and charts."""
+"""XML of finished jobs in the form of the service, for the tests of DataFrames and charts."""
 
 from __future__ import annotations
 

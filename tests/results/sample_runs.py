@@ -1,4 +1,4 @@
-"""Runs with scores a picture, made up: what verdicts, charts and reports are tried on."""
+"""Generated runs with scores per frame, for the tests of verdicts, charts and reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(
     noise: float = 0.3,
     seed: int = 0,
 ) -> list[Run]:
-    """Return a run a clip and setting; VMAF-NEG changes by `effect` a level, by a little more or less a clip."""
+    """Return one run per clip and setting; VMAF-NEG changes by `effect` a level, by a little more or less a clip."""
     draw, runs = np.random.default_rng(seed), []
     for clip in clips:
         base, own = 85 + np.cumsum(draw.normal(0, 0.4, pictures)), draw.normal(0, spread)

@@ -62,6 +62,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_chart_draws_on_given_axes_and_changes_nothing_else(name):
     before = dict(mpl.rcParams)
@@ -82,6 +83,7 @@ def test_a_chart_shows_itself_with_one_sentence_the_same_each_time(name):
     assert first._repr_html_() == second._repr_html_()
 
 
+@pytest.mark.slow
 def test_interaction_is_the_mean_at_every_pair():
     data = charts.compute_interaction(two_parameters(), "SharpenLevel", "Resolution", "vmaf_neg")
     assert len(data) == 8
@@ -155,6 +157,7 @@ def test_bd_rate_is_refused_where_it_means_nothing(second):
         charts.bd_rate([(1, 30), (2, 34), (4, 37), (8, 39)], second)
 
 
+@pytest.mark.slow
 def test_bd_rate_of_runs_is_a_row_a_clip():
     data = charts.compute_bd_rate(families(), "SharpenLevel", 0, 6, size="size_bytes")
     assert data["bd_rate_percent"].tolist() == pytest.approx([-10], abs=0.01)
@@ -187,7 +190,7 @@ def test_every_run_crosses_every_axis():
     assert data["place"].between(0, 1).all()
 
 
-def test_the_worst_pictures_are_marked_and_lie_apart():
+def test_the_worst_frames_are_marked_and_apart():
     data = charts.compute_trace(made(clips=("city",)), "vmaf_neg", worst=2)
     for _, part in data.groupby("run"):
         marked = part[part["is_worst"]]
@@ -246,7 +249,7 @@ def test_no_runs_give_an_empty_frame_and_say_so(name):
 
 
 @pytest.mark.slow
-def test_frames_have_their_dtypes_whatever_happened():
+def test_every_dataframe_has_the_declared_dtypes():
     for name in ("timeline", "parallel", "gain"):
         empty = getattr(charts, f"compute_{name}")(to_frame([]))
         full = getattr(charts, f"compute_{name}")(two_parameters())

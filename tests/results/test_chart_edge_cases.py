@@ -69,12 +69,14 @@ def test_a_chart_of_nothing_says_so(draw):
     assert "nothing to show" not in [text.get_text() for text in draw(made()).texts]
 
 
+@pytest.mark.slow
 def test_a_trace_of_one_clip_names_it():
     axes = plot_trace(made(clips=("city",)))
     assert axes.get_title(loc="left").startswith("city; ")
     assert axes.description.startswith("vmaf_neg of city picture by picture: SharpenLevel")
 
 
+@pytest.mark.slow
 def test_a_job_that_began_and_ended_in_one_second_is_seen():
     runs = made(clips=("city",))
     (first, *rest) = runs

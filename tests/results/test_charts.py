@@ -86,18 +86,18 @@ def test_one_clip_has_no_range():
     assert data["SuperResolution.Resolution"].tolist() == ["left out"] * 3 + ["sdtohd"] * 3
 
 
-def test_left_out_and_auto_are_values_of_their_own():
+def test_left_out_and_auto_are_distinct_values():
     data = compute_response(frame(grid(None, SharpenLevel=[5, AUTO, None, 10])), "SharpenLevel", "vmaf_neg")
     assert data["at"].tolist() == ["left out", "AUTO", "5", "10"]
     assert data["MsSharpen.SharpenLevel"].isna().tolist() == [True, True, False, False]
 
 
-def test_choices_stand_in_the_order_of_their_declaration():
+def test_choices_are_in_the_order_of_their_declaration():
     df = frame(grid(None, Resolution=["hdto4k", None, "sdtohd"]), score=lambda level, clip: 1.0)
     assert compute_response(df, "Resolution", "psnr")["at"].tolist() == ["left out", "sdtohd", "hdto4k"]
 
 
-def test_runs_without_the_score_do_not_count_and_are_told():
+def test_runs_without_the_score_are_left_out_and_counted():
     df = frame(SIX)
     df.loc[0, "vmaf_neg"] = pd.NA
     assert compute_response(df, "SharpenLevel", "vmaf_neg")["runs"].sum() == 5
@@ -108,7 +108,7 @@ def test_runs_without_the_score_do_not_count_and_are_told():
     ("x", "y", "hue"),
     [("SharpenLevel", "state", None), ("Sharpen", "psnr", None), ("psnr", "psnr", None), ("Codec", "psnr", None)],
 )
-def test_what_cannot_be_drawn_is_refused(x, y, hue):
+def test_data_that_cannot_be_drawn_is_refused(x, y, hue):
     with pytest.raises(ParameterError):
         compute_response(frame(SIX), x, y, hue)
 
@@ -128,13 +128,13 @@ def test_more_series_than_colours_still_differ():
     assert len(looks) == 40
 
 
-def test_units_stand_at_the_axes():
+def test_the_axes_name_their_units():
     axes = plot_response(frame(grid(None, SharpenLevel=[0, 5])), "SharpenLevel", "psnr")
     assert axes.get_xlabel() == "MsSharpen.SharpenLevel"
     assert axes.get_ylabel() == "psnr [dB]"
 
 
-def test_what_is_left_out_stands_apart_and_unconnected():
+def test_left_out_is_drawn_apart_and_unconnected():
     axes = plot_response(frame(grid(None, SharpenLevel=[None, AUTO, 0, 5])), "SharpenLevel", "vmaf_neg")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["left out", "AUTO", "0", "5"]
     joined, apart, _border = axes.get_lines()

@@ -1,4 +1,4 @@
-"""A frame has the same columns whatever happened, says what the XML says, and survives files."""
+"""A DataFrame has the same columns for any runs, agrees with the XML, and survives files."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_word_auto_among_numbers_is_auto():
     assert df["Transcode.Video.Bitrate"].tolist() == [pd.NA, 800]
 
 
-def test_what_the_declarations_do_not_admit_is_kept_beside():
+def test_values_outside_the_declarations_are_stored_in_their_own_column():
     odd = done(1, level="loud").replace("<State>Success", "<State>Resting").replace("T15:24:33", "T25:24:33")
     df = frame_of(odd, done(2))
     assert pd.isna(df.loc[0, "state"])
@@ -150,7 +150,7 @@ def test_a_run_adds_its_own_facts_and_its_own_setting():
     assert pd.isna(row["error"])
 
 
-def test_further_scores_stand_beside_the_declared_ones():
+def test_further_scores_follow_the_declared_ones():
     df = to_frame([run(scores={"niqe": 1.5}), run()])
     place = list(df.columns).index("delta_e_worst")
     assert df.columns[place + 1] == "niqe"
@@ -235,7 +235,7 @@ FACTS = [column for column in columns() if column.path and "#" not in "".join(co
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(FACTS), TEXTS, max_size=12), max_size=3))
-def test_the_fast_way_reads_what_the_model_reads(jobs):
+def test_the_fast_reader_agrees_with_the_model(jobs):
     bodies = []
     for texts in jobs:
         body = "".join(

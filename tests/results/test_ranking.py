@@ -52,7 +52,7 @@ def test_the_baseball_teams_of_1987_come_out_as_published():
     assert strengths(np.stack([wins, wins.T]))[0] == pytest.approx(found)
 
 
-def test_what_was_never_beaten_has_a_finite_strength_with_a_prior():
+def test_an_unbeaten_setting_has_a_finite_strength_with_a_prior():
     wins = np.array([[0.0, 5.0, 5.0], [0.0, 0.0, 3.0], [0.0, 2.0, 0.0]])
     found = strengths(wins, prior=1.0)
     assert 1 < found[0] < 4
@@ -76,14 +76,14 @@ def test_settings_are_ranked_with_intervals_and_in_words():
     assert repr(ranking(RUNS, votes(120))) == repr(found), "the same votes give the same words"
 
 
-def test_few_votes_tell_little():
+def test_few_votes_give_no_ranking():
     found = ranking(RUNS, votes(9, true=np.zeros(3)))
     assert "cannot be distinguished from" in found.sentence
     assert found.apart == ()
 
 
 @pytest.mark.slow
-def test_intervals_hold_what_they_say():
+def test_intervals_have_their_stated_coverage():
     """Of 20 ballots of 60 votes, all three settings. Of 150 each of 15, 30 and 60 votes, 93 to 94 % held the truth."""
     truth = dict(zip(["SharpenLevel 0", "SharpenLevel 3", "SharpenLevel 6"], 100 * chosen(TRUE), strict=True))
     held = []
@@ -94,7 +94,7 @@ def test_intervals_hold_what_they_say():
 
 
 @pytest.mark.slow
-def test_voters_who_differ_widen_the_intervals_where_there_are_many():
+def test_disagreeing_voters_widen_the_intervals():
     """Two camps of three: drawn voter by voter, nobody knows which is larger."""
     camps = [
         vote
@@ -125,7 +125,7 @@ def test_repeats_check_the_voter_and_do_not_count_twice():
     assert "Repeated questions got the same answer in 10 of 10 cases." in ranking(RUNS, told).sentence
 
 
-def test_what_no_vote_joins_is_refused_with_the_groups():
+def test_settings_that_no_vote_connects_are_refused_with_the_groups():
     four = made(grid(None, SharpenLevel=[0, 3, 6, 9]), ("city",), pictures=20)
     apart = [
         Vote(ballot="b", voter="", number=n, left=four[i].key, right=four[j].key, share=0.5, answer="left")

@@ -84,12 +84,14 @@ def test_it_loads_nothing_and_runs_nothing(page):
     assert "default-src 'none'" in page
 
 
-def test_every_picture_has_words_that_stand_for_it(page):
+@pytest.mark.slow
+def test_every_image_has_an_alternative_text(page):
     pictures = [attributes for tag, attributes in tags(page) if tag == "img"]
     assert len(pictures) > 15
     assert all(len(one["alt"]) > 10 for one in pictures)
 
 
+@pytest.mark.slow
 def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(page):
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
@@ -100,6 +102,7 @@ def test_it_has_question_answer_settings_pictures_charts_runs_price_and_recipe(p
     assert "CNY for 12 runs by the price list" in page
 
 
+@pytest.mark.slow
 def test_before_and_after_are_turned_by_buttons_without_a_script(page):
     buttons = [attributes for tag, attributes in tags(page) if tag == "input"]
     labels = {attributes["for"] for tag, attributes in tags(page) if tag == "label"}
@@ -109,7 +112,7 @@ def test_before_and_after_are_turned_by_buttons_without_a_script(page):
 
 
 @pytest.mark.slow
-def test_it_stays_below_five_megabytes_whatever_the_pictures(tmp_path):
+def test_it_stays_below_five_megabytes_with_any_images(tmp_path):
     runs = [replace(run, output=Path(f"{run.key}.mp4")) for run in made(TWELVE, tuple("abcde"))]
     taken = {clip: [(str(n), noise(Path(str(n)), 0, 960)) for n in range(6)] for clip in "abc"}
     for more in ({"snapshot": noise}, {"pictures": taken}):

@@ -1,4 +1,4 @@
-"""Runs show what differs and what came of it, escaped and rounded, and turn into a frame."""
+"""Runs show differences and results, escaped and rounded, and turn into a DataFrame."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_table_shows_what_differs_and_the_scores_rounded():
     assert "<td style='text-align:right'>5</td>" in html
 
 
-def test_what_went_wrong_is_said_and_escaped():
+def test_errors_are_shown_and_escaped():
     broken = runs([VideoEnhance()], error="<script>alert(1)</script>", clip="<b>")
     html = broken._repr_html_()
     assert "<script>" not in html
@@ -56,7 +56,7 @@ def test_what_went_wrong_is_said_and_escaped():
     assert repr(broken) == "<Runs: 0 of 1 succeeded, 1 failed>"
 
 
-def test_what_is_alike_is_said_once():
+def test_common_values_are_shown_once():
     html = runs(grid(None, SharpenLevel=[0, 5], Resolution="sdtohd"))._repr_html_()
     assert html.count("SuperResolution.Resolution") == 1
 

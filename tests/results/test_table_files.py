@@ -55,6 +55,7 @@ def test_saved_runs_come_back_with_the_same_frame_and_settings(tmp_path, name):
     assert back[0].scores == pytest.approx(runs[0].scores | {"vmaf_minus_neg": 0.0}, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_runs_that_were_never_sent_come_back_too(tmp_path):
     runs = Runs([replace(run, job=None, scores={}, cost_cny=None, error="no luck") for run in made()])
     back = read_runs(runs.save(tmp_path / "r.csv"))
@@ -76,7 +77,7 @@ def test_a_journal_gives_everything_back(tmp_path):
     assert back[0].every == 5
 
 
-def test_what_excel_would_take_for_a_formula_stays_a_text(tmp_path):
+def test_a_text_that_looks_like_a_formula_stays_a_text(tmp_path):
     runs = Runs([replace(run, clip="=cmd|' /C calc'!A0") for run in made()])
     path = runs.save(tmp_path / "r.csv", excel=True)
     raw = path.read_bytes()

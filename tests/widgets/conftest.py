@@ -1,4 +1,4 @@
-"""A lab small enough to hold in the hand: it answers at once, or when it is told to."""
+"""A small fake lab for widgets: it answers at once, or when a test lets it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HandJob:
 
 
 class HandLab:
-    """What the panel asks of a lab; `may_end` holds jobs back, `refusal` is raised by submit."""
+    """The part of a lab that a panel uses; `may_end` holds jobs back, `refusal` is raised by submit."""
 
     bucket, region = "b-1250000000", "ap-chongqing"
     engine = price = templates = previews = None

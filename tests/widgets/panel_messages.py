@@ -1,4 +1,4 @@
-"""What the front end's hand does: it sends messages."""
+"""Messages that the panel's page sends."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def after(operation, fix):
 
 
 @pytest.mark.parametrize("case", MET)
-def test_what_is_seldom_meant_is_told_with_a_remedy_that_settles_it(case):
+def test_a_suspicious_setting_is_reported_with_a_remedy_that_works(case):
     given, path = MET[case]
     assert problems(given) == [], "advice never refuses"
     found = {one.path: one for one in advice(given)}
@@ -98,7 +98,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_rule_that_refuses_says_what_would_mend_it_and_it_does(case):
+def test_a_rule_that_refuses_names_a_remedy_that_works(case):
     built = build(BROKEN[case], *state_of(BROKEN[case]))
     assert built.operation is None and built.problems.keys() == built.remedies.keys()
     for fix in built.remedies.values():

@@ -1,4 +1,4 @@
-"""The view without a browser: what it answers, what it keeps, what it closes."""
+"""The compare view without a browser: its answers, its cache, and closing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import send_to_widget, until
 
 
 class Shelf:
-    """What opens videos, and remembers which are open."""
+    """Opens videos, and remembers which are open."""
 
     def __init__(self) -> None:
         self.open: list[Frames] = []
@@ -115,7 +115,7 @@ def test_a_difference_comes_with_its_mean_and_its_largest(made) -> None:
     assert 0 < told["mean"] < told["most"]
 
 
-def test_a_wrong_question_is_answered_and_the_view_goes_on(made) -> None:
+def test_a_wrong_request_is_answered_and_the_view_keeps_working(made) -> None:
     view = made("plain", "large")
     answer, _ = ask(view, "frames", keys=["9"], ats=[5])
     assert "the key of a frame" in answer["error"]
@@ -167,7 +167,7 @@ def test_it_begins_at_the_worst_picture_and_sends_scores_as_numbers(runs) -> Non
     view.close()
 
 
-def test_what_is_kept_needs_no_kernel_and_escapes_every_name(runs) -> None:
+def test_the_static_output_needs_no_kernel_and_escapes_every_name(runs) -> None:
     view = CompareView(runs, at=5)
     view.keep()
     ask(view, "keep", at=3)

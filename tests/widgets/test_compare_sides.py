@@ -1,4 +1,4 @@
-"""What is laid beside each other, under which names, and which picture of each is shown when."""
+"""The videos that are compared, their names, and which frame of each is shown at a time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_fastest_video_counts_and_the_others_are_matched_by_time() -> None:
     assert [third.number(1, at) for at in (0, 1, 2, 6, 59)] == [0, 0, 1, 5, 49]
 
 
-def test_a_stretch_lies_where_it_was_cut_from() -> None:
+def test_an_interval_is_shown_at_its_time_in_the_source() -> None:
     cut = line((25, 250, 0.0), (25, 50, 4.0))
     assert (cut.count, cut.begin_s) == (50, 4.0)
     assert (cut.number(0, 0), cut.number(1, 0)) == (100, 0)
@@ -133,7 +133,7 @@ def test_a_long_trace_is_thinned_to_its_worst() -> None:
     assert trace["worst"][0] == {"at": 31_111, "value": 12.0}
 
 
-def test_the_worst_stand_apart_and_the_higher_is_worse_where_lower_is_better() -> None:
+def test_the_worst_frames_are_apart_and_higher_is_worse_where_lower_is_better() -> None:
     values = [50.0] * 100
     values[40:44] = [10, 9, 10, 11]
     values[80] = 20
@@ -149,7 +149,7 @@ def test_runs_come_with_their_source_and_are_named_by_what_differs() -> None:
     assert lost == 0
 
 
-def test_of_many_runs_the_best_is_shown_beside_the_source() -> None:
+def test_of_many_runs_the_best_is_shown_next_to_the_source() -> None:
     many = [run(sharpen(level), scores={"vmaf_neg": 80.0 + (level == 6)}) for level in range(10)]
     sides, shown, _ = sides_of(runs_of(*many), None)
     assert [sides[at].name for at in shown] == ["source", "SharpenLevel 6"]
@@ -160,7 +160,7 @@ def test_runs_that_made_nothing_are_counted_and_left_out() -> None:
     assert (len(sides), lost) == (2, 1)
 
 
-def test_equal_names_are_told_apart_and_clips_are_named() -> None:
+def test_equal_names_are_distinguished_and_clips_are_named() -> None:
     same = [run(sharpen(3)), run(sharpen(3)), run(sharpen(3), clip="sea", clip_key="input/sea.mp4")]
     names = [side.name for side in sides_of(runs_of(*same), None)[0]]
     assert len(set(names)) == len(names) == 5
@@ -172,7 +172,7 @@ def test_a_run_of_a_stretch_says_where_it_begins() -> None:
     assert sides_of(runs_of(run(cut)), None)[0][1].start_s == 2.5
 
 
-def test_what_a_lab_opens_is_shown_as_it_is_listed() -> None:
+def test_videos_of_a_lab_are_shown_as_listed() -> None:
     sides, shown, _ = sides_of(LAB, [CLIP, run(sharpen(3), clip="city.mp4"), Path("other.mp4"), "output/third.mp4"])
     assert [side.name for side in sides] == ["source", "SharpenLevel 3", "other.mp4", "third.mp4"]
     assert shown == [0, 1, 2, 3]
@@ -187,7 +187,7 @@ def test_what_a_lab_opens_is_shown_as_it_is_listed() -> None:
         (LAB, [CLIP, 7], "clips, jobs, runs"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(first: Any, videos: Any, why: str) -> None:
+def test_incomparable_inputs_are_refused(first: Any, videos: Any, why: str) -> None:
     with pytest.raises(ParameterError, match=why):
         sides_of(first, videos)
 

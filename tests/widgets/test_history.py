@@ -32,7 +32,7 @@ def test_a_drag_that_pauses_is_one_step_and_a_later_one_another():
     assert steps.redo() == state(a="3") and steps.redo() == state(a="4") and not steps.available["redo"]
 
 
-def test_another_edit_forgets_what_was_undone():
+def test_another_edit_clears_the_redo_history():
     steps = UndoHistory(state())
     steps.record(state(a="1"))
     steps.undo()
@@ -53,7 +53,7 @@ def test_undo_and_redo_move_the_whole_panel(lab):
     assert panel.value.ms_sharpen.sharpen_level == 5
 
 
-def test_what_is_refused_can_be_undone_too(lab):
+def test_a_refused_edit_can_be_undone_too(lab):
     panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
     edit(panel, {SHARPEN: "11"})
     assert panel.problems
@@ -61,7 +61,7 @@ def test_what_is_refused_can_be_undone_too(lab):
     assert not panel.problems and panel.values[SHARPEN] == "5"
 
 
-def test_changes_are_told_leaf_by_leaf_and_reset_one_by_one(lab):
+def test_changes_are_listed_by_leaf_and_reset_one_by_one(lab):
     start = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5), color_enhance=ColorEnhance(contrast=10))
     panel = EnhancePanel(lab, CLIP, start)
     panel.set("SharpenLevel", 6)
@@ -102,7 +102,7 @@ def test_the_switches_above_a_leaf():
     ]  # fmt: skip
 
 
-def test_what_a_hand_did_lies_over_what_python_did_meanwhile_and_brings_nothing_back(lab):
+def test_an_edit_in_the_page_is_applied_over_a_concurrent_change_from_python(lab):
     panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
     do(panel, "preset", name="Punchy colour")
     edit(

@@ -1,4 +1,4 @@
-"""The monitor in the kernel: what it asks, what it tells the page, and what it leaves in the notebook."""
+"""The monitor in the kernel: its calls to the service, its messages to the page, and its static output."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def pause(lab):
 
 
 @pytest.mark.slow
-def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor):
+def test_a_page_gets_all_rows_once_and_then_only_new_ones(lab, clip_of, monitor):
     fill(lab, clip_of, 20)
     monitor.refresh()
     send_to_widget(monitor, {"do": "hello", "view": "a"})
@@ -66,7 +66,7 @@ def test_a_page_is_told_all_once_and_then_only_what_is_new(lab, clip_of, monitor
     assert len(everything) == 1 and len(everything[0]["rows"]) == 20
     monitor.told.clear()
     monitor.refresh()
-    assert monitor.told == [], "nothing happened, so nothing is said"
+    assert monitor.told == [], "nothing happened, so nothing is sent"
     queue = pause(lab)
     job = lab.submit(clip_of, SETTING)
     until(lambda: monitor.jobs[0].job_id == job.id)
@@ -115,7 +115,7 @@ def test_two_presses_cancel_once_and_send_once(lab, clip_of, monitor):
     assert [answer["new_ids"] for answer in answers] == [[again.id]]
 
 
-def test_what_the_service_refuses_is_answered_in_words(lab, clip_of, monitor):
+def test_a_refusal_of_the_service_is_shown_as_a_message(lab, clip_of, monitor):
     (job_id,) = fill(lab, clip_of, 1, state="Success")
     monitor.refresh()
     press(monitor, "cancel", job_id)
@@ -157,7 +157,7 @@ def test_a_failure_comes_with_its_code_message_and_what_to_do(lab, clip_of, moni
     assert "<script" not in html and "http" not in html
 
 
-def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monitor):
+def test_it_stops_polling_when_no_job_runs_and_no_page_is_open(lab, clip_of, monitor):
     fill(lab, clip_of, 3)
     send_to_widget(monitor, {"do": "heartbeat", "view": "a", "visible": True})
     until(lambda: len(monitor.jobs) == 3)
@@ -175,7 +175,7 @@ def test_it_rests_when_nothing_is_under_way_and_nobody_looks(lab, clip_of, monit
 
 
 @pytest.mark.slow
-def test_a_service_out_of_reach_is_said_and_asked_again(lab, clip_of, monitor):
+def test_an_unreachable_service_is_shown_and_polled_again(lab, clip_of, monitor):
     real, broken = lab.client.jobs, [OSError("the line is cut")]
 
     def jobs(**more):
@@ -220,11 +220,11 @@ def test_time_left_comes_from_how_it_went_so_far():
         return pace.left_s(JobsDetail(job_id="j", state=state, progress=percent))
 
     assert at(0, 20) is None and at(10, 40) == 30 and at(20, 60) == 20
-    assert at(21, 5) is None, "another worker began anew"
+    assert at(21, 5) is None, "another worker started over"
     assert at(31, 24) == 40 and at(32, 100, "Success") is None
 
 
-def test_only_what_differs_is_worth_the_room():
+def test_only_differing_values_are_shown():
     def row(level):
         setting = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))
         return row_of(JobsDetail(input=Input(object="a/b.mp4"), operation=Operation(video_enhance=setting)))
@@ -238,7 +238,7 @@ def test_only_what_differs_is_worth_the_room():
 
 
 @pytest.mark.slow
-def test_a_request_is_repeated_without_what_only_replies_hold(lab, clip_of):
+def test_a_request_is_repeated_without_the_nodes_of_replies(lab, clip_of):
     mark = DigitalWatermark(message="t-1", type="Text", version="V1")
     first = lab.submit(clip_of, SETTING, digital_watermark=mark, output_key="out/mine.mp4", job_level=2)
     read = lab.extract_digital_watermark(clip_of).wait().detail

@@ -46,7 +46,8 @@ def test_every_leaf_has_a_control_and_every_node_a_switch():
         assert control["choices"] == [str(choice) for choice in part.choices]
 
 
-def test_what_a_switch_brings_makes_it_whole(lab):
+@pytest.mark.slow
+def test_switching_a_stage_on_fills_its_required_leaves(lab):
     for group in groups():
         above = group["path"].split(".")[0] + (".#" if "Watermark.#" in group["path"] else "")
         held = [one for one in groups() if one["path"] in (above, group["path"])]
@@ -57,7 +58,7 @@ def test_what_a_switch_brings_makes_it_whole(lab):
         assert {path.rpartition(".")[2] for path in panel.problems} <= {"AudioSource", "Url", "Message"}, group["path"]
 
 
-def test_a_slider_reaches_exactly_what_its_leaf_takes():
+def test_a_slider_covers_exactly_the_range_of_its_leaf():
     sliders = [leaf for group in groups() for leaf in group["leaves"] if "slider" in leaf]
     assert {SHARPEN, "ColorEnhance.Saturation", "Transcode.Video.Crf"} <= {leaf["path"] for leaf in sliders}
     for leaf in sliders:
@@ -125,7 +126,7 @@ def test_a_stage_that_is_switched_off_keeps_its_texts_for_later(lab):
     assert panel.value.ms_sharpen.sharpen_level == 5
 
 
-def test_what_has_no_control_is_kept(lab):
+def test_leaves_without_a_control_are_kept(lab):
     odd = VideoEnhance(
         transcode=Transcode(
             container=Container(format="mp4"), audio_mix_array=(AudioMix(audio_source="https://a/b.mp3"),)
@@ -174,14 +175,14 @@ def test_a_panel_with_a_key_comes_back(lab):
     assert [path.parent for path in lab.state_dir.rglob("*")] == [lab.state_dir], "a key never leaves the folder"
 
 
-def test_a_torn_memory_is_no_hindrance(lab):
+def test_a_corrupt_state_file_is_ignored(lab):
     EnhancePanel(lab, CLIP, key="a").set("SharpenLevel", 5)
     (file,) = lab.state_dir.iterdir()
     file.write_text(file.read_text()[:20])
     assert EnhancePanel(lab, CLIP, key="a").value == VideoEnhance()
 
 
-def test_the_repr_is_one_line_of_what_is_set(lab):
+def test_the_repr_is_one_line_of_set_values(lab):
     panel = EnhancePanel(
         lab, CLIP, VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(crf=20)))
     )
@@ -189,7 +190,7 @@ def test_the_repr_is_one_line_of_what_is_set(lab):
 
 
 @pytest.mark.slow
-def test_a_panel_that_never_came_to_be_goes_without_a_sound(lab):
+def test_a_panel_whose_constructor_failed_is_collected_silently(lab):
     with pytest.raises(ParameterError, match=r"SuperResolution\.Resolution"):
         EnhancePanel(lab, CLIP, VideoEnhance(super_resolution=SuperResolution()))
     gc.collect()

@@ -1,4 +1,4 @@
-"""What a real lab adds to a panel: marks in the job, the price, and the templates of the service."""
+"""The features that a lab adds to a panel: watermarks in the job, the price, and the templates of the service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clip(embedded_lab, tmp_path_factory):
     return embedded_lab.upload(write_clip(tmp_path_factory.mktemp("clips") / "tiny.mp4", seconds=0.6, size="320x240"))
 
 
-def test_marks_are_part_of_what_is_shown_and_of_what_is_sent(lab):
+def test_watermarks_are_part_of_the_texts_and_of_the_request(lab):
     panel = EnhancePanel(lab, CLIP, VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
     assert panel.python.startswith("ci.VideoEnhance(") and panel.xml.startswith("<?xml")
     panel.watermarks, panel.digital_watermark = [MARK, MARK], HIDDEN
@@ -127,7 +127,7 @@ def test_the_services_templates_are_listed_taken_and_kept(embedded_lab, clip):
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 65])
-def test_a_name_that_the_service_does_not_take_is_said(embedded_lab, clip, name):
+def test_a_name_that_the_service_refuses_is_reported(embedded_lab, clip, name):
     panel = EnhancePanel(embedded_lab, clip)
     do(panel, "save_template", name=name)
     assert panel.settle(10) and panel.message["error"]

@@ -75,7 +75,7 @@ READ = {
 
 
 @pytest.mark.parametrize("case", READ)
-def test_what_is_pasted_is_taken(case):
+def test_a_pasted_setting_is_applied(case):
     text, parts = READ[case]
     taken = read_paste(text, VideoEnhance())
     assert taken.parts == parts
@@ -90,7 +90,7 @@ def test_any_request_of_ours_is_taken_back(request):
     )
 
 
-def test_what_is_left_out_is_said(lab):
+def test_ignored_parts_of_a_paste_are_reported(lab):
     request = lab.request(CLIP, SETTING, watermark=(MARK,), template_id="t1", queue_id="p1")
     words = read_paste(xml(request), VideoEnhance()).summary
     assert "the setting (MsSharpen); 1 watermark." in words
@@ -118,7 +118,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:30])
-def test_what_is_none_of_ours_is_refused_in_words(lab, text):
+def test_foreign_text_is_refused_with_a_message(lab, text):
     with pytest.raises(CIError):
         read_paste(text, VideoEnhance())
     panel = EnhancePanel(lab, CLIP, SETTING)
@@ -141,7 +141,7 @@ def test_a_value_out_of_range_is_taken_and_marked(lab):
     assert panel.value == SETTING and all_agree(panel)
 
 
-def test_what_the_panel_copies_out_it_takes_back(lab):
+def test_a_copied_setting_can_be_pasted(lab):
     panel = EnhancePanel(lab, CLIP, SETTING)
     panel.watermarks, panel.digital_watermark = [MARK], HIDDEN
     sent = []
@@ -158,7 +158,7 @@ def test_what_the_panel_copies_out_it_takes_back(lab):
     assert "$CI_AUTHORIZATION" in texts["curl"] and "not signed" in texts["curl"]
 
 
-def test_a_shell_reads_the_curl_text_as_it_stands(lab):
+def test_a_shell_accepts_the_curl_command(lab):
     panel = EnhancePanel(lab, CLIP, ci.VideoEnhance(transcode=Transcode(container=Container(format="mp4"))))
     mix = ci.AudioMix(audio_source="https://a/it's $(touch x).mp3")
     panel.value = ci.VideoEnhance(transcode=Transcode(container=Container(format="mp4"), audio_mix=mix))

@@ -103,7 +103,7 @@ def question(number: int = 1, setting: ci.VideoEnhance = SHARP, *marks: Watermar
     return {"do": "preview", "view": "v", "number": number, "values": held.values, "nodes": held.active, **more}
 
 
-def test_what_is_held_is_shown_with_its_marks(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
+def test_the_setting_is_previewed_with_its_watermarks(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
     sight.receive(question(1, SHARP, MARK, at_s=1.0, width=320))
     told, pictures = answers.wait()
     assert previews.asked == [(SHARP, (MARK,), {"at_s": 1.0, "width_px": 320, "box": (0.0, 0.0, 1.0, 1.0)})]
@@ -146,7 +146,7 @@ def test_taking_a_question_waits_for_nothing(sight: PreviewPane, previews: Previ
     assert time.monotonic() - start < 20
 
 
-def test_what_goes_wrong_is_said(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
+def test_an_error_is_shown(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
     previews.refusal = ci.CIError("nothing here")
     sight.receive(question(1))
     assert answers.wait()[0]["error"] == "nothing here"
@@ -155,7 +155,7 @@ def test_what_goes_wrong_is_said(sight: PreviewPane, previews: Previews, answers
     assert "error" not in answers.wait(2)[0]
 
 
-def test_what_the_panel_refuses_is_not_shown(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
+def test_a_refused_setting_is_not_previewed(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
     held = ControlState({"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"])
     sight.receive({"do": "preview", "view": "v", "number": 1, "values": held.values, "nodes": held.active})
     told, pictures = answers.wait()

@@ -1,4 +1,4 @@
-"""What stays in the notebook when the panel is gone."""
+"""The static result that stays in the notebook without the panel."""
 
 from __future__ import annotations
 

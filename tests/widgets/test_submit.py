@@ -1,4 +1,4 @@
-"""One press, one job; whatever comes of it is shown in the panel and stays in the notebook."""
+"""One press makes one job; its outcome is shown in the panel and stays in the notebook."""
 
 from __future__ import annotations
 

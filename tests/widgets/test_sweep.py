@@ -89,7 +89,7 @@ def test_values_are_read_as_they_are_written(name, text, values):
         ("0..10", "random design"), ("1.5", "got '1.5'"), ("0:nan", "start:stop"),
     ],
 )  # fmt: skip
-def test_what_is_not_taken_is_refused_in_words(text, word):
+def test_an_invalid_value_is_refused_with_a_message(text, word):
     with pytest.raises(ParameterError, match=r"MsSharpen\.SharpenLevel must be") as refused:
         values_of(leaf("SharpenLevel"), text)
     assert word in str(refused.value)
@@ -168,7 +168,7 @@ def test_a_panel_begins_with_its_base_alone(panel):
         panel.set("Bitrate", [1])
 
 
-def test_what_is_refused_is_said_at_its_field_and_changes_nothing(panel):
+def test_a_refused_value_is_reported_at_its_field_and_changes_nothing(panel):
     panel.set("SharpenLevel", "1, 2")
     good = panel.sweep
     for name, value, word in (
@@ -188,7 +188,7 @@ def test_what_is_refused_is_said_at_its_field_and_changes_nothing(panel):
     assert "1 to 2000" in panel.problems["n"]
 
 
-def test_ten_thousand_runs_are_a_slip_of_the_pen(panel):
+def test_ten_thousand_runs_are_refused(panel):
     for name in ("SharpenLevel", "Contrast", "Saturation"):
         panel.set(name, "0:10" if name == "SharpenLevel" else "0:100")
     assert "at most 2000 runs" in panel.problems[""]
@@ -220,7 +220,7 @@ def test_two_presses_make_one_sweep_and_its_edits_travel_with_it(panel, hand):
     assert panel.runs == ["all"] and "results of all" in panel.output._repr_html_()
 
 
-def test_stop_keeps_what_is_done(panel, hand):
+def test_stop_keeps_finished_runs(panel, hand):
     hand.sweep_desk.may_end.clear()
     press(panel, "one")
     send_to_widget(panel, {"do": "stop"})
@@ -230,7 +230,7 @@ def test_stop_keeps_what_is_done(panel, hand):
     assert panel.status["text"] == "Stopped; finished runs are kept" and not panel.status["busy"]
 
 
-def test_a_price_that_cannot_be_told_is_said(panel):
+def test_a_price_that_cannot_be_computed_is_reported(panel):
     assert panel.wait_for_price(10)
     assert panel.plan == {"error": "OSError: no price today"}
 

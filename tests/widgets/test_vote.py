@@ -72,7 +72,7 @@ def says(view: VoteView, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     return say
 
 
-def test_both_pictures_of_a_question_travel_and_nothing_says_what_they_are(view, voting, monkeypatch):
+def test_both_frames_of_a_question_are_sent_and_nothing_identifies_them(view, voting, monkeypatch):
     say = says(view, monkeypatch)
     ((content, (left, right)),) = say(do="frames", number=0, width=640, view="v")
     asked = voting.vote_desk(RUNS, repeats=0.2).ballot("Ann").questions[0]
@@ -111,7 +111,7 @@ def test_the_ranking_appears_after_the_last_answer_and_is_not_taken_back(view):
 
 
 @pytest.mark.slow
-def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
+def test_a_new_kernel_resumes_and_shows_the_answers(voting, view):
     for _ in range(3):
         view.vote("same")
     assert repr(view) == "VoteView(3 of 7 answered by Ann)"
@@ -123,7 +123,7 @@ def test_a_new_kernel_goes_on_and_shows_what_was_done(voting, view):
 
 
 @pytest.mark.slow
-def test_the_next_voter_starts_anew_and_does_not_see_what_the_first_one_said(view):
+def test_the_next_voter_starts_over_and_does_not_see_the_first_answers(view):
     while view.state["number"] is not None:
         view.vote("right")
     view.voter = "  Bob "
@@ -136,7 +136,7 @@ def test_the_next_voter_starts_anew_and_does_not_see_what_the_first_one_said(vie
     assert view.state["done"] == 7
 
 
-def test_what_goes_wrong_is_said_in_the_view(view, voting, monkeypatch):
+def test_an_error_is_shown_in_the_view(view, voting, monkeypatch):
     say = says(view, monkeypatch)
     say(do="vote", number=0, answer="up")
     assert "one of left, right, same" in view.error

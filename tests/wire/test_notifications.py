@@ -31,13 +31,13 @@ def as_json(element):
     return {tag: values if len(values) > 1 else values[0] for tag, values in told.items()}
 
 
-def test_the_documented_notice_is_read():
+def test_the_documented_notification_is_read():
     (job,) = read_notification((BODIES / "reply-callback.xml").read_bytes())
     assert (job.state, job.tag) == ("Success", "VideoEnhance")
     assert job.output_keys
 
 
-def test_a_notice_in_json_says_what_it_says_in_xml():
+def test_a_notification_in_json_equals_the_one_in_xml():
     body = (BODIES / "reply-callback.xml").read_bytes()
     plain = as_json(etree.fromstring(body, etree.XMLParser(remove_blank_text=True)))
     plain["JobsDetail"] = [plain["JobsDetail"]]
@@ -60,7 +60,7 @@ def test_a_notice_in_json_says_what_it_says_in_xml():
     ],
     ids=["no event", "missing ids beside it", "bare", "json", "json without the list"],
 )
-def test_what_a_notice_may_leave_out_is_not_missed(body):
+def test_optional_nodes_of_a_notification_may_be_missing(body):
     assert [(job.job_id, job.state) for job in read_notification(body)] == [("j1", "Failed")]
 
 
@@ -80,13 +80,13 @@ def test_values_of_json_that_are_no_text_are_read_as_their_text():
         b"<!DOCTYPE r [<!ENTITY x 'y'>]><Response>&x;</Response>",
     ],
 )  # fmt: skip
-def test_what_is_no_notice_is_refused(body):
+def test_an_invalid_notification_is_refused(body):
     with pytest.raises(MalformedXML):
         read_notification(body)
 
 
 @given(strategies.st.data())
-def test_any_job_survives_a_notice_in_json(data):
+def test_any_job_survives_a_notification_in_json(data):
     texts = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF), min_size=1, max_size=20)
     job = JobsDetail(
         job_id=data.draw(texts),
@@ -102,7 +102,7 @@ def test_any_job_survives_a_notice_in_json(data):
 
 
 @given(st.binary(max_size=100))
-def test_no_bytes_make_the_reader_stumble(body):
+def test_no_bytes_crash_the_reader(body):
     for start in (b"", b"{", b"<Response>"):
         try:
             read_notification(start + body)
@@ -110,7 +110,7 @@ def test_no_bytes_make_the_reader_stumble(body):
             continue
 
 
-def test_a_reply_of_jobs_is_a_notice_too():
+def test_a_reply_of_jobs_is_a_notification_too():
     body = (BODIES / "reply-finished.xml").read_bytes()
     from ci_notebook.model.api.jobs import Response
 

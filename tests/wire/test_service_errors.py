@@ -89,7 +89,7 @@ def test_every_call_has_an_action_to_name(name):
 @pytest.mark.parametrize(
     ("now", "says"), [(1700003600, "3600 s ahead of"), (1699996400, "3600 s behind"), (1700000001, "try again.")]
 )
-def test_a_skewed_clock_is_told_by_how_much(now, says):
+def test_a_skewed_clock_is_reported_with_its_offset(now, says):
     headers = {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}  # 1700000000
     got = error_from(403, error_body("RequestTimeTooSkewed"), headers, now=now)
     assert isinstance(got, ClockSkewed)
@@ -131,14 +131,14 @@ def test_a_refusal_without_a_body_does_not_claim_to_know_why(status):
 @pytest.mark.parametrize(
     "body", [b"<html><body>502</body></html>", b"oops", b"\xff", b"<Error><Code/></Error>", b"<Error/>"]
 )
-def test_a_body_of_another_kind_is_no_stumbling_block(body):
+def test_a_body_of_another_kind_is_tolerated(body):
     assert isinstance(error_from(502, body, {}), ServiceUnavailable)
 
 
 @pytest.mark.parametrize(
     ("status", "kind"), [(404, NotFound), (503, ServiceUnavailable), (429, Throttled), (400, ServiceError)]
 )
-def test_a_code_that_nobody_knows_is_kept_and_classed_by_status(status, kind):
+def test_an_unknown_code_is_kept_and_classed_by_status(status, kind):
     got = error_from(status, error_body("BrandNew", "m"), {})
     assert (type(got), got.code, got.message) == (kind, "BrandNew", "m")
 
@@ -166,7 +166,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(headers, seconds):
     assert retry_after_s(headers) == seconds
 
 
-def test_wrong_keys_are_told_apart():
+def test_wrong_keys_are_distinguished():
     assert isinstance(service_error("SecretidNotExist"), UnknownKey)
     assert isinstance(service_error("InvalidAccessKeyId"), SignatureRefused)
 

@@ -55,11 +55,11 @@ def test_every_documented_body_goes_through_unchanged(name):
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("request")])
 def test_every_documented_request_may_be_sent(name):
-    asked = node(name)
-    assert check(asked) == asked
+    request = node(name)
+    assert check(request) == request
 
 
-def test_the_template_example_reads_as_what_it_says():
+def test_the_template_example_has_the_documented_values():
     operation = node("request-template").operation
     assert operation.template_id == "t1460606b9752148c4ab182f55163ba7cd"
     assert len(operation.watermark_template_id) == 3
@@ -68,7 +68,7 @@ def test_the_template_example_reads_as_what_it_says():
     assert operation.job_level == 0
 
 
-def test_the_inline_example_reads_as_what_it_says():
+def test_the_inline_example_has_the_documented_values():
     operation = node("request-inline-text-watermark").operation
     setting = operation.video_enhance
     assert (setting.transcode.video.width, setting.transcode.video.height, setting.transcode.video.fps) == (
@@ -82,7 +82,7 @@ def test_the_inline_example_reads_as_what_it_says():
     assert operation.watermark[0].end_time == 1000.5
 
 
-def test_the_finished_reply_reads_as_what_it_says():
+def test_the_finished_reply_has_the_documented_values():
     job = node("reply-finished").jobs_detail[0]
     assert job.is_over
     assert job.output_keys == ("output/a-j9c0a4726f6ac11ec96aaa9b64ab18d00.mp4",)
@@ -102,7 +102,7 @@ def test_the_tables_own_bucket_is_read_as_bucketid():
     assert node("reply-bucket-for-bucketid").jobs_detail[0].input.bucket_id == "test-1250000000"
 
 
-def test_values_out_of_range_are_read_as_they_stand():
+def test_values_out_of_range_are_read_unchanged():
     job = node("reply-out-of-range").jobs_detail[0]
     assert job.operation.video_enhance.ms_sharpen.sharpen_level == 11
     assert job.operation.video_enhance.color_enhance.saturation == "3.5"
@@ -141,10 +141,10 @@ def test_a_request_survives_the_wire(request):
 @settings(max_examples=30)
 @pytest.mark.parametrize("cls", [Operation, JobsDetail, MediaInfo, TemplateRequest, TemplateResponse, QueueResponse])
 @given(data=strategies.st.data())
-def test_any_node_survives_the_wire_twice_with_what_nobody_knows(cls, data):
-    made = data.draw(strategies.nodes(cls, unknown=True))
-    once = dumps(made)
-    assert loads(cls, once) == made
+def test_any_node_survives_the_wire_twice_with_unknown_parts(cls, data):
+    node_value = data.draw(strategies.nodes(cls, unknown=True))
+    once = dumps(node_value)
+    assert loads(cls, once) == node_value
     assert dumps(loads(cls, once)) == once
 
 
@@ -165,7 +165,7 @@ FETCHES = b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><Request><Tag>
         "external entity", "encoding", "two roots", "wrong root",
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused_with_a_reason(data):
+def test_an_invalid_request_is_refused_with_a_reason(data):
     with pytest.raises(MalformedXML) as caught:
         loads(Request, data, root="Request")
     assert len(str(caught.value)) > 10
@@ -173,20 +173,20 @@ def test_what_is_no_request_is_refused_with_a_reason(data):
 
 
 @given(strategies.st.binary(max_size=200))
-def test_no_bytes_make_the_reader_stumble(data):
+def test_no_bytes_crash_the_reader(data):
     try:
         loads(Request, data)
     except MalformedXML:
         return
 
 
-def test_what_a_text_holds_is_escaped():
-    made = Operation(user_data="a&b<c>\"'")
-    assert b"a&amp;b&lt;c&gt;" in dumps(made)
-    assert loads(Operation, dumps(made)) == made
+def test_text_is_escaped():
+    operation = Operation(user_data="a&b<c>\"'")
+    assert b"a&amp;b&lt;c&gt;" in dumps(operation)
+    assert loads(Operation, dumps(operation)) == operation
 
 
-def test_comments_and_instructions_are_passed_over():
+def test_comments_and_instructions_are_ignored():
     assert (
         loads(MsSharpen, b"<MsSharpen><!-- x --><?y z?><SharpenLevel>5</SharpenLevel></MsSharpen>").sharpen_level == 5
     )
