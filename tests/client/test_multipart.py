@@ -168,7 +168,7 @@ class Damages(httpx.BaseTransport):
 
 def test_a_part_damaged_in_transit_is_reported(transport, file):  # noqa: F811
     damaging = connect(lambda: Damages(transport()), sleep=lambda _: None)
-    with damaging as client, pytest.raises(ServiceError, match=r"BadDigest.*part 1"):
+    with damaging as client, pytest.raises(ServiceError, match=r"BadDigest.*Part 1"):
         client.upload(file, "a", part_bytes=MIB)
 
 

@@ -69,6 +69,6 @@ def test_serve_takes_them_too(tmp_path, clip, words, entries) -> None:
 def test_serve_names_an_invalid_number(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--root", str(tmp_path), "--cache", "nan"])
-    assert "argument --cache/--kept: takes a number of GiB, such as 2.5; got 'nan'" in capsys.readouterr().err
+    assert "argument --cache/--kept: must be a number of GiB, such as 2.5 (got 'nan')" in capsys.readouterr().err
     assert main(["serve", "--root", str(tmp_path), "--cache", "-1"]) == 1
     assert "cache_bytes must be" in capsys.readouterr().err

@@ -138,7 +138,7 @@ def test_the_file_of_the_first_version_is_brought_up_to_date(journal):
 def test_the_file_of_the_third_version_opens_and_its_runs_have_no_alignment(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
     measured = replace(RUN, scores={"vmaf": 90.0})
-    journal.finished(measured)
+    journal.record_result(measured)
     journal.close()
     with sqlite3.connect(journal.path) as db:
         db.execute("ALTER TABLE runs DROP COLUMN alignment")
@@ -147,7 +147,7 @@ def test_the_file_of_the_third_version_opens_and_its_runs_have_no_alignment(jour
     aligned = replace(measured, alignment=Alignment(offset_frames=-2, offset_s=-0.08, source_crop=(0.0, 0.1, 1.0, 0.8)))
     with Journal(journal.path) as again:
         assert again.runs() == [measured]
-        again.finished(aligned)
+        again.record_result(aligned)
     with Journal(journal.path) as again:
         assert again.runs() == [aligned]
 

@@ -220,7 +220,7 @@ def test_a_job_waits_then_runs():
     data = charts.compute_timeline(made(clips=("city",)))
     assert data["phase"].value_counts().to_dict() == {"waiting": 4, "Success": 4}
     assert ((data["to_s"] - data["from_s"])[data["phase"] == "Success"] == 60).all()
-    assert charts.describe_timeline(to_frame([])) == "No job tells when it was accepted."
+    assert charts.describe_timeline(to_frame([])) == "No job has the time when it was accepted."
 
 
 def test_gain_is_over_the_cheapest_on_the_same_clips():

@@ -12,7 +12,7 @@ from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.presets import preset
 from ci_notebook.model.setting.watermark import DigitalWatermark, Text, Watermark
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
-from ci_notebook.widgets.enhance.price_line import PriceLine
+from ci_notebook.widgets.enhance.price_line import PriceDisplay
 from tests.support import write_clip
 from tests.widgets.panel_messages import CLIP, SHARPEN, all_agree, do, edit, press
 
@@ -100,7 +100,7 @@ def test_only_the_last_of_many_settings_is_priced():
         assert may_go.wait(10)
         raise OSError(f"no price for {setting}")
 
-    pricing = PriceLine(estimate, told.append, is_free=False)
+    pricing = PriceDisplay(estimate, told.append, is_free=False)
     for setting in range(20):
         pricing.submit(setting)
     may_go.set()
@@ -142,6 +142,7 @@ def test_a_setting_that_is_refused_is_not_kept(embedded_lab, clip):
 
 def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch):
     panel, cells = EnhancePanel(lab, CLIP, preset("Smooth motion")), []
+    monkeypatch.setattr("ci_notebook.widgets.enhance.enhance_panel.get_ipython", lambda: None)
     with pytest.raises(ci.ParameterError, match=r"panel\.python"):
         panel.to_cell()
     monkeypatch.setattr(

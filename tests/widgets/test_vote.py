@@ -144,7 +144,7 @@ def test_an_error_is_shown_in_the_view(view, voting, monkeypatch):
     say(do="vote", number=0, answer="left")
     assert view.error == "ZeroDivisionError: division by zero"
     assert view.state["number"] == 0
-    with pytest.raises(ParameterError, match="two runs of one clip"):
+    with pytest.raises(ParameterError, match="two successful runs of one clip"):
         VoteView(voting, RUNS[:1])
 
 

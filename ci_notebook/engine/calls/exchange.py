@@ -37,7 +37,7 @@ class Exchange:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    body: RequestBody
+    body: IncomingBody
     call: Call
     names: Mapping[str, str]
 
@@ -57,7 +57,7 @@ class Answer:
     length: int | None = None
 
 
-class RequestBody:
+class IncomingBody:
     """The body of a call. `length` is None when the call does not give one."""
 
     def __init__(self, stream: BinaryIO, length: int | None, *, is_terminated: bool) -> None:
@@ -111,7 +111,7 @@ def read_exchange(environ: Mapping[str, Any]) -> Exchange:
         what = f"{method} {path[:80]} is not a call of the API on a {host} host."
         raise service_error("MethodNotAllowed", what) if known else service_error("InvalidUrl", what)
     is_terminated = bool(environ.get("wsgi.input_terminated")) or "transfer-encoding" in headers
-    body = RequestBody(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
+    body = IncomingBody(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
     return Exchange(method, host, bucket, region, path, query, headers, body, *matched)
 
 

@@ -22,7 +22,7 @@ from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import operation_of
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
 from ci_notebook.widgets.enhance.panel_state import STATE_ACTIONS, PanelState, SavedControls
-from ci_notebook.widgets.enhance.price_line import PriceLine
+from ci_notebook.widgets.enhance.price_line import PriceDisplay
 from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, preset_rows, setting_from
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
@@ -176,11 +176,11 @@ class EnhancePanel(PanelTraits):
         self.display_widget()
         self.output.show()
 
-    def _price_line_of(self, lab: EnhanceLab) -> PriceLine | None:
+    def _price_line_of(self, lab: EnhanceLab) -> PriceDisplay | None:
         estimate = lab.price
         if estimate is None:
             return None
-        line = PriceLine(
+        line = PriceDisplay(
             lambda setting: estimate(self._clip, [setting]), self._show_price, is_free=lab.engine is not None
         )
         self.on_close(line.close)

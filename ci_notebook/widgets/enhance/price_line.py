@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from ci_notebook.widgets.shared.workers import DebouncedWorker
 
-__all__ = ["PriceLine", "price_in_words"]
+__all__ = ["PriceDisplay", "price_in_words"]
 
 # Debounce: the first estimate on the cloud asks the service about the clip.
 _DELAY_S: Final = 0.2
 
 
-class PriceLine(DebouncedWorker):
+class PriceDisplay(DebouncedWorker):
     """Reports the price of the newest setting.
 
     `estimate` returns an `Estimate` for one setting; `report` receives the dict to show. `is_free` says that jobs
