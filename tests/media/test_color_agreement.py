@@ -28,6 +28,8 @@ from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import SDRtoHDR, VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 
+pytestmark = pytest.mark.slow
+
 Rgb = NDArray[np.float64]
 
 SD, HD = (320, 192), (1280, 720)

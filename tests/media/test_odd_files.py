@@ -27,6 +27,8 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 from tests.media.odd_files import FRAMES, HIGH, LENGTH_S, ODD_FILES, RATE, WIDE, as_players_show, make
 
+pytestmark = pytest.mark.slow
+
 JOB = VideoEnhance(transcode=Transcode(container=Container(format="mp4"), video=Video(codec="H.264", crf=8.0)))
 AT = 10  # the frame that is compared
 

@@ -29,6 +29,7 @@ def same(jobs: list[JobsDetail], path) -> pd.DataFrame:
     return df
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(strategies.nodes(JobsDetail, unknown=True), max_size=4))
 def test_generated_jobs_give_the_frame_of_their_xml(tmp_path_factory, jobs):
@@ -42,6 +43,7 @@ TEXTS = st.sampled_from(
 CELLS = [column for column in columns() if column.path]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(st.tuples(st.sampled_from(CELLS), TEXTS), max_size=14), max_size=3))
 def test_jobs_that_were_read_give_the_frame_of_their_xml(tmp_path_factory, described):

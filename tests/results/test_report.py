@@ -181,6 +181,7 @@ def test_the_recipe_is_python_that_makes_the_settings(settings):
     compile(lines, "recipe", "exec")
 
 
+@pytest.mark.slow
 def test_the_alignment_before_scoring_is_shown_once_where_it_is_the_same_and_else_for_each_run(tmp_path):
     same = Alignment(fps=25.0, width=640, height=360)
     runs = [replace(run, alignment=same) for run in made(clips=("city",))]

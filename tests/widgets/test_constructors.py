@@ -23,6 +23,8 @@ from ci_notebook.widgets.sweep.sweep_panel import SweepPanel
 from ci_notebook.widgets.vote.vote_view import VoteView
 from tests.widgets.panel_messages import CLIP
 
+pytestmark = pytest.mark.slow
+
 VIEWS = (CompareView, EnhancePanel, Monitor, SweepPanel, VoteView)
 
 
