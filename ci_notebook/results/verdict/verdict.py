@@ -412,7 +412,7 @@ def _card(one: Verdict) -> str:
     unit = f" [{one.unit}]" if one.unit else ""
     clips = table_html(
         [(clip, number(mean)) for clip, mean in one.clips], caption=f"{one.on}{unit}, {one.second} minus {one.first}",
-        numeric=(1,),
+        numeric=(1,), row_heads=True,
     )  # fmt: skip
     table = (
         f"<details><summary>{count(len(one.clips), 'clip')}</summary>{clips}</details>" if len(one.clips) > 1 else ""
