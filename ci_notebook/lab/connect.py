@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -33,7 +34,7 @@ def connect(
     endpoint: str | None = None, home: Path | str | None = None, workers: int = _WORKERS,
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
     disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, cache_bytes: int | None = None,
-    reuse: bool | None = None,
+    reuse: bool | None = None, kept_bytes: int | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
 
@@ -50,7 +51,7 @@ def connect(
     less than `min_free_bytes` would stay free on the disk (by default 256 MiB). Outputs and expensive
     intermediate results are cached up to `cache_bytes` (by default CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or none with
     a `disk_limit_bytes`; 0 caches nothing). Unless `reuse` is False, a job that was done before is answered from
-    the cache; the bytes are the same.
+    the cache; the bytes are the same. `kept_bytes` is the old name of `cache_bytes`, for one more version.
 
     Raises `ParameterError`, and `CredentialsError` when there is no usable key.
 
@@ -59,6 +60,9 @@ def connect(
     Lab('lab-1250000000', region='ap-chongqing', engine='embedded')
     """
     _check_types(bucket, credentials, endpoint, home)
+    if kept_bytes is not None:
+        warnings.warn("connect(kept_bytes=…) is now connect(cache_bytes=…).", DeprecationWarning, stacklevel=3)
+        cache_bytes = kept_bytes if cache_bytes is None else cache_bytes
     folder = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
     options = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,

@@ -72,3 +72,8 @@ def test_serve_names_an_invalid_number(tmp_path, capsys) -> None:
     assert "argument --cache/--kept: must be a number of GiB, such as 2.5 (got 'nan')" in capsys.readouterr().err
     assert main(["serve", "--root", str(tmp_path), "--cache", "-1"]) == 1
     assert "cache_bytes must be" in capsys.readouterr().err
+
+
+def test_the_old_name_of_the_cache_size_works_for_one_more_version(tmp_path) -> None:
+    with pytest.warns(DeprecationWarning, match="cache_bytes"), pytest.raises(ci.ParameterError, match="cache_bytes"):
+        ci.connect(home=tmp_path, kept_bytes=-1)
