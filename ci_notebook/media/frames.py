@@ -133,9 +133,12 @@ class Frames:
         rgb = _cut(rgb, box)
         return resized(rgb, min(width, rgb.shape[1])) if width else rgb
 
-    def coded(self, number: int, *, kind: Literal["jpg", "png"] = "jpg", quality: int = 90, **more: Any) -> bytes:
+    def coded(
+        self, number: int, *, kind: Literal["jpg", "png"] = "jpg", quality: int = 90, width: int = 0,
+        box: Box | None = None, shape: tuple[int, int] | None = None,
+    ) -> bytes:  # fmt: skip
         """Return the result of `picture` as the bytes of a JPEG or PNG file."""
-        return encode_picture(self.picture(number, **more), kind, quality=quality)
+        return encode_picture(self.picture(number, width=width, box=box, shape=shape), kind, quality=quality)
 
     def difference(
         self,
