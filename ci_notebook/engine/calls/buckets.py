@@ -1,4 +1,4 @@
-"""The calls that switch media processing on and off for a bucket (§8.3)."""
+"""The calls that switch media processing on and off for a bucket."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def host_kind(environ: Mapping[str, Any]) -> HostKind:
 def effective_host(method: str, named: HostKind, path: str, query: Mapping[str, str]) -> HostKind:
     """Return the kind of host that a call means, which is nearly always the one it names.
 
-    The official SDK, when it is given an address (`IP=`), sends CI calls with the Host of COS (§15). So a
+    The official SDK, when it is given an address (`IP=`), sends CI calls with the Host of COS. So a
     call on a COS host counts as CI's in two cases: it cannot be a call on an object (POST without the flags
     of a multipart upload), or its path and query look like CI's and nobody would use such an object key
     (ids with 32 hexadecimal digits, or parameters that objects do not have).

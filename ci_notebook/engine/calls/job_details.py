@@ -10,7 +10,7 @@ from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, Request, State, time_text
 from ci_notebook.wire.xml import loads
 
-# State of a digital watermark, by the state of its job (§5.5); any other state is Running.
+# State of a digital watermark, by the state of its job; any other state is Running.
 _WATERMARK_STATES: Final[dict[str, Any]] = {"Success": "Success", "Failed": "Failed"}
 
 

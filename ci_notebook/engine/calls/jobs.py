@@ -1,4 +1,4 @@
-"""The calls on jobs (§3, §7): create, get, list, cancel."""
+"""The calls on jobs: create, get, list, cancel."""
 
 from __future__ import annotations
 

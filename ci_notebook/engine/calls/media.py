@@ -1,4 +1,4 @@
-"""The calls that look at a stored video (§11): its facts, and snapshots of it."""
+"""The calls that look at a stored video: its facts, and snapshots of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multipart uploads (§12): start, put a part, list the parts, complete, abort."""
+"""Multipart uploads: start, put a part, list the parts, complete, abort."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls on objects (§12): put, get with ranges, head, delete, list. Bodies are streamed both ways."""
+"""The calls on objects: put, get with ranges, head, delete, list. Bodies are streamed both ways."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 
 MAX_PUT_BYTES: Final = 5 << 30
-# Headers that PUT stores and GET returns (§12), besides all x-cos-meta-…
+# Headers that PUT stores and GET returns, besides all x-cos-meta-…
 OBJECT_HEADERS: Final = (
     "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
 )  # fmt: skip

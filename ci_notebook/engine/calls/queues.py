@@ -1,4 +1,4 @@
-"""The calls on queues (§8.1, §8.2): list, and update, which also pauses and resumes."""
+"""The calls on queues: list, and update, which also pauses and resumes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def queue_of(row: QueueRow) -> Queue:
 def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
     """Return the notification settings with their defaults.
 
-    Raises `ServiceError` when State is On and a needed value is missing (§8.4).
+    Raises `ServiceError` when State is On and a needed value is missing.
     """
     check_notify(notify)
     if notify.state != "On":

@@ -1,4 +1,4 @@
-"""The calls on templates (§6): create, update, list, delete."""
+"""The calls on templates: create, update, list, delete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ci_notebook.model.api.jobs import time_text
 from ci_notebook.model.api.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.wire.xml import loads
 
-# The older page's list (§6.4) and the SDKs' additions. Only our three kinds ever match a template.
+# The older page's list and the SDKs' additions. Only our three kinds ever match a template.
 TAGS: Final = (
     "All", "VideoEnhance", "Watermark", "Transcode", "Animation", "Snapshot", "Concat", "VoiceSeparate", "VideoMontage",
     "VideoProcess", "SuperResolution", "Tts", "TranscodePro", "HighSpeedHd", "PicProcess", "SmartCover",

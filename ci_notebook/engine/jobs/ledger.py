@@ -141,7 +141,7 @@ class Ledger:
         """Cancel a job that has not started.
 
         Raises `ServiceError`: ResourceNotFound for an unknown job, InvalidArgument for one that
-        runs or has ended (both not documented; §17.10).
+        runs or has ended (both not documented).
         """
         with self._database.change() as change:
             if _move(change, "Cancel", "job_id = ? AND bucket = ?", (job_id, bucket), ended=self._clock()):

@@ -127,7 +127,7 @@ def link_or_copy(path: Path, opened: BinaryIO, key: str, folder: Path) -> Path:
 
 
 def key_in_url(url: str) -> str:
-    """Return the object key in a watermark's URL: plain or URL-encoded, both occur (§6.1)."""
+    """Return the object key in a watermark's URL: plain or URL-encoded, both occur."""
     return unquote(urlsplit(unquote(url) if "%3A" in url.upper()[:12] else url).path).lstrip("/")
 
 

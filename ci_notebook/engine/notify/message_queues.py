@@ -1,4 +1,4 @@
-"""The engine's own message queues, for notifications of type TDMQ (§10.4): rows that wait until they are read.
+"""The engine's own message queues, for notifications of type TDMQ: rows that wait until they are read.
 
 In mode Queue a message goes to one reader and is removed. In mode Topic each reader has its own position,
 which starts at the oldest message. A message is removed after a week.

@@ -1,4 +1,4 @@
-"""Content (§10) and target of a notification: pure functions of the job, its request and its queue.
+"""Content and target of a notification: pure functions of the job, its request and its queue.
 
 Notifications are documented for Success and Failed. Cancel sends none, because its caller knows the result.
 """
@@ -141,7 +141,7 @@ def _sort(element: etree._Element) -> None:
 
 
 def _plain(element: etree._Element) -> dict[str, Any]:
-    """Return an element as JSON (§10.3): text values, lists for repeated children, no empty leaves."""
+    """Return an element as JSON: text values, lists for repeated children, no empty leaves."""
     values: dict[str, list[Any]] = {}
     for child in element:
         value = _plain(child) if len(child) else child.text or ""

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
 # Backoff: the wait after each failed attempt. After the last one the notification is given up.
-# Not documented for media jobs (§10.1).
+# Not documented for media jobs.
 BACKOFF_S: Final = (1.0, 5.0, 30.0, 300.0)
 # Longer than one attempt can take: when a sender dies, its lease expires and another sender takes over.
 LEASE_S: Final = 60.0

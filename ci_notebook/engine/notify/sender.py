@@ -37,7 +37,7 @@ __all__ = ["TIMEOUT_S", "NotificationSender", "post"]
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
 
-# How long a receiver may take for one notification. Not documented for media jobs (§10.1).
+# How long a receiver may take for one notification. Not documented for media jobs.
 TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
 MAX_SENDING: Final = 4

@@ -50,7 +50,7 @@ class App:
         try:
             exchange = read_exchange(environ)
             is_cos, resource = exchange.host == "cos", exchange.path
-            # Calls on a video through COS's host are answered by CI, with COS's kind of id (§1.4).
+            # Calls on a video through COS's host are answered by CI, with COS's kind of id.
             server = "tencent-ci" if exchange.call.action else "tencent-cos"
             answer = _answer(service, exchange)
         except ServiceError as error:

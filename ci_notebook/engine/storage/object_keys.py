@@ -12,7 +12,7 @@ MAX_KEY_BYTES: Final = 850
 
 
 def check_key(key: str) -> None:
-    """Raise `ServiceError` unless `key` is allowed as an object key (§12).
+    """Raise `ServiceError` unless `key` is allowed as an object key.
 
     `.` and `..` between slashes are refused, because HTTP clients rewrite such URLs.
     """

@@ -16,7 +16,7 @@ from ci_notebook.engine.storage.object_keys import check_key
 from ci_notebook.engine.storage.object_store import ObjectRow, ObjectStore
 from ci_notebook.wire.service_errors import service_error
 
-# Minimum length of all parts except the last (§12).
+# Minimum length of all parts except the last.
 MIN_PART_BYTES: Final = 1 << 20
 
 
