@@ -148,7 +148,7 @@ def test_ctrl_c_says_how_to_resume_and_the_journal_has_the_runs(folder: Path, tm
         _, said = first.communicate(timeout=30)
     assert first.returncode == 130
     assert "Traceback" not in said
-    assert "of 6 done" in said and "Run the same again, and it goes on from here." in said
+    assert "of 6 done" in said and "Run the same call again to resume." in said
     assert not (tmp_path / "r.html").exists()
     again = subprocess.run([*words, "--plan"], capture_output=True, text=True, timeout=60, check=True)
     assert f"{len(_runs(tmp_path))} in the journal already" in again.stdout

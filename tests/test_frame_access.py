@@ -33,7 +33,7 @@ def test_clips_jobs_runs_keys_and_files_open_by_numbers(tmp_path: Path) -> None:
             lab.frames("input/nothing.mp4")
         with pytest.raises(FileNotFoundError):
             lab.frames(tmp_path / "nothing.mp4")
-        with pytest.raises(NotFound, match="has made nothing"):
+        with pytest.raises(NotFound, match="has no output"):
             lab.frames(replace(runs[0], job=None))
 
 

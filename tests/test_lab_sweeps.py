@@ -71,7 +71,7 @@ def test_a_search_shows_its_trials_and_front_and_resumes(lab: ci.Lab, clip: ci.C
     assert len(df) == 3 and df["best"].sum() == len(found.best) >= 1
     assert "trials for sharpness max and size_bytes min" in repr(found)
     html = found._repr_html_()
-    assert html.count("<b>best</b>") == len(found.best) and "large is good" in html
+    assert html.count("<b>best</b>") == len(found.best) and "larger is better" in html
     jobs = [run.job.job_id for run in found.runs if run.job]
     again = lab.optimize(clip, space={"SharpenLevel": [0, 5, 10]}, on="sharpness", trials=2)
     assert {run.job.job_id for run in again.runs if run.job} <= set(jobs), "what is known is not paid again"

@@ -115,7 +115,7 @@ def test_a_thousand_jobs_are_scrolled_filtered_and_come_back_after_a_restart(sho
     detail = page.locator(".ci-jdetail")
     detail.get_by_text("ResourceNotSupported").wait_for()
     assert detail.get_by_text("no <video> in it").is_visible()
-    assert detail.get_by_text("The input is broken or no video").is_visible()
+    assert detail.get_by_text("The input is broken, or its format is not supported").is_visible()
     assert serious(page, ".ci-monitor") == []
     desk.shot("monitor-3-failed")
     page.get_by_role("searchbox", name="Filter").fill("contrast 30")

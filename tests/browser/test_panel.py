@@ -167,7 +167,7 @@ def test_a_preset_is_chosen_undone_by_keys_and_its_problems_fixed(panel):
     stage(page, "SDRtoHDR").click()  # comes with what it needs, and with advice
     wait_for_xml(page, "<HdrMode>HDR10</HdrMode>")
     row = page.locator("[data-path='SDRtoHDR.HdrMode']")
-    row.get_by_text("HDR asks for H.265").wait_for()
+    row.get_by_text("HDR needs H.265").wait_for()
     panel.shot("panel-10-advice")
     row.get_by_role("button", name="Codec H.265").click()
     wait_for_xml(page, "<Pixfmt>yuv420p10le</Pixfmt>")

@@ -99,7 +99,7 @@ def test_the_preview_follows_a_slider_the_divider_and_the_time(sight):
         page.keyboard.press(key)
         wait_for_pixel(desk, AFTER, f"Math.round(g * 219 / 255 / 4) === {number}")
         wait_for_pixel(desk, BEFORE, f"Math.round(g * 219 / 255 / 4) === {number}")
-        assert time.get_attribute("aria-valuetext").endswith(f"picture {number + 1} of 50")
+        assert time.get_attribute("aria-valuetext").endswith(f"frame {number + 1} of 50")
     desk.shot("sight-0-scrubbed")
     saved = desk.save(desk.path)
     assert "image/jpeg" not in str(saved.metadata), "no picture is kept in the widget's state"

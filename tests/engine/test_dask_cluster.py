@@ -114,11 +114,11 @@ def test_jobs_wait_while_there_is_no_worker_and_no_scheduler(make_engine, clip, 
     class Absent:
         """Stands for a scheduler that is gone for a while."""
 
-        request = 0
+        calls = 0
 
         def __call__(self):
-            self.asked += 1
-            if self.asked < 2:
+            self.calls += 1
+            if self.calls < 2:
                 raise ConnectionError("gone")
             return pool(1)
 
@@ -127,7 +127,7 @@ def test_jobs_wait_while_there_is_no_worker_and_no_scheduler(make_engine, clip, 
     call.put("in.mp4", clip.read_bytes())
     with caplog.at_level(logging.WARNING, logger="ci_notebook"):
         assert call.ended(call.submit().job_id).state == "Success"
-    assert maker.asked == 2
+    assert maker.calls == 2
     assert "gone" in caplog.text
 
 
