@@ -65,12 +65,12 @@ function makePreview(model, view) {
     if (`${size}` !== `${message.size}`) pane.setSize(...(size = message.size));
     const box = message.box.join() === "0,0,1,1" ? null : message.box;
     await Promise.all([before && pane.show(0, before, box), pane.show(1, after, box)]);
-    marks.show(message.places);
+    marks.show(message.places, message.number);
     const unshown = message.unshown.length ? `A single frame cannot show ${message.unshown.join(" and ")}.` : "";
     setText(note, [message.note, unshown].filter(Boolean).join(" "));
     node.dataset.shown = message.number;
   };
-  const marks = makeWatermarks(pane, view, () => controls.values, () => size, (text) => setText(note, text));
+  const marks = makeWatermarks(pane, view, () => controls.values, () => size, () => number, (text) => setText(note, text));
 
   // Nothing is requested while the pane is outside of the window.
   const watch = new IntersectionObserver(([entry]) => {
@@ -100,7 +100,8 @@ function makePreview(model, view) {
 }
 
 // Watermarks as boxes on the frame, moved by mouse or arrow keys. The directions that Pos allows change Dx and Dy.
-function makeWatermarks(pane, view, values, size, say) {
+// A preview that was requested before a move does not move its box back.
+function makeWatermarks(pane, view, values, size, requested, say) {
   const boxes = [];
   const layer = el("div", { class: "ci-marks" });
   pane.root.append(layer);
@@ -123,6 +124,7 @@ function makeWatermarks(pane, view, values, size, say) {
     if (!free.x && !free.y) say(`Pos ${free.pos} has no offset. Choose another Pos to move the watermark.`);
     if (free.x) place[0] = within(left, place[2], wide);
     if (free.y) place[1] = within(top, place[3], high);
+    box.since = requested();
     lay(box);
     if (free.x) view.edit(`Watermark.${mark}.Dx`, offset(mark, "Dx", place[0], place[2]), isDone);
     if (free.y) view.edit(`Watermark.${mark}.Dy`, offset(mark, "Dy", place[1], place[3]), isDone);
@@ -138,7 +140,7 @@ function makeWatermarks(pane, view, values, size, say) {
     node.setAttribute("aria-label", `Watermark ${mark} at ${movable(mark).pos}, ${at}. Arrow keys move it.`);
   };
   const make = (mark) => {
-    const box = { mark, place: [0, 0, 1, 1], from: null };
+    const box = { mark, place: [0, 0, 1, 1], from: null, since: 0 };
     const px = () => size()[0] / (pane.root.clientWidth * pane.view().zoom);
     const drag = (event, isDone) => {
       if (!box.from) return;
@@ -174,12 +176,12 @@ function makeWatermarks(pane, view, values, size, say) {
   };
   return {
     place: () => boxes.filter(({ node }) => !node.hidden).forEach(lay),
-    show(places) {
+    show(places, answered) {
       while (boxes.length < places.length) boxes.push(make(boxes.length + 1));
       boxes.forEach((box, at) => {
         if (!places[at]) box.node.blur(); // hiding a focused element fires no blur event
         box.node.hidden = !places[at];
-        if (!places[at] || box.from) return; // not while the user drags it
+        if (!places[at] || box.from || answered <= box.since) return; // not while the user drags it, nor back
         box.place = [...places[at]];
         lay(box);
       });
