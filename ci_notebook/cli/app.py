@@ -34,7 +34,7 @@ def _run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("voila") is None:
         raise EngineError("The page needs Voila. Install it: python -m pip install 'ci-notebook[lab]'")
     if args.clip is not None and not args.clip.is_file():
-        raise ParameterError.plain(f"There is no video file {str(args.clip)!r}. Without CLIP the sample is shown.")
+        raise ParameterError.plain(f"There is no video file {str(args.clip)!r}. Leave CLIP out to see the sample.")
     port = _free_port(args.port)
     with tempfile.TemporaryDirectory(prefix="ci-notebook-app-") as folder:
         page_dir = Path(folder)

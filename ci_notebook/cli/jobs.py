@@ -57,7 +57,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.action != "list" and not args.ids:
         raise ParameterError.plain(f"`jobs {args.action}` needs the id of a job. List them: ci-notebook jobs list")
     if args.bucket is None and (args.endpoint or args.region):
-        raise ParameterError.plain("--region and --endpoint need --bucket: the embedded engine has neither.")
+        raise ParameterError.plain(
+            "--region and --endpoint need --bucket: the embedded engine uses no region and no endpoint."
+        )
     from ci_notebook.lab.connect import connect  # lazy: `--help` and the other verbs do not need it
 
     os.environ.setdefault("CI_NOTEBOOK_PROGRESS", "0")

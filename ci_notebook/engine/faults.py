@@ -171,7 +171,7 @@ class Faults:
         if call not in takes:
             raise ParameterError("call", call, f"one of {', '.join(takes)} for {type(fault).__name__}")
         if not 0 <= probability <= 1:
-            raise ParameterError("probability", probability, "0 to 1")
+            raise ParameterError("probability", probability, "a number from 0 to 1")
         with self._lock:
             self._planned.append(PlannedFault(call, fault, times, probability, skip))
 

@@ -275,7 +275,7 @@ def _means(runs: list[Run], goals: Mapping[str, Direction]) -> dict[str, float]:
         if all(value is None for value in values):
             known = sorted({score for run in runs for score in run.scores} | set(FACTS))
             raise ParameterError.plain(
-                f"No run has a number called {name!r}. {suggestion(name, known)}They have {', '.join(known)}."
+                f"No numeric column is called {name!r}. {suggestion(name, known)}Available: {', '.join(known)}."
             )
         numbers = [value for value in values if value is not None and math.isfinite(value)]
         if len(numbers) < len(values):

@@ -111,7 +111,7 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
     if executor is not None and not isinstance(executor, Executor) and not callable(executor):
         raise ParameterError(
             "executor", executor, "a concurrent.futures.Executor, or a function that returns one",
-            "ci.DaskCluster(address) is one.",
+            "For Dask, pass ci.DaskCluster(address).",
         )  # fmt: skip
     # Keys for this session only: nobody else can reach the engine, so they are not stored.
     keys = Credentials(f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16))

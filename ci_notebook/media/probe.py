@@ -80,8 +80,8 @@ def open_media(path: Path) -> Iterator[Any]:
 def no_video(path: Path, why: str) -> EngineError:
     """Return the error for a file that cannot be read as a video."""
     reason = why.replace(str(path), path.name)
-    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}. Use a file that a player plays to its end."
-    return EngineError(text, code="ResourceNotSupported")
+    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}."
+    return EngineError(f"{text} Use a file that a video player can play completely.", code="ResourceNotSupported")
 
 
 def main_video(container: Any, path: Path) -> Any:

@@ -85,7 +85,8 @@ def resized(rgb: Picture, width: int = 0, height: int = 0) -> Picture:
     new_height = height or max(1, round(high * width / wide))
     if max(new_width, new_height) > LARGEST:
         raise EngineError(
-            f"A picture of {new_width}x{new_height} is too large: a side has at most {LARGEST} px. Ask for less.",
+            f"A picture of {new_width}x{new_height} is too large: each side may have at most {LARGEST} px. "
+            "Choose a smaller size.",
             code="InvalidArgument",
         )
     return _resampled(rgb, (new_width, new_height))

@@ -1,4 +1,4 @@
-"""The scores of picture quality: each is declared once, as a parameter is.
+"""The scores of picture quality: each is declared once, as a parameter is. `media/scoring/` computes them.
 
 Everything that lists scores reads `SCORES`: columns and their dtypes, axis labels, tables, the order of a
 report, verdicts, rankings, the direction of a search, pooling, and the table of the README. The order of

@@ -8,7 +8,7 @@ Reading order:
     labels            values and settings in words; which parameters vary
     table_files       tables as CSV and Parquet, and runs read back from them
     runs              `Runs`, the result of `lab.run`
-    run_table         runs as a small HTML table
+    run_table         runs as a small HTML table, also "Every run" in the report
     plan              `Plan`, the jobs and prices of a sweep before it is sent
     search_result     `Found`, the result of `lab.optimize`
     progress_bar      a progress bar in a notebook or a terminal

@@ -53,7 +53,10 @@ def test_the_example_of_the_module_is_read(listed):
         ('currency = "CNY"\n[items]\nMsSharpen = {minutes = "both", steps = [{slow = 1}]}', "input or output"),
         ('currency = "CNY"\n[items]\nMsSharpen = {steps = []}', "at least one step"),
         ('currency = "CNY"\n[items]\nMsSharpen = {steps = [{fast = 1}]}', "slow, fast and pixels"),
-        ('currency = "CNY"\n[items]\nMsSharpen = {steps = [{slow = 1}, {slow = 2, pixels = 9}]}', "rising pixels"),
+        (
+            'currency = "CNY"\n[items]\nMsSharpen = {steps = [{slow = 1}, {slow = 2, pixels = 9}]}',
+            "pixels must grow from step to step",
+        ),
     ],
 )
 def test_mistakes_in_a_price_list_are_named(listed, text, named):

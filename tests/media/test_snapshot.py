@@ -49,7 +49,7 @@ def test_one_side_follows_the_other() -> None:
 
 
 def test_a_size_past_any_sense_is_refused() -> None:
-    with pytest.raises(EngineError, match="4000x5000 is too large: a side has at most 4096 px"):
+    with pytest.raises(EngineError, match="4000x5000 is too large: each side may have at most 4096 px"):
         picture(sample(), 0, width=4000, height=5000)
 
 

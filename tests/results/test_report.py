@@ -191,3 +191,10 @@ def test_the_alignment_before_scoring_is_shown_once_where_it_is_the_same_and_els
     page = report([shifted, *runs[1:]], tmp_path / "other.html", verdicts=[]).read_text("utf-8")
     assert "first 2 frames of the source skipped (0.08 s)" in page
     assert "Alignment before scoring" not in report(made(), tmp_path / "none.html", verdicts=[]).read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_runs_without_a_known_price_are_counted_in_words(tmp_path):
+    first, *rest = made()
+    text = report([replace(first, cost_cny=None), *rest], tmp_path / "r.html").read_text("utf-8")
+    assert "The price of 1 run is unknown and not included." in text

@@ -3,7 +3,7 @@
 Modules, in reading order:
 
 ledger        the table of jobs, their states and leases
-worker        claims waiting jobs and writes their ends
+worker        claims waiting jobs, renews their leases and writes their ends
 run_job       one job to its outcome, in this process or another
 render_job    the work of a job: find the source, render, name the outputs
 outcome       the outcome as plain values

@@ -195,8 +195,8 @@ def run_remote(remote: RemoteJob) -> JobOutcome:
         text = f"The engine has ci_notebook {remote.version}, but a worker of its executor has {__version__}."
         return _failed(EngineError(f"{text} Install the same version on both."), remote.job)
     if not remote.folder.is_dir():
-        text = f"A worker does not see the engine's folder {remote.folder.parents[2].name}."
-        return _failed(EngineError(f"{text} Mount it there at the same path."), remote.job)
+        text = f"A worker cannot find the engine's folder {remote.folder.parents[2].name}."
+        return _failed(EngineError(f"{text} Mount it on the worker's machine at the same path."), remote.job)
     write_atomically(remote.progress, "0")
     attempt = Path(tempfile.mkdtemp(prefix="try-", dir=remote.folder))
     outcome = run_job(

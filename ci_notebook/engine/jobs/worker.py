@@ -208,7 +208,9 @@ class JobWorker:
             future = executor.submit(remote)
         except (BrokenExecutor, RuntimeError) as error:
             text = f"The executor takes no more jobs ({type(error).__name__}: {error})."
-            raise EngineError(f"{text} Open the engine with another one, or with a function that makes one.") from error
+            raise EngineError(
+                f"{text} Open the engine again with a new executor, or with a function that creates one."
+            ) from error
         return _RunningJob(row, folder, remote.stop.touch, future, remote.progress)
 
     def _run_options(self) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class Analysis:
     """Facts of a clip's frames that control the filters. Shares are 0 to 1; channels are R, G, B.
 
     `low` and `high` are the levels that contain a channel except for 0.3 % at either end; `spread` is the
-    RMS contrast of luma. `colourfulness`, `sharpness` and `noise` are those of `media.look`. `matrix` is
-    the clip's YUV matrix, `interlaced` whether it has fields.
+    RMS contrast of luma. `colourfulness`, `sharpness` and `noise` are those of
+    `media.scoring.no_reference`. `matrix` is the clip's YUV matrix, `interlaced` whether it has fields.
     """
 
     low: tuple[float, float, float] = (0.0, 0.0, 0.0)

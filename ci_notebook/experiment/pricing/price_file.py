@@ -71,7 +71,7 @@ def _item(name: str, value: Any) -> Item:
         raise ParameterError.plain(f"{name}: steps needs a list with at least one step.")
     parsed = [_step(name, one) for one in steps]
     if any(a.pixels is None or (b.pixels is not None and b.pixels <= a.pixels) for a, b in zip(parsed, parsed[1:])):  # noqa: B905, RUF007 - neighbours
-        raise ParameterError.plain(f"{name}: the steps must have rising pixels, and only the last may have no limit.")
+        raise ParameterError.plain(f"{name}: pixels must grow from step to step, and only the last may have no limit.")
     return Item(minutes, tuple(parsed), float(value.get("fast_from", 30)), bool(value.get("above", False)))
 
 

@@ -130,8 +130,8 @@ def refuse_unlike(likeness: float) -> None:
     """Raise `EngineError` when frames are too different to be the same ones."""
     if likeness < ALIKE:
         raise _refusal(
-            f"The frames of the output do not match the source: their likeness is {likeness:.2f}, and {ALIKE} is "
-            f"needed. They were also compared {SEARCH} frames earlier and later, and in other shapes. If the output "
+            f"The frames of the output do not match the source: their similarity is {likeness:.2f}; at least {ALIKE} "
+            f"is needed. They were also compared {SEARCH} frames earlier and later, and in other shapes. If the output "
             "shows a part of the source, pass it as start_s and crop."
         )
 

@@ -119,10 +119,10 @@ def compare(
         refuse_unlike(likeness)
     if any(drift.values()):
         changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
-        where = ", ".join(f"from {at:.1f} s on by {pair.offset + drift[at]:+d}" for at in changes[:4])
+        where = ", ".join(f"by {pair.offset + drift[at]:+d} frames from {at:.1f} s on" for at in changes[:4])
         raise EngineError(
-            f"The pair cannot be scored. Its frames drift apart, {where} frames: some were lost or doubled. "
-            "Score the stretches before and after that separately.",
+            f"The pair cannot be scored. The output is shifted {where}: frames were lost or repeated. "
+            "Score the parts before and after these times separately.",
             code="InvalidArgument",
         )
     return result
@@ -236,7 +236,7 @@ def _read(folder: Path, every: int, color: tuple[int, int]) -> dict[str, tuple[f
     }
     count = min(map(len, pictures.values()))
     if not count:
-        raise EngineError("The output and the source have no frame in common.")
+        raise EngineError("No pair of frames of the output and the source could be scored.")
     return {name: tuple(values[:count]) for name, values in pictures.items()}
 
 

@@ -84,7 +84,7 @@ def plot_parallel(data: Data, *names: str, on: str = MAIN, ax: Axes | None = Non
 
 
 def describe_parallel(data: Data, *names: str, on: str = MAIN) -> str:
-    """Return in one sentence how many runs are axis_names, over what, and which is the best by `on`."""
+    """Return in one sentence how many runs are shown, over which axes, and which is the best by `on`."""
     df = frame_of(data)
     on = resolve_column(df, on)
     table = compute_parallel(df, *names, on=on)

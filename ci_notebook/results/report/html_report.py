@@ -188,7 +188,7 @@ def _price(df: pd.DataFrame) -> str:
     if known.empty:
         return ""
     unknown = len(df) - len(known)
-    more = f" {count(unknown, 'run')} without a known price not count_text." if unknown else ""
+    more = f" The price of {count(unknown, 'run')} is unknown and not included." if unknown else ""
     text = (
         f"{number(float(known.sum()), 4)} CNY for {count(len(known), 'run')} by the price list, from "
         f"{number(float(known.min()))} to {number(float(known.max()))} CNY a run; without storage, requests, traffic "

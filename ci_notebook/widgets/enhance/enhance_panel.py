@@ -138,7 +138,7 @@ class EnhancePanel(PanelTraits):
         self._do("redo", {})
 
     def paste(self, text: str) -> str:
-        """Apply a request, reply or template as XML, or Python as the panel writes it; return a summary.
+        """Apply a request, reply or template as XML, or the Python that the panel shows; return a summary.
 
         Pasted code is never executed. Raises `ParameterError` or `MalformedXML` for any other text.
         """

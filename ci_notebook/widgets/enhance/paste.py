@@ -1,4 +1,4 @@
-"""Reads a pasted text: XML of a request, reply or template, or Python as the panel writes it.
+"""Reads a pasted text: XML of a request, reply or template, or the Python that the panel shows.
 
 Invariant: pasted code is never executed. Python is parsed as a tree of calls of node classes with literal
 values, and everything else is rejected.
@@ -23,7 +23,7 @@ from ci_notebook.wire.xml import parse, read
 
 __all__ = ["PastedParts", "read_paste"]
 
-_ACCEPTED: Final = "XML of a request, a reply or a template, or Python as the panel writes it"
+_ACCEPTED: Final = "XML of a request, a reply or a template, or the Python that the panel shows"
 
 
 class PastedParts(NamedTuple):

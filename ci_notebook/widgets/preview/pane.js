@@ -121,7 +121,7 @@ function makeWatermarks(pane, view, values, size, requested, say) {
   const move = (box, left, top, isDone) => {
     const { place, mark } = box, free = movable(mark), [wide, high] = size();
     const within = (to, own, side) => Math.min(Math.max(0, side - own), Math.max(0, to));
-    if (!free.x && !free.y) say(`Pos ${free.pos} has no offset. Choose another Pos to move the watermark.`);
+    if (!free.x && !free.y) say(`At Pos ${free.pos} the watermark cannot be moved. Choose another Pos.`);
     if (free.x) place[0] = within(left, place[2], wide);
     if (free.y) place[1] = within(top, place[3], high);
     box.since = requested();

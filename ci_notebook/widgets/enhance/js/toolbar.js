@@ -59,7 +59,7 @@ function makePaste(view) {
   const apply = () => { if (text.value.trim()) view.act("paste", { text: text.value }); else text.focus(); };
   return {
     node: el("div", {},
-      el("label", { for: id, class: "ci-help", text: "XML of a request, a reply or a template, or Python as the panel writes it. Pasted code is never executed." }), text,
+      el("label", { for: id, class: "ci-help", text: "XML of a request, a reply or a template, or the Python that this panel shows. Pasted code is never executed." }), text,
       el("div", { class: "ci-line" }, el("button", { type: "button", class: "ci-tool", text: "Apply", onclick: apply }))),
     opened: () => setTimeout(() => text.focus()),
     clear: () => { text.value = ""; },
