@@ -95,18 +95,6 @@ def _score_row(score: Score) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _score_row(score: Score) -> str:
-    worth = (
-        f"{score.worth:g}{' %' if score.is_share else f' {score.unit}' if score.unit else ''}" if score.worth else "–"
-    )
-    frames = "yes" if score.per_frame else "–"
-    cells = (
-        f"`{score.name}`", score.unit or "–", score.range or "–", score.better or "–", worth, frames, score.help,
-        score.source,
-    )  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
-
-
 def _call_row(call: Call) -> str:
     flags = "&".join(name if value is None else f"{name}={value}" for name, value in call.flags)
     host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket"}[call.host]
