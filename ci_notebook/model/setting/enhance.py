@@ -31,7 +31,7 @@ class SDRtoHDR(Node):
 
 
 class ColorEnhance(Node):
-    """Colour enhancement. Present = on. The service chooses a leaf that is AUTO or absent."""
+    """Colour enhancement. Present = on. The service chooses the value of a parameter that is AUTO or absent."""
 
     contrast: Annotated[int | Auto | None, Param("Contrast.", 0, 100, common=True)] = None
     correction: Annotated[int | Auto | None, Param("Correction of colour casts and levels.", 0, 1000, common=True)] = (
@@ -41,7 +41,7 @@ class ColorEnhance(Node):
 
 
 class MsSharpen(Node):
-    """Detail enhancement. Present = on. The service chooses a leaf that is AUTO or absent."""
+    """Detail enhancement. Present = on. The service chooses the value of a parameter that is AUTO or absent."""
 
     sharpen_level: Annotated[int | Auto | None, Param("Strength of sharpening.", 0, 10, common=True)] = None
 

@@ -50,7 +50,7 @@ function makeSum(facts, { run, stop }) {
       const isKnown = plan.total !== undefined;
       price.textContent = plan.error ? "price unknown" : isKnown ? `${plan.is_minimum ? "at least " : ""}${plan.total.toFixed(4)} ${plan.currency}` : "…";
       const free = facts.costs_money ? "" : " This engine charges nothing.";
-      note.textContent = plan.error || (isKnown ? `${plan.in_journal ? `${plan.in_journal} of them are in the journal already and cost nothing. ` : ""}Price list: ${plan.list}.${free}` : "");
+      note.textContent = plan.error || (isKnown ? `${plan.in_journal ? `${plan.in_journal} of them ${plan.in_journal === 1 ? "is" : "are"} in the journal already and cost${plan.in_journal === 1 ? "s" : ""} nothing. ` : ""}Price list: ${plan.list}.${free}` : "");
       setDisabled(status.busy || isWrong);
       halt.hidden = bar.hidden = !status.busy;
       halt.disabled = Boolean(status.stopping);
