@@ -28,6 +28,7 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
     write_pattern,
 )
 from ci_notebook.engine.render.graph import converts_to_sdr
+from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, video_codec
 from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
@@ -39,6 +40,7 @@ from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
+from ci_notebook.media.streams.timeline import timeline_of
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
@@ -95,8 +97,12 @@ def render(
         folder = Path(temporary)
         has_video = video_codec(setting) is not None
         analysis = cached_analysis(source_path, setting, lookup, folder) if has_video else Analysis()
+        if source.stream and source.stream.video:
+            analysis = dataclasses.replace(analysis, timeline=timeline_of(source_path))
         if has_video and converts_to_sdr(setting, source):
             analysis = dataclasses.replace(analysis, matrix=color_tags.SDR)  # all later stages see SDR
+            if has_video:
+                _refuse_empty_interval(setting, source, analysis)
         fetch = fetch or _no_fetch
         layout = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
@@ -151,6 +157,18 @@ class _RenderWork:
             length_s=length,
         )  # fmt: skip
         run_with_leading_stages(stages, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
+
+
+def _refuse_empty_interval(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> None:
+    stretch = job_stretch(setting, source, analysis)
+    if stretch is not None and not stretch.times:
+        late = analysis.timeline.late_s if analysis.timeline else 0.0
+        begin = f" The video begins at {late:.2f} s." if late else ""
+        raise RequestRefused(
+            "VideoEnhance.Transcode.TimeInterval contains no frame of the source."
+            + begin
+            + " Lengthen its Duration, or choose another Start."
+        )
 
 
 def _render_with_watermark(
