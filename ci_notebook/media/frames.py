@@ -189,17 +189,25 @@ class Frames:
             return self._cache[number]
         if self._decoder is None or not self._timeline.key_before(number) <= self._next <= number:
             self._decoder = self._reader.frames_from(number)
+        latest = self._decoded_to(number)
+        if latest is None:
+            self._decoder = self._reader.frames_from(number)
+            latest = self._decoded_to(number)
+        if latest is None:
+            raise no_video(self.path, f"frame {number} could not be decoded")
+        return latest
+
+    def _decoded_to(self, number: int) -> Any:
+        """Return a frame from the decoder's position on; the last one there is, if the frames after it are damaged."""
         latest = None
-        for at, frame in self._decoder:
+        for at, frame in self._decoder or ():
             latest = frame
             self._add_to_cache(at, frame)
             self._next = at + 1
             if at >= number:
                 return frame
         self._decoder = None
-        if latest is None:
-            raise no_video(self.path, f"frame {number} could not be decoded")
-        return latest  # the last frames are damaged: the frame before replaces them
+        return latest
 
     def _add_to_cache(self, number: int, frame: Any) -> None:
         self._cache[number] = frame

@@ -103,7 +103,7 @@ def media_info(path: Path) -> MediaInfo:
         timeline = timeline_of(path) if pictures else None
         extents = extents_of(path) if pictures else {}
         length = _seconds(container.duration, 1e-6) or _longest(container, extents)
-        facts = (_video(path, container, stream, length, extents, timeline) for stream in pictures)
+        facts = (_video(container, stream, length, extents, timeline) for stream in pictures)
         found = tuple(one for one in facts if one is not None)
         audios = tuple(_audio(stream) for stream in container.streams.audio)
         subtitles = tuple(
@@ -156,9 +156,8 @@ def _orientation(frame: Any) -> tuple[str, ...]:
 
 
 def _video(
-    path: Path, container: Any, stream: Any, length: float | None, extents: dict[int, Extent],
-    timeline: Timeline | None,
-) -> VideoStream | None:  # fmt: skip
+    container: Any, stream: Any, length: float | None, extents: dict[int, Extent], timeline: Timeline | None
+) -> VideoStream | None:
     """Return the facts of a video stream; None for a second one that has no frames."""
     codec = stream.codec_context
     is_main = timeline is not None and stream.index == timeline.index
@@ -166,7 +165,7 @@ def _video(
         container.seek(0)
     frame = next(decoded(container.demux(stream)), None)
     if frame is None and is_main:
-        raise no_video(path, "no frame could be decoded")
+        raise no_video(Path(container.name), "no frame could be decoded")
     if frame is None:
         return None
     name, tag = _codec_name(codec), codec.codec_tag

@@ -49,6 +49,11 @@ class Analysis:
     timeline: Timeline | None = field(default=None, repr=False)
 
     @property
+    def has_chapters(self) -> bool:
+        """Whether the clip has chapters."""
+        return self.timeline is not None and self.timeline.has_chapters
+
+    @property
     def auto_contrast(self) -> int:
         """Contrast for AUTO, 0 to 60: moves the spread of luma half way towards 0.26."""
         return _between(0, 60, 50 * (0.26 / max(self.spread, 0.02) - 1) + 10)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.cache_lookup import CacheLookup, cached_analysis, cached_output
+from ci_notebook.engine.render.changes import changes
 from ci_notebook.engine.render.command import (
     Paths,
     command,
@@ -56,12 +57,14 @@ class Rendered:
     """The output files, the first being the one to open, and the facts of that one.
 
     `digital_watermark` says how well the digital watermark can be read, None where none was requested.
+    `changes` are sentences about what was changed or left out that the setting does not say.
     """
 
     files: tuple[Path, ...]
     media_info: MediaInfo
     analysis: Analysis
     digital_watermark: DigitalWatermarkResult | None = None
+    changes: tuple[str, ...] = ()
 
 
 def render(
@@ -101,8 +104,8 @@ def render(
             analysis = dataclasses.replace(analysis, timeline=timeline_of(source_path))
         if has_video and converts_to_sdr(setting, source):
             analysis = dataclasses.replace(analysis, matrix=color_tags.SDR)  # all later stages see SDR
-            if has_video:
-                _refuse_empty_interval(setting, source, analysis)
+        if has_video:
+            _refuse_empty_interval(setting, source, analysis)
         fetch = fetch or _no_fetch
         layout = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
@@ -124,7 +127,8 @@ def render(
         info = _decimal_rates(info)
         files = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
         info = _segmented_info(info, setting, files)
-        return Rendered(_move_files(files, out_dir), info, analysis, result)
+        said = changes(setting, source, analysis) if has_video else ()
+        return Rendered(_move_files(files, out_dir), info, analysis, result, said)
 
 
 @dataclass(frozen=True, slots=True)

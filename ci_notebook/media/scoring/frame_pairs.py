@@ -170,9 +170,13 @@ class Pair:
     def inputs(self, length_s: float | None = None) -> list[str | Path]:
         """Return FFmpeg's arguments that read both, or their first seconds."""
         limit = self.stretch[1] if length_s is None else min(length_s, self.stretch[1])
-        parts = (self.output, self.output.read(0.0, length_s)), (self.source, self.source.read(self.stretch[0], limit))
-        whitelist = ["-format_whitelist", ",".join(DEMUXERS), "-i"]
-        return [word for side, part in parts for word in (*part.arguments, *whitelist, side.path.resolve())]
+        words: list[str | Path] = []
+        for side, part in (
+            (self.output, self.output.read(0.0, length_s)),
+            (self.source, self.source.read(self.stretch[0], limit)),
+        ):
+            words += [*part.arguments, "-format_whitelist", ",".join(DEMUXERS), "-i", side.path.resolve()]
+        return words
 
     def timed(self) -> tuple[str, str]:
         """Return the begin of both filter chains (output, source): equal frames at equal times, in their own sizes."""

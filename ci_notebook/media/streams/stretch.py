@@ -17,6 +17,8 @@ from ci_notebook.media.streams.timeline import Timeline
 __all__ = ["KEEP_TIMES", "Stretch", "retimed", "stretch_of"]
 
 _SAME_S = 1e-6
+_AT_ONCE_S = 2e-3  # MP4 counts delays in ms, and its readers drop a first frame that is later by less
+_MARGIN_S = 1.0
 _TICKS = 90000  # per second; holds the times of all usual containers
 _FAR_S = 1e6
 KEEP_TIMES = ("-fps_mode", "vfr", "-enc_time_base", f"1:{_TICKS}")
@@ -57,7 +59,9 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     """Return how a stretch is read; its start is counted from the begin of the file, as players do."""
     numbers = timeline.within(start_s, length_s)
     late = timeline.late_s
-    times = tuple(late + timeline.time_of(number) - start_s for number in numbers)
+    first = late + timeline.time_of(numbers.start) - start_s if numbers else 0.0
+    first = 0.0 if first < _AT_ONCE_S else first
+    times = tuple(first + timeline.time_of(number) - timeline.time_of(numbers.start) for number in numbers)
     is_part = bool(start_s) or length_s is not None
     seek = 0.0
     if start_s and timeline.can_seek and numbers:
@@ -68,31 +72,42 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     video = sound + timeline.ahead_s
     arguments = ["-ss", f"{seek:.6f}"] if seek > _SAME_S else []
     if length_s is not None:
-        arguments += ["-t", f"{max(sound, video) + length_s:.6f}"]
+        arguments += ["-t", f"{max(sound, video) + length_s + _MARGIN_S:.6f}"]  # the filters cut exactly
+    filters = _part_filters(timeline, numbers, seek, times) if is_part else _timed(timeline, times, video)
     return Stretch(
-        tuple(arguments), _video_filters(timeline, numbers, times, video, is_part),
+        tuple(arguments), filters,
         _audio_filters(sound, length_s), times, timeline.rate, timeline.is_constant,
         _last_s(timeline, numbers),
     )  # fmt: skip
 
 
-def _video_filters(
-    timeline: Timeline, numbers: range, times: tuple[float, ...], begin: float, is_part: bool
-) -> tuple[str, ...]:
-    filters, first = [], times[0] if times else 0.0
-    if is_part and timeline.is_counted:
-        filters.append(f"trim=start_frame={numbers.start}:end_frame={max(numbers.start, numbers.stop)}")
-    elif is_part and numbers:
-        # Half way between two frames, so that no rounding of a time can decide.
-        low, high = (begin + first + _after(timeline, numbers.start, edge) for edge in (numbers.start, numbers.stop))
-        filters.append(f"trim=start={low:.6f}:end={high:.6f}")
-    elif is_part:
-        filters.append("trim=end_frame=0")
+def _part_filters(timeline: Timeline, numbers: range, seek: float, times: tuple[float, ...]) -> tuple[str, ...]:
+    unit, ticks, clock = float(timeline.unit), timeline.ticks, timeline.start_s + seek
+    begin: tuple[str, ...] = ()
+    if not numbers:
+        return ("trim=end_frame=0",)
+    if timeline.is_counted:
+        return (f"trim=start_frame={numbers.start}:end_frame={numbers.stop}", *_timed(timeline, times, 0.0))
+    if not timeline.can_seek:
+        # Where FFmpeg's clock begins in broadcast streams depends on which streams it reads.
+        begin, clock = ("setpts=PTS-STARTPTS",), ticks[0] * unit
+
+    def edge(number: int) -> float:
+        """Return the time half way between a frame and the one before it, so that no rounding can decide."""
+        if number in (0, len(ticks)):
+            return _FAR_S if number else -_FAR_S
+        return (ticks[number - 1] + ticks[number]) / 2 * unit - clock
+
+    cut = f"trim=start={edge(numbers.start):.6f}:end={edge(numbers.stop):.6f}"
+    return (*begin, cut, *_timed(timeline, times, ticks[numbers.start] * unit - clock - times[0]))
+
+
+def _timed(timeline: Timeline, times: tuple[float, ...], shift: float) -> tuple[str, ...]:
+    """Return the filters that give frames their times in the stretch; `shift` is how much later they come."""
     if timeline.is_counted or timeline.is_regular:
-        filters.append(f"setpts=N/({timeline.rate}*TB)+{first:.6f}/TB")
-    elif abs(begin) > _SAME_S:
-        filters.append(f"setpts=PTS-{begin:.6f}/TB")
-    return tuple(filters)
+        # `fps` changes no frame here: it tells the encoder the rate.
+        return (f"setpts=N/({timeline.rate}*TB)+{times[0] if times else 0.0:.6f}/TB", f"fps={timeline.rate}")
+    return (f"setpts=PTS-{shift:.6f}/TB",) if abs(shift) > _SAME_S else ()
 
 
 def _last_s(timeline: Timeline, numbers: range) -> float:
@@ -101,21 +116,12 @@ def _last_s(timeline: Timeline, numbers: range) -> float:
     return timeline.time_of(numbers.stop) - timeline.time_of(numbers.stop - 1)
 
 
-def _after(timeline: Timeline, first: int, edge: int) -> float:
-    """Return the time from frame `first` to the middle between the frames `edge` - 1 and `edge`."""
-    unit, ticks = float(timeline.unit), timeline.ticks
-    if edge == 0:
-        return -(_FAR_S)
-    if edge == len(ticks):
-        return _FAR_S
-    return ((ticks[edge - 1] + ticks[edge]) / 2 - ticks[first]) * unit
-
-
 def _audio_filters(begin: float, length_s: float | None) -> tuple[str, ...]:
-    if abs(begin) <= _SAME_S:
+    if abs(begin) <= _SAME_S and length_s is None:
         return ()
     end = "" if length_s is None else f":end={begin + length_s:.6f}"
-    return f"atrim=start={max(0.0, begin):.6f}{end}", f"asetpts=PTS-{begin:.6f}/TB"
+    shift = () if abs(begin) <= _SAME_S else (f"asetpts=PTS-{begin:.6f}/TB",)
+    return (f"atrim=start={max(0.0, begin):.6f}{end}", *shift)
 
 
 def retimed(times: Sequence[float]) -> tuple[str, ...]:

@@ -20,15 +20,17 @@ __all__ = ["Extent", "Timeline", "extents_of", "timeline_of"]
 
 _CACHED: Final = 16  # timelines
 _HALF_TICK: Final = 1e-4  # s; times come as rounded decimals
+_HALF_MS: Final = 6e-4  # s; an interval is given in ms
 _JITTER_S: Final = 0.002  # of clocks that count in ms, and of cameras
-_UNEVEN: Final = 0.35  # of a frame: pulldown moves no frame by more
+_UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each other
+_IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
 # Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
 _UNTIMED: Final = frozenset({"avi"})
 _RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
 _GUESSED: Final = frozenset({"asf"})  # with them, times that never go back show that they are times of decoding
 _REORDERING: Final = frozenset({"h264", "hevc", "vvc"})
 # Containers where FFmpeg was measured to seek to the previous key frame, for short and long groups of frames.
-SEEKABLE: Final = frozenset({"mov", "matroska", "flv", "avi", "asf", "ogg", "nut", "gif", "wav", "mp3", "flac"})
+SEEKABLE: Final = frozenset({"mov", "matroska", "avi"})
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class Timeline:
     sound. `last_s` is how long the last frame is shown, `index` the stream's index in the file.
 
     `is_regular` means that the frames are evenly spaced although their times are not: film with pulldown.
-    `can_seek` means that FFmpeg's program finds key frames by their times.
+    `can_seek` means that FFmpeg's program finds key frames by their times, `has_chapters` that the file has any.
     """
 
     ticks: tuple[int, ...]
@@ -86,6 +88,7 @@ class Timeline:
     is_counted: bool = False
     is_regular: bool = False
     can_seek: bool = False
+    has_chapters: bool = False
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -125,8 +128,8 @@ class Timeline:
         """Return the numbers of the frames that appear in a stretch, counted in seconds from the file's beginning."""
         late = self.late_s
         times = [late + self.time_of(number) for number in range(len(self))]
-        first = bisect_left(times, start_s - _HALF_TICK) if start_s else 0
-        return range(first, len(self) if length_s is None else bisect_left(times, start_s + length_s - _HALF_TICK))
+        first = bisect_left(times, start_s - _HALF_MS) if start_s else 0
+        return range(first, len(self) if length_s is None else bisect_left(times, start_s + length_s - _HALF_MS))
 
     def key_before(self, number: int) -> int:
         """Return the number of the key frame at or before a frame."""
@@ -169,7 +172,7 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
         first = _first_pts(path)
         start = container.start_time
         start_s = None if start is None else start / 1e6
-        return _timeline(container, stream, packets, start_s, extents, first), extents
+        return _timeline(container, stream, packets, start_s, first), extents
 
 
 def _first_pts(path: Path) -> int | None:
@@ -219,10 +222,7 @@ def _is_closed(codec: str, data: bytes) -> bool:
     return False
 
 
-def _timeline(
-    container: Any, stream: Any, packets: list[_Packet], start: float | None, extents: dict[int, Extent],
-    shown: int | None,
-) -> Timeline:  # fmt: skip
+def _timeline(container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None) -> Timeline:
     demuxer = container.format.name.partition(",")[0]
     codec, unit = stream.codec_context.name, Fraction(stream.time_base)
     average = Fraction(stream.average_rate or stream.guessed_rate or 25)
@@ -251,17 +251,17 @@ def _timeline(
     rate = _rate(ticks, unit, average)
     if _is_pulldown(ticks, unit, film := Fraction(24000, 1001)):
         rate = film
-    step, ours = packets[-1].duration * unit, extents[stream.index]
+    step = packets[-1].duration * unit
     begin, ahead = float(ticks[0] * unit), 0.0
     if is_raw or demuxer in _UNTIMED:  # the sound begins at the container's start, the first frame there, too
         begin, ahead = start or 0.0, begin - (start or 0.0)
-    else:
-        begin = min([begin, *(one.begin for one in extents.values() if one.begin is not None and one is not ours)])
+    elif start is not None:  # not the first packet of sound: its first samples may only prepare the decoder
+        begin = min(begin, start)
     return Timeline(
         tuple(ticks), unit, tuple(n for n, _ in keys), tuple(at for _, at in keys), rate, begin, start or 0.0, ahead,
         float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
         is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
-        can_seek=demuxer in SEEKABLE and not is_counted,
+        can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
     )  # fmt: skip
 
 
@@ -280,12 +280,12 @@ def _rate(ticks: list[int], unit: Fraction, stated: Fraction) -> Fraction:
 
 
 def _is_pulldown(ticks: list[int], unit: Fraction, rate: Fraction) -> bool:
-    """Return whether frames are shown for two and three fields in turn: film in NTSC, whose frames are evenly spaced."""
+    """Return whether frames are shown for two and three fields in turn: film in NTSC. Its frames are even."""
     steps = [float((b - a) * unit) for a, b in pairwise(ticks)]
     if len(steps) < 4:
         return False
     mean = float(1 / rate)
     kinds = [round(step / mean, 1) for step in steps]
     turns = sum({a, b} == {0.8, 1.2} for a, b in pairwise(kinds))
-    even = all(abs(float((at - ticks[0]) * unit) - n * mean) < _UNEVEN * mean for n, at in enumerate(ticks))
-    return even and turns > 0.8 * (len(kinds) - 1)
+    apart = [float((at - ticks[0]) * unit) / mean - n for n, at in enumerate(ticks)]
+    return max(apart) - min(apart) < _UNEVEN and turns > _IN_TURN * (len(kinds) - 1)
