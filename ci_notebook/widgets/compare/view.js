@@ -165,9 +165,9 @@ function cvRender({ model, el: root }) {
     loader.clear();
     loop.mark("none");
     page.setAttribute("aria-label", `Compare ${names().join(", ")}`);
-    const texts = st.timeline.sides.map((side) => `${side.size.join(" × ")} px, ${side.rate} fps${side.tone ? `, ${side.tone}` : ""}`);
+    const texts = st.timeline.sides.map((side) => [side.about || `${side.size.join("×")} · ${side.rate} fps`, side.tone].filter(Boolean).join(" · "));
     const isAlike = new Set(texts).size === 1;
-    cvText(facts, isAlike ? `All: ${texts[0]}` : texts.map((text, one) => `${names()[one]}: ${text}`).join(" · "));
+    cvText(facts, isAlike ? `All: ${texts[0]}` : texts.map((text, one) => `${names()[one]}: ${text}`).join("\n"));
     cvText(note, model.get("note"));
     const chosen = scores.value;
     scores.replaceChildren(...st.timeline.scores.map((one) => el("option", { value: one, text: one })));
