@@ -34,6 +34,7 @@ from ci_notebook.results.columns import (
     by_name,
     settings,
 )
+from ci_notebook.results.lab_table import LabTable, file_package
 from ci_notebook.results.node_columns import read_nodes
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
 from ci_notebook.wire.xml_stream import elements
@@ -135,10 +136,20 @@ def read_jobs(*files: str | Path) -> pd.DataFrame:
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
-    """Return a table that was written with `to_csv(path, index=False)` or `to_parquet(path)`, with its dtypes."""
+    """Return a table that was written as CSV, Parquet or Excel (by the ending of `path`), with its dtypes.
+
+    CSV and Excel are read back as `to_csv(path, index=False)` and `to_excel(path, index=False)` wrote them. Raises
+    `EngineError` where the package for Parquet or Excel is not installed.
+    """
     path = Path(path)
     if path.suffix == ".parquet":
-        return with_dtypes(pd.read_parquet(path))
+        with file_package("Parquet"):
+            return with_dtypes(pd.read_parquet(path))
+    if path.suffix == ".xlsx":
+        with file_package("Excel"):
+            return with_dtypes(
+                pd.read_excel(path, dtype="string", engine="openpyxl", keep_default_na=False, na_values=[""])
+            )
     return with_dtypes(pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""]))
 
 
@@ -155,7 +166,7 @@ def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
             columns[name] = df[name].map({"True": True, "False": False}).astype("boolean")
         else:
             columns[name] = df[name].astype(dtype_of(column))
-    return pd.DataFrame(columns, index=df.index)
+    return LabTable(columns, index=df.index)
 
 
 def differing(df: pd.DataFrame, *, ids: bool = False) -> pd.DataFrame:
@@ -292,7 +303,7 @@ def _frame(columns: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> 
     undeclared = [name for name in extra if name not in columns]
     for name in undeclared:
         columns[name] = of_values(Column(name, "number", ""), extra[name])
-    return pd.DataFrame({name: columns[name] for name in (*order[:place], *undeclared, *order[place:])})
+    return LabTable({name: columns[name] for name in (*order[:place], *undeclared, *order[place:])})
 
 
 def _files(name: str | Path) -> Iterator[Path]:

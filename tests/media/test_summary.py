@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ci_notebook.media import summary as module
-from ci_notebook.media.summary import file_summary, frame_rate
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
+from ci_notebook.media.summary import file_summary, frame_rate
 from ci_notebook.model.errors import EngineError
 from tests.media.odd_files import make
 
