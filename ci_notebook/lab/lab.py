@@ -57,6 +57,7 @@ from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import html_table
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.shorthand import SettingLike
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
@@ -454,6 +455,13 @@ class Lab:
     def __repr__(self) -> str:
         engine = "embedded" if self.engine else "cloud"
         return f"Lab({self.bucket!r}, region={self.region!r}, engine={engine!r})"
+
+    def _repr_html_(self) -> str:
+        engine = "embedded: no network, no cost" if self.engine else "Tencent Cloud: jobs cost money"
+        prices = f"{self.prices.name} list of {self.prices.date}"
+        rows = {"Bucket": self.bucket, "Region": self.region, "Engine": engine, "Prices": prices}
+        title = "Lab (closed)" if self._is_closed else "Lab"
+        return html_table(title, [(name, text, "") for name, text in rows.items()])
 
     def _check_open(self) -> None:
         if self._is_closed:

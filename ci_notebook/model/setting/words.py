@@ -55,6 +55,11 @@ def leaves_in_words(words: Mapping[str, str]) -> str:
     return ", ".join(f"{short_name(path, words)} {word}" for path, word in words.items()) or NO_CHANGE
 
 
+def setting_in_words(setting: Mapping[str, Any]) -> str:
+    """Return every leaf of one setting, given as path → value, as one text; `no change` for an empty one."""
+    return leaves_in_words({path: word_of(value) for path, value in setting.items()})
+
+
 def settings_in_words(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name each setting, given as path → value, by the leaves in which they differ.
 
