@@ -17,7 +17,7 @@ from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.words import settings_in_words
+from ci_notebook.model.setting.words import distinct_names, settings_in_words
 from ci_notebook.widgets.ports import ComparableClip, ComparableJob, ComparableRun, ComparableRuns, CompareLab
 from ci_notebook.widgets.shared.clip_lines import known_line
 
@@ -133,6 +133,9 @@ def _named(sides: Sequence[CompareSide]) -> list[CompareSide]:
     numbers = [number for number, side in enumerate(sides) if side.setting is not None]
     settings = [values(side.setting) for side in sides if side.setting is not None]
     names = dict(zip(numbers, settings_in_words(settings), strict=True))
+    files = {number: str(side.video) for number, side in enumerate(sides) if isinstance(side.video, str | Path)
+             and not side.is_source}  # fmt: skip
+    names |= dict(zip(files, distinct_names(list(files.values())), strict=True))
     has_clips = len({side.clip for side in sides if side.clip}) > 1
     named, uses = list[CompareSide](), dict[str, int]()
     for number, side in enumerate(sides):
