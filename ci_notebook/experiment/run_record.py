@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.clip_summary import summary_of
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.html import html_table
 from ci_notebook.model.score_alignment import Alignment
-from ci_notebook.model.scores import SCORE
+from ci_notebook.model.scores import SCORE, SCORES
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
+# They say how bad the bad frames are: too much for a card, and columns of `to_frame`.
+_POOLED: Final = frozenset(name for score in SCORES for name in score.pooled)
 _NO_PICTURES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 
 
@@ -85,7 +87,7 @@ class Run:
         info = self.job.operation.media_info if self.job and self.job.operation else None
         if info:
             rows.append(("Output", str(summary_of(info)), ""))
-        rows += [(name, _score_text(name, value), "") for name, value in self.scores.items()]
+        rows += [(name, _score_text(name, value), "") for name, value in self.scores.items() if name not in _POOLED]
         if self.cost_cny is not None:
             rows.append(("Cost", f"{self.cost_cny:.4f} CNY", ""))
         return html_table("Run", rows)
