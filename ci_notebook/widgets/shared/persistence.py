@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import urllib.parse
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,12 @@ class SavedState:
         """Save values atomically: a kernel that dies meanwhile leaves the old file intact."""
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".part")
-        temporary.write_text(json.dumps({"start": self._start, **values}), "utf-8")
-        temporary.replace(self._path)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A name of its own: several kernels may save under one key. The last one wins.
+        temporary = self._path.with_name(f".{self._path.stem}-{secrets.token_hex(8)}.part")
+        try:
+            temporary.write_text(json.dumps({"start": self._start, **values}), "utf-8")
+            temporary.replace(self._path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
