@@ -25,6 +25,7 @@ EXTRAS: Final = {
     "fonts": "Chinese in visible watermarks",
     "lab": "JupyterLab and the dashboard",
     "optuna": "searches that learn from every run",
+    "socks": "the cloud through a SOCKS proxy",
     "dask": "jobs on other processes and machines",
 }
 _FRONT_ENDS: Final = {"jupyterlab": "JupyterLab", "notebook": "Jupyter Notebook", "voila": "Voila"}

@@ -137,7 +137,7 @@ class NetworkTransport(httpx.BaseTransport):
         except ImportError as error:
             raise ParameterError.plain(
                 f"{variable} names a SOCKS proxy, which needs one more package. Install it: "
-                "python -m pip install 'httpx[socks]'. Or add the service's hosts to NO_PROXY."
+                "python -m pip install 'ci-notebook[socks]'. Or add the service's hosts to NO_PROXY."
             ) from error
         except (ValueError, httpx.InvalidURL):
             # Not chained: the address may hold a password.
