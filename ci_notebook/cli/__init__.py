@@ -2,7 +2,7 @@
 
 Modules in reading order:
 
-- `command`: the parser of all verbs, and the exit statuses.
+- `verbs`: the parser of all verbs, and the exit statuses.
 - `lab`: copy the tutorials and open JupyterLab.
 - `app`, `app_page`: serve the panels as a web page, and the page itself.
 - `serve`: run the embedded engine on a port.
@@ -14,6 +14,6 @@ Modules in reading order:
 - `subprocess_server`: run a server in a child process until it ends.
 """
 
-from ci_notebook.cli.command import main
+from ci_notebook.cli.verbs import main
 
 __all__ = ["main"]
