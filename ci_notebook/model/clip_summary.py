@@ -33,7 +33,7 @@ _UNSAID: Final = (None, "", "unknown")
 _BITS_OF_PIXEL: Final[Mapping[int, int]] = {48: 16, 64: 16, 20: 10, 30: 10, 36: 12, 96: 32}
 _EIGHT_BITS: Final = re.compile(
     r"(yuvj?|yuva)4[0-4][0-4]p|nv(12|21|16|24|42)|gray|ya8|pal8|gbra?p|rgb24|bgr24|rgba|bgra|argb|abgr"
-    r"|[0r]gb[0]?|[0b]gr[0]?|uyvy422|yuyv422|yvyu422|yuv410p|vuy[ax]"
+    r"|0rgb|rgb0|0bgr|bgr0|uyvy422|yuyv422|yvyu422|vuy[ax]"
 )
 
 
