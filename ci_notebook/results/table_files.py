@@ -17,8 +17,7 @@ from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.scores import score_names
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import ALIGNMENT, by_name
-from ci_notebook.results.dataframe import read_frame
-from ci_notebook.results.lab_table import LabTable
+from ci_notebook.results.dataframe import LabTable, read_frame
 from ci_notebook.wire.xml import read
 
 # Excel reads these texts as formulas: a clip named `=cmd…` must stay a name.
