@@ -55,7 +55,7 @@ _INSTALL: Final = "python -m pip install 'ci-notebook[tables]'"
 class LabTable(pd.DataFrame):
     """A DataFrame with its own `to_excel` and `to_parquet`. Parts and copies of it are LabTables too.
 
-    Excel has no time zones, and reads a text such as `=A1` as a formula: pandas refuses the one and passes on the other.
+    Excel has no time zones, and reads a text such as `=A1` as a formula: pandas refuses the one, not the other.
     """
 
     @property
