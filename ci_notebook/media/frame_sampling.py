@@ -8,7 +8,7 @@ from typing import Any
 
 from ci_notebook.media.probe import main_video, no_video, open_media
 from ci_notebook.media.streams.frame_reader import FrameReader, decoded
-from ci_notebook.media.streams.timeline import timeline_of
+from ci_notebook.media.streams.frame_times import timeline_of
 
 __all__ = ["key_frames", "sample_frame_pairs", "sample_frames"]
 

@@ -28,6 +28,7 @@ FrameFilter = Callable[[Iterable[Any], Fraction], Iterable[Any]]
 """Takes the decoded frames of a stream and its time base, and yields the frames to use instead."""
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 LARGEST = 4096
+_HALF_TICK = 1e-5  # s
 
 
 def picture(
@@ -133,15 +134,16 @@ def frame_at(
         number = timeline.number_at(max(0.0, at_s))
         if mode == "keyframe":
             number = timeline.key_before(number)
-        limit = timeline.ticks[number]
+        limit = float(timeline.ticks[number] * timeline.unit) + _HALF_TICK
         numbered = reader.frames_from(number)
         frames = (frame for _, frame in numbered)
         latest = None
         for frame in through(frames, timeline.unit) if through else frames:
-            if latest is not None and (frame.pts or 0) > limit:
+            time = float((frame.pts or 0) * frame.time_base)  # a filter may count in another unit
+            if latest is not None and time > limit:
                 break
             latest = frame
-            if not through and frame.pts == limit:
+            if not through and time > limit - 2 * _HALF_TICK:
                 break
         if latest is None:
             raise no_video(path, "no frame could be decoded")

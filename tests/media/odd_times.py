@@ -161,7 +161,7 @@ ODD_TIMES: dict[str, OddTimes] = {
     "long sound in a stream": OddTimes(remuxed("c.ts", *_BOTH, more=_sound("2.2")), late_s=0.0232),
     "clock that wraps": OddTimes(remuxed("c.ts", "-c", "copy", "-output_ts_offset", "95443.2")),
     "clock that wraps in a vob": OddTimes(remuxed("c.vob", *MPEG2, "-output_ts_offset", "95443.2")),
-    "begun inside a group": OddTimes(begun_late, tuple(range(10, 25)), EVEN[:15], late_s=0.4),
+    "begun inside a group": OddTimes(begun_late, tuple(range(10, 25)), EVEN[:15], late_s=0.24),
     "variable rate": OddTimes(uneven("c.mp4", *X264), times=tuple(at / 30 for at in UNEVEN)),
     "variable rate in webm": OddTimes(
         uneven("c.webm", "-c:v", "libvpx", "-b:v", "4M"), times=tuple(round(at / 30, 3) for at in UNEVEN)

@@ -18,7 +18,7 @@ from ci_notebook.media import color_tags
 from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.scoring import no_reference
 from ci_notebook.media.snapshot import to_rgb
-from ci_notebook.media.streams.timeline import Timeline
+from ci_notebook.media.streams.frame_times import Timeline
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12

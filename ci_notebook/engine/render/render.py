@@ -41,7 +41,7 @@ from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
-from ci_notebook.media.streams.timeline import timeline_of
+from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError

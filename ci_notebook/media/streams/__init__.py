@@ -3,7 +3,7 @@
 Modules, in reading order:
 
 selection     opens a file and chooses its video stream
-timeline      the times of all frames, read from the packets
+frame_times   the times of all frames, read from the packets
 frame_reader  decodes frames by number
 stretch       FFmpeg's arguments that read the same frames
 """

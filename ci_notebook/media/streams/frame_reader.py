@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
-from ci_notebook.media.streams.timeline import timeline_of
+from ci_notebook.media.streams.frame_times import timeline_of
 
 __all__ = ["FrameReader", "decoded", "first_frame"]
 

@@ -3,7 +3,7 @@
 Invariant: the first frame is the first one that appears in the stretch, whatever the container, and time 0 is
 the begin of the stretch. FFmpeg alone seeks by times of decoding in some containers, lands behind the wanted
 frame in others, and has no times at all in a few. So it seeks to a key frame at or before the first frame,
-and the frames before that are dropped by the times, or the numbers, that `timeline` knows.
+and the frames before that are dropped by the times, or the numbers, that `frame_times` knows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ci_notebook.media.streams.timeline import Timeline
+from ci_notebook.media.streams.frame_times import Timeline
 
 __all__ = ["KEEP_TIMES", "Stretch", "retimed", "stretch_of"]
 
@@ -61,6 +61,8 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     late = timeline.late_s
     first = late + timeline.time_of(numbers.start) - start_s if numbers else 0.0
     first = 0.0 if first < _AT_ONCE_S else first
+    if timeline.is_constant:  # else rounded times of neighbors could become equal in the output
+        first = float(round(first * timeline.rate) / timeline.rate)
     times = tuple(first + timeline.time_of(number) - timeline.time_of(numbers.start) for number in numbers)
     is_part = bool(start_s) or length_s is not None
     seek = 0.0
@@ -73,10 +75,98 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     arguments = ["-ss", f"{seek:.6f}"] if seek > _SAME_S else []
     if length_s is not None:
         arguments += ["-t", f"{max(sound, video) + length_s + _MARGIN_S:.6f}"]  # the filters cut exactly
-    filters = _part_filters(timeline, numbers, seek, times) if is_part else _timed(timeline, times, video)
+    filters = (
+        _part_filters(timeline, numbers, seek, times) if is_part else _timed(timeline, times, video + late - first)
+    )
     return Stretch(
         tuple(arguments), filters,
-        _audio_filters(sound, length_s), times, timeline.rate, timeline.is_constant,
+        _audio_filters(timeline, sound, start_s, length_s), times, timeline.rate, timeline.is_constant,
+        _last_s(timeline, numbers),
+    )  # fmt: skip
+
+
+def _part_filters(timeline: Timeline, numbers: range, seek: float, times: tuple[float, ...]) -> tuple[str, ...]:
+    unit, ticks, clock = float(timeline.unit), timeline.ticks, timeline.start_s + seek
+    begin: tuple[str, ...] = ()
+    if not numbers:
+        return ("trim=end_frame=0",)
+    if timeline.is_counted:
+        return (f"trim=start_frame={numbers.start}:end_frame={numbers.stop}", *_timed(timeline, times, 0.0))
+    if not timeline.can_seek:
+        # Where FFmpeg's clock begins in broadcast streams depends on which streams it reads.
+        begin, clock = ("setpts=PTS-STARTPTS",), ticks[0] * unit
+
+    def edge(number: int) -> float:
+        """Return the time half way between a frame and the one before it, so that no rounding can decide."""
+        if number in (0, len(ticks)):
+            return _FAR_S if number else -_FAR_S
+        return (ticks[number - 1] + ticks[number]) / 2 * unit - clock
+
+    cut = f"trim=start={edge(numbers.start):.6f}:end={edge(numbers.stop):.6f}"
+    return (*begin, cut, *_timed(timeline, times, ticks[numbers.start] * unit - clock - times[0]))
+
+
+def _timed(timeline: Timeline, times: tuple[float, ...], shift: float) -> tuple[str, ...]:
+    """Return the filters that give frames their times in the stretch; `shift` is how much later they come."""
+    if timeline.is_counted or timeline.is_regular:
+        # `fps` changes no frame here: it tells the encoder the rate.
+        return (f"setpts=N/({timeline.rate}*TB)+{times[0] if times else 0.0:.6f}/TB", f"fps={timeline.rate}")
+    return (f"setpts=PTS-{shift:.6f}/TB",) if abs(shift) > _SAME_S else ()
+
+
+def _last_s(timeline: Timeline, numbers: range) -> float:
+    if not numbers or numbers.stop == len(timeline):
+        return timeline.last_s
+    return timeline.time_of(numbers.stop) - timeline.time_of(numbers.stop - 1)
+
+
+def _audio_filters(timeline: Timeline, begin: float, start_s: float, length_s: float | None) -> tuple[str, ...]:
+    """Return the filters that cut the sound; `begin` is where the stretch begins on the clock of FFmpeg's program."""
+    clock: tuple[str, ...] = ()
+    if timeline.sound_late_s is not None:
+        # In broadcast streams that clock depends on which streams are read, so it is set anew.
+        clock, begin = (f"asetpts=PTS-STARTPTS+{timeline.sound_late_s:.6f}/TB",), start_s
+    if abs(begin) <= _SAME_S and length_s is None:
+        return clock
+    end = "" if length_s is None else f":end={begin + length_s:.6f}"
+    shift = () if abs(begin) <= _SAME_S else (f"asetpts=PTS-{begin:.6f}/TB",)
+    return (*clock, f"atrim=start={max(0.0, begin):.6f}{end}", *shift)
+
+
+def retimed(self, *, doubled: bool = False) -> tuple[str, ...]:
+    """Return the filters that give frames their true times back, which come at a constant rate from 0 on."""
+    begin = self.times[0] if self.times else 0.0
+    if self.is_constant:
+        return (f"settb=1/{_TICKS},setpts=PTS+{begin:.6f}/TB",) if begin > _SAME_S else ()
+    return retimed(self.doubled_times if doubled else self.times)
+
+
+def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None = None) -> Stretch:
+    """Return how a stretch is read; its start is counted from the begin of the file, as players do."""
+    numbers = timeline.within(start_s, length_s)
+    late = timeline.late_s
+    first = late + timeline.time_of(numbers.start) - start_s if numbers else 0.0
+    first = 0.0 if first < _AT_ONCE_S else first
+    if timeline.is_constant:  # else rounded times of neighbors could become equal in the output
+        first = float(round(first * timeline.rate) / timeline.rate)
+    times = tuple(first + timeline.time_of(number) - timeline.time_of(numbers.start) for number in numbers)
+    is_part = bool(start_s) or length_s is not None
+    seek = 0.0
+    if start_s and timeline.can_seek and numbers:
+        place = timeline.key_before(numbers.start)
+        seek = max(0.0, timeline.ticks[place] * float(timeline.unit) - timeline.start_s)
+    # Where the stretch begins on the clock of FFmpeg's filters, for sound and for the video.
+    sound = timeline.begin_s + start_s - timeline.start_s - seek
+    video = sound + timeline.ahead_s
+    arguments = ["-ss", f"{seek:.6f}"] if seek > _SAME_S else []
+    if length_s is not None:
+        arguments += ["-t", f"{max(sound, video) + length_s + _MARGIN_S:.6f}"]  # the filters cut exactly
+    filters = (
+        _part_filters(timeline, numbers, seek, times) if is_part else _timed(timeline, times, video + late - first)
+    )
+    return Stretch(
+        tuple(arguments), filters,
+        _audio_filters(timeline, sound, start_s, length_s), times, timeline.rate, timeline.is_constant,
         _last_s(timeline, numbers),
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ _UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each o
 _IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
 # Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
 _UNTIMED: Final = frozenset({"avi"})
+_BROADCAST: Final = frozenset({"mpegts", "mpeg"})
 _RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
 _GUESSED: Final = frozenset({"asf"})  # with them, times that never go back show that they are times of decoding
 _REORDERING: Final = frozenset({"h264", "hevc", "vvc"})
@@ -73,6 +74,7 @@ class Timeline:
 
     `is_regular` means that the frames are evenly spaced although their times are not: film with pulldown.
     `can_seek` means that FFmpeg's program finds key frames by their times, `has_chapters` that the file has any.
+    `sound_late_s` is when the first sound begins after the file, for containers whose clock has gaps.
     """
 
     ticks: tuple[int, ...]
@@ -89,6 +91,7 @@ class Timeline:
     is_regular: bool = False
     can_seek: bool = False
     has_chapters: bool = False
+    sound_late_s: float | None = None
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -171,8 +174,9 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
             raise no_video(path, "it holds no video")
         first = _first_pts(path)
         start = container.start_time
+        sound = next((extents[one.index].begin for one in container.streams.audio if one.index in extents), None)
         start_s = None if start is None else start / 1e6
-        return _timeline(container, stream, packets, start_s, first), extents
+        return _timeline(container, stream, packets, start_s, first, sound=sound), extents
 
 
 def _first_pts(path: Path) -> int | None:
@@ -222,7 +226,9 @@ def _is_closed(codec: str, data: bytes) -> bool:
     return False
 
 
-def _timeline(container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None) -> Timeline:
+def _timeline(
+    container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None, *, sound: float | None
+) -> Timeline:
     demuxer = container.format.name.partition(",")[0]
     codec, unit = stream.codec_context.name, Fraction(stream.time_base)
     average = Fraction(stream.average_rate or stream.guessed_rate or 25)
@@ -262,6 +268,7 @@ def _timeline(container: Any, stream: Any, packets: list[_Packet], start: float 
         float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
         is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
         can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
+        sound_late_s=max(0.0, sound - begin) if sound is not None and demuxer in _BROADCAST else None,
     )  # fmt: skip
 
 
