@@ -13,8 +13,8 @@ from typing import Any
 
 from ci_notebook.media import color_tags
 from ci_notebook.media.streams.frame_reader import decoded, first_frame
-from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media, video_index, videos
 from ci_notebook.media.streams.frame_times import Extent, Timeline, extents_of, timeline_of
+from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media, video_index, videos
 from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
 from ci_notebook.model.setting.shape import first_video, shown_size
 

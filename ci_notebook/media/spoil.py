@@ -11,8 +11,8 @@ from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
 from ci_notebook.media.probe import clip_matrix, first_video, media_info, upright_size, video_specifier
-from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.media.streams.frame_times import timeline_of
+from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.model.errors import ParameterError
 
 __all__ = ["CASTS", "SMALLEST", "spoil"]

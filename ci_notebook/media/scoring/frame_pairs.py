@@ -21,8 +21,8 @@ from ci_notebook.media.probe import (
     shown_size,
     upright_size,
 )
-from ci_notebook.media.streams.stretch import Stretch, stretch_of
 from ci_notebook.media.streams.frame_times import Timeline, timeline_of
+from ci_notebook.media.streams.stretch import Stretch, stretch_of
 from ci_notebook.model.api.media_info import VideoStream
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box

@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
-from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
 from ci_notebook.media.streams.frame_times import timeline_of
+from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
 
 __all__ = ["FrameReader", "decoded", "first_frame"]
 
