@@ -5,5 +5,6 @@ declaration/  how a node and its leaves are declared; paths that name them
 setting/      one setting: enhancement, encoding, watermarks; rules, presets, advice, output sizes
 api/          requests and replies: jobs, media info, snapshots, templates, queues
 keywords      our own error for an unknown keyword argument
+file_names    readable file names for outputs
 html          HTML tables and pictures for notebook outputs
 """

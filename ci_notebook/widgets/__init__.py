@@ -9,5 +9,6 @@ Reading order:
     compare      `CompareView`: two to four videos, frame by frame
     sweep        `SweepPanel`: many settings on some clips
     monitor      `Monitor`: live table of the jobs
+    play         `PlayView`: videos side by side in the player of the browser
     vote         `VoteView`: blind comparison of runs
 """
