@@ -1,7 +1,7 @@
 // Players side by side: all videos are fetched when the view is shown.
 
 function renderPlayers({ model, el: root }) {
-  const player = makePlayer(model);
+  const player = makePlayer(model, { fixed: true });
   const items = model.get("items");
   const page = el("div", { class: "ci-root ci-play", role: "group", "aria-label": `Play ${items.map((one) => one.name).join(", ")}` },
     player.node, el("div", { class: "ta-row" }, ...items.map((one) => el("button", {

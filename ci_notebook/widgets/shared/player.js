@@ -60,15 +60,16 @@ function taProgress(name, cancel) {
   return { node, show(what, share) { text.textContent = what; if (share === null) bar.removeAttribute("value"); else bar.value = share; } };
 }
 
-// `node` is the region with the players. An item is { item, name }; Python knows the video of `item`.
-function makePlayer(model) {
+// `node` is the region with the players. An item is { item, name }; Python knows the video of `item`. A `fixed` player
+// is the whole view and cannot be closed.
+function makePlayer(model, { fixed = false } = {}) {
   const files = taFiles(model), players = new Map(), urls = new Set();
   const status = el("p", { class: "ta-soft", role: "status" });
   const clips = el("div", { class: "ta-clips" }), saves = el("div", {});
   const button = (text, name, onclick, more = {}) => el("button", { type: "button", class: "ta-button", text, "aria-label": name, title: name, onclick, ...more });
   const all = button("▶ Play all", "Play all", () => playAll()), mute = button("Mute", "Mute", () => setMute(mute.getAttribute("aria-pressed") !== "true"), { "aria-pressed": "false" });
   const closeAll = button("Close", "Close the player", () => [...players.keys()].forEach(drop));
-  const bar = el("div", { class: "ta-bar" }, all, mute, closeAll);
+  const bar = el("div", { class: "ta-bar" }, all, mute, !fixed && closeAll);
   // Space and arrows belong to the player, neither to the view nor to the notebook.
   const node = el("section", { class: "ta", role: "region", "aria-label": "Player", hidden: true, "data-lm-suppress-shortcuts": "true", onkeydown: (event) => event.stopPropagation() }, bar, clips, saves, status);
   const videos = () => [...players.values()].map((one) => one.video).filter((one) => one.src);
@@ -76,8 +77,8 @@ function makePlayer(model) {
   const showBar = () => {
     bar.hidden = !players.size;
     all.hidden = players.size < 2;
-    const text = isPlaying() ? "⏸ Pause all" : "▶ Play all";
-    if (all.textContent !== text) { all.textContent = text; all.setAttribute("aria-label", text.slice(2)); all.title = text.slice(2); }
+    const text = isPlaying() ? "Pause all" : "Play all";
+    if (all.title !== text) { all.textContent = `${isPlaying() ? "■" : "▶"} ${text}`; all.setAttribute("aria-label", text); all.title = text; }
     node.hidden = !players.size && !saves.children.length && !status.textContent;
   };
   const say = (text) => { status.textContent = text; showBar(); };
@@ -105,12 +106,13 @@ function makePlayer(model) {
     drop(item);
     const video = el("video", { controls: true, playsinline: true, hidden: true, "aria-label": name }), note = el("p", { class: "ta-soft" });
     const error = el("p", { class: "ta-error", role: "alert" }), place = el("div");
-    const own = el("figure", { class: "ta-clip", "data-item": item }, el("figcaption", {}, el("b", { text: name }), button("×", `Close ${name}`, () => drop(item))), place, video, error, note);
+    const own = el("figure", { class: "ta-clip", "data-item": item }, el("figcaption", {}, el("b", { text: name }), !fixed && button("×", `Close ${name}`, () => drop(item))), place, video, error, note);
     const player = { node: own, video, job: null, opener };
     players.set(item, player);
     clips.append(own);
     const get = async (formats) => {
-      const progress = taProgress(name, () => drop(item));
+      const progress = taProgress(name, () => (fixed ? player.job.cancel() : drop(item)));
+      error.textContent = "";
       place.replaceChildren(progress.node);
       player.job = files.fetch(item, "play", progress.show, formats);
       try {
@@ -128,21 +130,22 @@ function makePlayer(model) {
         if (await canPlay) {
           if (start) await video.play().catch(() => {}); // the page may want a click first
         } else if (formats?.includes("proxy")) {
-          error.textContent = "The browser cannot play this video. Download it.";
           video.hidden = true;
+          throw new Error("The browser cannot play this video. Download it.");
         } else if (players.get(item) === player) {
           await get([...taFormats(), "proxy"]); // it said that it could, and it cannot: it gets a copy
         }
       } catch (problem) {
-        if (problem && players.get(item) === player) error.textContent = problem.message;
+        if (problem) error.textContent = problem.message;
+        if (players.get(item) === player) place.replaceChildren(button("▶ Load again", `Load ${name} again`, () => get(formats)));
       } finally {
-        if (!video.hidden || error.textContent) place.replaceChildren();
+        if (!video.hidden) place.replaceChildren();
         showBar();
       }
     };
     for (const event of ["play", "pause", "ended"]) video.addEventListener(event, showBar);
     say("");
-    own.scrollIntoView({ block: "nearest" });
+    if (opener) own.scrollIntoView({ block: "nearest" });
     return get();
   };
   const playTogether = async (items, opener) => {
