@@ -72,7 +72,7 @@ def write_proxy(
     info = media_info(path)
     seconds = min(PROXY_SECONDS, (info.format.duration if info.format else None) or PROXY_SECONDS)
     coding = (
-        ("-c:v", encoder, "-preset", "veryfast", "-crf", "20", "-movflags", "+faststart")
+        ("-c:v", encoder, "-preset", "veryfast", "-crf", "18", "-movflags", "+faststart")
         if format == "h264"
         else ("-c:v", encoder, "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", "-crf", "30", "-b:v", "0")
     )

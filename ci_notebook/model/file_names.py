@@ -44,15 +44,17 @@ def file_names(outputs: Sequence[NamedOutput]) -> list[str]:
     ['holiday-SharpenLevel-5.mp4']
     """
     words = settings_in_words([one.setting for one in outputs])
+    has_words = any(one.setting for one in outputs)
     stems, endings = list[str](), list[str]()
     for one, text in zip(outputs, words, strict=True):
         stem = _cut(PurePosixPath(one.clip.replace("\\", "/")).stem, _STEM_BYTES)
-        setting = text.replace(", ", "-").replace(" ", "-") if one.setting or len(outputs) > 1 else ""
+        # Without any parameter the job id names the output, so that it is never named like its clip.
+        setting = text.replace(", ", "-").replace(" ", "-") if has_words else _short_id(one) or "result"
         ending = PurePosixPath(one.key).suffix
         endings.append(ending.lower() if _ENDING.fullmatch(ending) else "")
         stems.append("-".join(filter(None, (stem, setting))))
     names = [_named(stem, "", ending) for stem, ending in zip(stems, endings, strict=True)]
-    ids = [re.sub(r"\W", "", one.job_id, flags=re.ASCII)[-_ID_LETTERS:] for one in outputs]
+    ids = [_short_id(one) for one in outputs]
     double = _double(names)
     names = [
         _named(stem, f"-{ids[at]}" if at in double and ids[at] else "", endings[at]) for at, stem in enumerate(stems)
@@ -81,6 +83,10 @@ def safe_name(text: str, *, max_bytes: int = MAX_NAME_BYTES) -> str:
     if _RESERVED.match(text):
         text = f"_{text}"
     return _cut(text, max_bytes).rstrip(" .") or "video"
+
+
+def _short_id(output: NamedOutput) -> str:
+    return re.sub(r"\W", "", output.job_id, flags=re.ASCII)[-_ID_LETTERS:]
 
 
 def _named(stem: str, mark: str, ending: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from tests.browser.accessible import serious
 from tests.browser.jupyter import Desk, page_at
+from tests.support import write_clip
 
 LAB = """\
 import ci_notebook as ci
@@ -25,6 +27,8 @@ view = ci.CompareView(runs)
 view"""
 MONITOR = "monitor = ci.Monitor(lab)\nmonitor"
 PLAY = "played = ci.play(runs, ci.sample('portrait'), height=240)\nplayed"
+PLAYED = ".ci-play[aria-label^='Play SharpenLevel 3']"
+PROXY = "copied = ci.play('odd.avi')\ncopied"
 # Frames are decoded, and the time moves.
 PLAYS = """selector => {
     const videos = [...document.querySelectorAll(selector)];
@@ -40,11 +44,12 @@ SHOWS = """selector => {
 def desk(browser: Any, server: Any, tmp_path_factory: pytest.TempPathFactory):
     shots = Path(os.environ.get("CI_NOTEBOOK_SHOTS", tmp_path_factory.mktemp("shots")))
     with page_at(server, browser, shots) as desk:
-        desk.path = desk.write("take.ipynb", LAB, RUNS, MONITOR, PLAY)
+        write_clip(server.root / "odd.avi", "-c:v", "libx264", "-pix_fmt", "yuv420p", seconds=1)
+        desk.path = desk.write("take.ipynb", LAB, RUNS, MONITOR, PLAY, PROXY)
         desk.page.set_viewport_size({"width": 1280, "height": 1100})
         desk.open("take.ipynb")
         desk.run_all()
-        desk.page.wait_for_selector(".ci-play", timeout=180_000)
+        desk.page.wait_for_selector(".ci-play[aria-label='Play odd.avi']", timeout=180_000)
         yield desk
     assert desk.off_loopback == [], "the page asked for something beyond this machine"
 
@@ -71,19 +76,19 @@ def facts(data: bytes) -> tuple[int, str]:
 
 def test_ci_play_shows_videos_side_by_side_and_plays_all_at_once(desk: Desk) -> None:
     page = desk.page
-    player = page.locator(".ci-play")
+    player = page.locator(PLAYED)
     player.scroll_into_view_if_needed()
-    page.wait_for_function(SHOWS, arg=".ci-play video", timeout=60_000)
+    page.wait_for_function(SHOWS, arg=f"{PLAYED} video", timeout=60_000)
     assert player.locator("video").count() == 3
     assert player.locator("figcaption b").all_inner_texts() == ["SharpenLevel 3", "SharpenLevel 9", "portrait.mp4"]
     tops = player.locator("video").evaluate_all("all => all.map(one => Math.round(one.getBoundingClientRect().top))")
     assert len(set(tops)) == 1, "side by side"
     player.get_by_role("button", name="Mute").click()
     player.get_by_role("button", name="Play all").click()
-    page.wait_for_function(PLAYS, arg=".ci-play video", timeout=30_000)
+    page.wait_for_function(PLAYS, arg=f"{PLAYED} video", timeout=30_000)
     assert player.locator("video").evaluate_all("all => all.every(one => one.muted)")
     desk.shot("take-0-play")
-    assert serious(page, ".ci-play") == []
+    assert serious(page, PLAYED) == []
     name, data = saved(page, player.get_by_role("button", name="Download SharpenLevel 9"))
     assert name == "portrait-SharpenLevel-9.mp4"
     assert facts(data) == bytes_of(desk, output(1))
@@ -136,3 +141,43 @@ def test_a_job_of_the_monitor_is_played_and_saved(desk: Desk) -> None:
     name, data = saved(page, monitor.get_by_role("button", name="Download portrait.mp4"))
     assert facts(data) == bytes_of(desk, f"lab.job({row!r}).download('monitor.mp4').read_bytes()")
     assert name.startswith("portrait-SharpenLevel-")
+
+
+def test_what_the_browser_cannot_play_is_shown_as_a_copy_and_saved_as_it_is(desk: Desk) -> None:
+    page = desk.page
+    player = page.locator(".ci-play[aria-label='Play odd.avi']")
+    player.get_by_text("Browsers do not play AVI files. Proxy: 8-bit H.264 copy").wait_for(timeout=60_000)
+    player.locator("video").evaluate("one => { one.muted = true; one.play(); }")
+    page.wait_for_function(PLAYS, arg=".ci-play[aria-label='Play odd.avi'] video", timeout=30_000)
+    name, data = saved(page, player.get_by_role("button", name="Download odd.avi"))
+    assert (name, data) == ("odd.avi", (desk.server.root / "odd.avi").read_bytes())
+    desk.shot("take-4-proxy")
+
+
+def test_the_page_is_narrow_and_dark(desk: Desk) -> None:
+    page = desk.page
+    page.set_viewport_size({"width": 520, "height": 1000})
+    player = page.locator(PLAYED)
+    player.locator("video").first.scroll_into_view_if_needed()
+    lefts = player.locator("video").evaluate_all("all => all.map(one => Math.round(one.getBoundingClientRect().left))")
+    assert len(set(lefts)) == 1, "below each other"
+    desk.theme("JupyterLab Dark")
+    assert serious(page, PLAYED) == []
+    desk.shot("take-5-narrow-dark")
+
+
+def test_a_saved_notebook_keeps_a_frame_of_each_video(desk: Desk) -> None:
+    saved_cell = "".join(str(output) for output in desk.save(desk.path).cells[3].outputs)
+    assert saved_cell.count("<figure") == 3
+    assert "SharpenLevel 9" in saved_cell
+    state = json.dumps(desk.save(desk.path).metadata.get("widgets", {}))
+    assert "ftyp" not in state, "no video is in the state of the widgets"
+
+
+def test_without_a_kernel_a_click_says_so(desk: Desk) -> None:
+    desk.end_kernel()
+    panel = desk.page.locator(".ci-panel")
+    panel.get_by_role("button", name="Play portrait-SharpenLevel-5.mp4").click()
+    desk.page.wait_for_timeout(500)
+    assert panel.locator("video").count() == 0
+    desk.shot("take-6-no-kernel")
