@@ -51,7 +51,7 @@ def test_nothing_is_written_if_one_file_is_in_the_way(runs: ci.Runs, tmp_path: P
         runs.download(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["small-SharpenLevel-9.mp4"]
     assert len(runs.download(tmp_path, overwrite=True)) == 2
-    with pytest.raises(ci.ParameterError, match="is a file. Choose a folder"):
+    with pytest.raises(ci.ParameterError, match=r"is a file\. Choose a folder"):
         runs.download(tmp_path / "small-SharpenLevel-9.mp4")
 
 
@@ -148,7 +148,7 @@ def test_play_refuses_what_it_cannot_play(lab: ci.Lab, clip: ci.Clip, runs: ci.R
             ci.play(*videos)
     with pytest.raises(ci.ParameterError, match="height"):
         ci.play(clip, height=5)
-    with pytest.raises(ci.ParameterError, match="no keyword 'hight'. Did you mean 'height'"):
+    with pytest.raises(ci.ParameterError, match=r"no keyword 'hight'\. Did you mean 'height'"):
         ci.play(clip, hight=300)  # type: ignore[call-arg]
     (queue,) = lab.queues.list()
     lab.queues.pause(queue)

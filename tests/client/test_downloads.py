@@ -71,7 +71,7 @@ def test_the_same_file_is_left_as_it_is_and_another_is_not_replaced_without_a_wo
     assert job.download(tmp_path) == path
     assert (path.stat().st_mtime_ns, cloud.calls) == (before, [])
     path.write_bytes(b"mine")
-    with pytest.raises(ParameterError, match="other content. Pass overwrite=True"):
+    with pytest.raises(ParameterError, match=r"other content\. Pass overwrite=True"):
         job.download(path)
     assert path.read_bytes() == b"mine"
     assert job.download(path, overwrite=True).read_bytes() == VIDEO

@@ -25,8 +25,8 @@ def hdr_clip(path: Path) -> Path:
     """Write SDR content coded as HDR10, so that its true SDR is known."""
     tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
     to_hdr = "zscale=tin=bt709:min=bt709:pin=bt709:rin=tv:t=smpte2084:p=bt2020:m=bt2020nc:r=tv:npl=203"
-    run(["-i", sample("portrait"), "-t", "0.4", "-vf", f"{tags},{to_hdr},format=yuv420p10le",
-         "-c:v", "libx265", "-preset", "ultrafast", "-crf", "8", "-x265-params", "log-level=none", "-an", path])  # fmt: skip
+    run(["-i", sample("portrait"), "-t", "0.4", "-an", "-vf", f"{tags},{to_hdr},format=yuv420p10le", "-c:v",
+         "libx265", "-preset", "ultrafast", "-crf", "8", "-x265-params", "log-level=none", path])  # fmt: skip
     return path
 
 

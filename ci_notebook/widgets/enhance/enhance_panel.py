@@ -275,7 +275,7 @@ class EnhancePanel(PanelTraits):
     def _add_result(self, job: SubmittedJob) -> None:
         if job.detail.output_keys and self._take_away.is_offered:
             self._done[job.detail.job_id or ""] = job
-            self.results = [{"item": item, "name": name} for item, name in reversed(self._names().items())]
+            self.result_files = [{"item": item, "name": name} for item, name in reversed(self._names().items())]
 
     def _names(self) -> dict[str, str]:
         """Return the file name of each result, by the parameters in which the results differ."""

@@ -48,7 +48,7 @@ class PanelTraits(BaseView):
     price = traitlets.Dict(help="Price of one job with this setting.").tag(sync=True)
     message = traitlets.Dict(help="Answer to the last action: text, error, action, number.").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
-    results: traitlets.List[dict[str, str]] = traitlets.List(
+    result_files: traitlets.List[dict[str, str]] = traitlets.List(
         help="Item and file name of each result that can be played and saved, newest first."
     ).tag(sync=True)
 

@@ -5,6 +5,7 @@ const TA_FORMATS = {
   h264: 'video/mp4; codecs="avc1.64001f, mp4a.40.2"', hevc: 'video/mp4; codecs="hvc1.1.6.L93.B0"',
   vp8: 'video/webm; codecs="vp8"', vp9: 'video/webm; codecs="vp9"', av1: 'video/mp4; codecs="av01.0.04M.08"',
 };
+const TA_SLOW_MS = 5000; // without an answer for so long, the progress says so
 const TA_NO_KERNEL = "The kernel is not running. Run the cell again.";
 const taSize = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`);
 
@@ -17,18 +18,24 @@ function taFormats() {
 function taFiles(model) {
   const open = new Map();
   const send = (content) => { try { model.send(content); return true; } catch { return false; } };
-  const receive = (content, buffers) => open.get(content.take)?.[content.do]?.(content, buffers);
+  const receive = (content, buffers) => {
+    const one = open.get(content.take);
+    one?.wait();
+    one?.[content.do]?.(content, buffers);
+  };
   model.on("msg:custom", receive);
   const fetch = (item, purpose, onProgress, formats = taFormats()) => {
     const take = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     const pieces = [];
-    let facts = null, asked = 0, received = 0, fail = null;
-    const end = () => { open.delete(take); send({ do: "take-end", take }); };
+    let facts = null, asked = 0, received = 0, fail = null, timer = 0;
+    const wait = () => { clearTimeout(timer); timer = setTimeout(() => onProgress("Waiting for the kernel", null), TA_SLOW_MS); };
+    const forget = () => { clearTimeout(timer); open.delete(take); };
+    const end = () => { forget(); send({ do: "take-end", take }); };
     const ask = () => {
       if (asked * facts.piece < facts.size && !send({ do: "take-next", take, offset: asked++ * facts.piece })) fail(new Error(TA_NO_KERNEL));
     };
     const done = new Promise((resolve, reject) => {
-      fail = (error) => { open.delete(take); reject(error); };
+      fail = (error) => { forget(); reject(error); };
       const finish = () => { end(); resolve({ ...facts, blob: new Blob(pieces, { type: facts.mime }) }); };
       open.set(take, {
         "take-progress": ({ text, share }) => onProgress(`${text}${share ? ` ${Math.round(100 * share)} %` : ""}`, share || null),
@@ -45,7 +52,9 @@ function taFiles(model) {
           if (received >= facts.size) finish(); else ask();
         },
         "take-error": ({ error }) => fail(new Error(error)),
+        wait,
       });
+      wait();
       if (!send({ do: "take-open", take, item, purpose, formats })) fail(new Error(TA_NO_KERNEL));
     });
     return { done, cancel: () => { if (open.has(take)) { end(); fail(null); } } };

@@ -8,6 +8,7 @@ function makeTakeAway(model) {
   model.on("msg:custom", receive);
   const load = () => (player ??= new Promise((resolve, reject) => {
     waiting = resolve;
+    setTimeout(() => { if (!node.hasChildNodes()) node.append(el("p", { class: "ta-soft", role: "status", text: "Waiting for the kernel" })); }, 3000);
     try { model.send({ do: "take-code" }); } catch { reject(new Error("The kernel is not running. Run the cell again.")); }
   }).then(async (code) => {
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));

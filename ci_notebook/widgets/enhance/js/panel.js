@@ -93,7 +93,7 @@ function render({ model, el: root }) {
     view.act("submit", { press });
   });
   const takeAway = makeTakeAway(model), results = el("div", { class: "ta-rows", role: "group", "aria-label": "Results" });
-  const showResults = () => results.replaceChildren(...takeAway.rows(model.get("results")));
+  const showResults = () => results.replaceChildren(...takeAway.rows(model.get("result_files")));
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
   const showProblem = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show the first problem", onclick: () => {
     const row = Object.keys(model.get("problems")).map(placed).find(Boolean);
@@ -194,7 +194,7 @@ function render({ model, el: root }) {
   showResults();
   const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml"];
   const listeners = [
-    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:results", showResults], ["msg:custom", receive],
+    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:result_files", showResults], ["msg:custom", receive],
   ];
   listeners.forEach(([event, action]) => model.on(event, action));
   return () => {
