@@ -11,7 +11,7 @@ import pytest
 import ci_notebook as ci
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.lab.playing import video_files
-from ci_notebook.lab.playing.video_files import LabVideoFiles, Stopped
+from ci_notebook.lab.playing.video_files import LabVideoFiles, TransferStopped
 from ci_notebook.model.errors import NotFound
 from tests.support import write_clip, write_sample
 
@@ -102,7 +102,7 @@ def test_a_copy_that_nobody_waits_for_is_stopped(lab: ci.Lab, tmp_path: Path) ->
     path = write_clip(tmp_path / "a.avi", *H264)
     cancel = threading.Event()
     cancel.set()
-    with pytest.raises(Stopped):
+    with pytest.raises(TransferStopped):
         lab.video_files.playable(path, ["h264"], cancel=cancel, report=lambda text, share: None)
 
 

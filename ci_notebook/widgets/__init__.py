@@ -3,6 +3,7 @@
 Reading order:
 
     ports        Protocols of everything that a view asks from a lab
+    file_ports   Protocols of the files that a view plays and saves
     shared       base class, worker threads, saved state, result output, JavaScript and CSS of all views
     enhance      `EnhancePanel`: one setting on one clip, and Submit
     preview      preview pane of the `EnhancePanel`

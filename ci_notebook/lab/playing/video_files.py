@@ -26,7 +26,7 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import CIError, EngineError, ParameterError
 from ci_notebook.model.file_names import NamedOutput, file_names, safe_name
 
-__all__ = ["MAX_BYTES", "LabVideoFiles", "PlayFile", "Stopped"]
+__all__ = ["MAX_BYTES", "LabVideoFiles", "PlayFile", "TransferStopped"]
 
 MAX_BYTES: Final = 2 << 30
 """Size of the largest file that a page can take: it holds the whole file in memory."""
@@ -35,7 +35,7 @@ Report = Callable[[str, float], None]
 _PROXY_VERSION: Final = 1
 
 
-class Stopped(CIError):
+class TransferStopped(CIError):
     """The page does not want the file any more."""
 
 
@@ -52,7 +52,7 @@ class LabVideoFiles:
     """Finds the files of clips, of the outputs of jobs and runs, of object keys, and local files.
 
     `client` is None where nothing can be fetched. Calls may take long: they report what they do and how far they are,
-    and raise `Stopped` once `cancel` is set. They raise `NotFound` for a video without a file.
+    and raise `TransferStopped` once `cancel` is set. They raise `NotFound` for a video without a file.
     """
 
     def __init__(self, client: Client | None, cache: Path) -> None:
@@ -201,7 +201,7 @@ class LabVideoFiles:
                 )  # fmt: skip
             except EngineError:
                 if cancel.is_set():
-                    raise Stopped("Stopped.") from None
+                    raise TransferStopped("Stopped.") from None
                 raise
 
         return self._files.make(target, write)
@@ -240,7 +240,7 @@ class _WatchedStorage:
     def download(self, key: str, path: str | Path) -> Path:
         def update(received: int, total: int) -> None:
             if self.cancel.is_set():
-                raise Stopped("Stopped.")
+                raise TransferStopped("Stopped.")
             self.check_size(total)
             self.report("Downloading", received / total if total else 0.0)
 

@@ -20,7 +20,8 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import CommonTimeline
 from ci_notebook.widgets.compare.sides import MAX_SHOWN, opener_of, sides_of
-from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort, video_files_of
+from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort
 from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.take_away import TakeAway

@@ -27,7 +27,8 @@ from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, preset_rows, setting_from
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
-from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of, video_files_of
+from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import error_text
 from ci_notebook.widgets.shared.take_away import TakeAway

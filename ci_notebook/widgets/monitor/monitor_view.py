@@ -21,8 +21,9 @@ from IPython.display import HTML, display
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.compare.compare_view import CompareView
+from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.monitor.job_list import JobList, counts, static_html
-from ci_notebook.widgets.ports import MonitorLab, video_files_of
+from ci_notebook.widgets.ports import MonitorLab
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.take_away import TakeAway

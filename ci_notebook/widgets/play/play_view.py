@@ -13,7 +13,7 @@ import traitlets
 
 from ci_notebook.model.html import picture_html
 from ci_notebook.model.keywords import checks_keywords
-from ci_notebook.widgets.ports import VideoFilesPort
+from ci_notebook.widgets.file_ports import VideoFilesPort
 from ci_notebook.widgets.shared.base_view import BaseView, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.take_away import PLAYER_SCRIPTS, TakeAway

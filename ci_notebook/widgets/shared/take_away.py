@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.widgets.ports import VideoFilesPort
+from ci_notebook.widgets.file_ports import VideoFilesPort
 from ci_notebook.widgets.shared.base_view import error_text, joined
 
 __all__ = ["CHUNK_BYTES", "PLAYER_SCRIPTS", "TakeAway"]
@@ -42,6 +42,16 @@ class _Transfer:
     size: int = 0
     last_used: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, path: Path) -> bool:
+        """Open the file; return False if the transfer was closed meanwhile."""
+        with self.lock:
+            if self.cancel.is_set():
+                return False
+            self.file = path.open("rb")
+            self.size = path.stat().st_size
+            self.last_used = time.monotonic()
+            return True
 
     def read(self, offset: int) -> bytes:
         with self.lock:
@@ -141,11 +151,7 @@ class TakeAway:
             raise ParameterError.plain("This view knows no lab that could fetch the file.")
         video, name = self._find(transfer.item)
         path, mime, note = self._prepared(self._files, video, transfer, content, report)
-        transfer.file = path.open("rb")
-        transfer.size = path.stat().st_size
-        transfer.last_used = time.monotonic()
-        if transfer.cancel.is_set():
-            self._end(take)
+        if not transfer.open(path):
             return
         name = name or self._files.names([video])[0]
         self._tell(take, "take-ready", size=transfer.size, piece=CHUNK_BYTES, name=name, mime=mime, note=note)
