@@ -31,9 +31,9 @@ function makeTakeAway(model) {
   ];
   return {
     node, buttons,
-    // One row per item; several also get a button that plays them side by side.
+    // One row per item; two to four also get a button that plays them side by side.
     rows: (items) => [
-      items.length > 1 && el("div", { class: "ta-row" }, button("▶ Play side by side", "Play side by side", ({ currentTarget: opener }) => use((made) => made.playTogether(items, opener)))),
+      items.length > 1 && items.length <= 4 && el("div", { class: "ta-row" }, button("▶ Play side by side", "Play side by side", ({ currentTarget: opener }) => use((made) => made.playTogether(items, opener)))),
       ...items.map((one) => el("div", { class: "ta-row" }, el("span", { class: "ta-name", text: one.name }), ...buttons(one))),
     ].filter(Boolean),
     close() {
