@@ -67,6 +67,9 @@ def test_a_colleague_sets_submits_compares_and_sees_the_job_without_code(app: De
     page.get_by_role("tab", name="Many settings").click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_selector(SWEPT, timeout=90_000)
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(".ci-sweep .ta-row").last.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename.startswith("portrait-")
     app.shot("app-3-sweep")
     page.get_by_role("tab", name="Jobs").click()
     page.locator(".ci-monitor").get_by_text("Success").first.wait_for()

@@ -21,7 +21,7 @@ from ci_notebook.client.objects import Clip, StoredObject
 from ci_notebook.client.outputs.download import named_output, no_output, save_output
 from ci_notebook.experiment.playlists import PLAYLISTS, joined
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.lab.files import local_file
+from ci_notebook.lab.files import key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import CIError, EngineError, ParameterError
 from ci_notebook.model.file_names import NamedOutput, file_names, safe_name
@@ -134,16 +134,17 @@ class LabVideoFiles:
         )  # fmt: skip
 
     def still(self, video: Any, *, width_px: int) -> bytes | None:
-        """Return a frame from the middle of a video as JPEG; None where it cannot be read."""
-        path = self._readable(video)
-        if path is None:
-            return None
+        """Return a frame of a video as JPEG, without a download of the video; None where there is none."""
         try:
-            from ci_notebook.media.frames import Frames  # lazy, as above
+            if self._is_here(video):
+                from ci_notebook.media.frames import Frames  # lazy, as above
 
-            with Frames(path) as frames:
-                return frames.coded(len(frames) // 2, quality=85, width=width_px)
-        except (EngineError, ImportError):
+                path = self._local(video, threading.Event(), lambda text, share: None)
+                with Frames(path) as frames:
+                    return frames.coded(len(frames) // 2, quality=85, width=width_px)
+            # The service takes the frame: the whole video travels only when it is played.
+            return self._client.snapshot(key_of(video), _middle_s(video), width=width_px) if self._client else None
+        except (CIError, ImportError):
             return None
 
     # Files
@@ -152,14 +153,6 @@ class LabVideoFiles:
         path = video if isinstance(video, Path) else video.path if isinstance(video, Clip) else None
         path = video.output if isinstance(video, Run) else path
         return path is not None and path.exists()
-
-    def _readable(self, video: Any) -> Path | None:
-        if self._client is None and not self._is_here(video):
-            return None
-        try:
-            return self._local(video, threading.Event(), lambda text, share: None)
-        except CIError:
-            return None
 
     def _local(self, video: Any, cancel: threading.Event, report: Report, *, most: int | None = None) -> Path:
         if isinstance(video, Path):
@@ -254,6 +247,13 @@ def _unknown(video: Any) -> ParameterError:
 
 def _detail(video: Any) -> JobsDetail | None:
     return video.job if isinstance(video, Run) else video.detail if isinstance(video, Job) else None
+
+
+def _middle_s(video: Any) -> float:
+    detail = _detail(video)
+    info = detail.operation.media_info if detail and detail.operation else None
+    duration = info.format.duration if info and info.format else None
+    return round(duration / 2, 1) if isinstance(duration, float) else 0.0
 
 
 def _named_output(video: Any) -> NamedOutput | None:
