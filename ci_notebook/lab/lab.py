@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ci_notebook.client.client import Client
+from ci_notebook.client.file_cache import FileCache
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.client.outputs.download import Downloads
 from ci_notebook.client.queues import Queues
 from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.templates import Templates
@@ -51,7 +53,8 @@ from ci_notebook.lab.files import Video, frames_of, key_of
 from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
-from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.pictures import bar, byte_bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.playing.video_files import LabVideoFiles
 from ci_notebook.lab.previews import LabPreviews
 from ci_notebook.lab.sweeps import plan_sweep, run_search, run_sweep, service_of, service_terms
 from ci_notebook.lab.vote_ballots import LabVotes
@@ -91,6 +94,7 @@ class Lab:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
+        client.downloads = Downloads(cache=FileCache(self.cache_dir), bar=byte_bar)
         self._is_closed = False
         self._journal: Journal | None = None
         self._facts = ClipFacts(client)
@@ -137,6 +141,11 @@ class Lab:
     def clip_facts(self) -> ClipFacts:
         """Properties of clips, for the panels."""
         return self._facts
+
+    @property
+    def video_files(self) -> LabVideoFiles:
+        """Local files of clips and results, for the views that play and save them."""
+        return LabVideoFiles(self.client, self.cache_dir)
 
     @property
     def bucket(self) -> str:
@@ -479,7 +488,7 @@ class Lab:
 
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
         sources = {clip.name: clip.path for clip in clips if clip.path}
-        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames)
+        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames, video_files=self.video_files)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

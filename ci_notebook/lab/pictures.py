@@ -33,6 +33,17 @@ def bar(job: Job) -> Iterator[Callable[[Job], None]]:
         yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
 
 
+@contextlib.contextmanager
+def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show the progress of a download; yield the function to call with the bytes so far and the size."""
+    with Progress(label, total=1) as progress:
+
+        def update(received: int, size: int) -> None:
+            progress.update(received / size if size else 1.0, f"{received / 1e6:.1f} of {size / 1e6:.1f} MB")
+
+        yield update
+
+
 def look(client: Client, videos: Sequence[Video], times: Iterable[float], width_px: int) -> Pictures:
     """Return frames of videos at some times, each with a caption that says how its setting differs from the others."""
     captions = _captions(videos)

@@ -175,6 +175,7 @@ function cvRender({ model, el: root }) {
     scoreBox.hidden = !st.timeline.scores.length;
     loupe.build(names(), st.timeline.sides, st.timeline.size);
     picks.show(model.get("sides"), st.timeline.shown);
+    files.replaceChildren(...(st.timeline.files ? takeAway.rows(st.timeline.shown.map((place, one) => ({ item: String(place), name: names()[one] }))) : []));
     rangeShown();
     setMode(st.mode);
     showPosition();
@@ -182,6 +183,7 @@ function cvRender({ model, el: root }) {
   };
 
   // Layout -------------------------------------------------------------------------------------------------------
+  const takeAway = makeTakeAway(model), files = el("div", { class: "ta-rows", role: "group", "aria-label": "Play or save the videos" });
   const picks = cvPicks(choose);
   const modeBar = cvModeBar({ id: `${id}-mode`, st, stage, setMode, setGain, say });
   const transport = cvTransport({ st, go, refuse: (text) => cvText(error, text), play: play.node });
@@ -206,7 +208,7 @@ function cvRender({ model, el: root }) {
         cvButton("×", "Reset the loop to two seconds", () => mark("none"), { class: "cv-button cv-drop" }), rangeText),
       cvSelect("Speed", CV_SPEEDS, (to) => { loop.speed(Number(to)); if (loop.isOn()) loop.play(); }),
       status, space(), cvButton("Keep this frame", "Keep this frame in the notebook", keep, { class: "cv-button cv-keep" })),
-    error, loupe.node, scopes.node, scoreBox, note, cvKeyTable());
+    error, loupe.node, scopes.node, scoreBox, files, takeAway.node, note, cvKeyTable());
   root.append(page);
 
   const listeners = {
@@ -220,7 +222,7 @@ function cvRender({ model, el: root }) {
   reset();
   cvText(error, model.get("error"));
   return () => {
-    [loop, loader, stage, requests].forEach((part) => part.close());
+    [loop, loader, stage, requests, takeAway].forEach((part) => part.close());
     clearTimeout(saving);
     for (const [event, fn] of Object.entries(listeners)) model.off(event, fn);
   };

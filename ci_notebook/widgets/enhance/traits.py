@@ -13,9 +13,11 @@ __all__ = ["PanelTraits"]
 _MAX_VIEWS: Final = 20
 _SCRIPTS: Final = (
     "shared/dom.js", "enhance/js/export.js", "enhance/js/controls.js", "enhance/js/groups.js", "enhance/js/toolbar.js",
-    "shared/wipe.js", "preview/pane.js", "enhance/js/panel.js",
+    "shared/wipe.js", "shared/take_away.js", "preview/pane.js", "enhance/js/panel.js",
 )  # fmt: skip
-_STYLES: Final = ("shared/base.css", "shared/wipe.css", "preview/pane.css", "enhance/js/panel.css")
+_STYLES: Final = (
+    "shared/base.css", "shared/wipe.css", "shared/take_away.css", "preview/pane.css", "enhance/js/panel.css",
+)  # fmt: skip
 
 
 class PanelTraits(BaseView):
@@ -47,6 +49,9 @@ class PanelTraits(BaseView):
     price = traitlets.Dict(help="Price of one job with this setting.").tag(sync=True)
     message = traitlets.Dict(help="Answer to the last action: text, error, action, number.").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
+    result_files: traitlets.List[dict[str, str]] = traitlets.List(
+        help="Item and file name of each result that can be played and saved, newest first."
+    ).tag(sync=True)
 
     def _show_status(self, status: dict[str, Any]) -> None:
         self.status = status

@@ -92,6 +92,8 @@ function render({ model, el: root }) {
     submit.hold();
     view.act("submit", { press });
   });
+  const takeAway = makeTakeAway(model), results = el("div", { class: "ta-rows", role: "group", "aria-label": "Results" });
+  const showResults = () => results.replaceChildren(...takeAway.rows(model.get("result_files")));
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
   const showProblem = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show the first problem", onclick: () => {
     const row = Object.keys(model.get("problems")).map(placed).find(Boolean);
@@ -182,7 +184,7 @@ function render({ model, el: root }) {
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, el("div", { class: "ci-preview-slot" }, preview?.node),
-        el("div", { class: "ci-ends" }, submit.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
+        el("div", { class: "ci-ends" }, submit.node, results, takeAway.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
   );
   root.append(panel);
   update();
@@ -191,14 +193,16 @@ function render({ model, el: root }) {
   start.show();
   price.show();
   showClipLine();
+  showResults();
   const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml"];
   const listeners = [
-    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
+    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:result_files", showResults], ["msg:custom", receive],
   ];
   listeners.forEach(([event, action]) => model.on(event, action));
   return () => {
     flush();
     preview?.close();
+    takeAway.close();
     listeners.forEach(([event, action]) => model.off(event, action));
   };
 }
