@@ -41,7 +41,8 @@ class Monitor(BaseView):
 
     The table has buttons to cancel a job, to send it again, and to open its result. It shows at most `most` jobs,
     the newest that were created after `since` (timezone-aware). It reads everything from the service, so the same
-    cell in a new kernel shows the same jobs. `opened` maps the id of each job whose result was opened to the local
+    cell in a new kernel shows the same jobs. `selection` lists the ids of the selected jobs; it is a trait that can be
+    observed, linked and assigned. `opened` maps the id of each job whose result was opened to the local
     copy of its output. `compared` is the last `CompareView`. If `compare` is given, it is called with the jobs
     instead, and has to show them itself.
 
@@ -52,10 +53,11 @@ class Monitor(BaseView):
     >>> monitor.close()
     """
 
-    _esm = joined("shared/dom.js", "monitor/table.js", "monitor/view.js")
-    _css = joined("shared/base.css", "monitor/view.css")
+    _esm = joined("shared/dom.js", "shared/mount.js", "monitor/table.js", "monitor/view.js")
+    _css = joined("shared/base.css", "shared/mount.css", "monitor/view.css")
 
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
+    selection: traitlets.List[str] = traitlets.List(traitlets.Unicode(), help="Ids of the selected jobs.").tag(sync=True)
     status = traitlets.Dict(help="Whether the service is being polled, and the last error.").tag(sync=True)
 
     @checks_keywords
