@@ -58,6 +58,7 @@ class Monitor(BaseView):
 
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
     selection: traitlets.List[str] = traitlets.List(traitlets.Unicode(), help="Ids of the selected jobs.").tag(sync=True)
+    compared_model = traitlets.Unicode(help="Model of `compared`, for a page that shows it itself.").tag(sync=True)
     status = traitlets.Dict(help="Whether the service is being polled, and the last error.").tag(sync=True)
 
     @checks_keywords
@@ -127,7 +128,7 @@ class Monitor(BaseView):
         view = CompareView(self._lab, [*source, *map(self._port.handle, jobs)])
         if self.compared is not None:
             self.compared.close()
-        self.compared = view
+        self.compared, self.compared_model = view, view.model_id or ""
         bundle = view._repr_mimebundle_() if self._is_shown else None
         if bundle is not None:
             display_id = self._display_ids["compared"]

@@ -118,7 +118,7 @@ function render({ model, el: root }) {
   const selected = new Set(), pending = new Map();
   let active = null, scheduled = 0, isLoaded = false;
 
-  const send = (content) => { try { model.send({ view: name, ...content }); } catch { showError("The kernel is not running. Run the cell again."); } };
+  const send = (content) => model.send({ view: name, ...content });
   const isBusy = (action, id) => [...pending.values()].some((one) => one.action === action && one.ids.includes(id));
   const showError = (text) => { error.textContent = text; };
   const act = (action, jobs) => {

@@ -44,17 +44,27 @@ function fillHtml(node, html) {
   node.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
 }
 
+// The model without the exception that a message raises while the kernel restarts; the note says it.
+function quiet(model) {
+  return {
+    get: (name) => model.get(name), set: (name, value) => model.set(name, value), save_changes: () => model.save_changes(),
+    on: (event, fn) => model.on(event, fn), off: (event, fn) => model.off(event, fn), widget_manager: model.widget_manager,
+    send(...message) { try { model.send(...message); } catch (error) { console.warn("Not sent:", error); } },
+  };
+}
+
 function mounted(render) {
   return (context) => {
-    const { model, el: root } = context;
+    const { el: root } = context, model = quiet(context.model);
     let shown = "";
     const note = el("div", { class: "ci-gone", role: "alert" });
     const results = el("section", { class: "ci-results", "aria-label": "Results", hidden: true });
     root.classList.add("ci-view");
     root.append(note);
-    const end = render(context);
-    root.append(results);
-    const parts = () => [...root.children].filter((one) => one !== note && one !== results);
+    const end = render({ ...context, model });
+    const compared = el("div");
+    root.append(results, compared);
+    const parts = () => [...root.children].filter((one) => ![note, results, compared].includes(one));
     const stop = watchKernel(model, (isLive) => {
       const text = document.body.dataset.voila ? "Disconnected. Reload the page." : "Disconnected. Run the cell again.";
       note.textContent = isLive ? "" : text;
@@ -65,6 +75,15 @@ function mounted(render) {
       results.hidden = !html || !isInside();
       if (!results.hidden && shown !== html) fillHtml(results, (shown = html));
     };
+    // The view that a monitor compares jobs with.
+    const showCompared = async () => {
+      const id = model.get("compared_model"), manager = model.widget_manager;
+      if (!id || !isInside()) return;
+      try {
+        const view = await manager.create_view(await manager.get_model(id));
+        if (id === model.get("compared_model")) compared.replaceChildren(view.el);
+      } catch { compared.replaceChildren(); } // it was closed meanwhile
+    };
     // Known only when the view is in the page, and it may be moved later.
     const isInside = () => Boolean(root.parentElement?.closest(".jupyter-widgets"));
     const place = () => {
@@ -73,16 +92,19 @@ function mounted(render) {
         model.save_changes();
       }
       show();
+      if (!compared.hasChildNodes()) showCompared();
     };
     const sized = new ResizeObserver(place);
     sized.observe(root);
     model.on("change:results", show);
     model.on("change:is_inside", show);
+    model.on("change:compared_model", showCompared);
     return () => {
       stop();
       sized.disconnect();
       model.off("change:results", show);
       model.off("change:is_inside", show);
+      model.off("change:compared_model", showCompared);
       end?.();
     };
   };
