@@ -45,12 +45,14 @@ CONTAINERS = {
 }
 WIDTHS = (1280, 800, 360)
 # The views that are seen: their boxes, and how far each is wider than itself.
-VIEWS = """() => [...document.querySelectorAll('.ci-view')].filter(one => one.checkVisibility() && one.clientWidth).map(one => {
+VIEWS = """() => [...document.querySelectorAll('.ci-view')].filter(one => one.clientWidth).map(one => {
     const { left, right, top, bottom } = one.getBoundingClientRect();
-    return { name: one.querySelector('[role=group]').className, left, right, top, bottom, over: one.scrollWidth - one.clientWidth };
+    const name = one.querySelector('[role=group]').className, over = one.scrollWidth - one.clientWidth;
+    return { name, left, right, top, bottom, over };
 })"""
 # The page and the notebook in it scroll only up and down.
-SIDEWAYS = """() => [document.documentElement, ...document.querySelectorAll('.jp-WindowedPanel-outer, .jp-OutputArea-output')]
+SCROLLED = ".jp-WindowedPanel-outer, .jp-OutputArea-output"
+SIDEWAYS = f"""() => [document.documentElement, ...document.querySelectorAll('{SCROLLED}')]
     .map(one => one.scrollWidth - one.clientWidth)"""
 AT_REST = "() => !document.querySelector('.wp-busy')"
 # How many pixels the picture of the pane that is seen has for each pixel of the page.

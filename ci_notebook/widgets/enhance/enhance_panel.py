@@ -46,7 +46,7 @@ class EnhancePanel(PanelTraits):
     `ParameterError` for an invalid `setting`.
     """
 
-    value = ViewValue(
+    value = ViewValue[VideoEnhance, SettingLike](
         lambda panel, value: panel._take(value),
         read=lambda panel, json: panel.value if json == json_of(panel.value) else setting_of_json(json),
         write=json_of,

@@ -57,7 +57,9 @@ class Monitor(BaseView):
     _css = joined("shared/base.css", "shared/mount.css", "monitor/view.css")
 
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
-    selection: traitlets.List[str] = traitlets.List(traitlets.Unicode(), help="Ids of the selected jobs.").tag(sync=True)
+    selection: traitlets.List[str] = traitlets.List(traitlets.Unicode(), help="Ids of the selected jobs.").tag(
+        sync=True
+    )
     compared_model = traitlets.Unicode(help="Model of `compared`, for a page that shows it itself.").tag(sync=True)
     status = traitlets.Dict(help="Whether the service is being polled, and the last error.").tag(sync=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import anywidget
 import traitlets
@@ -18,6 +18,9 @@ from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.widgets.shared.result_output import ResultOutput
 
 __all__ = ["MAX_TOKENS", "BaseView", "ViewValue", "error_text", "joined"]
+
+G = TypeVar("G")
+S = TypeVar("S")
 
 # How many clicks a view remembers. A message that arrives twice arrives within seconds.
 MAX_TOKENS: Final = 256
@@ -37,7 +40,7 @@ def error_text(error: Exception) -> str:
     return str(error) if isinstance(error, CIError) else f"{type(error).__name__}: {error}"
 
 
-class ViewValue(traitlets.TraitType[Any, Any]):
+class ViewValue(traitlets.TraitType[G, S]):
     """A trait for what a view is about. Assigning it is an action of the view, which then publishes the outcome.
 
     `take(view, value)` runs the action: it raises `ParameterError` for a value that the view does not accept, or sets
@@ -47,7 +50,7 @@ class ViewValue(traitlets.TraitType[Any, Any]):
 
     def __init__(
         self, take: Callable[[Any, Any], object], *, read: Callable[[Any, Any], Any], write: Callable[[Any], Any],
-        refuse: Callable[[Any, ParameterError], object], help: str,  # noqa: A002  the name that traitlets uses
+        refuse: Callable[[Any, ParameterError], object], help: str,
     ) -> None:  # fmt: skip
         super().__init__(help=help)
         self._take, self._read, self._refuse = take, read, refuse

@@ -43,9 +43,9 @@ class SweepPanel(BaseView):
     `clips` is one clip or several, from which the user can choose. The varied parameters are set in `base`: a
     `VideoEnhance`, the name of a preset, or a dict of parameters. `against` is the second setting of the design
     "pairs". `sweep` is the last valid sweep; `value` are its fields as JSON: `vary`, `kind`, `n` and `seed`. Both are
-    traits that can be observed; `value` can also be linked and assigned, in whole or in part. `runs` are the results of the last run, None before. With a `key` the
-    fields are restored after a restart of the kernel, if the lab has a `state_dir` and the arguments are the same.
-    Raises `ParameterError` for an invalid setting.
+    traits that can be observed; `value` can also be linked and assigned, in whole or in part. `runs` are the results of
+    the last run, None before. With a `key` the fields are restored after a restart of the
+    kernel, if the lab has a `state_dir` and the arguments are the same. Raises `ParameterError` for an invalid setting.
 
     >>> import ci_notebook as ci
     >>> lab = ci.connect()
@@ -71,14 +71,14 @@ class SweepPanel(BaseView):
     table = traitlets.Dict(help="The first runs: heads and rows, and the number of runs.").tag(sync=True)
     plan = traitlets.Dict(help="The jobs that Run would send, and their price.").tag(sync=True)
     python = traitlets.Unicode().tag(sync=True)
-    value = ViewValue(
+    value = ViewValue[dict[str, Any], Mapping[str, Any]](
         lambda panel, fields: panel._take(fields),
         read=lambda panel, json: json,
         write=dict,
         refuse=lambda panel, error: panel._set_status(error=str(error)),
         help="Fields of the last valid sweep: `vary` as [path, text] pairs, `kind`, `n` and `seed`.",
     )
-    sweep: traitlets.Any[SweepSettings, SweepSettings] = traitlets.Any(read_only=True, help="The last valid sweep.")
+    sweep = traitlets.Any(read_only=True, help="The last valid sweep.")
     status = traitlets.Dict().tag(sync=True)
 
     @checks_keywords
