@@ -49,10 +49,10 @@ class CompareView(BaseView):
     """
 
     _esm = joined(
-        "shared/dom.js", "shared/wipe.js", "shared/take_away.js",
+        "shared/dom.js", "shared/mount.js", "shared/wipe.js", "shared/take_away.js",
         *(f"compare/{name}.js" for name in ("controls", "scopes", "loop", "stage", "requests", "bars", "view")),
     )  # fmt: skip
-    _css = joined("shared/wipe.css", "shared/take_away.css", "compare/view.css")
+    _css = joined("shared/mount.css", "shared/wipe.css", "shared/take_away.css", "compare/view.css")
 
     title = traitlets.Unicode().tag(sync=True)
     sides: traitlets.List[dict[str, Any]] = traitlets.List(help="Name and clip of each side.").tag(sync=True)

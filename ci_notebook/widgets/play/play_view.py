@@ -29,8 +29,8 @@ class PlayView(BaseView):
     `videos` are what `files` finds, `titles` their headings. `height` is the largest height of a player in px.
     """
 
-    _esm = joined(*PLAYER_SCRIPTS, "play/view.js")
-    _css = joined("shared/base.css", "shared/take_away.css")
+    _esm = joined(*PLAYER_SCRIPTS, "shared/mount.js", "play/view.js")
+    _css = joined("shared/base.css", "shared/mount.css", "shared/take_away.css")
 
     items: traitlets.List[dict[str, str]] = traitlets.List(help="Item and name of each video.").tag(sync=True)
     height = traitlets.Int(480, min=80).tag(sync=True)
