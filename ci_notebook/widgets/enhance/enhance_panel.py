@@ -29,11 +29,11 @@ from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, p
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import ViewValue, error_text
 from ci_notebook.widgets.shared.clip_lines import ClipLines
-from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["EnhancePanel"]
 

@@ -22,11 +22,11 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.compare.compare_view import CompareView
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.monitor.job_list import JobList, counts, static_html
 from ci_notebook.widgets.ports import MonitorLab
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
-from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["Monitor"]
 
@@ -55,8 +55,8 @@ class Monitor(BaseView):
     >>> monitor.close()
     """
 
-    _esm = joined("shared/dom.js", "shared/mount.js", "shared/take_away.js", "monitor/table.js", "monitor/view.js")
-    _css = joined("shared/base.css", "shared/mount.css", "shared/take_away.css", "monitor/view.css")
+    _esm = joined("shared/dom.js", "shared/mount.js", "files/take_away.js", "monitor/table.js", "monitor/view.js")
+    _css = joined("shared/base.css", "shared/mount.css", "files/take_away.css", "monitor/view.css")
 
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
     selection: traitlets.List[str] = traitlets.List(traitlets.Unicode(), help="Ids of the selected jobs.").tag(

@@ -20,12 +20,12 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import SweepLab, SweepSettings, title_of
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, ViewValue, error_text, joined
 from ci_notebook.widgets.shared.clip_lines import ClipLines
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
-from ci_notebook.widgets.shared.take_away import TakeAway
 from ci_notebook.widgets.shared.workers import DebouncedWorker
 from ci_notebook.widgets.sweep.form import MAX_ROWS, SweepFields, SweepForm, ValidSweep, sweep_html, table_of
 from ci_notebook.widgets.sweep.values import DESIGNS, described, stages_of, text_of
@@ -60,10 +60,10 @@ class SweepPanel(BaseView):
     """
 
     _esm = joined(
-        "shared/dom.js", "shared/mount.js", "shared/take_away.js", "enhance/js/export.js", "sweep/parts.js",
+        "shared/dom.js", "shared/mount.js", "files/take_away.js", "enhance/js/export.js", "sweep/parts.js",
         "sweep/panel.js",
     )  # fmt: skip
-    _css = joined("shared/base.css", "shared/mount.css", "shared/take_away.css", "sweep/panel.css")
+    _css = joined("shared/base.css", "shared/mount.css", "files/take_away.css", "sweep/panel.css")
 
     leaves: traitlets.List[dict[str, Any]] = traitlets.List(help="Every stage and leaf that can vary.").tag(sync=True)
     clip_lines: traitlets.List[str] = traitlets.List(help="Properties of each clip in one line.").tag(sync=True)
