@@ -30,6 +30,7 @@ from .experiment.sweep import (
     templates as templates,
 )
 from .lab.connect import connect as connect
+from .lab.file_scoring import score as score
 from .lab.lab import Lab as Lab
 from .media.samples import sample as sample
 from .media.samples import samples as samples

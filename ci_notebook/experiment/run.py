@@ -138,13 +138,36 @@ def run_all(
             cost = _estimate(queue, limited, options.prices, options.forecast)
             refuse_over(budget, [quote.price for quote in cost.quotes])
             (options.on_price or (lambda cost: None))(cost)
-        pool = stack.enter_context(
-            ScoringPool(
-                limited, options.cache, measure=options.measure, prices=options.prices, references=references,
-                every=options.every, precise=options.precise,
-            )
-        )  # fmt: skip
-        sweep = _SweepRunner(limited, queue, lease=lease, pool=pool, options=options)
+        return _completed(limited, queue, lease=lease, references=references, options=options)
+
+
+def complete_all(client: ClientPort, recorded: Iterable[tuple[Entry, Clip]], options: RunOptions) -> list[Run]:
+    """Wait for the jobs of recorded runs, download, score and price their outputs, and return the runs in order.
+
+    Sends nothing. What is done already is not done again; an interrupt is handled as in `run_all`.
+    """
+    pairs = list(recorded)
+    reference = options.reference
+    references = {clip.key: reference for _, clip in pairs} if isinstance(reference, Clip) else dict(reference or {})
+    redo = Redo(scores=options.measure is not None, references=references, every=options.every, precise=options.precise)
+    limited = RateLimitedClient(client, RateLimit(options.rate_per_s, sleep=client.sleep))
+    with options.journal.lease() as lease:
+        queue = RunQueue(options.journal, options.service, redo=redo, is_dead=lease.is_dead, clock=options.clock)
+        for entry, clip in pairs:
+            queue.add_recorded(entry, clip)
+        return _completed(limited, queue, lease=lease, references=references, options=options)
+
+
+def _completed(
+    client: RateLimitedClient, queue: RunQueue, *, lease: Lease, references: Mapping[str, Clip], options: RunOptions
+) -> list[Run]:
+    """Complete the runs of a queue with a pool of scoring threads, and return them in order."""
+    pool = ScoringPool(
+        client, options.cache, measure=options.measure, prices=options.prices, references=references,
+        every=options.every, precise=options.precise,
+    )  # fmt: skip
+    with pool:
+        sweep = _SweepRunner(client, queue, lease=lease, pool=pool, options=options)
         return sweep.run(options.on_progress or (lambda event: None), options.cancel or threading.Event())
 
 

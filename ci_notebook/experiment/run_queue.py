@@ -62,6 +62,14 @@ class RunQueue:
         )  # fmt: skip
         self._settle(key, self._journal.latest(key), self._redo)
 
+    def add_recorded(self, entry: Entry, clip: Clip) -> None:
+        """Add one attempt at a run that the journal holds. It is completed, and never sent."""
+        key = f"{entry.run.key} {entry.run.attempt}"
+        if key not in self.runs and entry.run.job is not None:
+            self.clips[key] = clip
+            self.runs[key] = replace(entry.run, error="" if entry.phase == "sent" else entry.run.error)
+            self._resume(key, entry, self._redo)
+
     def check_elsewhere(self) -> None:
         """Update the runs that another kernel is sending."""
         for key in sorted(self.elsewhere):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -71,3 +71,25 @@ class Run:
         # No ids and no times: equal runs look equal.
         setting = ", ".join(f"{path}={value}" for path, value in values(self.setting).items())
         return f"<Run of {self.clip}: {self.state or 'not sent'}{'; ' + setting if setting else ''}>"
+
+
+def each_once(runs: Iterable[Run]) -> list[Run]:
+    """Return runs in their order, each once: of several records of one run the last one, at the place of the first.
+
+    Two records are of one run if they have the same job. Without a job they are, if key and attempt are the same. So
+    deliberate repeats (`force=True`) are different runs.
+    """
+    records: dict[tuple[object, ...], Run] = {}
+    with_job = dict[tuple[object, ...], tuple[object, ...]]()
+    for run in runs:
+        attempt = (run.key or id(run), run.attempt)
+        job_id = run.job.job_id if run.job else None
+        if job_id:
+            name: tuple[object, ...] = (run.clip_key, job_id)
+            if attempt in records:  # recorded before its job was known
+                records = {name if one == attempt else one: other for one, other in records.items()}
+            with_job[attempt] = name
+            records[name] = run
+        elif attempt not in with_job:
+            records[attempt] = run
+    return list(records.values())

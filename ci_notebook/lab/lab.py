@@ -20,11 +20,12 @@ from ci_notebook.client.queues import Queues
 from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.templates import Templates
 from ci_notebook.client.watch import Watch
+from ci_notebook.experiment.adoption.given_jobs import JobsLike
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.pricing.price import MAINLAND
 from ci_notebook.experiment.pricing.quote import Estimate, estimate
 from ci_notebook.experiment.progress import Event
-from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.run_record import Run, each_once
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.sweep import steps_of
 from ci_notebook.experiment.voting.vote import Vote
@@ -37,6 +38,7 @@ from ci_notebook.lab.arguments import (
     duration_of,
     job_states,
     local_path_or_video,
+    originals_from,
     references_from,
     refuse_after_end,
     setting_argument,
@@ -47,12 +49,12 @@ from ci_notebook.lab.arguments import (
     whole_number,
 )
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
-from ci_notebook.lab.files import Video, frames_of, key_of
+from ci_notebook.lab.files import Video, cached_sources, frames_of, key_of
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
 from ci_notebook.lab.previews import LabPreviews
-from ci_notebook.lab.sweeps import plan_sweep, run_search, run_sweep, service_of, service_terms
+from ci_notebook.lab.sweeps import plan_sweep, run_adoption, run_search, run_sweep, service_of, service_terms
 from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
@@ -334,6 +336,26 @@ class Lab:
         return self._runs(runs, chosen)
 
     @checks_keywords
+    def adopt(
+        self, jobs: JobsLike, *, reference: Clip | str | Mapping[str, Clip | str] | None = None,
+        every: int | None = None, precise: bool = False, scores: bool = True, wait: bool = False,
+        on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
+    ) -> Runs:  # fmt: skip
+        """Turn jobs that exist already into runs: fetched, scored, priced and in the journal. Sends and pays nothing.
+
+        `jobs` are `Job`s, `JobsDetail`s, ids, replies or callbacks as XML or JSON, or files, folders and patterns of
+        them. Scores are those of `run`, whose keywords these are; `reference` may map the key of a source to its
+        original. What cannot become a run is in `runs.skipped`, with the reason. `wait` waits for jobs that still run.
+        """
+        terms = self._terms((), None) | {"reference": originals_from(self.client, reference)}
+        adopted = run_adoption(
+            self.client, jobs, scores=scores, wait=wait, precise=precise, on_progress=on_progress, cancel=cancel,
+            every=None if every is None else whole_number("every", every), **terms,
+        )  # fmt: skip
+        sources = cached_sources(self.client, self.cache_dir, adopted.runs)
+        return self._runs(adopted.runs, sources, skipped=adopted.skipped, notes=adopted.notes)
+
+    @checks_keywords
     def optimize(
         self, clips: Clips, base: SettingLike | None = None, *, space: Mapping[str, Sequence[Any] | Span],
         on: str | Mapping[str, Direction], trials: int = 20, batch: int = 4, seed: int = 0,
@@ -370,7 +392,7 @@ class Lab:
 
     def runs(self) -> Runs:
         """Return every run of this lab's journal, from earlier sessions and other kernels too."""
-        return self._runs(self.journal.runs())
+        return self._runs(each_once(self.journal.runs()))
 
     @checks_keywords
     def look(
@@ -454,9 +476,9 @@ class Lab:
     def _job(self, detail: JobsDetail) -> Job:
         return Job(self._client, detail, bar=bar)
 
-    def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
+    def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = (), **more: Mapping[str, str]) -> Runs:
         sources = {clip.name: clip.path for clip in clips if clip.path}
-        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames)
+        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames, **more)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from ci_notebook.results.labels import in_words, word_of
 
 # Significant decimals: the third one of a VMAF differs between two machines.
 DECIMALS: Final = {score.name: score.decimals for score in SCORES} | {"cost_cny": 4}
+_NAMED: Final = 3
 SETTINGS: Final = frozenset(setting_columns())
 
 
@@ -44,6 +45,21 @@ def count_text(runs: Sequence[Run]) -> str:
     failed = sum(run.is_over and not run.ok for run in runs)
     text = f"{sum(run.ok for run in runs)} of {len(runs)} succeeded"
     return f"{text}, {failed} failed" if failed else text
+
+
+def skipped_text(skipped: Mapping[str, str]) -> str:
+    """Return which jobs were not adopted and why, as the end of a sentence; of many the first three."""
+    if not skipped:
+        return ""
+    jobs = "1 job was" if len(skipped) == 1 else f"{len(skipped)} jobs were"
+    listed = "; ".join(f"{one}: {why.rstrip('.')}" for one, why in list(skipped.items())[:_NAMED])
+    rest = f"; the others are in .skipped ({len(skipped) - _NAMED})" if len(skipped) > _NAMED else ""
+    return f"; {jobs} not adopted ({listed}{rest})"
+
+
+def reasons_html(title: str, reasons: Mapping[str, str]) -> str:
+    """Return a small table of job ids and reasons; empty without any."""
+    return str(table_html(reasons.items(), caption=bold(title), row_heads=True)) if reasons else ""
 
 
 def alike(runs: Sequence[Run], shown: set[str]) -> dict[str, Any]:
