@@ -109,21 +109,21 @@ def _encoded(text: str) -> bytes:
 def _files(name: str | Path) -> Iterator[Path]:
     """Yield the files that a path, a folder or a glob pattern names; none for the id of a job."""
     text = str(name)
+    if not text.strip():
+        raise _no_job(text)
     path = Path(text)
     try:
-        if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if _is_job_file(one))
-            if not inside:
-                raise ParameterError.plain(f"The folder {text!r} contains no .xml and no .json file.")
-            yield from inside
-            return
-        if path.is_file():
-            yield path
-            return
+        is_folder, is_file = path.is_dir(), path.is_file()
+        inside = sorted(one for one in path.iterdir() if _is_job_file(one)) if is_folder else []
     except OSError as error:  # too long for a path, or not permitted
         raise ParameterError.plain(f"{text:.80} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:  # it holds a NUL
-        raise _wrong_type(name) from error
+        raise _no_job(text) from error
+    if is_folder and not inside:
+        raise ParameterError.plain(f"The folder {text!r} contains no .xml and no .json file.")
+    if is_folder or is_file:
+        yield from inside or [path]
+        return
     if any(sign in text for sign in "*?["):
         found = sorted(Path(one) for one in glob.glob(text, recursive=True) if Path(one).is_file())  # noqa: PTH207 - absolute, too
         if not found:
@@ -131,8 +131,12 @@ def _files(name: str | Path) -> Iterator[Path]:
         yield from found
     elif isinstance(name, Path) or "/" in text or "\\" in text or text.lower().endswith(_ENDINGS):
         raise ParameterError.plain(f"There is no file or folder {text!r}.")
-    elif not text.strip() or not text.strip().isalnum():
-        raise ParameterError.plain(f"{text!r:.80} is neither the id of a job nor the path of a file.")
+    elif not text.strip().isalnum():
+        raise _no_job(text)
+
+
+def _no_job(text: str) -> ParameterError:
+    return ParameterError.plain(f"{text!r:.80} is neither the id of a job nor the path of a file.")
 
 
 def _is_job_file(path: Path) -> bool:
