@@ -219,6 +219,9 @@ class TemplatesPort(Protocol):
     def list(self, *, tag: str = "", category: str = "Custom") -> Iterable[Template]:
         """Return the templates of a kind and category."""
 
+    def get(self, *ids: str) -> Sequence[Template]:
+        """Return the templates of these ids."""
+
     def create(self, name: str, what: VideoEnhance) -> Template:
         """Store a setting as a new template."""
 
@@ -317,14 +320,16 @@ class EnhanceLab(Protocol):
         """Return the XML of a setting."""
 
     def request(
-        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
-        digital_watermark: DigitalWatermark | None = None,
+        self, clip: Any, setting: VideoEnhance | None, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None, template_id: str | None = None,
+        transcode_template_id: str | None = None,
     ) -> Request:  # fmt: skip
-        """Return the complete request that `submit` would send."""
+        """Return the complete request that `submit` would send. A template takes the place of the setting."""
 
     def submit(
-        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
-        digital_watermark: DigitalWatermark | None = None,
+        self, clip: Any, setting: VideoEnhance | None, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None, template_id: str | None = None,
+        transcode_template_id: str | None = None,
     ) -> SubmittedJob:  # fmt: skip
         """Send one job."""
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation
-from ci_notebook.model.html import bold, picture_html, table_html
+from ci_notebook.model.html import bold, html_table, picture_html, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.ports import JobReply
 
@@ -39,8 +39,11 @@ def state_html(detail: JobsDetail) -> str:
 
 
 def operation_html(operation: Operation, note: str = "") -> str:
-    """Return the setting and watermarks of an operation, below a note."""
+    """Return the setting (or its template) and watermarks of an operation, below a note."""
     line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
+    if operation.template_id:
+        ids = html_table("Template", [("TemplateId", operation.template_id, "")])
+        return line + ids + marks_html(operation)
     return line + (operation.video_enhance or VideoEnhance())._repr_html_() + marks_html(operation)
 
 
