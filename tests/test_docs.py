@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 # The pages whose examples run one after the other in one session, as a reader would.
-IN_ORDER = ("README.md", *(f"docs/guide/{name}.md" for name in ("panel", "sweeps", "scores", "jobs", "adopt", "cluster")))
+IN_ORDER = (
+    "README.md",
+    *(f"docs/guide/{name}.md" for name in ("panel", "sweeps", "scores", "jobs", "adopt", "cluster")),
+)
 SNIPPET = re.compile(r"<!-- snippet: run by tests/test_docs.py -->\n```python\n(.*?)```", re.DOTALL)
 
 

@@ -25,7 +25,7 @@ def result_html(setting: VideoEnhance, job: JobReply, before: bytes | None = Non
     )
     return (
         f"{state_html(job.detail)}<div style='display:flex;flex-wrap:wrap;gap:0 24px;align-items:flex-start'>"
-        f"{setting._repr_html_()}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
+        f"{_setting_html(setting, job.detail.operation)}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
         f"<div>{pictures}</div>"
     )
 
@@ -41,10 +41,15 @@ def state_html(detail: JobsDetail) -> str:
 def operation_html(operation: Operation, note: str = "") -> str:
     """Return the setting (or its template) and watermarks of an operation, below a note."""
     line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
-    if operation.template_id:
-        ids = html_table("Template", [("TemplateId", operation.template_id, "")])
-        return line + ids + marks_html(operation)
-    return line + (operation.video_enhance or VideoEnhance())._repr_html_() + marks_html(operation)
+    return line + _setting_html(operation.video_enhance or VideoEnhance(), operation) + marks_html(operation)
+
+
+def _setting_html(setting: VideoEnhance, operation: Operation | None) -> str:
+    """Return the setting; of a job that names a template instead, its id and name."""
+    if operation is None or not operation.template_id:
+        return setting._repr_html_()
+    rows = [("TemplateId", operation.template_id, ""), ("TemplateName", operation.template_name, "")]
+    return html_table("Template", [row for row in rows if row[1]])
 
 
 def marks_html(operation: Operation | None) -> str:
