@@ -2,6 +2,7 @@
 
 from ._version import __version__ as __version__
 from .client.connection.credentials import Credentials as Credentials
+from .client.connection.failures import ConnectionFailed as ConnectionFailed
 from .client.job import Job as Job
 from .client.objects import Clip as Clip
 from .course.exercises import check as check
@@ -30,8 +31,8 @@ from .experiment.sweep import (
     templates as templates,
 )
 from .lab.connect import connect as connect
-from .lab.file_scoring import score as score
 from .lab.lab import Lab as Lab
+from .lab.scoring.file_scoring import score as score
 from .media.samples import sample as sample
 from .media.samples import samples as samples
 from .model.api.jobs import (

@@ -50,7 +50,9 @@ def add_score(verbs: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     outputs, reference = _files(args.files, args.reference)
-    from ci_notebook.lab.file_scoring import score  # lazy: a wrong argument is refused without a second of imports
+    from ci_notebook.lab.scoring.file_scoring import (
+        score,  # lazy: a wrong argument is refused without a second of imports
+    )
 
     results: list[FileScores] = []
     problems = 0

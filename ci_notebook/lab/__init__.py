@@ -9,7 +9,7 @@ Modules in reading order:
 - `clip_facts`: length, size and codec of clips, read from the service once per clip.
 - `pictures`: frames of videos with captions, a job's result as HTML, progress bars, spoiled clips.
 - `sweeps`: plan and run many settings, adopt jobs that exist, and search.
-- `file_scoring`: `score()`, which compares two local files.
+- `scoring`: `score()`, which compares two local files.
 - `previews`: frames as a job would make them (for `EnhancePanel`).
 - `monitor_jobs`: jobs, their prices, cancel and retry (for `Monitor`).
 - `panel_sweeps`: designs, plans and runs (for `SweepPanel`).

@@ -25,7 +25,8 @@ def result_html(setting: VideoEnhance, job: JobReply, before: bytes | None = Non
     )
     return (
         f"{state_html(job.detail)}<div style='display:flex;flex-wrap:wrap;gap:0 24px;align-items:flex-start'>"
-        f"{_setting_html(setting, job.detail.operation)}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
+        f"{_setting_html(setting, job.detail.operation)}{marks_html(job.detail.operation)}"
+        f"{facts_html(job.detail)}</div>"
         f"<div>{pictures}</div>"
     )
 

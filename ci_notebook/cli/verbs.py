@@ -39,7 +39,3 @@ def _parser() -> argparse.ArgumentParser:
     ):  # fmt: skip
         add(verbs)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

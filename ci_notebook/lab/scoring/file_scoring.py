@@ -11,7 +11,7 @@ from typing import Any
 from ci_notebook.lab.arguments import whole_number
 from ci_notebook.lab.pictures import measure
 from ci_notebook.lab.previews import INSTALL
-from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.score.file_scores import FileScores
@@ -88,7 +88,7 @@ def _file(name: str, value: object) -> Path:
         if path.is_dir():
             raise ParameterError.plain(f"{str(path)!r} is a folder. Name one video file.")
         if not path.is_file():
-            raise ParameterError.plain(f"There is no file {str(path)!r}.")
+            raise MissingFile.at(path)
         with path.open("rb") as file:
             file.read(1)
     except (OSError, ValueError, TypeError) as error:
