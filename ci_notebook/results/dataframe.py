@@ -97,6 +97,8 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by how visible an error is |
     | ssim | Float64 | | of the luma; 1 is equal |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
+    | vmaf_v1 | Float64 | | VMAF of 2026: sees colour, banding and viewing distance; 0 to 100 |
+    | banding, flicker | Float64 | | CAMBI, 0 to 24; changes of areas that stand still, of 255 |
     | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 is just visible |
     | sharpness, contrast, colourfulness, noise | Float64 | | of the result alone; compare at one size only |
     | blockiness, si, ti | Float64 | | the same: coding blocks, spatial and temporal information |
@@ -105,6 +107,8 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | ssim_hmean, ssim_p5, ssim_worst | Float64 | | the same |
     | vmaf_hmean, vmaf_p5, vmaf_worst | Float64 | | the same |
     | vmaf_neg_hmean, vmaf_neg_p5, vmaf_neg_worst | Float64 | | the same |
+    | vmaf_v1_hmean, vmaf_v1_p5, vmaf_v1_worst | Float64 | | the same |
+    | banding_p95, banding_worst | Float64 | | 95th percentile and worst frame |
     | delta_e_p95, delta_e_worst | Float64 | | 95th percentile and worst frame |
     | cost_cny | Float64 | CNY | price by the list |
     | error | string | | error outside the job: while sending, fetching or scoring |
