@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli.verbs import main
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from tests.support import write_sample
 
@@ -42,6 +42,7 @@ def test_two_files_score_as_the_run_that_made_them(lab: ci.Lab, source: Path, ev
     result = ci.score(run.output, source, every=every)
     assert dict(result.scores) == dict(run.scores) and dict(result.frames) == dict(run.pictures)
     assert (result.every, result.alignment) == (run.every, run.alignment)
+    assert (result.screen, result.vmaf_v1_model, result.note) == (run.screen, run.vmaf_v1_model, run.score_note)
 
 
 @pytest.mark.slow
@@ -67,6 +68,7 @@ def test_the_result_is_shown_as_a_table_and_per_frame(source: Path, worse: Path)
         ("a\0b", {}, ci.ParameterError, "no file|cannot be read"),
         ("broken", {}, ci.EngineError, "broken.mp4 cannot be read as a video"),
         ("worse", {"every": 0}, ci.ParameterError, "every must be"),
+        ("worse", {"screen": "cinema"}, ci.ParameterError, "screen must be"),
         ("worse", {"start_s": -1}, ci.ParameterError, "start_s must be"),
         ("worse", {"length_s": "2"}, ci.ParameterError, "length_s must be"),
         ("worse", {"length_s": float("nan")}, ci.ParameterError, "length_s must be"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.model.vmaf_v1 import SCREENS
 
 if TYPE_CHECKING:
     from ci_notebook.results.score.file_scores import FileScores
@@ -41,6 +42,7 @@ def add_score(verbs: Any) -> None:
     add("--start", type=float, default=0.0, metavar="S", help="where in the reference the output begins, in seconds")
     add("--length", type=float, metavar="S", help="how much of the reference the output shows, in seconds")
     add("--precise", action="store_true", help="compute VMAF in floating point, to compare with other tools")
+    add("--screen", choices=SCREENS, help="demand VMAF v1 for this screen (default: a TV, where it has a model)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", default="table",
                       help="print an array with one object per output, with the values per frame")  # fmt: skip
@@ -60,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
         try:
             results.append(
                 score(output, reference, every=args.every, start_s=args.start, length_s=args.length,
-                      precise=args.precise)
+                      precise=args.precise, screen=args.screen)
             )  # fmt: skip
         except CIError as error:
             if len(outputs) == 1:
@@ -119,6 +121,7 @@ def _json(results: Sequence[FileScores]) -> str:
 def _facts(one: FileScores) -> dict[str, Any]:
     return {
         "output": str(one.output), "reference": str(one.reference), "every": one.every, "precise": one.precise,
+        "screen": one.screen, "vmaf_v1_model": one.vmaf_v1_model, "note": one.note,
         "scores": dict(one.scores), "alignment": one.alignment.as_dict() if one.alignment else None,
     }  # fmt: skip
 
@@ -127,10 +130,11 @@ def _csv(results: Sequence[FileScores]) -> str:
     names = list(dict.fromkeys(name for one in results for name in one.scores))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["output", "reference", "every", "precise", *names])
+    writer.writerow(["output", "reference", "every", "precise", "vmaf_v1_model", *names])
     for one in results:
         values = [one.scores.get(name, "") for name in names]
-        writer.writerow([str(one.output), str(one.reference), one.every, str(one.precise).lower(), *values])
+        facts = [str(one.output), str(one.reference), one.every, str(one.precise).lower(), one.vmaf_v1_model]
+        writer.writerow([*facts, *values])
     return text.getvalue().rstrip("\n")
 
 

@@ -63,6 +63,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.shorthand import SettingLike
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.model.vmaf_v1 import Screen
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
@@ -312,7 +313,8 @@ class Lab:
     def run(
         self, clips: Clips, settings: SettingsLike, *, budget: float | None = None,
         workers: int = 4, scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None,
-        every: int | None = None, precise: bool = False, force: bool = False, retry_failed: bool = False,
+        every: int | None = None, precise: bool = False, screen: Screen | None = None, force: bool = False,
+        retry_failed: bool = False,
         on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return all runs, failed ones included.
@@ -322,8 +324,10 @@ class Lab:
         is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
         original that the clip was spoiled from (one for all clips, or one per clip). `every` 1 scores all frames
         instead of every fifth; `precise` computes VMAF in floating point, within 0.001 of other tools instead of
-        0.2. Ctrl-C keeps finished runs, and the same call resumes. `on_progress` is called with the progress, in
-        place of a bar; setting `cancel` stops as Ctrl-C does, and returns.
+        0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and refuses outputs that have none;
+        left out it is a TV, where the output has a model. Ctrl-C keeps finished runs, and the same call resumes.
+        `on_progress` is called with the progress, in place of a bar; setting `cancel` stops as Ctrl-C does, and
+        returns.
         """
         listed = settings_argument(settings, "run")
         chosen = clips_from(self.client, clips, "run")
@@ -333,15 +337,15 @@ class Lab:
             self.client, chosen, listed, workers=whole_number("workers", workers), force=force,
             retry_failed=retry_failed, every=None if every is None else whole_number("every", every),
             precise=precise, budget=budget_argument(budget), scores=scores, on_progress=on_progress, cancel=cancel,
-            **self._terms(chosen, reference),
+            screen=screen, **self._terms(chosen, reference),
         )  # fmt: skip
         return self._runs(runs, chosen)
 
     @checks_keywords
     def adopt(
         self, jobs: JobsLike, *, reference: Clip | str | Mapping[str, Clip | str] | None = None,
-        every: int | None = None, precise: bool = False, scores: bool = True, wait: bool = False,
-        on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
+        every: int | None = None, precise: bool = False, screen: Screen | None = None, scores: bool = True,
+        wait: bool = False, on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Turn jobs that exist already into runs: fetched, scored, priced and in the journal. Sends and pays nothing.
 
@@ -351,8 +355,8 @@ class Lab:
         """
         terms = self._terms((), None) | {"reference": originals_from(self.client, reference)}
         adopted = run_adoption(
-            self.client, jobs, scores=scores, wait=wait, precise=precise, on_progress=on_progress, cancel=cancel,
-            every=None if every is None else whole_number("every", every), **terms,
+            self.client, jobs, scores=scores, wait=wait, precise=precise, screen=screen, on_progress=on_progress,
+            cancel=cancel, every=None if every is None else whole_number("every", every), **terms,
         )  # fmt: skip
         sources = cached_sources(self.client, self.cache_dir, adopted.runs)
         return self._runs(adopted.runs, sources, skipped=adopted.skipped, notes=adopted.notes)

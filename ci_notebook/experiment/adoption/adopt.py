@@ -19,6 +19,7 @@ from ci_notebook.experiment.run import RunOptions, complete_all
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import NotFound
+from ci_notebook.model.vmaf_v1 import check_screen
 
 __all__ = ["Adoption", "adopt"]
 
@@ -38,6 +39,7 @@ def adopt(client: ClientPort, given: GivenJobs, options: RunOptions, *, wait: bo
     With `wait`, jobs that are not over are waited for; otherwise they are skipped. Of `options`, those about
     sending and money are not used. After Ctrl-C, raised as `Interrupted`, the same call resumes.
     """
+    check_screen(options.screen)
     limited = RateLimitedClient(client, RateLimit(options.rate_per_s, sleep=client.sleep))
     options = replace(options, service=options.service or f"{client.bucket}/{client.region}")
     result = Adoption(skipped=dict(given.unreadable))

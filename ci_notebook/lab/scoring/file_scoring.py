@@ -13,6 +13,7 @@ from ci_notebook.lab.pictures import measure
 from ci_notebook.lab.previews import INSTALL
 from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.keywords import checks_keywords
+from ci_notebook.model.vmaf_v1 import Screen, check_screen
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.score.file_scores import FileScores
 
@@ -28,14 +29,16 @@ def score(
     start_s: float = 0.0,
     length_s: float | None = None,
     precise: bool = False,
+    screen: Screen | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> FileScores:
     """Return the scores of a video file against another one: its source, or a true reference.
 
     The numbers are those that `lab.run` gives for the same files. `every` 1 scores all frames instead of every
     fifth. `start_s` and `length_s` (seconds) are the part of the reference that the output shows; the offset and the
-    part of the picture are found. `precise` computes VMAF in floating point. `on_progress` gets the share from 0 to 1,
-    in place of a bar. It takes about 20 ms of two cores per 1080p frame. Runs FFmpeg here; sends nothing.
+    part of the picture are found. `precise` computes VMAF in floating point. `screen` ("tv", "tv_3h" or "phone")
+    demands VMAF v1 for that screen. `on_progress` gets the share from 0 to 1, in place of a bar. It takes about 20 ms
+    of two cores per 1080p frame. Runs FFmpeg here; sends nothing.
 
     >>> import ci_notebook as ci
     >>> ci.score(ci.sample("city"), ci.sample("city"), every=25)["ssim"]
@@ -46,6 +49,9 @@ def score(
     """
     files = [_file(name, value) for name, value in (("output", output), ("reference", reference))]
     options: dict[str, Any] = {"precise": True} if precise else {}
+    check_screen(screen)
+    if screen is not None:
+        options["screen"] = screen
     if every is not None:
         options["every"] = whole_number("every", every)
     if _seconds("start_s", start_s):
@@ -73,7 +79,8 @@ def _measured(output: Path, reference: Path, options: dict[str, Any]) -> FileSco
         raise EngineError(f"The files cannot be scored: {error.strerror or error}.") from error
     return FileScores(
         output=output, reference=reference, scores=dict(found.pooled), frames=dict(found.pictures), every=found.every,
-        precise=found.precise, alignment=found.alignment,
+        precise=found.precise, alignment=found.alignment, screen=found.screen, vmaf_v1_model=found.vmaf_v1_model,
+        note=found.note,
     )  # fmt: skip
 
 

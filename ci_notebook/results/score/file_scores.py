@@ -22,7 +22,8 @@ class FileScores:
 
     `scores` maps the name of a score to its value for the whole clip, as in `Run.scores`; `frames` maps it to one
     value for every `every`-th compared frame. `precise` means that VMAF was computed in floating point. `alignment`
-    says which frames, and which part of them, were compared.
+    says which frames, and which part of them, were compared. `vmaf_v1_model` is the model of VMAF v1 for the `screen`,
+    empty without VMAF v1; `note` says why, or what it does not see.
     """
 
     output: Path
@@ -32,6 +33,9 @@ class FileScores:
     every: int
     precise: bool = False
     alignment: Alignment | None = None
+    screen: str = ""
+    vmaf_v1_model: str = ""
+    note: str = ""
 
     def __getitem__(self, name: str) -> float:
         """Return a score by its name. Raises `KeyError`."""
@@ -65,9 +69,12 @@ class FileScores:
         """How the scores were made, as one sentence."""
         every = "every frame" if self.every == 1 else f"every {self.every}th frame" if self.every > 3 else ""
         every = every or {2: "every second frame", 3: "every third frame"}.get(self.every, "")
-        parts = [every, "VMAF in floating point" if self.precise else "", str(self.alignment or "")]
+        parts = [
+            every, "VMAF in floating point" if self.precise else "",
+            f"VMAF v1 with the model {self.vmaf_v1_model}" if self.vmaf_v1_model else "", str(self.alignment or ""),
+        ]  # fmt: skip
         text = "; ".join(part for part in parts if part)
-        return f"{text[:1].upper()}{text[1:]}." if text else ""
+        return " ".join(part for part in (f"{text[:1].upper()}{text[1:]}." if text else "", self.note) if part)
 
     def __repr__(self) -> str:
         shown = [score for score in HEADLINES if score.name in self.scores][:4]

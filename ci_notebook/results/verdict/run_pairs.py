@@ -18,6 +18,7 @@ from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE, Scale
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.labels import in_words
 
 # A codec may drop the last frame or two; if more are missing, the frames do not correspond.
@@ -105,6 +106,9 @@ def _pairs(
                 used += [numbers[word] for word in sides.words]
         if parts:
             clips.append(_joined(name, parts))
+    mixed = mixed_models(runs[number].vmaf_v1_model for number in used) if of_vmaf_v1(sides.on) else ""
+    if mixed:
+        return Pairs((), (*dict.fromkeys(left_out), mixed.rstrip(".")))
     return Pairs(tuple(clips), tuple(dict.fromkeys(left_out)), tuple(used))
 
 
@@ -116,6 +120,8 @@ def _difference(
     if why:
         return why
     a, b = (runs[numbers[word]] for word in sides.words)
+    if of_vmaf_v1(sides.on) and (why := mixed_models([a.vmaf_v1_model, b.vmaf_v1_model])):
+        return why.rstrip(".")
     first, second = values_per_frame(a, sides.on), values_per_frame(b, sides.on)
     if first and second and not sides.scale.is_share:
         if not np.isfinite([*first, *second]).all():
