@@ -100,6 +100,7 @@ AGAINST: Final = (
         "text",
         "Scores compare with the `source` (measuring change) or a `reference` (fidelity).",
     ),
+    Column("score_every", "whole", "Distance of the scored frames: 1 is all of them."),
 )
 ALIGNMENT: Final = (
     Column("align_offset_frames", "whole", "Frames of the source skipped at the start; negative: of the output."),

@@ -86,6 +86,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | audio_channels | Int64 | | channels |
     | took_s | Float64 | s | from start to end of the job |
     | score_against | string | | `source`: scores measure change; `reference`: fidelity |
+    | score_every | Int64 | | distance of the scored frames: 1 is all of them |
     | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
     | align_offset_s | Float64 | s | the same as a time |
     | align_start_s | Float64 | s | where in the source the compared stretch begins |
@@ -266,6 +267,7 @@ def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
         "run": [run and run.key[:12] for run in runs],
         "clip": [run and run.clip for run in runs],
         "score_against": [(run and run.score_against) or None for run in runs],
+        "score_every": [(run and run.every) or None for run in runs],
         **{column.name: [one.get(column.name) for one in alignments] for column in ALIGNMENT},
         **{name: [one.get(name) for one in scores] for name in (*score_names(), *undeclared)},
         "cost_cny": [run and run.cost_cny for run in runs],
