@@ -56,7 +56,7 @@ def add_report(verbs: Any) -> None:
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the original that a clip was spoiled from; one per clip, in the same order")  # fmt: skip
     add("--every", type=int, metavar="N",
-        help=f"score every Nth frame; 1 scores all (default: all, or at most {MOST_FRAMES} of a longer clip)")  # fmt: skip
+        help=f"score every Nth frame; 1 scores all (default: all, or {MOST_FRAMES} of a longer clip)")  # fmt: skip
     add("--budget", type=float, metavar="CNY", help="send nothing if the price is higher than this")
     add("--prices", type=Path, metavar="FILE", help="your price list (TOML) in place of the published one")
     add("--workers", type=int, default=4, metavar="N", help="jobs that run at once (default: 4)")

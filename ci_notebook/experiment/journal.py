@@ -41,7 +41,7 @@ from ci_notebook.wire.xml import dumps, loads
 N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 _BUSY_S: Final = 30.0
 # Columns of version 2. `owner` is the lease of the sending process, `setting_sha256` identifies equal
 # settings, `score_against` and `reference_md5` say what the output was compared with.
@@ -71,10 +71,14 @@ CREATE TABLE votes (
 """
 # Version 4 added how each output was aligned before scoring, as JSON.
 _ALIGNMENT: Final = "ALTER TABLE runs ADD COLUMN alignment TEXT"
-_NEW_FILE: Final = (_TABLE, _VOTES, _ALIGNMENT)
+# Version 5 added the screen and the model of VMAF v1, and why scores are missing, as JSON.
+_SCORED_WITH: Final = "ALTER TABLE runs ADD COLUMN scored_with TEXT"
+_SCORED_WITH_FIELDS: Final = ("screen", "vmaf_v1_model", "score_note")
+_NEW_FILE: Final = (_TABLE, _VOTES, _ALIGNMENT, _SCORED_WITH)
 # Migrations: version → statements that upgrade a file to the next version.
 _MIGRATIONS: Final = {
     1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,), 3: (_ALIGNMENT,),
+    4: (_SCORED_WITH,),
 }  # fmt: skip
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
@@ -184,9 +188,11 @@ class Journal:
             if run.pictures
             else None
         )
+        scored_with = {name: getattr(run, name) for name in _SCORED_WITH_FIELDS if getattr(run, name)}
         self._set(
             run, phase="over", scores=scores, pictures=pictures, score_against=run.score_against,
             alignment=json.dumps(run.alignment.as_dict()) if run.alignment else None,
+            scored_with=json.dumps(scored_with) if scored_with else None,
             reference_md5=run.reference_md5, cost_cny=run.cost_cny, output=output, error=run.error,
         )  # fmt: skip
 
@@ -280,6 +286,7 @@ def _entry(row: sqlite3.Row) -> Entry:
     output = Path(row["output"]) if row["output"] else None
     series = json.loads(row["pictures"] or '{"every": 0, "pictures": {}}')
     alignment = Alignment.of(json.loads(row["alignment"])) if row["alignment"] else None
+    scored_with: Mapping[str, str] = json.loads(row["scored_with"] or "{}")
     run = Run(
         key=row["key"], attempt=row["attempt"], clip=row["clip"], clip_key=row["clip_key"], clip_md5=row["clip_md5"],
         setting=loads(VideoEnhance, row["setting"].encode()),
@@ -288,6 +295,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         precise=series.get("precise", False),
         score_against=row["score_against"], reference_md5=row["reference_md5"], template_id=row["template_id"],
         alignment=alignment,
+        **{name: str(scored_with[name]) for name in _SCORED_WITH_FIELDS if name in scored_with},
         cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,
     )  # fmt: skip

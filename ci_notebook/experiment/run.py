@@ -26,7 +26,7 @@ from ci_notebook.experiment.pricing.quote import Estimate, Forecast, estimate
 from ci_notebook.experiment.progress import Event, TimeLeft
 from ci_notebook.experiment.run_queue import Redo, RunQueue
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.scoring import Measure, ScoringPool
+from ci_notebook.experiment.scoring import Measure, ScoringPool, refuse_unfit_screen
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.requests import enhance_request
@@ -39,6 +39,7 @@ from ci_notebook.model.errors import (
     SignatureRefused,
     SubmissionUnclear,
 )
+from ci_notebook.model.vmaf_v1 import check_screen
 
 # Errors that affect every run: the next one would be refused for the same reason.
 _FATAL = (AccessDenied, SignatureRefused, BucketNotActivated)
@@ -66,7 +67,8 @@ class RunOptions:
     Scoring: `measure(output, source)` scores an output; None means no scores. It compares with `reference`
     instead of the source, if there is one: one clip for all, or a mapping from the key of a clip. It uses
     every `every`-th frame (None: `measure` decides, and runs scored at other distances are not scored again),
-    and floating point if `precise`.
+    and floating point if `precise`. `screen` chooses the model of VMAF v1: "tv", "tv_3h" or "phone" (see
+    `model.vmaf_v1`). A screen that is named is a demand: outputs without a model for it are refused.
 
     Repetition: `force` sends runs again, `retry_failed` only runs whose job failed, and `rescore` scores
     existing outputs again.
@@ -89,6 +91,7 @@ class RunOptions:
     reference: Clip | Mapping[str, Clip] | None = None
     every: int | None = None
     precise: bool = False
+    screen: str | None = None
     force: bool = False
     retry_failed: bool = False
     rescore: bool = False
@@ -118,6 +121,7 @@ def run_all(
     for name, number in (("workers", options.workers), ("every", options.every)):
         if number is not None and number < 1:
             raise ParameterError.plain(f"{name} is {number}; use a whole number of at least 1.")
+    check_screen(options.screen)
     budget = checked_budget(options.budget)
     clip_list = [clips] if isinstance(clips, Clip) else list(clips)
     reference = options.reference
@@ -125,9 +129,12 @@ def run_all(
     redo = Redo(
         force=options.force, retry_failed=options.retry_failed, rescore=options.rescore,
         scores=options.measure is not None, references=references, every=options.every, precise=options.precise,
+        screen=options.screen,
     )  # fmt: skip
     limited = RateLimitedClient(client, RateLimit(options.rate_per_s, sleep=client.sleep))
     setting_list = resolved(settings, limited.get_templates)
+    if options.screen is not None and options.measure is not None:
+        refuse_unfit_screen(limited, clip_list, setting_list, options.screen)
     options = replace(options, service=options.service or f"{client.bucket}/{client.region}")
     with ExitStack() as stack:
         lease = stack.enter_context(options.journal.lease())
@@ -142,7 +149,7 @@ def run_all(
         pool = stack.enter_context(
             ScoringPool(
                 limited, options.cache, measure=options.measure, prices=options.prices, references=references,
-                every=options.every, precise=options.precise,
+                every=options.every, precise=options.precise, screen=options.screen,
             )
         )  # fmt: skip
         sweep = _SweepRunner(limited, queue, lease=lease, pool=pool, options=options)

@@ -30,7 +30,9 @@ class Run:
     means that VMAF was computed in floating point. `score_against` says what the output was compared with:
     its "source" (measures change) or a true "reference" (measures fidelity, see `reference_md5`).
     `alignment` says how the output was aligned before scoring (time offset, crop, scale); None without scores, and
-    for runs of older journals. `template_id` is the template that was sent instead of the setting that it contains.
+    for runs of older journals. `vmaf_v1_model` is the model of VMAF v1 for the `screen`; it is empty without VMAF v1,
+    and `score_note` says why. Scores of two models do not compare. `template_id` is the template that was sent
+    instead of the setting that it contains.
     """
 
     key: str
@@ -48,6 +50,9 @@ class Run:
     score_against: Literal["", "source", "reference"] = ""
     reference_md5: str = ""
     alignment: Alignment | None = None
+    screen: str = ""
+    vmaf_v1_model: str = ""
+    score_note: str = ""
     cost_cny: float | None = None
     error: str = ""
     output: Path | None = None

@@ -60,6 +60,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.shorthand import SettingLike
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.model.vmaf_v1 import Screen
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
@@ -308,7 +309,8 @@ class Lab:
     def run(
         self, clips: Clips, settings: SettingsLike, *, budget: float | None = None,
         workers: int = 4, scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None,
-        every: int | None = None, precise: bool = False, force: bool = False, retry_failed: bool = False,
+        every: int | None = None, precise: bool = False, screen: Screen | None = None, force: bool = False,
+        retry_failed: bool = False,
         on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return all runs, failed ones included.
@@ -318,8 +320,10 @@ class Lab:
         is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
         original that the clip was spoiled from (one for all clips, or one per clip). All frames are scored, or at
         most 350 of a longer clip; `every` 5 scores every fifth. `precise` computes VMAF in floating point, within
-        0.001 of other tools instead of 0.2. Ctrl-C keeps finished runs, and the same call resumes. `on_progress` is
-        called with the progress, in place of a bar; setting `cancel` stops as Ctrl-C does, and returns.
+        0.001 of other tools instead of 0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and
+        refuses outputs that have none; left out it is a TV, where the output has a model. Ctrl-C keeps finished runs,
+        and the same call resumes. `on_progress` is called with the progress, in place of a bar; setting `cancel`
+        stops as Ctrl-C does, and returns.
         """
         listed = settings_argument(settings, "run")
         chosen = clips_from(self.client, clips, "run")
@@ -329,7 +333,7 @@ class Lab:
             self.client, chosen, listed, workers=whole_number("workers", workers), force=force,
             retry_failed=retry_failed, every=None if every is None else whole_number("every", every),
             precise=precise, budget=budget_argument(budget), scores=scores, on_progress=on_progress, cancel=cancel,
-            **self._terms(chosen, reference),
+            screen=screen, **self._terms(chosen, reference),
         )  # fmt: skip
         return self._runs(runs, chosen)
 

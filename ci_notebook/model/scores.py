@@ -108,7 +108,7 @@ _VMAF_V1: Final = (
     "whose scale it continues; no study of v1's just noticeable difference is known."
 )
 _CAMBI: Final = (
-    "Netflix libvmaf, feature cambi (Netflix/vmaf, resource/doc/cambi.md): 24 is unwatchable, about 5 begins to "
+    "Netflix libvmaf, feature cambi as in the models v1.0.16 (Netflix/vmaf, resource/doc/cambi.md): about 5 begins to "
     "annoy; the worth is a fifth of that."
 )
 _HALF_A_DECIBEL: Final = "Half a decibel is the rule of thumb of the video coding groups for a visible gain."
@@ -142,13 +142,13 @@ SCORES: Final[tuple[Score, ...]] = (
         help="The part of VMAF that comes from enhancement gain; large when over-sharpened.", source=_VMAF,
     ),
     Score(
-        name="vmaf_v1", label="VMAF v1", high=110.0, better="more", worth=2.0, per_frame=True, headline=1, in_tables=True,
+        name="vmaf_v1", label="VMAF v1", high=110.0, better="more", worth=2.0, per_frame=True, headline=1,
+        in_tables=True, source=_VMAF_V1,
         help="VMAF of 2026, 0 to 100: sees colour, banding and viewing distance, and limits enhancement gain.",
-        source=_VMAF_V1,
     ),
     Score(
-        name="banding", label="banding", high=24.0, better="less", worth=1.0, per_frame=True,
-        help="CAMBI of the output, 0 to 24: visible steps in smooth areas; not the capped variant inside VMAF v1.",
+        name="banding", label="banding", high=17.0, better="less", worth=1.0, per_frame=True,
+        help="CAMBI of the output, in the variant inside VMAF v1, capped at 17: visible steps in smooth areas.",
         source=_CAMBI,
     ),
     Score(

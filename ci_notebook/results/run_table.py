@@ -32,11 +32,19 @@ def table(runs: Sequence[Run]) -> str:
     rows = [[str(number + 1), *(_cell(df, name, number, notes[number]) for name in heads)] for number in range(len(df))]
     common = alike(runs, set(varied))
     same = "; the same in all: " + ", ".join(f"{k} {word_of(v)}" for k, v in common.items()) if common else ""
+    missing = "".join(f"<br>{escape(note)}" for note in score_notes(df))
     numeric = [0, *(index for index, name in enumerate(heads, 1) if name in df and _is_number(df[name]))]
     return table_html(
-        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}"),
+        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}{missing}"),
         numeric=numeric, row_heads=True,
     )  # fmt: skip
+
+
+def score_notes(df: pd.DataFrame) -> list[str]:
+    """Return why scores are missing, one sentence per reason, with the number of runs where it is not all of them."""
+    counts = df["score_note"].value_counts(sort=False)
+    scored = int(df["score_against"].notna().sum())
+    return [str(note) if count == scored else f"{count} of {scored} runs: {note}" for note, count in counts.items()]
 
 
 def count_text(runs: Sequence[Run]) -> str:

@@ -68,6 +68,8 @@ def runs_of_table(df: pd.DataFrame) -> Iterator[Run]:
             every=int(_number(row, "score_every") or 0),
             score_against="reference" if against == "reference" else "source" if against else "",
             cost_cny=_number(row, "cost_cny"), error=_text(row, "error"), alignment=_alignment(row),
+            screen=_text(row, "screen"), vmaf_v1_model=_text(row, "vmaf_v1_model"),
+            score_note=_text(row, "score_note"),
         )  # fmt: skip
 
 

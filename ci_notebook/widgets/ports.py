@@ -174,6 +174,10 @@ class ComparableRun(Protocol):
         """Local copy of the output; None before it was downloaded."""
 
     @property
+    def vmaf_v1_model(self) -> str:
+        """The model of VMAF v1 of its scores; empty without."""
+
+    @property
     def scores(self) -> Mapping[str, float]:
         """Score name → value for the whole clip."""
 

@@ -261,6 +261,9 @@ def test_without_a_name_the_most_telling_score_that_all_runs_have_is_taken():
     partly = [*new[:-1], old[-1]]
     assert default_score(to_frame(partly)).note == "1 of 20 runs has no vmaf_v1, so vmaf_neg is used."
     assert verdict(partly, "SharpenLevel", 0, 3).on == "vmaf_v1", "only the compared runs count"
+    mixed = [replace(run, vmaf_v1_model=f"vmaf_v1.0.16_{'3d0h' if n else '5d0h'}") for n, run in enumerate(new)]
+    assert "different models (vmaf_v1.0.16_3d0h, vmaf_v1.0.16_5d0h)" in default_score(to_frame(mixed)).note
+    assert default_score(to_frame(mixed)).name == "vmaf_neg"
     failed = [*new[:-1], replace(old[-1], error="EngineError: out of luck")]
     assert default_score(to_frame(failed)).name == "vmaf_v1", "a failed run does not count"
     assert default_score(to_frame([])).name == "vmaf_neg"

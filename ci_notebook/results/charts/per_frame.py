@@ -23,7 +23,7 @@ from ci_notebook.results.charts.style import (
     legend_aside,
     score_or_default,
 )
-from ci_notebook.results.dataframe import to_frame, unit_of
+from ci_notebook.results.dataframe import refuse_mixed_models, to_frame, unit_of
 from ci_notebook.results.labels import number, setting_labels
 from ci_notebook.results.verdict.run_pairs import values_per_frame
 
@@ -40,6 +40,7 @@ def compute_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3)
     listed = list(_runs(runs))
     df = to_frame(listed)
     on, _ = score_or_default(df, on)
+    refuse_mixed_models(df, on)
     clips = df["clip"].nunique() > 1
     parts = []
     for place, (run, setting) in enumerate(zip(listed, setting_labels(df), strict=True)):

@@ -15,7 +15,7 @@ from pandas.api import types
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE
-from ci_notebook.results.dataframe import resolve_column, to_frame, unit_of
+from ci_notebook.results.dataframe import refuse_mixed_models, resolve_column, to_frame, unit_of
 from ci_notebook.results.inline_chart import ChartAxes, new_axes
 from ci_notebook.results.verdict.default_score import default_score
 
@@ -54,6 +54,7 @@ def number_column(df: pd.DataFrame, name: str, said: str) -> str:
             f"{said}={name!r} has no numbers to draw. Take a score ({', '.join(SCORE)}) or another number, "
             "such as size_bytes."
         )
+    refuse_mixed_models(df, name)
     return name
 
 

@@ -18,6 +18,7 @@ from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE, SCORES, Scale
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.labels import in_words
 
 # A codec may drop the last frame or two; if more are missing, the frames do not correspond.
@@ -110,6 +111,9 @@ def _pairs(
                 used += [numbers[word] for word in sides.words]
         if parts:
             clips.append(_joined(name, parts))
+    mixed = mixed_models(runs[number].vmaf_v1_model for number in used) if of_vmaf_v1(sides.on) else ""
+    if mixed:
+        return Pairs((), (*dict.fromkeys(left_out), mixed.rstrip(".")))
     return Pairs(tuple(clips), tuple(dict.fromkeys(left_out)), tuple(used))
 
 
@@ -121,6 +125,8 @@ def _difference(
     if why:
         return why
     a, b = (runs[numbers[word]] for word in sides.words)
+    if of_vmaf_v1(sides.on) and (why := mixed_models([a.vmaf_v1_model, b.vmaf_v1_model])):
+        return why.rstrip(".")
     first, second = values_per_frame(a, sides.on), values_per_frame(b, sides.on)
     if first and second and not sides.scale.is_share:
         if not np.isfinite([*first, *second]).all():
@@ -129,13 +135,17 @@ def _difference(
         why = _mismatch(a, b, len(first), len(second))
         return why or ClipDifference(clip, differences, a.every, is_known=a.every == 1)
     values = [whole.iloc[numbers[word]] for word in sides.words]
+    return _whole_difference(clip, values, sides, is_known=not _is_of_frames(sides.on) or a.every == b.every == 1)
+
+
+def _whole_difference(clip: str, values: Sequence[Any], sides: _Sides, *, is_known: bool) -> ClipDifference | str:
+    """Return the difference of two numbers of a whole clip, or the reason why there is none."""
     if any(pd.isna(value) for value in values):
         return f"no {sides.on}"
-    whole_difference = sides.scale.difference(*map(float, values))
-    if np.isnan(whole_difference):
-        return f"{sides.on} has no ratio"
-    is_known = not _is_of_frames(sides.on) or a.every == b.every == 1
-    return ClipDifference(clip, (whole_difference,), is_known=is_known)
+    difference = sides.scale.difference(*map(float, values))
+    return (
+        f"{sides.on} has no ratio" if np.isnan(difference) else ClipDifference(clip, (difference,), is_known=is_known)
+    )
 
 
 def _is_of_frames(on: str) -> bool:
