@@ -12,10 +12,13 @@ from ci_notebook.media.scoring.frame_pairs import Pair
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.vmaf_v1 import TV, choose_model
 
-__all__ = ["has_model", "models_of", "read_log", "refuse_missing_filter", "vmaf_v1_model"]
+__all__ = ["color_note", "has_model", "models_of", "read_log", "refuse_missing_filter", "vmaf_v1_model"]
 
 _PIXELS_4K: Final = 2160
-_CAMBI: Final = "cambi"  # libvmaf adds its options to the name: cambi_hrs_1080_cmxv_17_vlt_0.06
+# libvmaf adds the options of a feature to its name: cambi_hrs_1080_cmxv_17_vlt_0.06
+_CAMBI: Final = "cambi"
+_CHROMA: Final = ("speed_chroma_u_", "speed_chroma_v_")
+_BLIND: Final = "covariance matrix is singular"
 
 
 def refuse_missing_filter() -> None:
@@ -64,6 +67,25 @@ def read_log(path: Path, *, vmaf_v1: bool) -> dict[str, list[float]]:
         scores["vmaf_v1"] = [float(one["vmaf_v1"]) for one in frames]
         scores["banding"] = [next(float(one[name]) for name in one if name.startswith(_CAMBI)) for one in frames]
     return scores
+
+
+def color_note(path: Path, messages: str) -> str:
+    """Return in how many frames VMAF v1 saw no color; empty if it saw it in all.
+
+    Its chroma feature counts as 0, that is as no difference, where libvmaf cannot invert the covariance of the
+    chroma: in frames smaller than 320 × 320 px (534 for a phone), and where the chroma is too uniform. `messages` are
+    those of FFmpeg.
+    """
+    if _BLIND not in messages:
+        return ""
+    frames = [frame["metrics"] for frame in json.loads(path.read_text())["frames"]]
+    blind = sum(not any(value for name, value in one.items() if name.startswith(_CHROMA)) for one in frames)
+    if not blind:
+        return ""
+    return (
+        f"VMAF v1 saw no colour in {blind} of {len(frames)} scored frames, which are too small or too uniform for it. "
+        "Read delta_e, too."
+    )
 
 
 @functools.cache

@@ -32,7 +32,7 @@ from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_alig
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
-from ci_notebook.media.scoring.libvmaf import models_of, read_log, refuse_missing_filter, vmaf_v1_model
+from ci_notebook.media.scoring.libvmaf import color_note, models_of, read_log, refuse_missing_filter, vmaf_v1_model
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
@@ -109,7 +109,7 @@ def compare(
     with the size and the rate of the output. Where no model fits, the scores come without VMAF v1, and `note` says
     why. A pair that has none for a `screen` that was named is refused.
 
-    Costs about 70 ms of two cores per 1080p frame if all are scored, 20 ms at every fifth. Raises `EngineError` with
+    Costs about 93 ms of two cores per 1080p frame if all are scored, 46 ms at every fifth. Raises `EngineError` with
     the reason where a comparison is meaningless: other frames, another length, drift, light that SDR cannot hold.
     """
     check_screen(screen)
@@ -189,12 +189,13 @@ def _score(
 
     def scored(v1: str, note: str) -> tuple[Scores, dict[float, int], float]:
         models = models_of(pair, precise=precise, vmaf_v1=v1)
-        pictures, still, drift, likeness = _measured(pair, models, every_nth, on_progress, cancel)
-        pooled = pool(pictures) | ({} if still is None else {"flicker": still})
+        found = _measure(pair, models, every_nth, on_progress, cancel)
+        pooled = pool(found.pictures) | ({} if found.flicker is None else {"flicker": found.flicker})
         result = Scores(
-            pooled, pictures, every_nth, pair.offset, pair.place, precise, pair.alignment, screen or TV, v1, note
-        )
-        return result, drift, likeness
+            pooled, found.pictures, every_nth, pair.offset, pair.place, precise, pair.alignment,
+            screen=screen or TV, vmaf_v1_model=v1, note=note or found.note,
+        )  # fmt: skip
+        return result, found.drift, found.likeness
 
     try:
         return scored(model, note)
@@ -208,16 +209,26 @@ def _score(
         return scored("", f"No VMAF v1 and no banding. Scoring with {model} failed: {why}.")
 
 
-def _measured(
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The scores per frame, the flicker, what VMAF v1 did not see, and the shifts between the frames."""
+
+    pictures: dict[str, tuple[float, ...]]
+    flicker: float | None
+    note: str
+    drift: dict[float, int]
+    likeness: float
+
+
+def _measure(
     pair: Pair, models: str, every: int, on_progress: Progress | None, cancel: threading.Event | None
-) -> tuple[dict[str, tuple[float, ...]], float | None, dict[float, int], float]:
-    """Return the scores per frame, the flicker, the shifts between the frames, and the likeness of the frames."""
+) -> _Measured:
     width, height = pair.size
     color, check = (_small(width, height, wide) for wide in (_COLOR_WIDE, _CHECK_WIDE))
     period = max(_CHECKED, int(pair.length_s * pair.rate / _STRETCHES))
     with tempfile.TemporaryDirectory(prefix="ci-notebook-score-") as name:
         folder = Path(name)
-        run(
+        messages = run(
             [
                 *pair.inputs(), "-filter_complex", _graph(pair, models, every, (color, check), period),
                 "-map", "[p]", "-map", "[v]", "-f", "null", "-",
@@ -225,10 +236,12 @@ def _measured(
             ],
             total_s=pair.length_s, on_progress=on_progress, cancel=cancel, cwd=folder,
         )  # fmt: skip
-        pictures = _read(folder, every, color, has_v1="=vmaf_v1" in models)
+        has_v1 = "=vmaf_v1" in models
+        pictures = _read(folder, every, color, has_v1=has_v1)
+        note = color_note(folder / "vmaf.json", messages) if has_v1 else ""
         ours, theirs = (_planes(folder / one, check) for one in ("g0", "g1"))
         drift, likeness = _drift(ours, theirs, float(pair.rate), period)
-    return pictures, flicker(ours, theirs, stretch=_CHECKED), drift, likeness
+    return _Measured(pictures, flicker(ours, theirs, stretch=_CHECKED), note, drift, likeness)
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:
