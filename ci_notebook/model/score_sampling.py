@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["MOST_FRAMES", "default_every", "scoring_s"]
 
-# So many frames take about 33 s at 1080p. A longer clip is scored at every 7th frame, which are 50 at least:
+# So many frames take about 32 s at 1080p. A longer clip is scored at every 7th frame, which are 50 at least:
 # two more than an interval over the frames of one clip needs.
 MOST_FRAMES: Final = 350
 
@@ -43,7 +43,7 @@ def scoring_s(frames: float, *, width: float, height: float, every: int = 1) -> 
     It is a declared cost: 93 ms per 1080p frame if all are scored, 46 ms at every 5th. More cores are faster.
 
     >>> round(scoring_s(350, width=1920, height=1080))
-    33
+    32
     """
     megapixels = width * height / 1e6
     read = _S_PER_FRAME + _S_PER_MEGAPIXEL * megapixels
