@@ -48,9 +48,10 @@ def compute_response(data: Data, x: str, y: str | None = None, hue: str | None =
     `high`, and `interval`, which says what they are; `clips` and `runs`, their numbers. Runs without `y` do not
     count.
 
-    `interval` is `clips` or `pictures` for a 95 % interval over clips, or over the frames of one clip (only with
-    runs: a table has no values per frame), where the level of each is subtracted; `range` for the lowest and the
-    highest mean of a clip, where clips are too few for an interval; and empty without either.
+    `interval` is `clips` or `pictures` for a 95 % interval over clips, or over the sampled frames of one clip (only
+    with runs: a table has no values per frame), where the level of each is subtracted; `range` for the lowest and the
+    highest mean of a clip, where clips are too few for an interval; and empty without either, as for one clip whose
+    frames were all scored.
 
     Raises `ParameterError` for an unknown name and for a `y` without numbers.
     """
@@ -93,9 +94,9 @@ def _interval(
         points = {key: dict(zip(part["clip"], part["y"], strict=True)) for key, part in _by(clips, keys)}
         return over_clips(points)
     runs = runs_of(data)
-    return over_frames(
-        {key: [values_per_frame(runs[at], y) for at in part.index] for key, part in _by(used, keys)} if runs else {}
-    )
+    if all(runs[at].every <= 1 for at in used.index if runs):  # all frames were scored: the means are known
+        return "", {}
+    return over_frames({key: [values_per_frame(runs[at], y) for at in part.index] for key, part in _by(used, keys)})
 
 
 def _by(table: pd.DataFrame, keys: list[str]) -> list[tuple[Hashable, pd.DataFrame]]:
