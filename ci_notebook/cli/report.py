@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.model.scores import MAIN
+from ci_notebook.model.score_sampling import MOST_FRAMES
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
@@ -52,10 +52,11 @@ def add_report(verbs: Any) -> None:
     add("--vary", action="append", required=True, metavar="PARAMETER=A,B,…", help="values to try; repeatable")
     add("--set", action="append", default=[], metavar="PARAMETER=A", help="a value for all runs; repeatable")
     add("--out", type=Path, default=Path("report.html"), help="file for the report (default: report.html)")
-    add("--on", default=MAIN, metavar="SCORE", help=f"the score of the verdicts (default: {MAIN})")
+    add("--on", metavar="SCORE", help="the score of the verdicts (default: the most telling one that all runs have)")
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the original that a clip was spoiled from; one per clip, in the same order")  # fmt: skip
-    add("--every", type=int, metavar="N", help="score every Nth frame; 1 scores all (default: every fifth)")
+    add("--every", type=int, metavar="N",
+        help=f"score every Nth frame; 1 scores all (default: all, or {MOST_FRAMES} of a longer clip)")  # fmt: skip
     add("--budget", type=float, metavar="CNY", help="send nothing if the price is higher than this")
     add("--prices", type=Path, metavar="FILE", help="your price list (TOML) in place of the published one")
     add("--workers", type=int, default=4, metavar="N", help="jobs that run at once (default: 4)")
@@ -93,7 +94,8 @@ def _write(args: argparse.Namespace) -> int:
     from ci_notebook.lab.connect import connect  # lazy: a wrong argument is refused without a second of imports
     from ci_notebook.results.dataframe import resolve_column, to_frame  # lazy, as above
 
-    resolve_column(to_frame([]), args.on)  # refuses an unknown score before the runs, not after them
+    if args.on is not None:
+        resolve_column(to_frame([]), args.on)  # refuses an unknown score before the runs, not after them
     with connect(args.bucket, region=args.region, home=args.home) as lab:
         if args.prices:
             lab.prices = read_prices(args.prices)
@@ -178,13 +180,18 @@ def _value(part: Any, name: str, word: str) -> Any:
 def videos_in(paths: Sequence[Path]) -> list[Path]:
     """Return the given videos, and the videos of the given folders, sorted by name.
 
+    Hidden files of a folder are skipped, with a note.
+
     Raises `ParameterError` for a missing file, a folder without videos, and two videos of the same name: a clip
     is stored under its name.
     """
     videos: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix[1:].lower() in VIDEOS)
+            listed = sorted(p for p in path.iterdir() if p.is_file() and p.suffix[1:].lower() in VIDEOS)
+            inside = [p for p in listed if not p.name.startswith(".")]
+            if len(inside) < len(listed):  # `._0001.mp4`, for example, where macOS keeps the icon of 0001.mp4
+                _print(f"Skipped {len(listed) - len(inside)} hidden file(s) in {str(path)!r}.")
             if not inside:
                 raise ParameterError.plain(f"The folder {str(path)!r} holds no video.")
             videos += inside

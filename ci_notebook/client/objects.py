@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 import httpx
 
+from ci_notebook._folders import reading
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.client.file_cache import whole_file
@@ -84,7 +85,11 @@ def upload(
     """
     check_key(key)
     path = None if isinstance(source, bytes) else Path(source)
-    size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+    if isinstance(source, bytes):
+        size = len(source)
+    else:
+        with reading(source):
+            size = Path(source).stat().st_size
     kind = mimetypes.guess_type(path.name if path else key)[0] or "application/octet-stream"
     if part_bytes is not None or size >= MULTIPART_FROM_BYTES:
 
@@ -132,9 +137,10 @@ def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Prog
     """Upload a video file to `key` and return it as a clip. Equal content is not sent again."""
     source = Path(path)
     digest = hashlib.md5(usedforsecurity=False)
-    size = source.stat().st_size
-    for chunk in _read(source, 0, size):
-        digest.update(chunk)
+    with reading(source):
+        size = source.stat().st_size
+        for chunk in _read(source, 0, size):
+            digest.update(chunk)
     md5 = digest.hexdigest()
     try:
         is_stored = head(sender, key).md5 == md5

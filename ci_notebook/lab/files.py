@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ci_notebook._folders import reading
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import ContentChanged, FileCache
 from ci_notebook.client.job import Job
@@ -48,10 +49,11 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
     """Return a local file of a clip, of the output of a job or run, or of the object of a key; a `Path` as it is.
 
     A file that is not in the cache is downloaded. Raises `NotFound` for a key without an object and for a
-    run or job without an output, and `FileNotFoundError` for a path.
+    run or job without an output, and `MissingFile` for a path.
     """
     if isinstance(video, Path):
-        return video.resolve(strict=True)
+        with reading(video):
+            return video.resolve(strict=True)
     files = FileCache(cache)
     path = video.path if isinstance(video, Clip) else video.output if isinstance(video, Run) else None
     if path is not None and files.note_use(path):

@@ -48,6 +48,7 @@ from ci_notebook.lab.arguments import (
 )
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.files import Video, frames_of, key_of
+from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from ci_notebook.media.frames import Frames
 
 
+@translates_errors
 class Lab:
     """A bucket to work in, on the embedded engine or on the cloud. Close it, or use it as a context manager.
 
@@ -144,7 +146,7 @@ class Lab:
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
 
-        Raises `FileNotFoundError`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
+        Raises `MissingFile`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
         if isinstance(source, Clip):
             raise ParameterError.plain(f"{source.name or source.key} is uploaded already: use the clip as it is.")
@@ -318,12 +320,12 @@ class Lab:
         Up to `workers` jobs run at once. A run that was paid for is not sent again unless `force`, or
         `retry_failed` if its job failed. `budget`, in the currency of the price list, is checked before anything
         is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
-        original that the clip was spoiled from (one for all clips, or one per clip). `every` 1 scores all frames
-        instead of every fifth; `precise` computes VMAF in floating point, within 0.001 of other tools instead of
-        0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and refuses outputs that have none;
-        left out it is a TV, where the output has a model. Ctrl-C keeps finished runs, and the same call resumes.
-        `on_progress` is called with the progress, in place of a bar; setting `cancel` stops as Ctrl-C does, and
-        returns.
+        original that the clip was spoiled from (one for all clips, or one per clip). All frames are scored, or at
+        most 350 of a longer clip; `every` 5 scores every fifth. `precise` computes VMAF in floating point, within
+        0.001 of other tools instead of 0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and
+        refuses outputs that have none; left out it is a TV, where the output has a model. Ctrl-C keeps finished runs,
+        and the same call resumes. `on_progress` is called with the progress, in place of a bar; setting `cancel`
+        stops as Ctrl-C does, and returns.
         """
         listed = settings_argument(settings, "run")
         chosen = clips_from(self.client, clips, "run")

@@ -19,7 +19,7 @@ from lxml import etree
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.errors import MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
@@ -90,6 +90,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | score_against | string | | `source`: scores measure change; `reference`: fidelity |
     | vmaf_v1_model | string | | model of VMAF v1; only numbers of one model compare |
     | screen, score_note | string | | screen of VMAF v1; why a score is missing |
+    | score_every | Int64 | | distance of the scored frames: 1 is all of them |
     | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
     | align_offset_s | Float64 | s | the same as a time |
     | align_start_s | Float64 | s | where in the source the compared stretch begins |
@@ -134,7 +135,7 @@ def read_jobs(*files: str | Path) -> pd.DataFrame:
     """Return the table of every `JobsDetail` in XML files: API responses and callbacks.
 
     A name may contain `*`, `?` and `**`. Files are read as streams, in the order of their names; the memory
-    needed is that of the table. Raises `FileNotFoundError` when a name matches nothing, and `MalformedXML`
+    needed is that of the table. Raises `MissingFile` when a name matches nothing, and `MalformedXML`
     when a file cannot be read.
     """
     paths = [path for name in files for path in _files(name)]
@@ -283,6 +284,7 @@ def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
         "clip": [run and run.clip for run in runs],
         "score_against": [(run and run.score_against) or None for run in runs],
         **{name: [(run and getattr(run, name)) or None for run in runs] for name in SCORED_WITH},
+        "score_every": [(run and run.every) or None for run in runs],
         **{column.name: [one.get(column.name) for one in alignments] for column in ALIGNMENT},
         **{name: [one.get(name) for one in scores] for name in (*score_names(), *undeclared)},
         "cost_cny": [run and run.cost_cny for run in runs],
@@ -319,7 +321,7 @@ def _frame(columns: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> 
 def _files(name: str | Path) -> Iterator[Path]:
     paths = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
     if not paths:
-        raise FileNotFoundError(f"no file is called {name}")
+        raise MissingFile.at(name)
     return map(Path, paths)
 
 

@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._folders import reading
 from ci_notebook.experiment.pricing.price import MAINLAND, Item, PriceList, Step
 from ci_notebook.model.errors import ParameterError
 
@@ -38,7 +39,9 @@ def read_prices(path: str | Path) -> PriceList:
     """Return the price list in a TOML file. Raises `ParameterError` with the mistake in the file."""
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        with reading(path):
+            text = path.read_text("utf-8")
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ParameterError.plain(f"{path.name} is not a valid TOML file: {problem}.") from problem
     currency = table.get("currency")
