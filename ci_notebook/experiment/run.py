@@ -66,8 +66,9 @@ class RunOptions:
 
     Scoring: `measure(output, source)` scores an output; None means no scores. It compares with `reference`
     instead of the source, if there is one: one clip for all, or a mapping from the key of a clip. It uses
-    every `every`-th frame, and floating point if `precise`. `screen` chooses the model of VMAF v1: "tv", "tv_3h" or
-    "phone" (see `model.vmaf_v1`). A screen that is named is a demand: outputs without a model for it are refused.
+    every `every`-th frame (None: `measure` decides, and runs scored at other distances are not scored again),
+    and floating point if `precise`. `screen` chooses the model of VMAF v1: "tv", "tv_3h" or "phone" (see
+    `model.vmaf_v1`). A screen that is named is a demand: outputs without a model for it are refused.
 
     Repetition: `force` sends runs again, `retry_failed` only runs whose job failed, and `rescore` scores
     existing outputs again.

@@ -322,12 +322,12 @@ class Lab:
         Up to `workers` jobs run at once. A run that was paid for is not sent again unless `force`, or
         `retry_failed` if its job failed. `budget`, in the currency of the price list, is checked before anything
         is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
-        original that the clip was spoiled from (one for all clips, or one per clip). `every` 1 scores all frames
-        instead of every fifth; `precise` computes VMAF in floating point, within 0.001 of other tools instead of
-        0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and refuses outputs that have none;
-        left out it is a TV, where the output has a model. Ctrl-C keeps finished runs, and the same call resumes.
-        `on_progress` is called with the progress, in place of a bar; setting `cancel` stops as Ctrl-C does, and
-        returns.
+        original that the clip was spoiled from (one for all clips, or one per clip). All frames are scored, or at
+        most 350 of a longer clip; `every` 5 scores every fifth. `precise` computes VMAF in floating point, within
+        0.001 of other tools instead of 0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and
+        refuses outputs that have none; left out it is a TV, where the output has a model. Ctrl-C keeps finished runs,
+        and the same call resumes. `on_progress` is called with the progress, in place of a bar; setting `cancel`
+        stops as Ctrl-C does, and returns.
         """
         listed = settings_argument(settings, "run")
         chosen = clips_from(self.client, clips, "run")

@@ -90,6 +90,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | score_against | string | | `source`: scores measure change; `reference`: fidelity |
     | vmaf_v1_model | string | | model of VMAF v1; only numbers of one model compare |
     | screen, score_note | string | | screen of VMAF v1; why a score is missing |
+    | score_every | Int64 | | distance of the scored frames: 1 is all of them |
     | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
     | align_offset_s | Float64 | s | the same as a time |
     | align_start_s | Float64 | s | where in the source the compared stretch begins |
@@ -283,6 +284,7 @@ def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
         "clip": [run and run.clip for run in runs],
         "score_against": [(run and run.score_against) or None for run in runs],
         **{name: [(run and getattr(run, name)) or None for run in runs] for name in SCORED_WITH},
+        "score_every": [(run and run.every) or None for run in runs],
         **{column.name: [one.get(column.name) for one in alignments] for column in ALIGNMENT},
         **{name: [one.get(name) for one in scores] for name in (*score_names(), *undeclared)},
         "cost_cny": [run and run.cost_cny for run in runs],

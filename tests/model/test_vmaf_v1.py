@@ -56,7 +56,7 @@ def test_no_model_is_ever_chosen_for_frames_at_which_it_crashed() -> None:
 
 
 def test_an_unknown_screen_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r'screen must be "tv" or "tv_3h" or "phone" \(got 'cinema'\)'):
+    with pytest.raises(ParameterError, match='screen must be "tv" or "tv_3h" or "phone"'):
         check_screen("cinema")
     for screen in (None, *SCREENS):
         check_screen(screen)

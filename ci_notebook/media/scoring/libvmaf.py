@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -60,13 +61,18 @@ def models_of(pair: Pair, *, precise: bool, vmaf_v1: str) -> str:
 
 
 def read_log(path: Path, *, vmaf_v1: bool) -> dict[str, list[float]]:
-    """Return score → its value for each frame, from the filter's log in JSON. `banding` comes with VMAF v1."""
-    frames = [frame["metrics"] for frame in json.loads(path.read_text())["frames"]]
-    scores = {name: [float(one[name]) for one in frames] for name in ("vmaf", "vmaf_neg")}
-    if vmaf_v1:
-        scores["vmaf_v1"] = [float(one["vmaf_v1"]) for one in frames]
-        scores["banding"] = [next(float(one[name]) for name in one if name.startswith(_CAMBI)) for one in frames]
-    return scores
+    """Return score → its value for each frame, from the filter's log in JSON. `banding` comes with VMAF v1.
+
+    Raises `EngineError` where the filter ended without them, as it does with exit status 0 for too small frames.
+    """
+    frames = _frames(path)
+    names = ["vmaf", "vmaf_neg", *(["vmaf_v1"] if vmaf_v1 else [])]
+    cambi = next((name for name in (frames[0] if frames else {}) if name.startswith(_CAMBI)), _CAMBI)
+    columns = {name: name for name in names} | ({"banding": cambi} if vmaf_v1 else {})
+    missing = sorted({name for one in frames for name in columns.values() if name not in one})
+    if missing or not frames:
+        raise EngineError(f"libvmaf computed no {', '.join(missing) or 'scores'}.")
+    return {score: [float(one[name]) for one in frames] for score, name in columns.items()}
 
 
 def color_note(path: Path, messages: str) -> str:
@@ -78,7 +84,7 @@ def color_note(path: Path, messages: str) -> str:
     """
     if _BLIND not in messages:
         return ""
-    frames = [frame["metrics"] for frame in json.loads(path.read_text())["frames"]]
+    frames = _frames(path)
     blind = sum(not any(value for name, value in one.items() if name.startswith(_CHROMA)) for one in frames)
     if not blind:
         return ""
@@ -86,6 +92,10 @@ def color_note(path: Path, messages: str) -> str:
         f"VMAF v1 saw no colour in {blind} of {len(frames)} scored frames, which are too small or too uniform for it. "
         "Read delta_e, too."
     )
+
+
+def _frames(path: Path) -> list[Mapping[str, float]]:
+    return [frame["metrics"] for frame in json.loads(path.read_text())["frames"]] if path.exists() else []
 
 
 @functools.cache

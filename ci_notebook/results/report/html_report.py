@@ -215,5 +215,4 @@ def _recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], setup: str) -> str
 
 def _judged(runs: list[Run], df: pd.DataFrame) -> Iterable[Verdict]:
     """Return the verdicts that are shown by default."""
-    on = headline_of(df)
-    return all_verdicts(runs, on=on) if on else []
+    return all_verdicts(runs) if headline_of(df) else []
