@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.model.score_sampling import MOST_FRAMES
 from ci_notebook.model.vmaf_v1 import SCREENS
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ def add_score(verbs: Any) -> None:
     add("files", nargs="+", type=Path, metavar="FILE",
         help="the output and its reference; with --reference, one output or several")  # fmt: skip
     add("--reference", type=Path, metavar="SOURCE", help="the source, or a true reference, of all outputs")
-    add("--every", type=int, metavar="N", help="score every Nth frame; 1 scores all (default: every fifth)")
+    add(
+        "--every",
+        type=int,
+        metavar="N",
+        help=f"score every Nth frame; 1 scores all (default: all, or {MOST_FRAMES} of a longer clip)",
+    )
     add("--start", type=float, default=0.0, metavar="S", help="where in the reference the output begins, in seconds")
     add("--length", type=float, metavar="S", help="how much of the reference the output shows, in seconds")
     add("--precise", action="store_true", help="compute VMAF in floating point, to compare with other tools")

@@ -216,7 +216,7 @@ def test_a_pasted_request_with_ids_is_submitted_with_its_ids(panel: EnhancePanel
     texts_agree(panel)
 
 
-@pytest.mark.parametrize("template_id", ["t9", "t2"])
+@pytest.mark.parametrize("template_id", ["t9", "t2", "", 5])
 def test_a_template_that_cannot_be_applied_changes_nothing(panel: EnhancePanel, template_id: str) -> None:
     panel.set(SHARPEN, 3)
     with pytest.raises((ParameterError, NotFound)):

@@ -199,6 +199,10 @@ class EnhancePanel(PanelTraits):
     def _stored_setting(self, template_id: str) -> StoredSetting:
         if self._templates is None:
             raise ParameterError.plain("This lab has no templates.")
+        if not isinstance(template_id, str) or not template_id:
+            raise ParameterError(
+                "template_id", template_id, "the id of a stored template, such as template.template_id"
+            )
         template = self._templates.find(template_id)
         if template.video_enhance is None:
             raise ParameterError.plain(f"The template {template_id} is not for video enhancement.")
