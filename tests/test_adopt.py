@@ -397,6 +397,8 @@ def test_a_hundred_foreign_jobs_are_adopted_without_a_post_and_again_at_once(
 def test_mistakes_are_refused_in_plain_words(lab: ci.Lab, given: object) -> None:
     with pytest.raises(ci.ParameterError):
         lab.adopt(given)  # type: ignore[arg-type]
+    with pytest.raises(ci.ParameterError, match="reference must be a clip"):
+        lab.adopt([], reference=3)  # type: ignore[arg-type]
     with pytest.raises(ci.ParameterError, match="every"):
         lab.adopt([], every=0)
     with pytest.raises(ci.ParameterError, match=r"adopt\(\) has no keyword"):

@@ -90,6 +90,8 @@ def originals_from(client: Client, value: object) -> Clip | dict[str, Clip] | No
         return None
     if isinstance(value, Mapping):
         return {key_of(source): clip_from(client, one, "adopt") for source, one in value.items()}
+    if not isinstance(value, Clip | str | Path):
+        raise ParameterError("reference", value, "a clip, its key, or a dict from the key of a source to its original")
     return clip_from(client, value, "adopt")
 
 
