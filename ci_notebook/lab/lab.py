@@ -35,7 +35,6 @@ from ci_notebook.lab.arguments import (
     budget_argument,
     clip_from,
     clips_from,
-    duration_of,
     job_states,
     local_path_or_video,
     originals_from,
@@ -48,12 +47,12 @@ from ci_notebook.lab.arguments import (
     videos_from,
     whole_number,
 )
-from ci_notebook.lab.clip_facts import ClipFacts, name_of
+from ci_notebook.lab.clip_facts import ClipFacts, name_of, summary_of_file
 from ci_notebook.lab.files import Video, cached_sources, frames_of, key_of
 from ci_notebook.lab.machine_errors import translates_errors
-from ci_notebook.lab.monitor_jobs import LabJobs
+from ci_notebook.lab.monitor_jobs import LabJobs, jobs_in_queue
 from ci_notebook.lab.panel_sweeps import LabSweeps
-from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.pictures import bar, job_html, jpeg_of, lab_html, look, spoiled
 from ci_notebook.lab.previews import LabPreviews
 from ci_notebook.lab.sweeps import plan_sweep, run_adoption, run_search, run_sweep, service_of, service_terms
 from ci_notebook.lab.vote_ballots import LabVotes
@@ -69,7 +68,6 @@ from ci_notebook.results.plan import Plan
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.search_result import Found
-from ci_notebook.wire.notifications import read_notification
 from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
@@ -136,6 +134,11 @@ class Lab:
         return LabSweeps(plan=self.plan, run=self.run, costs_money=self.engine is None)
 
     @property
+    def clip_facts(self) -> ClipFacts:
+        """Properties of clips, for the panels."""
+        return self._facts
+
+    @property
     def bucket(self) -> str:
         """The bucket's name with its APPID."""
         return self._client.bucket
@@ -167,9 +170,7 @@ class Lab:
         `shrink` divides both sides (1 to 8), `crf` is the strength of the compression (0 to 51), `fps` drops
         frames, `cast` tints, `dim` darkens (0 to 0.6), and `noise` adds grain (0 to 40); see `media.spoil.spoil`.
         """
-        defaults = {"shrink": 1, "crf": None, "fps": None, "cast": None, "dim": 0.0, "noise": 0}
-        values = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
-        changes = {name: value for name, value in values.items() if value != defaults[name]}
+        changes = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
         source = clip_from(self.client, clip, "spoil")
         path, name = spoiled(self.client, source, self.cache_dir, changes)
         return self._upload(path, f"input/{name}", name)
@@ -287,12 +288,7 @@ class Lab:
         Raises `ParameterError` on the cloud, whose queues are read with TDMQ's own tools.
         """
         self._check_open()
-        if self.engine is None:
-            raise ParameterError.plain(
-                f"lab.messages() reads queues of the embedded engine only. Read {name!r} with TDMQ's own tools."
-            )
-        messages = self.engine.messages(name, region=region, reader=reader)
-        return [job for message in messages for job in read_notification(message.body)]
+        return jobs_in_queue(self.engine, name, region=region, reader=reader)
 
     def price(self, clips: Video | Iterable[Video], settings: SettingsLike) -> Estimate:
         """Return the price of running the settings on the clips on the cloud, by `lab.prices`, job by job."""
@@ -410,11 +406,15 @@ class Lab:
         """
         client = self.client
         listed = [one for given in videos for one in videos_from(client, given, "look")]
-        times = [time_argument(one) for one in ([at_s] if isinstance(at_s, int | float | str) else at_s)]
-        if any(times):
-            for video in listed:
-                refuse_after_end(max(times), name_of(video), duration_of(self._facts.of(video)))
-        return look(client, listed, times, whole_number("width_px", width_px, least=0))
+        return look(client, listed, self._facts.times_in(listed, at_s), whole_number("width_px", width_px, least=0))
+
+    def describe(self, video: Video) -> str:
+        """Return size, frame rate, length, codec, bit depth, dynamic range and sound of a video as one line.
+
+        An uploaded clip knows them. For a key, a job or a run the service is asked, and what it does not know is left
+        out: for example whether the frame rate varies.
+        """
+        return self._facts.line(video_from(self.client, video, "describe"))
 
     def frames(self, video: Video | Path) -> Frames:
         """Return the frames of a clip, a job, a run, a key or a local path, by their numbers (see `media.frames`).
@@ -470,6 +470,11 @@ class Lab:
         engine = "embedded" if self.engine else "cloud"
         return f"Lab({self.bucket!r}, region={self.region!r}, engine={engine!r})"
 
+    def _repr_html_(self) -> str:
+        engine = "embedded: no network, no cost" if self.engine else "Tencent Cloud: jobs cost money"
+        title = "Lab (closed)" if self._is_closed else "Lab"
+        return lab_html(title, bucket=self.bucket, region=self.region, engine=engine, prices=self.prices)
+
     def _check_open(self) -> None:
         if self._is_closed:
             raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
@@ -477,7 +482,7 @@ class Lab:
     def _upload(self, path: Path, key: str, name: str) -> Clip:
         with Progress(f"Uploading {name}", total=path.stat().st_size) as progress:
             clip = self.client.upload_clip(path, key, on_progress=lambda sent, total: progress.update(sent))
-        return replace(clip, name=name)
+        return replace(clip, name=name, summary=summary_of_file(path))
 
     def _job(self, detail: JobsDetail) -> Job:
         return Job(self._client, detail, bar=bar)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import FileCache, md5_of
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.pricing.price import PriceList
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
+from ci_notebook.model.html import html_table
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.words import settings_in_words
+from ci_notebook.model.setting.words import distinct_names, settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
@@ -50,16 +52,25 @@ def _captions(videos: Sequence[Video]) -> list[str]:
     settings = {
         place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
     }
-    names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
-    several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
-    captions = []
-    for place, video in enumerate(videos):
-        if place in names:
-            clip = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
-            captions.append(f"{clip}{names[place]}")
-        else:
-            captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
-    return captions
+    words = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
+    keys = [_source_key(one) for one in videos]
+    names = distinct_names(keys)
+    several_clips = len({keys[place] for place in settings}) > 1
+    return [
+        name if place not in words else f"{name}: {words[place]}" if several_clips and name else words[place]
+        for place, name in enumerate(names)
+    ]
+
+
+def _source_key(video: Video) -> str:
+    """Return what names the clip of a video: a clip's own name where it has one, else the key of the source."""
+    if isinstance(video, str):
+        return video
+    if isinstance(video, Clip):
+        return video.key if PurePosixPath(video.key).name == video.name else video.name or video.key
+    if isinstance(video, Run):
+        return video.clip_key if PurePosixPath(video.clip_key).name == video.clip else video.clip
+    return (video.detail.input.object or "") if video.detail.input else ""
 
 
 def job_html(client: Client, job: Job) -> str:
@@ -73,6 +84,15 @@ def job_html(client: Client, job: Job) -> str:
     source = detail.input.object if detail.input and detail.input.object else ""
     before = client.snapshot(source, at_s, width=480) if source else None
     return result_html(setting, job, before, client.snapshot(detail.output_keys[0], at_s, width=480))
+
+
+_UNCHANGED: Final = {"shrink": 1, "crf": None, "fps": None, "cast": None, "dim": 0.0, "noise": 0}
+
+
+def lab_html(title: str, *, bucket: str, region: str, engine: str, prices: PriceList) -> str:
+    """Return the facts of a lab as a small table."""
+    rows = {"Bucket": bucket, "Region": region, "Engine": engine, "Prices": f"{prices.name} list of {prices.date}"}
+    return html_table(title, [(name, text, "") for name, text in rows.items()])
 
 
 def jpeg_of(video: Path, at_s: float, width_px: int) -> bytes:
@@ -92,10 +112,12 @@ def measure(output: Path, source: Path, /, **more: Any) -> Scores:
 def spoiled(client: Client, clip: Clip, cache: Path, changes: Mapping[str, Any]) -> tuple[Path, str]:
     """Return the file of a clip made worse, and a name for it that lists what was done.
 
-    `changes` are keywords of `media.spoil.spoil`. The same clip is made worse in the same way once.
+    `changes` are keywords of `media.spoil.spoil`; those that change nothing are left out. The same clip is made worse
+    in the same way once.
     """
     from ci_notebook.media.spoil import spoil  # lazy, as above
 
+    changes = {name: value for name, value in changes.items() if value != _UNCHANGED[name]}
     suffix = "-".join(f"{name}{value}" for name, value in changes.items())
     source, files = local_file(client, cache, clip), FileCache(cache)
     content = f"{md5_of(source)} spoiled {json.dumps(changes, sort_keys=True)}"
