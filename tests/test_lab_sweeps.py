@@ -95,9 +95,13 @@ def test_without_optuna_a_search_says_how_to_get_it(
 @pytest.mark.slow
 def test_all_frames_are_scored_on_request_and_coarser_scores_are_replaced(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(None, SharpenLevel=[4])
-    (coarse,) = lab.run(clip, sweep)
+    (coarse,) = lab.run(clip, sweep, every=5)
+    (kept,) = lab.run(clip, sweep)
+    assert kept == coarse, "runs that were scored at another distance are not scored again unasked"
     (fine,) = lab.run(clip, sweep, every=1)
     assert (coarse.every, fine.every) == (5, 1)
+    (usual,) = lab.run(clip, ci.grid(None, SharpenLevel=[7]))
+    assert (usual.every, len(usual.pictures["vmaf"])) == (1, 10), "a short clip is scored wholly"
     assert len(fine.pictures["vmaf"]) == 10
     assert fine.job == coarse.job, "the job is not made again"
     with pytest.raises(ci.ParameterError, match="every"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -63,6 +64,18 @@ def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
         with contextlib.suppress(ContentChanged):  # the object was replaced: its current content is shown
             return files.fetch(client, key, md5=md5)
     return files.fetch(client, key)
+
+
+def cached_sources(client: Client, cache: Path, runs: Iterable[Run]) -> list[Clip]:
+    """Return the clips of runs whose source is in the cache already, with their local files."""
+    files = FileCache(cache)
+    clips = []
+    for key, md5, name in dict.fromkeys((run.clip_key, run.clip_md5, run.clip) for run in runs if run.clip_md5):
+        path = files.path_of(client.bucket, key, md5)
+        if path.exists():
+            clips.append(Clip(key=key, bucket=client.bucket, region=client.region, size_bytes=path.stat().st_size,
+                              md5=md5, path=path, name=name))  # fmt: skip
+    return clips
 
 
 def _md5_of(video: Video) -> str:
