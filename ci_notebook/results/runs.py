@@ -74,9 +74,10 @@ class Runs(Sequence[Run]):
         return to_frame(self._runs)
 
     def save(self, path: str | Path, *, excel: bool = False) -> Path:
-        """Write the table as CSV or Parquet, by the ending of `path`, and return it. `read_runs` reads it back.
+        """Write the table as CSV, Parquet or Excel (.xlsx), by the ending of `path`. `read_runs` reads it back.
 
-        With `excel` it is CSV that Excel opens by a double click, for people and not for reading back.
+        Returns the path. Parquet and Excel need the extra `tables`. With `excel` it is CSV that Excel opens by a double
+        click, for people and not for reading back.
         """
         return write_frame(self.to_frame(), path, excel=excel)
 
@@ -163,7 +164,7 @@ class Runs(Sequence[Run]):
 
 
 def read_runs(path: str | Path) -> Runs:
-    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV or Parquet.
+    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV, Parquet or Excel.
 
     A journal gives everything that is known. A saved table has no scores per frame, no outputs and no
     `unlisted` texts; otherwise the runs give the table that was written. Raises `MissingFile`.

@@ -108,7 +108,7 @@ class CompareView(BaseView):
 
     def __repr__(self) -> str:
         names = ", ".join(repr(self._sides[at].name) for at in self.shown)
-        return f"CompareView({names}; frame {self.at} of {self._timeline.count})"
+        return f"CompareView({names}; frame {self.at} (0 to {self._timeline.count - 1}))"
 
     def _ipython_display_(self) -> None:
         self.display_widget()
@@ -155,7 +155,10 @@ class CompareView(BaseView):
         return {
             "shown": shown, "count": timeline.count, "rate": timeline.rate, "begin_s": timeline.begin_s,
             "size": list(timeline.size), "scores": sorted(scores, key=lambda name: (name != MAIN, name)),
-            "sides": [{"size": list(one.size), "rate": one.rate, "tone": one.tone} for _, one in timeline.sides],
+            "sides": [
+                {"size": list(one.size), "rate": one.rate, "tone": one.tone, "about": side.about}
+                for side, one in timeline.sides
+            ],
         }  # fmt: skip
 
     def _worst_frame(self) -> int:
@@ -250,7 +253,7 @@ class CompareView(BaseView):
             score = f", {name} {value:.4g}" if value is not None else ""
             parts.append(picture_html(jpeg, "jpeg", f"{side.name}, frame {number}{score}", width_px=width))
         clip = timeline.sides[0][0].clip
-        when = f"Frame {at} of {timeline.count}, at {timeline.time_at(at):.2f} s{f' of {clip}' if clip else ''}"
+        when = f"Frame {at} (0 to {timeline.count - 1}), at {timeline.time_at(at):.2f} s{f' of {clip}' if clip else ''}"
         tones = {frames.tone: None for _, frames in timeline.sides if frames.tone}
         notes = "".join(f". {tone}" for tone in tones)
         return f"<p style='margin:8px 0 4px'>{escape(when + notes)}</p><div>{''.join(parts)}</div>"

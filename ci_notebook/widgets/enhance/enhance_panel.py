@@ -30,6 +30,7 @@ from ci_notebook.widgets.enhance.traits import PanelTraits
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.shared.clip_lines import ClipLines
 
 __all__ = ["EnhancePanel"]
 
@@ -50,6 +51,8 @@ class EnhancePanel(PanelTraits):
     ) -> None:
         start = operation_of(setting_from(setting))
         self._lab, self._clip = lab, clip
+        self._clip_lines = ClipLines(lab.clip_facts, [clip], self._show_clip_line)
+        self.on_close(self._clip_lines.close)
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
         self._state = PanelState(start, *(self._saved.read() or ()))
         self._submission = Submission(lab, clip, on_status=self._show_status, on_error=self._mark)
@@ -69,6 +72,7 @@ class EnhancePanel(PanelTraits):
         }  # fmt: skip
         super().__init__(
             title=title_of(clip),
+            clip_line=self._clip_lines.known[0],
             schema=stages(),
             presets=preset_rows(),
             features=[name for name, is_offered in features.items() if is_offered],
@@ -77,6 +81,7 @@ class EnhancePanel(PanelTraits):
             **self._texts(),
         )
         self.on_msg(self._receive)
+        self._clip_lines.start()
 
     @property
     def value(self) -> VideoEnhance:
@@ -160,7 +165,9 @@ class EnhancePanel(PanelTraits):
         return self._submission.wait(timeout_s)
 
     def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until price and templates are up to date; return False after the timeout."""
+        """Wait until price, templates and the line about the clip are there; return False after the timeout."""
+        if not self._clip_lines.wait(timeout_s):
+            return False
         if self._templates is not None:
             self._templates.wait(timeout_s)
         return self._price_line is None or self._price_line.wait(timeout_s)

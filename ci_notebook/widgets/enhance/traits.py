@@ -25,6 +25,7 @@ class PanelTraits(BaseView):
     _css = joined(*_STYLES)
 
     title = traitlets.Unicode().tag(sync=True)
+    clip_line = traitlets.Unicode(help="Size, frame rate, length, codec, dynamic range and sound.").tag(sync=True)
     schema: traitlets.List[dict[str, Any]] = traitlets.List(help="Every control (see `schema`).").tag(sync=True)
     presets: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     templates: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
@@ -52,6 +53,9 @@ class PanelTraits(BaseView):
 
     def _show_templates(self, rows: list[dict[str, str]]) -> None:
         self.templates = rows
+
+    def _show_clip_line(self, lines: list[str]) -> None:
+        self.clip_line = lines[0]
 
     def _show_price(self, price: dict[str, Any]) -> None:
         self.price = price

@@ -52,9 +52,9 @@ function makeDetail(name, facts, { act, isBusy, close }) {
   const confirmation = (job) => {
     const price = job.cost === null ? "money; the price is not known" : `about ${job.cost.toFixed(4)} ${facts.currency}`;
     return [
-      el("p", { class: "ci-jconfirm", role: "status", text: `This sends a new job. It costs ${price}.` }),
-      button("retry", "Send the job", job, true),
-      el("button", { type: "button", class: "ci-plain", text: "Do not send", onclick: () => { confirming = null; lastState = ""; api.show(job); title.focus(); } }),
+      el("p", { class: "ci-jconfirm", role: "status", text: `This submits a new job. It costs ${price}.` }),
+      button("retry", "Submit the job", job, true),
+      el("button", { type: "button", class: "ci-plain", text: "Cancel", onclick: () => { confirming = null; lastState = ""; api.show(job); title.focus(); } }),
     ];
   };
   const api = {
@@ -83,7 +83,7 @@ function makeDetail(name, facts, { act, isBusy, close }) {
         ...(job.state === "Success" ? [button("open", "Open the result", job, true)] : []),
         ...(job.state === "Success" ? [button("compare", "Compare with the source", job)] : []),
         ...(WAITS.includes(job.state) ? [button("cancel", "Cancel the job", job, true)] : []),
-        ...(isOver ? [button("retry", facts.costs_money ? "Send again …" : "Send again", job, job.state !== "Success")] : []),
+        ...(isOver ? [button("retry", facts.costs_money ? "Submit again …" : "Submit again", job, job.state !== "Success")] : []),
       ]));
       if (focused) (actions.querySelector(`[data-do="${focused}"]:not(:disabled)`) ?? title).focus();
     },

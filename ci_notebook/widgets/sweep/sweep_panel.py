@@ -21,6 +21,7 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
 from ci_notebook.widgets.ports import SweepLab, SweepSettings, title_of
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
+from ci_notebook.widgets.shared.clip_lines import ClipLines
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
 from ci_notebook.widgets.shared.workers import DebouncedWorker
@@ -58,6 +59,7 @@ class SweepPanel(BaseView):
     _css = joined("shared/base.css", "sweep/panel.css")
 
     leaves: traitlets.List[dict[str, Any]] = traitlets.List(help="Every stage and leaf that can vary.").tag(sync=True)
+    clip_lines: traitlets.List[str] = traitlets.List(help="Properties of each clip in one line.").tag(sync=True)
     facts = traitlets.Dict(help="Constant facts: clips, designs, the base.").tag(sync=True)
     vary: traitlets.List[list[str]] = traitlets.List(help="[path, text] of each varied parameter.").tag(sync=True)
     kind = traitlets.Unicode("grid").tag(sync=True)
@@ -85,6 +87,8 @@ class SweepPanel(BaseView):
         self._clips = [clips] if is_one else list(clips)
         if not self._clips:
             raise ParameterError.plain("A SweepPanel needs at least one clip.")
+        self._clip_lines = ClipLines(lab.clip_facts, self._clips, self._show_clip_lines)
+        self.on_close(self._clip_lines.close)
         start = setting_from(base)
         other = setting_from(against) if against is not None else None
         self._form = SweepForm(start, other, len(self._clips), is_one, self._port.design)
@@ -98,7 +102,8 @@ class SweepPanel(BaseView):
         settings = [f"{path} {value}" for path, value in values(start).items()]
         names = [title_of(clip) for clip in self._clips]
         facts = {"clips": names, "designs": designs, "base": settings, "costs_money": self._port.costs_money}
-        super().__init__(leaves=described(start), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={})
+        super().__init__(leaves=described(start), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={},
+                         clip_lines=self._clip_lines.known)  # fmt: skip
         valid, problems = self._form.read(self._fields())
         if valid is None:
             raise ParameterError.plain(next(iter(problems.values())))
@@ -107,6 +112,7 @@ class SweepPanel(BaseView):
         self._restore()
         self.observe(self._read, list(_FIELDS))
         self.on_msg(self._receive)
+        self._clip_lines.start()
 
     @property
     def sweep(self) -> SweepSettings:
@@ -189,6 +195,9 @@ class SweepPanel(BaseView):
             self.problems = problems
             if valid is not None:
                 self._show(valid)
+
+    def _show_clip_lines(self, lines: list[str]) -> None:
+        self.clip_lines = lines
 
     def _names(self, valid: ValidSweep) -> list[str]:
         return [self.facts["clips"][at] for at in valid.clips]

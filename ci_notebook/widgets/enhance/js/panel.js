@@ -174,10 +174,11 @@ function render({ model, el: root }) {
   };
   const receive = (content) => { if (content.do === "copied" && content.view === name) copies.write(content); };
 
+  const clipLine = el("p", { class: "ci-clip-line" }), showClipLine = () => setText(clipLine, model.get("clip_line"));
   const panel = el(
     "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", tabindex: "-1", onkeydown: keys },
     el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), message, drawers.bar),
-    drawers.below,
+    clipLine, drawers.below,
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, el("div", { class: "ci-preview-slot" }, preview?.node),
@@ -189,9 +190,10 @@ function render({ model, el: root }) {
   showMessage();
   start.show();
   price.show();
+  showClipLine();
   const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml"];
   const listeners = [
-    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
+    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
   ];
   listeners.forEach(([event, action]) => model.on(event, action));
   return () => {
