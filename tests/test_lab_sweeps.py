@@ -185,6 +185,32 @@ def test_floating_point_scores_are_computed_once_and_not_mixed_with_others(lab: 
 
 
 @pytest.mark.slow
+def test_another_screen_is_scored_again_and_not_paid_again(lab: ci.Lab, tmp_path: Path) -> None:
+    large = lab.upload(write_sample(tmp_path / "large.mp4", seconds=0.2, size="640x360"))
+    (tv,) = lab.run(large, ci.grid(None, SharpenLevel=[4]))
+    (phone,) = lab.run(large, ci.grid(None, SharpenLevel=[4]), screen="phone")
+    assert (tv.vmaf_v1_model, tv.screen) == ("vmaf_v1.0.16_3d0h", "tv")
+    assert (phone.vmaf_v1_model, phone.screen) == ("vmaf_v1.0.16_5d0h", "phone")
+    assert phone.job and tv.job and phone.job.job_id == tv.job.job_id
+    assert phone.scores["vmaf"] == tv.scores["vmaf"] and phone.scores["vmaf_v1"] != tv.scores["vmaf_v1"]
+    (again,) = lab.run(large, ci.grid(None, SharpenLevel=[4]))
+    assert again == phone, "what is held is not measured again"
+    assert phone.key in {run.key for run in lab.runs() if run.vmaf_v1_model == "vmaf_v1.0.16_5d0h"}
+
+
+@pytest.mark.slow
+def test_a_screen_that_an_output_does_not_fit_is_refused_before_anything_is_sent(lab: ci.Lab, clip: ci.Clip) -> None:
+    count = len(list(lab.jobs()))
+    with pytest.raises(ci.ParameterError, match=r"at least 296 × 296 px \(phone\), and these have 256 × 144"):
+        lab.run(clip, ci.grid(None, SharpenLevel=[9]), screen="phone")
+    with pytest.raises(ci.ParameterError, match="screen must be"):
+        lab.run(clip, ci.grid(None, SharpenLevel=[9]), screen="cinema")  # type: ignore[arg-type]
+    assert len(list(lab.jobs())) == count
+    (run,) = lab.run(clip, ci.grid(None, SharpenLevel=[9]))
+    assert run.ok and "vmaf_v1" not in run.scores and "216 × 176" in run.score_note
+
+
+@pytest.mark.slow
 def test_the_jobs_of_a_lab_are_a_frame_as_runs_are(lab: ci.Lab, clip: ci.Clip) -> None:
     (run,) = lab.run(clip, ci.grid(None, SharpenLevel=[3]), scores=False)
     df = ci.to_frame(lab.jobs())

@@ -42,7 +42,7 @@ def drawing(one: Verdict) -> str:
     """Return an SVG: zero, the range not worth having, the clips, and the interval where there is one."""
     if one.effect is None:
         return ""
-    points = [mean for _, mean in one.clips]
+    points = [mean for _, mean in one.clips] if len(one.clips) > 1 else []
     ends = [value for value in (one.low, one.high) if value is not None]
     marks = [*ends, one.effect, 0.0, -one.worth, one.worth, *points]
     left, right = min(marks), max(marks)
@@ -68,7 +68,7 @@ def drawing(one: Verdict) -> str:
     mean = f"<circle cx='{at(one.effect)}' cy='16' r='6' fill='{_BLUE}'/>"
     words = "".join(
         f"<text x='{at(value)}' y='56' text-anchor='middle' font-size='12' font-family='sans-serif'>{word}</text>"
-        for value, word in _ticks([*ends, *([] if ends else [one.effect])], 45 / scale)
+        for value, word in _ticks(ends or points or [one.effect], 45 / scale)
     )
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_WIDTH} {_HEIGHT}' width='{_WIDTH}' height='{_HEIGHT}'>"

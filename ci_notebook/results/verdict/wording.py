@@ -181,8 +181,8 @@ def _remedy(one: Verdict) -> str:
     price = f" ({_price(one)})" if _price(one) else ""
     if one.more_clips > MOST_CLIPS:
         return (
-            f"{why}{clips} like these{price} would be needed: the effect is too small to be decided at a "
-            "reasonable price."
+            f"{why}{clips} like these{price} would be needed: the effect is too small, against its spread, to be "
+            "decided at a reasonable price."
         )
     return f"{why}{clips} like these{price} {shows}."
 
