@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook._folders import reading
 from ci_notebook.client.client import Client
-from ci_notebook.client.file_cache import ContentChanged, FileCache
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -45,7 +45,7 @@ def frames_of(client: Client, cache: Path, video: Video | Path) -> Frames:
     return Frames(local_file(client, cache, video))
 
 
-def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
+def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
     """Return a local file of a clip, of the output of a job or run, or of the object of a key; a `Path` as it is.
 
     A file that is not in the cache is downloaded. Raises `NotFound` for a key without an object and for a

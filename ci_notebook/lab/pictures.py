@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook.client.client import Client
@@ -17,7 +17,7 @@ from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.words import settings_in_words
+from ci_notebook.model.setting.words import distinct_names, settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
@@ -31,6 +31,17 @@ def bar(job: Job) -> Iterator[Callable[[Job], None]]:
     """Show a progress bar while a job is waited for; yield the function to call with each new state of the job."""
     with Progress("Job", total=100) as progress:
         yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
+
+
+@contextlib.contextmanager
+def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show the progress of a download; yield the function to call with the bytes so far and the size."""
+    with Progress(label, total=1) as progress:
+
+        def update(received: int, size: int) -> None:
+            progress.update(received / size if size else 1.0, f"{received / 1e6:.1f} of {size / 1e6:.1f} MB")
+
+        yield update
 
 
 def look(client: Client, videos: Sequence[Video], times: Iterable[float], width_px: int) -> Pictures:
@@ -50,16 +61,25 @@ def _captions(videos: Sequence[Video]) -> list[str]:
     settings = {
         place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
     }
-    names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
-    several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
-    captions = []
-    for place, video in enumerate(videos):
-        if place in names:
-            clip = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
-            captions.append(f"{clip}{names[place]}")
-        else:
-            captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
-    return captions
+    words = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
+    keys = [_source_key(one) for one in videos]
+    names = distinct_names(keys)
+    several_clips = len({keys[place] for place in settings}) > 1
+    return [
+        name if place not in words else f"{name}: {words[place]}" if several_clips and name else words[place]
+        for place, name in enumerate(names)
+    ]
+
+
+def _source_key(video: Video) -> str:
+    """Return what names the clip of a video: a clip's own name where it has one, else the key of the source."""
+    if isinstance(video, str):
+        return video
+    if isinstance(video, Clip):
+        return video.key if PurePosixPath(video.key).name == video.name else video.name or video.key
+    if isinstance(video, Run):
+        return video.clip_key if PurePosixPath(video.clip_key).name == video.clip else video.clip
+    return (video.detail.input.object or "") if video.detail.input else ""
 
 
 def job_html(client: Client, job: Job) -> str:

@@ -18,6 +18,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
+from ci_notebook.results.outputs.run_files import RunFiles, download_runs
 from ci_notebook.results.report.before_after import Views
 from ci_notebook.results.report.html_report import Snapshot, report
 from ci_notebook.results.run_table import SETTINGS, count_text, table
@@ -29,8 +30,8 @@ class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 
     `snapshot` takes a frame of a local file for the report, `sources` maps the name of a clip to its file,
-    `open_video` opens a video as `lab.frames` does; a lab passes all three. Without the first two a report
-    has no frames.
+    `open_video` opens a video as `lab.frames` does, `video_files` finds and saves outputs; a lab passes all
+    four. Without the first two a report has no frames.
     """
 
     def __init__(
@@ -40,14 +41,34 @@ class Runs(Sequence[Run]):
         snapshot: Snapshot | None = None,
         sources: Mapping[str, Path] | None = None,
         open_video: Callable[[Any], Any] | None = None,
+        video_files: RunFiles | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
-        self._open_video = open_video
+        self._open_video, self._video_files = open_video, video_files
 
     @property
     def sources(self) -> Mapping[str, Path]:
         """The local files of the clips by their names, as far as they are known."""
         return dict(self._sources)
+
+    @property
+    def video_files(self) -> Any:
+        """The local files of the videos, for the views that play and save them; None for runs from a file."""
+        return self._video_files
+
+    @checks_keywords
+    def download(self, folder: str | Path, *, overwrite: bool = False) -> pd.DataFrame:
+        """Save the output of each run into a folder, which is made if need be, and return a table of the files.
+
+        A name consists of the clip and what differs between the runs: `holiday-SharpenLevel-5.mp4`. Where two names
+        would agree, the end of the job id follows. Outputs come from the lab's cache, or are downloaded. A file with
+        the same content is left as it is, so the same call resumes.
+
+        The table has a row per run: `clip`, `setting` (what differs), `job_id`, `path` (missing if nothing was saved),
+        `size_bytes`, and `problem`, which says why a run was skipped. Nothing is written and `ParameterError` is
+        raised if a file exists with other content (unless `overwrite`), or for runs that know no lab.
+        """
+        return download_runs(self._runs, Path(folder), self._video_files, overwrite=overwrite)
 
     def open_video(self, video: Any) -> Any:
         """Return the frames of a run, of a clip or of an object key by their numbers, as `lab.frames` does.
@@ -74,9 +95,10 @@ class Runs(Sequence[Run]):
         return to_frame(self._runs)
 
     def save(self, path: str | Path, *, excel: bool = False) -> Path:
-        """Write the table as CSV or Parquet, by the ending of `path`, and return it. `read_runs` reads it back.
+        """Write the table as CSV, Parquet or Excel (.xlsx), by the ending of `path`. `read_runs` reads it back.
 
-        With `excel` it is CSV that Excel opens by a double click, for people and not for reading back.
+        Returns the path. Parquet and Excel need the extra `tables`. With `excel` it is CSV that Excel opens by a double
+        click, for people and not for reading back.
         """
         return write_frame(self.to_frame(), path, excel=excel)
 
@@ -107,7 +129,10 @@ class Runs(Sequence[Run]):
         )  # fmt: skip
 
     def _with(self, runs: Iterable[Run]) -> Runs:
-        return Runs(runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video)
+        return Runs(
+            runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video,
+            video_files=self._video_files,
+        )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
         """Return the runs on `clip` (its name) in which each leaf has the given value, or one of a list of values.
@@ -163,7 +188,7 @@ class Runs(Sequence[Run]):
 
 
 def read_runs(path: str | Path) -> Runs:
-    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV or Parquet.
+    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV, Parquet or Excel.
 
     A journal gives everything that is known. A saved table has no scores per frame, no outputs and no
     `unlisted` texts; otherwise the runs give the table that was written. Raises `MissingFile`.

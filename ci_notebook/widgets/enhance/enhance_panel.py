@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import traitlets
 from IPython import get_ipython
 
 from ci_notebook.model.api.jobs import Operation, Request
@@ -19,7 +20,7 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
-from ci_notebook.widgets.enhance.controls import operation_of
+from ci_notebook.widgets.enhance.controls import json_of, operation_of, setting_of_json
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
 from ci_notebook.widgets.enhance.panel_state import STATE_ACTIONS, PanelState, SavedControls
 from ci_notebook.widgets.enhance.price_line import PriceDisplay
@@ -27,9 +28,12 @@ from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, preset_rows, setting_from
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
+from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
-from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.shared.base_view import ViewValue, error_text
+from ci_notebook.widgets.shared.clip_lines import ClipLines
+from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["EnhancePanel"]
 
@@ -38,11 +42,20 @@ class EnhancePanel(PanelTraits):
     """A panel for one job: switches, sliders, watermarks, Python, XML, price, preview and Submit.
 
     `setting` is a `VideoEnhance`, the name of a preset ("Crisp detail"), or a dict of parameters
-    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting; `watermarks` and `digital_watermark` are the
-    last valid watermarks; `output` shows the results and stays in the notebook. With a `key` the panel restores its
+    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting, a trait that can be observed, linked and
+    assigned in each of these forms; `watermarks` and `digital_watermark` are the last valid watermarks; `output` shows
+    the results and stays in the notebook. With a `key` the panel restores its
     controls after a restart of the kernel, if the lab has a `state_dir` and `setting` has not changed. Raises
     `ParameterError` for an invalid `setting`.
     """
+
+    value = ViewValue[VideoEnhance, SettingLike](
+        lambda panel, value: panel._take(value),
+        read=lambda panel, json: panel.value if json == json_of(panel.value) else setting_of_json(json),
+        write=json_of,
+        refuse=lambda panel, error: panel._show_message(error=str(error)),
+        help="The last valid setting. Assign one to set all controls except those of the watermarks.",
+    )
 
     @checks_keywords
     def __init__(
@@ -50,9 +63,16 @@ class EnhancePanel(PanelTraits):
     ) -> None:
         start = operation_of(setting_from(setting))
         self._lab, self._clip = lab, clip
+        self._clip_lines = ClipLines(lab.clip_facts, [clip], self._show_clip_line)
+        self.on_close(self._clip_lines.close)
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
         self._state = PanelState(start, *(self._saved.read() or ()))
-        self._submission = Submission(lab, clip, on_status=self._show_status, on_error=self._mark)
+        self._submission = Submission(
+            lab, clip, on_status=self._show_status, on_error=self._mark, on_result=self._add_result
+        )
+        self._done: dict[str, SubmittedJob] = {}
+        self._take_away = TakeAway(video_files_of(lab), lambda item: (self._done[item], self._names()[item]), self.send)
+        self.on_close(self._take_away.close)
         self.output = self._submission.output
         self._templates = (
             TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
@@ -69,6 +89,7 @@ class EnhancePanel(PanelTraits):
         }  # fmt: skip
         super().__init__(
             title=title_of(clip),
+            clip_line=self._clip_lines.known[0],
             schema=stages(),
             presets=preset_rows(),
             features=[name for name, is_offered in features.items() if is_offered],
@@ -77,15 +98,8 @@ class EnhancePanel(PanelTraits):
             **self._texts(),
         )
         self.on_msg(self._receive)
-
-    @property
-    def value(self) -> VideoEnhance:
-        """The last valid setting. Assign a setting to set all controls except those of the watermarks."""
-        return self._state.setting
-
-    @value.setter
-    def value(self, setting: VideoEnhance) -> None:
-        self._replace(video_enhance=check(setting))
+        self._clip_lines.start()
+        self.on_msg(self._take_away.receive)
 
     @property
     def watermarks(self) -> tuple[Watermark, ...]:
@@ -108,7 +122,7 @@ class EnhancePanel(PanelTraits):
     @property
     def request(self) -> Request:
         """The complete request that Submit would send."""
-        return self._lab.request(self._clip, self.value, **marks_of(self._state.operation))
+        return self._lab.request(self._clip, self._state.setting, **marks_of(self._state.operation))
 
     @property
     def job(self) -> SubmittedJob | None:
@@ -160,7 +174,9 @@ class EnhancePanel(PanelTraits):
         return self._submission.wait(timeout_s)
 
     def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until price and templates are up to date; return False after the timeout."""
+        """Wait until price, templates and the line about the clip are there; return False after the timeout."""
+        if not self._clip_lines.wait(timeout_s):
+            return False
         if self._templates is not None:
             self._templates.wait(timeout_s)
         return self._price_line is None or self._price_line.wait(timeout_s)
@@ -186,6 +202,15 @@ class EnhancePanel(PanelTraits):
         self.on_close(line.close)
         return line
 
+    @traitlets.default("value")
+    def _first_value(self) -> VideoEnhance:
+        return self._state.setting
+
+    def _take(self, value: SettingLike) -> None:
+        if value is None:
+            raise ParameterError.plain("The value cannot be None. Assign ci.VideoEnhance() to leave everything out.")
+        self._replace(video_enhance=setting_from(value))
+
     def _replace(self, **named: Any) -> None:
         self._state.replace(**named)
         self._show()
@@ -195,6 +220,7 @@ class EnhancePanel(PanelTraits):
         with self.hold_sync():
             for name, value in {**self._state.traits(), **self._texts()}.items():
                 setattr(self, name, value)
+            type(self).value.publish(self, self._state.setting)
         self._saved.write(self._state.controls, self._state.valid)
 
     def _texts(self) -> dict[str, str]:
@@ -204,8 +230,8 @@ class EnhancePanel(PanelTraits):
             return {}
         self._described = operation
         if self._price_line is not None:
-            self._price_line.submit(self.value)
-        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self.value)
+            self._price_line.submit(self._state.setting)
+        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self._state.setting)
         return {"python": operation_text(operation), "xml": xml}
 
     def _do(self, action: str, content: dict[str, Any]) -> str:
@@ -264,6 +290,15 @@ class EnhancePanel(PanelTraits):
             raise ParameterError.plain("The template was not saved: correct the marked parameters first.")
         if self._templates is not None:
             self._templates.save(str(content["name"]), self.value)
+
+    def _add_result(self, job: SubmittedJob) -> None:
+        if job.detail.output_keys and self._take_away.is_offered:
+            self._done[job.detail.job_id or ""] = job
+            self.result_files = [{"item": item, "name": name} for item, name in reversed(self._names().items())]
+
+    def _names(self) -> dict[str, str]:
+        """Return the file name of each result, by the parameters in which the results differ."""
+        return dict(zip(self._done, self._take_away.names([*self._done.values()]), strict=True))
 
     def _mark(self, error: Exception) -> None:
         if isinstance(error, ParameterError):
