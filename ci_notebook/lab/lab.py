@@ -167,10 +167,9 @@ class Lab(JobCalls):
 
     @checks_keywords
     def run(
-        self, clips: Clips, settings: SettingsLike, *, budget: float | None = None,
-        workers: int = 4, scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None,
-        every: int | None = None, precise: bool = False, screen: Screen | None = None, force: bool = False,
-        retry_failed: bool = False,
+        self, clips: Clips, settings: SettingsLike, *, budget: float | None = None, workers: int = 4,
+        scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None, every: int | None = None,
+        precise: bool = False, screen: Screen | None = None, force: bool = False, retry_failed: bool = False,
         on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return all runs, failed ones included.
@@ -181,12 +180,10 @@ class Lab(JobCalls):
         original that the clip was spoiled from (one for all clips, or one per clip). All frames are scored, or at
         most 350 of a longer clip; `every` 5 scores every fifth. `precise` computes VMAF in floating point, within
         0.001 of other tools instead of 0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and
-        refuses outputs that have none; left out it is a TV, where the output has a model. Ctrl-C keeps finished runs,
-        and the same call resumes. `on_progress` is called with the progress, in place of a bar; setting `cancel`
-        stops as Ctrl-C does, and returns.
+        refuses outputs that have none. Ctrl-C keeps finished runs, and the same call resumes. `on_progress` is called
+        with the progress, in place of a bar; setting `cancel` stops as Ctrl-C does, and returns.
         """
-        listed = settings_argument(settings, "run")
-        chosen = clips_from(self.client, clips, "run")
+        listed, chosen = settings_argument(settings, "run"), clips_from(self.client, clips, "run")
         if on_progress is not None and not callable(on_progress):
             raise ParameterError("on_progress", on_progress, "a function of one argument")
         runs = run_sweep(
