@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook._folders import reading
 from ci_notebook.client.client import Client
-from ci_notebook.client.file_cache import ContentChanged, FileCache
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -45,7 +46,7 @@ def frames_of(client: Client, cache: Path, video: Video | Path) -> Frames:
     return Frames(local_file(client, cache, video))
 
 
-def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
+def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
     """Return a local file of a clip, of the output of a job or run, or of the object of a key; a `Path` as it is.
 
     A file that is not in the cache is downloaded. Raises `NotFound` for a key without an object and for a
@@ -63,6 +64,18 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
         with contextlib.suppress(ContentChanged):  # the object was replaced: its current content is shown
             return files.fetch(client, key, md5=md5)
     return files.fetch(client, key)
+
+
+def cached_sources(client: Client, cache: Path, runs: Iterable[Run]) -> list[Clip]:
+    """Return the clips of runs whose source is in the cache already, with their local files."""
+    files = FileCache(cache)
+    clips = []
+    for key, md5, name in dict.fromkeys((run.clip_key, run.clip_md5, run.clip) for run in runs if run.clip_md5):
+        path = files.path_of(client.bucket, key, md5)
+        if path.exists():
+            clips.append(Clip(key=key, bucket=client.bucket, region=client.region, size_bytes=path.stat().st_size,
+                              md5=md5, path=path, name=name))  # fmt: skip
+    return clips
 
 
 def _md5_of(video: Video) -> str:

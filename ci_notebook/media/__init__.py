@@ -11,6 +11,7 @@ snapshot        one frame at an exact time, as RGB, JPEG or PNG
 raw_frame       one frame as raw bytes, for FFmpeg's filter graph
 frames          all frames of a video by number, with a cache
 frame_sampling  a few frames, evenly spread
+playback        what browsers can play, and a proxy for the rest
 samples         the clips that ship with the package
 spoil           makes a clip worse on purpose, to have a true reference
 scoring         scores of picture quality

@@ -6,5 +6,6 @@ setting/      one setting: enhancement, encoding, watermarks; rules, presets, ad
 api/          requests and replies: jobs, media info, snapshots, templates, queues
 clip_summary  a clip in one line: size, frame rate, length, codec, dynamic range, sound
 keywords      our own error for an unknown keyword argument
+file_names    readable file names for outputs
 html          HTML tables and pictures for notebook outputs
 """

@@ -12,15 +12,16 @@ from typing import Any, overload
 
 import pandas as pd
 
-from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.run_record import Run, each_once
 from ci_notebook.model.declaration.paths import resolve, value_at
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
+from ci_notebook.results.outputs.run_files import RunFiles, download_runs
 from ci_notebook.results.report.before_after import Views
 from ci_notebook.results.report.html_report import Snapshot, report
-from ci_notebook.results.run_table import SETTINGS, count_text, table
+from ci_notebook.results.run_table import SETTINGS, count_text, reasons_html, skipped_text, table
 from ci_notebook.results.table_files import runs_in, write_frame
 from ci_notebook.results.verdict.verdict import Verdict
 
@@ -29,8 +30,9 @@ class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 
     `snapshot` takes a frame of a local file for the report, `sources` maps the name of a clip to its file,
-    `open_video` opens a video as `lab.frames` does; a lab passes all three. Without the first two a report
-    has no frames.
+    `open_video` opens a video as `lab.frames` does, `video_files` finds and saves outputs; a lab passes all
+    four. Without the first two a report has no frames. `skipped` and `notes` come from `lab.adopt`.
+    `runs + others` counts one run once: of the same job the record on the right stays.
     """
 
     def __init__(
@@ -40,14 +42,47 @@ class Runs(Sequence[Run]):
         snapshot: Snapshot | None = None,
         sources: Mapping[str, Path] | None = None,
         open_video: Callable[[Any], Any] | None = None,
+        video_files: RunFiles | None = None,
+        skipped: Mapping[str, str] | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
-        self._open_video = open_video
+        self._open_video, self._video_files = open_video, video_files
+        self._skipped, self._notes = dict(skipped or {}), dict(notes or {})
 
     @property
     def sources(self) -> Mapping[str, Path]:
         """The local files of the clips by their names, as far as they are known."""
         return dict(self._sources)
+
+    @property
+    def video_files(self) -> Any:
+        """The local files of the videos, for the views that play and save them; None for runs from a file."""
+        return self._video_files
+
+    @checks_keywords
+    def download(self, folder: str | Path, *, overwrite: bool = False) -> pd.DataFrame:
+        """Save the output of each run into a folder, which is made if need be, and return a table of the files.
+
+        A name consists of the clip and what differs between the runs: `holiday-SharpenLevel-5.mp4`. Where two names
+        would agree, the end of the job id follows. Outputs come from the lab's cache, or are downloaded. A file with
+        the same content is left as it is, so the same call resumes.
+
+        The table has a row per run: `clip`, `setting` (what differs), `job_id`, `path` (missing if nothing was saved),
+        `size_bytes`, and `problem`, which says why a run was skipped. Nothing is written and `ParameterError` is
+        raised if a file exists with other content (unless `overwrite`), or for runs that know no lab.
+        """
+        return download_runs(self._runs, Path(folder), self._video_files, overwrite=overwrite)
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Job id (or name of a file) → the reason why `lab.adopt` made no run of it."""
+        return dict(self._skipped)
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Job id → what the run of an adopted job does not show, such as watermarks."""
+        return dict(self._notes)
 
     def open_video(self, video: Any) -> Any:
         """Return the frames of a run, of a clip or of an object key by their numbers, as `lab.frames` does.
@@ -108,7 +143,10 @@ class Runs(Sequence[Run]):
         )  # fmt: skip
 
     def _with(self, runs: Iterable[Run]) -> Runs:
-        return Runs(runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video)
+        return Runs(
+            runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video,
+            video_files=self._video_files,
+        )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
         """Return the runs on `clip` (its name) in which each leaf has the given value, or one of a list of values.
@@ -147,7 +185,12 @@ class Runs(Sequence[Run]):
         return iter(self._runs)
 
     def __add__(self, other: Iterable[Run]) -> Runs:
-        return self._with((*self._runs, *other))
+        runs = self._with(each_once((*self._runs, *other)))
+        others = [self, other] if isinstance(other, Runs) else [self]
+        adopted = {run.job.job_id for run in runs if run.job}
+        runs._skipped = {one: why for part in others for one, why in part.skipped.items() if one not in adopted}
+        runs._notes = {one: note for part in others for one, note in part.notes.items()}
+        return runs
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Runs) and self._runs == other._runs
@@ -157,10 +200,10 @@ class Runs(Sequence[Run]):
     def __repr__(self) -> str:
         varied = [name for name in differing(self.to_frame()).columns if name in SETTINGS] if len(self) > 1 else []
         over = f" over {', '.join(varied)}" if varied else ""
-        return f"<Runs: {count_text(self._runs)}{over}>"
+        return f"<Runs: {count_text(self._runs)}{over}{skipped_text(self._skipped)}>"
 
     def _repr_html_(self) -> str:
-        return table(self._runs)
+        return table(self._runs) + reasons_html("Not adopted", self._skipped) + reasons_html("Notes", self._notes)
 
 
 def read_runs(path: str | Path) -> Runs:

@@ -52,19 +52,8 @@ def test_lost_bits_and_joined_fields_are_said(tmp_path: Path) -> None:
     deep, fields = tmp_path / "deep.mkv", tmp_path / "fields.ts"
     run(["-f", "lavfi", "-i", "testsrc2=s=128x96:d=0.2,format=yuv420p10le", "-c:v", "ffv1", deep])
     interlace = "interlace=scan=tff,format=yuv420p"
-    run(
-        [
-            "-f",
-            "lavfi",
-            "-i",
-            f"testsrc2=s=128x96:r=50:d=0.4,{interlace}",
-            "-c:v",
-            "mpeg2video",
-            "-flags",
-            "+ilme",
-            fields,
-        ]
-    )
+    moving = ("-f", "lavfi", "-i", f"testsrc2=s=128x96:r=50:d=0.4,{interlace}")
+    run([*moving, "-c:v", "mpeg2video", "-flags", "+ilme", fields])
     assert "10 bits become 8" in " ".join(rendered(deep, tmp_path / "1").changes)
     assert "Interlaced frames are deinterlaced." in rendered(fields, tmp_path / "2").changes
 

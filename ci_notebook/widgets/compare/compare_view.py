@@ -20,6 +20,8 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import CommonTimeline
 from ci_notebook.widgets.compare.sides import MAX_SHOWN, opener_of, sides_of
+from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort
 from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
@@ -47,10 +49,10 @@ class CompareView(BaseView):
     """
 
     _esm = joined(
-        "shared/dom.js", "shared/wipe.js",
+        "shared/dom.js", "shared/mount.js", "shared/wipe.js", "files/take_away.js",
         *(f"compare/{name}.js" for name in ("controls", "scopes", "loop", "stage", "requests", "bars", "view")),
     )  # fmt: skip
-    _css = joined("shared/wipe.css", "compare/view.css")
+    _css = joined("shared/mount.css", "shared/wipe.css", "files/take_away.css", "compare/view.css")
 
     title = traitlets.Unicode().tag(sync=True)
     sides: traitlets.List[dict[str, Any]] = traitlets.List(help="Name and clip of each side.").tag(sync=True)
@@ -73,6 +75,8 @@ class CompareView(BaseView):
         self._worker = NewestWorker(*_KINDS, on_idle=self._free_memory)
         self.on_close(self._worker.close)
         self.output = ResultOutput()
+        self._take_away = TakeAway(video_files_of(first), self._file_of, self.send)
+        self.on_close(self._take_away.close)
         try:
             self._timeline = self._timeline_of(shown)
         except BaseException:
@@ -89,6 +93,7 @@ class CompareView(BaseView):
         )
         self.observe(self._reopen, ["shown"])
         self.on_msg(self._receive)
+        self.on_msg(self._take_away.receive)
 
     @traitlets.validate("shown")
     def _checked_shown(self, proposal: Any) -> list[int]:
@@ -141,6 +146,13 @@ class CompareView(BaseView):
 
         self._submit("open", work)
 
+    def _file_of(self, item: str) -> tuple[Any, str]:
+        """Return the video of a side and its file name, by the parameters in which the sides differ."""
+        place = int(item)
+        if not 0 <= place < len(self._sides):
+            raise KeyError(item)
+        return self._sides[place].video, self._take_away.names([side.video for side in self._sides])[place]
+
     def _free_memory(self) -> None:
         # An unused view stays in the notebook, and decoded frames are large.
         for frames in self._opened.values():
@@ -159,6 +171,7 @@ class CompareView(BaseView):
                 {"size": list(one.size), "rate": one.rate, "tone": one.tone, "about": side.about}
                 for side, one in timeline.sides
             ],
+            "files": self._take_away.is_offered,
         }  # fmt: skip
 
     def _worst_frame(self) -> int:

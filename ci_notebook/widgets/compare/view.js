@@ -104,9 +104,12 @@ function cvRender({ model, el: root }) {
   const facts = el("p", { class: "cv-soft cv-facts" }), note = el("p", { class: "cv-soft cv-note" });
 
   // Actions ------------------------------------------------------------------------------------------------------
+  // A linked view follows at once; Python learns the position when it rests.
   const save = () => {
     clearTimeout(saving);
-    saving = setTimeout(() => setTrait("at", st.at), 250);
+    if (model.get("at") === st.at) return;
+    model.set("at", st.at);
+    saving = setTimeout(() => model.save_changes(), 250);
   };
   const showPosition = () => { transport.show(); scorePlot.show(st.at); };
   const showZoom = () => cvText(zoomText, `${stage.view().percent} %`);
@@ -175,6 +178,7 @@ function cvRender({ model, el: root }) {
     scoreBox.hidden = !st.timeline.scores.length;
     loupe.build(names(), st.timeline.sides, st.timeline.size);
     picks.show(model.get("sides"), st.timeline.shown);
+    files.replaceChildren(...(st.timeline.files ? takeAway.rows(st.timeline.shown.map((place, one) => ({ item: String(place), name: names()[one] }))) : []));
     rangeShown();
     setMode(st.mode);
     showPosition();
@@ -182,6 +186,7 @@ function cvRender({ model, el: root }) {
   };
 
   // Layout -------------------------------------------------------------------------------------------------------
+  const takeAway = makeTakeAway(model), files = el("div", { class: "ta-rows", role: "group", "aria-label": "Play or save the videos" });
   const picks = cvPicks(choose);
   const modeBar = cvModeBar({ id: `${id}-mode`, st, stage, setMode, setGain, say });
   const transport = cvTransport({ st, go, refuse: (text) => cvText(error, text), play: play.node });
@@ -206,7 +211,7 @@ function cvRender({ model, el: root }) {
         cvButton("×", "Reset the loop to two seconds", () => mark("none"), { class: "cv-button cv-drop" }), rangeText),
       cvSelect("Speed", CV_SPEEDS, (to) => { loop.speed(Number(to)); if (loop.isOn()) loop.play(); }),
       status, space(), cvButton("Keep this frame", "Keep this frame in the notebook", keep, { class: "cv-button cv-keep" })),
-    error, loupe.node, scopes.node, scoreBox, note, cvKeyTable());
+    error, loupe.node, scopes.node, scoreBox, files, takeAway.node, note, cvKeyTable());
   root.append(page);
 
   const listeners = {
@@ -219,11 +224,15 @@ function cvRender({ model, el: root }) {
   for (const [event, fn] of Object.entries(listeners)) model.on(event, fn);
   reset();
   cvText(error, model.get("error"));
+  let width = loader.wide();
+  const sized = new ResizeObserver(() => { if (loader.wide() > width) loader.load(); width = loader.wide(); }); // as when a tab opens
+  sized.observe(page);
   return () => {
-    [loop, loader, stage, requests].forEach((part) => part.close());
+    [loop, loader, stage, requests, takeAway].forEach((part) => part.close());
+    sized.disconnect();
     clearTimeout(saving);
     for (const [event, fn] of Object.entries(listeners)) model.off(event, fn);
   };
 }
 
-export default { render: cvRender };
+export default { render: mounted(cvRender) };

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import traitlets
 from IPython import get_ipython
 
 from ci_notebook.model.api.jobs import Operation, Request
@@ -19,17 +20,20 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
-from ci_notebook.widgets.enhance.controls import operation_of
+from ci_notebook.widgets.enhance.controls import json_of, operation_of, setting_of_json
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
+from ci_notebook.widgets.enhance.other_requests import StoredSetting
 from ci_notebook.widgets.enhance.panel_state import STATE_ACTIONS, PanelState, SavedControls
 from ci_notebook.widgets.enhance.price_line import PriceDisplay
 from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, preset_rows, setting_from
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
+from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
 from ci_notebook.widgets.preview.pane import PreviewPane
-from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.shared.base_view import ViewValue, error_text
 from ci_notebook.widgets.shared.clip_lines import ClipLines
 
 __all__ = ["EnhancePanel"]
@@ -39,11 +43,20 @@ class EnhancePanel(PanelTraits):
     """A panel for one job: switches, sliders, watermarks, Python, XML, price, preview and Submit.
 
     `setting` is a `VideoEnhance`, the name of a preset ("Crisp detail"), or a dict of parameters
-    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting; `watermarks` and `digital_watermark` are the
-    last valid watermarks; `output` shows the results and stays in the notebook. With a `key` the panel restores its
+    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting, a trait that can be observed, linked and
+    assigned in each of these forms; `watermarks` and `digital_watermark` are the last valid watermarks; `output` shows
+    the results and stays in the notebook. With a `key` the panel restores its
     controls after a restart of the kernel, if the lab has a `state_dir` and `setting` has not changed. Raises
     `ParameterError` for an invalid `setting`.
     """
+
+    value = ViewValue[VideoEnhance, SettingLike](
+        lambda panel, value: panel._take(value),
+        read=lambda panel, json: panel.value if json == json_of(panel.value) else setting_of_json(json),
+        write=json_of,
+        refuse=lambda panel, error: panel._show_message(error=str(error)),
+        help="The last valid setting. Assign one to set all controls except those of the watermarks.",
+    )
 
     @checks_keywords
     def __init__(
@@ -54,14 +67,20 @@ class EnhancePanel(PanelTraits):
         self._clip_lines = ClipLines(lab.clip_facts, [clip], self._show_clip_line)
         self.on_close(self._clip_lines.close)
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
-        self._state = PanelState(start, *(self._saved.read() or ()))
-        self._submission = Submission(lab, clip, on_status=self._show_status, on_error=self._mark)
-        self.output = self._submission.output
         self._templates = (
             TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
             if lab.templates is not None
             else None
         )
+        find = self._templates.find if self._templates is not None else None
+        self._state = PanelState(start, *(self._saved.read() or ()), find_template=find)
+        self._submission = Submission(
+            lab, clip, on_status=self._show_status, on_error=self._mark, on_result=self._add_result
+        )
+        self._done: dict[str, SubmittedJob] = {}
+        self._take_away = TakeAway(video_files_of(lab), lambda item: (self._done[item], self._names()[item]), self.send)
+        self.on_close(self._take_away.close)
+        self.output = self._submission.output
         self._price_line = self._price_line_of(lab)
         self._described: Operation | None = None
         self._preview = PreviewPane(lab.previews, clip, send=self.send)
@@ -82,15 +101,7 @@ class EnhancePanel(PanelTraits):
         )
         self.on_msg(self._receive)
         self._clip_lines.start()
-
-    @property
-    def value(self) -> VideoEnhance:
-        """The last valid setting. Assign a setting to set all controls except those of the watermarks."""
-        return self._state.setting
-
-    @value.setter
-    def value(self, setting: VideoEnhance) -> None:
-        self._replace(video_enhance=check(setting))
+        self.on_msg(self._take_away.receive)
 
     @property
     def watermarks(self) -> tuple[Watermark, ...]:
@@ -113,7 +124,25 @@ class EnhancePanel(PanelTraits):
     @property
     def request(self) -> Request:
         """The complete request that Submit would send."""
-        return self._lab.request(self._clip, self.value, **marks_of(self._state.operation))
+        sent = self._state.sent
+        return self._lab.request(self._clip, None if sent.template_id else self._state.setting, **marks_of(sent))
+
+    @property
+    def template_id(self) -> str | None:
+        """The TemplateId that Submit sends instead of the setting; None if it sends the setting.
+
+        Assign the id of a template to set the controls to its setting and to submit by its id, as long as the
+        setting is not changed; assign None to submit the setting itself.
+        """
+        return self._state.sent.template_id
+
+    @template_id.setter
+    def template_id(self, template_id: str | None) -> None:
+        if template_id is None:
+            self._state.submit_by_template(False)
+        else:
+            self._state.apply_stored(self._stored_setting(template_id), by_template=True)
+        self._show()
 
     @property
     def job(self) -> SubmittedJob | None:
@@ -183,6 +212,18 @@ class EnhancePanel(PanelTraits):
         self.display_widget()
         self.output.show()
 
+    def _stored_setting(self, template_id: str) -> StoredSetting:
+        if self._templates is None:
+            raise ParameterError.plain("This lab has no templates.")
+        if not isinstance(template_id, str) or not template_id:
+            raise ParameterError(
+                "template_id", template_id, "the id of a stored template, such as template.template_id"
+            )
+        template = self._templates.find(template_id)
+        if template.video_enhance is None:
+            raise ParameterError.plain(f"The template {template_id} is not for video enhancement.")
+        return StoredSetting({"template_id": template_id}, template.name or template_id, template.video_enhance)
+
     def _price_line_of(self, lab: EnhanceLab) -> PriceDisplay | None:
         estimate = lab.price
         if estimate is None:
@@ -193,6 +234,15 @@ class EnhancePanel(PanelTraits):
         self.on_close(line.close)
         return line
 
+    @traitlets.default("value")
+    def _first_value(self) -> VideoEnhance:
+        return self._state.setting
+
+    def _take(self, value: SettingLike) -> None:
+        if value is None:
+            raise ParameterError.plain("The value cannot be None. Assign ci.VideoEnhance() to leave everything out.")
+        self._replace(video_enhance=setting_from(value))
+
     def _replace(self, **named: Any) -> None:
         self._state.replace(**named)
         self._show()
@@ -202,17 +252,18 @@ class EnhancePanel(PanelTraits):
         with self.hold_sync():
             for name, value in {**self._state.traits(), **self._texts()}.items():
                 setattr(self, name, value)
+            type(self).value.publish(self, self._state.setting)
         self._saved.write(self._state.controls, self._state.valid)
 
     def _texts(self) -> dict[str, str]:
         """Return Python and XML of the operation and ask for its price; nothing if it has not changed."""
-        operation = self._state.operation
-        if operation is self._described:
+        operation = self._state.sent
+        if operation == self._described:
             return {}
         self._described = operation
         if self._price_line is not None:
-            self._price_line.submit(self.value)
-        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self.value)
+            self._price_line.submit(self._state.setting)
+        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self._state.setting)
         return {"python": operation_text(operation), "xml": xml}
 
     def _do(self, action: str, content: dict[str, Any]) -> str:
@@ -244,7 +295,7 @@ class EnhancePanel(PanelTraits):
                 self._show_message(error=error_text(error))
 
     def _submit(self, token: str) -> None:
-        self._submission.submit(token, self._state.operation, next(iter(self.problems.values()), ""))
+        self._submission.submit(token, self._state.sent, next(iter(self.problems.values()), ""))
 
     def _copy(self, content: dict[str, Any]) -> None:
         what = str(content["what"])
@@ -262,15 +313,29 @@ class EnhancePanel(PanelTraits):
 
     def _apply_template(self, content: dict[str, Any]) -> None:
         if self._templates is not None:
-            name, setting = self._templates.setting(str(content["id"]))
-            self._replace(video_enhance=setting)
-            self._show_message(f"Set to the template {name}.")
+            stored = self._templates.stored(str(content["id"]))
+            self._state.apply_stored(stored, by_template=False)
+            self._show()
+            self._show_message(f"Set to the template {stored.name}.")
+
+    def _submit_by_template(self, content: dict[str, Any]) -> None:
+        self._state.submit_by_template(bool(content.get("on")))
+        self._show()
 
     def _save_template(self, content: dict[str, Any]) -> None:
         if self.problems:
             raise ParameterError.plain("The template was not saved: correct the marked parameters first.")
         if self._templates is not None:
             self._templates.save(str(content["name"]), self.value)
+
+    def _add_result(self, job: SubmittedJob) -> None:
+        if job.detail.output_keys and self._take_away.is_offered:
+            self._done[job.detail.job_id or ""] = job
+            self.result_files = [{"item": item, "name": name} for item, name in reversed(self._names().items())]
+
+    def _names(self) -> dict[str, str]:
+        """Return the file name of each result, by the parameters in which the results differ."""
+        return dict(zip(self._done, self._take_away.names([*self._done.values()]), strict=True))
 
     def _mark(self, error: Exception) -> None:
         if isinstance(error, ParameterError):
@@ -285,4 +350,5 @@ _PANEL_ACTIONS: Final[dict[str, Callable[[EnhancePanel, dict[str, Any]], None]]]
     "load_templates": EnhancePanel._load_templates,
     "apply_template": EnhancePanel._apply_template,
     "save_template": EnhancePanel._save_template,
+    "by_template": EnhancePanel._submit_by_template,
 }

@@ -12,10 +12,13 @@ __all__ = ["PanelTraits"]
 
 _MAX_VIEWS: Final = 20
 _SCRIPTS: Final = (
-    "shared/dom.js", "enhance/js/export.js", "enhance/js/controls.js", "enhance/js/groups.js", "enhance/js/toolbar.js",
-    "shared/wipe.js", "preview/pane.js", "enhance/js/panel.js",
+    "shared/dom.js", "shared/mount.js", "enhance/js/export.js", "enhance/js/controls.js", "enhance/js/groups.js",
+    "enhance/js/toolbar.js", "shared/wipe.js", "files/take_away.js", "preview/pane.js", "enhance/js/panel.js",
 )  # fmt: skip
-_STYLES: Final = ("shared/base.css", "shared/wipe.css", "preview/pane.css", "enhance/js/panel.css")
+_STYLES: Final = (
+    "shared/base.css", "shared/mount.css", "shared/wipe.css", "files/take_away.css", "preview/pane.css",
+    "enhance/js/panel.css",
+)  # fmt: skip
 
 
 class PanelTraits(BaseView):
@@ -29,6 +32,9 @@ class PanelTraits(BaseView):
     schema: traitlets.List[dict[str, Any]] = traitlets.List(help="Every control (see `schema`).").tag(sync=True)
     presets: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     templates: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    template = traitlets.Dict(
+        help="The template that holds exactly this setting: id, name, and whether its id is submitted; empty without."
+    ).tag(sync=True)
     values = traitlets.Dict(help="Path → text of a leaf; missing or None where it is left out.").tag(sync=True)
     active_nodes: traitlets.List[str] = traitlets.List(help="Paths of the nodes that are on.").tag(sync=True)
     acknowledged_edits = traitlets.Dict(
@@ -47,6 +53,9 @@ class PanelTraits(BaseView):
     price = traitlets.Dict(help="Price of one job with this setting.").tag(sync=True)
     message = traitlets.Dict(help="Answer to the last action: text, error, action, number.").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
+    result_files: traitlets.List[dict[str, str]] = traitlets.List(
+        help="Item and file name of each result that can be played and saved, newest first."
+    ).tag(sync=True)
 
     def _show_status(self, status: dict[str, Any]) -> None:
         self.status = status

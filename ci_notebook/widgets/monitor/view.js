@@ -35,8 +35,11 @@ function makeFilters(name, filter, changed) {
   };
 }
 
+// A short name of a result for people: its clip and its settings.
+const resultName = (job) => [job.clip, Object.entries(job.settings).slice(0, 3).map(([path, text]) => `${path.split(".").pop()} ${text}`).join(", ")].filter(Boolean).join(": ");
+
 // The details of one job, with its actions. An action that costs money has to be confirmed.
-function makeDetail(name, facts, { act, isBusy, close }) {
+function makeDetail(name, facts, { act, isBusy, close, takeAway }) {
   const title = el("h4", { id: `${name}-d`, tabindex: "-1" });
   const list = el("dl"), fail = el("div", { class: "ci-jfail" }), actions = el("div", { class: "ci-jactions" });
   const node = el(
@@ -82,6 +85,7 @@ function makeDetail(name, facts, { act, isBusy, close }) {
       actions.replaceChildren(...(confirming === job.id ? confirmation(job) : [
         ...(job.state === "Success" ? [button("open", "Open the result", job, true)] : []),
         ...(job.state === "Success" ? [button("compare", "Compare with the source", job)] : []),
+        ...(facts.files && job.state === "Success" && job.outputs ? takeAway.buttons({ item: job.id, name: resultName(job) }) : []),
         ...(WAITS.includes(job.state) ? [button("cancel", "Cancel the job", job, true)] : []),
         ...(isOver ? [button("retry", facts.costs_money ? "Submit again …" : "Submit again", job, job.state !== "Success")] : []),
       ]));
@@ -118,7 +122,7 @@ function render({ model, el: root }) {
   const selected = new Set(), pending = new Map();
   let active = null, scheduled = 0, isLoaded = false;
 
-  const send = (content) => { try { model.send({ view: name, ...content }); } catch { showError("The kernel is not running. Run the cell again."); } };
+  const send = (content) => model.send({ view: name, ...content });
   const isBusy = (action, id) => [...pending.values()].some((one) => one.action === action && one.ids.includes(id));
   const showError = (text) => { error.textContent = text; };
   const act = (action, jobs) => {
@@ -143,7 +147,17 @@ function render({ model, el: root }) {
     show();
     if (isEntered) detail.focus();
   };
-  const select = (job, is) => { if (is) selected.add(job.id); else selected.delete(job.id); draw(); };
+  const select = (job, is) => { if (is) selected.add(job.id); else selected.delete(job.id); share(); };
+  const share = () => {
+    model.set("selection", [...selected]);
+    model.save_changes();
+    draw();
+  };
+  const follow = () => {
+    selected.clear();
+    for (const id of model.get("selection")) selected.add(id);
+    draw();
+  };
   const selectedJobs = () => [...selected].map((id) => store.jobs.get(id)).filter(Boolean);
 
   const filters = makeFilters(name, filter, () => draw());
@@ -151,9 +165,10 @@ function render({ model, el: root }) {
     heads: HEADS, select, choose, act: (action, job) => start(action, [job]),
     sortBy: (sort) => { filter.down = filter.sort === sort ? !filter.down : sort === "created" || sort === "cost"; filter.sort = sort; draw(); },
   });
-  const detail = makeDetail(name, facts, { act: start, isBusy, close: () => { choose(null); grid.focus(); } });
+  const takeAway = makeTakeAway(model);
+  const detail = makeDetail(name, facts, { act: start, isBusy, takeAway, close: () => { choose(null); grid.focus(); } });
   const selection = makeSelection({
-    clear: () => { selected.clear(); draw(); },
+    clear: () => { selected.clear(); share(); },
     act: (action) => act(action, selectedJobs().filter((job) => action !== "cancel" || WAITS.includes(job.state))),
   });
   const message = el("span", { class: "ci-clip ci-jmessage", role: "status", "aria-live": "polite" });
@@ -177,7 +192,7 @@ function render({ model, el: root }) {
       if (content.do === "rows" && !isLoaded) return; // all rows are about to arrive
       isLoaded = true;
       store.update(content, content.do === "all");
-      for (const id of selected) if (!store.jobs.has(id)) selected.delete(id);
+      if ((content.removed ?? []).filter((id) => selected.delete(id)).length) share();
       draw();
     } else if (content.do === "answer") {
       const isOurs = pending.delete(content.press);
@@ -198,7 +213,7 @@ function render({ model, el: root }) {
   const panel = el(
     "div", { class: "ci-root ci-monitor", role: "group", "aria-label": "Jobs of the lab", "data-lm-suppress-shortcuts": "true",
       onkeydown: (event) => event.stopPropagation() }, // otherwise JupyterLab handles arrow keys and letters
-    el("div", { class: "ci-top" }, el("h3", { text: "Jobs" }), live, message), filters.node, serviceError, error, selection.node, grid.node, detail.node,
+    el("div", { class: "ci-top" }, el("h3", { text: "Jobs" }), live, message), filters.node, serviceError, error, selection.node, grid.node, detail.node, takeAway.node,
   );
   root.append(panel);
 
@@ -215,6 +230,8 @@ function render({ model, el: root }) {
   const ticks = setInterval(() => { if (isVisible && store.counts().Running) draw(); }, 1000);
   model.on("msg:custom", receive);
   model.on("change:status", showStatus);
+  model.on("change:selection", follow);
+  follow();
   send({ do: "hello" });
   showStatus();
   show();
@@ -223,12 +240,14 @@ function render({ model, el: root }) {
     heartbeat();
     watcher.disconnect();
     grid.close();
+    takeAway.close();
     clearInterval(heartbeats);
     clearInterval(ticks);
     document.removeEventListener("visibilitychange", heartbeat);
     model.off("msg:custom", receive);
     model.off("change:status", showStatus);
+    model.off("change:selection", follow);
   };
 }
 
-export default { render };
+export default { render: mounted(render) };

@@ -8,5 +8,6 @@ Reading order:
     persistence     state of a panel with a `key`, in a small JSON file
     result_output   results as an output of the cell, saved with the notebook
 
-`dom.js`, `wipe.js`, `base.css` and `wipe.css` come first in the bundle of each view that uses them.
+`dom.js`, `mount.js`, `wipe.js`, `base.css`, `mount.css` and `wipe.css` come first in the bundle of each view that
+uses them.
 """

@@ -121,6 +121,9 @@ function render({ model, el: root }) {
   const elsewhere = el("div", { class: "ci-error", role: "alert" }), stale = el("p", { class: "ci-stale", role: "status" });
 
   const clipLine = el("p", { class: "ci-clip-line" });
+  const takeAway = makeTakeAway(model), files = el("div", { class: "ta-rows", role: "group", "aria-label": "Results" });
+  const showFiles = () => files.replaceChildren(...takeAway.rows(model.get("result_files")));
+
   const show = () => {
     const problems = model.get("problems"), paths = fields.vary.map(([path]) => path).filter((path) => leafOf.has(path));
     for (const [path, row] of rows) if (!paths.includes(path)) { row.node.remove(); rows.delete(path); }
@@ -162,7 +165,7 @@ function render({ model, el: root }) {
     el("div", { class: "ci-scolumns" },
       el("div", { class: "ci-sleft" }, list, search.node),
       el("div", { class: "ci-sright-side" }, sum.head, el("div", { class: "ci-sfields" }, kind.node, n.node, seed.node, budget.node), facts.clips.length > 1 && clips.node, sum.foot, elsewhere, stale, code.node)),
-    table.node,
+    table.node, files, takeAway.node,
   );
   const showClipLines = () => {
     const names = facts.clips, lines = model.get("clip_lines");
@@ -177,13 +180,17 @@ function render({ model, el: root }) {
   inputs.forEach((event) => model.on(event, update));
   outputs.forEach((event) => model.on(event, show));
   model.on("change:status", showStatus);
+  model.on("change:result_files", showFiles);
+  showFiles();
   return () => {
     flush();
     inputs.forEach((event) => model.off(event, update));
     outputs.forEach((event) => model.off(event, show));
     model.off("change:status", showStatus);
     model.off("change:clip_lines", showClipLines);
+    model.off("change:result_files", showFiles);
+    takeAway.close();
   };
 }
 
-export default { render };
+export default { render: mounted(render) };

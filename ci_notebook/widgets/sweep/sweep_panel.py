@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import traitlets
@@ -19,8 +19,10 @@ from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
+from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import SweepLab, SweepSettings, title_of
-from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
+from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, ViewValue, error_text, joined
 from ci_notebook.widgets.shared.clip_lines import ClipLines
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
@@ -33,6 +35,7 @@ __all__ = ["SweepPanel"]
 # Debounce of the plan: the service is asked about each clip.
 _DELAY_S: Final = 0.3
 _FIELDS: Final = ("vary", "kind", "n", "seed", "budget", "chosen")
+_SWEEP_FIELDS: Final = ("vary", "kind", "n", "seed")
 _IDLE: Final = {"busy": False, "stopping": False, "share": None, "text": "", "error": "", "press": ""}
 _EMPTY: Final = "<p style='opacity:0.75;margin:4px 0'>Nothing was run from this panel yet.</p>"
 
@@ -42,9 +45,10 @@ class SweepPanel(BaseView):
 
     `clips` is one clip or several, from which the user can choose. The varied parameters are set in `base`: a
     `VideoEnhance`, the name of a preset, or a dict of parameters. `against` is the second setting of the design
-    "pairs". `sweep` is the last valid sweep; `runs` are the results of the last run, None before. With a `key` the
-    fields are restored after a restart of the kernel, if the lab has a `state_dir` and the arguments are the same.
-    Raises `ParameterError` for an invalid setting.
+    "pairs". `sweep` is the last valid sweep; `value` are its fields as JSON: `vary`, `kind`, `n` and `seed`. Both are
+    traits that can be observed; `value` can also be linked and assigned, in whole or in part. `runs` are the results of
+    the last run, None before. With a `key` the fields are restored after a restart of the
+    kernel, if the lab has a `state_dir` and the arguments are the same. Raises `ParameterError` for an invalid setting.
 
     >>> import ci_notebook as ci
     >>> lab = ci.connect()
@@ -55,8 +59,11 @@ class SweepPanel(BaseView):
     >>> panel.close()
     """
 
-    _esm = joined("shared/dom.js", "enhance/js/export.js", "sweep/parts.js", "sweep/panel.js")
-    _css = joined("shared/base.css", "sweep/panel.css")
+    _esm = joined(
+        "shared/dom.js", "shared/mount.js", "files/take_away.js", "enhance/js/export.js", "sweep/parts.js",
+        "sweep/panel.js",
+    )  # fmt: skip
+    _css = joined("shared/base.css", "shared/mount.css", "files/take_away.css", "sweep/panel.css")
 
     leaves: traitlets.List[dict[str, Any]] = traitlets.List(help="Every stage and leaf that can vary.").tag(sync=True)
     clip_lines: traitlets.List[str] = traitlets.List(help="Properties of each clip in one line.").tag(sync=True)
@@ -68,9 +75,20 @@ class SweepPanel(BaseView):
     budget = traitlets.Unicode("").tag(sync=True)
     chosen: traitlets.List[int] = traitlets.List(help="Numbers of the chosen clips.").tag(sync=True)
     problems = traitlets.Dict(help="Field → message.").tag(sync=True)
+    result_files: traitlets.List[dict[str, str]] = traitlets.List(
+        help="Item and file name of each run that can be played and saved."
+    ).tag(sync=True)
     table = traitlets.Dict(help="The first runs: heads and rows, and the number of runs.").tag(sync=True)
     plan = traitlets.Dict(help="The jobs that Run would send, and their price.").tag(sync=True)
     python = traitlets.Unicode().tag(sync=True)
+    value = ViewValue[dict[str, Any], Mapping[str, Any]](
+        lambda panel, fields: panel._take(fields),
+        read=lambda panel, json: json,
+        write=dict,
+        refuse=lambda panel, error: panel._set_status(error=str(error)),
+        help="Fields of the last valid sweep: `vary` as [path, text] pairs, `kind`, `n` and `seed`.",
+    )
+    sweep = traitlets.Any(read_only=True, help="The last valid sweep.")
     status = traitlets.Dict().tag(sync=True)
 
     @checks_keywords
@@ -96,6 +114,9 @@ class SweepPanel(BaseView):
         self._thread: threading.Thread | None = None
         self._last_token = ""
         self.runs: Any = None
+        self._files: dict[str, tuple[Any, str]] = {}
+        self._take_away = TakeAway(video_files_of(lab), lambda item: self._files[item], self.send)
+        self.on_close(self._take_away.close)
         self.error: Exception | None = None
         self.output = ResultOutput(empty=_EMPTY)
         designs = [[kind, label] for kind, label in DESIGNS.items() if kind != "pairs" or against is not None]
@@ -113,11 +134,7 @@ class SweepPanel(BaseView):
         self.observe(self._read, list(_FIELDS))
         self.on_msg(self._receive)
         self._clip_lines.start()
-
-    @property
-    def sweep(self) -> SweepSettings:
-        """The last valid sweep."""
-        return self._valid.sweep
+        self.on_msg(self._take_away.receive)
 
     @property
     def clips(self) -> list[Any]:
@@ -176,6 +193,29 @@ class SweepPanel(BaseView):
         self.display_widget()
         self.output.show()
 
+    @traitlets.default("value")
+    def _first_value(self) -> dict[str, Any]:
+        return self._sweep_fields()
+
+    def _take(self, fields: Mapping[str, Any]) -> None:
+        """Set the fields of a sweep, if they are valid together."""
+        if not isinstance(fields, Mapping) or not set(fields) <= set(_SWEEP_FIELDS):
+            raise ParameterError.plain(f"The value of a sweep panel is a dict with {', '.join(_SWEEP_FIELDS)}.")
+        try:
+            # The budget and the clips are no part of the sweep.
+            everything = {"budget": "", "chosen": range(len(self._clips)), **fields}
+            _, problems = self._form.read(self._fields()._replace(**everything))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ParameterError.plain("vary is a list of [path, text] pairs; kind, n and seed are texts.") from error
+        if problems:
+            raise ParameterError.plain(next(iter(problems.values())))
+        with self.hold_sync(), self.hold_trait_notifications():
+            for name, field in fields.items():
+                setattr(self, name, field)
+
+    def _sweep_fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _SWEEP_FIELDS}
+
     def _restore(self) -> None:
         """Restore the saved fields, if there are any."""
         content = self._saved.load()
@@ -209,6 +249,8 @@ class SweepPanel(BaseView):
         self._valid = valid
         self.table, self.python, self.plan = table_of(valid, self.facts["clips"]), valid.python, {}
         self._planner.submit((valid.clips, valid.sweep))
+        self.set_trait("sweep", valid.sweep)
+        type(self).value.publish(self, self._sweep_fields())
 
     # The plan, in a thread
 
@@ -267,6 +309,7 @@ class SweepPanel(BaseView):
                 ),
             )  # fmt: skip
             self.output.put(entry, self._port.results_html(self.runs))
+            self._offer_files()
             is_stopped = self._cancel.is_set()
             self._set_status(text="Stopped; finished runs are kept" if is_stopped else "Done", share=1.0)
         except Exception as error:  # noqa: BLE001  top of a thread: the error is shown, not lost
@@ -276,6 +319,15 @@ class SweepPanel(BaseView):
                 self.problems = {**self.problems, "budget": str(error)}
             self._set_status(error=error_text(error))
         self._planner.submit((self._valid.clips, self._valid.sweep))  # finished runs are not paid again
+
+    def _offer_files(self) -> None:
+        """Offer the outputs of the runs to the page, named by what differs."""
+        if not self._take_away.is_offered:
+            return
+        done = [run for run in self.runs if run.job is not None and run.job.output_keys]
+        names = self._take_away.names(done)
+        self._files = {str(at): one for at, one in enumerate(zip(done, names, strict=True))}
+        self.result_files = [{"item": item, "name": name} for item, (_, name) in [*self._files.items()][:MAX_ROWS]]
 
     def _set_status(self, **changes: Any) -> None:
         self.status = {**_IDLE, "press": self._last_token, **changes}
