@@ -81,7 +81,8 @@ def write_proxy(
     run(
         [
             "-i", path, "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
-            "-vf", _filters(path, info), *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1", *kind, target,
+            "-vf", _filters(path, info), *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1",
+            *kind, target,
         ],
         total_s=seconds, on_progress=on_progress, cancel=cancel,
     )  # fmt: skip

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.engine.render.render import render
+from ci_notebook.engine.render.render import render, with_graph_files
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
+from ci_notebook.media.streams.stretch import retimed
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Container, TimeInterval, Transcode, Video
@@ -62,3 +63,11 @@ def test_a_plain_clip_has_nothing_to_say(tmp_path: Path) -> None:
     plain = tmp_path / "plain.mp4"
     run(["-f", "lavfi", "-i", "testsrc2=s=128x96:d=0.2,format=yuv420p", plain])
     assert rendered(plain, tmp_path / "out").changes == ()
+
+
+def test_a_graph_with_the_times_of_very_many_frames_is_read_from_a_file(tmp_path: Path) -> None:
+    times = [number / 25 + (number * number % 7) / 1000 for number in range(8000)]
+    graph = f"testsrc2=s=16x16:d=1:r=25,{retimed(times)[0]}[out]"
+    words = with_graph_files(("-filter_complex", graph, "-map", "[out]", "-f", "null", "-"), tmp_path)
+    assert max(map(len, words)) < 1000
+    run(words)
