@@ -160,8 +160,8 @@ class _RenderWork:
             return
         decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
         stages = LeadingStages(
-            decode=with_graph_files(decode, paths.output.parent), source=paths.source, pipe=pipe, folder=paths.output.parent, threads=self.threads,
-            length_s=length,
+            decode=with_graph_files(decode, paths.output.parent), source=paths.source, pipe=pipe,
+            folder=paths.output.parent, threads=self.threads, length_s=length,
         )  # fmt: skip
         run_with_leading_stages(stages, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
 
