@@ -237,7 +237,7 @@ def _timeline(
     is_raw = demuxer in _RAW
     unique = set(_known(times))
     # Program streams give two frames in one packet one time. Two fields in two packets are one frame, though.
-    is_shared = _FIELDS * len(times) < len(unique) < len(times)
+    is_shared = demuxer == "mpeg" and _FIELDS * len(times) < len(unique) < len(times)
     is_counted = (
         is_raw
         or is_shared
