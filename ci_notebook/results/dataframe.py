@@ -22,6 +22,7 @@ from ci_notebook.model.api.templates import Template
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.text_bytes import encoding_of
 from ci_notebook.results.columns import (
     AGAINST,
     ALIGNMENT,
@@ -139,7 +140,13 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if path.suffix == ".parquet":
         return with_dtypes(pd.read_parquet(path))
-    return with_dtypes(pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""]))
+    try:
+        with path.open("rb") as file:
+            encoding = encoding_of(file.read(4))
+        df = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise ParameterError.plain(f"{path.name} is not text in UTF-8. Save it as CSV with the encoding UTF-8.") from error
+    return with_dtypes(df)
 
 
 def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:

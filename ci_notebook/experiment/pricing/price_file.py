@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from ci_notebook.experiment.pricing.price import MAINLAND, Item, PriceList, Step
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.text_bytes import read_text
 
 STAGES: Final = tuple(MAINLAND.items)
 
@@ -38,7 +39,9 @@ def read_prices(path: str | Path) -> PriceList:
     """Return the price list in a TOML file. Raises `ParameterError` with the mistake in the file."""
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(read_text(path))
+    except UnicodeDecodeError as problem:
+        raise ParameterError.plain(f"{path.name} is not text in UTF-8. Save it with the encoding UTF-8.") from problem
     except tomllib.TOMLDecodeError as problem:
         raise ParameterError.plain(f"{path.name} is not a valid TOML file: {problem}.") from problem
     currency = table.get("currency")
