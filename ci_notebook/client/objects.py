@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,7 +15,7 @@ import httpx
 
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
-from ci_notebook.client.file_cache import whole_file
+from ci_notebook.client.file_cache import known_md5, whole_file
 from ci_notebook.client.multipart import Progress
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.wire.operations import CALL
@@ -26,6 +26,8 @@ CHUNK_BYTES: Final = 256 * 1024
 # Larger objects are uploaded in parts, because a broken connection loses a whole PUT.
 MULTIPART_FROM_BYTES: Final = 64 << 20
 MAX_KEY_BYTES: Final = 850
+# Characters that turn the direction of the text around a name, and those that XML does not have.
+_INVISIBLE: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class StoredObject:
     """Properties of an object. `etag` has no quotation marks.
 
     `md5` is the MD5 of the content: the ETag of a single PUT, or the header that our multipart upload
-    wrote. Empty if unknown.
+    wrote. Empty if unknown. `crc64` is the CRC-64 that the service computes for every object, if it told.
     """
 
     key: str
@@ -42,11 +44,15 @@ class StoredObject:
     content_type: str = ""
     last_modified: str = ""
     md5: str = ""
+    crc64: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """A video in a bucket. `path` is the local file that was uploaded, if known."""
+    """A video in a bucket. `path` is the local file that was uploaded, if known.
+
+    Its identity is bucket, key and content. `etag` stands for the content of an object whose MD5 is unknown.
+    """
 
     key: str
     bucket: str
@@ -55,6 +61,7 @@ class Clip:
     md5: str = ""
     path: Path | None = None
     name: str = ""
+    etag: str = ""
 
     def __repr__(self) -> str:
         return f"Clip({self.name or self.key!r}, {self.size_bytes:,} bytes)"
@@ -128,25 +135,118 @@ def copy(sender: Sender, key: str, to: str) -> StoredObject:
     return head(sender, to)
 
 
-def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
-    """Upload a video file to `key` and return it as a clip. Equal content is not sent again."""
+def upload_clip(
+    sender: Sender, path: str | Path, key: str, *, apart: bool = False, on_progress: Progress | None = None,
+    on_replace: Callable[[StoredObject], None] | None = None,
+) -> Clip:  # fmt: skip
+    """Upload a video file and return it as a clip. Equal content is not sent again.
+
+    It is stored under `key`, and `on_replace` is called before it replaces other content there; with `apart`, under another key if `key` has other content:
+    `input/a.mp4` becomes `input/a-1a2b3c4d.mp4`, with the beginning of the MD5, so that equal content has one key.
+    Raises `ParameterError` for a file that changes during the upload.
+    """
+    check_key(key)
     source = Path(path)
-    digest = hashlib.md5(usedforsecurity=False)
-    size = source.stat().st_size
-    for chunk in _read(source, 0, size):
-        digest.update(chunk)
-    md5 = digest.hexdigest()
-    try:
-        is_stored = head(sender, key).md5 == md5
-    except NotFound:
-        is_stored = False
+    size, md5 = source.stat().st_size, known_md5(source)
+    local = _LocalContent(source, size, md5)
+    stored, is_stored = None, False
+    for candidate in (key, *(_apart(key, md5[:length]) for length in (8, 16, 32))) if apart else (key,):
+        stored = _head_or_none(sender, candidate)
+        is_stored = stored is not None and local.is_in(stored)
+        key = candidate
+        if stored is None or is_stored:
+            break
+    if stored is not None and not is_stored and on_replace is not None:
+        on_replace(stored)
     if not is_stored:
-        upload(sender, source, key, on_progress=on_progress)
+        result = upload(sender, source, key, on_progress=on_progress)
+        if result.md5 != md5:
+            raise ParameterError.plain(
+                f"{source.name} changed while it was uploaded. Upload it again when the program that writes it is done."
+            )
     elif on_progress is not None:
         on_progress(size, size)
     return Clip(
-        key=key, bucket=sender.bucket, region=sender.region, size_bytes=size, md5=md5, path=source, name=source.name
-    )
+        key=key, bucket=sender.bucket, region=sender.region, size_bytes=size, md5=md5, path=source,
+        name=readable(source.name),
+    )  # fmt: skip
+
+
+def replaced_content(clip: Clip, stored: StoredObject) -> bool:
+    """Return whether an object no longer has the content of its clip, as far as that can be known."""
+    if clip.md5 and stored.md5:
+        return clip.md5.lower() != stored.md5.lower()
+    if clip.etag and stored.etag:
+        return clip.etag != stored.etag
+    return bool(clip.size_bytes and clip.size_bytes != stored.size_bytes)
+
+
+def refuse_replaced(clip: Clip, stored: StoredObject) -> None:
+    """Raise `ParameterError` if another file was stored under the key of a clip: a job would render that one."""
+    if replaced_content(clip, stored):
+        raise ParameterError.plain(
+            f"{clip.key} has other content than {clip.name or 'the clip'}: another file was stored under its key. "
+            "Upload the clip again, without key= or with another key."
+        )
+
+
+def readable(name: str) -> str:
+    """Return a file name as text: control characters and bytes that are not UTF-8 become `%0A`, `%E9`.
+
+    >>> readable("caf\udce9\n.mp4")
+    'caf%E9%0A.mp4'
+    """
+    return "".join(
+        f"%{ord(char) & 0xFF:02X}" if "\udc80" <= char <= "\udcff" or char < " " or "\x7f" <= char <= "\x9f"
+        else f"%{ord(char):04X}" if char in _INVISIBLE or "\ud800" <= char <= "\udfff"
+        else char
+        for char in name
+    )  # fmt: skip
+
+
+def key_for(folder: str, path: Path) -> str:
+    """Return the object key of a file in a folder of the bucket: its name as text, as long as a key may be."""
+    name, stem = readable(path.name), readable(path.stem)
+    ending = name[len(stem) :]
+    room = MAX_KEY_BYTES - len(f"{folder}{ending}".encode()) - 33  # for what tells equal names apart
+    return f"{folder}{stem.encode()[: max(1, room)].decode(errors='ignore')}{ending}"
+
+
+@dataclass(frozen=True)
+class _LocalContent:
+    """The content of a local file, to be found among stored objects."""
+
+    path: Path
+    size: int
+    md5: str
+
+    def is_in(self, stored: StoredObject) -> bool:
+        """Return whether an object has this content: by its MD5, else by its size and CRC-64."""
+        if stored.md5 == self.md5:
+            return True
+        if stored.size_bytes != self.size or not stored.crc64:
+            return False
+        # An ETag of parts, or of an encrypted object, is no MD5.
+        from ci_notebook.wire.crc64 import Crc64  # lazy: most uploads need no numpy
+
+        crc = Crc64()
+        for chunk in _read(self.path, 0, self.size):
+            crc.update(chunk)
+        return str(crc) == stored.crc64
+
+
+def _apart(key: str, md5: str) -> str:
+    """Return a key with the beginning of an MD5 before its ending."""
+    folder, slash, name = key.rpartition("/")
+    stem, dot, ending = name.rpartition(".")
+    return f"{folder}{slash}{stem}-{md5}{dot}{ending}" if stem else f"{folder}{slash}{name}-{md5}"
+
+
+def _head_or_none(sender: Sender, key: str) -> StoredObject | None:
+    try:
+        return head(sender, key)
+    except NotFound:
+        return None
 
 
 def download(sender: Sender, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
@@ -217,6 +317,7 @@ def head(sender: Sender, key: str) -> StoredObject:
         content_type=headers.get("content-type", ""),
         last_modified=headers.get("last-modified", ""),
         md5=(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag).lower(),
+        crc64=headers.get("x-cos-hash-crc64ecma", ""),
     )
 
 

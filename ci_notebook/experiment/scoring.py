@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
-from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, download_checked
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, download_checked, holds
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.playlists import PLAYLISTS, segments_of
 from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
@@ -235,6 +235,9 @@ class ScoringPool:
         return self._cache.make(playlist.with_name(f"{playlist.stem}-joined{suffix}"), write)
 
     def _source(self, clip: Clip) -> Path:
-        if clip.path is not None and clip.path.exists():
+        if clip.path is not None and holds(clip.path, clip.md5):
             return clip.path
-        return self._cache.fetch(self._client, clip.key, md5=clip.md5)
+        try:
+            return self._cache.fetch(self._client, clip.key, md5=clip.md5)
+        except ContentChanged as error:
+            raise CIError(f"{error} Upload {clip.name or clip.key} again to score its runs.") from error

@@ -289,16 +289,16 @@ def _known(
     goals: Mapping[str, Direction],
 ) -> list[Trial]:  # fmt: skip
     """Return the trials in the journal: points of the space that succeeded on all clips."""
-    md5s = {clip.md5 for clip in clips}
+    ids = {clip.md5 or clip.key for clip in clips}
     groups: dict[VideoEnhance, dict[str, Run]] = {}
     for entry in journal.entries():
         run = entry.run
-        if entry.service == service and run.clip_md5 in md5s and run.ok and run.scores:
-            groups.setdefault(normalized(run.setting), {})[run.clip_md5] = run
+        if entry.service == service and clip_id(run) in ids and run.ok and run.scores:
+            groups.setdefault(normalized(run.setting), {})[clip_id(run)] = run
     trials = []
     for setting, runs in groups.items():
         params = _params(setting, base, axes)
-        values = _means([*runs.values()], goals) if params and set(runs) == md5s else {}
+        values = _means([*runs.values()], goals) if params and set(runs) == ids else {}
         if params and values:
             trials.append(Trial(setting, params, values, tuple(runs.values())))
     return trials

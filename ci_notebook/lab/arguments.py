@@ -49,7 +49,7 @@ def clip_from(client: Client, value: object, call: str) -> Clip:
             ) from error
         return Clip(
             key=value, bucket=client.bucket, region=client.region, size_bytes=stored.size_bytes, md5=stored.md5,
-            name=PurePosixPath(value).name,
+            name=PurePosixPath(value).name, etag=stored.etag,
         )  # fmt: skip
     _refuse_setting_as_clip(value, call)
     if isinstance(value, Job | Run):

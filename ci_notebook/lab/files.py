@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.file_cache import ContentChanged, FileCache
+from ci_notebook.client.file_cache import ContentChanged, FileCache, holds
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -53,7 +53,9 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
     if isinstance(video, Path):
         return video.resolve(strict=True)
     files = FileCache(cache)
-    path = video.path if isinstance(video, Clip) else video.output if isinstance(video, Run) else None
+    if isinstance(video, Clip):
+        return _file_of_clip(client, files, video)
+    path = video.output if isinstance(video, Run) else None
     if path is not None and files.note_use(path):
         return path
     key, md5 = key_of(video), _md5_of(video)
@@ -63,8 +65,20 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
     return files.fetch(client, key)
 
 
+def _file_of_clip(client: Client, files: FileCache, clip: Clip) -> Path:
+    """Return a file with the content of a clip: the one that was uploaded if it is unchanged, else the object.
+
+    Raises `ContentChanged` if neither has that content any more.
+    """
+    if clip.path is not None and holds(clip.path, clip.md5):
+        return clip.path
+    try:
+        return files.fetch(client, clip.key, md5=clip.md5)
+    except ContentChanged as error:
+        local = f" The file {clip.path} has changed since it was uploaded." if clip.path else ""
+        raise ContentChanged(f"{error}{local} Upload the clip again with lab.upload(path).") from error
+
+
 def _md5_of(video: Video) -> str:
-    if isinstance(video, Clip):
-        return video.md5
     detail = video.job if isinstance(video, Run) else video.detail if isinstance(video, Job) else None
     return output_md5(detail, detail.output_keys[0]) if detail else ""

@@ -9,7 +9,6 @@ import datetime as dt
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -47,7 +46,8 @@ from ci_notebook.lab.arguments import (
     whole_number,
 )
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
-from ci_notebook.lab.files import Video, frames_of, key_of
+from ci_notebook.lab.clip_uploads import check_stored, upload_clip
+from ci_notebook.lab.files import Video, frames_of, key_of, local_file
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
@@ -62,7 +62,6 @@ from ci_notebook.model.setting.shorthand import SettingLike
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
-from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.search_result import Found
 from ci_notebook.wire.notifications import read_notification
@@ -143,6 +142,10 @@ class Lab:
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
 
+        A default key that has other content is left alone: the video gets another one with the beginning of its MD5,
+        such as `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key.
+        Any other `key` is yours: what it held is replaced, with a warning.
+
         Raises `FileNotFoundError`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
         if isinstance(source, Clip):
@@ -150,7 +153,7 @@ class Lab:
         path = Path(source)
         if path.is_dir():
             raise ParameterError.plain(f"{str(path)!r} is a folder. Upload its videos one by one.")
-        return self._upload(path, key or f"input/{path.name}", path.name)
+        return upload_clip(self.client, path, key)
 
     @checks_keywords
     def spoil(
@@ -167,7 +170,7 @@ class Lab:
         changes = {name: value for name, value in values.items() if value != defaults[name]}
         source = clip_from(self.client, clip, "spoil")
         path, name = spoiled(self.client, source, self.cache_dir, changes)
-        return self._upload(path, f"input/{name}", name)
+        return upload_clip(self.client, path, name=name)
 
     @checks_keywords
     def request(
@@ -222,6 +225,7 @@ class Lab:
         self._check_open()
         given = None if setting is None else setting_argument(setting, "submit")
         video = video_from(self._client, clip, "submit")
+        check_stored(self._client, video)
         request = self.request(
             video, given, output_key=output_key, watermark=watermark, digital_watermark=digital_watermark,
             template_id=template_id, watermark_template_id=watermark_template_id,
@@ -382,6 +386,8 @@ class Lab:
         """
         client = self.client
         listed = [one for given in videos for one in videos_from(client, given, "look")]
+        for video in listed:
+            check_stored(client, video)
         times = [time_argument(one) for one in ([at_s] if isinstance(at_s, int | float | str) else at_s)]
         if any(times):
             for video in listed:
@@ -446,17 +452,15 @@ class Lab:
         if self._is_closed:
             raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
 
-    def _upload(self, path: Path, key: str, name: str) -> Clip:
-        with Progress(f"Uploading {name}", total=path.stat().st_size) as progress:
-            clip = self.client.upload_clip(path, key, on_progress=lambda sent, total: progress.update(sent))
-        return replace(clip, name=name)
-
     def _job(self, detail: JobsDetail) -> Job:
         return Job(self._client, detail, bar=bar)
 
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
-        sources = {clip.name: clip.path for clip in clips if clip.path}
-        return Runs(runs, snapshot=jpeg_of, sources=sources, open_video=self.frames)
+        sources = {clip.key: clip.path for clip in clips if clip.path}
+        return Runs(
+            runs, snapshot=jpeg_of, sources=sources, open_video=self.frames,
+            local_file=lambda video: local_file(self.client, self.cache_dir, video),
+        )  # fmt: skip
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

@@ -5,5 +5,7 @@ declaration/  how a node and its leaves are declared; paths that name them
 setting/      one setting: enhancement, encoding, watermarks; rules, presets, advice, output sizes
 api/          requests and replies: jobs, media info, snapshots, templates, queues
 keywords      our own error for an unknown keyword argument
+clip_labels   identity of clips, and a label for each
+text_bytes    text of files that other programs wrote
 html          HTML tables and pictures for notebook outputs
 """

@@ -5,6 +5,7 @@ A part of the runs (a slice, `where`, `failed`) knows the same lab as the whole.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,12 @@ from typing import Any, overload
 
 import pandas as pd
 
+from ci_notebook.client.file_cache import holds
+from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, value_at
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
@@ -28,9 +32,9 @@ from ci_notebook.results.verdict.verdict import Verdict
 class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 
-    `snapshot` takes a frame of a local file for the report, `sources` maps the name of a clip to its file,
-    `open_video` opens a video as `lab.frames` does; a lab passes all three. Without the first two a report
-    has no frames.
+    `snapshot` takes a frame of a local file for the report, `sources` maps the object key of a
+    clip, or its label in the table, to its file. `open_video` opens a video as `lab.frames` does, and `local_file`
+    returns its file. A lab passes all four. Without the first two a report has no frames.
     """
 
     def __init__(
@@ -40,14 +44,38 @@ class Runs(Sequence[Run]):
         snapshot: Snapshot | None = None,
         sources: Mapping[str, Path] | None = None,
         open_video: Callable[[Any], Any] | None = None,
+        local_file: Callable[[Any], Path] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
-        self._open_video = open_video
+        self._open_video, self._local_file = open_video, local_file
 
     @property
     def sources(self) -> Mapping[str, Path]:
-        """The local files of the clips by their names, as far as they are known."""
-        return dict(self._sources)
+        """The local files of the clips by their object keys, as far as they are known.
+
+        A file that has changed since it was uploaded is left out.
+        """
+        contents = {name: run.clip_md5 for run, label in self._labelled() for name in (run.clip_key, label)}
+        return {
+            name: path for name, path in self._sources.items() if name not in contents or holds(path, contents[name])
+        }
+
+    def source_of(self, run: Run) -> Any:
+        """Return what `open_video` opens as the source of a run: its local file, else the object with its content."""
+        path = self.sources.get(run.clip_key)
+        return path or Clip(key=run.clip_key, bucket="", region="", size_bytes=0, md5=run.clip_md5, name=run.clip)
+
+    def _labelled(self) -> Iterator[tuple[Run, str]]:
+        return zip(self._runs, run_clip_labels(self._runs), strict=True)
+
+    def _source_files(self) -> Mapping[str, Path]:
+        """Return `sources`, with the stored object in place of a file that has changed since it was uploaded."""
+        files = dict(self.sources)
+        for run in self._runs:
+            if run.clip_key in self._sources and run.clip_key not in files and self._local_file is not None:
+                with contextlib.suppress(CIError):  # the object is gone too: the report shows no source
+                    files[run.clip_key] = self._local_file(self.source_of(run))
+        return files
 
     def open_video(self, video: Any) -> Any:
         """Return the frames of a run, of a clip or of an object key by their numbers, as `lab.frames` does.
@@ -103,14 +131,17 @@ class Runs(Sequence[Run]):
         return report(
             self._runs, path, question=question, verdicts=verdicts, pictures=pictures,
             snapshot=self._snapshot if snapshot is None else snapshot,
-            sources=self._sources if sources is None else sources, setup=setup,
+            sources=self._source_files() if sources is None else sources, setup=setup,
         )  # fmt: skip
 
     def _with(self, runs: Iterable[Run]) -> Runs:
-        return Runs(runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video)
+        return Runs(
+            runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video,
+            local_file=self._local_file,
+        )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
-        """Return the runs on `clip` (its name) in which each leaf has the given value, or one of a list of values.
+        """Return the runs on `clip` (its label in the table, its name or its object key) in which each leaf has the given value, or one of a list of values.
 
         A leaf is named as in `grid`; None means that it was left out. Raises `ParameterError` for an unknown leaf.
 
@@ -123,8 +154,9 @@ class Runs(Sequence[Run]):
         ]
         return self._with(
             run
-            for run in self._runs
-            if clip in (None, run.clip) and all(value_at(run.setting, leaf) in values for leaf, values in conditions)
+            for run, label in self._labelled()
+            if clip in (None, label, run.clip, run.clip_key)
+            and all(value_at(run.setting, leaf) in values for leaf, values in conditions)
         )
 
     @property

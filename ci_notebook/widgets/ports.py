@@ -28,11 +28,13 @@ __all__ = [
     "CompareLab",
     "EnhanceLab",
     "FramesPort",
+    "HasContent",
     "JobReply",
     "JobsPort",
     "MonitorLab",
     "PreviewImage",
     "PreviewPort",
+    "RunsWithSources",
     "SubmittedJob",
     "SweepLab",
     "SweepPort",
@@ -120,16 +122,24 @@ class CompareLab(Protocol):
 
 @runtime_checkable
 class ComparableRuns(Protocol):
-    """The runs of a lab. `sources` maps the name of a clip to its local file."""
+    """The runs of a lab. `sources` maps the object key of a clip, or its label, to its local file."""
 
     def open_video(self, video: Any) -> Any:
         """Return the frames (`FramesPort`) of a run, a clip or an object key."""
 
     @property
     def sources(self) -> Mapping[str, Path]:
-        """Local files of the clips, by clip name."""
+        """Local files of the clips, by object key or label."""
 
     def __iter__(self) -> Iterator[Any]: ...
+
+
+@runtime_checkable
+class RunsWithSources(ComparableRuns, Protocol):
+    """Runs that know the content of their sources, also after a file or an object was replaced."""
+
+    def source_of(self, run: Any) -> Any:
+        """Return what `open_video` opens as the source of a run."""
 
 
 @runtime_checkable
@@ -150,6 +160,15 @@ class ComparableClip(Protocol):
 
 
 @runtime_checkable
+class HasContent(Protocol):
+    """A clip whose content is known."""
+
+    @property
+    def md5(self) -> str:
+        """MD5 of the content; empty if unknown."""
+
+
+@runtime_checkable
 class ComparableRun(Protocol):
     """One run: one setting on one clip, with its job, output and scores."""
 
@@ -160,6 +179,10 @@ class ComparableRun(Protocol):
     @property
     def clip_key(self) -> str:
         """Object key of the clip."""
+
+    @property
+    def clip_md5(self) -> str:
+        """MD5 of the clip's content; empty if unknown."""
 
     @property
     def setting(self) -> VideoEnhance:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER, FinishedFile
-from ci_notebook.engine.storage.crc64 import Crc64
+from ci_notebook.wire.crc64 import Crc64
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key, content_type, plain_name
 from ci_notebook.wire.service_errors import service_error

@@ -28,6 +28,7 @@ from ci_notebook.results.charts.style import (
     frame_of,
     label,
     legend_aside,
+    series_name,
     number_column,
     once,
 )
@@ -107,7 +108,7 @@ def plot_bd_rate(
     for _, clip in points.groupby("clip", sort=False):
         for side, part in clip.groupby("side"):
             at = int(str(side))
-            name = f"{short_name(family)} {word_of((first, second)[at])}"
+            name = series_name(f"{short_name(family)} {word_of((first, second)[at])}")
             line = part.sort_values("size")
             axes.plot(
                 floats(line["size"]), floats(line["quality"]), color=COLORS[at], marker=MARKERS[at],

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import clip_id
 from ci_notebook.model.scores import SCORE, main_score
 from ci_notebook.results.charts.cost_benefit import plot_gain
 from ci_notebook.results.charts.importance import plot_importance
@@ -59,7 +60,7 @@ def _drawn(runs: list[Run]) -> Iterator[Axes]:
             yield plot_pareto(runs, on)
         if df["cost_cny"].nunique() > 1:
             yield plot_gain(runs, on)
-    traced = [run for run in runs if run.clip == runs[0].clip and values_per_frame(run, on)] if on else []
+    traced = [run for run in runs if clip_id(run) == clip_id(runs[0]) and values_per_frame(run, on)] if on else []
     if traced:
         step = -(-len(traced) // _TRACES)
         yield plot_trace(traced[::step], on)

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import clip_id, run_clip_labels
 from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
@@ -58,7 +59,7 @@ def report(
     `question` is the headline; by default it is made from what varies. `verdicts` are those to show; by default
     every value of what varies is compared with the lowest, and an empty list shows none. `pictures` maps a heading
     to `(label, JPEG)` pairs that are shown in one place, one at a time; by default they are taken by `snapshot`
-    from the outputs of the runs and from `sources` (name of a clip → its local file). `setup` is the line of
+    from the outputs of the runs and from `sources` (object key or label of a clip → its local file). `setup` is the line of
     Python that makes the `lab` of the recipe. The file stays below 5 MB: frames that do not fit are left out, and
     the page says so.
     """
@@ -68,7 +69,7 @@ def report(
     clips = 0
     if pictures is None and snapshot is not None:
         pictures = views_of(listed_runs, snapshot, sources or {})
-        clips = len({run.clip for run in listed_runs if run.ok and run.output})
+        clips = len({clip_id(run) for run in listed_runs if run.ok and run.output})
     parts = [
         _head(listed_runs, df, question),
         _answers(judged),
@@ -99,7 +100,7 @@ def _page(title: str, parts: Sequence[str]) -> str:
 
 
 def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
-    clips = list(dict.fromkeys(run.clip for run in runs))
+    clips = list(dict.fromkeys(run_clip_labels(runs)))
     named = f": {listed(clips[:4])}" + (f" and {len(clips) - 4} more" if len(clips) > 4 else "") if clips else ""
     days = df["created"].dropna().dt.strftime("%Y-%m-%d")
     when = f" Jobs of {days.min()}{f' to {days.max()}' if days.min() != days.max() else ''}." if len(days) else ""
@@ -164,7 +165,8 @@ def _alignment(runs: Sequence[Run], df: pd.DataFrame) -> str:
     head = "<h2>Alignment before scoring</h2>\n"
     if len(texts) == 1:
         return f"{head}<p>The same for every scored run: {escape(next(iter(texts)))}.</p>"
-    rows = [(run.clip, label, str(run.alignment)) for run, label in aligned]
+    clips = dict(zip(map(clip_id, runs), df["clip"], strict=True))
+    rows = [(str(clips[clip_id(run)]), label, str(run.alignment)) for run, label in aligned]
     return f"{head}<div class='wide'>{table_html(rows, head=('clip', 'setting', 'alignment'))}</div>"
 
 

@@ -1,0 +1,55 @@
+"""Uploads of clips under keys of their own, and checks that a key still has the content of its clip.
+
+Invariant: two files never share a key without a word. The identity of a clip is bucket, key and content.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from ci_notebook.client.client import Client
+from ci_notebook.client.objects import Clip, StoredObject, key_for, readable, refuse_replaced
+from ci_notebook.lab.files import Video
+from ci_notebook.model.errors import NotFound
+from ci_notebook.results.progress_bar import Progress
+
+_TO_CALLER = 3  # the line of the user that called the lab, for warnings
+
+
+def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") -> Clip:
+    """Store a video and return it; see `Lab.upload` for what `key` means. `name` replaces that of the file."""
+    named = path.with_name(name) if name else path
+    is_chosen = bool(key) and not key.endswith("/")
+    wanted = key if is_chosen else key_for(key or "input/", named)
+    shown = readable(named.name)
+    replaced: list[StoredObject] = []
+    with Progress(f"Uploading {shown}", total=path.stat().st_size) as progress:
+        clip = client.upload_clip(
+            path, wanted, apart=not is_chosen, on_replace=replaced.append,
+            on_progress=lambda sent, total: progress.update(sent),
+        )  # fmt: skip
+    if replaced:
+        warnings.warn(
+            f"{wanted} had other content, which {shown} has replaced. Clips that were uploaded to it before are "
+            "refused from now on.",
+            stacklevel=_TO_CALLER,
+        )
+    if clip.key == wanted:
+        return replace(clip, name=shown)
+    warnings.warn(
+        f"{wanted} is another video, so this {shown} is stored as {clip.key}. Choose a key of your own with key=.",
+        stacklevel=_TO_CALLER,
+    )
+    return replace(clip, name=PurePosixPath(clip.key).name)
+
+
+def check_stored(client: Client, video: Video) -> None:
+    """Raise `ParameterError` if another file was stored under the key of a clip since it was uploaded."""
+    if isinstance(video, Clip) and (video.md5 or video.etag):
+        try:
+            stored = client.head(video.key)
+        except NotFound:  # the call that follows says so
+            return
+        refuse_replaced(video, stored)
