@@ -189,7 +189,7 @@ def _value(part: Any, name: str, word: str) -> Any:
 def videos_in(paths: Sequence[Path]) -> list[Path]:
     """Return the given videos, and the videos of the given folders, sorted by name.
 
-    Raises `ParameterError` for a missing file and a folder without videos.
+    Raises `ParameterError` for a missing file, a folder without videos, and a file that is given twice.
     """
     videos: list[Path] = []
     for path in paths:
@@ -202,6 +202,10 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
             videos.append(path)
         else:
             raise ParameterError.plain(f"There is no video file or folder {str(path)!r}.")
+    files = [path.resolve() for path in videos]
+    twice = next((path for path in files if files.count(path) > 1), None)
+    if twice is not None:
+        raise ParameterError.plain(f"The file {str(twice)!r} is given twice. Name it once.")
     return videos
 
 

@@ -272,9 +272,7 @@ class Client:
         With `apart`, it gets another key if the key has other content; otherwise `on_replace` is called before it
         replaces that (see `objects.upload_clip`).
         """
-        return objects.upload_clip(
-            self._sender, path, key, apart=apart, on_progress=on_progress, on_replace=on_replace
-        )
+        return objects.upload_clip(self._sender, path, key, apart=apart, on_progress=on_progress, on_replace=on_replace)
 
     def download(self, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
         """Download an object into a file (see `objects.download`)."""

@@ -27,7 +27,17 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["LIMIT_BYTES", "ContentChanged", "FileCache", "Storage", "download_checked", "holds", "known_md5", "md5_of", "whole_file"]
+__all__ = [
+    "LIMIT_BYTES",
+    "ContentChanged",
+    "FileCache",
+    "Storage",
+    "download_checked",
+    "holds",
+    "known_md5",
+    "md5_of",
+    "whole_file",
+]
 
 LIMIT_BYTES: Final = 20 << 30
 # Two files may share a lock; then one waits for the other. So many lock files are left in the folder, all empty.

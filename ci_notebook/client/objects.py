@@ -141,8 +141,9 @@ def upload_clip(
 ) -> Clip:  # fmt: skip
     """Upload a video file and return it as a clip. Equal content is not sent again.
 
-    It is stored under `key`, and `on_replace` is called before it replaces other content there; with `apart`, under another key if `key` has other content:
-    `input/a.mp4` becomes `input/a-1a2b3c4d.mp4`, with the beginning of the MD5, so that equal content has one key.
+    It is stored under `key`, and `on_replace` is called before it replaces other content there. With `apart` it gets
+    another key if `key` has other content: `input/a.mp4` becomes `input/a-1a2b3c4d.mp4`, with the beginning of the
+    MD5, so that equal content has one key.
     Raises `ParameterError` for a file that changes during the upload.
     """
     check_key(key)
@@ -191,7 +192,7 @@ def refuse_replaced(clip: Clip, stored: StoredObject) -> None:
 
 
 def readable(name: str) -> str:
-    """Return a file name as text: control characters and bytes that are not UTF-8 become `%0A`, `%E9`.
+    r"""Return a file name as text: control characters and bytes that are not UTF-8 become `%0A`, `%E9`.
 
     >>> readable("caf\udce9\n.mp4")
     'caf%E9%0A.mp4'

@@ -155,7 +155,7 @@ def _refuse_replaced(client: RateLimitedClient, queue: RunQueue) -> None:
     clips = {clip.key: clip for clip in (queue.clips[key] for key in queue.to_send) if clip.md5 or clip.etag}
     same_key = {(clip.key, clip.md5): clip for clip in queue.clips.values() if clip.key in clips}
     for key in clips:
-        with contextlib.suppress(NotFound):  # the service refuses the job, and its run says so
+        with contextlib.suppress(ServiceError, *TEMPORARY_ERRORS):  # what is sent next says so
             stored = client.head(key)
             for (of_key, _), clip in same_key.items():
                 if of_key == key:

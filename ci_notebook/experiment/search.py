@@ -19,6 +19,7 @@ from ci_notebook.experiment.pricing.quote import Estimate
 from ci_notebook.experiment.run import RunOptions, run_all
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid, steps_of
+from ci_notebook.model.clip_labels import clip_id
 from ci_notebook.model.declaration.paths import Leaf, value_at
 from ci_notebook.model.errors import BudgetExceeded, CIError, ParameterError
 from ci_notebook.model.scores import scale_of, suggestion

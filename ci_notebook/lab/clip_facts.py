@@ -12,6 +12,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.lru import LRU
 
 KNOWN_CLIPS: Final = 1024  # about 3 kB each
@@ -27,8 +28,9 @@ class ClipFacts:
     def each(self, videos: Iterable[Video], settings: Iterable[Setting]) -> Iterator[tuple[str, MediaInfo, Setting]]:
         """Yield name and facts of each video with each setting."""
         listed = list(settings)
-        for video in videos:
-            name, info = name_of(video), self.of(video)
+        shown = list(videos)
+        for video, name in zip(shown, _labels(shown), strict=True):
+            info = self.of(video)
             yield from ((name, info, setting) for setting in listed)
 
     def of(self, video: Video) -> MediaInfo:
@@ -41,6 +43,12 @@ class ClipFacts:
             video.md5 if isinstance(video, Clip) else video.id if isinstance(video, Job) else video.key,
         )
         return self._cache.get_or_make(identity, lambda: self._client.video_info(key))
+
+
+def _labels(videos: list[Video]) -> list[str]:
+    return clip_labels(
+        [ClipIdentity(name_of(one), key_of(one), one.md5 if isinstance(one, Clip) else "") for one in videos]
+    )
 
 
 def name_of(video: Video) -> str:

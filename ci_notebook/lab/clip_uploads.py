@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip, StoredObject, key_for, readable, refuse_replaced
 from ci_notebook.lab.files import Video
-from ci_notebook.model.errors import NotFound
+from ci_notebook.model.errors import ServiceError
 from ci_notebook.results.progress_bar import Progress
 
 _TO_CALLER = 3  # the line of the user that called the lab, for warnings
@@ -50,6 +50,6 @@ def check_stored(client: Client, video: Video) -> None:
     if isinstance(video, Clip) and (video.md5 or video.etag):
         try:
             stored = client.head(video.key)
-        except NotFound:  # the call that follows says so
+        except ServiceError:  # the call that follows says so
             return
         refuse_replaced(video, stored)

@@ -15,6 +15,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
@@ -51,11 +52,13 @@ def _captions(videos: Sequence[Video]) -> list[str]:
         place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
     }
     names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
-    several_clips = len({one.clip for one in videos if isinstance(one, Run)}) > 1
+    runs = [one for one in videos if isinstance(one, Run)]
+    clips = dict(zip(map(id, runs), run_clip_labels(runs), strict=True))
+    several_clips = len(set(clips.values())) > 1
     captions = []
     for place, video in enumerate(videos):
         if place in names:
-            clip = f"{video.clip}: " if several_clips and isinstance(video, Run) else ""
+            clip = f"{clips[id(video)]}: " if several_clips and isinstance(video, Run) else ""
             captions.append(f"{clip}{names[place]}")
         else:
             captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))

@@ -1,15 +1,15 @@
 """Labels of clips for people: the name, made longer where two clips share it.
 
-Invariant: equal labels mean one clip, and one clip has one label. A clip is known by its content (MD5), else by its
-object key, else by its name. Nothing groups by a name.
+Invariant: equal labels mean one clip, and one clip has one label. The identity of a clip is its object key and the MD5
+of its content, as far as they are known. Nothing groups by a name.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 __all__ = ["ClipIdentity", "HasClip", "clip_id", "clip_labels", "run_clip_labels"]
 
@@ -36,7 +36,10 @@ class HasClip(Protocol):
 
 
 def clip_id(run: HasClip) -> str:
-    """Return the identity of the clip of a run: its content, else its object key, else its name."""
+    """Return what two runs that can be compared share: the content of their clip, else its object key, else its name.
+
+    Objects of equal content are one clip here: they are no two samples.
+    """
     return run.clip_md5 or run.clip_key or run.clip
 
 
@@ -55,49 +58,53 @@ def clip_labels(clips: Sequence[ClipIdentity]) -> list[str]:
     ['day1/0001.mp4', 'day2/0001.mp4']
     """
     ids = _ids(clips)
-    first: dict[str, ClipIdentity] = {}
+    first: dict[ClipIdentity, ClipIdentity] = {}
     for place, one in zip(ids, clips, strict=True):
         first.setdefault(place, one)
-    by_name: dict[str, list[str]] = {}
+    by_name: dict[str, list[ClipIdentity]] = {}
     for place, one in first.items():
         by_name.setdefault(_name(one), []).append(place)
-    labels: dict[str, str] = {}
+    labels: dict[ClipIdentity, str] = {}
     for name, same in by_name.items():
         labels |= {same[0]: name} if len(same) == 1 else _apart(name, {place: first[place] for place in same})
     labels = _unique(labels)
     return [labels[place] for place in ids]
 
 
-def _ids(clips: Sequence[ClipIdentity]) -> list[str]:
+def _ids(clips: Sequence[ClipIdentity]) -> list[ClipIdentity]:
     """Return the identity of each entry. One that lacks its content or key joins the only clip that it can mean."""
-    contents: dict[str, set[str]] = {}  # key → contents that were seen under it
-    for one in clips:
-        if one.key:
-            contents.setdefault(one.key, set()).update({f"md5 {one.md5}"} if one.md5 else ())
+    whole = {one._replace(name="") for one in clips if one.key and one.md5}
+    by_key, by_md5 = _grouped(whole, "key"), _grouped(whole, "md5")
 
-    def of(one: ClipIdentity) -> str:
-        if one.md5:
-            return f"md5 {one.md5}"
-        known = contents.get(one.key, set())
-        return next(iter(known)) if len(known) == 1 else f"key {one.key}"
+    def of(one: ClipIdentity) -> ClipIdentity:
+        known = by_key.get(one.key, set()) if one.key else by_md5.get(one.md5, set()) if one.md5 else set()
+        is_whole = bool(one.key and one.md5)
+        return next(iter(known)) if len(known) == 1 and not is_whole else one._replace(name="")
 
-    by_name: dict[str, set[str]] = {}
+    by_name: dict[str, set[ClipIdentity]] = {}
     for one in clips:
-        if one.md5 or one.key:
+        if one.key or one.md5:
             by_name.setdefault(one.name, set()).add(of(one))
     ids = []
     for one in clips:
         named = by_name.get(one.name, set())
-        is_known = bool(one.md5 or one.key)
-        ids.append(of(one) if is_known else next(iter(named)) if len(named) == 1 else f"name {one.name}")
+        is_known = bool(one.key or one.md5)
+        ids.append(of(one) if is_known else next(iter(named)) if len(named) == 1 else ClipIdentity(one.name))
     return ids
+
+
+def _grouped(clips: Iterable[ClipIdentity], field: Literal["key", "md5"]) -> dict[str, set[ClipIdentity]]:
+    groups: dict[str, set[ClipIdentity]] = {}
+    for one in clips:
+        groups.setdefault(getattr(one, field), set()).add(one)
+    return groups
 
 
 def _name(clip: ClipIdentity) -> str:
     return clip.name or PurePosixPath(clip.key).name or clip.key
 
 
-def _apart(name: str, clips: dict[str, ClipIdentity]) -> dict[str, str]:
+def _apart(name: str, clips: Mapping[ClipIdentity, ClipIdentity]) -> dict[ClipIdentity, str]:
     """Return labels for clips that share a name."""
     parts = {place: PurePosixPath(clip.key).parts for place, clip in clips.items()}
     longest = max(map(len, parts.values()))
@@ -112,8 +119,8 @@ def _apart(name: str, clips: dict[str, ClipIdentity]) -> dict[str, str]:
     return dict.fromkeys(clips, name)
 
 
-def _unique(labels: dict[str, str]) -> dict[str, str]:
-    """Number what is still equal, as for clips without a key whose name is the label of another."""
+def _unique(labels: Mapping[ClipIdentity, str]) -> dict[ClipIdentity, str]:
+    """Return labels with a number where they are still equal, as for clips without a key whose name is the label of another."""
     uses, taken = Counter[str](), set(labels.values())
     unique = {}
     for place, label in labels.items():

@@ -33,16 +33,16 @@ def encoding_of(data: bytes) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Return the text of a file. Raises `UnicodeDecodeError` where it is neither UTF-8 nor UTF-16.
+    r"""Return the text of a file. Raises `UnicodeDecodeError` where it is neither UTF-8 nor UTF-16.
 
-    >>> decode("key".encode("utf-16")), decode(b"\\xef\\xbb\\xbfkey")
+    >>> decode("key".encode("utf-16")), decode(b"\xef\xbb\xbfkey")
     ('key', 'key')
     """
     return without_mark(data.decode(encoding_of(data)))
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file, with line ends as `\\n`. Raises `OSError`, and `UnicodeDecodeError` as `decode`."""
+    """Return the text of a file, with the line ends of Unix. Raises `OSError`, and `UnicodeDecodeError` as `decode`."""
     return decode(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
 
 

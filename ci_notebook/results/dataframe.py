@@ -147,7 +147,9 @@ def read_frame(path: str | Path) -> pd.DataFrame:
             encoding = encoding_of(file.read(4))
         df = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding=encoding)
     except UnicodeDecodeError as error:
-        raise ParameterError.plain(f"{path.name} is not text in UTF-8. Save it as CSV with the encoding UTF-8.") from error
+        raise ParameterError.plain(
+            f"{path.name} is not text in UTF-8. Save it as CSV with the encoding UTF-8."
+        ) from error
     return with_dtypes(df)
 
 
@@ -193,7 +195,19 @@ def differing(df: pd.DataFrame, *, ids: bool = False) -> pd.DataFrame:
 
 # These differ between any two jobs and say nothing about the settings.
 IDS = frozenset(
-    ("run", "clip_md5", "job_id", "created", "started", "ended", "took_s", "user_data", "output_key", "output_md5", "progress")
+    (
+        "run",
+        "clip_md5",
+        "job_id",
+        "created",
+        "started",
+        "ended",
+        "took_s",
+        "user_data",
+        "output_key",
+        "output_md5",
+        "progress",
+    )
 )
 
 

@@ -141,9 +141,10 @@ class Runs(Sequence[Run]):
         )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
-        """Return the runs on `clip` (its label in the table, its name or its object key) in which each leaf has the given value, or one of a list of values.
+        """Return the runs in which each leaf has the given value, or one of a list of values.
 
-        A leaf is named as in `grid`; None means that it was left out. Raises `ParameterError` for an unknown leaf.
+        `clip` is the label of a clip in the table, its name or its object key. A leaf is named as in `grid`; None
+        means that it was left out. Raises `ParameterError` for an unknown leaf.
 
         >>> Runs([]).where(SharpenLevel=[0, 5])
         <Runs: 0 of 0 succeeded>

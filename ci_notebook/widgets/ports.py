@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.templates import Template
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 
@@ -42,6 +43,7 @@ __all__ = [
     "TemplatesPort",
     "VoteLab",
     "VotePort",
+    "labels_of",
     "title_of",
 ]
 
@@ -69,6 +71,13 @@ def title_of(clip: object) -> str:
     name = clip.name if isinstance(clip, _HasName) else ""
     key = clip.key if isinstance(clip, _HasKey) else ""
     return name or key or str(clip)
+
+
+def labels_of(clips: Sequence[object]) -> list[str]:
+    """Return one label per clip: its title, made longer where two clips share it."""
+    keys = [clip.key if isinstance(clip, _HasKey) else "" for clip in clips]
+    contents = [clip.md5 if isinstance(clip, HasContent) else "" for clip in clips]
+    return clip_labels([ClipIdentity(*one) for one in zip(map(title_of, clips), keys, contents, strict=True)])
 
 
 class FramesPort(Protocol):

@@ -28,9 +28,9 @@ from ci_notebook.results.charts.style import (
     frame_of,
     label,
     legend_aside,
-    series_name,
     number_column,
     once,
+    series_name,
 )
 from ci_notebook.results.dataframe import resolve_column
 from ci_notebook.results.labels import all_words, count, in_words, number, short_name, word_of

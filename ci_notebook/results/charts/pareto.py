@@ -19,10 +19,10 @@ from ci_notebook.results.charts.style import (
     frame_of,
     label,
     legend_aside,
-    series_name,
     number_column,
     numbered,
     once,
+    series_name,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import count, in_words, number, setting_labels, short_name

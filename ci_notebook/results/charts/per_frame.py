@@ -128,7 +128,9 @@ def _legend_entry(series: str, place: int, count: int) -> str:
     """Return the legend entry of a line; where there are many, one line each, and the last ones are counted."""
     if count <= _NAMED:
         return series_name(series.replace(", ", ",\n"))
-    return series_name(series) if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
+    return (
+        series_name(series) if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
+    )
 
 
 def _worst(values: tuple[float, ...], how_many: int, sign: int) -> list[bool]:

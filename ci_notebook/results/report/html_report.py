@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.model.clip_labels import clip_id, run_clip_labels
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
@@ -59,17 +59,17 @@ def report(
     `question` is the headline; by default it is made from what varies. `verdicts` are those to show; by default
     every value of what varies is compared with the lowest, and an empty list shows none. `pictures` maps a heading
     to `(label, JPEG)` pairs that are shown in one place, one at a time; by default they are taken by `snapshot`
-    from the outputs of the runs and from `sources` (object key or label of a clip → its local file). `setup` is the line of
-    Python that makes the `lab` of the recipe. The file stays below 5 MB: frames that do not fit are left out, and
-    the page says so.
+    from the outputs of the runs and from `sources` (object key or label of a clip → its local file). `setup` is the
+    line of Python that makes the `lab` of the recipe. The file stays below 5 MB: frames that do not fit are left
+    out, and the page says so.
     """
     listed_runs = list(runs)
     df = to_frame(listed_runs)
     judged = list(_judged(listed_runs, df) if verdicts is None else verdicts)
-    clips = 0
+    clips, labels = 0, run_clip_labels(listed_runs)
     if pictures is None and snapshot is not None:
         pictures = views_of(listed_runs, snapshot, sources or {})
-        clips = len({clip_id(run) for run in listed_runs if run.ok and run.output})
+        clips = len({label for run, label in zip(listed_runs, labels, strict=True) if run.ok and run.output})
     parts = [
         _head(listed_runs, df, question),
         _answers(judged),
@@ -158,15 +158,15 @@ def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 def _alignment(runs: Sequence[Run], df: pd.DataFrame) -> str:
     """Return how the outputs were aligned before scoring: one line where all are alike, else a table."""
-    aligned = [(run, label) for run, label in zip(runs, setting_labels(df), strict=True) if run.alignment]
+    labels = zip(runs, df["clip"], setting_labels(df), strict=True)
+    aligned = [(run, str(clip), label) for run, clip, label in labels if run.alignment]
     if not aligned:
         return ""
-    texts = dict.fromkeys(str(run.alignment) for run, _ in aligned)
+    texts = dict.fromkeys(str(run.alignment) for run, _, _ in aligned)
     head = "<h2>Alignment before scoring</h2>\n"
     if len(texts) == 1:
         return f"{head}<p>The same for every scored run: {escape(next(iter(texts)))}.</p>"
-    clips = dict(zip(map(clip_id, runs), df["clip"], strict=True))
-    rows = [(str(clips[clip_id(run)]), label, str(run.alignment)) for run, label in aligned]
+    rows = [(clip, label, str(run.alignment)) for run, clip, label in aligned]
     return f"{head}<div class='wide'>{table_html(rows, head=('clip', 'setting', 'alignment'))}</div>"
 
 

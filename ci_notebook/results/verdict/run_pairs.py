@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.clip_labels import clip_id, run_clip_labels
+from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE, Scale
 from ci_notebook.model.setting.enhance import VideoEnhance
