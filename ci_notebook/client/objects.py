@@ -137,23 +137,29 @@ def copy(sender: Sender, key: str, to: str) -> StoredObject:
 
 def upload_clip(
     sender: Sender, path: str | Path, key: str, *, apart: bool = False, on_progress: Progress | None = None,
-    on_replace: Callable[[StoredObject], None] | None = None,
+    on_replace: Callable[[StoredObject], None] | None = None, crc64_of: Callable[[Path], str] | None = None,
 ) -> Clip:  # fmt: skip
     """Upload a video file and return it as a clip. Equal content is not sent again.
 
     It is stored under `key`, and `on_replace` is called before it replaces other content there. With `apart` it gets
     another key if `key` has other content: `input/a.mp4` becomes `input/a-1a2b3c4d.mp4`, with the beginning of the
     MD5, so that equal content has one key.
-    Raises `ParameterError` for a file that changes during the upload.
+    `crc64_of` computes what tells whether an object without a known MD5 is equal. Raises `ParameterError` for a file
+    that changes during the upload.
     """
     check_key(key)
     source = Path(path)
     size, md5 = source.stat().st_size, known_md5(source)
-    local = _LocalContent(source, size, md5)
+
+    def is_in(stored: StoredObject) -> bool:
+        # An ETag of parts, or of an encrypted object, is no MD5: then the size and the CRC-64 decide.
+        is_alike = stored.size_bytes == size and bool(stored.crc64) and crc64_of is not None
+        return stored.md5 == md5 or (is_alike and crc64_of is not None and crc64_of(source) == stored.crc64)
+
     stored, is_stored = None, False
     for candidate in (key, *(_apart(key, md5[:length]) for length in (8, 16, 32))) if apart else (key,):
         stored = _head_or_none(sender, candidate)
-        is_stored = stored is not None and local.is_in(stored)
+        is_stored = stored is not None and is_in(stored)
         key = candidate
         if stored is None or is_stored:
             break
@@ -211,29 +217,6 @@ def key_for(folder: str, path: Path) -> str:
     ending = name[len(stem) :]
     room = MAX_KEY_BYTES - len(f"{folder}{ending}".encode()) - 33  # for what tells equal names apart
     return f"{folder}{stem.encode()[: max(1, room)].decode(errors='ignore')}{ending}"
-
-
-@dataclass(frozen=True)
-class _LocalContent:
-    """The content of a local file, to be found among stored objects."""
-
-    path: Path
-    size: int
-    md5: str
-
-    def is_in(self, stored: StoredObject) -> bool:
-        """Return whether an object has this content: by its MD5, else by its size and CRC-64."""
-        if stored.md5 == self.md5:
-            return True
-        if stored.size_bytes != self.size or not stored.crc64:
-            return False
-        # An ETag of parts, or of an encrypted object, is no MD5.
-        from ci_notebook.wire.crc64 import Crc64  # lazy: most uploads need no numpy
-
-        crc = Crc64()
-        for chunk in _read(self.path, 0, self.size):
-            crc.update(chunk)
-        return str(crc) == stored.crc64
 
 
 def _apart(key: str, md5: str) -> str:

@@ -27,7 +27,7 @@ def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") ->
     replaced: list[StoredObject] = []
     with Progress(f"Uploading {shown}", total=path.stat().st_size) as progress:
         clip = client.upload_clip(
-            path, wanted, apart=not is_chosen, on_replace=replaced.append,
+            path, wanted, apart=not is_chosen, on_replace=replaced.append, crc64_of=_crc64_of,
             on_progress=lambda sent, total: progress.update(sent),
         )  # fmt: skip
     if replaced:
@@ -43,6 +43,16 @@ def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") ->
         stacklevel=_TO_CALLER,
     )
     return replace(clip, name=PurePosixPath(clip.key).name)
+
+
+def _crc64_of(path: Path) -> str:
+    from ci_notebook.engine.storage.crc64 import Crc64  # lazy: hardly any upload needs it
+
+    crc = Crc64()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            crc.update(chunk)
+    return str(crc)
 
 
 def check_stored(client: Client, video: Video) -> None:

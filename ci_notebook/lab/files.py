@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import ContentChanged, FileCache, holds
@@ -63,6 +64,20 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
         with contextlib.suppress(ContentChanged):  # the object was replaced: its current content is shown
             return files.fetch(client, key, md5=md5)
     return files.fetch(client, key)
+
+
+def sources_of(clips: Iterable[Clip]) -> dict[str, Any]:
+    """Return the keywords of `Runs` about the local files of clips."""
+    paths = {clip.key: clip.path for clip in clips if clip.path}
+
+    def source_of(run: Run) -> Path | Clip:
+        """Return the file of a run's clip if it is unchanged, else the clip as an object with that content."""
+        path = paths.get(run.clip_key)
+        if path is not None and holds(path, run.clip_md5):
+            return path
+        return Clip(key=run.clip_key, bucket="", region="", size_bytes=0, md5=run.clip_md5, name=run.clip)
+
+    return {"sources": paths, "source_of": source_of}
 
 
 def _file_of_clip(client: Client, files: FileCache, clip: Clip) -> Path:

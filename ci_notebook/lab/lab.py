@@ -47,7 +47,7 @@ from ci_notebook.lab.arguments import (
 )
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.clip_uploads import check_stored, upload_clip
-from ci_notebook.lab.files import Video, frames_of, key_of, local_file
+from ci_notebook.lab.files import Video, frames_of, key_of, local_file, sources_of
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
@@ -456,10 +456,9 @@ class Lab:
         return Job(self._client, detail, bar=bar)
 
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
-        sources = {clip.key: clip.path for clip in clips if clip.path}
         return Runs(
-            runs, snapshot=jpeg_of, sources=sources, open_video=self.frames,
-            local_file=lambda video: local_file(self.client, self.cache_dir, video),
+            runs, snapshot=jpeg_of, open_video=self.frames,
+            local_file=lambda video: local_file(self.client, self.cache_dir, video), **sources_of(clips),
         )  # fmt: skip
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:

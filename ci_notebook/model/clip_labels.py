@@ -120,7 +120,7 @@ def _apart(name: str, clips: Mapping[ClipIdentity, ClipIdentity]) -> dict[ClipId
 
 
 def _unique(labels: Mapping[ClipIdentity, str]) -> dict[ClipIdentity, str]:
-    """Return labels with a number where they are still equal, as for clips without a key whose name is the label of another."""
+    """Return the labels, numbered where they are equal: a clip without a key may be called as the label of another."""
     uses, taken = Counter[str](), set(labels.values())
     unique = {}
     for place, label in labels.items():

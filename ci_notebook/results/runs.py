@@ -13,8 +13,6 @@ from typing import Any, overload
 
 import pandas as pd
 
-from ci_notebook.client.file_cache import holds
-from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, value_at
@@ -32,9 +30,10 @@ from ci_notebook.results.verdict.verdict import Verdict
 class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 
-    `snapshot` takes a frame of a local file for the report, `sources` maps the object key of a
-    clip, or its label in the table, to its file. `open_video` opens a video as `lab.frames` does, and `local_file`
-    returns its file. A lab passes all four. Without the first two a report has no frames.
+    `snapshot` takes a frame of a local file for the report. `sources` maps the object key of a clip, or its label in
+    the table, to its file. `open_video` opens a video as `lab.frames` does, `local_file` returns its file, and
+    `source_of` the source of a run that has its content. A lab passes all. Without the first two a report has no
+    frames.
     """
 
     def __init__(
@@ -45,9 +44,10 @@ class Runs(Sequence[Run]):
         sources: Mapping[str, Path] | None = None,
         open_video: Callable[[Any], Any] | None = None,
         local_file: Callable[[Any], Path] | None = None,
+        source_of: Callable[[Run], Any] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
-        self._open_video, self._local_file = open_video, local_file
+        self._open_video, self._local_file, self._source_of = open_video, local_file, source_of
 
     @property
     def sources(self) -> Mapping[str, Path]:
@@ -55,18 +55,14 @@ class Runs(Sequence[Run]):
 
         A file that has changed since it was uploaded is left out.
         """
-        contents = {name: run.clip_md5 for run, label in self._labelled() for name in (run.clip_key, label)}
-        return {
-            name: path for name, path in self._sources.items() if name not in contents or holds(path, contents[name])
-        }
+        if self._source_of is None:
+            return dict(self._sources)
+        found = {run.clip_key: self._source_of(run) for run in self._runs if run.clip_key in self._sources}
+        return {key: source for key, source in found.items() if isinstance(source, Path)}
 
     def source_of(self, run: Run) -> Any:
         """Return what `open_video` opens as the source of a run: its local file, else the object with its content."""
-        path = self.sources.get(run.clip_key)
-        return path or Clip(key=run.clip_key, bucket="", region="", size_bytes=0, md5=run.clip_md5, name=run.clip)
-
-    def _labelled(self) -> Iterator[tuple[Run, str]]:
-        return zip(self._runs, run_clip_labels(self._runs), strict=True)
+        return self._sources.get(run.clip_key) or run.clip_key if self._source_of is None else self._source_of(run)
 
     def _source_files(self) -> Mapping[str, Path]:
         """Return `sources`, with the stored object in place of a file that has changed since it was uploaded."""
@@ -137,7 +133,7 @@ class Runs(Sequence[Run]):
     def _with(self, runs: Iterable[Run]) -> Runs:
         return Runs(
             runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video,
-            local_file=self._local_file,
+            local_file=self._local_file, source_of=self._source_of,
         )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
@@ -155,7 +151,7 @@ class Runs(Sequence[Run]):
         ]
         return self._with(
             run
-            for run, label in self._labelled()
+            for run, label in zip(self._runs, run_clip_labels(self._runs), strict=True)
             if clip in (None, label, run.clip, run.clip_key)
             and all(value_at(run.setting, leaf) in values for leaf, values in conditions)
         )

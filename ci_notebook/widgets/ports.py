@@ -14,7 +14,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.templates import Template
-from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 
@@ -29,7 +28,6 @@ __all__ = [
     "CompareLab",
     "EnhanceLab",
     "FramesPort",
-    "HasContent",
     "JobReply",
     "JobsPort",
     "MonitorLab",
@@ -43,8 +41,6 @@ __all__ = [
     "TemplatesPort",
     "VoteLab",
     "VotePort",
-    "labels_of",
-    "title_of",
 ]
 
 Box = tuple[float, float, float, float]
@@ -52,32 +48,6 @@ Box = tuple[float, float, float, float]
 
 
 # Videos
-
-
-@runtime_checkable
-class _HasName(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-@runtime_checkable
-class _HasKey(Protocol):
-    @property
-    def key(self) -> str: ...
-
-
-def title_of(clip: object) -> str:
-    """Return the name of a clip; without a name, its key; without a key, its text."""
-    name = clip.name if isinstance(clip, _HasName) else ""
-    key = clip.key if isinstance(clip, _HasKey) else ""
-    return name or key or str(clip)
-
-
-def labels_of(clips: Sequence[object]) -> list[str]:
-    """Return one label per clip: its title, made longer where two clips share it."""
-    keys = [clip.key if isinstance(clip, _HasKey) else "" for clip in clips]
-    contents = [clip.md5 if isinstance(clip, HasContent) else "" for clip in clips]
-    return clip_labels([ClipIdentity(*one) for one in zip(map(title_of, clips), keys, contents, strict=True)])
 
 
 class FramesPort(Protocol):
@@ -166,15 +136,6 @@ class ComparableClip(Protocol):
     @property
     def size_bytes(self) -> int:
         """File size."""
-
-
-@runtime_checkable
-class HasContent(Protocol):
-    """A clip whose content is known."""
-
-    @property
-    def md5(self) -> str:
-        """MD5 of the content; empty if unknown."""
 
 
 @runtime_checkable

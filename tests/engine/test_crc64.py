@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from qcloud_cos import CosConfig, CosS3Client
 
-from ci_notebook.wire.crc64 import Crc64
+from ci_notebook.engine.storage.crc64 import Crc64
 from tests.engine_fixtures import BUCKET, COS_HOST, REGION, SECRET_ID, SECRET_KEY
 
 # As the SDK makes it; it comes with the SDK.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from ci_notebook.engine.storage.crc64 import Crc64
 from ci_notebook.model.errors import CIError, EngineError, ParameterError, ServiceError
-from ci_notebook.wire.crc64 import Crc64
 
 __all__ = ["CHUNK_BYTES", "CRC_HEADER", "FinishedFile", "JobOutcome", "code_of", "finished_file", "message_of"]
 

@@ -7,5 +7,6 @@ bucket_settings  buckets, queues, templates
 object_store     objects as files
 uploads          multipart uploads
 object_keys      rules for keys and file names
+crc64            the CRC-64 of COS
 cache            LRU disk cache for expensive results
 """

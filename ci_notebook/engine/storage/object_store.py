@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER, FinishedFile
+from ci_notebook.engine.storage.crc64 import Crc64
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key, content_type, plain_name
-from ci_notebook.wire.crc64 import Crc64
 from ci_notebook.wire.service_errors import service_error
 
 # A file that no row names was left by a process that died, unless it is being written now.

@@ -17,13 +17,13 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
+from ci_notebook.widgets.clip_titles import content_of
 from ci_notebook.widgets.ports import (
     ComparableClip,
     ComparableJob,
     ComparableRun,
     ComparableRuns,
     CompareLab,
-    HasContent,
     RunsWithSources,
 )
 
@@ -126,7 +126,7 @@ def _identity(side: CompareSide) -> ClipIdentity:
     if isinstance(video, ComparableRun):
         return ClipIdentity(side.clip, video.clip_key, video.clip_md5)
     if isinstance(video, ComparableClip):
-        return ClipIdentity(side.clip, video.key, video.md5 if isinstance(video, HasContent) else "")
+        return ClipIdentity(side.clip, video.key, content_of(video))
     source = video.detail.input.object if isinstance(video, ComparableJob) and video.detail.input else ""
     return ClipIdentity(side.clip, source or "")
 

@@ -19,6 +19,7 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.clip_titles import title_of
 from ci_notebook.widgets.enhance.controls import operation_of
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
 from ci_notebook.widgets.enhance.panel_state import STATE_ACTIONS, PanelState, SavedControls
@@ -27,7 +28,7 @@ from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, preset_rows, setting_from
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
-from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
+from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import error_text
 

@@ -18,8 +18,9 @@ from ci_notebook.model.declaration.paths import resolve, values
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.widgets.clip_titles import labels_of
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
-from ci_notebook.widgets.ports import SweepLab, SweepSettings, labels_of
+from ci_notebook.widgets.ports import SweepLab, SweepSettings
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
