@@ -339,8 +339,9 @@ def listing(sender: Sender, prefix: str = "") -> Iterator[StoredObject]:
 
 def check_key(key: str) -> None:
     """Raise `ParameterError` for an invalid key."""
-    is_text = not any("\ud800" <= char <= "\udfff" for char in key)
-    if not is_text or "\0" in key or key.startswith("/") or not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
+    # XML has no other control characters, and no halves of surrogate pairs.
+    is_text = not any("\ud800" <= c <= "\udfff" or c in "\ufffe\uffff" or (c < " " and c not in "\t\n\r") for c in key)
+    if not is_text or key.startswith("/") or not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
         raise ParameterError.plain(
             f"{key!r:.80} is not a valid object key. "
             f"A key has 1 to {MAX_KEY_BYTES} bytes of UTF-8 and no leading slash; "

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.inline_chart import figure_html
+from ci_notebook.results.inline_chart import ChartAxes, figure_html
 from ci_notebook.results.labels import (
     all_words,
     count,
@@ -66,27 +67,45 @@ def report(
     listed_runs = list(runs)
     df = to_frame(listed_runs)
     judged = list(_judged(listed_runs, df) if verdicts is None else verdicts)
-    clips, labels = 0, run_clip_labels(listed_runs)
+    clips, labels, lost = 0, run_clip_labels(listed_runs), ""
     if pictures is None and snapshot is not None:
-        pictures = views_of(listed_runs, snapshot, sources or {})
+        pictures, lost = _views(listed_runs, snapshot, sources or {})
         clips = len({label for run, label in zip(listed_runs, labels, strict=True) if run.ok and run.output})
     parts = [
         _head(listed_runs, df, question),
-        _answers(judged),
-        _settings(listed_runs, df),
+        _part("The answer", lambda: _answers(judged)),
+        _part("The settings", lambda: _settings(listed_runs, df)),
+        lost,
     ]
     tail = [
-        _charts(listed_runs),
-        _numbers(listed_runs, df),
-        _alignment(listed_runs, df),
-        _price(df),
-        _recipe(listed_runs, judged, setup),
+        _part("The charts", lambda: _charts(listed_runs)),
+        _part("The table of the runs", lambda: _numbers(listed_runs, df)),
+        _part("The alignment", lambda: _alignment(listed_runs, df)),
+        _part("The price", lambda: _price(df)),
+        _part("The recipe", lambda: _recipe(listed_runs, judged, setup)),
     ]
     room = BYTES - sum(len(part.encode()) for part in (*parts, *tail)) - 50_000
     page = _page(question or _question(df), [*parts, views_html(pictures or {}, room, clips=clips), *tail])
     path = Path(path)
-    path.write_text(page, "utf-8")
+    path.write_text(page, "utf-8", errors="backslashreplace")
     return path
+
+
+def _part(name: str, make: Callable[[], str]) -> str:
+    """Return a part of the page; where it cannot be made, a sentence that says why, since the runs are paid for."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rest of the report is worth having
+        return f"<p>{escape(f'{name} could not be made: {type(error).__name__}: {error}')}</p>"
+
+
+def _views(
+    runs: Sequence[Run], snapshot: Snapshot, sources: Mapping[str, Path]
+) -> tuple[dict[str, list[tuple[str, bytes]]], str]:
+    """Return the frames of the runs, and as for `_part` why there are none."""
+    views: dict[str, list[tuple[str, bytes]]] = {}
+    lost = _part("Before and after", lambda: views.update(views_of(runs, snapshot, sources)) or "")
+    return views, lost
 
 
 def _page(title: str, parts: Sequence[str]) -> str:
@@ -145,8 +164,15 @@ def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 
 def _charts(runs: Sequence[Run]) -> str:
-    figures = [figure_html(figure, text) for figure, text in charts_of(runs)]
+    figures = [_part("A chart", lambda one=chart: _drawn(one)) for chart in charts_of(runs)]
+    figures = [figure for figure in figures if figure]
     return "<h2>Charts</h2>\n<div class='charts'>" + "\n".join(figures) + "</div>" if figures else ""
+
+
+def _drawn(chart: Callable[[], Axes]) -> str:
+    axes = chart()
+    figure = axes.get_figure(root=True)
+    return figure_html(figure, axes.description) if figure is not None and isinstance(axes, ChartAxes) else ""
 
 
 def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
