@@ -100,13 +100,17 @@ def test_price_lists_tables_and_job_files_with_a_mark_are_read(encoding: str, tm
     (tmp_path / "runs.csv").write_bytes(table.to_csv(index=False).encode(encoding))
     assert [run.clip for run in ci.read_runs(tmp_path / "runs.csv")] == ["数.mp4"]
     xml = "<?xml version='1.0'?><Response><JobsDetail><JobId>数</JobId></JobsDetail></Response>"
-    (tmp_path / "jobs.xml").write_bytes(xml.encode(encoding) if encoding != "utf-8-sig" else b"\xef\xbb\xbf\r\n" + xml.encode())
+    (tmp_path / "jobs.xml").write_bytes(
+        xml.encode(encoding) if encoding != "utf-8-sig" else b"\xef\xbb\xbf\r\n" + xml.encode()
+    )
     assert list(ci.read_jobs(tmp_path / "jobs.xml")["job_id"]) == ["数"]
 
 
 def test_a_table_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "gbk.csv").write_bytes("run,clip\n1,数据\n".encode("gbk"))
-    with pytest.raises(ci.ParameterError, match=r"gbk.csv is not text in UTF-8. Save it as CSV with the encoding UTF-8"):
+    with pytest.raises(
+        ci.ParameterError, match=r"gbk.csv is not text in UTF-8. Save it as CSV with the encoding UTF-8"
+    ):
         ci.read_runs(tmp_path / "gbk.csv")
     (tmp_path / "gbk.toml").write_bytes('currency = "元人民币"\n'.encode("gbk"))
     with pytest.raises(ci.ParameterError, match=r"gbk.toml is not text in UTF-8"):
