@@ -135,14 +135,12 @@ def test_python_that_was_copied_from_a_page_is_read(text):
     assert read_paste(text, VideoEnhance()).parts == {"video_enhance": WATER}
 
 
-def test_quotation_marks_of_a_word_processor_are_read_but_not_inside_a_text():
+def test_quotation_marks_of_a_word_processor_are_read():
     typeset = "ci.DigitalWatermark(message=“a’b”, type=‘Text’, version=“V1”)"
     with pytest.raises(ParameterError):  # which mark ends the text cannot be known
         read_paste(typeset, VideoEnhance())
     read = read_paste(typeset.replace("a’b", "ab"), VideoEnhance()).parts
     assert read == {"digital_watermark": DigitalWatermark(message="ab", type="Text", version="V1")}
-    kept = dataclasses.replace(MARK, text=dataclasses.replace(WORDS, text="“a\u00a0b”"))
-    assert read_paste(repr(kept), VideoEnhance()).parts == {"watermark": (kept,)}
 
 
 def test_half_of_a_surrogate_pair_is_refused_by_our_error():
