@@ -2,6 +2,7 @@
 
 from ._version import __version__ as __version__
 from .client.connection.credentials import Credentials as Credentials
+from .client.connection.failures import ConnectionFailed as ConnectionFailed
 from .client.job import Job as Job
 from .client.objects import Clip as Clip
 from .course.exercises import check as check

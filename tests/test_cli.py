@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ci_notebook.cli import main
 from ci_notebook.cli.lab import copy_tutorials, tutorials
-from ci_notebook.cli.main import main
 
 
 def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_tutorials_are_copied_and_a_changed_one_is_kept(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_serve_prints_made_up_keys_once_and_the_address_and_stops_on_sigterm(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TENCENTCLOUD_")}
-    command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
+    command = [sys.executable, "-m", "ci_notebook", "serve", "--root", str(tmp_path / "store"), "--port", "0"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         lines = [server.stdout.readline() for _ in range(4)]
@@ -63,7 +63,7 @@ def test_serve_without_the_server_says_what_to_install(
 @pytest.mark.slow
 def test_help_waits_for_nothing_heavy() -> None:
     heavy = ("pandas", "matplotlib", "ipywidgets", "httpx", "lxml", "numpy")
-    code = f"import ci_notebook.cli.main, sys; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import ci_notebook.cli, sys; print([name for name in {heavy} if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
 

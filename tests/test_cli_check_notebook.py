@@ -14,9 +14,9 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from ci_notebook.cli import main
 from ci_notebook.cli.check_notebook import check_notebook, strip_widget_state
 from ci_notebook.cli.lab import tutorials
-from ci_notebook.cli.main import main
 from ci_notebook.cli.secret_patterns import Known
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -190,7 +190,7 @@ def test_it_is_a_hook_for_pre_commit(tmp_path: Path) -> None:
     program, *verb = hook["entry"].split()
     assert program == "ci-notebook"
     bad = notebook(tmp_path / "bad.ipynb", code(SECRET_ID))
-    command = [sys.executable, "-m", "ci_notebook.cli.main", *verb, str(NOTEBOOKS[0]), str(bad)]
+    command = [sys.executable, "-m", "ci_notebook", *verb, str(NOTEBOOKS[0]), str(bad)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"{bad}:1:1: source: a SecretId" in done.stdout and SECRET_ID not in done.stdout + done.stderr

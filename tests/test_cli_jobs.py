@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import JobFails, SlowJobs
 from ci_notebook.engine.server.listener import Listener

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 from ci_notebook.cli.report import sweep_of, videos_in
 from ci_notebook.media.ffmpeg import run as ffmpeg
 from ci_notebook.model.declaration.node import AUTO
@@ -130,7 +130,7 @@ def test_on_the_cloud_no_money_is_spent_without_confirmation(
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_resume_and_the_journal_has_the_runs(folder: Path, tmp_path: Path) -> None:
     words = [
-        *(sys.executable, "-m", "ci_notebook.cli.main", "report", str(folder / "a.mp4"), "--home", str(tmp_path)),
+        *(sys.executable, "-m", "ci_notebook", "report", str(folder / "a.mp4"), "--home", str(tmp_path)),
         *(
             "--vary",
             "SharpenLevel=" + ",".join(map(str, range(6))),

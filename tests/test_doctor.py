@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 from ci_notebook.doctor import machine, packages
 from ci_notebook.doctor.doctor import doctor
 from ci_notebook.doctor.findings import Finding, Report

@@ -145,7 +145,7 @@ def oldest(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `ci-notebook serve`, run from the tests' own environment."""
     folder = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", folder / "store", "--port", "0"]
+    command = [sys.executable, "-m", "ci_notebook", "serve", "--root", folder / "store", "--port", "0"]
     environ = {**os.environ, **KEYS, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [*command, "--bucket", BUCKET, "--region", REGION], env=environ, stdout=subprocess.PIPE, text=True
@@ -212,7 +212,7 @@ THIN = f"""
     import sys
     from pathlib import Path
     import ci_notebook as ci
-    from ci_notebook.cli.main import main
+    from ci_notebook.cli import main
 
     lab = ci.connect({BUCKET!r}, region={REGION!r}, endpoint=sys.argv[1], home=Path.cwd() / "home")
     clip = lab.upload(sys.argv[2])

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from ci_notebook import testing
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 # What each cell runs, and what it printed once: other ids, other addresses, the same result.

@@ -2,7 +2,7 @@
 
 Modules in reading order:
 
-- `main`: the parser of all verbs, and the exit statuses.
+- `verbs`: the parser of all verbs, and the exit statuses.
 - `lab`: copy the tutorials and open JupyterLab.
 - `app`, `app_page`: serve the panels as a web page, and the page itself.
 - `serve`: run the embedded engine on a port.
@@ -13,3 +13,7 @@ Modules in reading order:
 - `sanitize_rules`: print the path of the rules for nbval.
 - `subprocess_server`: run a server in a child process until it ends.
 """
+
+from ci_notebook.cli.verbs import main
+
+__all__ = ["main"]

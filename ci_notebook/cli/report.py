@@ -189,12 +189,17 @@ def _value(part: Any, name: str, word: str) -> Any:
 def videos_in(paths: Sequence[Path]) -> list[Path]:
     """Return the given videos, and the videos of the given folders, sorted by name.
 
+    Hidden files of a folder are skipped, with a note.
+
     Raises `ParameterError` for a missing file, a folder without videos, and a file that is given twice.
     """
     videos: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix[1:].lower() in VIDEOS)
+            listed = sorted(p for p in path.iterdir() if p.is_file() and p.suffix[1:].lower() in VIDEOS)
+            inside = [p for p in listed if not p.name.startswith(".")]
+            if len(inside) < len(listed):  # `._0001.mp4`, for example, where macOS keeps the icon of 0001.mp4
+                _print(f"Skipped {len(listed) - len(inside)} hidden file(s) in {str(path)!r}.")
             if not inside:
                 raise ParameterError.plain(f"The folder {str(path)!r} holds no video.")
             videos += inside

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from ci_notebook._folders import account_home
 from ci_notebook.client.connection.credentials import ID_VARIABLE, KEY_VARIABLE, TOKEN_VARIABLES, all_credentials
 
 
@@ -62,6 +63,13 @@ _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=-]+)*;base64,([A-Za-z0-9+
 _PLACEHOLDER = re.compile(r"(?i)(.)\1{7}|your|placeholder")
 
 
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # it was deleted
+        return ""
+
+
 def remedy(rule: str) -> str:
     """Return the next step for a leak of this rule."""
     return _REMEDY[rule]
@@ -89,7 +97,7 @@ class Known:
                     values.setdefault(secret.reveal(), f"the {what} of {one.source}")
         # Shorter values are not keys, and match parts of many words.
         self._values = {form: what for value, what in values.items() if len(value) >= 8 for form in _forms(value)}
-        folders = {str(home or Path.home()), tempfile.gettempdir(), str(Path.cwd())}
+        folders = {str(home or account_home() or ""), tempfile.gettempdir(), _current_folder()}
         self._folders = {folder for folder in folders if len(Path(folder).parts) > 2}
 
     def __repr__(self) -> str:

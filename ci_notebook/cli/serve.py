@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ci_notebook.model.errors import EngineError
+from ci_notebook._folders import absolute
+from ci_notebook.model.errors import EngineError, ParameterError
 
 if TYPE_CHECKING:
     from ci_notebook.engine.jobs.dask_cluster import DaskCluster
@@ -81,8 +82,15 @@ def _serve(args: argparse.Namespace) -> int:
                 f"Listening on {address} for bucket {args.bucket} in {args.region}{workers}; Ctrl-C stops.", flush=True
             )
 
+        root = absolute(args.root.expanduser())
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ParameterError.plain(
+                f"--root: the folder {str(root)!r} cannot be used ({error.strerror}). Choose one that you can write to."
+            ) from error
         serve(
-            args.root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
+            root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
             workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
             cache_bytes=args.cache, on_listening=listening,
         )  # fmt: skip

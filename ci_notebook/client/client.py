@@ -42,8 +42,8 @@ class Client:
     """Calls of one bucket. Safe to use from several threads.
 
     `transport` replaces the network (`WSGITransport(engine.app)`). `clock` returns Unix seconds and
-    `sleep` waits; tests replace them. Raises `ServiceError` and its subclasses, and httpx's connection
-    errors.
+    `sleep` waits; tests replace them. Raises `ServiceError` and its subclasses, and
+    `ConnectionFailed`.
     """
 
     def __init__(

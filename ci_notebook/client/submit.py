@@ -12,7 +12,8 @@ from typing import Final, Protocol
 
 import httpx
 
-from ci_notebook.client.connection.http import MAX_PAUSE_S, NOT_SENT
+from ci_notebook.client.connection.failures import ConnectionFailed
+from ci_notebook.client.connection.http import MAX_PAUSE_S
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.errors import ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
 from ci_notebook.model.lru import LRU
@@ -65,9 +66,9 @@ class Submitter:
         for attempt in range(1, TRIES + 1):
             try:
                 return self._settled(request, self._calls.post(request))
-            except NOT_SENT:
-                raise
             except _UNCLEAR_ERRORS as error:
+                if isinstance(error, ConnectionFailed) and not error.was_sent:
+                    raise
                 pauses = _pauses(error)
                 if not pauses:
                     raise

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import platformdirs
 
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.doctor.findings import Report
@@ -32,8 +29,7 @@ def doctor(
 
     Raises `ParameterError` for a bucket without a region, and for an impossible name of a bucket or region.
     """
-    folder = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
-    findings = [*look_at_packages(), *look_at_ffmpeg(), look_at_disk(folder), *look_at_front_ends(), look_at_keys()]
+    findings = [*look_at_packages(), *look_at_ffmpeg(), look_at_disk(home), *look_at_front_ends(), look_at_keys()]
     if bucket is not None:
         if not region:
             raise ParameterError.plain(

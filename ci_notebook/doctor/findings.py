@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from ci_notebook._folders import account_home
 from ci_notebook.model.html import bold, table_html
 
 State = Literal["OK", "warning", "problem"]
@@ -78,7 +79,5 @@ class Report(Sequence[Finding]):
 
 def at_home(path: Path) -> str:
     """Return a path with `~` for the home folder, since a report may be shown to others."""
-    try:
-        return str(Path("~") / path.relative_to(Path.home()))
-    except ValueError:
-        return str(path)
+    home = account_home()
+    return str(Path("~") / path.relative_to(home)) if home and path.is_relative_to(home) else str(path)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ci_notebook._folders import lab_home
 from ci_notebook.client.connection.credentials import explain
 from ci_notebook.doctor.findings import Finding, at_home
-from ci_notebook.model.errors import CIError
+from ci_notebook.model.errors import CIError, ParameterError
 
 _MB: Final = 1_000_000
 # Enough for the clips, results and journal of an afternoon; below the second limit one job may not fit.
@@ -41,19 +43,33 @@ def look_at_ffmpeg() -> Iterator[Finding]:
         yield _of("VMAF models", [name for name in _MODELS if not _has_model(name)], ", ".join(_MODELS))
 
 
-def look_at_disk(home: Path) -> Finding:
-    """Return the finding on the folder of the engine's store, the journal and downloads."""
-    folder = home
+def look_at_disk(given: Path | str | None) -> Finding:
+    """Return the finding on the folder of the engine's store, the journal and downloads: that of `connect`."""
+    try:
+        folder = home = lab_home(given)
+    except ParameterError as error:
+        return Finding("Disk", "home", "problem", str(error), "export CI_NOTEBOOK_HOME=/path/of/a/folder")
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     free_mb = shutil.disk_usage(folder).free / _MB
     detail = f"{at_home(home)}: {free_mb / 1000:.1f} GB free"
     elsewhere = "Set CI_NOTEBOOK_HOME to a folder with free space, or pass `ci.connect(home=…)`."
-    if not os.access(folder, os.W_OK):
+    if not folder.is_dir():
+        return Finding("Disk", "home", "problem", f"{at_home(folder)} is a file, not a folder", elsewhere)
+    if not os.access(folder, os.W_OK) or not _can_write(folder):
         return Finding("Disk", "home", "problem", f"{at_home(home)} cannot be written to", elsewhere)
     if free_mb < _ROOMY_MB:
         return Finding("Disk", "home", "problem" if free_mb < _TIGHT_MB else "warning", detail, elsewhere)
     return Finding("Disk", "home", "OK", detail)
+
+
+def _can_write(folder: Path) -> bool:
+    """Try it: the permissions do not show a read-only or special file system."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def look_at_keys() -> Finding:

@@ -13,6 +13,7 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
+from ci_notebook._folders import account_home
 from ci_notebook._version import __version__
 from ci_notebook.doctor.findings import Finding
 
@@ -24,6 +25,7 @@ EXTRAS: Final = {
     "fonts": "Chinese in visible watermarks",
     "lab": "JupyterLab and the dashboard",
     "optuna": "searches that learn from every run",
+    "socks": "the cloud through a SOCKS proxy",
     "dask": "jobs on other processes and machines",
 }
 _FRONT_ENDS: Final = {"jupyterlab": "JupyterLab", "notebook": "Jupyter Notebook", "voila": "Voila"}
@@ -53,7 +55,8 @@ def look_at_front_ends() -> Iterator[Finding]:
     else:
         detail = f"none in this environment; VS Code, a server or another environment may provide one.{inside}"
         yield Finding("Jupyter", "front ends", "warning", detail, f"python -m pip install '{NAME}[lab]'")
-    folders = [Path(sys.prefix), Path.home() / ".local"]
+    home = account_home()
+    folders = [Path(sys.prefix), *([home / ".local"] if home else [])]
     folders += [Path(one) for one in os.environ.get("JUPYTER_PATH", "").split(os.pathsep) if one]
     for below, package in _EXTENSIONS.items():
         spots = [

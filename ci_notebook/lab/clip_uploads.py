@@ -5,9 +5,11 @@ Invariant: two files never share a key without a word. The identity of a clip is
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip, StoredObject, key_for, readable, refuse_replaced
@@ -15,7 +17,7 @@ from ci_notebook.lab.files import Video
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.results.progress_bar import Progress
 
-_TO_CALLER = 3  # the line of the user that called the lab, for warnings
+_PACKAGE: Final = str(Path(__file__).parents[1])
 
 
 def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") -> Clip:
@@ -34,15 +36,23 @@ def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") ->
         warnings.warn(
             f"{wanted} had other content, which {shown} has replaced. Clips that were uploaded to it before are "
             "refused from now on.",
-            stacklevel=_TO_CALLER,
+            stacklevel=_level_of_caller(),
         )
     if clip.key == wanted:
         return replace(clip, name=shown)
     warnings.warn(
         f"{wanted} is another video, so this {shown} is stored as {clip.key}. Choose a key of your own with key=.",
-        stacklevel=_TO_CALLER,
+        stacklevel=_level_of_caller(),
     )
     return replace(clip, name=PurePosixPath(clip.key).name)
+
+
+def _level_of_caller() -> int:
+    """Return how far above its caller the first line outside this package is: the line that a warning names."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _crc64_of(path: Path) -> str:

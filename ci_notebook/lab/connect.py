@@ -5,16 +5,15 @@ Invariant: an argument that would have no effect is refused.
 
 from __future__ import annotations
 
-import os
 import secrets
+import sqlite3
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
+from ci_notebook._folders import lab_home, unusable
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials, find_credentials
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
@@ -41,7 +40,8 @@ def connect(
     A bucket needs its `region` (`ap-chongqing`). Keys come from `credentials`, or from the places that
     `Credentials` lists. `endpoint` sends every call to one address instead of the cloud, such as that of
     `ci-notebook serve` (`http://127.0.0.1:9000`). `home` is the folder of the engine's store, the journal and
-    downloads: by default `CI_NOTEBOOK_HOME`, else a folder in the user's data directory.
+    downloads: by default `CI_NOTEBOOK_HOME`, else a folder in the user's data directory. A relative one belongs to
+    the current folder of this call; `os.chdir` does not move the lab.
 
     The other arguments belong to the embedded engine, and are refused with a bucket. `workers` is how many jobs
     run at once: in this process, or in those of `executor`, any `concurrent.futures.Executor` or a function that
@@ -63,7 +63,7 @@ def connect(
     if kept_bytes is not None:
         warnings.warn("connect(kept_bytes=…) is now connect(cache_bytes=…).", DeprecationWarning, stacklevel=3)
         cache_bytes = kept_bytes if cache_bytes is None else cache_bytes
-    folder = Path(home or os.environ.get("CI_NOTEBOOK_HOME") or platformdirs.user_data_path("ci_notebook"))
+    folder = lab_home(home)
     options = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,
         "min_free_bytes": min_free_bytes, "cache_bytes": cache_bytes, "reuse": reuse,
@@ -132,8 +132,7 @@ def _in_folder(home: Path, make: Callable[[], Lab]) -> Lab:
     """Return the lab that `make` builds in `home`. Raises `ParameterError` if the folder cannot be used."""
     try:
         return make()
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise ParameterError.plain(
-            f"The folder {str(home)!r} cannot be used ({error.strerror}). "
-            "Pass home=, or set CI_NOTEBOOK_HOME, to a folder that you can write to."
-        ) from error
+    except OSError as error:
+        raise unusable(home, error) from error
+    except sqlite3.Error as error:
+        raise unusable(home, str(error)) from error

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ci_notebook._folders import reading
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import ContentChanged, FileCache, holds
 from ci_notebook.client.job import Job
@@ -49,10 +50,11 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
     """Return a local file of a clip, of the output of a job or run, or of the object of a key; a `Path` as it is.
 
     A file that is not in the cache is downloaded. Raises `NotFound` for a key without an object and for a
-    run or job without an output, and `FileNotFoundError` for a path.
+    run or job without an output, and `MissingFile` for a path.
     """
     if isinstance(video, Path):
-        return video.resolve(strict=True)
+        with reading(video):
+            return video.resolve(strict=True)
     files = FileCache(cache)
     if isinstance(video, Clip):
         return _file_of_clip(client, files, video)

@@ -48,6 +48,7 @@ from ci_notebook.lab.arguments import (
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.clip_uploads import check_stored, upload_clip
 from ci_notebook.lab.files import Video, frames_of, key_of, local_file, sources_of
+from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from ci_notebook.media.frames import Frames
 
 
+@translates_errors
 class Lab:
     """A bucket to work in, on the embedded engine or on the cloud. Close it, or use it as a context manager.
 
@@ -146,7 +148,7 @@ class Lab:
         such as `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key.
         Any other `key` is yours: what it held is replaced, with a warning.
 
-        Raises `FileNotFoundError`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
+        Raises `MissingFile`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
         if isinstance(source, Clip):
             raise ParameterError.plain(f"{source.name or source.key} is uploaded already: use the clip as it is.")

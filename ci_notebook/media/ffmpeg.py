@@ -128,6 +128,12 @@ def run(
     text = "\n".join(log)
     if cancel is not None and cancel.is_set():
         raise Cancelled("The run was cancelled.", code="Cancelled", command=readable(command), log=text)
+    if code != 0 and "No space left on device" in text:
+        raise EngineError(
+            "The disk is full (No space left on device). Free some space, then try again.",
+            code="InsufficientStorage",
+            command=readable(command),
+        )
     if code != 0 or not finished:
         raise EngineError(
             f"FFmpeg ended with {code}{'' if finished else ' before its work was complete'}",

@@ -2,6 +2,7 @@
 
     CIError
     ├── ParameterError (ValueError)   the caller can fix it; nothing was sent
+    │     └── MissingFile (FileNotFoundError)
     ├── BudgetExceeded                the price is over the budget; nothing was sent
     ├── CredentialsError              no usable credentials were found; nothing was sent
     ├── ServiceError                  the service answered with an error body
@@ -59,6 +60,17 @@ class ParameterError(CIError, ValueError):
         else:
             text = f"{self.path} must be {self.allowed} (got {_short(self.value)})."
         return f"{text} {self.remedy}" if self.remedy else text
+
+
+class MissingFile(ParameterError, FileNotFoundError):
+    """There is no file of this name. `filename` is the path."""
+
+    @classmethod
+    def at(cls, path: object) -> Self:
+        """Return the error for a path."""
+        error = cls.plain(f"There is no file {str(path)!r}. Check the name, and the folder that it is relative to.")
+        error.filename = str(path)
+        return error
 
 
 class BudgetExceeded(CIError):

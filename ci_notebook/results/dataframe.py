@@ -20,7 +20,7 @@ from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.errors import MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.text_bytes import encoding_of
@@ -129,7 +129,7 @@ def read_jobs(*files: str | Path) -> pd.DataFrame:
     """Return the table of every `JobsDetail` in XML files: API responses and callbacks.
 
     A name may contain `*`, `?` and `**`. Files are read as streams, in the order of their names; the memory
-    needed is that of the table. Raises `FileNotFoundError` when a name matches nothing, and `MalformedXML`
+    needed is that of the table. Raises `MissingFile` when a name matches nothing, and `MalformedXML`
     when a file cannot be read.
     """
     paths = [path for name in files for path in _files(name)]
@@ -337,7 +337,7 @@ def _frame(columns: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> 
 def _files(name: str | Path) -> Iterator[Path]:
     paths = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
     if not paths:
-        raise FileNotFoundError(f"no file is called {name}")
+        raise MissingFile.at(name)
     return map(Path, paths)
 
 

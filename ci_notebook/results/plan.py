@@ -22,7 +22,7 @@ class Plan(Sequence[Quote]):
     """
 
     def __init__(self, cost: Estimate, held: Sequence[bool]) -> None:
-        self.cost, self.held = cost, tuple(held)
+        self.cost, self.held = cost, list(held)
 
     @property
     def total(self) -> float:

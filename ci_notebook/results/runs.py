@@ -195,6 +195,6 @@ def read_runs(path: str | Path) -> Runs:
     """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV or Parquet.
 
     A journal gives everything that is known. A saved table has no scores per frame, no outputs and no
-    `unlisted` texts; otherwise the runs give the table that was written. Raises `FileNotFoundError`.
+    `unlisted` texts; otherwise the runs give the table that was written. Raises `MissingFile`.
     """
     return Runs(runs_in(Path(path)))

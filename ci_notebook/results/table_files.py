@@ -12,7 +12,7 @@ from lxml import etree
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, time_text
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.errors import MissingFile, ParameterError
 from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.scores import score_names
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -45,7 +45,7 @@ def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> P
 def runs_in(path: Path) -> Iterator[Run]:
     """Yield the runs of a journal, or of a table that was written as CSV or Parquet."""
     if not path.exists():
-        raise FileNotFoundError(f"no file is called {path}")
+        raise MissingFile.at(path)
     if path.suffix in (".csv", ".parquet"):
         yield from runs_of_table(read_frame(path))
         return

@@ -127,7 +127,7 @@ def running_app(folder: Path, clip: Path) -> Iterator[Server]:
     root, log, port = folder / "app", folder / "app.log", free_port()
     root.mkdir()
     write_settings(folder)
-    command = [sys.executable, "-m", "ci_notebook.cli.main", "app", str(clip), f"--port={port}", "--no-browser"]
+    command = [sys.executable, "-m", "ci_notebook", "app", str(clip), f"--port={port}", "--no-browser"]
     url = f"http://127.0.0.1:{port}"
     with running(command, folder, root, log) as process:
         wait_until_it_answers(f"{url}/voila/templates/lab/static/index.css", process, log, or_an_error=True)

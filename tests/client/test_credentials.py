@@ -15,6 +15,7 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, Secret, explain, find_credentials
+from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.model.errors import CIError, CredentialsError
 from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
@@ -247,7 +248,7 @@ class Dead(httpx.BaseTransport):
 @pytest.mark.parametrize("act", [lambda c: c.job("j1"), lambda c: c.read("a"), lambda c: c.upload(b"x", "a")])
 def test_a_broken_connection_shows_no_key_and_no_signature_even_with_its_variables(act):
     client = Client(BUCKET, region=REGION, credentials=KEYS, transport=Dead(), sleep=lambda _: None)
-    with pytest.raises(httpx.ReadError) as caught:
+    with pytest.raises(ConnectionFailed) as caught:
         act(client)
     told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
     assert "lost" in told
@@ -261,7 +262,7 @@ def test_a_refused_connection_shows_no_key_either():
     client = Client(
         BUCKET, region=REGION, credentials=KEYS, transport=AddressTransport("127.0.0.1:9"), sleep=lambda _: None
     )
-    with pytest.raises(httpx.ConnectError) as caught:
+    with pytest.raises(ConnectionFailed) as caught:
         client.job("j1")
     told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
     assert not shows(told)

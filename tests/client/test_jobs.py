@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-import httpx
 import pytest
 
+from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.client.job import Job
 from ci_notebook.client.polling import pause_s, watch
 from ci_notebook.model.api.jobs import JobFailed, WaitTimedOut
@@ -125,9 +125,9 @@ def test_a_read_is_tried_four_times(client, cloud, slept):
     assert len(slept) == 3
 
 
-def test_a_read_that_stays_broken_raises_the_transport_s_error(client, cloud):
+def test_a_read_that_stays_broken_raises_our_error_with_the_reason(client, cloud):
     cloud.faults = [("before", lost())] * 4
-    with pytest.raises(httpx.ReadError, match="dead"):
+    with pytest.raises(ConnectionFailed, match="dead"):
         client.job("j1")
     assert cloud.faults == []
 

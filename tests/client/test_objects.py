@@ -10,6 +10,7 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.client.objects import CHUNK_BYTES, Clip
 from ci_notebook.model.errors import AccessDenied, NotFound, ParameterError, ServiceError
@@ -99,7 +100,7 @@ def test_a_download_appears_whole_or_not_at_all(client, cloud, tmp_path):
     cloud.objects["a"] = b"x" * 10
     cloud.faults = [("midway", ConnectionResetError())] * 4
     target = tmp_path / "deep" / "a.mp4"
-    with pytest.raises(httpx.ReadError):
+    with pytest.raises(ConnectionFailed):
         client.download("a", target)
     assert list(target.parent.iterdir()) == []
 

@@ -11,7 +11,9 @@ import pytest
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials
-from ci_notebook.client.connection.transport import AddressTransport, WSGITransport, network
+from ci_notebook.client.connection.failures import ConnectionFailed
+from ci_notebook.client.connection.proxies import NetworkTransport
+from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
 from ci_notebook.model.errors import ServiceError
 from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
@@ -164,7 +166,7 @@ def test_the_environment_s_proxy_is_asked_as_a_proxy_is(proxy, scheme, line):
     keys = Credentials(SECRET_ID, SECRET_KEY)
     with (
         Client(BUCKET, region=REGION, credentials=keys, scheme=scheme, sleep=lambda _: None) as client,
-        pytest.raises((httpx.ProxyError, ServiceError)),
+        pytest.raises((ConnectionFailed, ServiceError)),
     ):
         client.job("j1")
     assert proxy.lines[0] == line
@@ -172,6 +174,6 @@ def test_the_environment_s_proxy_is_asked_as_a_proxy_is(proxy, scheme, line):
 
 def test_a_host_that_needs_no_proxy_is_spared_it(proxy, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with httpx.Client(transport=network()) as http, pytest.raises(httpx.ConnectError):
+    with httpx.Client(transport=NetworkTransport()) as http, pytest.raises(httpx.ConnectError):
         http.get("http://127.0.0.1:9/")
     assert proxy.lines == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 from ci_notebook.client.connection.transport import AddressTransport
 from tests.engine_fixtures import BUCKET, KEYS, REGION, Caller
 
@@ -47,7 +47,7 @@ def test_an_invalid_number_of_bytes_is_refused(tmp_path) -> None:
 def served(root: Path, *words: str) -> Iterator[Caller]:
     ((secret_id, secret_key),) = KEYS.items()
     environ = {**os.environ, "TENCENTCLOUD_SECRET_ID": secret_id, "TENCENTCLOUD_SECRET_KEY": secret_key}
-    command = [sys.executable, "-m", "ci_notebook.cli.main", "serve", "--root", str(root), "--port", "0", *words]
+    command = [sys.executable, "-m", "ci_notebook", "serve", "--root", str(root), "--port", "0", *words]
     command += ["--bucket", BUCKET, "--region", REGION]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs

@@ -15,8 +15,10 @@ from typing import Final
 import httpx
 
 from ci_notebook.client.connection.credentials import Credentials
+from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.client.connection.http import Sender
-from ci_notebook.client.connection.transport import Transport, network
+from ci_notebook.client.connection.proxies import NetworkTransport
+from ci_notebook.client.connection.transport import Transport
 from ci_notebook.model.errors import CIError
 from ci_notebook.wire.operations import CALL
 
@@ -49,7 +51,7 @@ def reach(
     After a connection error the other calls are not made. Raises `ParameterError` for an invalid name of
     a bucket or region.
     """
-    recorder = _ClockRecorder(transport or network(), clock)
+    recorder = _ClockRecorder(transport or NetworkTransport(), clock)
     sender = Sender(
         bucket, region=region, credentials=credentials, transport=recorder, scheme=scheme,
         timeout_s=timeout_s, clock=clock, sleep=lambda seconds: None,
@@ -60,11 +62,11 @@ def reach(
             try:
                 sender.send(CALL[name], query=query)
                 answers[name] = None
-            except CIError as error:
-                answers[name] = error
-            except httpx.TransportError as error:
+            except ConnectionFailed as error:
                 answers[name] = error
                 break
+            except CIError as error:
+                answers[name] = error
     finally:
         sender.close()
     return Reach(recorder.skew_s, answers)

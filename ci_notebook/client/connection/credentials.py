@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, Self
 
+from ci_notebook._folders import account_home
 from ci_notebook.model.errors import CredentialsError
 from ci_notebook.model.text_bytes import read_text, without_mark
 
@@ -170,8 +171,13 @@ class _Machine:
 
     def __init__(self, environ: Mapping[str, str] | None, home: Path | None, root: Path) -> None:
         self.environ = os.environ if environ is None else environ
-        self.home = Path.home() if home is None else home
+        self.home = account_home() if home is None else home
         self.root = root
+
+    def at_home(self, name: str) -> Path:
+        if self.home is None:
+            raise _SkippedError("this account has no home folder")
+        return self.home / name
 
 
 class _Parts(NamedTuple):
@@ -197,15 +203,18 @@ class _SkippedError(Exception):
 
 
 def _check_sources(machine: _Machine, arguments: Mapping[str, str | None]) -> list[_SourceCheck]:
-    home, etc = machine.home / ".tencentcloud" / "credentials", machine.root / "etc" / "tencentcloud" / "credentials"
+    etc = machine.root / "etc" / "tencentcloud" / "credentials"
     sources: list[tuple[str, Callable[[], _Parts]]] = [
         ("the arguments", lambda: _Parts(*(arguments.get(name) for name in _Parts._fields))),
         ("the environment", lambda: _from_environment(machine.environ)),
-        ("~/.tencentcloud/credentials", lambda: _from_ini(_text(home), "default")),
+        (
+            "~/.tencentcloud/credentials",
+            lambda: _from_ini(_text(machine.at_home(".tencentcloud/credentials")), "default"),
+        ),
         ("/etc/tencentcloud/credentials", lambda: _from_ini(_text(etc), "default")),
-        ("~/.tccli/default.credential", lambda: _from_tccli(_text(machine.home / ".tccli" / "default.credential"))),
-        ("~/.cos.conf", lambda: _from_ini(_text(machine.home / ".cos.conf"), "common")),
-        ("~/.cos.yaml", lambda: _from_coscli(_text(machine.home / ".cos.yaml"))),
+        ("~/.tccli/default.credential", lambda: _from_tccli(_text(machine.at_home(".tccli/default.credential")))),
+        ("~/.cos.conf", lambda: _from_ini(_text(machine.at_home(".cos.conf")), "common")),
+        ("~/.cos.yaml", lambda: _from_coscli(_text(machine.at_home(".cos.yaml")))),
     ]
     return [_check_source(source, read) for source, read in sources]
 

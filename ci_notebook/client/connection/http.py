@@ -16,7 +16,9 @@ from typing import Final, TypeVar
 import httpx
 
 from ci_notebook.client.connection.credentials import Credentials
-from ci_notebook.client.connection.transport import ExactURL, Transport, network
+from ci_notebook.client.connection.failures import ConnectionFailed
+from ci_notebook.client.connection.proxies import NetworkTransport
+from ci_notebook.client.connection.transport import ExactURL, Transport
 from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.wire import signing
@@ -31,9 +33,6 @@ N = TypeVar("N", bound=Node)
 BACKOFF_S: Final = (0.5, 1.0, 2.0)
 # If the service asks for a longer pause, the error is raised instead of a retry.
 MAX_PAUSE_S: Final = 60.0
-
-# With one of these errors, nothing of the request was sent.
-NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _BUCKET = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]{5,}")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -83,7 +82,7 @@ class Sender:
         }
         # Parsed once, because parsing costs more than a signature.
         self._urls = {kind: httpx.URL(f"{scheme}://{host}/") for kind, host in self.hosts.items()}
-        self._transport = transport or network()
+        self._transport = transport or NetworkTransport()
         self._timeout = httpx.Timeout(timeout_s).as_dict()
 
     def close(self) -> None:
@@ -116,7 +115,7 @@ class Sender:
         body: RequestBody | None = None,
         once: bool = False,
     ) -> httpx.Response:
-        """Send a call and return its complete reply. Raises `ServiceError`, or httpx's own errors.
+        """Send a call and return its complete reply. Raises `ServiceError` or `ConnectionFailed`.
 
         With `once`, any error reply of the service is raised, and the call is not retried after it.
         """
@@ -140,10 +139,15 @@ class Sender:
         )
         try:
             yield response
+        except ConnectionFailed:
+            raise
         except httpx.TransportError as error:
-            raise _without_frames(error) from None
+            failure = self._failure(error, call)
+        else:
+            return
         finally:
             response.close()
+        raise failure
 
     def presigned_url(self, call: Call, *, names: Mapping[str, str], query: Mapping[str, str], valid_s: float) -> str:
         """Return a URL that contains its signature."""
@@ -174,8 +178,9 @@ class Sender:
                     return response
                 raise self._error(call, response)
             except httpx.TransportError as error:
-                if pause is None or not (call.method != "POST" or isinstance(error, NOT_SENT)):
-                    raise _without_frames(error) from None
+                failure = self._failure(error, call)
+                if pause is None or (call.method == "POST" and failure.was_sent):
+                    raise failure from failure.__cause__
                 wait = pause
             except (Throttled, ServiceUnavailable) as error:
                 was_refused = isinstance(error, Throttled) and error.status == 429
@@ -185,6 +190,12 @@ class Sender:
                 wait = max(pause, retry_after_s)
             self.sleep(wait * random.uniform(1.0, 1.5))  # noqa: S311 - jitter, not a secret
         raise AssertionError("the last try returns or raises")
+
+    def _failure(self, error: httpx.TransportError, call: Call) -> ConnectionFailed:
+        proxy = ""
+        if isinstance(self._transport, NetworkTransport):
+            proxy = self._transport.proxy_variable(self._urls[call.host])
+        return ConnectionFailed.of(error, self.hosts[call.host], proxy=proxy)
 
     def _error(self, call: Call, response: httpx.Response) -> ServiceError:
         try:
@@ -231,12 +242,3 @@ class Sender:
         )
         request.url = ExactURL(self._urls[call.host], target.encode("ascii"))
         return request
-
-
-def _without_frames(error: httpx.TransportError) -> httpx.TransportError:
-    """Remove the traceback of a transport error: its local variables contain the signed headers."""
-    one: BaseException | None = error
-    while one is not None:
-        one.__traceback__ = None
-        one = one.__cause__ or one.__context__
-    return error

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import getproxies
 
 import httpx
+
+from ci_notebook.client.connection.proxies import trusted_certificates
 
 Transport = httpx.BaseTransport
 WSGIApp = Callable[..., Iterable[bytes]]
@@ -66,33 +67,14 @@ class ExactURL(httpx.URL):
         return self._target
 
 
-def network() -> Transport:
-    """Return a transport over the network, through the proxy of the environment, if any."""
-    return _Proxied() if getproxies() else httpx.HTTPTransport()
-
-
-class _Proxied(httpx.BaseTransport):
-    """Lets httpx choose the proxy per host (HTTPS_PROXY, NO_PROXY, system settings)."""
-
-    def __init__(self) -> None:
-        self._http = httpx.Client()
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request."""
-        return self._http.send(request, stream=True, follow_redirects=False)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-
 class AddressTransport(httpx.BaseTransport):
     """Sends every request to one address (`http://127.0.0.1:9000`), with its original Host and path."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address if "//" in address else f"http://{address}")
         self._base = httpx.URL(scheme=parts.scheme, host=parts.hostname or "127.0.0.1", port=parts.port, path="/")
-        self._network = httpx.HTTPTransport()
+        # Directly: the address was given on purpose, and a proxy does not reach this machine's ports.
+        self._network = httpx.HTTPTransport(verify=trusted_certificates() if parts.scheme == "https" else False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to the address."""

@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._folders import reading
 from ci_notebook.experiment.pricing.price import MAINLAND, Item, PriceList, Step
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.text_bytes import read_text
@@ -39,7 +40,9 @@ def read_prices(path: str | Path) -> PriceList:
     """Return the price list in a TOML file. Raises `ParameterError` with the mistake in the file."""
     path = Path(path)
     try:
-        table = tomllib.loads(read_text(path))
+        with reading(path):
+            text = read_text(path)
+        table = tomllib.loads(text)
     except UnicodeDecodeError as problem:
         raise ParameterError.plain(f"{path.name} is not text in UTF-8. Save it with the encoding UTF-8.") from problem
     except tomllib.TOMLDecodeError as problem:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 import urllib.parse
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ class SavedState:
 
     def __init__(self, folder: Path | None, key: str | None, start: str, kind: str = "panel") -> None:
         self._start = start
+        self._has_warned = False
         # `quote` does not escape dots, and a file name of dots only would be a folder.
         name = f"{kind}-{urllib.parse.quote(key, safe='')}.json" if key else ""
         self._path = Path(folder) / name if folder and name else None
@@ -34,10 +37,29 @@ class SavedState:
         return content if isinstance(content, dict) and content.get("start") == self._start else None
 
     def save(self, **values: Any) -> None:
-        """Save values atomically: a kernel that dies meanwhile leaves the old file intact."""
+        """Save values atomically: a kernel that dies meanwhile leaves the old file intact.
+
+        A disk that is full or read-only gives one warning; the panel goes on.
+        """
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".part")
-        temporary.write_text(json.dumps({"start": self._start, **values}), "utf-8")
-        temporary.replace(self._path)
+        try:
+            self._write(self._path, json.dumps({"start": self._start, **values}))
+        except OSError as error:
+            if not self._has_warned:
+                self._has_warned = True
+                warnings.warn(
+                    f"The state of this panel cannot be saved ({error.strerror or error}): it ends with the kernel.",
+                    stacklevel=2,
+                )
+
+    def _write(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A name of its own: several kernels may save under one key. The last one wins.
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(8)}.part")
+        try:
+            temporary.write_text(text, "utf-8")
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ci_notebook._folders import account_home
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.model.errors import EngineError
 
@@ -108,22 +109,18 @@ def _load(path: Path, size: int, weight: int) -> Any:
 @functools.cache
 def _system_fonts() -> dict[str, Path]:
     """Return the font files of this machine by lower-case name."""
-    home = Path.home()
     places = {
-        "darwin": [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"],
-        "win32": [Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts"],
-        "linux": [
-            Path("/usr/share/fonts"),
-            Path("/usr/local/share/fonts"),
-            home / ".fonts",
-            home / ".local/share/fonts",
-        ],
+        "darwin": ["/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"],
+        "win32": [str(Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts")],
+        "linux": ["/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts"],
     }.get(sys.platform, [])
+    home = account_home()
+    folders = [Path(place.replace("~", str(home), 1)) for place in places if home or not place.startswith("~")]
     kinds = {".ttf", ".ttc", ".otf", ".dfont"}
     return {
         path.name.lower(): path
-        for place in places
-        if place.is_dir()
-        for path in sorted(place.rglob("*"))
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in kinds
     }

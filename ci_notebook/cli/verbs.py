@@ -44,7 +44,3 @@ def _parser() -> argparse.ArgumentParser:
     for add in (add_lab, add_app, add_serve, add_report, add_jobs, add_doctor, add_check_notebook, add_sanitize_rules):
         add(verbs)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

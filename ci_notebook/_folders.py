@@ -1,0 +1,76 @@
+"""The user's folders: the home folder of the account, and the folder where a lab keeps its files.
+
+Invariant: a folder is absolute from here on, so `os.chdir` moves nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ci_notebook.model.errors import MissingFile, ParameterError
+
+HOME_VARIABLE: Final = "CI_NOTEBOOK_HOME"
+_CHOOSE: Final = f"Pass home=, or set {HOME_VARIABLE}, to a folder that you can write to."
+
+
+def account_home() -> Path | None:
+    """Return the home folder of the account; None for an account without one (a container's bare user number)."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if home.is_absolute() else None
+
+
+def lab_home(home: Path | str | None = None) -> Path:
+    """Return the absolute folder of a lab: `home`, else that of CI_NOTEBOOK_HOME, else one in the user's data folder.
+
+    A leading `~` is the account's home folder. Raises `ParameterError` where the account has none, and where the
+    current folder, to which a relative path belongs, was deleted.
+    """
+    import platformdirs  # lazy: `ci-notebook check-notebook` needs no lab
+
+    chosen = home or os.environ.get(HOME_VARIABLE)
+    try:
+        path = Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_path("ci_notebook"))
+    except RuntimeError as error:
+        raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}") from error
+    if not chosen and not path.is_absolute():
+        raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}")
+    return absolute(path)
+
+
+def absolute(path: Path | str) -> Path:
+    """Return a path as seen from the root. Raises `ParameterError` where the current folder was deleted."""
+    try:
+        return Path(path).absolute()
+    except FileNotFoundError as error:
+        raise ParameterError.plain(
+            f"{str(path)!r} is relative to the current folder, which was deleted. Pass an absolute path."
+        ) from error
+
+
+@contextlib.contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Turn the errors of the system about a file that is read in the block into ours.
+
+    Raises `MissingFile`, and `ParameterError` for a folder or a file that cannot be read.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingFile.at(path) from error
+    except IsADirectoryError as error:
+        raise ParameterError.plain(f"{str(path)!r} is a folder. Pass a file in it.") from error
+    except OSError as error:
+        raise ParameterError.plain(f"The file {str(path)!r} cannot be read ({error.strerror or error}).") from error
+
+
+def unusable(folder: Path, error: OSError | str) -> ParameterError:
+    """Return the error that says why a lab cannot use its folder, and what to do."""
+    reason = error if isinstance(error, str) else error.strerror or str(error)
+    return ParameterError.plain(f"The folder {str(folder)!r} cannot be used ({reason}). {_CHOOSE}")
