@@ -6,6 +6,7 @@ Invariant: two files never share a key without a word. The identity of a clip is
 from __future__ import annotations
 
 import inspect
+import threading
 import warnings
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from ci_notebook.lab.files import Video
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.results.progress_bar import Progress
 
+_LOCKS: Final = tuple(threading.Lock() for _ in range(64))
 _PACKAGE: Final = str(Path(__file__).parents[1])
 
 
@@ -27,7 +29,8 @@ def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") ->
     wanted = key if is_chosen else key_for(key or "input/", named)
     shown = readable(named.name)
     replaced: list[StoredObject] = []
-    with Progress(f"Uploading {shown}", total=path.stat().st_size) as progress:
+    # Two threads that upload files of one name look at the key one after the other.
+    with _LOCKS[hash(wanted) % len(_LOCKS)], Progress(f"Uploading {shown}", total=path.stat().st_size) as progress:
         clip = client.upload_clip(
             path, wanted, apart=not is_chosen, on_replace=replaced.append, crc64_of=_crc64_of,
             on_progress=lambda sent, total: progress.update(sent),

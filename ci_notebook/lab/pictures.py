@@ -15,7 +15,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
-from ci_notebook.model.clip_labels import run_clip_labels
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
@@ -55,13 +55,16 @@ def _captions(videos: Sequence[Video]) -> list[str]:
     runs = [one for one in videos if isinstance(one, Run)]
     clips = dict(zip(map(id, runs), run_clip_labels(runs), strict=True))
     several_clips = len(set(clips.values())) > 1
+    sources = [one for one in videos if isinstance(one, Clip)]
+    labels = clip_labels([ClipIdentity(one.name, one.key, one.md5) for one in sources])
+    clips |= dict(zip(map(id, sources), labels, strict=True))
     captions = []
     for place, video in enumerate(videos):
         if place in names:
             clip = f"{clips[id(video)]}: " if several_clips and isinstance(video, Run) else ""
             captions.append(f"{clip}{names[place]}")
         else:
-            captions.append(Path(video).name if isinstance(video, str) else getattr(video, "name", ""))
+            captions.append(Path(video).name if isinstance(video, str) else clips[id(video)])
     return captions
 
 

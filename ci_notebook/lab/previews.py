@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import holds
 from ci_notebook.client.objects import Clip
+from ci_notebook.lab.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -134,8 +135,12 @@ class LabPreviews:
         return SnapshotOrigin(
             (client.bucket, client.region, key, clip.md5 or clip.etag if isinstance(clip, Clip) else ""),
             lambda: client.video_info(key),
-            lambda at_s: client.snapshot(key, at_s, format="png"),
+            lambda at_s: self._snapshot(clip, at_s),
         )
+
+    def _snapshot(self, clip: Video, at_s: float) -> bytes:
+        check_stored(self._client, clip)
+        return self._client.snapshot(key_of(clip), at_s, format="png")
 
     def _fetch(self, url: str) -> Path:
         """Return a local file of an image watermark."""

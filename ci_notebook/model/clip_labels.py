@@ -6,6 +6,7 @@ of its content, as far as they are known. Nothing groups by a name.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -63,9 +64,10 @@ def clip_labels(clips: Sequence[ClipIdentity]) -> list[str]:
         first.setdefault(place, one)
     by_name: dict[str, list[ClipIdentity]] = {}
     for place, one in first.items():
-        by_name.setdefault(_name(one), []).append(place)
+        by_name.setdefault(_as_seen(_name(one)), []).append(place)
     labels: dict[ClipIdentity, str] = {}
-    for name, same in by_name.items():
+    for same in by_name.values():
+        name = _name(first[same[0]])
         labels |= {same[0]: name} if len(same) == 1 else _apart(name, {place: first[place] for place in same})
     labels = _unique(labels)
     return [labels[place] for place in ids]
@@ -104,13 +106,18 @@ def _name(clip: ClipIdentity) -> str:
     return clip.name or PurePosixPath(clip.key).name or clip.key
 
 
+def _as_seen(text: str) -> str:
+    """Return a text so that two spellings of one character (`é`) are equal."""
+    return unicodedata.normalize("NFC", text)
+
+
 def _apart(name: str, clips: Mapping[ClipIdentity, ClipIdentity]) -> dict[ClipIdentity, str]:
     """Return labels for clips that share a name."""
     parts = {place: PurePosixPath(clip.key).parts for place, clip in clips.items()}
     longest = max(map(len, parts.values()))
     for length in range(1, longest + 1):
         tails = {place: "/".join(one[-length:]) for place, one in parts.items()}
-        if len(set(tails.values())) == len(clips) and all(tails.values()):
+        if len(set(map(_as_seen, tails.values()))) == len(clips) and all(tails.values()):
             return {place: tail if tail.endswith(name) else f"{name} ({tail})" for place, tail in tails.items()}
     for length in _HASH_LENGTHS:
         hashes = {place: clip.md5[:length] for place, clip in clips.items()}

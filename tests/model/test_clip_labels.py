@@ -24,6 +24,11 @@ C = ClipIdentity
         ([C("", "input/a.mp4", "1")], ["a.mp4"]),
         # A name that is the label of another.
         ([C("a", "x/a", "1"), C("a", "y/a", "2"), C("x/a", "", "3")], ["x/a", "y/a", "x/a (2)"]),
+        # Two spellings of one name look the same.
+        (
+            [C("caf\u00e9", "x/caf\u00e9", "1" * 6), C("cafe\u0301", "x/cafe\u0301", "2" * 6)],
+            ["caf\u00e9 (111111)", "caf\u00e9 (222222)"],
+        ),
         ([], []),
     ],
 )

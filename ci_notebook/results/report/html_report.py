@@ -5,6 +5,7 @@ The page contains everything (style, charts, frames), escapes every text, and fo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -164,7 +165,7 @@ def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 
 def _charts(runs: Sequence[Run]) -> str:
-    figures = [_part("A chart", lambda one=chart: _drawn(one)) for chart in charts_of(runs)]
+    figures = [_part("A chart", functools.partial(_drawn, chart)) for chart in charts_of(runs)]
     figures = [figure for figure in figures if figure]
     return "<h2>Charts</h2>\n<div class='charts'>" + "\n".join(figures) + "</div>" if figures else ""
 
