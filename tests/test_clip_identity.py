@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from concurrent import futures
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,11 @@ import ci_notebook as ci
 from ci_notebook.client import objects
 from ci_notebook.client.objects import StoredObject
 from ci_notebook.engine.storage.crc64 import Crc64
+from ci_notebook.model.api.jobs import Input, JobsDetail
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.results.charts.pareto import compute_pareto
+from ci_notebook.widgets.compare.sides import sides_of
+from ci_notebook.widgets.monitor.job_list import JobList
 from tests.results.sample_runs import made
 from tests.support import write_clip
 
@@ -152,8 +158,6 @@ def test_an_object_of_parts_is_known_by_its_size_and_crc(tmp_path: Path, monkeyp
 
 
 def renamed(runs: list[ci.Run], name: str) -> list[ci.Run]:
-    from dataclasses import replace
-
     return [replace(run, clip=name) for run in runs]
 
 
@@ -183,3 +187,56 @@ def test_a_saved_table_still_knows_the_contents(tmp_path: Path) -> None:
 def test_a_report_speaks_of_both_clips(tmp_path: Path) -> None:
     page = ci.Runs(renamed(made(), "0001.mp4")).report(tmp_path / "r.html").read_text("utf-8")
     assert "2 clips: 0001.mp4 (city.mp4) and 0001.mp4 (sea.mp4)" in page
+
+
+@pytest.mark.slow
+def test_threads_that_upload_files_of_one_name_get_keys_of_their_own(lab: ci.Lab, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}" / "many.mp4" for number in range(6)]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_bytes(bytes([number]) * 1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with futures.ThreadPoolExecutor(6) as pool:
+            clips = list(pool.map(lab.upload, paths))
+    assert len({clip.key for clip in clips}) == 6
+    for clip, path in zip(clips, paths, strict=True):
+        assert lab.client.read(clip.key) == path.read_bytes()
+
+
+def test_the_list_of_jobs_calls_clips_of_one_name_by_more_of_their_keys() -> None:
+    class Jobs:
+        costs_money, currency = False, "CNY"
+        found = ("day1/0001.mp4", "other.mp4", "day2/0001.mp4")
+
+        def newest(self, *_: Any, **__: Any) -> list[JobsDetail]:
+            return [JobsDetail(job_id=key, state="Success", input=Input(object=key)) for key in self.found]
+
+        def cost(self, _: JobsDetail) -> None: ...
+
+    reported: list[Any] = []
+    port: Any = Jobs()
+    port.found = port.found[:2]
+    listed = JobList(port, reported.append, since=None, most=10)
+    listed.read()
+    assert {row["clip"] for row in listed.rows().values()} == {"0001.mp4", "other.mp4"}
+    port.found = Jobs.found
+    listed.read()
+    assert {row["clip"] for row in listed.rows().values()} == {"day1/0001.mp4", "day2/0001.mp4", "other.mp4"}
+    assert reported[-1]["rows"]["day1/0001.mp4"] == {"clip": "day1/0001.mp4"}
+    count = len(reported)
+    listed.read()
+    assert len(reported) == count
+
+
+def test_a_comparison_calls_clips_of_one_name_apart() -> None:
+    lab: Any = SimpleNamespace(frames=lambda video: None)
+    clips = [ci.Clip(key=f"{day}/0001.mp4", bucket="b", region="r", size_bytes=1, md5=day, name="0001.mp4")
+             for day in ("day1", "day2")]  # fmt: skip
+    sides, _, _ = sides_of(lab, clips)
+    assert [side.clip for side in sides] == ["day1/0001.mp4", "day2/0001.mp4"]
+    assert len({side.name for side in sides}) == 2
+    runs = renamed(made()[::4], "0001.mp4")
+    runs = [replace(run, output=Path("out.mp4")) for run in runs]
+    sides, _, _ = sides_of(lab, runs)
+    assert [side.video for side in sides if side.is_source] == ["input/city.mp4", "input/sea.mp4"]
