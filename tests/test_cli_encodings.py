@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 import ci_notebook as ci
-from ci_notebook.cli.main import main
+from ci_notebook.cli import main
 from tests.support import write_clip
 
 ENCODINGS = ("ascii", "cp1252", "utf-8")

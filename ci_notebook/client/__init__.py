@@ -12,5 +12,6 @@ templates     templates of a bucket
 queues        queues of a bucket, and its activation
 paging        reads lists page by page
 async_bridge  runs blocking work next to an event loop
+outputs/      saves the outputs of jobs under readable names
 connection/   HTTP, credentials and transports
 """

@@ -15,6 +15,7 @@ from ci_notebook.client.connection.http import Sender
 from ci_notebook.client.connection.transport import Transport
 from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
+from ci_notebook.client.outputs.download import Downloads
 from ci_notebook.client.queues import Buckets, Queues
 from ci_notebook.client.submit import Submitter
 from ci_notebook.client.templates import Templates
@@ -63,6 +64,8 @@ class Client:
             bucket, region=region, credentials=credentials, transport=transport, scheme=scheme,
             timeout_s=timeout_s, clock=clock, sleep=sleep,
         )  # fmt: skip
+        # A lab sets its cache and progress bar for the downloads of jobs.
+        self.downloads = Downloads()
         self.templates, self.queues, self.buckets = Templates(self._sender), Queues(self._sender), Buckets(self._sender)
         self._submitter = Submitter(self, clock)
         # What a job was asked for is the same at every poll: it is read once.

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ci_notebook.client import async_bridge, polling
+from ci_notebook.client.outputs.download import no_output, save_output
 from ci_notebook.client.polling import Pace
 from ci_notebook.model.api.jobs import JobFailed, JobsDetail, WaitTimedOut
 from ci_notebook.model.api.snapshot_calls import SnapshotFormat
 from ci_notebook.model.declaration.paths import values
-from ci_notebook.model.errors import NotFound
 from ci_notebook.model.html import html_table
 from ci_notebook.model.setting.enhance import VideoEnhance
 
@@ -34,6 +34,11 @@ class Job:
     def __init__(self, client: Client, detail: JobsDetail, *, bar: Bar | None = None) -> None:
         self._client, self._bar = client, bar
         self.detail = detail
+
+    @property
+    def client(self) -> Client:
+        """The client that read the job."""
+        return self._client
 
     @property
     def id(self) -> str:
@@ -112,21 +117,38 @@ class Job:
         self._client.cancel(self.id)
         return self.refresh()
 
-    def download(self, path: str | Path, *, on_progress: Callable[[int, int], None] | None = None) -> Path:
-        """Download the output into a file, or into a folder under the name of its key; return the path."""
-        target = Path(path)
-        key = self._finished_key()
-        return self._client.download(
-            key, target / Path(key).name if target.is_dir() else target, on_progress=on_progress
-        )
+    def download(
+        self, path: str | Path | None = None, *, overwrite: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Path:  # fmt: skip
+        """Save the output of the job and return the path of the file.
+
+        `path` is a file, or a folder; without it the file goes into the current folder. In a folder the file gets a
+        readable name from the clip and the setting, such as `holiday-SharpenLevel-5.mp4`. An output of several files
+        (HLS, DASH) needs a folder; the path of its playlist is returned. The file is copied from the lab's cache if
+        it is there, else downloaded; a broken connection resumes. It appears only when it is complete, with the size
+        and MD5 that the service says. `on_progress` is called with the bytes so far and the size; without it a
+        progress bar is shown.
+
+        A file with the same content is left as it is. Raises `ParameterError` if the file exists with other content
+        (unless `overwrite`) or cannot be written, `NotFound` while the job has no output, and `ContentChanged` if
+        the object was replaced since.
+        """
+        self._finished_key()
+        return save_output(
+            self._client, self.detail, path, downloads=self._client.downloads, overwrite=overwrite,
+            on_progress=on_progress,
+        )  # fmt: skip
 
     def snapshot(self, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: SnapshotFormat = "jpg") -> bytes:
         """Return one frame of the output. The service takes it, so only the image is downloaded."""
         return self._client.snapshot(self._finished_key(), at_s, width=width, height=height, format=format)
 
     def _finished_key(self) -> str:
+        if not self.output_key and not self.is_over:
+            self.refresh()  # it may have ended since it was read
         if not self.output_key:
-            raise NotFound("NoSuchKey", f"The job has no output yet; its state is {self.state or 'unknown'}.")
+            raise no_output(self.detail)
         return self.output_key
 
     def __repr__(self) -> str:

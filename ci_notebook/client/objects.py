@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,6 +18,7 @@ from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.client.file_cache import known_md5, whole_file
 from ci_notebook.client.multipart import Progress
+from ci_notebook.model.clip_summary import ClipSummary
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.service_errors import service_error
@@ -53,6 +54,8 @@ class Clip:
     """A video in a bucket. `path` is the local file that was uploaded, if known.
 
     Its identity is bucket, key and content. `etag` stands for the content of an object whose MD5 is unknown.
+    `summary` holds its size, rate, length, codec and sound as read from that file; None for the clip of a key, whose
+    properties only the service knows (`lab.describe`).
     """
 
     key: str
@@ -62,13 +65,16 @@ class Clip:
     md5: str = ""
     path: Path | None = None
     name: str = ""
+    summary: ClipSummary | None = field(default=None, compare=False)
     etag: str = ""
 
     def __repr__(self) -> str:
-        return f"Clip({self.name or self.key!r}, {self.size_bytes:,} bytes)"
+        about = f"{self.summary}, " if self.summary else ""
+        return f"Clip({self.name or self.key!r}, {about}{self.size_bytes:,} bytes)"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.name or self.key)}</b> · {self.size_bytes:,} bytes · {escape(self.key)}</p>"
+        about = f"{escape(str(self.summary))} · " if self.summary else ""
+        return f"<p><b>{escape(self.name or self.key)}</b> · {about}{self.size_bytes:,} bytes · {escape(self.key)}</p>"
 
 
 def upload(

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ci_notebook.client.connection.http import Sender
 from ci_notebook.client.paging import PAGE_SIZE, pages, required
 from ci_notebook.model.api.templates import Template, TemplateRequest, TemplateResponse
 from ci_notebook.model.declaration.node import parts
+from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import NotFound, ParameterError
+from ci_notebook.model.html import bold, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.model.setting.watermark import Watermark
+from ci_notebook.model.setting.words import setting_in_words
 from ci_notebook.wire.operations import CALL
 
 Content = VideoEnhance | Watermark | Transcode
+
+
+class TemplateList(tuple[Template, ...]):
+    """Templates as a tuple that shows itself as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join(one.name or one.template_id or "" for one in self)
+        return f"<{len(self)} template{'' if len(self) == 1 else 's'}{': ' if names else ''}{names}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (one.name or "", one.template_id or "", one.tag or "",
+             setting_in_words(values(one.setting)) if one.setting else "")
+            for one in self
+        ]  # fmt: skip
+        caption = bold(f"{len(self)} template{'' if len(self) == 1 else 's'}")
+        return table_html(rows, head=("name", "id", "type", "parameters"), caption=caption, row_heads=True)
 
 
 class Templates:
@@ -40,17 +62,17 @@ class Templates:
         answer = self._sender.ask(CALL["update_template"], TemplateResponse, body=body, names={"id": template_id})
         return required(answer.template)
 
-    def get(self, *ids: str) -> list[Template]:
+    def get(self, *ids: str) -> TemplateList:
         """Return templates by their ids, in that order. Raises `NotFound` with the ids that do not exist."""
         answer = self._sender.ask(CALL["list_templates"], TemplateResponse, query={"ids": ",".join(ids)})
         templates = {one.template_id: one for one in answer.template_list}
         missing = [one for one in ids if one not in templates]
         if missing:
             raise NotFound("TemplateNotFound", f"There is no template with the id {', '.join(missing)}.", status=404)
-        return [templates[one] for one in ids]
+        return TemplateList(templates[one] for one in ids)
 
-    def list(self, *, tag: str = "", name: str = "", category: str = "Custom") -> Iterator[Template]:
-        """Yield the matching templates; `name` is the start of a name, `category` is Custom or Official."""
+    def list(self, *, tag: str = "", name: str = "", category: str = "Custom") -> TemplateList:
+        """Return the matching templates; `name` is the start of a name, `category` is Custom or Official."""
         filters = {name: value for name, value in (("tag", tag), ("name", name), ("category", category)) if value}
 
         def page(number: int) -> tuple[Iterable[Template], int | None]:
@@ -58,7 +80,7 @@ class Templates:
             answer = self._sender.ask(CALL["list_templates"], TemplateResponse, query=query)
             return answer.template_list, answer.total_count
 
-        return pages(page)
+        return TemplateList(pages(page))
 
     def delete(self, template_id: str) -> None:
         """Delete a template. Its jobs keep their settings."""

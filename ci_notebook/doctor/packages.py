@@ -23,6 +23,7 @@ EXTRAS: Final = {
     "local": "the embedded engine, live previews and scores",
     "enhance": "the network behind SuperResolution's version Enhance",
     "fonts": "Chinese in visible watermarks",
+    "tables": "Parquet and Excel files",
     "lab": "JupyterLab and the dashboard",
     "optuna": "searches that learn from every run",
     "socks": "the cloud through a SOCKS proxy",

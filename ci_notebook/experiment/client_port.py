@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,7 +23,7 @@ CALLS_PER_SECOND: Final = 10
 class TemplatePort(Protocol):
     """The templates of a bucket."""
 
-    def get(self, *ids: str) -> list[Template]: ...  # noqa: D102
+    def get(self, *ids: str) -> Sequence[Template]: ...  # noqa: D102
 
 
 class ClientPort(Protocol):
@@ -85,7 +85,7 @@ class RateLimitedClient:
         self._client, self._rate = client, rate
         self.bucket, self.region, self.sleep = client.bucket, client.region, client.sleep
 
-    def get_templates(self, *ids: str) -> list[Template]:
+    def get_templates(self, *ids: str) -> Sequence[Template]:
         """Return templates by their ids, as `Client.templates.get` does."""
         self._rate.take()
         return self._client.templates.get(*ids)

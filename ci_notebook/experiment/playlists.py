@@ -5,8 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
+
+from ci_notebook.client.file_cache import FileCache, Storage, download_checked
+from ci_notebook.model.api.jobs import JobsDetail, output_md5
+from ci_notebook.model.errors import CIError
 
 PLAYLISTS: Final = (".m3u8", ".mpd")
 _MAP: Final = re.compile(r'^#EXT-X-MAP:.*URI="([^"]+)"')
@@ -36,3 +40,24 @@ def segments_of(keys: Sequence[str], playlist: str) -> list[str]:
             segments.append(posixpath.normpath(str(folder / name)))
     # A playlist may name any object; only outputs of the job are downloaded.
     return segments if segments and set(segments) <= outputs else []
+
+
+def joined(cache: FileCache, storage: Storage, playlist: Path, job: JobsDetail) -> Path:
+    """Return one local file with all segments of a playlist, which is in the cache. Raises `CIError`."""
+    keys = job.output_keys
+    segments = segments_of(keys, playlist.read_text("utf-8", errors="replace"))
+    if not segments:
+        raise CIError(f"{keys[0]} lists segments that are not outputs of the job, so they cannot be read as one video.")
+
+    def write(path: Path) -> None:
+        segment = path.with_suffix(".segment")
+        try:
+            with path.open("wb") as whole:
+                for key in segments:
+                    download_checked(storage, key, segment, output_md5(job, key))
+                    whole.write(segment.read_bytes())
+        finally:
+            segment.unlink(missing_ok=True)
+
+    suffix = Path(segments[-1]).suffix.replace(".m4s", ".mp4")
+    return cache.make(playlist.with_name(f"{playlist.stem}-joined{suffix}"), write)

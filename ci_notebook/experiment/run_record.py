@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.clip_summary import summary_of
 from ci_notebook.model.declaration.paths import values
+from ci_notebook.model.html import html_table
 from ci_notebook.model.score_alignment import Alignment
+from ci_notebook.model.scores import SCORE, SCORES
 from ci_notebook.model.setting.enhance import VideoEnhance
 
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
+# They say how bad the bad frames are: too much for a card, and columns of `to_frame`.
+_POOLED: Final = frozenset(name for score in SCORES for name in score.pooled)
 _NO_PICTURES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 
 
@@ -71,3 +76,24 @@ class Run:
         # No ids and no times: equal runs look equal.
         setting = ", ".join(f"{path}={value}" for path, value in values(self.setting).items())
         return f"<Run of {self.clip}: {self.state or 'not sent'}{'; ' + setting if setting else ''}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object, str]] = [("Clip", self.clip, ""), ("State", self.state or "not sent", "")]
+        if self.job and self.state == "Failed":
+            rows.append(("Error", f"{self.job.code}: {self.job.message}", ""))
+        if self.error:
+            rows.append(("Error", self.error, ""))
+        rows += [(path, value, "") for path, value in values(self.setting).items()]
+        info = self.job.operation.media_info if self.job and self.job.operation else None
+        if info:
+            rows.append(("Output", str(summary_of(info)), ""))
+        rows += [(name, _score_text(name, value), "") for name, value in self.scores.items() if name not in _POOLED]
+        if self.cost_cny is not None:
+            rows.append(("Cost", f"{self.cost_cny:.4f} CNY", ""))
+        return html_table("Run", rows)
+
+
+def _score_text(name: str, value: float) -> str:
+    # As many decimals as the tables show: the third one of a VMAF differs between two machines.
+    score = SCORE.get(name)
+    return f"{value:.{score.decimals if score else 2}f}{' ' + score.unit if score and score.unit else ''}"

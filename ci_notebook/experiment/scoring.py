@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
-from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, download_checked, holds
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, holds
 from ci_notebook.client.objects import Clip
-from ci_notebook.experiment.playlists import PLAYLISTS, segments_of
+from ci_notebook.experiment.playlists import PLAYLISTS, joined
 from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.model.api.jobs import JobsDetail, output_md5
+from ci_notebook.model.api.jobs import output_md5
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.score_alignment import Alignment
@@ -210,29 +210,9 @@ class ScoringPool:
         key = job.output_keys[0]
         try:
             path = self._cache.fetch(self._client, key, md5=output_md5(job, key))
-            return self._joined(path, job) if path.suffix in PLAYLISTS else path
+            return joined(self._cache, self._client, path, job) if path.suffix in PLAYLISTS else path
         except ContentChanged as error:
             raise CIError(f"{error} force=True makes it again.") from error
-
-    def _joined(self, playlist: Path, job: JobsDetail) -> Path:
-        """Return one file with all segments of a playlist."""
-        keys = job.output_keys
-        segments = segments_of(keys, playlist.read_text("utf-8", errors="replace"))
-        if not segments:
-            raise CIError(f"{keys[0]} lists segments that are not outputs of the job, so it cannot be scored.")
-
-        def write(path: Path) -> None:
-            segment = path.with_suffix(".segment")
-            try:
-                with path.open("wb") as whole:
-                    for key in segments:
-                        download_checked(self._client, key, segment, output_md5(job, key))
-                        whole.write(segment.read_bytes())
-            finally:
-                segment.unlink(missing_ok=True)
-
-        suffix = Path(segments[-1]).suffix.replace(".m4s", ".mp4")
-        return self._cache.make(playlist.with_name(f"{playlist.stem}-joined{suffix}"), write)
 
     def _source(self, clip: Clip) -> Path:
         if clip.path is not None and holds(clip.path, clip.md5):

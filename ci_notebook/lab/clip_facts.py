@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.settings import Setting
+from ci_notebook.lab.arguments import refuse_local_file
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
+from ci_notebook.model.clip_summary import ClipSummary, summary_of
+from ci_notebook.model.errors import EngineError
 from ci_notebook.model.lru import LRU
 
 KNOWN_CLIPS: Final = 1024  # about 3 kB each
@@ -43,6 +46,25 @@ class ClipFacts:
             video.md5 if isinstance(video, Clip) else video.id if isinstance(video, Job) else video.key,
         )
         return self._cache.get_or_make(identity, lambda: self._client.video_info(key))
+
+    def check(self, video: object) -> None:
+        """Raise `ParameterError` for a local file, which must be uploaded first. An object's key passes."""
+        refuse_local_file(self._client, video)
+
+    def line(self, video: Video) -> str:
+        """Return the properties of a video in one line: those that an upload has read, or the service's."""
+        known = video.summary if isinstance(video, Clip) else None
+        return str(known or summary_of(self.of(video)))
+
+
+def summary_of_file(path: Path) -> ClipSummary | None:
+    """Return the properties of a local file; None where it cannot be read, also because PyAV is not installed."""
+    from ci_notebook.media.summary import file_summary  # lazy: the thin client installs without PyAV
+
+    try:
+        return file_summary(path)
+    except EngineError:
+        return None
 
 
 def _labels(videos: list[Video]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip, StoredObject, key_for, readable, refuse_replaced
+from ci_notebook.lab.clip_facts import summary_of_file
 from ci_notebook.lab.files import Video
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.results.progress_bar import Progress
@@ -41,6 +42,7 @@ def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") ->
             "refused from now on.",
             stacklevel=_level_of_caller(),
         )
+    clip = replace(clip, summary=summary_of_file(path))
     if clip.key == wanted:
         return replace(clip, name=shown)
     warnings.warn(

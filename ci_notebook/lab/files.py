@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_notebook._folders import reading
 from ci_notebook.client.client import Client
-from ci_notebook.client.file_cache import ContentChanged, FileCache, holds
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, holds
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -46,7 +46,7 @@ def frames_of(client: Client, cache: Path, video: Video | Path) -> Frames:
     return Frames(local_file(client, cache, video))
 
 
-def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
+def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
     """Return a local file of a clip, of the output of a job or run, or of the object of a key; a `Path` as it is.
 
     A file that is not in the cache is downloaded. Raises `NotFound` for a key without an object and for a
@@ -68,7 +68,7 @@ def local_file(client: Client, cache: Path, video: Video | Path) -> Path:
     return files.fetch(client, key)
 
 
-def sources_of(clips: Iterable[Clip]) -> dict[str, Any]:
+def sources_of(client: Client, cache: Path, clips: Iterable[Clip]) -> dict[str, Any]:
     """Return the keywords of `Runs` about the local files of clips."""
     paths = {clip.key: clip.path for clip in clips if clip.path}
 
@@ -79,10 +79,10 @@ def sources_of(clips: Iterable[Clip]) -> dict[str, Any]:
             return path
         return Clip(key=run.clip_key, bucket="", region="", size_bytes=0, md5=run.clip_md5, name=run.clip)
 
-    return {"sources": paths, "source_of": source_of}
+    return {"sources": paths, "source_of": source_of, "local_file": lambda video: local_file(client, cache, video)}
 
 
-def _file_of_clip(client: Client, files: FileCache, clip: Clip) -> Path:
+def _file_of_clip(client: Storage, files: FileCache, clip: Clip) -> Path:
     """Return a file with the content of a clip: the one that was uploaded if it is unchanged, else the object.
 
     Raises `ContentChanged` if neither has that content any more.

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ci_notebook.client.client import Client
+from ci_notebook.client.file_cache import FileCache
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.client.outputs.download import Downloads
 from ci_notebook.client.queues import Queues
 from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.templates import Templates
@@ -47,17 +49,19 @@ from ci_notebook.lab.arguments import (
 )
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.clip_uploads import check_stored, upload_clip
-from ci_notebook.lab.files import Video, frames_of, key_of, local_file, sources_of
+from ci_notebook.lab.files import Video, frames_of, key_of, sources_of
 from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
-from ci_notebook.lab.pictures import bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.pictures import bar, byte_bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.playing.video_files import LabVideoFiles
 from ci_notebook.lab.previews import LabPreviews
 from ci_notebook.lab.sweeps import plan_sweep, run_search, run_sweep, service_of, service_terms
 from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import html_table
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.shorthand import SettingLike
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
@@ -89,6 +93,7 @@ class Lab:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
+        client.downloads = Downloads(cache=FileCache(self.cache_dir), bar=byte_bar)
         self._is_closed = False
         self._journal: Journal | None = None
         self._facts = ClipFacts(client)
@@ -130,6 +135,16 @@ class Lab:
         """Designs, plans and runs for a `SweepPanel`."""
         self._check_open()
         return LabSweeps(plan=self.plan, run=self.run, costs_money=self.engine is None)
+
+    @property
+    def clip_facts(self) -> ClipFacts:
+        """Properties of clips, for the panels."""
+        return self._facts
+
+    @property
+    def video_files(self) -> LabVideoFiles:
+        """Local files of clips and results, for the views that play and save them."""
+        return LabVideoFiles(self.client, self.cache_dir)
 
     @property
     def bucket(self) -> str:
@@ -396,6 +411,14 @@ class Lab:
                 refuse_after_end(max(times), name_of(video), duration_of(self._facts.of(video)))
         return look(client, listed, times, whole_number("width_px", width_px, least=0))
 
+    def describe(self, video: Video) -> str:
+        """Return size, frame rate, length, codec, bit depth, dynamic range and sound of a video as one line.
+
+        An uploaded clip knows them. For a key, a job or a run the service is asked, and what it does not know is left
+        out: for example whether the frame rate varies.
+        """
+        return self._facts.line(video_from(self.client, video, "describe"))
+
     def frames(self, video: Video | Path) -> Frames:
         """Return the frames of a clip, a job, a run, a key or a local path, by their numbers (see `media.frames`).
 
@@ -450,6 +473,13 @@ class Lab:
         engine = "embedded" if self.engine else "cloud"
         return f"Lab({self.bucket!r}, region={self.region!r}, engine={engine!r})"
 
+    def _repr_html_(self) -> str:
+        engine = "embedded: no network, no cost" if self.engine else "Tencent Cloud: jobs cost money"
+        prices = f"{self.prices.name} list of {self.prices.date}"
+        rows = {"Bucket": self.bucket, "Region": self.region, "Engine": engine, "Prices": prices}
+        title = "Lab (closed)" if self._is_closed else "Lab"
+        return html_table(title, [(name, text, "") for name, text in rows.items()])
+
     def _check_open(self) -> None:
         if self._is_closed:
             raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
@@ -458,10 +488,8 @@ class Lab:
         return Job(self._client, detail, bar=bar)
 
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
-        return Runs(
-            runs, snapshot=jpeg_of, open_video=self.frames,
-            local_file=lambda video: local_file(self.client, self.cache_dir, video), **sources_of(clips),
-        )  # fmt: skip
+        files = sources_of(self.client, self.cache_dir, clips)
+        return Runs(runs, snapshot=jpeg_of, open_video=self.frames, video_files=self.video_files, **files)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook.client.client import Client
@@ -15,7 +15,7 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
-from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
@@ -32,6 +32,17 @@ def bar(job: Job) -> Iterator[Callable[[Job], None]]:
     """Show a progress bar while a job is waited for; yield the function to call with each new state of the job."""
     with Progress("Job", total=100) as progress:
         yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
+
+
+@contextlib.contextmanager
+def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show the progress of a download; yield the function to call with the bytes so far and the size."""
+    with Progress(label, total=1) as progress:
+
+        def update(received: int, size: int) -> None:
+            progress.update(received / size if size else 1.0, f"{received / 1e6:.1f} of {size / 1e6:.1f} MB")
+
+        yield update
 
 
 def look(client: Client, videos: Sequence[Video], times: Iterable[float], width_px: int) -> Pictures:
@@ -51,21 +62,23 @@ def _captions(videos: Sequence[Video]) -> list[str]:
     settings = {
         place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
     }
-    names = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
-    runs = [one for one in videos if isinstance(one, Run)]
-    clips = dict(zip(map(id, runs), run_clip_labels(runs), strict=True))
-    several_clips = len(set(clips.values())) > 1
-    sources = [one for one in videos if isinstance(one, Clip)]
-    labels = clip_labels([ClipIdentity(one.name, one.key, one.md5) for one in sources])
-    clips |= dict(zip(map(id, sources), labels, strict=True))
-    captions = []
-    for place, video in enumerate(videos):
-        if place in names:
-            clip = f"{clips[id(video)]}: " if several_clips and isinstance(video, Run) else ""
-            captions.append(f"{clip}{names[place]}")
-        else:
-            captions.append(Path(video).name if isinstance(video, str) else clips[id(video)])
-    return captions
+    words = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
+    names = clip_labels([_source(one) for one in videos])
+    several_clips = len({names[place] for place in settings}) > 1
+    return [
+        name if place not in words else f"{name}: {words[place]}" if several_clips and name else words[place]
+        for place, name in enumerate(names)
+    ]
+
+
+def _source(video: Video) -> ClipIdentity:
+    """Return the identity of the clip of a video."""
+    if isinstance(video, Clip):
+        return ClipIdentity(video.name or PurePosixPath(video.key).name, video.key, video.md5)
+    if isinstance(video, Run):
+        return ClipIdentity(video.clip, video.clip_key, video.clip_md5)
+    key = video if isinstance(video, str) else (video.detail.input.object or "") if video.detail.input else ""
+    return ClipIdentity(PurePosixPath(key).name, key)
 
 
 def job_html(client: Client, job: Job) -> str:

@@ -4,8 +4,10 @@ errors        all exceptions, in one tree
 declaration/  how a node and its leaves are declared; paths that name them
 setting/      one setting: enhancement, encoding, watermarks; rules, presets, advice, output sizes
 api/          requests and replies: jobs, media info, snapshots, templates, queues
+clip_summary  a clip in one line: size, frame rate, length, codec, dynamic range, sound
 keywords      our own error for an unknown keyword argument
 clip_labels   identity of clips, and a label for each
 text_bytes    text of files that other programs wrote
+file_names    readable file names for outputs
 html          HTML tables and pictures for notebook outputs
 """

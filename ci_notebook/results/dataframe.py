@@ -5,13 +5,14 @@ The columns and dtypes are always the same, also without rows, and a parameter h
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import pandas as pd
 from lxml import etree
@@ -20,7 +21,7 @@ from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
-from ci_notebook.model.errors import MissingFile, ParameterError
+from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.text_bytes import encoding_of
@@ -50,6 +51,43 @@ class JobLike(Protocol):
 
 
 Row = Run | JobsDetail | JobLike | VideoEnhance | Template
+_INSTALL: Final = "python -m pip install 'ci-notebook[tables]'"
+
+
+class LabTable(pd.DataFrame):
+    """A DataFrame with its own `to_excel` and `to_parquet`. Parts and copies of it are LabTables too.
+
+    Excel has no time zones, and reads a text such as `=A1` as a formula: pandas refuses the one, not the other.
+    """
+
+    @property
+    def _constructor(self) -> Callable[..., LabTable]:
+        return LabTable
+
+    def to_excel(self, excel_writer: Any, *args: Any, **options: Any) -> None:  # type: ignore[misc]  # final in pandas
+        """Write an Excel file (see `pandas.DataFrame.to_excel`). Times are written in UTC without a time zone.
+
+        Texts that look like formulas stay texts. Raises `EngineError` where openpyxl is not installed.
+        """
+        table = pd.DataFrame(self)
+        for name in table.columns:
+            if isinstance(table[name].dtype, pd.DatetimeTZDtype):
+                table[name] = table[name].dt.tz_convert("UTC").dt.tz_localize(None)
+        with file_package("Excel"):
+            if isinstance(excel_writer, pd.ExcelWriter):
+                table.to_excel(excel_writer, *args, **options)
+                _without_formulas(excel_writer)
+                return
+            engine: Any = options.pop("engine", None) or "openpyxl"
+            more = options.pop("engine_kwargs", None)
+            with pd.ExcelWriter(excel_writer, engine=engine, engine_kwargs=more) as writer:
+                table.to_excel(writer, *args, **options)
+                _without_formulas(writer)
+
+    def to_parquet(self, path: Any = None, *args: Any, **options: Any) -> Any:
+        """Write a Parquet file (see `pandas.DataFrame.to_parquet`). Raises `EngineError` without pyarrow."""
+        with file_package("Parquet"):
+            return pd.DataFrame(self).to_parquet(path, *args, **options)
 
 
 def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
@@ -138,10 +176,20 @@ def read_jobs(*files: str | Path) -> pd.DataFrame:
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
-    """Return a table that was written with `to_csv(path, index=False)` or `to_parquet(path)`, with its dtypes."""
+    """Return a table that was written as CSV, Parquet or Excel (by the ending of `path`), with its dtypes.
+
+    CSV and Excel are read back as `to_csv(path, index=False)` and `to_excel(path, index=False)` wrote them. Raises
+    `EngineError` where the package for Parquet or Excel is not installed.
+    """
     path = Path(path)
     if path.suffix == ".parquet":
-        return with_dtypes(pd.read_parquet(path))
+        with file_package("Parquet"):
+            return with_dtypes(pd.read_parquet(path))
+    if path.suffix == ".xlsx":
+        with file_package("Excel"):
+            return with_dtypes(
+                pd.read_excel(path, dtype="string", engine="openpyxl", keep_default_na=False, na_values=[""])
+            )
     try:
         with path.open("rb") as file:
             encoding = encoding_of(file.read(4))
@@ -166,7 +214,7 @@ def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
             columns[name] = df[name].map({"True": True, "False": False}).astype("boolean")
         else:
             columns[name] = df[name].astype(dtype_of(column))
-    return pd.DataFrame(columns, index=df.index)
+    return LabTable(columns, index=df.index)
 
 
 def with_clip_labels(df: pd.DataFrame) -> pd.DataFrame:
@@ -331,7 +379,7 @@ def _frame(columns: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> 
     undeclared = [name for name in extra if name not in columns]
     for name in undeclared:
         columns[name] = of_values(Column(name, "number", ""), extra[name])
-    return pd.DataFrame({name: columns[name] for name in (*order[:place], *undeclared, *order[place:])})
+    return LabTable({name: columns[name] for name in (*order[:place], *undeclared, *order[place:])})
 
 
 def _files(name: str | Path) -> Iterator[Path]:
@@ -344,3 +392,24 @@ def _files(name: str | Path) -> Iterator[Path]:
 def _jobs_of(path: Path) -> Iterator[etree._Element]:
     with path.open("rb") as file:
         yield from elements(file, "JobsDetail")
+
+
+@contextlib.contextmanager
+def file_package(kind: str) -> Iterator[None]:
+    """Turn the `ImportError` of a missing package into an `EngineError` that says what to install."""
+    try:
+        yield
+    except ImportError as error:
+        package = {"Excel": "openpyxl", "Parquet": "pyarrow"}[kind]
+        raise EngineError(f"{kind} files need {package}, which is not installed. Install it: {_INSTALL}") from error
+
+
+def _without_formulas(writer: Any) -> None:
+    """Mark the formulas of every sheet as texts: the table has none, so each is a text that begins with `=`."""
+    if writer.engine != "openpyxl":
+        return
+    for sheet in writer.sheets.values():
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    cell.data_type = "s"

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ci_notebook.model.setting.words import AUTO_WORD as AUTO
-from ci_notebook.model.setting.words import LEFT_OUT, leaves_in_words, short_name, word_of
+from ci_notebook.model.setting.words import LEFT_OUT, NAMED_LEAVES, NO_CHANGE, leaves_in_words, short_name, word_of
 from ci_notebook.results.dataframe import differing, setting_columns
 
 __all__ = [
@@ -82,11 +82,20 @@ def varying(df: pd.DataFrame) -> list[str]:
     return [name for name in names if name in differ or (name in auto and in_words(df, name).nunique() > 1)]
 
 
+def set_columns(df: pd.DataFrame) -> list[str]:
+    """Return the setting columns that any row sets, also to AUTO."""
+    auto = {path for listed in df["auto"].dropna() for path in str(listed).split("; ")} if "auto" in df else set()
+    return [name for name in setting_columns() if name in df and (name in auto or df[name].notna().any())]
+
+
 def setting_labels(df: pd.DataFrame) -> pd.Series[Any]:
-    """Return the setting of each row in words, by the parameters that vary: `SharpenLevel 6, Resolution left out`."""
-    names = varying(df)
+    """Return the setting of each row in words, by the parameters that vary: `SharpenLevel 6, Resolution left out`.
+
+    Where none varies, the first few that are set name them all; an empty setting is `no change`.
+    """
+    names = varying(df) or set_columns(df)[:NAMED_LEAVES]
     if not names:
-        return pd.Series(["the setting"] * len(df), index=df.index, dtype="string")
+        return pd.Series([NO_CHANGE] * len(df), index=df.index, dtype="string")
     columns = [in_words(df, name) for name in names]
     labels = [leaves_in_words(dict(zip(names, words, strict=True))) for words in zip(*columns, strict=True)]
     return pd.Series(labels, index=df.index, dtype="string")

@@ -20,6 +20,7 @@ from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
+from ci_notebook.results.outputs.run_files import RunFiles, download_runs
 from ci_notebook.results.report.before_after import Views
 from ci_notebook.results.report.html_report import Snapshot, report
 from ci_notebook.results.run_table import SETTINGS, count_text, table
@@ -31,9 +32,9 @@ class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 
     `snapshot` takes a frame of a local file for the report. `sources` maps the object key of a clip, or its label in
-    the table, to its file. `open_video` opens a video as `lab.frames` does, `local_file` returns its file, and
-    `source_of` the source of a run that has its content. A lab passes all. Without the first two a report has no
-    frames.
+    the table, to its file. `open_video` opens a video as `lab.frames` does, `local_file` returns its file,
+    `source_of` the source of a run that has its content, and `video_files` finds and saves outputs. A lab passes
+    all. Without the first two a report has no frames.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Runs(Sequence[Run]):
         open_video: Callable[[Any], Any] | None = None,
         local_file: Callable[[Any], Path] | None = None,
         source_of: Callable[[Run], Any] | None = None,
+        video_files: RunFiles | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
         self._open_video, self._local_file, self._source_of = open_video, local_file, source_of
+        self._video_files = video_files
 
     @property
     def sources(self) -> Mapping[str, Path]:
@@ -72,6 +75,25 @@ class Runs(Sequence[Run]):
                 with contextlib.suppress(CIError):  # the object is gone too: the report shows no source
                     files[run.clip_key] = self._local_file(self.source_of(run))
         return files
+
+    @property
+    def video_files(self) -> Any:
+        """The local files of the videos, for the views that play and save them; None for runs from a file."""
+        return self._video_files
+
+    @checks_keywords
+    def download(self, folder: str | Path, *, overwrite: bool = False) -> pd.DataFrame:
+        """Save the output of each run into a folder, which is made if need be, and return a table of the files.
+
+        A name consists of the clip and what differs between the runs: `holiday-SharpenLevel-5.mp4`. Where two names
+        would agree, the end of the job id follows. Outputs come from the lab's cache, or are downloaded. A file with
+        the same content is left as it is, so the same call resumes.
+
+        The table has a row per run: `clip`, `setting` (what differs), `job_id`, `path` (missing if nothing was saved),
+        `size_bytes`, and `problem`, which says why a run was skipped. Nothing is written and `ParameterError` is
+        raised if a file exists with other content (unless `overwrite`), or for runs that know no lab.
+        """
+        return download_runs(self._runs, Path(folder), self._video_files, overwrite=overwrite)
 
     def open_video(self, video: Any) -> Any:
         """Return the frames of a run, of a clip or of an object key by their numbers, as `lab.frames` does.
@@ -98,9 +120,10 @@ class Runs(Sequence[Run]):
         return to_frame(self._runs)
 
     def save(self, path: str | Path, *, excel: bool = False) -> Path:
-        """Write the table as CSV or Parquet, by the ending of `path`, and return it. `read_runs` reads it back.
+        """Write the table as CSV, Parquet or Excel (.xlsx), by the ending of `path`. `read_runs` reads it back.
 
-        With `excel` it is CSV that Excel opens by a double click, for people and not for reading back.
+        Returns the path. Parquet and Excel need the extra `tables`. With `excel` it is CSV that Excel opens by a double
+        click, for people and not for reading back.
         """
         return write_frame(self.to_frame(), path, excel=excel)
 
@@ -133,7 +156,7 @@ class Runs(Sequence[Run]):
     def _with(self, runs: Iterable[Run]) -> Runs:
         return Runs(
             runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video,
-            local_file=self._local_file, source_of=self._source_of,
+            local_file=self._local_file, source_of=self._source_of, video_files=self._video_files,
         )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
@@ -192,7 +215,7 @@ class Runs(Sequence[Run]):
 
 
 def read_runs(path: str | Path) -> Runs:
-    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV or Parquet.
+    """Return the runs of a journal (`journal.sqlite`), or those that `save` wrote as CSV, Parquet or Excel.
 
     A journal gives everything that is known. A saved table has no scores per frame, no outputs and no
     `unlisted` texts; otherwise the runs give the table that was written. Raises `MissingFile`.

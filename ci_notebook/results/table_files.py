@@ -1,4 +1,4 @@
-"""Tables of runs as CSV and Parquet files, and runs read back from them."""
+"""Tables of runs as CSV, Parquet and Excel files, and runs read back from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.scores import score_names
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import ALIGNMENT, by_name
-from ci_notebook.results.dataframe import read_frame
+from ci_notebook.results.dataframe import LabTable, read_frame
 from ci_notebook.wire.xml import read
 
 # Excel reads these texts as formulas: a clip named `=cmd…` must stay a name.
@@ -25,28 +25,31 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> Path:
-    """Write a table as CSV or Parquet, by the ending of `path`, and return the path. `read_frame` reads it back.
+    """Write a table as CSV, Parquet or Excel (.xlsx), by the ending of `path`, and return the path.
 
-    With `excel` the CSV is table for Excel: it begins with a byte-order mark, so that Excel reads UTF-8; times are
-    UTC without a time zone, so that Excel reads dates; a text that looks like a formula begins with an
-    apostrophe; columns without values are left out.
+    `read_frame` reads it back. Parquet needs pyarrow and Excel openpyxl (`pip install 'ci-notebook[tables]'`): raises
+    `EngineError` without. With `excel` a CSV is one for Excel: it begins with a byte-order mark, so that Excel reads
+    UTF-8; times are UTC without a time zone, so that Excel reads dates; a text that looks like a formula begins with
+    an apostrophe; columns without values are left out.
     """
     path = Path(path)
     if path.suffix == ".parquet" and not excel:
-        df.to_parquet(path)
+        LabTable(df).to_parquet(path)
+    elif path.suffix == ".xlsx":
+        LabTable(df).to_excel(path, index=False)
     elif path.suffix == ".csv":
         table = _for_excel(df) if excel else df
         table.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
     else:
-        raise ParameterError("path", str(path), "a name ending in .csv" + ("" if excel else " or .parquet"))
+        raise ParameterError("path", str(path), f"a name ending in .csv{'' if excel else ', .parquet'} or .xlsx")
     return path
 
 
 def runs_in(path: Path) -> Iterator[Run]:
-    """Yield the runs of a journal, or of a table that was written as CSV or Parquet."""
+    """Yield the runs of a journal, or of a table that was written as CSV, Parquet or Excel."""
     if not path.exists():
         raise MissingFile.at(path)
-    if path.suffix in (".csv", ".parquet"):
+    if path.suffix in (".csv", ".parquet", ".xlsx"):
         yield from runs_of_table(read_frame(path))
         return
     with Journal(path) as journal:

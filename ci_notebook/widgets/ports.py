@@ -16,6 +16,7 @@ from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.shared.clip_lines import ClipFactsLab
 
 __all__ = [
     "BallotPort",
@@ -275,7 +276,7 @@ class PreviewPort(Protocol):
         """Stop the warm FFmpeg process. The next preview starts it again."""
 
 
-class EnhanceLab(Protocol):
+class EnhanceLab(ClipFactsLab, Protocol):
     """The parts of a lab that `EnhancePanel` uses."""
 
     @property
@@ -366,7 +367,7 @@ class SweepPort(Protocol):
         """Return the results of runs as plain HTML."""
 
 
-class SweepLab(Protocol):
+class SweepLab(ClipFactsLab, Protocol):
     """The parts of a lab that `SweepPanel` uses."""
 
     @property

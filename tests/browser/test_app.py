@@ -11,6 +11,7 @@ import pytest
 from ci_notebook.media.samples import sample
 from tests.browser.jupyter import Desk, page_at, running_app, running_server
 from tests.browser.test_panel import LAB, PANEL, html, number, stage, wait_for_xml
+from tests.browser.test_take_away import PLAYS
 
 AFTER = ".jupyter-widgets img[alt*='After']"
 SWEPT = ".jupyter-widgets table:has-text('succeeded')"
@@ -31,6 +32,17 @@ def notebook(browser: Any, tmp_path: Path, shots: Path) -> Iterator[Desk]:
     assert desk.off_loopback == [], "the page asked for something beyond this machine"
 
 
+def played_and_saved(page: Any, view: str, name: str) -> str:
+    """Play and save one video of a view; return the name of the file that the browser saves."""
+    shown = page.locator(view)
+    shown.get_by_role("button", name=f"Play {name}").click()
+    page.wait_for_function(PLAYS, arg=f"{view} video", timeout=60_000)
+    with page.expect_download(timeout=60_000) as download:
+        shown.get_by_role("button", name=f"Download {name}").click()
+    assert Path(download.value.path()).stat().st_size > 10_000
+    return str(download.value.suggested_filename)
+
+
 def test_a_colleague_sets_submits_compares_and_sees_the_job_without_code(app: Desk) -> None:
     page = app.page
     page.goto(app.server.url + app.server.opens, wait_until="commit")
@@ -45,17 +57,26 @@ def test_a_colleague_sets_submits_compares_and_sees_the_job_without_code(app: De
     page.get_by_role("button", name="Submit").click()
     page.wait_for_selector(AFTER, timeout=90_000)
     app.shot("app-1-done")
+    assert played_and_saved(page, ".ci-panel", "portrait-SharpenLevel-5.mp4") == "portrait-SharpenLevel-5.mp4"
+    app.shot("app-1-played")
 
     page.get_by_role("tab", name="Compare").click()
     page.locator(".wp-picture:visible").first.wait_for()
     app.shot("app-2-compare")
+    assert played_and_saved(page, ".cv", "source") == "portrait.mp4"
     page.get_by_role("tab", name="Many settings").click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_selector(SWEPT, timeout=90_000)
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(".ci-sweep .ta-row").last.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename.startswith("portrait-")
     app.shot("app-3-sweep")
     page.get_by_role("tab", name="Jobs").click()
     page.locator(".ci-monitor").get_by_text("Success").first.wait_for()
     app.shot("app-4-jobs")
+    page.locator(".ci-monitor [role=row][data-id]").first.click()
+    assert played_and_saved(page, ".ci-monitor", "portrait.mp4").startswith("portrait-")
+    app.shot("app-4-played")
 
     page.set_viewport_size({"width": 480, "height": 1000})
     page.get_by_role("tab", name="One setting").click()

@@ -74,11 +74,11 @@ def test_a_waiting_job_is_cancelled_and_sent_again_once_however_often_it_is_clic
     assert serious(page, ".ci-monitor") == []
     rows(page).get_by_role("button", name="Cancel").dblclick()
     rows(page, "Cancel").wait_for(timeout=20_000)
-    page.locator(".ci-jdetail").get_by_role("button", name="Send again").click()
+    page.locator(".ci-jdetail").get_by_role("button", name="Submit again").click()
     page.get_by_text("It costs about 0.0200 CNY").wait_for()
     assert desk.ask("len(list(lab.jobs()))") == 1, "what costs money is asked for twice"
     desk.shot("monitor-7-asks")
-    page.get_by_role("button", name="Send the job").dblclick()
+    page.get_by_role("button", name="Submit the job").dblclick()
     rows(page, "Pause").wait_for(timeout=20_000)
     assert desk.ask("[one.state for one in lab.jobs()]") == ["Pause", "Cancel"]
     # It keeps polling while it is visible; a refusal of the service is shown in the panel.

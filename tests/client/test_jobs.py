@@ -310,8 +310,8 @@ def test_the_output_of_a_job_can_be_downloaded_and_viewed(client, cloud, tmp_pat
     cloud.jobs["j1"] = done(cloud.jobs["j1"])
     cloud.objects["output/a.mp4"] = b"video"
     job.refresh()
-    assert job.download(tmp_path) == tmp_path / "a.mp4"
-    assert (tmp_path / "a.mp4").read_bytes() == b"video"
+    assert job.download(tmp_path) == tmp_path / "a-SharpenLevel-5.mp4"
+    assert (tmp_path / "a-SharpenLevel-5.mp4").read_bytes() == b"video"
     assert job.snapshot(1.25, width=320) == b"picture at 1.25 s, 320"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ci_notebook.lab.lab import Lab
     from ci_notebook.results.runs import Runs
+    from ci_notebook.widgets.file_ports import VideoFilesPort
     from ci_notebook.widgets.ports import (
         ComparableRuns,
         CompareLab,
@@ -24,4 +25,5 @@ if TYPE_CHECKING:
         sweep: SweepLab = lab
         monitor: MonitorLab = lab
         vote: VoteLab = lab
-        _ = enhance, compare, comparable_runs, sweep, monitor, vote
+        files: VideoFilesPort = lab.video_files
+        _ = files, enhance, compare, comparable_runs, sweep, monitor, vote

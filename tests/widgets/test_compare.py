@@ -218,4 +218,4 @@ def test_closing_ends_its_thread_and_its_files(made, shelf: Shelf) -> None:
 
 
 def test_it_says_what_it_shows(made) -> None:
-    assert repr(made("plain", "large", at=4)) == "CompareView('plain.mp4', 'large.mp4'; frame 4 of 20)"
+    assert repr(made("plain", "large", at=4)) == "CompareView('plain.mp4', 'large.mp4'; frame 4 (0 to 19))"

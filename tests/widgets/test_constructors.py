@@ -46,7 +46,7 @@ class RefusingLab:
 
     state_dir = None
     job_desk = sweep_desk = property(raising)
-    price = templates = previews = engine = None
+    price = templates = previews = engine = clip_facts = None
     bucket = region = ""
     vote_desk = frames = request = xml = raising
 
@@ -57,7 +57,7 @@ class RefusingLab:
         lambda lab: EnhancePanel(lab, CLIP, "no such preset"),
         lambda lab: EnhancePanel(lab, CLIP),
         lambda lab: SweepPanel(lab, CLIP),
-        lambda lab: SweepPanel(types.SimpleNamespace(sweep_desk=None, state_dir=None), []),
+        lambda lab: SweepPanel(types.SimpleNamespace(sweep_desk=None, state_dir=None, clip_facts=None), []),
         lambda lab: CompareView(lab, ["a.mp4", "b.mp4"]),
         lambda lab: CompareView(lab, ["a.mp4"]),
         lambda lab: CompareView(3),

@@ -49,7 +49,7 @@ class HandDesk(LabSweeps):
 
 @pytest.fixture
 def hand():
-    return types.SimpleNamespace(sweep_desk=HandDesk(), state_dir=None)
+    return types.SimpleNamespace(sweep_desk=HandDesk(), state_dir=None, clip_facts=None)
 
 
 @pytest.fixture
@@ -131,7 +131,10 @@ def test_the_panel_its_python_and_its_sweep_agree(drawn):
     vary, kind, n, chosen, budget = drawn
     desk, start = HandDesk(), VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=3))
     panel = SweepPanel(
-        types.SimpleNamespace(sweep_desk=desk, state_dir=None), ["a", "b"], start, against=VideoEnhance()
+        types.SimpleNamespace(sweep_desk=desk, state_dir=None, clip_facts=None),
+        ["a", "b"],
+        start,
+        against=VideoEnhance(),
     )
     try:
         with panel.hold_trait_notifications():
@@ -262,7 +265,7 @@ def test_a_panel_wants_a_clip(hand):
 
 
 def test_a_panel_with_a_key_comes_back_with_its_fields_unless_it_begins_elsewhere(hand, tmp_path):
-    lab = types.SimpleNamespace(sweep_desk=hand.sweep_desk, state_dir=tmp_path)
+    lab = types.SimpleNamespace(sweep_desk=hand.sweep_desk, state_dir=tmp_path, clip_facts=None)
     first = SweepPanel(lab, "clip", key="mine")
     first.set("SharpenLevel", [0, 5])
     first.budget = "3"

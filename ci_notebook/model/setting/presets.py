@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.html import bold, html_table, table_html
 from ci_notebook.model.setting.enhance import (
     ColorEnhance,
     FrameEnhance,
@@ -21,6 +23,7 @@ from ci_notebook.model.setting.enhance import (
     VideoEnhance,
 )
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, TransConfig, Video
+from ci_notebook.model.setting.words import setting_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,28 @@ class Preset:
     name: str
     about: str
     setting: VideoEnhance
+
+    def __repr__(self) -> str:
+        return f"Preset({self.name!r}: {self.about})"
+
+    def _repr_html_(self) -> str:
+        rows = {"About": self.about, **values(self.setting)}
+        return html_table(f"Preset {self.name}", [(name, value, "") for name, value in rows.items()])
+
+
+class Presets(tuple[Preset, ...]):
+    """Presets as a tuple that shows itself as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} presets: {', '.join(one.name for one in self)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(one.name, one.about, setting_in_words(values(one.setting))) for one in self]
+        return table_html(
+            rows, head=("preset", "about", "parameters"), caption=bold(f"{len(self)} presets"), row_heads=True
+        )  # fmt: skip
 
 
 def preset(name: str) -> VideoEnhance:
@@ -54,7 +79,7 @@ def _encoded(video: Video, audio: Audio | None = None, config: TransConfig | Non
 # HDR screens play H.265 with 10 bits.
 _TEN_BITS: Final = Video(codec="H.265", crf=20.0, pixfmt="yuv420p10le")
 
-PRESETS: Final = (
+PRESETS: Final = Presets((
     Preset(
         "Automatic", "The service chooses colour and detail: a first try for any clip.",
         VideoEnhance(
@@ -117,4 +142,4 @@ PRESETS: Final = (
             ms_sharpen=MsSharpen(sharpen_level=2),
         ),
     ),
-)  # fmt: skip
+))  # fmt: skip

@@ -15,7 +15,7 @@ from ci_notebook.model.declaration.param import AUTO
 LEFT_OUT: Final = "left out"
 AUTO_WORD: Final = repr(AUTO)
 NO_CHANGE: Final = "no change"
-_NAMED: Final = 3  # leaves that name a setting where no settings differ
+NAMED_LEAVES: Final = 3  # leaves that name a setting where no settings differ
 
 
 def word_of(value: object) -> str:
@@ -46,6 +46,23 @@ def short_name(path: str, among: Iterable[str] = ()) -> str:
     return ".".join(path.split(".")[-2:]) if is_shared else last
 
 
+def distinct_names(keys: Sequence[str]) -> list[str]:
+    """Return a name for each object key or path: its last part, with as many folders as tell different ones apart.
+
+    >>> distinct_names(["input/a.mp4", "output/a.mp4", "input/b.mp4"])
+    ['input/a.mp4', 'output/a.mp4', 'b.mp4']
+    """
+    parts = {key: key.replace("\\", "/").split("/") for key in keys}
+    names = []
+    for key in keys:
+        others = [other for text, other in parts.items() if text != key]
+        length = 1
+        while length < len(parts[key]) and any(other[-length:] == parts[key][-length:] for other in others):
+            length += 1
+        names.append("/".join(parts[key][-length:]))
+    return names
+
+
 def leaves_in_words(words: Mapping[str, str]) -> str:
     """Return leaves and their values (path → word) as one text; `no change` without any.
 
@@ -53,6 +70,11 @@ def leaves_in_words(words: Mapping[str, str]) -> str:
     'SharpenLevel 6, Resolution left out'
     """
     return ", ".join(f"{short_name(path, words)} {word}" for path, word in words.items()) or NO_CHANGE
+
+
+def setting_in_words(setting: Mapping[str, Any]) -> str:
+    """Return every leaf of one setting, given as path → value, as one text; `no change` for an empty one."""
+    return leaves_in_words({path: word_of(value) for path, value in setting.items()})
 
 
 def settings_in_words(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -65,5 +87,5 @@ def settings_in_words(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     rows = [{path: word_of(value) for path, value in setting.items()} for setting in settings]
     paths = list(dict.fromkeys(path for row in rows for path in row))
-    named = [path for path in paths if len({row.get(path) for row in rows}) > 1] or paths[:_NAMED]
+    named = [path for path in paths if len({row.get(path) for row in rows}) > 1] or paths[:NAMED_LEAVES]
     return [leaves_in_words({path: row.get(path, LEFT_OUT) for path in named}) for row in rows]

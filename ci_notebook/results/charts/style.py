@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +30,8 @@ LINES: Final[tuple[Any, ...]] = ("-", "--", "-.", ":", (0, (5, 1)))
 # Perceptually uniform for any colour vision, and in grey.
 SCALE: Final = "cividis"
 
+_LONG_WORD: Final = re.compile(r"(\S{22})\S{5,}(\S{22})")
+_LONG_WIDE_WORD: Final = re.compile(r"([\u1100-\U0003ffff]{10})[\u1100-\U0003ffff]{5,}(\S{10})")  # twice as wide
 # No width and no ink.
 _VISIBLE: Final = "\u200b"
 # Fonts of the systems with Chinese, Japanese and Korean, and with symbols.
@@ -120,12 +123,22 @@ def literal(axes: Axes) -> None:
         legend = axes.get_legend()
         for text in legend.get_texts() if legend else ():
             text.set_text(text.get_text().removeprefix(_VISIBLE))
+    for axis in (axes.xaxis, axes.yaxis):
+        words = [text.get_text() for text in axis.get_ticklabels()]
+        if words != (shortened := [_shortened(one) for one in words]):
+            axis.set_ticks(axis.get_ticklocs(), shortened)
     for text in axes.findobj(Text):
-        words = text.get_text()
-        if "$" in words:
+        shown = _shortened(text.get_text())
+        text.set_text(shown)
+        if "$" in shown:
             text.set_parse_math(False)
-        if words and not words.isascii():
+        if shown and not shown.isascii():
             text.set_fontfamily([*text.get_fontfamily(), *_other_fonts()])
+
+
+def _shortened(text: str) -> str:
+    """Return a text whose very long words, such as a name of 250 characters, lack their middle."""
+    return _LONG_WORD.sub(r"\1…\2", _LONG_WIDE_WORD.sub(r"\1…\2", text))
 
 
 @functools.cache

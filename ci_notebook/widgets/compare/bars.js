@@ -60,9 +60,9 @@ function cvTransport({ st, go, refuse, play }) {
     show() {
       slider.max = number.max = st.timeline.count - 1;
       slider.value = st.at;
-      slider.setAttribute("aria-valuetext", `frame ${st.at} of ${st.timeline.count}`);
+      slider.setAttribute("aria-valuetext", `frame ${st.at} (0 to ${st.timeline.count - 1})`);
       if (document.activeElement !== number || number.getAttribute("aria-invalid") === null) number.value = st.at;
-      cvText(readout, `of ${st.timeline.count} · ${(st.timeline.begin_s + st.at / st.timeline.rate).toFixed(2)} s`);
+      cvText(readout, `(0 to ${st.timeline.count - 1}) · ${(st.timeline.begin_s + st.at / st.timeline.rate).toFixed(2)} s`);
     },
   };
 }

@@ -20,9 +20,11 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import CommonTimeline
 from ci_notebook.widgets.compare.sides import MAX_SHOWN, opener_of, sides_of
+from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort
 from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
+from ci_notebook.widgets.shared.take_away import TakeAway
 from ci_notebook.widgets.shared.workers import NewestWorker, Work
 
 __all__ = ["CompareView"]
@@ -47,10 +49,10 @@ class CompareView(BaseView):
     """
 
     _esm = joined(
-        "shared/dom.js", "shared/wipe.js",
+        "shared/dom.js", "shared/wipe.js", "shared/take_away.js",
         *(f"compare/{name}.js" for name in ("controls", "scopes", "loop", "stage", "requests", "bars", "view")),
     )  # fmt: skip
-    _css = joined("shared/wipe.css", "compare/view.css")
+    _css = joined("shared/wipe.css", "shared/take_away.css", "compare/view.css")
 
     title = traitlets.Unicode().tag(sync=True)
     sides: traitlets.List[dict[str, Any]] = traitlets.List(help="Name and clip of each side.").tag(sync=True)
@@ -73,6 +75,8 @@ class CompareView(BaseView):
         self._worker = NewestWorker(*_KINDS, on_idle=self._free_memory)
         self.on_close(self._worker.close)
         self.output = ResultOutput()
+        self._take_away = TakeAway(video_files_of(first), self._file_of, self.send)
+        self.on_close(self._take_away.close)
         try:
             self._timeline = self._timeline_of(shown)
         except BaseException:
@@ -89,6 +93,7 @@ class CompareView(BaseView):
         )
         self.observe(self._reopen, ["shown"])
         self.on_msg(self._receive)
+        self.on_msg(self._take_away.receive)
 
     @traitlets.validate("shown")
     def _checked_shown(self, proposal: Any) -> list[int]:
@@ -108,7 +113,7 @@ class CompareView(BaseView):
 
     def __repr__(self) -> str:
         names = ", ".join(repr(self._sides[at].name) for at in self.shown)
-        return f"CompareView({names}; frame {self.at} of {self._timeline.count})"
+        return f"CompareView({names}; frame {self.at} (0 to {self._timeline.count - 1}))"
 
     def _ipython_display_(self) -> None:
         self.display_widget()
@@ -141,6 +146,13 @@ class CompareView(BaseView):
 
         self._submit("open", work)
 
+    def _file_of(self, item: str) -> tuple[Any, str]:
+        """Return the video of a side and its file name, by the parameters in which the sides differ."""
+        place = int(item)
+        if not 0 <= place < len(self._sides):
+            raise KeyError(item)
+        return self._sides[place].video, self._take_away.names([side.video for side in self._sides])[place]
+
     def _free_memory(self) -> None:
         # An unused view stays in the notebook, and decoded frames are large.
         for frames in self._opened.values():
@@ -155,7 +167,11 @@ class CompareView(BaseView):
         return {
             "shown": shown, "count": timeline.count, "rate": timeline.rate, "begin_s": timeline.begin_s,
             "size": list(timeline.size), "scores": sorted(scores, key=lambda name: (name != MAIN, name)),
-            "sides": [{"size": list(one.size), "rate": one.rate, "tone": one.tone} for _, one in timeline.sides],
+            "sides": [
+                {"size": list(one.size), "rate": one.rate, "tone": one.tone, "about": side.about}
+                for side, one in timeline.sides
+            ],
+            "files": self._take_away.is_offered,
         }  # fmt: skip
 
     def _worst_frame(self) -> int:
@@ -250,7 +266,7 @@ class CompareView(BaseView):
             score = f", {name} {value:.4g}" if value is not None else ""
             parts.append(picture_html(jpeg, "jpeg", f"{side.name}, frame {number}{score}", width_px=width))
         clip = timeline.sides[0][0].clip
-        when = f"Frame {at} of {timeline.count}, at {timeline.time_at(at):.2f} s{f' of {clip}' if clip else ''}"
+        when = f"Frame {at} (0 to {timeline.count - 1}), at {timeline.time_at(at):.2f} s{f' of {clip}' if clip else ''}"
         tones = {frames.tone: None for _, frames in timeline.sides if frames.tone}
         notes = "".join(f". {tone}" for tone in tones)
         return f"<p style='margin:8px 0 4px'>{escape(when + notes)}</p><div>{''.join(parts)}</div>"

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
+from ci_notebook.model.clip_summary import summary_of
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.words import settings_in_words
+from ci_notebook.model.setting.words import distinct_names, settings_in_words
 from ci_notebook.widgets.clip_titles import content_of
 from ci_notebook.widgets.ports import (
     ComparableClip,
@@ -26,6 +28,7 @@ from ci_notebook.widgets.ports import (
     CompareLab,
     RunsWithSources,
 )
+from ci_notebook.widgets.shared.clip_lines import known_line
 
 __all__ = ["MAX_SHOWN", "CompareSide", "opener_of", "sides_of"]
 
@@ -41,7 +44,8 @@ def opener_of(first: CompareLab | ComparableRuns) -> Callable[[Any], Any]:
 class CompareSide:
     """One video. `video` is an argument for `CompareLab.frames`; `start_s` is the time of its clip at which it starts.
 
-    `frame_scores` maps a score to one number for every `every`-th frame.
+    `about` is a line with its size, rate, length, codec and sound, "" where they are not at hand. `frame_scores` maps a
+    score to one number for every `every`-th frame.
     """
 
     name: str
@@ -53,6 +57,7 @@ class CompareSide:
     scores: Mapping[str, float] = field(default_factory=dict)
     frame_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     every: int = 0
+    about: str = ""
 
 
 def sides_of(
@@ -99,14 +104,15 @@ def _side(video: Any) -> CompareSide | None:
             return None
         return CompareSide(
             "", video.clip, video, start_s=_start(video.setting), setting=video.setting, scores=video.scores,
-            frame_scores=video.pictures, every=max(1, video.every),
+            frame_scores=video.pictures, every=max(1, video.every), about=_about(video.job),
         )  # fmt: skip
     if isinstance(video, ComparableJob):
         source = video.detail.input.object if video.detail.input else ""
         setting = video.setting or VideoEnhance()
-        return CompareSide("", Path(source or "").name, video, start_s=_start(setting), setting=setting)
+        return CompareSide("", Path(source or "").name, video, start_s=_start(setting), setting=setting,
+                           about=_about(video.detail))  # fmt: skip
     if isinstance(video, ComparableClip):
-        return CompareSide("source", video.name or video.key, video, is_source=True)
+        return CompareSide("source", video.name or video.key, video, is_source=True, about=known_line(video))
     if isinstance(video, (str, Path)):
         return CompareSide(Path(video).name, "", video)
     raise ParameterError.plain(
@@ -143,7 +149,7 @@ def _with_sources(
             clips.add(side.clip)
             file = files.get(run.clip_key) or files.get(side.clip)
             video = file or (knows.source_of(run) if knows is not None else run.clip_key)
-            sides.append(CompareSide("source", side.clip, video, is_source=True))
+            sides.append(CompareSide("source", side.clip, video, is_source=True, about=known_line(video)))
         if not side.is_source:
             sides.append(side)
     return sides
@@ -154,6 +160,9 @@ def _named(sides: Sequence[CompareSide]) -> list[CompareSide]:
     numbers = [number for number, side in enumerate(sides) if side.setting is not None]
     settings = [values(side.setting) for side in sides if side.setting is not None]
     names = dict(zip(numbers, settings_in_words(settings), strict=True))
+    files = {number: str(side.video) for number, side in enumerate(sides) if isinstance(side.video, str | Path)
+             and not side.is_source}  # fmt: skip
+    names |= dict(zip(files, distinct_names(list(files.values())), strict=True))
     has_clips = len({side.clip for side in sides if side.clip}) > 1
     named, uses = list[CompareSide](), dict[str, int]()
     for number, side in enumerate(sides):
@@ -162,6 +171,12 @@ def _named(sides: Sequence[CompareSide]) -> list[CompareSide]:
         uses[name] = uses.get(name, 0) + 1
         named.append(replace(side, name=name if uses[name] == 1 else f"{name} ({uses[name]})"))
     return named
+
+
+def _about(job: JobsDetail | None) -> str:
+    """Return the properties of the output of a job in one line, as the service has reported them."""
+    info = job.operation.media_info if job and job.operation else None
+    return str(summary_of(info)) if info else ""
 
 
 def _start(setting: VideoEnhance) -> float:

@@ -165,9 +165,9 @@ function cvRender({ model, el: root }) {
     loader.clear();
     loop.mark("none");
     page.setAttribute("aria-label", `Compare ${names().join(", ")}`);
-    const texts = st.timeline.sides.map((side) => `${side.size.join(" × ")} px, ${side.rate} fps${side.tone ? `, ${side.tone}` : ""}`);
+    const texts = st.timeline.sides.map((side) => [side.about || `${side.size.join("×")} · ${side.rate} fps`, side.tone].filter(Boolean).join(" · "));
     const isAlike = new Set(texts).size === 1;
-    cvText(facts, isAlike ? `All: ${texts[0]}` : texts.map((text, one) => `${names()[one]}: ${text}`).join(" · "));
+    cvText(facts, isAlike ? `All: ${texts[0]}` : texts.map((text, one) => `${names()[one]}: ${text}`).join("\n"));
     cvText(note, model.get("note"));
     const chosen = scores.value;
     scores.replaceChildren(...st.timeline.scores.map((one) => el("option", { value: one, text: one })));
@@ -175,6 +175,7 @@ function cvRender({ model, el: root }) {
     scoreBox.hidden = !st.timeline.scores.length;
     loupe.build(names(), st.timeline.sides, st.timeline.size);
     picks.show(model.get("sides"), st.timeline.shown);
+    files.replaceChildren(...(st.timeline.files ? takeAway.rows(st.timeline.shown.map((place, one) => ({ item: String(place), name: names()[one] }))) : []));
     rangeShown();
     setMode(st.mode);
     showPosition();
@@ -182,6 +183,7 @@ function cvRender({ model, el: root }) {
   };
 
   // Layout -------------------------------------------------------------------------------------------------------
+  const takeAway = makeTakeAway(model), files = el("div", { class: "ta-rows", role: "group", "aria-label": "Play or save the videos" });
   const picks = cvPicks(choose);
   const modeBar = cvModeBar({ id: `${id}-mode`, st, stage, setMode, setGain, say });
   const transport = cvTransport({ st, go, refuse: (text) => cvText(error, text), play: play.node });
@@ -194,7 +196,7 @@ function cvRender({ model, el: root }) {
   const scoreBox = el("section", { class: "cv-scores", "aria-label": "Scores" },
     el("div", { class: "cv-scores-head" }, el("h4", { text: "Score" }), scores), scorePlot.node);
   const page = el("div", { class: "cv", role: "group", "data-lm-suppress-shortcuts": "true", onkeydown },
-    el("div", { class: "cv-top" }, el("h3", { text: "Compare" }), el("span", { class: "cv-soft", text: model.get("title") }), picks.node),
+    el("div", { class: "cv-top" }, el("h3", { text: "Compare" }), el("span", { class: "cv-soft", text: model.get("title") }), picks.node), facts,
     el("div", { class: "cv-bar" }, modeBar.modes, modeBar.flickers, modeBar.differences, space(),
       el("span", { class: "cv-group", role: "group", "aria-label": "Zoom" },
         cvButton("Fit", "Fit the whole frame", () => stage.zoom("fit")), cvButton("1:1", "One video pixel per screen pixel", () => stage.zoom("1:1")),
@@ -206,7 +208,7 @@ function cvRender({ model, el: root }) {
         cvButton("×", "Reset the loop to two seconds", () => mark("none"), { class: "cv-button cv-drop" }), rangeText),
       cvSelect("Speed", CV_SPEEDS, (to) => { loop.speed(Number(to)); if (loop.isOn()) loop.play(); }),
       status, space(), cvButton("Keep this frame", "Keep this frame in the notebook", keep, { class: "cv-button cv-keep" })),
-    error, loupe.node, scopes.node, scoreBox, facts, note, cvKeyTable());
+    error, loupe.node, scopes.node, scoreBox, files, takeAway.node, note, cvKeyTable());
   root.append(page);
 
   const listeners = {
@@ -220,7 +222,7 @@ function cvRender({ model, el: root }) {
   reset();
   cvText(error, model.get("error"));
   return () => {
-    [loop, loader, stage, requests].forEach((part) => part.close());
+    [loop, loader, stage, requests, takeAway].forEach((part) => part.close());
     clearTimeout(saving);
     for (const [event, fn] of Object.entries(listeners)) model.off(event, fn);
   };

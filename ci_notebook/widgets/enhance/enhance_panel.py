@@ -28,9 +28,12 @@ from ci_notebook.widgets.enhance.schema import stages
 from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, preset_rows, setting_from
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
+from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.shared.clip_lines import ClipLines
+from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["EnhancePanel"]
 
@@ -51,9 +54,16 @@ class EnhancePanel(PanelTraits):
     ) -> None:
         start = operation_of(setting_from(setting))
         self._lab, self._clip = lab, clip
+        self._clip_lines = ClipLines(lab.clip_facts, [clip], self._show_clip_line)
+        self.on_close(self._clip_lines.close)
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
         self._state = PanelState(start, *(self._saved.read() or ()))
-        self._submission = Submission(lab, clip, on_status=self._show_status, on_error=self._mark)
+        self._submission = Submission(
+            lab, clip, on_status=self._show_status, on_error=self._mark, on_result=self._add_result
+        )
+        self._done: dict[str, SubmittedJob] = {}
+        self._take_away = TakeAway(video_files_of(lab), lambda item: (self._done[item], self._names()[item]), self.send)
+        self.on_close(self._take_away.close)
         self.output = self._submission.output
         self._templates = (
             TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
@@ -70,6 +80,7 @@ class EnhancePanel(PanelTraits):
         }  # fmt: skip
         super().__init__(
             title=title_of(clip),
+            clip_line=self._clip_lines.known[0],
             schema=stages(),
             presets=preset_rows(),
             features=[name for name, is_offered in features.items() if is_offered],
@@ -78,6 +89,8 @@ class EnhancePanel(PanelTraits):
             **self._texts(),
         )
         self.on_msg(self._receive)
+        self._clip_lines.start()
+        self.on_msg(self._take_away.receive)
 
     @property
     def value(self) -> VideoEnhance:
@@ -161,7 +174,9 @@ class EnhancePanel(PanelTraits):
         return self._submission.wait(timeout_s)
 
     def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until price and templates are up to date; return False after the timeout."""
+        """Wait until price, templates and the line about the clip are there; return False after the timeout."""
+        if not self._clip_lines.wait(timeout_s):
+            return False
         if self._templates is not None:
             self._templates.wait(timeout_s)
         return self._price_line is None or self._price_line.wait(timeout_s)
@@ -265,6 +280,15 @@ class EnhancePanel(PanelTraits):
             raise ParameterError.plain("The template was not saved: correct the marked parameters first.")
         if self._templates is not None:
             self._templates.save(str(content["name"]), self.value)
+
+    def _add_result(self, job: SubmittedJob) -> None:
+        if job.detail.output_keys and self._take_away.is_offered:
+            self._done[job.detail.job_id or ""] = job
+            self.result_files = [{"item": item, "name": name} for item, name in reversed(self._names().items())]
+
+    def _names(self) -> dict[str, str]:
+        """Return the file name of each result, by the parameters in which the results differ."""
+        return dict(zip(self._done, self._take_away.names([*self._done.values()]), strict=True))
 
     def _mark(self, error: Exception) -> None:
         if isinstance(error, ParameterError):

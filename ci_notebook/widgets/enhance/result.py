@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import PurePosixPath
 from typing import Any
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation
+from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.html import bold, picture_html, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.widgets.ports import JobReply
 
 __all__ = ["facts", "facts_html", "marks_html", "operation_html", "result_html", "state_html"]
@@ -18,9 +21,13 @@ def result_html(setting: VideoEnhance, job: JobReply, before: bytes | None = Non
 
     A missing fact or frame is left out. Every text is escaped.
     """
+    (words,) = settings_in_words([values(setting)])
     pictures = "".join(
         picture_html(jpeg, "jpeg", caption, width_px=480)
-        for jpeg, caption in ((before, "Before: the source"), (after, "After: the result"))
+        for jpeg, caption in (
+            (before, f"Before: {_source_name(job)}"),
+            (after, f"After: {words}"),
+        )
         if jpeg
     )
     return (
@@ -28,6 +35,11 @@ def result_html(setting: VideoEnhance, job: JobReply, before: bytes | None = Non
         f"{setting._repr_html_()}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
         f"<div>{pictures}</div>"
     )
+
+
+def _source_name(job: JobReply) -> str:
+    source = job.detail.input.object if job.detail.input else ""
+    return PurePosixPath(source or "").name or "the source"
 
 
 def state_html(detail: JobsDetail) -> str:

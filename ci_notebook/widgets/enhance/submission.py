@@ -24,14 +24,15 @@ class Submission:
     """Sends the operation of a panel, once per click.
 
     Each click has a token, so a message that arrives twice sends one job. `on_status` receives each new status,
-    `on_error` each exception.
+    `on_error` each exception, `on_result` each job that succeeded.
     """
 
     def __init__(
         self, lab: EnhanceLab, clip: Any, *, on_status: Callable[[dict[str, Any]], object],
-        on_error: Callable[[Exception], object],
+        on_error: Callable[[Exception], object], on_result: Callable[[SubmittedJob], object],
     ) -> None:  # fmt: skip
         self._lab, self._clip, self._on_status, self._on_error = lab, clip, on_status, on_error
+        self._on_result = on_result
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._last_token, self._is_busy = "", False
         self._thread: threading.Thread | None = None
@@ -74,6 +75,7 @@ class Submission:
             self.output.put(entry, state_html(job.detail) + operation_html(operation))
             job.wait(on_progress=lambda *_: self._report(job.detail))
             self.output.put(entry, self._lab.result_html(job))
+            self._on_result(job)
             self._report(job.detail, busy=False)
         except Exception as error:  # noqa: BLE001  top of a thread: the error is shown, not lost
             self.output.put(entry, operation_html(operation, error_text(error)))

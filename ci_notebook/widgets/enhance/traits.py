@@ -13,9 +13,11 @@ __all__ = ["PanelTraits"]
 _MAX_VIEWS: Final = 20
 _SCRIPTS: Final = (
     "shared/dom.js", "enhance/js/export.js", "enhance/js/controls.js", "enhance/js/groups.js", "enhance/js/toolbar.js",
-    "shared/wipe.js", "preview/pane.js", "enhance/js/panel.js",
+    "shared/wipe.js", "shared/take_away.js", "preview/pane.js", "enhance/js/panel.js",
 )  # fmt: skip
-_STYLES: Final = ("shared/base.css", "shared/wipe.css", "preview/pane.css", "enhance/js/panel.css")
+_STYLES: Final = (
+    "shared/base.css", "shared/wipe.css", "shared/take_away.css", "preview/pane.css", "enhance/js/panel.css",
+)  # fmt: skip
 
 
 class PanelTraits(BaseView):
@@ -25,6 +27,7 @@ class PanelTraits(BaseView):
     _css = joined(*_STYLES)
 
     title = traitlets.Unicode().tag(sync=True)
+    clip_line = traitlets.Unicode(help="Size, frame rate, length, codec, dynamic range and sound.").tag(sync=True)
     schema: traitlets.List[dict[str, Any]] = traitlets.List(help="Every control (see `schema`).").tag(sync=True)
     presets: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     templates: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
@@ -46,12 +49,18 @@ class PanelTraits(BaseView):
     price = traitlets.Dict(help="Price of one job with this setting.").tag(sync=True)
     message = traitlets.Dict(help="Answer to the last action: text, error, action, number.").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
+    result_files: traitlets.List[dict[str, str]] = traitlets.List(
+        help="Item and file name of each result that can be played and saved, newest first."
+    ).tag(sync=True)
 
     def _show_status(self, status: dict[str, Any]) -> None:
         self.status = status
 
     def _show_templates(self, rows: list[dict[str, str]]) -> None:
         self.templates = rows
+
+    def _show_clip_line(self, lines: list[str]) -> None:
+        self.clip_line = lines[0]
 
     def _show_price(self, price: dict[str, Any]) -> None:
         self.price = price

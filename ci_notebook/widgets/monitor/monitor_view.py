@@ -21,10 +21,12 @@ from IPython.display import HTML, display
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.compare.compare_view import CompareView
+from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.monitor.job_list import JobList, counts, static_html
 from ci_notebook.widgets.ports import MonitorLab
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
+from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["Monitor"]
 
@@ -52,8 +54,8 @@ class Monitor(BaseView):
     >>> monitor.close()
     """
 
-    _esm = joined("shared/dom.js", "monitor/table.js", "monitor/view.js")
-    _css = joined("shared/base.css", "monitor/view.css")
+    _esm = joined("shared/dom.js", "shared/take_away.js", "monitor/table.js", "monitor/view.js")
+    _css = joined("shared/base.css", "shared/take_away.css", "monitor/view.css")
 
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
     status = traitlets.Dict(help="Whether the service is being polled, and the last error.").tag(sync=True)
@@ -78,9 +80,17 @@ class Monitor(BaseView):
         self.output = ResultOutput(empty="")
         self.opened: dict[str, Path] = {}
         self.compared: CompareView | None = None
-        facts = {"currency": self._port.currency, "costs_money": self._port.costs_money}
+        self._take_away = TakeAway(
+            video_files_of(lab), lambda item: (self._port.handle(self._list[item]), ""), self.send
+        )
+        self.on_close(self._take_away.close)
+        facts = {
+            "currency": self._port.currency, "costs_money": self._port.costs_money,
+            "files": self._take_away.is_offered,
+        }  # fmt: skip
         super().__init__(facts=facts, status={"live": False, "error": ""})
         self.on_msg(self._receive)
+        self.on_msg(self._take_away.receive)
 
     @property
     def jobs(self) -> list[JobsDetail]:

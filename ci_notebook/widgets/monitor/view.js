@@ -35,8 +35,11 @@ function makeFilters(name, filter, changed) {
   };
 }
 
+// A short name of a result for people: its clip and its settings.
+const resultName = (job) => [job.clip, Object.entries(job.settings).slice(0, 3).map(([path, text]) => `${path.split(".").pop()} ${text}`).join(", ")].filter(Boolean).join(": ");
+
 // The details of one job, with its actions. An action that costs money has to be confirmed.
-function makeDetail(name, facts, { act, isBusy, close }) {
+function makeDetail(name, facts, { act, isBusy, close, takeAway }) {
   const title = el("h4", { id: `${name}-d`, tabindex: "-1" });
   const list = el("dl"), fail = el("div", { class: "ci-jfail" }), actions = el("div", { class: "ci-jactions" });
   const node = el(
@@ -52,9 +55,9 @@ function makeDetail(name, facts, { act, isBusy, close }) {
   const confirmation = (job) => {
     const price = job.cost === null ? "money; the price is not known" : `about ${job.cost.toFixed(4)} ${facts.currency}`;
     return [
-      el("p", { class: "ci-jconfirm", role: "status", text: `This sends a new job. It costs ${price}.` }),
-      button("retry", "Send the job", job, true),
-      el("button", { type: "button", class: "ci-plain", text: "Do not send", onclick: () => { confirming = null; lastState = ""; api.show(job); title.focus(); } }),
+      el("p", { class: "ci-jconfirm", role: "status", text: `This submits a new job. It costs ${price}.` }),
+      button("retry", "Submit the job", job, true),
+      el("button", { type: "button", class: "ci-plain", text: "Cancel", onclick: () => { confirming = null; lastState = ""; api.show(job); title.focus(); } }),
     ];
   };
   const api = {
@@ -82,8 +85,9 @@ function makeDetail(name, facts, { act, isBusy, close }) {
       actions.replaceChildren(...(confirming === job.id ? confirmation(job) : [
         ...(job.state === "Success" ? [button("open", "Open the result", job, true)] : []),
         ...(job.state === "Success" ? [button("compare", "Compare with the source", job)] : []),
+        ...(facts.files && job.state === "Success" && job.outputs ? takeAway.buttons({ item: job.id, name: resultName(job) }) : []),
         ...(WAITS.includes(job.state) ? [button("cancel", "Cancel the job", job, true)] : []),
-        ...(isOver ? [button("retry", facts.costs_money ? "Send again …" : "Send again", job, job.state !== "Success")] : []),
+        ...(isOver ? [button("retry", facts.costs_money ? "Submit again …" : "Submit again", job, job.state !== "Success")] : []),
       ]));
       if (focused) (actions.querySelector(`[data-do="${focused}"]:not(:disabled)`) ?? title).focus();
     },
@@ -151,7 +155,8 @@ function render({ model, el: root }) {
     heads: HEADS, select, choose, act: (action, job) => start(action, [job]),
     sortBy: (sort) => { filter.down = filter.sort === sort ? !filter.down : sort === "created" || sort === "cost"; filter.sort = sort; draw(); },
   });
-  const detail = makeDetail(name, facts, { act: start, isBusy, close: () => { choose(null); grid.focus(); } });
+  const takeAway = makeTakeAway(model);
+  const detail = makeDetail(name, facts, { act: start, isBusy, takeAway, close: () => { choose(null); grid.focus(); } });
   const selection = makeSelection({
     clear: () => { selected.clear(); draw(); },
     act: (action) => act(action, selectedJobs().filter((job) => action !== "cancel" || WAITS.includes(job.state))),
@@ -198,7 +203,7 @@ function render({ model, el: root }) {
   const panel = el(
     "div", { class: "ci-root ci-monitor", role: "group", "aria-label": "Jobs of the lab", "data-lm-suppress-shortcuts": "true",
       onkeydown: (event) => event.stopPropagation() }, // otherwise JupyterLab handles arrow keys and letters
-    el("div", { class: "ci-top" }, el("h3", { text: "Jobs" }), live, message), filters.node, serviceError, error, selection.node, grid.node, detail.node,
+    el("div", { class: "ci-top" }, el("h3", { text: "Jobs" }), live, message), filters.node, serviceError, error, selection.node, grid.node, detail.node, takeAway.node,
   );
   root.append(panel);
 
@@ -223,6 +228,7 @@ function render({ model, el: root }) {
     heartbeat();
     watcher.disconnect();
     grid.close();
+    takeAway.close();
     clearInterval(heartbeats);
     clearInterval(ticks);
     document.removeEventListener("visibilitychange", heartbeat);

@@ -21,11 +21,14 @@ function makeField(label, id, input, help = "") {
   };
 }
 
+// Each clip with a box to choose it, and its properties.
 function makeClips(names, edit) {
   const boxes = names.map(() => el("input", { type: "checkbox", onchange: () => edit(boxes.flatMap((box, one) => (box.checked ? [one] : []))) }));
+  const about = names.map(() => el("span", { class: "ci-help ci-sabout" }));
   const error = el("div", { class: "ci-error", role: "alert" });
   return {
-    node: el("fieldset", { class: "ci-sclips" }, el("legend", { text: "Clips" }), ...names.map((name, at) => el("label", {}, boxes[at], el("span", { text: name }))), error),
+    node: el("fieldset", { class: "ci-sclips" }, el("legend", { text: "Clips" }), ...names.map((name, at) => el("label", {}, boxes[at], el("span", {}, el("span", { text: name }), about[at]))), error),
+    describe: (lines) => about.forEach((node, at) => { node.textContent = lines[at] ?? ""; }),
     show(chosen, message) {
       boxes.forEach((box, at) => { box.checked = chosen.includes(at); });
       if (error.textContent !== (message ?? "")) error.textContent = message ?? "";
@@ -117,6 +120,10 @@ function render({ model, el: root }) {
   const code = makeCode("Python", model, "python"), table = makeTable();
   const elsewhere = el("div", { class: "ci-error", role: "alert" }), stale = el("p", { class: "ci-stale", role: "status" });
 
+  const clipLine = el("p", { class: "ci-clip-line" });
+  const takeAway = makeTakeAway(model), files = el("div", { class: "ta-rows", role: "group", "aria-label": "Results" });
+  const showFiles = () => files.replaceChildren(...takeAway.rows(model.get("result_files")));
+
   const show = () => {
     const problems = model.get("problems"), paths = fields.vary.map(([path]) => path).filter((path) => leafOf.has(path));
     for (const [path, row] of rows) if (!paths.includes(path)) { row.node.remove(); rows.delete(path); }
@@ -154,22 +161,35 @@ function render({ model, el: root }) {
     "div", { class: "ci-root ci-sweep", role: "group", "aria-label": "Sweep", "data-lm-suppress-shortcuts": "true",
       onkeydown: (event) => event.stopPropagation() }, // otherwise JupyterLab handles arrow keys and letters
     el("div", { class: "ci-top" }, el("h3", { text: "Sweep" }), el("span", { class: "ci-clip", text: facts.base.length ? `on ${facts.base.join(", ")}` : "on an empty setting" })),
+    clipLine,
     el("div", { class: "ci-scolumns" },
       el("div", { class: "ci-sleft" }, list, search.node),
       el("div", { class: "ci-sright-side" }, sum.head, el("div", { class: "ci-sfields" }, kind.node, n.node, seed.node, budget.node), facts.clips.length > 1 && clips.node, sum.foot, elsewhere, stale, code.node)),
-    table.node,
+    table.node, files, takeAway.node,
   );
+  const showClipLines = () => {
+    const names = facts.clips, lines = model.get("clip_lines");
+    clipLine.textContent = names.length === 1 ? [names[0], lines[0]].filter(Boolean).join(" · ") : "";
+    clips.describe(lines);
+  };
   root.append(panel);
   const inputs = FIELDS.map((input) => `change:${input}`), outputs = ["problems", "table", "plan", "python"].map((one) => `change:${one}`);
   update();
+  showClipLines();
+  model.on("change:clip_lines", showClipLines);
   inputs.forEach((event) => model.on(event, update));
   outputs.forEach((event) => model.on(event, show));
   model.on("change:status", showStatus);
+  model.on("change:result_files", showFiles);
+  showFiles();
   return () => {
     flush();
     inputs.forEach((event) => model.off(event, update));
     outputs.forEach((event) => model.off(event, show));
     model.off("change:status", showStatus);
+    model.off("change:clip_lines", showClipLines);
+    model.off("change:result_files", showFiles);
+    takeAway.close();
   };
 }
 

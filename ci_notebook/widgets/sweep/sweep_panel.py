@@ -20,10 +20,13 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.clip_titles import labels_of
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
+from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.ports import SweepLab, SweepSettings
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
+from ci_notebook.widgets.shared.clip_lines import ClipLines
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
+from ci_notebook.widgets.shared.take_away import TakeAway
 from ci_notebook.widgets.shared.workers import DebouncedWorker
 from ci_notebook.widgets.sweep.form import MAX_ROWS, SweepFields, SweepForm, ValidSweep, sweep_html, table_of
 from ci_notebook.widgets.sweep.values import DESIGNS, described, stages_of, text_of
@@ -55,10 +58,11 @@ class SweepPanel(BaseView):
     >>> panel.close()
     """
 
-    _esm = joined("shared/dom.js", "enhance/js/export.js", "sweep/parts.js", "sweep/panel.js")
-    _css = joined("shared/base.css", "sweep/panel.css")
+    _esm = joined("shared/dom.js", "shared/take_away.js", "enhance/js/export.js", "sweep/parts.js", "sweep/panel.js")
+    _css = joined("shared/base.css", "shared/take_away.css", "sweep/panel.css")
 
     leaves: traitlets.List[dict[str, Any]] = traitlets.List(help="Every stage and leaf that can vary.").tag(sync=True)
+    clip_lines: traitlets.List[str] = traitlets.List(help="Properties of each clip in one line.").tag(sync=True)
     facts = traitlets.Dict(help="Constant facts: clips, designs, the base.").tag(sync=True)
     vary: traitlets.List[list[str]] = traitlets.List(help="[path, text] of each varied parameter.").tag(sync=True)
     kind = traitlets.Unicode("grid").tag(sync=True)
@@ -67,6 +71,9 @@ class SweepPanel(BaseView):
     budget = traitlets.Unicode("").tag(sync=True)
     chosen: traitlets.List[int] = traitlets.List(help="Numbers of the chosen clips.").tag(sync=True)
     problems = traitlets.Dict(help="Field → message.").tag(sync=True)
+    result_files: traitlets.List[dict[str, str]] = traitlets.List(
+        help="Item and file name of each run that can be played and saved."
+    ).tag(sync=True)
     table = traitlets.Dict(help="The first runs: heads and rows, and the number of runs.").tag(sync=True)
     plan = traitlets.Dict(help="The jobs that Run would send, and their price.").tag(sync=True)
     python = traitlets.Unicode().tag(sync=True)
@@ -86,6 +93,8 @@ class SweepPanel(BaseView):
         self._clips = [clips] if is_one else list(clips)
         if not self._clips:
             raise ParameterError.plain("A SweepPanel needs at least one clip.")
+        self._clip_lines = ClipLines(lab.clip_facts, self._clips, self._show_clip_lines)
+        self.on_close(self._clip_lines.close)
         start = setting_from(base)
         other = setting_from(against) if against is not None else None
         self._form = SweepForm(start, other, len(self._clips), is_one, self._port.design)
@@ -93,13 +102,17 @@ class SweepPanel(BaseView):
         self._thread: threading.Thread | None = None
         self._last_token = ""
         self.runs: Any = None
+        self._files: dict[str, tuple[Any, str]] = {}
+        self._take_away = TakeAway(video_files_of(lab), lambda item: self._files[item], self.send)
+        self.on_close(self._take_away.close)
         self.error: Exception | None = None
         self.output = ResultOutput(empty=_EMPTY)
         designs = [[kind, label] for kind, label in DESIGNS.items() if kind != "pairs" or against is not None]
         settings = [f"{path} {value}" for path, value in values(start).items()]
         names = labels_of(self._clips)
         facts = {"clips": names, "designs": designs, "base": settings, "costs_money": self._port.costs_money}
-        super().__init__(leaves=described(start), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={})
+        super().__init__(leaves=described(start), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={},
+                         clip_lines=self._clip_lines.known)  # fmt: skip
         valid, problems = self._form.read(self._fields())
         if valid is None:
             raise ParameterError.plain(next(iter(problems.values())))
@@ -108,6 +121,8 @@ class SweepPanel(BaseView):
         self._restore()
         self.observe(self._read, list(_FIELDS))
         self.on_msg(self._receive)
+        self._clip_lines.start()
+        self.on_msg(self._take_away.receive)
 
     @property
     def sweep(self) -> SweepSettings:
@@ -191,6 +206,9 @@ class SweepPanel(BaseView):
             if valid is not None:
                 self._show(valid)
 
+    def _show_clip_lines(self, lines: list[str]) -> None:
+        self.clip_lines = lines
+
     def _names(self, valid: ValidSweep) -> list[str]:
         return [self.facts["clips"][at] for at in valid.clips]
 
@@ -259,6 +277,7 @@ class SweepPanel(BaseView):
                 ),
             )  # fmt: skip
             self.output.put(entry, self._port.results_html(self.runs))
+            self._offer_files()
             is_stopped = self._cancel.is_set()
             self._set_status(text="Stopped; finished runs are kept" if is_stopped else "Done", share=1.0)
         except Exception as error:  # noqa: BLE001  top of a thread: the error is shown, not lost
@@ -268,6 +287,15 @@ class SweepPanel(BaseView):
                 self.problems = {**self.problems, "budget": str(error)}
             self._set_status(error=error_text(error))
         self._planner.submit((self._valid.clips, self._valid.sweep))  # finished runs are not paid again
+
+    def _offer_files(self) -> None:
+        """Offer the outputs of the runs to the page, named by what differs."""
+        if not self._take_away.is_offered:
+            return
+        done = [run for run in self.runs if run.job is not None and run.job.output_keys]
+        names = self._take_away.names(done)
+        self._files = {str(at): one for at, one in enumerate(zip(done, names, strict=True))}
+        self.result_files = [{"item": item, "name": name} for item, (_, name) in [*self._files.items()][:MAX_ROWS]]
 
     def _set_status(self, **changes: Any) -> None:
         self.status = {**_IDLE, "press": self._last_token, **changes}

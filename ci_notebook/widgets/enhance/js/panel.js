@@ -92,6 +92,8 @@ function render({ model, el: root }) {
     submit.hold();
     view.act("submit", { press });
   });
+  const takeAway = makeTakeAway(model), results = el("div", { class: "ta-rows", role: "group", "aria-label": "Results" });
+  const showResults = () => results.replaceChildren(...takeAway.rows(model.get("result_files")));
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
   const showProblem = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show the first problem", onclick: () => {
     const row = Object.keys(model.get("problems")).map(placed).find(Boolean);
@@ -174,14 +176,15 @@ function render({ model, el: root }) {
   };
   const receive = (content) => { if (content.do === "copied" && content.view === name) copies.write(content); };
 
+  const clipLine = el("p", { class: "ci-clip-line" }), showClipLine = () => setText(clipLine, model.get("clip_line"));
   const panel = el(
     "div", { class: "ci-root ci-panel", role: "group", "aria-label": `Enhance ${model.get("title")}`, "data-lm-suppress-shortcuts": "true", tabindex: "-1", onkeydown: keys },
     el("div", { class: "ci-top" }, el("h3", { text: "Enhance" }), el("span", { class: "ci-clip", text: model.get("title") }), message, drawers.bar),
-    drawers.below,
+    clipLine, drawers.below,
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, el("div", { class: "ci-preview-slot" }, preview?.node),
-        el("div", { class: "ci-ends" }, submit.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
+        el("div", { class: "ci-ends" }, submit.node, results, takeAway.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
   );
   root.append(panel);
   update();
@@ -189,14 +192,17 @@ function render({ model, el: root }) {
   showMessage();
   start.show();
   price.show();
+  showClipLine();
+  showResults();
   const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml"];
   const listeners = [
-    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["msg:custom", receive],
+    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:result_files", showResults], ["msg:custom", receive],
   ];
   listeners.forEach(([event, action]) => model.on(event, action));
   return () => {
     flush();
     preview?.close();
+    takeAway.close();
     listeners.forEach(([event, action]) => model.off(event, action));
   };
 }
