@@ -1,7 +1,6 @@
 """The page of the verb `app`: one tab each for one setting, comparing, many settings, and all jobs.
 
-Invariant: Voila shows widgets but no later outputs, so the outputs of panels are shown in widgets. The page
-computes nothing by itself.
+Invariant: the page computes nothing by itself. Each view shows its results inside itself, because it is in a tab.
 """
 
 from __future__ import annotations
@@ -51,12 +50,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.monitor = Monitor(lab, compare=self._compare_jobs)
         self.compare_box = ipywidgets.VBox([ipywidgets.HTML(f"<p>{_NOTHING_YET}</p>")])
         self.tabs = ipywidgets.Tab(
-            [
-                ipywidgets.VBox([self.panel, self.panel.output.following()]),
-                self.compare_box,
-                ipywidgets.VBox([self.sweep, self.sweep.output.following()]),
-                ipywidgets.VBox([self.monitor, self.monitor.output.following()]),
-            ],
+            [self.panel, self.compare_box, self.sweep, self.monitor],
             titles=TABS,
         )
         head = ipywidgets.HTML(
@@ -72,11 +66,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         return f"<Dashboard of {self._clip.name}>"
 
     def show(self, make: Callable[[], CompareView]) -> None:
-        """Show a view in the tab Compare, with its output below; or the error that prevented it."""
+        """Show a view in the tab Compare, or the error that prevented it."""
         old_views = self.compare_box.children
         try:
             view = make()
-            self.compare_box.children = (view, view.output.following())
+            self.compare_box.children = (view,)
         except (CIError, OSError) as error:
             self.compare_box.children = (ipywidgets.HTML(f"<p role='alert'>{escape(error_text(error))}</p>"),)
         for one in old_views:

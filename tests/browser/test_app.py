@@ -6,16 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ci_notebook.media.samples import sample
-from tests.browser.jupyter import Desk, page_at, running_app, running_server
+from tests.browser.jupyter import Desk, Server, page_at, running_app, running_server
 from tests.browser.test_panel import LAB, PANEL, html, number, stage, wait_for_xml
 from tests.browser.test_take_away import PLAYS
 
 AFTER = ".jupyter-widgets img[alt*='After']"
 SWEPT = ".jupyter-widgets table:has-text('succeeded')"
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def kernels_of(server: Server) -> list[psutil.Process]:
+    """Return the kernels that a server has started."""
+    folder = str(server.root.parent)
+    return [
+        one
+        for one in psutil.process_iter(["cmdline", "environ"])
+        if "ipykernel_launcher" in (one.info["cmdline"] or ())
+        and (one.info["environ"] or {}).get("CI_NOTEBOOK_HOME", "").startswith(folder)
+    ]
 
 
 @pytest.fixture
@@ -82,6 +94,13 @@ def test_a_colleague_sets_submits_compares_and_sees_the_job_without_code(app: De
     page.get_by_role("tab", name="One setting").click()
     assert page.evaluate(TOO_WIDE) <= 0
     app.shot("app-5-narrow")
+
+    assert page.locator(".ci-gone:not(:empty)").count() == 0
+    kernels_of(app.server)[0].kill()
+    page.locator(".ci-gone:visible").filter(has_text="Disconnected. Reload the page.").wait_for(timeout=60_000)
+    assert page.evaluate("() => document.querySelector('.ci-panel').inert")
+    assert page.locator(AFTER).is_visible(), "results stay"
+    app.shot("app-6-disconnected")
 
 
 def test_the_panel_works_in_notebook_7(notebook: Desk) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
+from ci_notebook.widgets.files.take_away import CHUNK_BYTES, TakeAway
 from ci_notebook.widgets.monitor.monitor_view import Monitor
 from ci_notebook.widgets.play.play_view import PlayView
-from ci_notebook.widgets.shared.take_away import CHUNK_BYTES, TakeAway
 from tests.support import until
 
 

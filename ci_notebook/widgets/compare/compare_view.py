@@ -21,10 +21,10 @@ from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import CommonTimeline
 from ci_notebook.widgets.compare.sides import MAX_SHOWN, opener_of, sides_of
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort
 from ci_notebook.widgets.shared.base_view import BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
-from ci_notebook.widgets.shared.take_away import TakeAway
 from ci_notebook.widgets.shared.workers import NewestWorker, Work
 
 __all__ = ["CompareView"]
@@ -49,10 +49,10 @@ class CompareView(BaseView):
     """
 
     _esm = joined(
-        "shared/dom.js", "shared/wipe.js", "shared/take_away.js",
+        "shared/dom.js", "shared/mount.js", "shared/wipe.js", "files/take_away.js",
         *(f"compare/{name}.js" for name in ("controls", "scopes", "loop", "stage", "requests", "bars", "view")),
     )  # fmt: skip
-    _css = joined("shared/wipe.css", "shared/take_away.css", "compare/view.css")
+    _css = joined("shared/mount.css", "shared/wipe.css", "files/take_away.css", "compare/view.css")
 
     title = traitlets.Unicode().tag(sync=True)
     sides: traitlets.List[dict[str, Any]] = traitlets.List(help="Name and clip of each side.").tag(sync=True)

@@ -104,9 +104,12 @@ function cvRender({ model, el: root }) {
   const facts = el("p", { class: "cv-soft cv-facts" }), note = el("p", { class: "cv-soft cv-note" });
 
   // Actions ------------------------------------------------------------------------------------------------------
+  // A linked view follows at once; Python learns the position when it rests.
   const save = () => {
     clearTimeout(saving);
-    saving = setTimeout(() => setTrait("at", st.at), 250);
+    if (model.get("at") === st.at) return;
+    model.set("at", st.at);
+    saving = setTimeout(() => model.save_changes(), 250);
   };
   const showPosition = () => { transport.show(); scorePlot.show(st.at); };
   const showZoom = () => cvText(zoomText, `${stage.view().percent} %`);
@@ -221,11 +224,15 @@ function cvRender({ model, el: root }) {
   for (const [event, fn] of Object.entries(listeners)) model.on(event, fn);
   reset();
   cvText(error, model.get("error"));
+  let width = loader.wide();
+  const sized = new ResizeObserver(() => { if (loader.wide() > width) loader.load(); width = loader.wide(); }); // as when a tab opens
+  sized.observe(page);
   return () => {
     [loop, loader, stage, requests, takeAway].forEach((part) => part.close());
+    sized.disconnect();
     clearTimeout(saving);
     for (const [event, fn] of Object.entries(listeners)) model.off(event, fn);
   };
 }
 
-export default { render: cvRender };
+export default { render: mounted(cvRender) };

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ci_notebook.model.api.jobs import Operation
-from ci_notebook.model.declaration.node import AUTO, Node, Part, parts
+from ci_notebook.model.declaration.node import AUTO, Node, Part, parts, walk
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.advice import Advice, advice
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -29,9 +29,11 @@ __all__ = [
     "above",
     "below",
     "build",
+    "json_of",
     "operation_of",
     "part_at",
     "sentence",
+    "setting_of_json",
     "state_of",
     "text_of",
 ]
@@ -142,6 +144,45 @@ def sentence(problem: ParameterError) -> str:
     if problem.path and problem.value in (None, ()):
         return f"{problem.path} is missing; it must be {problem.allowed}. {problem.remedy}".rstrip()
     return str(problem)
+
+
+def json_of(setting: VideoEnhance) -> dict[str, Any]:
+    """Return the JSON form of a setting: path → value of each leaf, and True for a node that is on without a leaf.
+
+    AUTO is the text "AUTO". Unknown nodes are left out.
+
+    >>> from ci_notebook.model.setting.enhance import MsSharpen
+    >>> json_of(VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5)))
+    {'MsSharpen.SharpenLevel': 5}
+    """
+    state = state_of(setting)
+    leaf_values = {
+        path: value if type(value) in (int, float) else text_of(part, value)
+        for path, part, value in walk(setting)
+        if path in state.values
+    }
+    inner = {node for path in (*state.active, *leaf_values) for node in above(path)}
+    return leaf_values | {path: True for path in state.active if path not in inner}
+
+
+def setting_of_json(value: object) -> VideoEnhance:
+    """Return the setting whose JSON form this is. Raises `ParameterError` for anything else.
+
+    >>> setting_of_json({"MsSharpen.SharpenLevel": 5})
+    VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+    """
+    if not isinstance(value, dict):
+        raise ParameterError.plain("The JSON form of a setting is an object that maps paths to values.")
+    texts, active = dict[str, str](), dict[str, None]()
+    for path, entry in value.items():
+        is_node = part_at(path).node is not None
+        active |= dict.fromkeys([*above(path), path] if is_node else above(path))
+        if not is_node:
+            texts[path] = str(entry)
+    result = build(Operation(video_enhance=VideoEnhance()), texts, active)
+    if result.operation is None:
+        raise ParameterError.plain(next(iter(result.problems.values())))
+    return result.operation.video_enhance or VideoEnhance()
 
 
 def below(path: str) -> str:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import traitlets
 from IPython import get_ipython
 
 from ci_notebook.model.api.jobs import Operation, Request
@@ -20,7 +21,7 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.clip_titles import title_of
-from ci_notebook.widgets.enhance.controls import operation_of
+from ci_notebook.widgets.enhance.controls import json_of, operation_of, setting_of_json
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
 from ci_notebook.widgets.enhance.panel_state import STATE_ACTIONS, PanelState, SavedControls
 from ci_notebook.widgets.enhance.price_line import PriceDisplay
@@ -29,11 +30,11 @@ from ci_notebook.widgets.enhance.start_from import SettingLike, TemplatesList, p
 from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob
 from ci_notebook.widgets.preview.pane import PreviewPane
-from ci_notebook.widgets.shared.base_view import error_text
+from ci_notebook.widgets.shared.base_view import ViewValue, error_text
 from ci_notebook.widgets.shared.clip_lines import ClipLines
-from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["EnhancePanel"]
 
@@ -42,11 +43,20 @@ class EnhancePanel(PanelTraits):
     """A panel for one job: switches, sliders, watermarks, Python, XML, price, preview and Submit.
 
     `setting` is a `VideoEnhance`, the name of a preset ("Crisp detail"), or a dict of parameters
-    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting; `watermarks` and `digital_watermark` are the
-    last valid watermarks; `output` shows the results and stays in the notebook. With a `key` the panel restores its
+    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting, a trait that can be observed, linked and
+    assigned in each of these forms; `watermarks` and `digital_watermark` are the last valid watermarks; `output` shows
+    the results and stays in the notebook. With a `key` the panel restores its
     controls after a restart of the kernel, if the lab has a `state_dir` and `setting` has not changed. Raises
     `ParameterError` for an invalid `setting`.
     """
+
+    value = ViewValue[VideoEnhance, SettingLike](
+        lambda panel, value: panel._take(value),
+        read=lambda panel, json: panel.value if json == json_of(panel.value) else setting_of_json(json),
+        write=json_of,
+        refuse=lambda panel, error: panel._show_message(error=str(error)),
+        help="The last valid setting. Assign one to set all controls except those of the watermarks.",
+    )
 
     @checks_keywords
     def __init__(
@@ -93,15 +103,6 @@ class EnhancePanel(PanelTraits):
         self.on_msg(self._take_away.receive)
 
     @property
-    def value(self) -> VideoEnhance:
-        """The last valid setting. Assign a setting to set all controls except those of the watermarks."""
-        return self._state.setting
-
-    @value.setter
-    def value(self, setting: VideoEnhance) -> None:
-        self._replace(video_enhance=check(setting))
-
-    @property
     def watermarks(self) -> tuple[Watermark, ...]:
         """The visible watermarks, at most three. Assign any iterable of them."""
         return self._state.operation.watermark
@@ -122,7 +123,7 @@ class EnhancePanel(PanelTraits):
     @property
     def request(self) -> Request:
         """The complete request that Submit would send."""
-        return self._lab.request(self._clip, self.value, **marks_of(self._state.operation))
+        return self._lab.request(self._clip, self._state.setting, **marks_of(self._state.operation))
 
     @property
     def job(self) -> SubmittedJob | None:
@@ -202,6 +203,15 @@ class EnhancePanel(PanelTraits):
         self.on_close(line.close)
         return line
 
+    @traitlets.default("value")
+    def _first_value(self) -> VideoEnhance:
+        return self._state.setting
+
+    def _take(self, value: SettingLike) -> None:
+        if value is None:
+            raise ParameterError.plain("The value cannot be None. Assign ci.VideoEnhance() to leave everything out.")
+        self._replace(video_enhance=setting_from(value))
+
     def _replace(self, **named: Any) -> None:
         self._state.replace(**named)
         self._show()
@@ -211,6 +221,7 @@ class EnhancePanel(PanelTraits):
         with self.hold_sync():
             for name, value in {**self._state.traits(), **self._texts()}.items():
                 setattr(self, name, value)
+            type(self).value.publish(self, self._state.setting)
         self._saved.write(self._state.controls, self._state.valid)
 
     def _texts(self) -> dict[str, str]:
@@ -220,8 +231,8 @@ class EnhancePanel(PanelTraits):
             return {}
         self._described = operation
         if self._price_line is not None:
-            self._price_line.submit(self.value)
-        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self.value)
+            self._price_line.submit(self._state.setting)
+        xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self._state.setting)
         return {"python": operation_text(operation), "xml": xml}
 
     def _do(self, action: str, content: dict[str, Any]) -> str:

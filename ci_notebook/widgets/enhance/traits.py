@@ -12,11 +12,12 @@ __all__ = ["PanelTraits"]
 
 _MAX_VIEWS: Final = 20
 _SCRIPTS: Final = (
-    "shared/dom.js", "enhance/js/export.js", "enhance/js/controls.js", "enhance/js/groups.js", "enhance/js/toolbar.js",
-    "shared/wipe.js", "shared/take_away.js", "preview/pane.js", "enhance/js/panel.js",
+    "shared/dom.js", "shared/mount.js", "enhance/js/export.js", "enhance/js/controls.js", "enhance/js/groups.js",
+    "enhance/js/toolbar.js", "shared/wipe.js", "files/take_away.js", "preview/pane.js", "enhance/js/panel.js",
 )  # fmt: skip
 _STYLES: Final = (
-    "shared/base.css", "shared/wipe.css", "shared/take_away.css", "preview/pane.css", "enhance/js/panel.css",
+    "shared/base.css", "shared/mount.css", "shared/wipe.css", "files/take_away.css", "preview/pane.css",
+    "enhance/js/panel.css",
 )  # fmt: skip
 
 

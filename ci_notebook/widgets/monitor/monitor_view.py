@@ -22,11 +22,11 @@ from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.compare.compare_view import CompareView
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.monitor.job_list import JobList, counts, static_html
 from ci_notebook.widgets.ports import MonitorLab
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
-from ci_notebook.widgets.shared.take_away import TakeAway
 
 __all__ = ["Monitor"]
 
@@ -43,7 +43,8 @@ class Monitor(BaseView):
 
     The table has buttons to cancel a job, to send it again, and to open its result. It shows at most `most` jobs,
     the newest that were created after `since` (timezone-aware). It reads everything from the service, so the same
-    cell in a new kernel shows the same jobs. `opened` maps the id of each job whose result was opened to the local
+    cell in a new kernel shows the same jobs. `selection` lists the ids of the selected jobs; it is a trait that can be
+    observed, linked and assigned. `opened` maps the id of each job whose result was opened to the local
     copy of its output. `compared` is the last `CompareView`. If `compare` is given, it is called with the jobs
     instead, and has to show them itself.
 
@@ -54,10 +55,14 @@ class Monitor(BaseView):
     >>> monitor.close()
     """
 
-    _esm = joined("shared/dom.js", "shared/take_away.js", "monitor/table.js", "monitor/view.js")
-    _css = joined("shared/base.css", "shared/take_away.css", "monitor/view.css")
+    _esm = joined("shared/dom.js", "shared/mount.js", "files/take_away.js", "monitor/table.js", "monitor/view.js")
+    _css = joined("shared/base.css", "shared/mount.css", "files/take_away.css", "monitor/view.css")
 
     facts = traitlets.Dict(help="Constant facts: currency, whether jobs cost money.").tag(sync=True)
+    selection: traitlets.List[str] = traitlets.List(traitlets.Unicode(), help="Ids of the selected jobs.").tag(
+        sync=True
+    )
+    compared_model = traitlets.Unicode(help="Model of `compared`, for a page that shows it itself.").tag(sync=True)
     status = traitlets.Dict(help="Whether the service is being polled, and the last error.").tag(sync=True)
 
     @checks_keywords
@@ -135,7 +140,7 @@ class Monitor(BaseView):
         view = CompareView(self._lab, [*source, *map(self._port.handle, jobs)])
         if self.compared is not None:
             self.compared.close()
-        self.compared = view
+        self.compared, self.compared_model = view, view.model_id or ""
         bundle = view._repr_mimebundle_() if self._is_shown else None
         if bundle is not None:
             display_id = self._display_ids["compared"]

@@ -122,7 +122,7 @@ function render({ model, el: root }) {
   const selected = new Set(), pending = new Map();
   let active = null, scheduled = 0, isLoaded = false;
 
-  const send = (content) => { try { model.send({ view: name, ...content }); } catch { showError("The kernel is not running. Run the cell again."); } };
+  const send = (content) => model.send({ view: name, ...content });
   const isBusy = (action, id) => [...pending.values()].some((one) => one.action === action && one.ids.includes(id));
   const showError = (text) => { error.textContent = text; };
   const act = (action, jobs) => {
@@ -147,7 +147,17 @@ function render({ model, el: root }) {
     show();
     if (isEntered) detail.focus();
   };
-  const select = (job, is) => { if (is) selected.add(job.id); else selected.delete(job.id); draw(); };
+  const select = (job, is) => { if (is) selected.add(job.id); else selected.delete(job.id); share(); };
+  const share = () => {
+    model.set("selection", [...selected]);
+    model.save_changes();
+    draw();
+  };
+  const follow = () => {
+    selected.clear();
+    for (const id of model.get("selection")) selected.add(id);
+    draw();
+  };
   const selectedJobs = () => [...selected].map((id) => store.jobs.get(id)).filter(Boolean);
 
   const filters = makeFilters(name, filter, () => draw());
@@ -158,7 +168,7 @@ function render({ model, el: root }) {
   const takeAway = makeTakeAway(model);
   const detail = makeDetail(name, facts, { act: start, isBusy, takeAway, close: () => { choose(null); grid.focus(); } });
   const selection = makeSelection({
-    clear: () => { selected.clear(); draw(); },
+    clear: () => { selected.clear(); share(); },
     act: (action) => act(action, selectedJobs().filter((job) => action !== "cancel" || WAITS.includes(job.state))),
   });
   const message = el("span", { class: "ci-clip ci-jmessage", role: "status", "aria-live": "polite" });
@@ -182,7 +192,7 @@ function render({ model, el: root }) {
       if (content.do === "rows" && !isLoaded) return; // all rows are about to arrive
       isLoaded = true;
       store.update(content, content.do === "all");
-      for (const id of selected) if (!store.jobs.has(id)) selected.delete(id);
+      if ((content.removed ?? []).filter((id) => selected.delete(id)).length) share();
       draw();
     } else if (content.do === "answer") {
       const isOurs = pending.delete(content.press);
@@ -220,6 +230,8 @@ function render({ model, el: root }) {
   const ticks = setInterval(() => { if (isVisible && store.counts().Running) draw(); }, 1000);
   model.on("msg:custom", receive);
   model.on("change:status", showStatus);
+  model.on("change:selection", follow);
+  follow();
   send({ do: "hello" });
   showStatus();
   show();
@@ -234,7 +246,8 @@ function render({ model, el: root }) {
     document.removeEventListener("visibilitychange", heartbeat);
     model.off("msg:custom", receive);
     model.off("change:status", showStatus);
+    model.off("change:selection", follow);
   };
 }
 
-export default { render };
+export default { render: mounted(render) };

@@ -14,9 +14,9 @@ import traitlets
 from ci_notebook.model.html import picture_html
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.widgets.file_ports import VideoFilesPort
+from ci_notebook.widgets.files.take_away import PLAYER_SCRIPTS, TakeAway
 from ci_notebook.widgets.shared.base_view import BaseView, joined
 from ci_notebook.widgets.shared.result_output import ResultOutput
-from ci_notebook.widgets.shared.take_away import PLAYER_SCRIPTS, TakeAway
 
 __all__ = ["PlayView"]
 
@@ -29,8 +29,8 @@ class PlayView(BaseView):
     `videos` are what `files` finds, `titles` their headings. `height` is the largest height of a player in px.
     """
 
-    _esm = joined(*PLAYER_SCRIPTS, "play/view.js")
-    _css = joined("shared/base.css", "shared/take_away.css")
+    _esm = joined(*PLAYER_SCRIPTS, "shared/mount.js", "play/view.js")
+    _css = joined("shared/base.css", "shared/mount.css", "files/take_away.css")
 
     items: traitlets.List[dict[str, str]] = traitlets.List(help="Item and name of each video.").tag(sync=True)
     height = traitlets.Int(480, min=80).tag(sync=True)

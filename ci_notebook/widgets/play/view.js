@@ -16,4 +16,4 @@ function renderPlayers({ model, el: root }) {
   return () => { model.off("change:height", fit); player.close(); };
 }
 
-export default { render: renderPlayers };
+export default { render: mounted(renderPlayers) };

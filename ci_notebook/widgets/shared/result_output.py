@@ -30,7 +30,7 @@ class ResultOutput:
         self._listeners: list[Callable[[str], None]] = []
 
     def _repr_html_(self) -> str:
-        return "".join(f"<section>{entry}</section>" for entry in self._entries) or self._empty
+        return self._html() or self._empty
 
     def __repr__(self) -> str:
         return f"ResultOutput of {len(self._entries)} submissions"
@@ -45,9 +45,15 @@ class ResultOutput:
 
     def following(self) -> Any:
         """Return a widget that shows the entries now and later: for a page that shows no later outputs, as Voila's."""
-        widget = ipywidgets.HTML(self._repr_html_())
-        self._listeners.append(lambda html: widget.set_trait("value", html))
+        widget = ipywidgets.HTML()
+        self.follow(lambda html: widget.set_trait("value", html or self._empty))
         return widget
+
+    def follow(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the HTML of the entries now and after each change. It is empty without entries."""
+        if listener not in self._listeners:
+            self._listeners.append(listener)
+        listener(self._html())
 
     def add(self, html: str) -> int:
         """Append an entry; return its number, for `put`."""
@@ -60,11 +66,15 @@ class ResultOutput:
         self._entries[number] = html
         self._update()
 
+    def _html(self) -> str:
+        return "".join(f"<section>{entry}</section>" for entry in self._entries)
+
     def _update(self) -> None:
         for listener in self._listeners:
-            listener(self._repr_html_())
+            listener(self._html())
         if self._is_shown:
             self._display(update=True)
 
     def _display(self, *, update: bool) -> None:
-        display(HTML(self._repr_html_()), display_id=self._display_id, update=update)  # type: ignore[no-untyped-call]
+        html = f"<div class='ci-results-output'>{self._repr_html_()}</div>"
+        display(HTML(html), display_id=self._display_id, update=update)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import traitlets
@@ -21,12 +21,12 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.clip_titles import labels_of
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
 from ci_notebook.widgets.file_ports import video_files_of
+from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import SweepLab, SweepSettings
-from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, error_text, joined
+from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, ViewValue, error_text, joined
 from ci_notebook.widgets.shared.clip_lines import ClipLines
 from ci_notebook.widgets.shared.persistence import SavedState
 from ci_notebook.widgets.shared.result_output import ResultOutput
-from ci_notebook.widgets.shared.take_away import TakeAway
 from ci_notebook.widgets.shared.workers import DebouncedWorker
 from ci_notebook.widgets.sweep.form import MAX_ROWS, SweepFields, SweepForm, ValidSweep, sweep_html, table_of
 from ci_notebook.widgets.sweep.values import DESIGNS, described, stages_of, text_of
@@ -36,6 +36,7 @@ __all__ = ["SweepPanel"]
 # Debounce of the plan: the service is asked about each clip.
 _DELAY_S: Final = 0.3
 _FIELDS: Final = ("vary", "kind", "n", "seed", "budget", "chosen")
+_SWEEP_FIELDS: Final = ("vary", "kind", "n", "seed")
 _IDLE: Final = {"busy": False, "stopping": False, "share": None, "text": "", "error": "", "press": ""}
 _EMPTY: Final = "<p style='opacity:0.75;margin:4px 0'>Nothing was run from this panel yet.</p>"
 
@@ -45,9 +46,10 @@ class SweepPanel(BaseView):
 
     `clips` is one clip or several, from which the user can choose. The varied parameters are set in `base`: a
     `VideoEnhance`, the name of a preset, or a dict of parameters. `against` is the second setting of the design
-    "pairs". `sweep` is the last valid sweep; `runs` are the results of the last run, None before. With a `key` the
-    fields are restored after a restart of the kernel, if the lab has a `state_dir` and the arguments are the same.
-    Raises `ParameterError` for an invalid setting.
+    "pairs". `sweep` is the last valid sweep; `value` are its fields as JSON: `vary`, `kind`, `n` and `seed`. Both are
+    traits that can be observed; `value` can also be linked and assigned, in whole or in part. `runs` are the results of
+    the last run, None before. With a `key` the fields are restored after a restart of the
+    kernel, if the lab has a `state_dir` and the arguments are the same. Raises `ParameterError` for an invalid setting.
 
     >>> import ci_notebook as ci
     >>> lab = ci.connect()
@@ -58,8 +60,11 @@ class SweepPanel(BaseView):
     >>> panel.close()
     """
 
-    _esm = joined("shared/dom.js", "shared/take_away.js", "enhance/js/export.js", "sweep/parts.js", "sweep/panel.js")
-    _css = joined("shared/base.css", "shared/take_away.css", "sweep/panel.css")
+    _esm = joined(
+        "shared/dom.js", "shared/mount.js", "files/take_away.js", "enhance/js/export.js", "sweep/parts.js",
+        "sweep/panel.js",
+    )  # fmt: skip
+    _css = joined("shared/base.css", "shared/mount.css", "files/take_away.css", "sweep/panel.css")
 
     leaves: traitlets.List[dict[str, Any]] = traitlets.List(help="Every stage and leaf that can vary.").tag(sync=True)
     clip_lines: traitlets.List[str] = traitlets.List(help="Properties of each clip in one line.").tag(sync=True)
@@ -77,6 +82,14 @@ class SweepPanel(BaseView):
     table = traitlets.Dict(help="The first runs: heads and rows, and the number of runs.").tag(sync=True)
     plan = traitlets.Dict(help="The jobs that Run would send, and their price.").tag(sync=True)
     python = traitlets.Unicode().tag(sync=True)
+    value = ViewValue[dict[str, Any], Mapping[str, Any]](
+        lambda panel, fields: panel._take(fields),
+        read=lambda panel, json: json,
+        write=dict,
+        refuse=lambda panel, error: panel._set_status(error=str(error)),
+        help="Fields of the last valid sweep: `vary` as [path, text] pairs, `kind`, `n` and `seed`.",
+    )
+    sweep = traitlets.Any(read_only=True, help="The last valid sweep.")
     status = traitlets.Dict().tag(sync=True)
 
     @checks_keywords
@@ -123,11 +136,6 @@ class SweepPanel(BaseView):
         self.on_msg(self._receive)
         self._clip_lines.start()
         self.on_msg(self._take_away.receive)
-
-    @property
-    def sweep(self) -> SweepSettings:
-        """The last valid sweep."""
-        return self._valid.sweep
 
     @property
     def clips(self) -> list[Any]:
@@ -186,6 +194,29 @@ class SweepPanel(BaseView):
         self.display_widget()
         self.output.show()
 
+    @traitlets.default("value")
+    def _first_value(self) -> dict[str, Any]:
+        return self._sweep_fields()
+
+    def _take(self, fields: Mapping[str, Any]) -> None:
+        """Set the fields of a sweep, if they are valid together."""
+        if not isinstance(fields, Mapping) or not set(fields) <= set(_SWEEP_FIELDS):
+            raise ParameterError.plain(f"The value of a sweep panel is a dict with {', '.join(_SWEEP_FIELDS)}.")
+        try:
+            # The budget and the clips are no part of the sweep.
+            everything = {"budget": "", "chosen": range(len(self._clips)), **fields}
+            _, problems = self._form.read(self._fields()._replace(**everything))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ParameterError.plain("vary is a list of [path, text] pairs; kind, n and seed are texts.") from error
+        if problems:
+            raise ParameterError.plain(next(iter(problems.values())))
+        with self.hold_sync(), self.hold_trait_notifications():
+            for name, field in fields.items():
+                setattr(self, name, field)
+
+    def _sweep_fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _SWEEP_FIELDS}
+
     def _restore(self) -> None:
         """Restore the saved fields, if there are any."""
         content = self._saved.load()
@@ -219,6 +250,8 @@ class SweepPanel(BaseView):
         self._valid = valid
         self.table, self.python, self.plan = table_of(valid, self.facts["clips"]), valid.python, {}
         self._planner.submit((valid.clips, valid.sweep))
+        self.set_trait("sweep", valid.sweep)
+        type(self).value.publish(self, self._sweep_fields())
 
     # The plan, in a thread
 

@@ -175,10 +175,16 @@ function voRender({ model, el: root }) {
   root.append(view);
   choose("side");
   showState();
-  // In a narrow page, two frames side by side are too small to compare.
-  requestAnimationFrame(() => { if (view.clientWidth && view.clientWidth < 560) choose("flip"); });
+  // In a narrow page, two frames side by side are too small to compare. A view in a hidden tab has no width yet.
+  const sized = new ResizeObserver(() => {
+    if (!view.clientWidth) return;
+    sized.disconnect();
+    if (view.clientWidth < 560 && mode === "side") choose("flip");
+  });
+  sized.observe(view);
   return () => {
     isClosed = true;
+    sized.disconnect();
     all.forEach((pane) => pane.close());
     model.off("msg:custom", onMessage);
     model.off("change:state", onState);
@@ -187,4 +193,4 @@ function voRender({ model, el: root }) {
   };
 }
 
-export default { render: voRender };
+export default { render: mounted(voRender) };

@@ -37,8 +37,8 @@ class VoteView(BaseView):
     there is nothing to compare.
     """
 
-    _esm = joined("shared/dom.js", "shared/wipe.js", "vote/view.js")
-    _css = joined("shared/base.css", "shared/wipe.css", "vote/view.css")
+    _esm = joined("shared/dom.js", "shared/mount.js", "shared/wipe.js", "vote/view.js")
+    _css = joined("shared/base.css", "shared/mount.css", "shared/wipe.css", "vote/view.css")
 
     voter = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict(help="Number of the question, number of answers, number of questions.").tag(sync=True)

@@ -207,4 +207,4 @@ function render({ model, el: root }) {
   };
 }
 
-export default { render };
+export default { render: mounted(render) };

@@ -19,7 +19,7 @@ from ci_notebook.widgets.shared.base_view import error_text, joined
 
 __all__ = ["CHUNK_BYTES", "PLAYER_SCRIPTS", "TakeAway"]
 
-PLAYER_SCRIPTS: Final = ("shared/dom.js", "shared/player.js")
+PLAYER_SCRIPTS: Final = ("shared/dom.js", "files/player.js")
 """The player of the page. Views load it with the first click, so that their own modules stay small."""
 
 CHUNK_BYTES: Final = 1 << 20
