@@ -33,6 +33,7 @@ from .experiment.sweep import (
 from .lab.connect import connect as connect
 from .lab.lab import Lab as Lab
 from .lab.playing.play import play as play
+from .lab.scoring.file_scoring import score as score
 from .media.samples import sample as sample
 from .media.samples import samples as samples
 from .model.api.jobs import (

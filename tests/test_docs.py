@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 # The pages whose examples run one after the other in one session, as a reader would.
-IN_ORDER = ("README.md", *(f"docs/guide/{name}.md" for name in ("panel", "sweeps", "scores", "jobs", "cluster")))
+IN_ORDER = (
+    "README.md",
+    *(f"docs/guide/{name}.md" for name in ("panel", "sweeps", "scores", "jobs", "adopt", "cluster")),
+)
 SNIPPET = re.compile(r"<!-- snippet: run by tests/test_docs.py -->\n```python\n(.*?)```", re.DOTALL)
 
 
@@ -72,7 +75,11 @@ def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytes
         for code in SNIPPET.findall((ROOT / page).read_text(encoding="utf-8")):
             exec(compile(code, page, "exec"), names)  # noqa: S102  our own text
     assert list(names["runs"].to_frame()["state"]) == ["Success"] * 4
-    assert "No verdict" not in str(names["answer"]), "the first example ends in an answer"
+    answer = names["answer"]
+    assert answer.answer in ("better", "worse", "equivalent", "not worse"), str(answer)
+    assert answer.is_known and answer.about == "this clip", str(answer)
+    assert f"SharpenLevel 5 is {answer.answer} than 0" in answer.sentence or "are equivalent" in answer.sentence
+    assert "All 75 frames of" in answer.sentence and "so this is known" in answer.sentence
     assert (tmp_path / "report.html").stat().st_size > 100_000
     mine = [job for job in names["lab"].jobs() if job.detail.operation.user_data == "lesson-3"]
     assert [job.state for job in mine] == ["Success"], "exactly one"

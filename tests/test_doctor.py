@@ -133,6 +133,7 @@ def test_here_everything_that_is_promised_is_installed_and_works() -> None:
     report = ci.doctor()
     assert report.ok, report
     found = {one.name: one for one in report}
+    assert found["VMAF v1 models"].state == "OK"
     assert found["VMAF models"].state == found["encoders"].state == found["extra local"].state == "OK"
     assert "not found; the environment: not set" in found["source"].detail
 
@@ -158,6 +159,15 @@ def test_without_ffmpeg_the_cloud_is_still_there(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("ci_notebook.media.ffmpeg.capabilities", none_found)
     (found,) = machine.look_at_ffmpeg()
     assert found.state == "warning" and "cloud only" in found.detail and "[local]" in found.remedy
+
+
+@pytest.mark.slow
+def test_an_ffmpeg_without_vmaf_v1_is_a_warning_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_notebook.media.scoring.libvmaf.has_model", lambda name: "v1" not in name)
+    found = {one.name: one for one in machine.look_at_ffmpeg()}
+    v1 = found["VMAF v1 models"]
+    assert v1.state == "warning" and "vmaf_v1.0.16_3d0h" in v1.detail and "pip install" in v1.remedy
+    assert found["VMAF models"].state == "OK"
 
 
 def test_a_full_disk_and_an_unwritable_folder_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,9 +95,13 @@ def test_without_optuna_a_search_says_how_to_get_it(
 @pytest.mark.slow
 def test_all_frames_are_scored_on_request_and_coarser_scores_are_replaced(lab: ci.Lab, clip: ci.Clip) -> None:
     sweep = ci.grid(None, SharpenLevel=[4])
-    (coarse,) = lab.run(clip, sweep)
+    (coarse,) = lab.run(clip, sweep, every=5)
+    (kept,) = lab.run(clip, sweep)
+    assert kept == coarse, "runs that were scored at another distance are not scored again unasked"
     (fine,) = lab.run(clip, sweep, every=1)
     assert (coarse.every, fine.every) == (5, 1)
+    (usual,) = lab.run(clip, ci.grid(None, SharpenLevel=[7]))
+    assert (usual.every, len(usual.pictures["vmaf"])) == (1, 10), "a short clip is scored wholly"
     assert len(fine.pictures["vmaf"]) == 10
     assert fine.job == coarse.job, "the job is not made again"
     with pytest.raises(ci.ParameterError, match="every"):
@@ -178,6 +182,32 @@ def test_floating_point_scores_are_computed_once_and_not_mixed_with_others(lab: 
     assert [run.scores for run in again] == [run.scores for run in exact], "what is held is not measured again"
     mixed = ci.verdict([usual[0], exact[1]], "SharpenLevel", 1, 2, on="vmaf_neg")
     assert mixed.answer == "refused" and "floating point" in mixed.sentence
+
+
+@pytest.mark.slow
+def test_another_screen_is_scored_again_and_not_paid_again(lab: ci.Lab, tmp_path: Path) -> None:
+    large = lab.upload(write_sample(tmp_path / "large.mp4", seconds=0.2, size="640x360"))
+    (tv,) = lab.run(large, ci.grid(None, SharpenLevel=[4]))
+    (phone,) = lab.run(large, ci.grid(None, SharpenLevel=[4]), screen="phone")
+    assert (tv.vmaf_v1_model, tv.screen) == ("vmaf_v1.0.16_3d0h", "tv")
+    assert (phone.vmaf_v1_model, phone.screen) == ("vmaf_v1.0.16_5d0h", "phone")
+    assert phone.job and tv.job and phone.job.job_id == tv.job.job_id
+    assert phone.scores["vmaf"] == tv.scores["vmaf"] and phone.scores["vmaf_v1"] != tv.scores["vmaf_v1"]
+    (again,) = lab.run(large, ci.grid(None, SharpenLevel=[4]))
+    assert again == phone, "what is held is not measured again"
+    assert phone.key in {run.key for run in lab.runs() if run.vmaf_v1_model == "vmaf_v1.0.16_5d0h"}
+
+
+@pytest.mark.slow
+def test_a_screen_that_an_output_does_not_fit_is_refused_before_anything_is_sent(lab: ci.Lab, clip: ci.Clip) -> None:
+    count = len(list(lab.jobs()))
+    with pytest.raises(ci.ParameterError, match=r"at least 296 × 296 px \(phone\), and these have 256 × 144"):
+        lab.run(clip, ci.grid(None, SharpenLevel=[9]), screen="phone")
+    with pytest.raises(ci.ParameterError, match="screen must be"):
+        lab.run(clip, ci.grid(None, SharpenLevel=[9]), screen="cinema")  # type: ignore[arg-type]
+    assert len(list(lab.jobs())) == count
+    (run,) = lab.run(clip, ci.grid(None, SharpenLevel=[9]))
+    assert run.ok and "vmaf_v1" not in run.scores and "216 × 176" in run.score_note
 
 
 @pytest.mark.slow

@@ -304,6 +304,7 @@ CLOSED: dict[str, Mistake] = {
     "callbacks": lambda lab, clip: lab.callbacks(),
     "messages": lambda lab, clip: lab.messages("queue"),
     "runs": lambda lab, clip: lab.runs(),
+    "adopt": lambda lab, clip: lab.adopt("j1"),
     "votes": lambda lab, clip: lab.votes(),
     "templates": lambda lab, clip: lab.templates.list(),
     "queues": lambda lab, clip: lab.queues.list(),

@@ -55,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {}
 
 # Module names that several packages use, each for one thing in several layers.
 SAME_THING = {
-    "doctor", "jobs", "lab", "report", "serve",  # a verb of the command line, and the feature of that name
+    "doctor", "jobs", "lab", "report", "score", "serve",  # a verb of the command line, and the feature of that name
     "multipart", "objects", "queues", "submit", "templates",  # a part of the API: its model, its client, its server
     "panel", "view",  # the widget of a folder
 }  # fmt: skip

@@ -7,6 +7,7 @@ Modules in reading order:
 - `app`, `app_page`: serve the panels as a web page, and the page itself.
 - `serve`: run the embedded engine on a port.
 - `report`: run a sweep on clips and write one HTML file.
+- `score`: score video files against their source.
 - `jobs`: list, show, wait for and cancel jobs.
 - `doctor`: check the installation, the machine and the service.
 - `check_notebook`, `secret_patterns`: find secrets in notebooks, and the patterns of secrets.

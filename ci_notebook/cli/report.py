@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import CIError, ParameterError
-from ci_notebook.model.scores import MAIN
+from ci_notebook.model.score_sampling import MOST_FRAMES
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
@@ -54,10 +54,11 @@ def add_report(verbs: Any) -> None:
     add("--vary", action="append", required=True, metavar="PARAMETER=A,B,…", help="values to try; repeatable")
     add("--set", action="append", default=[], metavar="PARAMETER=A", help="a value for all runs; repeatable")
     add("--out", type=Path, default=Path("report.html"), help="file for the report (default: report.html)")
-    add("--on", default=MAIN, metavar="SCORE", help=f"the score of the verdicts (default: {MAIN})")
+    add("--on", metavar="SCORE", help="the score of the verdicts (default: the most telling one that all runs have)")
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the original that a clip was spoiled from; one per clip, in the same order")  # fmt: skip
-    add("--every", type=int, metavar="N", help="score every Nth frame; 1 scores all (default: every fifth)")
+    add("--every", type=int, metavar="N",
+        help=f"score every Nth frame; 1 scores all (default: all, or {MOST_FRAMES} of a longer clip)")  # fmt: skip
     add("--budget", type=float, metavar="CNY", help="send nothing if the price is higher than this")
     add("--prices", type=Path, metavar="FILE", help="your price list (TOML) in place of the published one")
     add("--workers", type=int, default=4, metavar="N", help="jobs that run at once (default: 4)")
@@ -95,7 +96,8 @@ def _write(args: argparse.Namespace) -> int:
     from ci_notebook.lab.connect import connect  # lazy: a wrong argument is refused without a second of imports
     from ci_notebook.results.dataframe import resolve_column, to_frame  # lazy, as above
 
-    resolve_column(to_frame([]), args.on)  # refuses an unknown score before the runs, not after them
+    if args.on is not None:
+        resolve_column(to_frame([]), args.on)  # refuses an unknown score before the runs, not after them
     with connect(args.bucket, region=args.region, home=args.home) as lab:
         if args.prices:
             lab.prices = read_prices(args.prices)

@@ -14,6 +14,7 @@ from ci_notebook.cli.jobs import add_jobs
 from ci_notebook.cli.lab import add_lab
 from ci_notebook.cli.report import add_report
 from ci_notebook.cli.sanitize_rules import add_sanitize_rules
+from ci_notebook.cli.score import add_score
 from ci_notebook.cli.serve import add_serve
 from ci_notebook.model.errors import CIError
 
@@ -41,6 +42,9 @@ def _show_every_character() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ci-notebook", description="A laboratory for video enhancement, in Jupyter.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (add_lab, add_app, add_serve, add_report, add_jobs, add_doctor, add_check_notebook, add_sanitize_rules):
+    for add in (
+        add_lab, add_app, add_serve, add_report, add_score, add_jobs, add_doctor, add_check_notebook,
+        add_sanitize_rules,
+    ):  # fmt: skip
         add(verbs)
     return parser

@@ -7,7 +7,7 @@ import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 from urllib.parse import quote, unquote
 
@@ -75,6 +75,14 @@ class Clip:
     def _repr_html_(self) -> str:
         about = f"{escape(str(self.summary))} · " if self.summary else ""
         return f"<p><b>{escape(self.name or self.key)}</b> · {about}{self.size_bytes:,} bytes · {escape(self.key)}</p>"
+
+
+def clip_of(stored: StoredObject, *, bucket: str, region: str) -> Clip:
+    """Return a stored object as a clip. Its name is the last part of its key."""
+    return Clip(
+        key=stored.key, bucket=bucket, region=region, size_bytes=stored.size_bytes, md5=stored.md5,
+        name=PurePosixPath(stored.key).name, etag=stored.etag,
+    )  # fmt: skip
 
 
 def upload(

@@ -170,7 +170,7 @@ def _sure(answer: object, verdict: Any) -> tuple[State, str]:
     if not isinstance(answer, bool):
         raise WrongKind(f"The answer must be True or False (got {answer!r}).")
     if verdict.low is None:
-        return "wrong", f"There is no interval: {verdict.why}"
+        return "wrong", f"There is no interval: {verdict.why or 'the difference is known'}"
     has_room = not verdict.low > 0 and not verdict.high < 0
     span = f"The interval goes from {verdict.low:.2f} to {verdict.high:.2f}"
     if answer == has_room:

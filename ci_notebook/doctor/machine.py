@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from ci_notebook._folders import lab_home
 from ci_notebook.client.connection.credentials import explain
 from ci_notebook.doctor.findings import Finding, at_home
 from ci_notebook.model.errors import CIError, ParameterError
+from ci_notebook.model.vmaf_v1 import MODELS as V1_MODELS
 
 _MB: Final = 1_000_000
 # Enough for the clips, results and journal of an afternoon; below the second limit one job may not fit.
@@ -40,7 +42,13 @@ def look_at_ffmpeg() -> Iterator[Finding]:
     absent = [name for name in _FILTERS if name not in can.filters]
     yield _of("filters", absent, ", ".join(_FILTERS))
     if "libvmaf" in can.filters:
-        yield _of("VMAF models", [name for name in _MODELS if not _has_model(name)], ", ".join(_MODELS))
+        from ci_notebook.media.scoring.libvmaf import has_model  # lazy, as above: it needs numpy
+
+        yield _of("VMAF models", [name for name in _MODELS if not has_model(name)], ", ".join(_MODELS))
+        absent = [name for name in V1_MODELS if not has_model(name)]
+        found = _of("VMAF v1 models", absent, f"all {len(V1_MODELS)}")
+        # Without them everything else works: the scores come without VMAF v1 and banding.
+        yield replace(found, state="warning") if absent else found
 
 
 def look_at_disk(given: Path | str | None) -> Finding:
@@ -91,14 +99,3 @@ def _of(name: str, absent: list[str], here: str) -> Finding:
         return Finding("FFmpeg", name, "OK", here)
     remedy = f"{_OURS}, and unset IMAGEIO_FFMPEG_EXE" if os.environ.get("IMAGEIO_FFMPEG_EXE") else _OURS
     return Finding("FFmpeg", name, "problem", f"missing: {', '.join(absent)}", remedy)
-
-
-def _has_model(name: str) -> bool:
-    from ci_notebook.media.ffmpeg import run  # lazy, as above
-
-    graph = f"color=s=192x108:d=0.04,split[a][b];[a][b]libvmaf=model=version={name}"
-    try:
-        run(["-filter_complex", graph, "-f", "null", "-"])
-    except CIError:
-        return False
-    return True

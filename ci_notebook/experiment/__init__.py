@@ -10,6 +10,7 @@ client_port  the part of a client that an experiment needs; the limit of calls p
 run          runs settings on clips, and resumes
 run_queue    the state of each run of one call
 scoring      downloads, scores and prices the output of a job
+adoption/    jobs that somebody else sent, turned into runs
 playlists    outputs in segments (HLS, DASH)
 progress     progress and time left
 search       searches for good settings with Optuna

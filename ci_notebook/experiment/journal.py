@@ -21,7 +21,7 @@ import platform
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +32,7 @@ from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.api.jobs import JobsDetail, Request
+from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.score_alignment import Alignment
@@ -41,7 +42,7 @@ from ci_notebook.wire.xml import dumps, loads
 N = TypeVar("N", bound=Node)
 Phase = Literal["sending", "sent", "over", "refused"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 _BUSY_S: Final = 30.0
 # Columns of version 2. `owner` is the lease of the sending process, `setting_sha256` identifies equal
 # settings, `score_against` and `reference_md5` say what the output was compared with.
@@ -71,10 +72,14 @@ CREATE TABLE votes (
 """
 # Version 4 added how each output was aligned before scoring, as JSON.
 _ALIGNMENT: Final = "ALTER TABLE runs ADD COLUMN alignment TEXT"
-_NEW_FILE: Final = (_TABLE, _VOTES, _ALIGNMENT)
+# Version 5 added the screen and the model of VMAF v1, and why scores are missing, as JSON.
+_SCORED_WITH: Final = "ALTER TABLE runs ADD COLUMN scored_with TEXT"
+_SCORED_WITH_FIELDS: Final = ("screen", "vmaf_v1_model", "score_note")
+_NEW_FILE: Final = (_TABLE, _VOTES, _ALIGNMENT, _SCORED_WITH)
 # Migrations: version → statements that upgrade a file to the next version.
 _MIGRATIONS: Final = {
     1: tuple(f"ALTER TABLE runs ADD COLUMN {column}" for column in _NEW), 2: (_VOTES,), 3: (_ALIGNMENT,),
+    4: (_SCORED_WITH,),
 }  # fmt: skip
 _LATEST: Final = "SELECT * FROM runs AS r WHERE attempt = (SELECT max(attempt) FROM runs WHERE key = r.key)"
 
@@ -141,21 +146,28 @@ class Journal:
 
     def begin(self, run: Run, request: Request, *, service: str, mark: str, owner: str = "") -> bool:
         """Write that `owner` is about to send a run. False when this attempt exists already."""
-        now, setting = self._clock(), _text(run.setting)
+        values = self._values(run, request, service=service, mark=mark) | {"phase": "sending", "owner": owner}
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             if self._db.execute("SELECT 1 FROM runs WHERE key = ? AND attempt = ?", (run.key, run.attempt)).fetchone():
                 return False
-            values = {
-                "key": run.key, "attempt": run.attempt, "mark": mark, "phase": "sending", "service": service,
-                "clip": run.clip, "clip_key": run.clip_key, "clip_md5": run.clip_md5, "setting": setting,
-                "setting_sha256": hashlib.sha256(_text(normalized(run.setting)).encode()).hexdigest(),
-                "template_id": run.template_id, "request": _text(request), "versions": json.dumps(_versions()),
-                "owner": owner, "created_at": now, "updated_at": now,
-            }  # fmt: skip
-            names, marks = ", ".join(values), ", ".join("?" * len(values))
-            self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - fixed column names
+            self._insert_row(values)
         return True
+
+    def adopt(self, runs: Iterable[Run], *, service: str) -> list[Entry]:
+        """Write runs whose jobs somebody else sent, all at once, and return their entries in the same order.
+
+        A job that is recorded already stays as it is. A job never hides a better one of the same run: a success
+        comes after a failure. So an older attempt may get the number 0 or a negative one.
+        """
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            return [self._entry_of_job(run.job) or self._insert(run, service) for run in runs if run.job]
+
+    def find(self, job: JobsDetail) -> Entry | None:
+        """Return the run of a job: by its id, or by the mark that our request left in its `UserData`."""
+        with self._lock:
+            return self._entry_of_job(job)
 
     def claim(self, entry: Entry, owner: str) -> bool:
         """Take over a run whose sender is dead. False when another process did, or it has been sent since."""
@@ -184,9 +196,11 @@ class Journal:
             if run.pictures
             else None
         )
+        scored_with = {name: getattr(run, name) for name in _SCORED_WITH_FIELDS if getattr(run, name)}
         self._set(
             run, phase="over", scores=scores, pictures=pictures, score_against=run.score_against,
             alignment=json.dumps(run.alignment.as_dict()) if run.alignment else None,
+            scored_with=json.dumps(scored_with) if scored_with else None,
             reference_md5=run.reference_md5, cost_cny=run.cost_cny, output=output, error=run.error,
         )  # fmt: skip
 
@@ -238,6 +252,44 @@ class Journal:
             (count,) = self._db.execute("SELECT count(DISTINCT key) FROM runs").fetchone()
         return f"<Journal of {count} run{'' if count == 1 else 's'}>"
 
+    def _entry_of_job(self, job: JobsDetail) -> Entry | None:
+        mark = (job.operation.user_data or "") if job.operation else ""
+        sql = "SELECT * FROM runs WHERE job_id = ? OR (mark = ? AND job_id IS NULL) ORDER BY job_id IS NULL, rowid DESC"
+        return next(self._read(sql, job.job_id, mark), None)
+
+    def _insert(self, run: Run, service: str) -> Entry:
+        job = run.job or JobsDetail()
+        before = self._db.execute(
+            "SELECT attempt, phase, state FROM runs WHERE key = ? ORDER BY attempt", (run.key,)
+        ).fetchall()
+        attempt = 1
+        if before:
+            last = before[-1]
+            is_better = _rank("sent", job.state) > _rank(last["phase"], last["state"])
+            attempt = last["attempt"] + 1 if is_better else before[0]["attempt"] - 1
+        run = replace(run, attempt=attempt)
+        request = repeat_request(job, user_data=(job.operation.user_data or "") if job.operation else "")
+        values = self._values(run, request, service=service, mark=f"adopted {job.job_id} {run.key}") | {
+            "phase": "over" if job.is_over and job.state != "Success" else "sent", "reply": _text(job),
+            "job_id": job.job_id, "state": job.state,
+        }  # fmt: skip
+        self._insert_row(values)
+        return Entry(run, values["phase"], values["mark"], values["created_at"], "", service)
+
+    def _values(self, run: Run, request: Request, *, service: str, mark: str) -> dict[str, Any]:
+        now, setting = self._clock(), _text(run.setting)
+        return {
+            "key": run.key, "attempt": run.attempt, "mark": mark, "service": service,
+            "clip": run.clip, "clip_key": run.clip_key, "clip_md5": run.clip_md5, "setting": setting,
+            "setting_sha256": hashlib.sha256(_text(normalized(run.setting)).encode()).hexdigest(),
+            "template_id": run.template_id, "request": _text(request), "versions": json.dumps(_versions()),
+            "created_at": now, "updated_at": now,
+        }  # fmt: skip
+
+    def _insert_row(self, values: Mapping[str, Any]) -> None:
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - fixed column names
+
     def _set(self, run: Run, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         self._write(
@@ -275,11 +327,19 @@ def normalized(node: N) -> N:
     return replace(node, **changed)  # type: ignore[type-var]
 
 
+def _rank(phase: str, state: str | None) -> int:
+    """Return how much an attempt is worth to the caller of a sweep: a result, a failure, or nothing."""
+    if phase == "sending" or (phase in ("sent", "over") and state not in ("Failed", "Cancel", None)):
+        return 2
+    return 1 if state == "Failed" else 0
+
+
 def _entry(row: sqlite3.Row) -> Entry:
     scores: Mapping[str, float] = json.loads(row["scores"] or "{}")
     output = Path(row["output"]) if row["output"] else None
     series = json.loads(row["pictures"] or '{"every": 0, "pictures": {}}')
     alignment = Alignment.of(json.loads(row["alignment"])) if row["alignment"] else None
+    scored_with: Mapping[str, str] = json.loads(row["scored_with"] or "{}")
     run = Run(
         key=row["key"], attempt=row["attempt"], clip=row["clip"], clip_key=row["clip_key"], clip_md5=row["clip_md5"],
         setting=loads(VideoEnhance, row["setting"].encode()),
@@ -288,6 +348,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         precise=series.get("precise", False),
         score_against=row["score_against"], reference_md5=row["reference_md5"], template_id=row["template_id"],
         alignment=alignment,
+        **{name: str(scored_with[name]) for name in _SCORED_WITH_FIELDS if name in scored_with},
         cost_cny=row["cost_cny"], error=row["error"],
         output=output if output and output.exists() else None,
     )  # fmt: skip

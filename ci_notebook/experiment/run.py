@@ -27,7 +27,7 @@ from ci_notebook.experiment.pricing.quote import Estimate, Forecast, estimate
 from ci_notebook.experiment.progress import Event, TimeLeft
 from ci_notebook.experiment.run_queue import Redo, RunQueue
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.experiment.scoring import Measure, ScoringPool
+from ci_notebook.experiment.scoring import Measure, ScoringPool, refuse_unfit_screen
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.requests import enhance_request
@@ -40,6 +40,7 @@ from ci_notebook.model.errors import (
     SignatureRefused,
     SubmissionUnclear,
 )
+from ci_notebook.model.vmaf_v1 import check_screen
 
 # Errors that affect every run: the next one would be refused for the same reason.
 _FATAL = (AccessDenied, SignatureRefused, BucketNotActivated)
@@ -66,7 +67,9 @@ class RunOptions:
 
     Scoring: `measure(output, source)` scores an output; None means no scores. It compares with `reference`
     instead of the source, if there is one: one clip for all, or a mapping from the key of a clip. It uses
-    every `every`-th frame, and floating point if `precise`.
+    every `every`-th frame (None: `measure` decides, and runs scored at other distances are not scored again),
+    and floating point if `precise`. `screen` chooses the model of VMAF v1: "tv", "tv_3h" or "phone" (see
+    `model.vmaf_v1`). A screen that is named is a demand: outputs without a model for it are refused.
 
     Repetition: `force` sends runs again, `retry_failed` only runs whose job failed, and `rescore` scores
     existing outputs again.
@@ -89,6 +92,7 @@ class RunOptions:
     reference: Clip | Mapping[str, Clip] | None = None
     every: int | None = None
     precise: bool = False
+    screen: str | None = None
     force: bool = False
     retry_failed: bool = False
     rescore: bool = False
@@ -118,6 +122,7 @@ def run_all(
     for name, number in (("workers", options.workers), ("every", options.every)):
         if number is not None and number < 1:
             raise ParameterError.plain(f"{name} is {number}; use a whole number of at least 1.")
+    check_screen(options.screen)
     budget = checked_budget(options.budget)
     clip_list = [clips] if isinstance(clips, Clip) else list(clips)
     reference = options.reference
@@ -125,9 +130,12 @@ def run_all(
     redo = Redo(
         force=options.force, retry_failed=options.retry_failed, rescore=options.rescore,
         scores=options.measure is not None, references=references, every=options.every, precise=options.precise,
+        screen=options.screen,
     )  # fmt: skip
     limited = RateLimitedClient(client, RateLimit(options.rate_per_s, sleep=client.sleep))
     setting_list = resolved(settings, limited.get_templates)
+    if options.screen is not None and options.measure is not None:
+        refuse_unfit_screen(limited, clip_list, setting_list, options.screen)
     options = replace(options, service=options.service or f"{client.bucket}/{client.region}")
     with ExitStack() as stack:
         lease = stack.enter_context(options.journal.lease())
@@ -140,13 +148,39 @@ def run_all(
             cost = _estimate(queue, limited, options.prices, options.forecast)
             refuse_over(budget, [quote.price for quote in cost.quotes])
             (options.on_price or (lambda cost: None))(cost)
-        pool = stack.enter_context(
-            ScoringPool(
-                limited, options.cache, measure=options.measure, prices=options.prices, references=references,
-                every=options.every, precise=options.precise,
-            )
-        )  # fmt: skip
-        sweep = _SweepRunner(limited, queue, lease=lease, pool=pool, options=options)
+        return _completed(limited, queue, lease=lease, references=references, options=options)
+
+
+def complete_all(client: ClientPort, recorded: Iterable[tuple[Entry, Clip]], options: RunOptions) -> list[Run]:
+    """Wait for the jobs of recorded runs, download, score and price their outputs, and return the runs in order.
+
+    Sends nothing. What is done already is not done again; an interrupt is handled as in `run_all`.
+    """
+    pairs = list(recorded)
+    reference = options.reference
+    references = {clip.key: reference for _, clip in pairs} if isinstance(reference, Clip) else dict(reference or {})
+    redo = Redo(
+        scores=options.measure is not None, references=references, every=options.every, precise=options.precise,
+        screen=options.screen,
+    )  # fmt: skip
+    limited = RateLimitedClient(client, RateLimit(options.rate_per_s, sleep=client.sleep))
+    with options.journal.lease() as lease:
+        queue = RunQueue(options.journal, options.service, redo=redo, is_dead=lease.is_dead, clock=options.clock)
+        for entry, clip in pairs:
+            queue.add_recorded(entry, clip)
+        return _completed(limited, queue, lease=lease, references=references, options=options)
+
+
+def _completed(
+    client: RateLimitedClient, queue: RunQueue, *, lease: Lease, references: Mapping[str, Clip], options: RunOptions
+) -> list[Run]:
+    """Complete the runs of a queue with a pool of scoring threads, and return them in order."""
+    pool = ScoringPool(
+        client, options.cache, measure=options.measure, prices=options.prices, references=references,
+        every=options.every, precise=options.precise, screen=options.screen,
+    )  # fmt: skip
+    with pool:
+        sweep = _SweepRunner(client, queue, lease=lease, pool=pool, options=options)
         return sweep.run(options.on_progress or (lambda event: None), options.cancel or threading.Event())
 
 

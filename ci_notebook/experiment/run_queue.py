@@ -21,7 +21,7 @@ class Redo:
     """Which finished runs to repeat, and how outputs are scored.
 
     `references` maps the key of a clip to its reference. `every` is the distance of the scored frames (None
-    accepts any); `precise` requires VMAF in floating point.
+    accepts any); `precise` requires VMAF in floating point, `screen` VMAF v1 for that screen.
     """
 
     force: bool = False
@@ -30,6 +30,7 @@ class Redo:
     scores: bool = True
     every: int | None = None
     precise: bool = False
+    screen: str | None = None
     references: Mapping[str, Clip] = field(default_factory=dict)
 
 
@@ -62,12 +63,22 @@ class RunQueue:
         )  # fmt: skip
         self._settle(key, self._journal.latest(key), self._redo)
 
+    def add_recorded(self, entry: Entry, clip: Clip) -> None:
+        """Add one attempt at a run that the journal holds. It is completed, and never sent."""
+        key = f"{entry.run.key} {entry.run.attempt}"
+        if key not in self.runs and entry.run.job is not None:
+            self.clips[key] = clip
+            self.runs[key] = replace(entry.run, error="" if entry.phase == "sent" else entry.run.error)
+            self._resume(key, entry, self._redo)
+
     def check_elsewhere(self) -> None:
         """Update the runs that another kernel is sending."""
         for key in sorted(self.elsewhere):
             self.elsewhere.discard(key)
             # A run that another kernel has just finished is not repeated.
-            redo = Redo(scores=self._redo.scores, every=self._redo.every, precise=self._redo.precise)
+            redo = Redo(
+                scores=self._redo.scores, every=self._redo.every, precise=self._redo.precise, screen=self._redo.screen
+            )
             self._settle(key, self._journal.latest(key), redo)
 
     def is_open(self) -> bool:
@@ -118,6 +129,7 @@ class RunQueue:
                 redo.every is not None and run.every not in (0, redo.every)
             )
             others = others or (redo.precise and not run.precise and run.every > 0)
+            others = others or (redo.screen is not None and run.screen != redo.screen and run.every > 0)
             is_stale = redo.scores and (redo.rescore or not run.scores or others)
             if entry.phase == "sent" or run.error or is_stale:
                 self.to_score.append(key)

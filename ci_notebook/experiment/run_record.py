@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -35,7 +35,9 @@ class Run:
     means that VMAF was computed in floating point. `score_against` says what the output was compared with:
     its "source" (measures change) or a true "reference" (measures fidelity, see `reference_md5`).
     `alignment` says how the output was aligned before scoring (time offset, crop, scale); None without scores, and
-    for runs of older journals. `template_id` is the template that was sent instead of the setting that it contains.
+    for runs of older journals. `vmaf_v1_model` is the model of VMAF v1 for the `screen`; it is empty without VMAF v1,
+    and `score_note` says why, or what it does not see. Scores of two models do not compare. `template_id` is the
+    template that was sent instead of the setting that it contains.
     """
 
     key: str
@@ -53,6 +55,9 @@ class Run:
     score_against: Literal["", "source", "reference"] = ""
     reference_md5: str = ""
     alignment: Alignment | None = None
+    screen: str = ""
+    vmaf_v1_model: str = ""
+    score_note: str = ""
     cost_cny: float | None = None
     error: str = ""
     output: Path | None = None
@@ -97,3 +102,25 @@ def _score_text(name: str, value: float) -> str:
     # As many decimals as the tables show: the third one of a VMAF differs between two machines.
     score = SCORE.get(name)
     return f"{value:.{score.decimals if score else 2}f}{' ' + score.unit if score and score.unit else ''}"
+
+
+def each_once(runs: Iterable[Run]) -> list[Run]:
+    """Return runs in their order, each once: of several records of one run the last one, at the place of the first.
+
+    Two records are of one run if they have the same job. Without a job they are, if key and attempt are the same. So
+    deliberate repeats (`force=True`) are different runs.
+    """
+    records: dict[tuple[object, ...], Run] = {}
+    with_job = dict[tuple[object, ...], tuple[object, ...]]()
+    for run in runs:
+        attempt = (run.key or id(run), run.attempt)
+        job_id = run.job.job_id if run.job else None
+        if job_id:
+            name: tuple[object, ...] = (run.clip_key, job_id)
+            if attempt in records:  # recorded before its job was known
+                records = {name if one == attempt else one: other for one, other in records.items()}
+            with_job[attempt] = name
+            records[name] = run
+        elif attempt not in with_job:
+            records[attempt] = run
+    return list(records.values())

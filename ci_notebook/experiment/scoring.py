@@ -7,7 +7,7 @@ else with its source. The first measures fidelity, the second measures change; t
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +19,13 @@ from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.playlists import PLAYLISTS, joined
 from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.settings import Setting, content
 from ci_notebook.model.api.jobs import output_md5
 from ci_notebook.model.api.media_info import MediaInfo
-from ci_notebook.model.errors import CIError
+from ci_notebook.model.errors import CIError, EngineError, ParameterError
 from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.shape import plan
+from ci_notebook.model.vmaf_v1 import choose_model
 
 # Scoring uses all cores; the second thread downloads while the first one scores.
 THREADS: Final = 2
@@ -42,15 +44,21 @@ class Scored(Protocol):
     def precise(self) -> bool: ...  # noqa: D102
     @property
     def alignment(self) -> Alignment | None: ...  # noqa: D102
+    @property
+    def screen(self) -> str: ...  # noqa: D102
+    @property
+    def vmaf_v1_model(self) -> str: ...  # noqa: D102
+    @property
+    def note(self) -> str: ...  # noqa: D102
 
 
 class Measure(Protocol):
     """Scores an output against its source or reference.
 
     Keywords: `cancel` is an event that is set when the result is no longer needed. `every` is the distance
-    of the scored frames, if chosen; `precise` asks for floating point. If they are not trivial: `start_s`
-    and `length_s` are the section of the source, `crop` is the visible part of its frames (left, top,
-    width and height as shares of 1), and `rotate` is in degrees clockwise.
+    of the scored frames, if chosen; `precise` asks for floating point, `screen` for the model of VMAF v1 for
+    that screen. If they are not trivial: `start_s` and `length_s` are the section of the source, `crop` is the
+    visible part of its frames (left, top, width and height as shares of 1), and `rotate` is in degrees clockwise.
     """
 
     def __call__(self, output: Path, source: Path, /, **options: Any) -> Mapping[str, float] | Scored:
@@ -77,6 +85,9 @@ class RunOutcome:
     score_against: Literal["", "source", "reference"] = ""
     reference_md5: str = ""
     alignment: Alignment | None = None
+    screen: str = ""
+    vmaf_v1_model: str = ""
+    score_note: str = ""
     stopped: bool = False
 
     def applied_to(self, run: Run) -> Run:
@@ -85,7 +96,7 @@ class RunOutcome:
             run, output=self.output, scores=self.scores, pictures=self.pictures, every=self.every,
             precise=self.precise,
             cost_cny=self.cost, error=self.error, score_against=self.score_against, reference_md5=self.reference_md5,
-            alignment=self.alignment,
+            alignment=self.alignment, screen=self.screen, vmaf_v1_model=self.vmaf_v1_model, score_note=self.score_note,
         )  # fmt: skip
 
 
@@ -96,11 +107,29 @@ def is_scored_against(run: Run, reference: Clip | None) -> bool:
     return run.score_against == "reference" and run.reference_md5 == reference.md5
 
 
+def refuse_unfit_screen(client: Downloader, clips: Iterable[Clip], settings: Iterable[Setting], screen: str) -> None:
+    """Raise `ParameterError` where an output would have no model of VMAF v1 for a screen, because of its size."""
+    contents = [content(setting) for setting in settings]
+    for clip in clips:
+        info = client.video_info(clip.key)
+        for setting in contents:
+            try:
+                size = plan(setting, info).out
+            except EngineError:  # the job itself will say why
+                continue
+            reason = choose_model((size.width, size.height), 25.0, screen).reason
+            if reason:
+                raise ParameterError.plain(
+                    f"An output of {clip.name or clip.key} cannot be scored for this screen. {reason} Leave screen out "
+                    "to score such outputs without VMAF v1."
+                )
+
+
 class ScoringPool:
     """Threads that download, score and price outputs. Leaving the `with` block early stops them.
 
-    `references` maps the key of a clip to its reference. `every` and `precise` are passed to `measure`
-    unless None and False.
+    `references` maps the key of a clip to its reference. `every`, `precise` and `screen` are passed to
+    `measure` unless None and False.
     """
 
     def __init__(
@@ -113,11 +142,11 @@ class ScoringPool:
         references: Mapping[str, Clip] | None = None,
         every: int | None = None,
         precise: bool = False,
+        screen: str | None = None,
     ) -> None:
         self._client, self._cache, self._measure, self._prices = client, FileCache(cache), measure, prices
-        self._measure_options: dict[str, Any] = ({} if every is None else {"every": every}) | (
-            {"precise": True} if precise else {}
-        )
+        options = {"every": every, "precise": precise or None, "screen": screen}
+        self._measure_options = {name: value for name, value in options.items() if value is not None}
         self._references = references or {}
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="scoring")
         self._infos: dict[str, MediaInfo] = {}
@@ -166,7 +195,10 @@ class ScoringPool:
         outcome = replace(outcome, score_against=against, reference_md5=reference.md5 if reference else "")
         if isinstance(scores, Mapping):
             return replace(outcome, scores=dict(scores))
-        outcome = replace(outcome, every=scores.every, precise=scores.precise, alignment=scores.alignment)
+        outcome = replace(
+            outcome, every=scores.every, precise=scores.precise, alignment=scores.alignment, screen=scores.screen,
+            vmaf_v1_model=scores.vmaf_v1_model, score_note=scores.note,
+        )  # fmt: skip
         return replace(outcome, scores=dict(scores.pooled), pictures=dict(scores.pictures))
 
     def _alignment(self, run: Run) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ci_notebook.model.declaration.paths import Leaf, value_at
 from ci_notebook.model.errors import BudgetExceeded, CIError, ParameterError
 from ci_notebook.model.scores import scale_of, suggestion
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 
 if TYPE_CHECKING:
     import optuna
@@ -249,6 +250,9 @@ class _SearchRunner:
             return trial.number, params, None  # Optuna learns from an invalid setting as from a failed run
 
     def _record(self, number: int, params: dict[str, Any], setting: VideoEnhance | None, runs: list[Run]) -> None:
+        mixed = _mixed([*(run for trial in self.trials for run in trial.runs), *runs], self._goals)
+        if mixed:
+            raise ParameterError.plain(f"{mixed} Search on another score, such as vmaf_neg, or for one size of output.")
         values = _means(runs, self._goals)
         if values:
             self.study.tell(number, [values[name] for name in self._goals])
@@ -285,6 +289,11 @@ def _means(runs: list[Run], goals: Mapping[str, Direction]) -> dict[str, float]:
     return means
 
 
+def _mixed(runs: Iterable[Run], goals: Iterable[str]) -> str:
+    """Return why the scores of these runs do not compare for a search with these goals; empty where they do."""
+    return mixed_models(run.vmaf_v1_model for run in runs) if any(map(of_vmaf_v1, goals)) else ""
+
+
 def _known(
     journal: Journal, service: str, clips: list[Clip], *, base: VideoEnhance | None, axes: Mapping[str, _Axis],
     goals: Mapping[str, Direction],
@@ -296,11 +305,12 @@ def _known(
         run = entry.run
         if entry.service == service and clip_id(run) in ids and run.ok and run.scores:
             groups.setdefault(normalized(run.setting), {})[clip_id(run)] = run
-    trials = []
+    trials: list[Trial] = []
     for setting, runs in groups.items():
         params = _params(setting, base, axes)
         values = _means([*runs.values()], goals) if params and set(runs) == ids else {}
-        if params and values:
+        before = [run for trial in trials for run in trial.runs]
+        if params and values and not _mixed([*before, *runs.values()], goals):
             trials.append(Trial(setting, params, values, tuple(runs.values())))
     return trials
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final, TypeAlias, get_args
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
-from ci_notebook.client.objects import Clip
+from ci_notebook.client.objects import Clip, clip_of
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.sweep import Sweep
-from ci_notebook.lab.files import Video
+from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.jobs import State
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.templates import Template
@@ -47,10 +47,7 @@ def clip_from(client: Client, value: object, call: str) -> Clip:
                 f"The bucket has no object {value!r}, and there is no such local file. "
                 f"Upload the clip with lab.upload(path) first."
             ) from error
-        return Clip(
-            key=value, bucket=client.bucket, region=client.region, size_bytes=stored.size_bytes, md5=stored.md5,
-            name=PurePosixPath(value).name, etag=stored.etag,
-        )  # fmt: skip
+        return clip_of(stored, bucket=client.bucket, region=client.region)
     _refuse_setting_as_clip(value, call)
     if isinstance(value, Job | Run):
         raise ParameterError.plain(
@@ -85,6 +82,17 @@ def references_from(client: Client, value: object, clips: Sequence[Clip]) -> dic
         return {clip.key: one for clip, one in zip(clips, references, strict=True)}
     reference = clip_from(client, value, "run")
     return {clip.key: reference for clip in clips}
+
+
+def originals_from(client: Client, value: object) -> Clip | dict[str, Clip] | None:
+    """Return the reference for all adopted jobs, or those of single sources by the key of the source."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {key_of(source): clip_from(client, one, "adopt") for source, one in value.items()}
+    if not isinstance(value, Clip | str | Path):
+        raise ParameterError("reference", value, "a clip, its key, or a dict from the key of a source to its original")
+    return clip_from(client, value, "adopt")
 
 
 def video_from(client: Client, value: object, call: str) -> Video:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -10,7 +10,7 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.settings import Setting
-from ci_notebook.lab.arguments import refuse_local_file
+from ci_notebook.lab.arguments import duration_of, refuse_after_end, refuse_local_file, time_argument
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
@@ -35,6 +35,14 @@ class ClipFacts:
         for video, name in zip(shown, _labels(shown), strict=True):
             info = self.of(video)
             yield from ((name, info, setting) for setting in listed)
+
+    def times_in(self, videos: Sequence[Video], at_s: float | Iterable[float]) -> list[float]:
+        """Return one time or several as a list. Raises `ParameterError` for a time after the end of a video."""
+        times = [time_argument(one) for one in ([at_s] if isinstance(at_s, int | float | str) else at_s)]
+        if any(times):
+            for video in videos:
+                refuse_after_end(max(times), name_of(video), duration_of(self.of(video)))
+        return times
 
     def of(self, video: Video) -> MediaInfo:
         """Return the facts of one video. Those of a plain key are read each time, since its object may change."""

@@ -17,13 +17,13 @@ from ci_notebook._folders import lab_home, unusable
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials, find_credentials
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
+from ci_notebook.experiment.pricing.price import EMBEDDED_BUCKET
 from ci_notebook.lab.arguments import whole_number
 from ci_notebook.lab.lab import Lab
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 
-# The bucket of the embedded engine. Its APPID is that of the examples in the API's documentation.
-BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+BUCKET, REGION = EMBEDDED_BUCKET, "ap-chongqing"
 _WORKERS: Final = 2
 
 

@@ -96,6 +96,18 @@ def _file_of_clip(client: Storage, files: FileCache, clip: Clip) -> Path:
         raise ContentChanged(f"{error}{local} Upload the clip again with lab.upload(path).") from error
 
 
+def cached_sources(client: Client, cache: Path, runs: Iterable[Run]) -> list[Clip]:
+    """Return the clips of runs whose source is in the cache already, with their local files."""
+    files = FileCache(cache)
+    clips = []
+    for key, md5, name in dict.fromkeys((run.clip_key, run.clip_md5, run.clip) for run in runs if run.clip_md5):
+        path = files.path_of(client.bucket, key, md5)
+        if path.exists():
+            clips.append(Clip(key=key, bucket=client.bucket, region=client.region, size_bytes=path.stat().st_size,
+                              md5=md5, path=path, name=name))  # fmt: skip
+    return clips
+
+
 def _md5_of(video: Video) -> str:
     detail = video.job if isinstance(video, Run) else video.detail if isinstance(video, Job) else None
     return output_md5(detail, detail.output_keys[0]) if detail else ""

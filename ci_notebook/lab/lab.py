@@ -5,10 +5,9 @@ Invariant: the caller's mistakes raise `ParameterError` before anything is sent.
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,15 +16,12 @@ from ci_notebook.client.file_cache import FileCache
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.client.outputs.download import Downloads
-from ci_notebook.client.queues import Queues
-from ci_notebook.client.receiver import Receiver
-from ci_notebook.client.templates import Templates
-from ci_notebook.client.watch import Watch
+from ci_notebook.experiment.adoption.given_jobs import JobsLike
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.pricing.price import MAINLAND
 from ci_notebook.experiment.pricing.quote import Estimate, estimate
 from ci_notebook.experiment.progress import Event
-from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.run_record import Run, each_once
 from ci_notebook.experiment.search import Direction, Span
 from ci_notebook.experiment.sweep import steps_of
 from ci_notebook.experiment.voting.vote import Vote
@@ -35,9 +31,8 @@ from ci_notebook.lab.arguments import (
     budget_argument,
     clip_from,
     clips_from,
-    duration_of,
-    job_states,
     local_path_or_video,
+    originals_from,
     references_from,
     refuse_after_end,
     setting_argument,
@@ -49,28 +44,25 @@ from ci_notebook.lab.arguments import (
 )
 from ci_notebook.lab.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.clip_uploads import check_stored, upload_clip
-from ci_notebook.lab.files import Video, frames_of, key_of, sources_of
+from ci_notebook.lab.files import Video, cached_sources, frames_of, sources_of
+from ci_notebook.lab.job_calls import JobCalls
 from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
-from ci_notebook.lab.pictures import bar, byte_bar, job_html, jpeg_of, look, spoiled
+from ci_notebook.lab.pictures import byte_bar, job_html, jpeg_of, lab_html, look, spoiled
 from ci_notebook.lab.playing.video_files import LabVideoFiles
 from ci_notebook.lab.previews import LabPreviews
-from ci_notebook.lab.sweeps import plan_sweep, run_search, run_sweep, service_of, service_terms
+from ci_notebook.lab.sweeps import plan_sweep, run_adoption, run_search, run_sweep, service_of, service_terms
 from ci_notebook.lab.vote_ballots import LabVotes
-from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
-from ci_notebook.model.api.requests import enhance_request, extract_request
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.html import html_table
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.shorthand import SettingLike
-from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.model.setting.watermark import Watermark
+from ci_notebook.model.vmaf_v1 import Screen
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.search_result import Found
-from ci_notebook.wire.notifications import read_notification
-from ci_notebook.wire.xml import dumps
 
 if TYPE_CHECKING:
     from ci_notebook.engine.engine import Engine
@@ -78,7 +70,7 @@ if TYPE_CHECKING:
 
 
 @translates_errors
-class Lab:
+class Lab(JobCalls):
     """A bucket to work in, on the embedded engine or on the cloud. Close it, or use it as a context manager.
 
     A clip is what `upload` returns, or the key of an object. A setting is a `VideoEnhance`, the name of a
@@ -88,23 +80,17 @@ class Lab:
     """
 
     def __init__(self, client: Client, *, home: Path, engine: Engine | None = None) -> None:
-        self._client, self.engine, self.home = client, engine, home
+        super().__init__(client, engine)
+        self.home = home
         self.prices = MAINLAND
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
         client.downloads = Downloads(cache=FileCache(self.cache_dir), bar=byte_bar)
-        self._is_closed = False
         self._journal: Journal | None = None
         self._facts = ClipFacts(client)
         self.previews = LabPreviews(client, cache=self.cache_dir, is_local=engine is not None)
         self._close_engine = weakref.finalize(self, engine.close) if engine else None
-
-    @property
-    def client(self) -> Client:
-        """The client behind the lab, for calls that the lab does not have. Raises `ParameterError` once closed."""
-        self._check_open()
-        return self._client
 
     @property
     def journal(self) -> Journal:
@@ -113,16 +99,6 @@ class Lab:
         if self._journal is None:
             self._journal = Journal(self.home / "journal.sqlite")
         return self._journal
-
-    @property
-    def templates(self) -> Templates:
-        """The bucket's templates: `create`, `get`, `list`, `update`, `delete`."""
-        return self.client.templates
-
-    @property
-    def queues(self) -> Queues:
-        """The bucket's queues: `list`, `get`, `pause`, `resume`, `update`."""
-        return self.client.queues
 
     @property
     def job_desk(self) -> LabJobs:
@@ -145,16 +121,6 @@ class Lab:
     def video_files(self) -> LabVideoFiles:
         """Local files of clips and results, for the views that play and save them."""
         return LabVideoFiles(self.client, self.cache_dir)
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's name with its APPID."""
-        return self._client.bucket
-
-    @property
-    def region(self) -> str:
-        """The bucket's region."""
-        return self._client.region
 
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
@@ -182,133 +148,10 @@ class Lab:
         `shrink` divides both sides (1 to 8), `crf` is the strength of the compression (0 to 51), `fps` drops
         frames, `cast` tints, `dim` darkens (0 to 0.6), and `noise` adds grain (0 to 40); see `media.spoil.spoil`.
         """
-        defaults = {"shrink": 1, "crf": None, "fps": None, "cast": None, "dim": 0.0, "noise": 0}
-        values = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
-        changes = {name: value for name, value in values.items() if value != defaults[name]}
+        changes = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
         source = clip_from(self.client, clip, "spoil")
         path, name = spoiled(self.client, source, self.cache_dir, changes)
         return upload_clip(self.client, path, name=name)
-
-    @checks_keywords
-    def request(
-        self, clip: Video, setting: SettingLike | None = None, *, output_key: str = "",
-        watermark: Watermark | Iterable[Watermark] = (), digital_watermark: DigitalWatermark | None = None,
-        template_id: str | None = None, watermark_template_id: Iterable[str] = (),
-        transcode_template_id: str | None = None, user_data: str | None = None,
-        job_level: Literal[0, 1, 2] | None = None, queue_id: str | None = None, call_back: str | None = None,
-        call_back_format: Literal["JSON", "XML"] | None = None,
-        call_back_type: Literal["Url", "TDMQ", "Kafka"] | None = None,
-        call_back_mq_config: CallBackMqConfig | None = None,
-        call_back_kafka_config: CallBackKafkaConfig | None = None,
-    ) -> Request:  # fmt: skip
-        """Return the request that `submit` would send, without sending it. Takes what `submit` takes."""
-        self._check_open()
-        given = None if setting is None else setting_argument(setting, "request")
-        video = video_from(self._client, clip, "request")
-        return enhance_request(
-            key_of(video), given, bucket=self.bucket, region=self.region, output_key=output_key,
-            watermark=(watermark,) if isinstance(watermark, Watermark) else tuple(watermark),
-            digital_watermark=digital_watermark, template_id=template_id,
-            watermark_template_id=tuple(watermark_template_id), transcode_template_id=transcode_template_id,
-            user_data=user_data, job_level=job_level, queue_id=queue_id, call_back=call_back,
-            call_back_format=call_back_format, call_back_type=call_back_type,
-            call_back_mq_config=call_back_mq_config, call_back_kafka_config=call_back_kafka_config,
-        )  # fmt: skip
-
-    def xml(self, setting: SettingLike) -> str:
-        """Return the XML of a setting, as a request holds it."""
-        return dumps(setting_argument(setting, "xml"), pretty=True).decode().partition("\n")[2]
-
-    @checks_keywords
-    def submit(
-        self, clip: Video, setting: SettingLike | None = None, *, output_key: str = "",
-        watermark: Watermark | Iterable[Watermark] = (), digital_watermark: DigitalWatermark | None = None,
-        template_id: str | None = None, watermark_template_id: Iterable[str] = (),
-        transcode_template_id: str | None = None, user_data: str | None = None,
-        job_level: Literal[0, 1, 2] | None = None, queue_id: str | None = None, call_back: str | None = None,
-        call_back_format: Literal["JSON", "XML"] | None = None,
-        call_back_type: Literal["Url", "TDMQ", "Kafka"] | None = None,
-        call_back_mq_config: CallBackMqConfig | None = None,
-        call_back_kafka_config: CallBackKafkaConfig | None = None,
-    ) -> Job:  # fmt: skip
-        """Send one job and return it. On the cloud it costs money.
-
-        `output_key` is where the result is stored (default `output/<name>-${jobid}.${ext}`). `template_id`
-        names a stored setting, used in place of `setting`. A larger `job_level` runs first. `user_data` comes
-        back in every reply. `call_back` is the address to notify, and the other `call_back_*` say how.
-
-        Raises `ParameterError` before anything is sent, and `ServiceError`.
-        """
-        self._check_open()
-        given = None if setting is None else setting_argument(setting, "submit")
-        video = video_from(self._client, clip, "submit")
-        check_stored(self._client, video)
-        request = self.request(
-            video, given, output_key=output_key, watermark=watermark, digital_watermark=digital_watermark,
-            template_id=template_id, watermark_template_id=watermark_template_id,
-            transcode_template_id=transcode_template_id, user_data=user_data, job_level=job_level,
-            queue_id=queue_id, call_back=call_back, call_back_format=call_back_format,
-            call_back_type=call_back_type, call_back_mq_config=call_back_mq_config,
-            call_back_kafka_config=call_back_kafka_config,
-        )  # fmt: skip
-        return self._job(self.client.submit(request))
-
-    def extract_digital_watermark(self, video: Video) -> Job:
-        """Send the job that reads a digital watermark. After the job, `job.hidden_text` is the text, or None."""
-        client = self.client
-        return self._job(client.submit(extract_request(key_of(video_from(client, video, "extract_digital_watermark")))))
-
-    def job(self, job_id: str) -> Job:
-        """Return a job by its id. Raises `NotFound`."""
-        if not isinstance(job_id, str):
-            raise ParameterError("job_id", job_id, "the id of a job as text, as in job.id")
-        return self._job(self.client.job(job_id)[0])
-
-    @checks_keywords
-    def jobs(
-        self, *, tag: str = "VideoEnhance", states: str | Iterable[str] = "All", queue_id: str | None = None,
-        newest_first: bool = True, created_after: dt.datetime | None = None,
-        created_before: dt.datetime | None = None, input_object: str | None = None,
-        workflow_id: str | None = None, page_size: int = 100,
-    ) -> Iterator[Job]:  # fmt: skip
-        """Yield the bucket's jobs, newest first, page by page.
-
-        `states` is "All", or some of Submitted, Pause, Running, Success, Failed and Cancel. `input_object` is the
-        key of the source. Times are timezone-aware.
-        """
-        client = self.client
-        details = client.jobs(
-            tag=tag, states=job_states(states), queue_id=queue_id, newest_first=newest_first,
-            created_after=created_after, created_before=created_before, input_object=input_object,
-            workflow_id=workflow_id, page_size=whole_number("page_size", page_size),
-        )  # fmt: skip
-        return map(self._job, details)
-
-    def watch(self, jobs: Job | str | Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
-        """Return an iterator over jobs as they change: `for job in lab.watch(jobs)`, or `async for` in async code."""
-        listed = [jobs] if isinstance(jobs, Job | str) else jobs
-        return Watch(self.client, listed, timeout_s=timeout_s, bar=bar)
-
-    def callbacks(self, *, port: int = 0) -> Receiver:
-        """Return a receiver on loopback. Pass its `url` as `call_back` to be notified instead of polling.
-
-        The embedded engine reaches it; the cloud does not reach your machine. Close it after use, or use it as a
-        context manager.
-        """
-        return Receiver(self.client, port=port, bar=bar)
-
-    def messages(self, name: str, *, region: str = "", reader: str = "notebook") -> list[JobsDetail]:
-        """Return the jobs in the message queue `name` that `reader` has not read yet (CallBackType TDMQ).
-
-        Raises `ParameterError` on the cloud, whose queues are read with TDMQ's own tools.
-        """
-        self._check_open()
-        if self.engine is None:
-            raise ParameterError.plain(
-                f"lab.messages() reads queues of the embedded engine only. Read {name!r} with TDMQ's own tools."
-            )
-        messages = self.engine.messages(name, region=region, reader=reader)
-        return [job for message in messages for job in read_notification(message.body)]
 
     def price(self, clips: Video | Iterable[Video], settings: SettingsLike) -> Estimate:
         """Return the price of running the settings on the clips on the cloud, by `lab.prices`, job by job."""
@@ -327,9 +170,9 @@ class Lab:
 
     @checks_keywords
     def run(
-        self, clips: Clips, settings: SettingsLike, *, budget: float | None = None,
-        workers: int = 4, scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None,
-        every: int | None = None, precise: bool = False, force: bool = False, retry_failed: bool = False,
+        self, clips: Clips, settings: SettingsLike, *, budget: float | None = None, workers: int = 4,
+        scores: bool = True, reference: Clip | str | Sequence[Clip | str] | None = None, every: int | None = None,
+        precise: bool = False, screen: Screen | None = None, force: bool = False, retry_failed: bool = False,
         on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
         """Run every setting on every clip and return all runs, failed ones included.
@@ -337,22 +180,42 @@ class Lab:
         Up to `workers` jobs run at once. A run that was paid for is not sent again unless `force`, or
         `retry_failed` if its job failed. `budget`, in the currency of the price list, is checked before anything
         is sent: raises `BudgetExceeded`. Results are scored against their clip, or against `reference`, the
-        original that the clip was spoiled from (one for all clips, or one per clip). `every` 1 scores all frames
-        instead of every fifth; `precise` computes VMAF in floating point, within 0.001 of other tools instead of
-        0.2. Ctrl-C keeps finished runs, and the same call resumes. `on_progress` is called with the progress, in
-        place of a bar; setting `cancel` stops as Ctrl-C does, and returns.
+        original that the clip was spoiled from (one for all clips, or one per clip). All frames are scored, or at
+        most 350 of a longer clip; `every` 5 scores every fifth. `precise` computes VMAF in floating point, within
+        0.001 of other tools instead of 0.2. `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen, and
+        refuses outputs that have none. Ctrl-C keeps finished runs, and the same call resumes. `on_progress` is called
+        with the progress, in place of a bar; setting `cancel` stops as Ctrl-C does, and returns.
         """
-        listed = settings_argument(settings, "run")
-        chosen = clips_from(self.client, clips, "run")
+        listed, chosen = settings_argument(settings, "run"), clips_from(self.client, clips, "run")
         if on_progress is not None and not callable(on_progress):
             raise ParameterError("on_progress", on_progress, "a function of one argument")
         runs = run_sweep(
             self.client, chosen, listed, workers=whole_number("workers", workers), force=force,
             retry_failed=retry_failed, every=None if every is None else whole_number("every", every),
             precise=precise, budget=budget_argument(budget), scores=scores, on_progress=on_progress, cancel=cancel,
-            **self._terms(chosen, reference),
+            screen=screen, **self._terms(chosen, reference),
         )  # fmt: skip
         return self._runs(runs, chosen)
+
+    @checks_keywords
+    def adopt(
+        self, jobs: JobsLike, *, reference: Clip | str | Mapping[str, Clip | str] | None = None,
+        every: int | None = None, precise: bool = False, screen: Screen | None = None, scores: bool = True,
+        wait: bool = False, on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
+    ) -> Runs:  # fmt: skip
+        """Turn jobs that exist already into runs: fetched, scored, priced and in the journal. Sends and pays nothing.
+
+        `jobs` are `Job`s, `JobsDetail`s, ids, replies or callbacks as XML or JSON, or files, folders and patterns of
+        them. Scores are those of `run`, whose keywords these are; `reference` may map the key of a source to its
+        original. What cannot become a run is in `runs.skipped`, with the reason. `wait` waits for jobs that still run.
+        """
+        terms = self._terms((), None) | {"reference": originals_from(self.client, reference)}
+        adopted = run_adoption(
+            self.client, jobs, scores=scores, wait=wait, precise=precise, screen=screen, on_progress=on_progress,
+            cancel=cancel, every=None if every is None else whole_number("every", every), **terms,
+        )  # fmt: skip
+        sources = cached_sources(self.client, self.cache_dir, adopted.runs)
+        return self._runs(adopted.runs, sources, skipped=adopted.skipped, notes=adopted.notes)
 
     @checks_keywords
     def optimize(
@@ -391,7 +254,7 @@ class Lab:
 
     def runs(self) -> Runs:
         """Return every run of this lab's journal, from earlier sessions and other kernels too."""
-        return self._runs(self.journal.runs())
+        return self._runs(each_once(self.journal.runs()))
 
     @checks_keywords
     def look(
@@ -405,11 +268,7 @@ class Lab:
         listed = [one for given in videos for one in videos_from(client, given, "look")]
         for video in listed:
             check_stored(client, video)
-        times = [time_argument(one) for one in ([at_s] if isinstance(at_s, int | float | str) else at_s)]
-        if any(times):
-            for video in listed:
-                refuse_after_end(max(times), name_of(video), duration_of(self._facts.of(video)))
-        return look(client, listed, times, whole_number("width_px", width_px, least=0))
+        return look(client, listed, self._facts.times_in(listed, at_s), whole_number("width_px", width_px, least=0))
 
     def describe(self, video: Video) -> str:
         """Return size, frame rate, length, codec, bit depth, dynamic range and sound of a video as one line.
@@ -475,21 +334,12 @@ class Lab:
 
     def _repr_html_(self) -> str:
         engine = "embedded: no network, no cost" if self.engine else "Tencent Cloud: jobs cost money"
-        prices = f"{self.prices.name} list of {self.prices.date}"
-        rows = {"Bucket": self.bucket, "Region": self.region, "Engine": engine, "Prices": prices}
         title = "Lab (closed)" if self._is_closed else "Lab"
-        return html_table(title, [(name, text, "") for name, text in rows.items()])
+        return lab_html(title, bucket=self.bucket, region=self.region, engine=engine, prices=self.prices)
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
-
-    def _job(self, detail: JobsDetail) -> Job:
-        return Job(self._client, detail, bar=bar)
-
-    def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = ()) -> Runs:
-        files = sources_of(self.client, self.cache_dir, clips)
-        return Runs(runs, snapshot=jpeg_of, open_video=self.frames, video_files=self.video_files, **files)
+    def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = (), **more: Any) -> Runs:
+        edges: dict[str, Any] = {"snapshot": jpeg_of, "open_video": self.frames, "video_files": self.video_files}
+        return Runs(runs, **sources_of(self.client, self.cache_dir, clips), **edges, **more)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

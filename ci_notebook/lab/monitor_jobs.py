@@ -8,7 +8,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
@@ -19,9 +19,13 @@ from ci_notebook.lab.files import local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.requests import repeat_request
-from ci_notebook.model.errors import CIError, NotFound
+from ci_notebook.model.errors import CIError, NotFound, ParameterError
 from ci_notebook.model.lru import LRU
+from ci_notebook.wire.notifications import read_notification
 from ci_notebook.wire.service_errors import service_error
+
+if TYPE_CHECKING:
+    from ci_notebook.engine.engine import Engine
 
 TAGS: Final = ("VideoEnhance", "DigitalWatermark", "ExtractDigitalWatermark")
 # Jobs created in the same second come in no certain order, so one known job does not end the list of new ones.
@@ -128,3 +132,16 @@ class LabJobs:
     def fetch(self, job: JobsDetail) -> Path:
         """Return a local copy of a job's output, downloaded once. Raises `NotFound` if there is no output."""
         return local_file(self._client, self._cache, self.handle(job))
+
+
+def jobs_in_queue(engine: Engine | None, name: str, *, region: str, reader: str) -> list[JobsDetail]:
+    """Return the jobs in a message queue of the embedded engine that `reader` has not read yet.
+
+    Raises `ParameterError` without an engine.
+    """
+    if engine is None:
+        raise ParameterError.plain(
+            f"lab.messages() reads queues of the embedded engine only. Read {name!r} with TDMQ's own tools."
+        )
+    messages = engine.messages(name, region=region, reader=reader)
+    return [job for message in messages for job in read_notification(message.body)]

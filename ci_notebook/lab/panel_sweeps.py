@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.progress import Event
 from ci_notebook.experiment.settings import Setting
 from ci_notebook.experiment.sweep import Sweep, grid, one_at_a_time, pairs, random
-from ci_notebook.model.scores import HEADLINES
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.charts import plot_response
 from ci_notebook.results.dataframe import differing, setting_columns
 from ci_notebook.results.inline_chart import ChartAxes
 from ci_notebook.results.plan import Plan
 from ci_notebook.results.runs import Runs
-
-# A chart of a sweep shows the first of these that was measured.
-_CHARTED: Final = (*(score.name for score in HEADLINES), "size_bytes")
+from ci_notebook.results.verdict.default_score import default_score
 
 
 class _Planner(Protocol):
@@ -69,7 +66,7 @@ class LabSweeps:
 def _chart_html(runs: Runs) -> str:
     df = runs.to_frame()
     varied = [name for name in differing(df).columns if name in setting_columns()] if len(df) > 1 else []
-    score = next((name for name in _CHARTED if name in df and df[name].notna().any()), None)
+    score = next((name for name in (default_score(df).name, "size_bytes") if df[name].notna().any()), None)
     if not varied or score is None:
         return ""
     axes = plot_response(runs, varied[0], score, varied[1] if len(varied) > 1 else None)

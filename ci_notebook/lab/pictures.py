@@ -6,17 +6,19 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import FileCache, md5_of
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.pricing.price import PriceList
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.paths import values
+from ci_notebook.model.html import html_table
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
@@ -94,6 +96,15 @@ def job_html(client: Client, job: Job) -> str:
     return result_html(setting, job, before, client.snapshot(detail.output_keys[0], at_s, width=480))
 
 
+_UNCHANGED: Final = {"shrink": 1, "crf": None, "fps": None, "cast": None, "dim": 0.0, "noise": 0}
+
+
+def lab_html(title: str, *, bucket: str, region: str, engine: str, prices: PriceList) -> str:
+    """Return the facts of a lab as a small table."""
+    rows = {"Bucket": bucket, "Region": region, "Engine": engine, "Prices": f"{prices.name} list of {prices.date}"}
+    return html_table(title, [(name, text, "") for name, text in rows.items()])
+
+
 def jpeg_of(video: Path, at_s: float, width_px: int) -> bytes:
     """Return one frame of a local video as a JPEG."""
     from ci_notebook.media.snapshot import encode_picture, picture  # lazy, as below
@@ -111,10 +122,12 @@ def measure(output: Path, source: Path, /, **more: Any) -> Scores:
 def spoiled(client: Client, clip: Clip, cache: Path, changes: Mapping[str, Any]) -> tuple[Path, str]:
     """Return the file of a clip made worse, and a name for it that lists what was done.
 
-    `changes` are keywords of `media.spoil.spoil`. The same clip is made worse in the same way once.
+    `changes` are keywords of `media.spoil.spoil`; those that change nothing are left out. The same clip is made worse
+    in the same way once.
     """
     from ci_notebook.media.spoil import spoil  # lazy, as above
 
+    changes = {name: value for name, value in changes.items() if value != _UNCHANGED[name]}
     suffix = "-".join(f"{name}{value}" for name, value in changes.items())
     source, files = local_file(client, cache, clip), FileCache(cache)
     content = f"{md5_of(source)} spoiled {json.dumps(changes, sort_keys=True)}"

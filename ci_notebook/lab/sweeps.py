@@ -9,6 +9,8 @@ from typing import Any
 from ci_notebook._version import __version__
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.adoption.adopt import Adoption, adopt
+from ci_notebook.experiment.adoption.given_jobs import read_jobs_given
 from ci_notebook.experiment.client_port import CALLS_PER_SECOND
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList
@@ -76,6 +78,17 @@ def run_sweep(
     with _progress(f"Running {count} job{'' if count == 1 else 's'}", on_progress) as report_event:
         options = RunOptions(measure=measure if scores else None, on_progress=report_event, **more)
         return run_all(client, clips, settings, options)
+
+
+def run_adoption(
+    client: Client, jobs: object, *, scores: bool, wait: bool, on_progress: Callable[[Event], None] | None, **more: Any
+) -> Adoption:
+    """Turn jobs that exist into runs, with a bar unless `on_progress` is given; `more` is for `RunOptions`."""
+    given = read_jobs_given(jobs)
+    count = len(given.jobs)
+    with _progress(f"Adopting {count} job{'' if count == 1 else 's'}", on_progress) as report_event:
+        options = RunOptions(measure=measure if scores else None, on_progress=report_event, **more)
+        return adopt(client, given, options, wait=wait)
 
 
 def run_search(

@@ -103,29 +103,37 @@ _VMAF: Final = (
     "Netflix libvmaf, model v0.6.1. Three of four viewers notice 6 points (RealNetworks, quoted in "
     '"Finding the Just Noticeable Difference with Netflix VMAF", streaminglearningcenter.com); the worth is a third.'
 )
+_VMAF_V1: Final = (
+    "Netflix libvmaf, models v1.0.16 (Netflix/vmaf, resource/doc/models_v1.md). The worth is that of VMAF v0.6.1, "
+    "whose scale it continues; no study of v1's just noticeable difference is known."
+)
+_CAMBI: Final = (
+    "Netflix libvmaf, feature cambi as in the models v1.0.16 (Netflix/vmaf, resource/doc/cambi.md): about 5 begins to "
+    "annoy; the worth is a fifth of that."
+)
 _HALF_A_DECIBEL: Final = "Half a decibel is the rule of thumb of the video coding groups for a visible gain."
 
 SCORES: Final[tuple[Score, ...]] = (
     Score(
-        name="psnr", label="PSNR", unit="dB", high=100.0, better="more", worth=0.5, per_frame=True, headline=4,
+        name="psnr", label="PSNR", unit="dB", high=100.0, better="more", worth=0.5, per_frame=True, headline=5,
         in_tables=True, help="PSNR of the luma.", source=f"FFmpeg's filter psnr. {_HALF_A_DECIBEL}",
     ),
     Score(
-        name="ssim", label="SSIM", low=-1.0, high=1.0, better="more", worth=0.005, per_frame=True, headline=5,
+        name="ssim", label="SSIM", low=-1.0, high=1.0, better="more", worth=0.005, per_frame=True, headline=6,
         in_tables=True, decimals=4, help="SSIM of the luma; 1 is equal.",
         source=f"Wang et al. 2004, FFmpeg's filter ssim. {_OWN}",
     ),
     Score(
-        name="xpsnr", label="XPSNR", unit="dB", high=100.0, better="more", worth=0.5, per_frame=True, headline=3,
+        name="xpsnr", label="XPSNR", unit="dB", high=100.0, better="more", worth=0.5, per_frame=True, headline=4,
         help="XPSNR of the luma: PSNR weighted by how visible an error is.",
         source=f"Helmrich et al. 2020, FFmpeg's filter xpsnr. {_HALF_A_DECIBEL}",
     ),
     Score(
-        name="vmaf", label="VMAF", high=100.0, better="more", worth=2.0, per_frame=True, headline=2, in_tables=True,
+        name="vmaf", label="VMAF", high=100.0, better="more", worth=2.0, per_frame=True, headline=3, in_tables=True,
         help="VMAF, 0 to 100; rewards sharpening.", source=_VMAF,
     ),
     Score(
-        name="vmaf_neg", label="VMAF-NEG", high=100.0, better="more", worth=2.0, per_frame=True, headline=1,
+        name="vmaf_neg", label="VMAF-NEG", high=100.0, better="more", worth=2.0, per_frame=True, headline=2,
         in_tables=True, help="VMAF without enhancement gain, 0 to 100.", source=_VMAF.replace("v0.6.1", "v0.6.1neg"),
     ),
     Score(
@@ -134,12 +142,27 @@ SCORES: Final[tuple[Score, ...]] = (
         help="The part of VMAF that comes from enhancement gain; large when over-sharpened.", source=_VMAF,
     ),
     Score(
+        name="vmaf_v1", label="VMAF v1", high=110.0, better="more", worth=2.0, per_frame=True, headline=1,
+        in_tables=True, source=_VMAF_V1,
+        help="VMAF of 2026, 0 to 100: sees colour, banding and viewing distance, and limits enhancement gain.",
+    ),
+    Score(
+        name="banding", label="banding", high=17.0, better="less", worth=1.0, per_frame=True,
+        help="CAMBI of the output, in the variant inside VMAF v1, capped at 17: visible steps in smooth areas.",
+        source=_CAMBI,
+    ),
+    Score(
+        name="flicker", label="flicker", better="less", worth=0.5,
+        help="How much areas that stand still in the source change from frame to frame, of 255.",
+        source=f"RMS of the changes of small areas, minus the source's and minus noise. {_OWN}",
+    ),
+    Score(
         name="delta_e", label="ΔE2000", better="less", worth=1.0, per_frame=True,
         help="CIEDE2000 of the colours of small areas: 0 is equal, 1 is just visible.",
         source="CIE 142-2001; its unit was chosen to be just visible.",
     ),
     Score(
-        name="sharpness", label="sharpness", worth=10.0, is_share=True, headline=6, in_tables=True, decimals=1,
+        name="sharpness", label="sharpness", worth=10.0, is_share=True, headline=7, in_tables=True, decimals=1,
         help="Variance of the Laplacian of the luma; more fine detail gives more.",
         source=f"Pech-Pacheco et al. 2000. {_OWN}",
     ),
@@ -171,7 +194,8 @@ SCORE: Final[Mapping[str, Score]] = {score.name: score for score in SCORES}
 HEADLINES: Final = tuple(sorted((score for score in SCORES if score.headline), key=lambda score: score.headline))
 """The scores that a report, a chart or a table may be about, the most telling one first."""
 
-MAIN: Final = HEADLINES[0].name
+MAIN: Final = "vmaf_neg"
+"""The most telling score that every compared run has, however small its frames and however old its journal."""
 
 COSTS: Final[Mapping[str, Scale]] = {
     "size_bytes": Scale(better="less", worth=5.0, is_share=True),

@@ -17,5 +17,6 @@ Reading order:
     charts/           response curves, Pareto front, BD-rate and others
     verdict/          is one value of a parameter better than another?
     voting/           rankings from blind votes
+    score/            scores of two files, the result of `ci.score`
     report/           one HTML file about runs
 """

@@ -25,6 +25,7 @@ from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.text_bytes import encoding_of
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.columns import (
     AGAINST,
     ALIGNMENT,
@@ -32,6 +33,7 @@ from ci_notebook.results.columns import (
     POOLED,
     RUN,
     SCORE_COLUMNS,
+    SCORED_WITH,
     TIMES,
     Column,
     by_name,
@@ -127,6 +129,9 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | audio_channels | Int64 | | channels |
     | took_s | Float64 | s | from start to end of the job |
     | score_against | string | | `source`: scores measure change; `reference`: fidelity |
+    | vmaf_v1_model | string | | model of VMAF v1; only numbers of one model compare |
+    | screen, score_note | string | | screen of VMAF v1; why a score is missing |
+    | score_every | Int64 | | distance of the scored frames: 1 is all of them |
     | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
     | align_offset_s | Float64 | s | the same as a time |
     | align_start_s | Float64 | s | where in the source the compared stretch begins |
@@ -138,6 +143,8 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | psnr, xpsnr | Float64 | dB | of the luma; XPSNR weighted by how visible an error is |
     | ssim | Float64 | | of the luma; 1 is equal |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
+    | vmaf_v1 | Float64 | | VMAF of 2026: sees colour, banding and viewing distance; 0 to 100 |
+    | banding, flicker | Float64 | | CAMBI, 0 to 17; changes of areas that stand still, of 255 |
     | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 is just visible |
     | sharpness, contrast, colourfulness, noise | Float64 | | of the result alone; compare at one size only |
     | blockiness, si, ti | Float64 | | the same: coding blocks, spatial and temporal information |
@@ -146,6 +153,8 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | ssim_hmean, ssim_p5, ssim_worst | Float64 | | the same |
     | vmaf_hmean, vmaf_p5, vmaf_worst | Float64 | | the same |
     | vmaf_neg_hmean, vmaf_neg_p5, vmaf_neg_worst | Float64 | | the same |
+    | vmaf_v1_hmean, vmaf_v1_p5, vmaf_v1_worst | Float64 | | the same |
+    | banding_p95, banding_worst | Float64 | | 95th percentile and worst frame |
     | delta_e_p95, delta_e_worst | Float64 | | 95th percentile and worst frame |
     | cost_cny | Float64 | CNY | price by the list |
     | error | string | | error outside the job: while sending, fetching or scoring |
@@ -294,6 +303,18 @@ def resolve_column(df: pd.DataFrame, name: str) -> str:
     )
 
 
+def refuse_mixed_models(df: pd.DataFrame, name: str) -> None:
+    """Raise `ParameterError` where `name` belongs to VMAF v1, and the rows were scored with different models of it."""
+    if not of_vmaf_v1(name) or "vmaf_v1_model" not in df or name not in df:
+        return
+    why = mixed_models(df["vmaf_v1_model"][df[name].notna()].dropna().unique())
+    if why:
+        raise ParameterError.plain(
+            f"{why} Select the runs of one model, as in df[df.vmaf_v1_model == ...], or take another score, such as "
+            "vmaf_neg."
+        )
+
+
 def _differs(values: pd.Series[Any]) -> bool:
     if len(values) == 1:
         return bool(values.notna().iloc[0])
@@ -349,6 +370,8 @@ def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
         "clip": [next(labels) if run else None for run in runs],
         "clip_md5": [(run and run.clip_md5) or None for run in runs],
         "score_against": [(run and run.score_against) or None for run in runs],
+        **{name: [(run and getattr(run, name)) or None for run in runs] for name in SCORED_WITH},
+        "score_every": [(run and run.every) or None for run in runs],
         **{column.name: [one.get(column.name) for one in alignments] for column in ALIGNMENT},
         **{name: [one.get(name) for one in scores] for name in (*score_names(), *undeclared)},
         "cost_cny": [run and run.cost_cny for run in runs],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from ci_notebook.results.labels import in_words, word_of
 
 # Significant decimals: the third one of a VMAF differs between two machines.
 DECIMALS: Final = {score.name: score.decimals for score in SCORES} | {"cost_cny": 4}
+_NAMED: Final = 3
 SETTINGS: Final = frozenset(setting_columns())
 
 
@@ -32,11 +33,19 @@ def table(runs: Sequence[Run]) -> str:
     rows = [[str(number + 1), *(_cell(df, name, number, notes[number]) for name in heads)] for number in range(len(df))]
     common = alike(runs, set(varied))
     same = "; the same in all: " + ", ".join(f"{k} {word_of(v)}" for k, v in common.items()) if common else ""
+    missing = "".join(f"<br>{escape(note)}" for note in score_notes(df))
     numeric = [0, *(index for index, name in enumerate(heads, 1) if name in df and _is_number(df[name]))]
     return table_html(
-        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}"),
+        rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}{missing}"),
         numeric=numeric, row_heads=True,
     )  # fmt: skip
+
+
+def score_notes(df: pd.DataFrame) -> list[str]:
+    """Return why scores are missing, one sentence per reason, with the number of runs where it is not all of them."""
+    counts = df["score_note"].value_counts(sort=False)
+    scored = int(df["score_against"].notna().sum())
+    return [str(note) if count == scored else f"{count} of {scored} runs: {note}" for note, count in counts.items()]
 
 
 def count_text(runs: Sequence[Run]) -> str:
@@ -44,6 +53,21 @@ def count_text(runs: Sequence[Run]) -> str:
     failed = sum(run.is_over and not run.ok for run in runs)
     text = f"{sum(run.ok for run in runs)} of {len(runs)} succeeded"
     return f"{text}, {failed} failed" if failed else text
+
+
+def skipped_text(skipped: Mapping[str, str]) -> str:
+    """Return which jobs were not adopted and why, as the end of a sentence; of many the first three."""
+    if not skipped:
+        return ""
+    jobs = "1 job was" if len(skipped) == 1 else f"{len(skipped)} jobs were"
+    listed = "; ".join(f"{one}: {why.rstrip('.')}" for one, why in list(skipped.items())[:_NAMED])
+    rest = f"; the others are in .skipped ({len(skipped) - _NAMED})" if len(skipped) > _NAMED else ""
+    return f"; {jobs} not adopted ({listed}{rest})"
+
+
+def reasons_html(title: str, reasons: Mapping[str, str]) -> str:
+    """Return a small table of job ids and reasons; empty without any."""
+    return str(table_html(reasons.items(), caption=bold(title), row_heads=True)) if reasons else ""
 
 
 def alike(runs: Sequence[Run], shown: set[str]) -> dict[str, Any]:

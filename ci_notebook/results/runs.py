@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import pandas as pd
 
-from ci_notebook.experiment.run_record import Run
+from ci_notebook.experiment.run_record import Run, each_once
 from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, value_at
 from ci_notebook.model.errors import CIError, ParameterError
@@ -23,7 +23,7 @@ from ci_notebook.results.dataframe import differing, to_frame
 from ci_notebook.results.outputs.run_files import RunFiles, download_runs
 from ci_notebook.results.report.before_after import Views
 from ci_notebook.results.report.html_report import Snapshot, report
-from ci_notebook.results.run_table import SETTINGS, count_text, table
+from ci_notebook.results.run_table import SETTINGS, count_text, reasons_html, skipped_text, table
 from ci_notebook.results.table_files import runs_in, write_frame
 from ci_notebook.results.verdict.verdict import Verdict
 
@@ -34,7 +34,8 @@ class Runs(Sequence[Run]):
     `snapshot` takes a frame of a local file for the report. `sources` maps the object key of a clip, or its label in
     the table, to its file. `open_video` opens a video as `lab.frames` does, `local_file` returns its file,
     `source_of` the source of a run that has its content, and `video_files` finds and saves outputs. A lab passes
-    all. Without the first two a report has no frames.
+    all. Without the first two a report has no frames. `skipped` and `notes` come from
+    `lab.adopt`. `runs + others` counts one run once: of the same job the record on the right stays.
     """
 
     def __init__(
@@ -47,10 +48,13 @@ class Runs(Sequence[Run]):
         local_file: Callable[[Any], Path] | None = None,
         source_of: Callable[[Run], Any] | None = None,
         video_files: RunFiles | None = None,
+        skipped: Mapping[str, str] | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
         self._open_video, self._local_file, self._source_of = open_video, local_file, source_of
         self._video_files = video_files
+        self._skipped, self._notes = dict(skipped or {}), dict(notes or {})
 
     @property
     def sources(self) -> Mapping[str, Path]:
@@ -94,6 +98,16 @@ class Runs(Sequence[Run]):
         raised if a file exists with other content (unless `overwrite`), or for runs that know no lab.
         """
         return download_runs(self._runs, Path(folder), self._video_files, overwrite=overwrite)
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Job id (or name of a file) → the reason why `lab.adopt` made no run of it."""
+        return dict(self._skipped)
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Job id → what the run of an adopted job does not show, such as watermarks."""
+        return dict(self._notes)
 
     def open_video(self, video: Any) -> Any:
         """Return the frames of a run, of a clip or of an object key by their numbers, as `lab.frames` does.
@@ -198,7 +212,12 @@ class Runs(Sequence[Run]):
         return iter(self._runs)
 
     def __add__(self, other: Iterable[Run]) -> Runs:
-        return self._with((*self._runs, *other))
+        runs = self._with(each_once((*self._runs, *other)))
+        others = [self, other] if isinstance(other, Runs) else [self]
+        adopted = {run.job.job_id for run in runs if run.job}
+        runs._skipped = {one: why for part in others for one, why in part.skipped.items() if one not in adopted}
+        runs._notes = {one: note for part in others for one, note in part.notes.items()}
+        return runs
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Runs) and self._runs == other._runs
@@ -208,10 +227,10 @@ class Runs(Sequence[Run]):
     def __repr__(self) -> str:
         varied = [name for name in differing(self.to_frame()).columns if name in SETTINGS] if len(self) > 1 else []
         over = f" over {', '.join(varied)}" if varied else ""
-        return f"<Runs: {count_text(self._runs)}{over}>"
+        return f"<Runs: {count_text(self._runs)}{over}{skipped_text(self._skipped)}>"
 
     def _repr_html_(self) -> str:
-        return table(self._runs)
+        return table(self._runs) + reasons_html("Not adopted", self._skipped) + reasons_html("Notes", self._notes)
 
 
 def read_runs(path: str | Path) -> Runs:

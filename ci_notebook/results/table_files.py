@@ -68,8 +68,11 @@ def runs_of_table(df: pd.DataFrame) -> Iterator[Run]:
             key=_text(row, "run"), clip=_text(row, "clip"), clip_key=_text(row, "input_key"),
             clip_md5=_text(row, "clip_md5"), setting=setting or VideoEnhance(), template_id=_text(row, "template_id"),
             job=job if job.state or job.job_id else None, scores=scores,
+            every=int(_number(row, "score_every") or 0),
             score_against="reference" if against == "reference" else "source" if against else "",
             cost_cny=_number(row, "cost_cny"), error=_text(row, "error"), alignment=_alignment(row),
+            screen=_text(row, "screen"), vmaf_v1_model=_text(row, "vmaf_v1_model"),
+            score_note=_text(row, "score_note"),
         )  # fmt: skip
 
 

@@ -168,6 +168,10 @@ class ComparableRun(Protocol):
         """Local copy of the output; None before it was downloaded."""
 
     @property
+    def vmaf_v1_model(self) -> str:
+        """The model of VMAF v1 of its scores; empty without."""
+
+    @property
     def scores(self) -> Mapping[str, float]:
         """Score name → value for the whole clip."""
 
@@ -212,6 +216,9 @@ class TemplatesPort(Protocol):
 
     def list(self, *, tag: str = "", category: str = "Custom") -> Iterable[Template]:
         """Return the templates of a kind and category."""
+
+    def get(self, *ids: str) -> Sequence[Template]:
+        """Return the templates of these ids."""
 
     def create(self, name: str, what: VideoEnhance) -> Template:
         """Store a setting as a new template."""
@@ -311,14 +318,16 @@ class EnhanceLab(ClipFactsLab, Protocol):
         """Return the XML of a setting."""
 
     def request(
-        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
-        digital_watermark: DigitalWatermark | None = None,
+        self, clip: Any, setting: VideoEnhance | None, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None, template_id: str | None = None,
+        transcode_template_id: str | None = None,
     ) -> Request:  # fmt: skip
-        """Return the complete request that `submit` would send."""
+        """Return the complete request that `submit` would send. A template takes the place of the setting."""
 
     def submit(
-        self, clip: Any, setting: VideoEnhance, *, watermark: tuple[Watermark, ...] = (),
-        digital_watermark: DigitalWatermark | None = None,
+        self, clip: Any, setting: VideoEnhance | None, *, watermark: tuple[Watermark, ...] = (),
+        digital_watermark: DigitalWatermark | None = None, template_id: str | None = None,
+        transcode_template_id: str | None = None,
     ) -> SubmittedJob:  # fmt: skip
         """Send one job."""
 

@@ -301,3 +301,30 @@ def test_a_narrow_page_puts_everything_below_each_other(panel):
     page.set_viewport_size({"width": 480, "height": 1000})
     assert page.evaluate(TOO_WIDE) <= 0
     panel.shot("panel-8-narrow")
+
+
+def test_a_stored_template_is_submitted_by_its_id_until_the_setting_changes(desk):
+    template = "lab.templates.create('crisp_detail', ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5)))"
+    desk.path = desk.write("by_template.ipynb", f"{LAB}\n{template}", PANEL)
+    desk.open("by_template.ipynb")
+    desk.run_all()
+    page = desk.page
+    page.wait_for_selector(".ci-panel", timeout=30_000)
+    offer = page.get_by_role("checkbox", name=re.compile("Submit by TemplateId: crisp_detail"))
+    assert not offer.is_visible(), "no template was chosen yet"
+    page.get_by_role("button", name="Start from").click()
+    page.get_by_role("button", name=re.compile("crisp_detail")).click()
+    offer.wait_for()
+    assert not offer.is_checked()
+    offer.check()
+    wait_for_xml(page, "<TemplateId>")
+    assert "<VideoEnhance>" not in page.locator(".ci-xml pre").text_content()
+    assert "template_id=" in page.locator(".ci-python pre").text_content()
+    page.get_by_role("button", name="Submit", exact=True).click()
+    page.wait_for_function("() => document.querySelector('.ci-status').dataset.state === 'Success'", timeout=60_000)
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    desk.shot("panel-14-by-template")
+    number(page, "SharpenLevel").fill("6")
+    number(page, "SharpenLevel").press("Enter")
+    wait_for_xml(page, "<SharpenLevel>6</SharpenLevel>")
+    offer.wait_for(state="hidden")

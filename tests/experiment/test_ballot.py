@@ -116,6 +116,7 @@ def test_a_journal_of_the_second_version_gets_room_for_votes(tmp_path: Path):
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE votes")
         db.execute("ALTER TABLE runs DROP COLUMN alignment")
+        db.execute("ALTER TABLE runs DROP COLUMN scored_with")
         db.execute("PRAGMA user_version = 2")
     db.close()
     with Journal(path) as journal:

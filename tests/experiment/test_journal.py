@@ -126,6 +126,7 @@ def test_the_file_of_the_first_version_is_brought_up_to_date(journal):
             "reference_md5",
             "template_id",
             "alignment",
+            "scored_with",
         ):
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         db.execute("DROP TABLE votes")
@@ -142,6 +143,7 @@ def test_the_file_of_the_third_version_opens_and_its_runs_have_no_alignment(jour
     journal.close()
     with sqlite3.connect(journal.path) as db:
         db.execute("ALTER TABLE runs DROP COLUMN alignment")
+        db.execute("ALTER TABLE runs DROP COLUMN scored_with")
         db.execute("PRAGMA user_version = 3")
     db.close()
     aligned = replace(measured, alignment=Alignment(offset_frames=-2, offset_s=-0.08, source_crop=(0.0, 0.1, 1.0, 0.8)))
@@ -150,6 +152,29 @@ def test_the_file_of_the_third_version_opens_and_its_runs_have_no_alignment(jour
         again.record_result(aligned)
     with Journal(journal.path) as again:
         assert again.runs() == [aligned]
+
+
+def test_the_file_of_the_fourth_version_opens_and_new_runs_keep_the_model_of_vmaf_v1(journal):
+    journal.begin(RUN, REQUEST, service="s", mark="mark 1")
+    measured = replace(RUN, scores={"vmaf": 90.0})
+    journal.record_result(measured)
+    journal.close()
+    with sqlite3.connect(journal.path) as db:
+        db.execute("ALTER TABLE runs DROP COLUMN scored_with")
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+    scored = replace(
+        measured,
+        scores={"vmaf_v1": 80.0},
+        screen="phone",
+        vmaf_v1_model="vmaf_v1.0.16_5d0h",
+        score_note="Read delta_e.",
+    )
+    with Journal(journal.path) as again:
+        assert again.runs() == [measured]
+        again.record_result(scored)
+    with Journal(journal.path) as again:
+        assert again.runs() == [scored]
 
 
 def test_an_attempt_starts_once_in_any_process(journal):

@@ -31,13 +31,15 @@ def test_a_worth_goes_with_a_number_that_is_read_as_better_or_as_a_share() -> No
 
 def test_pooled_numbers_tell_the_bad_end() -> None:
     assert list(SCORE["vmaf"].pooled) == ["vmaf_hmean", "vmaf_p5", "vmaf_worst"]
+    assert list(SCORE["banding"].pooled) == ["banding_p95", "banding_worst"]
     assert list(SCORE["delta_e"].pooled) == ["delta_e_p95", "delta_e_worst"]
     assert not SCORE["sharpness"].pooled
     assert set(SCORE) < set(score_names())
 
 
 def test_the_headline_is_the_most_telling_score_that_is_there() -> None:
-    assert MAIN == "vmaf_neg" == main_score(list(SCORE))
+    assert main_score(list(SCORE)) == "vmaf_v1"
+    assert main_score(["psnr", "vmaf", "vmaf_neg"]) == MAIN == "vmaf_neg"
     assert main_score(["sharpness", "ssim"]) == "ssim"
     assert main_score([]) == ""
     assert [score.headline for score in HEADLINES] == list(range(1, len(HEADLINES) + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 
 import matplotlib as mpl
@@ -207,3 +208,10 @@ def test_a_chart_shows_itself_as_a_figure_with_its_description():
 def test_the_same_chart_is_the_same_text():
     first, second = (plot_response(frame(SIX), "SharpenLevel", "psnr", hue="Resolution")._repr_html_() for _ in "12")
     assert first == second
+
+
+def test_a_response_of_one_fully_scored_clip_has_no_interval():
+    runs = [dataclasses.replace(run, every=1) for run in made(clips=("city",))]
+    assert set(compute_response(made(clips=("city",)), "SharpenLevel", "vmaf_neg")["interval"]) == {"pictures"}
+    known = compute_response(runs, "SharpenLevel", "vmaf_neg")
+    assert known["low"].isna().all() and set(known["interval"]) == {""}

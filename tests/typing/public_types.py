@@ -17,6 +17,7 @@ from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.api.jobs import Request
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
+from ci_notebook.results.score.file_scores import FileScores
 from ci_notebook.results.search_result import Found
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def sweeps(lab: ci.Lab, clip: ci.Clip, setting: ci.VideoEnhance, path: Path) -> 
     assert_type(runs.report(path, question="Which?"), Path)
     assert_type(runs.save(path), Path)
     assert_type(lab.runs(), ci.Runs)
+    assert_type(lab.adopt(["j1", path], reference=clip), ci.Runs)
+    assert_type(runs + runs, ci.Runs)
     assert_type(lab.votes(), list[Vote])
     assert_type(lab.optimize(clip, space={"SharpenLevel": (0, 10)}, on="vmaf_neg"), Found)
 
@@ -78,6 +81,7 @@ def frames(lab: ci.Lab, clip: ci.Clip, job: ci.Job, setting: ci.VideoEnhance, pa
     assert_type(lab.look(clip, job, lab.runs(), at_s=[0, 0.5]), Pictures)
     assert_type(lab.preview(clip, setting, at_s=0.5), bytes)
     assert_type(lab.preview(path, "Smooth motion"), bytes)
+    assert_type(ci.score(path, "source.mp4", every=1), FileScores)
     opened: Frames = lab.frames(path)
     opened.close()
 

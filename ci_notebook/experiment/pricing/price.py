@@ -25,6 +25,9 @@ from ci_notebook.model.html import Markup, bold, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import length_s, plan, rates
 
+# The bucket of the embedded engine, where jobs cost nothing. Its APPID is that of the API's own examples.
+EMBEDDED_BUCKET: Final = "lab-1250000000"
+
 _HD, _FHD, _2K, _4K = 1280 * 720, 1920 * 1080, 2560 * 1440, 3840 * 2160
 
 

@@ -25,11 +25,13 @@ from ci_notebook.media.probe import (
 from ci_notebook.model.api.media_info import VideoStream
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
+from ci_notebook.model.score_sampling import default_every
 
 __all__ = ["WHOLE", "AlignedSide", "Pair", "Place"]
 
 _ABOVE_WHITE: Final = 18  # luma codes of 10 bits: clearly brighter than diffuse white
 _BRIGHT_SHARE: Final = 0.005
+_SAME_RATE: Final = 0.9  # lost frames lower the mean rate a little
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,15 @@ class Pair:
     def rate(self) -> Fraction:
         """The common rate: the slower of the two."""
         return Fraction(min(self.output.fps, self.source.fps)).limit_denominator(1001)
+
+    @property
+    def default_every(self) -> int:
+        """The default distance of the scored frames: the same for all outputs of one stretch of a source.
+
+        So it depends on the source's own rate, unless the output has clearly fewer frames.
+        """
+        rate = float(self.rate) if self.rate < _SAME_RATE * self.source.fps else self.source.fps
+        return default_every(round(self.stretch[1] * rate))
 
     @property
     def length_s(self) -> float:

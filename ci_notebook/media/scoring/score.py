@@ -3,8 +3,8 @@
 The meaning of the numbers depends on the reference. Against a true reference, from which the source was
 spoiled, they measure fidelity: higher is better. Against the source itself they measure change: PSNR and
 SSIM fall when a parameter works. VMAF rewards sharpening and contrast, VMAF-NEG does not: read both, and
-their difference as the gain by enhancement. All of them look at luma alone and are blind to color: read
-`delta_e` and `colourfulness`, too.
+their difference as the gain by enhancement. These look at luma alone and are blind to color. VMAF v1 sees chroma
+and banding, and limits enhancement gain; it needs frames of a least size (see `model.vmaf_v1`).
 
 HDR is never scored as if it were SDR. It is converted to SDR by the exact inverse of the engine's SDRtoHDR,
 and refused where light would be lost.
@@ -12,7 +12,6 @@ and refused where light would be lost.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
@@ -25,24 +24,25 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ci_notebook.media.ffmpeg import Progress, capabilities, run
+from ci_notebook.media.ffmpeg import Cancelled, Progress, run
 from ci_notebook.media.frame_sampling import sample_frame_pairs
 from ci_notebook.media.scoring import no_reference
 from ci_notebook.media.scoring.aggregate import pool
 from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_aligned, refuse_unlike, shift_of
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
+from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
+from ci_notebook.media.scoring.libvmaf import color_note, models_of, read_log, refuse_missing_filter, vmaf_v1_model
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
+from ci_notebook.model.vmaf_v1 import TV, Screen, check_screen
 
-__all__ = ["EVERY", "PSNR_MOST", "Scores", "by_itself", "compare", "scores", "sharpness"]
+__all__ = ["PSNR_MOST", "Scores", "by_itself", "compare", "scores", "sharpness"]
 
-EVERY = 5  # 2.7 times as fast as all frames, and the mean of VMAF moves by tenths
 PSNR_MOST = 100.0  # dB, reported for equal frames, whose PSNR is infinite
 _COLOR_WIDE, _CHECK_WIDE = 96, 128  # px
 _CHECKED, _STRETCHES = 25, 40  # drift is searched in so many frames of so many stretches
-_PIXELS_4K = 2160
 # Up to this length it is cheaper to score the most common alignment first, and to search only where that fails.
 _SHORT_S, _SURE = 20.0, 0.97
 Size: TypeAlias = tuple[int, int]
@@ -55,10 +55,12 @@ class Scores:
     `pictures` maps each score to the values of every `every`-th frame, from the first that both clips show.
     `psnr` and `xpsnr` are dB of luma, `ssim` is that of luma (0 to 1), `vmaf` and `vmaf_neg` go from 0 to 100.
     `delta_e` is the mean CIEDE2000 of the colors of small areas (0 is equal, 1 is just visible). `pooled` maps
-    them to their means, adds `_hmean`, `_p5` and `_worst` for each (`_p95` for `delta_e`, where less is
-    better), and the measures of `by_itself`. `offset` is by how many frames the source begins later, `place`
-    which parts of the frames were compared, `precise` that VMAF was computed in floating point.
-    `alignment` is the record of both for the run.
+    them to their means, adds `_hmean`, `_p5` and `_worst` for each (`_p95` for `delta_e` and `banding`, where less
+    is better), `flicker` where anything stands still, and the measures of `by_itself`. `offset` is by how many
+    frames the source begins later, `place` which parts of the frames were compared, `precise` that VMAF was
+    computed in floating point.
+    `alignment` is the record of both for the run. `vmaf_v1_model` is the model of VMAF v1 for the `screen`; it is
+    empty without VMAF v1, and `note` says why.
     """
 
     pooled: dict[str, float]
@@ -68,6 +70,9 @@ class Scores:
     place: Place = WHOLE
     precise: bool = False
     alignment: Alignment | None = None
+    screen: str = TV
+    vmaf_v1_model: str = ""
+    note: str = ""
 
 
 def scores(output: Path, source: Path, **more: Any) -> Scores:
@@ -84,8 +89,9 @@ def compare(
     length_s: float | None = None,
     crop: Box | None = None,
     rotate: float = 0.0,
-    every: int = EVERY,
+    every: int | None = None,
     precise: bool = False,
+    screen: Screen | None = None,
     on_progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Scores:
@@ -94,28 +100,33 @@ def compare(
     The source is scaled (bicubic) to the output's size, and both are converted to the slower of the two rates.
     `start_s` and `length_s` are the stretch of the source that the output shows. The part of its frames is
     found, or given by `crop` (left, top, width and height as shares of 1) and `rotate` (degrees clockwise).
-    `every` 1 scores all frames. `precise` uses libvmaf's features in floating point, which other
-    implementations reproduce to 0.001. The usual ones in fixed point differ from them by up to 0.2.
+    `every` is the distance of the scored frames, 1 for all. By default `score_sampling.default_every` says it from
+    the length of the source, so that all outputs of a clip are scored at the same frames. `precise` uses libvmaf's
+    features in floating point, which other implementations reproduce to 0.001. The usual ones in fixed point
+    differ from them by up to 0.2. VMAF v1 has one implementation, which is used in both cases.
 
-    Costs about 20 ms of two cores per 1080p frame, 70 ms if all are scored. Raises `EngineError` with the
-    reason where a comparison is meaningless: other frames, another length, drift, light that SDR cannot hold.
+    `screen` is where the output is watched: "tv" (default), "tv_3h" or "phone"; it chooses the model of VMAF v1,
+    with the size and the rate of the output. Where no model fits, the scores come without VMAF v1, and `note` says
+    why. A pair that has none for a `screen` that was named is refused.
+
+    Costs about 93 ms of two cores per 1080p frame if all are scored, 46 ms at every fifth. Raises `EngineError` with
+    the reason where a comparison is meaningless: other frames, another length, drift, light that SDR cannot hold.
     """
-    can = capabilities()
-    if "libvmaf" not in can.filters:
-        raise EngineError(f"The FFmpeg here ({can.version}) has no libvmaf. Use the one of imageio-ffmpeg.")
+    check_screen(screen)
+    refuse_missing_filter()
     known = start_s or length_s is not None or crop or rotate % 360
     guess = None if known else assume_aligned(output, source)
     if guess is not None and guess.length_s <= _SHORT_S:
-        result, drift, likeness = _score(guess, every, precise, on_progress, cancel)
+        result, drift, likeness = _score(guess, every, precise, on_progress, cancel, screen=screen)
         if drift and likeness > _SURE and not any(drift.values()):
             return result
     pair = align(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
     if pair != guess or guess.length_s > _SHORT_S:
-        result, drift, likeness = _score(pair, every, precise, on_progress, cancel)
+        result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
     refuse_unlike(likeness)
     if len(set(drift.values())) == 1 and any(drift.values()):  # the first seconds did not move
         pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
-        result, drift, likeness = _score(pair, every, precise, on_progress, cancel)
+        result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
         refuse_unlike(likeness)
     if any(drift.values()):
         changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
@@ -164,40 +175,78 @@ def _measures(frame: Any, after: Any) -> dict[str, Any]:
 
 
 def _score(
-    pair: Pair, every: int, precise: bool, on_progress: Progress | None, cancel: threading.Event | None
+    pair: Pair,
+    every: int | None,
+    precise: bool,
+    on_progress: Progress | None,
+    cancel: threading.Event | None,
+    *,
+    screen: Screen | None,
 ) -> tuple[Scores, dict[float, int], float]:
     """Return the scores, the shifts between the frames (time in s → frames), and the likeness of the frames."""
+    every_nth = pair.default_every if every is None else every
+    model, note = vmaf_v1_model(pair, screen)
+
+    def scored(v1: str, note: str) -> tuple[Scores, dict[float, int], float]:
+        models = models_of(pair, precise=precise, vmaf_v1=v1)
+        found = _measure(pair, models, every_nth, on_progress, cancel)
+        pooled = pool(found.pictures) | ({} if found.flicker is None else {"flicker": found.flicker})
+        result = Scores(
+            pooled, found.pictures, every_nth, pair.offset, pair.place, precise, pair.alignment,
+            screen=screen or TV, vmaf_v1_model=v1, note=note or found.note,
+        )  # fmt: skip
+        return result, found.drift, found.likeness
+
+    try:
+        return scored(model, note)
+    except Cancelled:
+        raise
+    except EngineError as error:
+        if not model or screen is not None:
+            raise
+        # A model of VMAF v1 must not cost the other scores. If it was not the reason, this fails again.
+        why = str(error).splitlines()[0].rstrip(".")
+        return scored("", f"No VMAF v1 and no banding. Scoring with {model} failed: {why}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The scores per frame, the flicker, what VMAF v1 did not see, and the shifts between the frames."""
+
+    pictures: dict[str, tuple[float, ...]]
+    flicker: float | None
+    note: str
+    drift: dict[float, int]
+    likeness: float
+
+
+def _measure(
+    pair: Pair, models: str, every: int, on_progress: Progress | None, cancel: threading.Event | None
+) -> _Measured:
     width, height = pair.size
     color, check = (_small(width, height, wide) for wide in (_COLOR_WIDE, _CHECK_WIDE))
     period = max(_CHECKED, int(pair.length_s * pair.rate / _STRETCHES))
     with tempfile.TemporaryDirectory(prefix="ci-notebook-score-") as name:
         folder = Path(name)
-        run(
+        messages = run(
             [
-                *pair.inputs(), "-filter_complex", _graph(pair, _models(pair, precise), every, (color, check), period),
+                *pair.inputs(), "-filter_complex", _graph(pair, models, every, (color, check), period),
                 "-map", "[p]", "-map", "[v]", "-f", "null", "-",
                 *(word for one in ("c0", "c1", "g0", "g1") for word in ("-map", f"[{one}]", "-f", "rawvideo", one)),
             ],
             total_s=pair.length_s, on_progress=on_progress, cancel=cancel, cwd=folder,
         )  # fmt: skip
-        pictures = _read(folder, every, color)
-        drift, likeness = _drift(_planes(folder / "g0", check), _planes(folder / "g1", check), float(pair.rate), period)
-    return Scores(pool(pictures), pictures, every, pair.offset, pair.place, precise, pair.alignment), drift, likeness
+        has_v1 = "=vmaf_v1" in models
+        pictures = _read(folder, every, color, has_v1=has_v1)
+        note = color_note(folder / "vmaf.json", messages) if has_v1 else ""
+        ours, theirs = (_planes(folder / one, check) for one in ("g0", "g1"))
+        drift, likeness = _drift(ours, theirs, float(pair.rate), period)
+    return _Measured(pictures, flicker(ours, theirs, stretch=_CHECKED), note, drift, likeness)
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:
     shrink = min(1.0, wide / max(width, height))
     return max(2, round(width * shrink)), max(2, round(height * shrink))
-
-
-def _models(pair: Pair, precise: bool) -> str:
-    four_k = "_4k" if min(pair.size) >= _PIXELS_4K else ""
-    if precise and four_k:
-        raise EngineError("libvmaf has no precise model for 4K and VMAF-NEG. Score without `precise`.")
-    features = "_float" if precise else ""
-    return "|".join(
-        f"version=vmaf{features}{four_k}_v0.6.1{neg}\\:name=vmaf{under}" for neg, under in (("", ""), ("neg", "_neg"))
-    )
 
 
 def _graph(pair: Pair, models: str, every: int, small: tuple[Size, Size], period: int) -> str:
@@ -220,18 +269,16 @@ def _graph(pair: Pair, models: str, every: int, small: tuple[Size, Size], period
     return ";".join(lines)
 
 
-def _read(folder: Path, every: int, color: tuple[int, int]) -> dict[str, tuple[float, ...]]:
+def _read(folder: Path, every: int, color: tuple[int, int], *, has_v1: bool) -> dict[str, tuple[float, ...]]:
     def numbers(name: str, pattern: str) -> list[float]:
         return [min(PSNR_MOST, float(one)) for one in re.findall(pattern, (folder / name).read_text())]
 
-    frames = json.loads((folder / "vmaf.json").read_text())["frames"]
     ours, theirs = (_planes(folder / one, color, 3) for one in ("c0", "c1"))
     pictures = {
         "psnr": numbers("psnr.txt", r"psnr_y:(\S+)"),
         "ssim": numbers("ssim.txt", r"\bY:(\S+)"),
         "xpsnr": numbers("xpsnr.txt", r"XPSNR y:\s*(\S+)")[::every],  # of all frames: it uses those before, too
-        "vmaf": [float(frame["metrics"]["vmaf"]) for frame in frames],
-        "vmaf_neg": [float(frame["metrics"]["vmaf_neg"]) for frame in frames],
+        **read_log(folder / "vmaf.json", vmaf_v1=has_v1),
         "delta_e": [float(delta_e(lab_of(a), lab_of(b)).mean()) for a, b in zip(ours, theirs, strict=False)],
     }
     count = min(map(len, pictures.values()))

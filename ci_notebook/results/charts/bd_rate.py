@@ -16,7 +16,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.scores import MAIN
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -30,6 +29,7 @@ from ci_notebook.results.charts.style import (
     legend_aside,
     number_column,
     once,
+    score_or_default,
     series_name,
 )
 from ci_notebook.results.dataframe import resolve_column
@@ -67,7 +67,7 @@ def bd_rate(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, 
 
 
 def compute_bd_rate(
-    data: Data, family: str, first: object, second: object, *, quality: str = MAIN, size: str = "bitrate_kbps"
+    data: Data, family: str, first: object, second: object, *, quality: str | None = None, size: str = "bitrate_kbps"
 ) -> pd.DataFrame:
     """Return one row per clip: `clip`, `bd_rate_percent` of `second` against `first`, and `why` where there is none.
 
@@ -75,6 +75,7 @@ def compute_bd_rate(
     Bitrate …) give the points of each family.
     """
     df = frame_of(data)
+    quality, _ = score_or_default(df, quality)
     rows = []
     for clip, points in _points(df, family, first, second, quality=quality, size=size).groupby("clip", sort=False):
         sides = [points[points["side"] == side] for side in (0, 1)]
@@ -94,13 +95,14 @@ def plot_bd_rate(
     first: object,
     second: object,
     *,
-    quality: str = MAIN,
+    quality: str | None = None,
     size: str = "bitrate_kbps",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw quality over size, a line per clip and family, with the compared range shaded, and return the axes."""
     data = once(data)
     df = frame_of(data)
+    quality, note = score_or_default(df, quality)
     quality, size, family = resolve_column(df, quality), resolve_column(df, size), resolve_column(df, family)
     axes = axes_or_new(ax, width_in=8.2)
     points = _points(df, family, first, second, quality=quality, size=size)
@@ -125,14 +127,15 @@ def plot_bd_rate(
     if labelled:
         legend_aside(axes)
     axes.set_title("shaded: the qualities that both families reach", fontsize="medium", loc="left")
-    return described(axes, describe_bd_rate(data, family, first, second, quality=quality, size=size))
+    return described(axes, describe_bd_rate(data, family, first, second, quality=quality, size=size) + note)
 
 
 def describe_bd_rate(
-    data: Data, family: str, first: object, second: object, *, quality: str = MAIN, size: str = "bitrate_kbps"
+    data: Data, family: str, first: object, second: object, *, quality: str | None = None, size: str = "bitrate_kbps"
 ) -> str:
     """Return in one sentence how much smaller the second family is, or why this is unknown."""
     df = frame_of(data)
+    quality, note = score_or_default(df, quality)
     table = compute_bd_rate(df, family, first, second, quality=quality, size=size)
     name = short_name(resolve_column(df, family))
     compared = table.dropna(subset=["bd_rate_percent"])
@@ -145,7 +148,7 @@ def describe_bd_rate(
     more = "more" if mean > 0 else "less"
     return (
         f"BD-rate: at equal {quality}, {name} {word_of(second)} needs {number(abs(mean))} % {more} {size} than "
-        f"{word_of(first)} (mean of {count(len(compared), 'clip')}{over}{skipped})."
+        f"{word_of(first)} (mean of {count(len(compared), 'clip')}{over}{skipped}).{note}"
     )
 
 

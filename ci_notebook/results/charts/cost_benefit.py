@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ci_notebook.model.scores import MAIN, scale_of
+from ci_notebook.model.scores import scale_of
 from ci_notebook.results.charts.pareto import front_of
 from ci_notebook.results.charts.style import (
     COLORS,
@@ -20,12 +20,13 @@ from ci_notebook.results.charts.style import (
     number_column,
     numbered,
     once,
+    score_or_default,
 )
 from ci_notebook.results.dataframe import unit_of
 from ci_notebook.results.labels import count, number, setting_labels
 
 
-def compute_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> pd.DataFrame:
+def compute_gain(data: Data, on: str | None = None, cost: str = "cost_cny") -> pd.DataFrame:
     """Return one row per setting, cheapest first: `setting`, `cost`, `gain`, `clips`, `pays`.
 
     `cost` is the mean over clips. `gain` is the mean of `on` minus that of the cheapest setting, with its sign
@@ -33,6 +34,7 @@ def compute_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> pd.DataF
     not scored on every clip are left out.
     """
     df = frame_of(data)
+    on, _ = score_or_default(df, on)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
     used = pd.DataFrame({"setting": setting_labels(df), "clip": df["clip"].fillna("")})
     used[cost], used["score"] = df[cost].astype("Float64"), df[on].astype("Float64") * scale_of(on).sign
@@ -47,10 +49,11 @@ def compute_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> pd.DataF
     return means[["setting", cost, "gain", "clips", "pays"]]
 
 
-def plot_gain(data: Data, on: str = MAIN, cost: str = "cost_cny", ax: Axes | None = None) -> Axes:
+def plot_gain(data: Data, on: str | None = None, cost: str = "cost_cny", ax: Axes | None = None) -> Axes:
     """Draw the gain of each setting over its cost, those that pay filled and named, and return the axes."""
     data = once(data)
     df = frame_of(data)
+    on, note = score_or_default(df, on)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
     table = compute_gain(data, on, cost)
     axes = axes_or_new(ax, width_in=8.2)
@@ -69,12 +72,13 @@ def plot_gain(data: Data, on: str = MAIN, cost: str = "cost_cny", ax: Axes | Non
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("filled: pays; hollow: another gains as much for as little", fontsize="medium", loc="left")
     legend_aside(axes, more=names)
-    return described(axes, describe_gain(data, on, cost))
+    return described(axes, describe_gain(data, on, cost) + note)
 
 
-def describe_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> str:
+def describe_gain(data: Data, on: str | None = None, cost: str = "cost_cny") -> str:
     """Return in one sentence which settings pay, with gain and cost."""
     df = frame_of(data)
+    on, note = score_or_default(df, on)
     on, cost = number_column(df, on, "on"), number_column(df, cost, "cost")
     table = compute_gain(df, on, cost)
     if table.empty:
@@ -86,4 +90,4 @@ def describe_gain(data: Data, on: str = MAIN, cost: str = "cost_cny") -> str:
         for _, row in pays.head(5).iterrows()
     ]
     counted = f"{len(pays)} of {count(len(table), 'setting')} pay"
-    return f"Gain in {on} against {cost} per clip: {counted}: {'; '.join(entries)}."
+    return f"Gain in {on} against {cost} per clip: {counted}: {'; '.join(entries)}.{note}"

@@ -13,7 +13,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from pandas.api import types
 
-from ci_notebook.model.scores import MAIN
 from ci_notebook.results.charts.style import (
     SCALE,
     Data,
@@ -25,18 +24,20 @@ from ci_notebook.results.charts.style import (
     label,
     number_column,
     once,
+    score_or_default,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import all_words, count, in_words, number, setting_labels, varying
 
 
-def compute_parallel(data: Data, *names: str, on: str = MAIN) -> pd.DataFrame:
+def compute_parallel(data: Data, *names: str, on: str | None = None) -> pd.DataFrame:
     """Return one row per run and axis: `run` (its row), `axis`, `value` in words, `place` from 0 to 1, and `on`.
 
     `names` are the axes, left to right; by default the varied parameters, then `size_bytes` and `on`. Numbers
     are placed on a scale from least to most, other values evenly in their order. Runs without `on` are left out.
     """
     df = frame_of(data)
+    on, _ = score_or_default(df, on)
     on = number_column(df, on, "on")
     df = df[df[on].notna()].reset_index(drop=True)
     axes = [resolve_column(df, name) for name in names] or [*varying(df), "size_bytes", on]
@@ -52,10 +53,11 @@ def compute_parallel(data: Data, *names: str, on: str = MAIN) -> pd.DataFrame:
     return table.astype({"run": "Int64", "axis": "string", "value": "string", "place": "Float64", on: "Float64"})
 
 
-def plot_parallel(data: Data, *names: str, on: str = MAIN, ax: Axes | None = None) -> Axes:
+def plot_parallel(data: Data, *names: str, on: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw every run as a line over its values, coloured by `on`, the best one thick, and return the axes."""
     data = once(data)
     df = frame_of(data)
+    on, note = score_or_default(df, on)
     on = resolve_column(df, on)
     table = compute_parallel(data, *names, on=on)
     axis_names = list(dict.fromkeys(table["axis"]))
@@ -80,12 +82,13 @@ def plot_parallel(data: Data, *names: str, on: str = MAIN, ax: Axes | None = Non
     figure = axes.get_figure(root=True)
     if figure is not None:
         figure.colorbar(ScalarMappable(norm, SCALE), ax=axes, label=label(on))
-    return described(axes, describe_parallel(data, *names, on=on))
+    return described(axes, describe_parallel(data, *names, on=on) + note)
 
 
-def describe_parallel(data: Data, *names: str, on: str = MAIN) -> str:
+def describe_parallel(data: Data, *names: str, on: str | None = None) -> str:
     """Return in one sentence how many runs are shown, over which axes, and which is the best by `on`."""
     df = frame_of(data)
+    on, note = score_or_default(df, on)
     on = resolve_column(df, on)
     table = compute_parallel(df, *names, on=on)
     if table.empty:
@@ -96,7 +99,7 @@ def describe_parallel(data: Data, *names: str, on: str = MAIN) -> str:
     setting, clip = setting_labels(scored).iloc[best], scored["clip"].fillna("the clip").iloc[best]
     return (
         f"{count(table['run'].nunique(), 'run')} over {', '.join(dict.fromkeys(table['axis']))}; the highest {on}, "
-        f"{number(float(scored[on].iloc[best]))}{unit}, has {setting} on {clip}."
+        f"{number(float(scored[on].iloc[best]))}{unit}, has {setting} on {clip}.{note}"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ci_notebook.model.scores import MAIN, scale_of
+from ci_notebook.model.scores import scale_of
 from ci_notebook.results.charts.style import (
     COLORS,
     MARKERS,
@@ -22,19 +22,23 @@ from ci_notebook.results.charts.style import (
     number_column,
     numbered,
     once,
+    score_or_default,
     series_name,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import count, in_words, number, setting_labels, short_name
 
 
-def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> pd.DataFrame:
+def compute_pareto(
+    data: Data, quality: str | None = None, size: str = "size_bytes", hue: str | None = None
+) -> pd.DataFrame:
     """Return one row per setting: `setting` in words, `hue`, `size` and `quality` as means over clips, `on_front`.
 
     A setting is on the front when no other one is at least as good in both and better in one. Only settings that
     were scored on every clip count, since a mean over the easy clips would be too good.
     """
     df = frame_of(data)
+    quality, _ = score_or_default(df, quality)
     quality, size = number_column(df, quality, "quality"), number_column(df, size, "size")
     hue = resolve_column(df, hue) if hue else None
     used = pd.DataFrame({"setting": setting_labels(df), "clip": df["clip"].fillna("")})
@@ -54,7 +58,7 @@ def compute_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hu
 
 def plot_pareto(
     data: Data,
-    quality: str = MAIN,
+    quality: str | None = None,
     size: str = "size_bytes",
     hue: str | None = None,
     ax: Axes | None = None,
@@ -62,6 +66,7 @@ def plot_pareto(
     """Draw quality over size, the settings on the front filled, joined and named, and return the axes."""
     data = once(data)
     df = frame_of(data)
+    quality, note = score_or_default(df, quality)
     quality, size = resolve_column(df, quality), resolve_column(df, size)
     hue = resolve_column(df, hue) if hue else None
     table = compute_pareto(data, quality, size, hue)
@@ -88,12 +93,13 @@ def plot_pareto(
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("filled: on the front; hollow: beaten by another", fontsize="medium", loc="left")
     legend_aside(axes, short_name(hue) if hue else None, names)
-    return described(axes, describe_pareto(data, quality, size, hue))
+    return described(axes, describe_pareto(data, quality, size, hue) + note)
 
 
-def describe_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", hue: str | None = None) -> str:
+def describe_pareto(data: Data, quality: str | None = None, size: str = "size_bytes", hue: str | None = None) -> str:
     """Return in one sentence which settings are on the front."""
     df = frame_of(data)
+    quality, note = score_or_default(df, quality)
     quality, size = resolve_column(df, quality), resolve_column(df, size)
     table = compute_pareto(df, quality, size, hue)
     if table.empty:
@@ -105,7 +111,7 @@ def describe_pareto(data: Data, quality: str = MAIN, size: str = "size_bytes", h
     ]
     more = f" and {len(front) - 5} more" if len(front) > 5 else ""
     counted = f"{len(front)} of {count(len(table), 'setting')} on the front"
-    return f"{quality} over {size}: {counted}: {'; '.join(entries)}{more}."
+    return f"{quality} over {size}: {counted}: {'; '.join(entries)}{more}.{note}"
 
 
 def _lines(setting: object) -> str:

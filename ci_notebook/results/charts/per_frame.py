@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.scores import MAIN, SCORES, check_score, scale_of
+from ci_notebook.model.scores import SCORES, check_score, scale_of
 from ci_notebook.results.charts.style import (
     COLORS,
     LINES,
@@ -22,16 +22,17 @@ from ci_notebook.results.charts.style import (
     highest,
     label,
     legend_aside,
+    score_or_default,
     series_name,
 )
-from ci_notebook.results.dataframe import to_frame, unit_of
+from ci_notebook.results.dataframe import refuse_mixed_models, to_frame, unit_of
 from ci_notebook.results.labels import number, setting_labels
 from ci_notebook.results.verdict.run_pairs import values_per_frame
 
 _NAMED, _LISTED = 6, 16  # so many series get names of several lines; so many names fit in a legend
 
 
-def compute_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> pd.DataFrame:
+def compute_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3) -> pd.DataFrame:
     """Return one row per frame: `run` (its index), `series` in words, `picture` (from 0), `time_s`, `on`, `is_worst`.
 
     `worst` is the number of marked frames per run; a frame next to a worse one is not marked, since it shows the
@@ -40,6 +41,8 @@ def compute_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> pd.
     """
     listed = list(_runs(runs))
     df = to_frame(listed)
+    on, _ = score_or_default(df, on)
+    refuse_mixed_models(df, on)
     clips = df["clip"].nunique() > 1
     parts = []
     for place, (run, setting) in enumerate(zip(listed, setting_labels(df), strict=True)):
@@ -61,9 +64,10 @@ def compute_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> pd.
     return table.astype({"run": "Int64", "series": "string", "picture": "Int64", on: "Float64", "is_worst": "boolean"})
 
 
-def plot_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3, ax: Axes | None = None) -> Axes:
+def plot_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3, ax: Axes | None = None) -> Axes:
     """Draw a score over time, a line per run, with the worst frames ringed and numbered, and return the axes."""
     listed = list(_runs(runs))
+    on, note = score_or_default(to_frame(listed), on)
     table = compute_trace(listed, on, worst=worst)
     count = table["run"].nunique()
     axes = axes_or_new(ax, width_in=8.2 if count <= _NAMED else 10.0)
@@ -87,12 +91,13 @@ def plot_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3, ax: Axes 
     axes.set_title(f"{one}ringed: the {worst} worst pictures of each, by number", fontsize="medium", loc="left")
     if count > 1:
         legend_aside(axes)
-    return described(axes, describe_trace(listed, on, worst=worst))
+    return described(axes, describe_trace(listed, on, worst=worst) + note)
 
 
-def describe_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> str:
+def describe_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3) -> str:
     """Return in one sentence the mean and the worst frame of each run."""
     listed = list(_runs(runs))
+    on, note = score_or_default(to_frame(listed), on)
     table = compute_trace(listed, on, worst=worst)
     clips = dict.fromkeys(run_clip_labels(listed[int(place)] for place in table["run"].unique()))
     of = f" of {next(iter(clips))}" if len(clips) == 1 else ""
@@ -104,7 +109,7 @@ def describe_trace(runs: Iterable[Run], on: str = MAIN, *, worst: int = 3) -> st
             f"at picture {low['picture']}"
         )
     more = table["run"].nunique() - len(entries)
-    return f"{on}{of} picture by picture: {'; '.join(entries)}{f'; and {more} more' if more > 0 else ''}."
+    return f"{on}{of} picture by picture: {'; '.join(entries)}{f'; and {more} more' if more > 0 else ''}.{note}"
 
 
 def _runs(runs: Iterable[Run]) -> Iterable[Run]:

@@ -26,6 +26,7 @@ from ci_notebook.results.charts.style import (
     number_column,
     once,
     runs_of,
+    score_or_default,
     series_name,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
@@ -39,7 +40,7 @@ _NAMED: Final = {
 }
 
 
-def compute_response(data: Data, x: str, y: str, hue: str | None = None) -> pd.DataFrame:
+def compute_response(data: Data, x: str, y: str | None = None, hue: str | None = None) -> pd.DataFrame:
     """Return the mean of `y` at each value of `x`, for each value of `hue`.
 
     `data` are runs or their table; `x`, `y` and `hue` are columns of the table, or unambiguous endings of setting
@@ -48,14 +49,16 @@ def compute_response(data: Data, x: str, y: str, hue: str | None = None) -> pd.D
     `high`, and `interval`, which says what they are; `clips` and `runs`, their numbers. Runs without `y` do not
     count.
 
-    `interval` is `clips` or `pictures` for a 95 % interval over clips, or over the frames of one clip (only with
-    runs: a table has no values per frame), where the level of each is subtracted; `range` for the lowest and the
-    highest mean of a clip, where clips are too few for an interval; and empty without either.
+    `interval` is `clips` or `pictures` for a 95 % interval over clips, or over the sampled frames of one clip (only
+    with runs: a table has no values per frame), where the level of each is subtracted; `range` for the lowest and the
+    highest mean of a clip, where clips are too few for an interval; and empty without either, as for one clip whose
+    frames were all scored.
 
     Raises `ParameterError` for an unknown name and for a `y` without numbers.
     """
     data = once(data)
     df = frame_of(data).reset_index(drop=True)
+    y, _ = score_or_default(df, y)
     x, y = resolve_column(df, x), number_column(df, y, "y")
     hue = resolve_column(df, hue) if hue is not None else None
     if x == y or hue in (x, y):
@@ -92,16 +95,16 @@ def _interval(
         points = {key: dict(zip(part["clip"], part["y"], strict=True)) for key, part in _by(clips, keys)}
         return over_clips(points)
     runs = runs_of(data)
-    return over_frames(
-        {key: [values_per_frame(runs[at], y) for at in part.index] for key, part in _by(used, keys)} if runs else {}
-    )
+    if all(runs[at].every <= 1 for at in used.index if runs):  # all frames were scored: the means are known
+        return "", {}
+    return over_frames({key: [values_per_frame(runs[at], y) for at in part.index] for key, part in _by(used, keys)})
 
 
 def _by(table: pd.DataFrame, keys: list[str]) -> list[tuple[Hashable, pd.DataFrame]]:
     return list(table.groupby(keys[0] if len(keys) == 1 else keys, observed=True, sort=False))
 
 
-def plot_response(data: Data, x: str, y: str, hue: str | None = None, ax: Axes | None = None) -> Axes:
+def plot_response(data: Data, x: str, y: str | None = None, hue: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw how `y` depends on `x`, a line for each value of `hue`, and return the axes.
 
     With several clips a line is their mean; the title names the band. Runs that leave `x` out, or leave it to the
@@ -109,7 +112,9 @@ def plot_response(data: Data, x: str, y: str, hue: str | None = None, ax: Axes |
     which a notebook shows with their description. Arguments and errors are those of `compute_response`.
     """
     rows_or_runs = once(data)
-    df, table = frame_of(rows_or_runs), compute_response(rows_or_runs, x, y, hue)
+    df = frame_of(rows_or_runs)
+    y, note = score_or_default(df, y)
+    table = compute_response(rows_or_runs, x, y, hue)
     x, y = resolve_column(df, x), resolve_column(df, y)
     hue = resolve_column(df, hue) if hue is not None else None
     axes = axes_or_new(ax)
@@ -128,13 +133,15 @@ def plot_response(data: Data, x: str, y: str, hue: str | None = None, ax: Axes |
         shape, clips = "band" if _is_scale(table, x) else "bar", int(table["clips"].max())
         mean = f"mean of {clips} clips; " if clips > 1 else ""
         axes.set_title(f"{mean}{shape}: {_NAMED[table['interval'].iloc[0]]}", fontsize="medium", loc="left")
-    return described(axes, describe_response(rows_or_runs, x, y, hue))
+    return described(axes, describe_response(rows_or_runs, x, y, hue) + note)
 
 
-def describe_response(data: Data, x: str, y: str, hue: str | None = None) -> str:
+def describe_response(data: Data, x: str, y: str | None = None, hue: str | None = None) -> str:
     """Return in one sentence what `plot_response` shows, numbers rounded to three digits."""
     rows_or_runs = once(data)
-    df, table = frame_of(rows_or_runs), compute_response(rows_or_runs, x, y, hue)
+    df = frame_of(rows_or_runs)
+    y, note = score_or_default(df, y)
+    table = compute_response(rows_or_runs, x, y, hue)
     x, y = resolve_column(df, x), resolve_column(df, y)
     hue = resolve_column(df, hue) if hue is not None else None
     if table.empty:
@@ -151,7 +158,7 @@ def describe_response(data: Data, x: str, y: str, hue: str | None = None) -> str
     over += f"; with a {_NAMED[kind]}" if kind == "pictures" else ""
     missing = int(df[y].isna().sum())
     over += f"; {count(missing, 'run')} without {y} not shown" if missing else ""
-    return f"{y} over {x}{by}: {'; '.join(entries)}{more}{over}."
+    return f"{y} over {x}{by}: {'; '.join(entries)}{more}{over}.{note}"
 
 
 def _places(data: pd.DataFrame, x: str) -> dict[str, float]:

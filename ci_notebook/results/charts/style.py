@@ -19,8 +19,9 @@ from pandas.api import types
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE
-from ci_notebook.results.dataframe import resolve_column, to_frame, unit_of, with_clip_labels
+from ci_notebook.results.dataframe import refuse_mixed_models, resolve_column, to_frame, unit_of, with_clip_labels
 from ci_notebook.results.inline_chart import ChartAxes, new_axes
+from ci_notebook.results.verdict.default_score import default_score
 
 # The colours of Okabe and Ito, distinguishable with any colour vision; without yellow, which is faint on white.
 COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -68,7 +69,16 @@ def number_column(df: pd.DataFrame, name: str, said: str) -> str:
             f"{said}={name!r} has no numbers to draw. Take a score ({', '.join(SCORE)}) or another number, "
             "such as size_bytes."
         )
+    refuse_mixed_models(df, name)
     return name
+
+
+def score_or_default(df: pd.DataFrame, name: str | None) -> tuple[str, str]:
+    """Return the score that a chart is about, and a sentence, after a blank, where the default is not the usual one."""
+    if name is not None:
+        return name, ""
+    chosen = default_score(df)
+    return chosen.name, f" {chosen.note}" if chosen.note else ""
 
 
 def floats(values: Iterable[Any]) -> list[float]:

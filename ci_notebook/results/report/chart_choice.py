@@ -12,7 +12,6 @@ from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.clip_labels import clip_id
-from ci_notebook.model.scores import SCORE, main_score
 from ci_notebook.results.charts.cost_benefit import plot_gain
 from ci_notebook.results.charts.importance import plot_importance
 from ci_notebook.results.charts.interaction import plot_interaction
@@ -23,14 +22,16 @@ from ci_notebook.results.charts.response import plot_response
 from ci_notebook.results.charts.timeline import plot_timeline
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.labels import varying
+from ci_notebook.results.verdict.default_score import default_score
 from ci_notebook.results.verdict.run_pairs import values_per_frame
 
 _TRACES: Final = 4  # so many lines can be distinguished where they are close
 
 
 def headline_of(df: pd.DataFrame) -> str:
-    """Return the most telling score that has a value; "" without any."""
-    return main_score([name for name in SCORE if df[name].notna().any()])
+    """Return the most telling score that all scored runs have (`default_score`); "" where none was scored."""
+    name = default_score(df).name
+    return name if df[name].notna().any() else ""
 
 
 def charts_of(runs: Sequence[Run]) -> Iterator[Callable[[], Axes]]:

@@ -34,7 +34,7 @@ from ci_notebook.results.labels import (
 from ci_notebook.results.report.before_after import Views, views_html, views_of
 from ci_notebook.results.report.chart_choice import charts_of, headline_of
 from ci_notebook.results.report.recipe import recipe
-from ci_notebook.results.run_table import alike, count_text, table
+from ci_notebook.results.run_table import alike, count_text, score_notes, table
 from ci_notebook.results.verdict.verdict import Verdict, all_verdicts
 
 Snapshot: TypeAlias = Callable[[Path, float, int], bytes]
@@ -81,6 +81,7 @@ def report(
     tail = [
         _part("The charts", lambda: _charts(listed_runs)),
         _part("The table of the runs", lambda: _numbers(listed_runs, df)),
+        _part("The versions of the scores", lambda: _scored_with(df)),
         _part("The alignment", lambda: _alignment(listed_runs, df)),
         _part("The price", lambda: _price(df)),
         _part("The recipe", lambda: _recipe(listed_runs, judged, setup)),
@@ -183,6 +184,13 @@ def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
     return f"<h2>Every run</h2>\n<div class='wide'>{runs_html}</div>\n{_meaning(df)}"
 
 
+def _scored_with(df: pd.DataFrame) -> str:
+    """Return the models of VMAF v1, and why scores are missing."""
+    models = dict.fromkeys(df["vmaf_v1_model"].dropna())
+    texts = [f"VMAF v1 by the model{'s' if len(models) > 1 else ''} {listed(list(models))}."] if models else []
+    return "\n".join(f"<p>{escape(text)}</p>" for text in (*texts, *score_notes(df)))
+
+
 def _alignment(runs: Sequence[Run], df: pd.DataFrame) -> str:
     """Return how the outputs were aligned before scoring: one line where all are alike, else a table."""
     labels = zip(runs, df["clip"], setting_labels(df), strict=True)
@@ -236,5 +244,4 @@ def _recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], setup: str) -> str
 
 def _judged(runs: list[Run], df: pd.DataFrame) -> Iterable[Verdict]:
     """Return the verdicts that are shown by default."""
-    on = headline_of(df)
-    return all_verdicts(runs, on=on) if on else []
+    return all_verdicts(runs) if headline_of(df) else []

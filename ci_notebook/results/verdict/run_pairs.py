@@ -17,8 +17,9 @@ from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.clip_labels import clip_id, run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.scores import SCORE, Scale
+from ci_notebook.model.scores import SCORE, SCORES, Scale
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.labels import in_words
 
 # A codec may drop the last frame or two; if more are missing, the frames do not correspond.
@@ -27,11 +28,16 @@ SLACK: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class ClipDifference:
-    """The differences of one clip, second value minus first: one per frame, or a single one for the whole clip."""
+    """The differences of one clip, second value minus first: one per frame, or a single one for the whole clip.
+
+    `every` is the distance of the frames; 0 for a single difference. `is_known` says that the mean is that of the
+    clip itself: all frames were scored, or the number belongs to the whole clip, as its size does.
+    """
 
     clip: str
     values: tuple[float, ...]
     every: int = 0
+    is_known: bool = False
 
     @property
     def mean(self) -> float:
@@ -94,10 +100,10 @@ def _pairs(
     clips, left_out, used = [], [], list[int]()
     labels = run_clip_labels(runs)
     for settings in by_clip.values():
-        parts: list[tuple[tuple[float, ...], int]] = []
+        parts: list[ClipDifference] = []
         name = labels[next(iter(next(iter(settings.values())).values()))]
         for numbers in settings.values():
-            difference = _difference(runs, whole, numbers, sides)
+            difference = _difference(name, runs, whole, numbers, sides)
             if isinstance(difference, str):
                 left_out.append(f"{name}: {difference}")
             else:
@@ -105,28 +111,46 @@ def _pairs(
                 used += [numbers[word] for word in sides.words]
         if parts:
             clips.append(_joined(name, parts))
+    mixed = mixed_models(runs[number].vmaf_v1_model for number in used) if of_vmaf_v1(sides.on) else ""
+    if mixed:
+        return Pairs((), (*dict.fromkeys(left_out), mixed.rstrip(".")))
     return Pairs(tuple(clips), tuple(dict.fromkeys(left_out)), tuple(used))
 
 
 def _difference(
-    runs: Sequence[Run], whole: pd.Series[Any], numbers: Mapping[str, int], sides: _Sides
-) -> tuple[tuple[float, ...], int] | str:
-    """Return the differences of one pair and the distance of its frames, or the reason why there is no pair."""
+    clip: str, runs: Sequence[Run], whole: pd.Series[Any], numbers: Mapping[str, int], sides: _Sides
+) -> ClipDifference | str:
+    """Return the differences of one pair, or the reason why there is no pair."""
     why = _unusable(runs, numbers, sides.words)
     if why:
         return why
     a, b = (runs[numbers[word]] for word in sides.words)
+    if of_vmaf_v1(sides.on) and (why := mixed_models([a.vmaf_v1_model, b.vmaf_v1_model])):
+        return why.rstrip(".")
     first, second = values_per_frame(a, sides.on), values_per_frame(b, sides.on)
     if first and second and not sides.scale.is_share:
         if not np.isfinite([*first, *second]).all():
             return f"some of its pictures have no {sides.on}"
         differences = tuple(sides.scale.difference(x, y) for x, y in zip(first, second, strict=False))
-        return _mismatch(a, b, len(first), len(second)) or (differences, a.every)
+        why = _mismatch(a, b, len(first), len(second))
+        return why or ClipDifference(clip, differences, a.every, is_known=a.every == 1)
     values = [whole.iloc[numbers[word]] for word in sides.words]
+    return _whole_difference(clip, values, sides, is_known=not _is_of_frames(sides.on) or a.every == b.every == 1)
+
+
+def _whole_difference(clip: str, values: Sequence[Any], sides: _Sides, *, is_known: bool) -> ClipDifference | str:
+    """Return the difference of two numbers of a whole clip, or the reason why there is none."""
     if any(pd.isna(value) for value in values):
         return f"no {sides.on}"
-    whole_difference = sides.scale.difference(*map(float, values))
-    return f"{sides.on} has no ratio" if np.isnan(whole_difference) else ((whole_difference,), 0)
+    difference = sides.scale.difference(*map(float, values))
+    return (
+        f"{sides.on} has no ratio" if np.isnan(difference) else ClipDifference(clip, (difference,), is_known=is_known)
+    )
+
+
+def _is_of_frames(on: str) -> bool:
+    """Return whether a number is made from those of scored frames: `vmaf`, `vmaf_p5`, `vmaf_minus_neg`."""
+    return any(score.name == on or on in score.pooled for score in SCORES if score.per_frame or score.minus)
 
 
 def _unusable(runs: Sequence[Run], numbers: Mapping[str, int], words: tuple[str, str]) -> str:
@@ -146,18 +170,20 @@ def _mismatch(a: Run, b: Run, first: int, second: int) -> str:
     if a.precise != b.precise:
         return "one run was scored in floating point (precise), the other not"
     if a.every != b.every:
-        return f"one run was scored on every {a.every}th picture, the other on every {b.every}th"
+        frames = [f"every {one}th frame" if one > 1 else "all frames" for one in (a.every, b.every)]
+        return f"one run was scored on {frames[0]}, the other on {frames[1]}; lab.run(…, every=1) scores both on all"
     if abs(first - second) > SLACK:
         return f"the runs have {first} and {second} pictures, which do not correspond"
     return ""
 
 
-def _joined(clip: str, parts: Sequence[tuple[tuple[float, ...], int]]) -> ClipDifference:
+def _joined(clip: str, parts: Sequence[ClipDifference]) -> ClipDifference:
     """Return the mean over the pairs of a clip, all with the same weight; per frame where the pairs allow it."""
-    lengths = {len(values) for values, _ in parts}
-    everies = {every for _, every in parts}
+    lengths = {len(part.values) for part in parts}
+    everies = {part.every for part in parts}
+    is_known = all(part.is_known for part in parts)
     shortest = min(lengths)
     if len(everies) > 1 or max(lengths) - shortest > SLACK:
-        return ClipDifference(clip, (float(np.mean([np.mean(values) for values, _ in parts])),))
-    stacked: npt.NDArray[np.float64] = np.array([values[:shortest] for values, _ in parts])
-    return ClipDifference(clip, tuple(map(float, stacked.mean(axis=0))), everies.pop())
+        return ClipDifference(clip, (float(np.mean([part.mean for part in parts])),), is_known=is_known)
+    stacked: npt.NDArray[np.float64] = np.array([part.values[:shortest] for part in parts])
+    return ClipDifference(clip, tuple(map(float, stacked.mean(axis=0))), everies.pop(), is_known)

@@ -23,6 +23,7 @@ from ci_notebook.experiment.voting.vote import Vote
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.html import bold, table_html
 from ci_notebook.model.scores import MAIN, SCORES, label_of, scale_of, with_differences
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.charts.preference import plot_ranking
 from ci_notebook.results.dataframe import to_frame
 from ci_notebook.results.inline_chart import ChartAxes
@@ -122,12 +123,16 @@ def agreement(runs: Iterable[Run], votes: Iterable[Vote]) -> pd.DataFrame:
     difference, and equal values, are left out. The interval is Wilson's at 95 %, which assumes independent votes.
     """
     scores = {run.key: with_differences(run.scores) for run in runs}
+    models = {run.key: run.vmaf_v1_model for run in runs}
     rows = []
     for name in _JUDGING:
         differences = [
             (scores[vote.better][name] - scores[_other(vote)][name]) * scale_of(name).sign
             for vote in votes
-            if vote.better and name in scores.get(vote.left, {}) and name in scores.get(vote.right, {})
+            if vote.better
+            and name in scores.get(vote.left, {})
+            and name in scores.get(vote.right, {})
+            and not (of_vmaf_v1(name) and mixed_models([models[vote.left], models[vote.right]]))
         ]
         decided = [difference for difference in differences if difference]
         if decided:

@@ -19,6 +19,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import MAIN
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import distinct_names, settings_in_words
+from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.widgets.clip_titles import content_of
 from ci_notebook.widgets.ports import (
     ComparableClip,
@@ -83,7 +84,7 @@ def sides_of(
         )
     found = [_side(item) for item in items]
     without_output = sum(side is None for side in found)
-    existing = _labelled([side for side in found if side is not None])
+    existing = _by_model(_labelled([side for side in found if side is not None]))
     knows = next((one for one in (videos, first) if isinstance(one, RunsWithSources)), None)
     files = first.sources if isinstance(first, ComparableRuns) else {}
     sides = _named(_with_sources(existing, files, knows))
@@ -94,6 +95,19 @@ def sides_of(
         )
     listed = [at for at, side in enumerate(sides) if videos is not None and any(side.video is one for one in items)]
     return sides, listed if 2 <= len(listed) <= MAX_SHOWN else _shown_first(sides), without_output
+
+
+def _by_model(sides: list[CompareSide]) -> list[CompareSide]:
+    """Return the sides. Where models of VMAF v1 differ, each is a score of its own, with the name of the model."""
+    models = [side.video.vmaf_v1_model if isinstance(side.video, ComparableRun) else "" for side in sides]
+    if not mixed_models(models):
+        return sides
+    return [
+        replace(
+            side, frame_scores={model if of_vmaf_v1(name) else name: one for name, one in side.frame_scores.items()}
+        )
+        for side, model in zip(sides, models, strict=True)
+    ]
 
 
 def _side(video: Any) -> CompareSide | None:

@@ -6,6 +6,7 @@ history         undo, redo, reset, remedies, changes
 panel_state     everything that a panel knows, without a widget
 traits          traits that the kernel and the page share
 start_from      presets and templates; the setting that a panel starts from
+other_requests  stages of other kinds of jobs; settings that a request names by TemplateId
 paste           reads pasted XML or Python
 export          Python, XML and curl of a setting
 price_line      price of the current setting

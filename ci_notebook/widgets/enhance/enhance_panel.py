@@ -23,6 +23,7 @@ from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.clip_titles import title_of
 from ci_notebook.widgets.enhance.controls import json_of, operation_of, setting_of_json
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
+from ci_notebook.widgets.enhance.other_requests import StoredSetting
 from ci_notebook.widgets.enhance.panel_state import STATE_ACTIONS, PanelState, SavedControls
 from ci_notebook.widgets.enhance.price_line import PriceDisplay
 from ci_notebook.widgets.enhance.schema import stages
@@ -67,7 +68,13 @@ class EnhancePanel(PanelTraits):
         self._clip_lines = ClipLines(lab.clip_facts, [clip], self._show_clip_line)
         self.on_close(self._clip_lines.close)
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
-        self._state = PanelState(start, *(self._saved.read() or ()))
+        self._templates = (
+            TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
+            if lab.templates is not None
+            else None
+        )
+        find = self._templates.find if self._templates is not None else None
+        self._state = PanelState(start, *(self._saved.read() or ()), find_template=find)
         self._submission = Submission(
             lab, clip, on_status=self._show_status, on_error=self._mark, on_result=self._add_result
         )
@@ -75,11 +82,6 @@ class EnhancePanel(PanelTraits):
         self._take_away = TakeAway(video_files_of(lab), lambda item: (self._done[item], self._names()[item]), self.send)
         self.on_close(self._take_away.close)
         self.output = self._submission.output
-        self._templates = (
-            TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
-            if lab.templates is not None
-            else None
-        )
         self._price_line = self._price_line_of(lab)
         self._described: Operation | None = None
         self._preview = PreviewPane(lab.previews, clip, send=self.send)
@@ -123,7 +125,25 @@ class EnhancePanel(PanelTraits):
     @property
     def request(self) -> Request:
         """The complete request that Submit would send."""
-        return self._lab.request(self._clip, self._state.setting, **marks_of(self._state.operation))
+        sent = self._state.sent
+        return self._lab.request(self._clip, None if sent.template_id else self._state.setting, **marks_of(sent))
+
+    @property
+    def template_id(self) -> str | None:
+        """The TemplateId that Submit sends instead of the setting; None if it sends the setting.
+
+        Assign the id of a template to set the controls to its setting and to submit by its id, as long as the
+        setting is not changed; assign None to submit the setting itself.
+        """
+        return self._state.sent.template_id
+
+    @template_id.setter
+    def template_id(self, template_id: str | None) -> None:
+        if template_id is None:
+            self._state.submit_by_template(False)
+        else:
+            self._state.apply_stored(self._stored_setting(template_id), by_template=True)
+        self._show()
 
     @property
     def job(self) -> SubmittedJob | None:
@@ -193,6 +213,18 @@ class EnhancePanel(PanelTraits):
         self.display_widget()
         self.output.show()
 
+    def _stored_setting(self, template_id: str) -> StoredSetting:
+        if self._templates is None:
+            raise ParameterError.plain("This lab has no templates.")
+        if not isinstance(template_id, str) or not template_id:
+            raise ParameterError(
+                "template_id", template_id, "the id of a stored template, such as template.template_id"
+            )
+        template = self._templates.find(template_id)
+        if template.video_enhance is None:
+            raise ParameterError.plain(f"The template {template_id} is not for video enhancement.")
+        return StoredSetting({"template_id": template_id}, template.name or template_id, template.video_enhance)
+
     def _price_line_of(self, lab: EnhanceLab) -> PriceDisplay | None:
         estimate = lab.price
         if estimate is None:
@@ -226,8 +258,8 @@ class EnhancePanel(PanelTraits):
 
     def _texts(self) -> dict[str, str]:
         """Return Python and XML of the operation and ask for its price; nothing if it has not changed."""
-        operation = self._state.operation
-        if operation is self._described:
+        operation = self._state.sent
+        if operation == self._described:
             return {}
         self._described = operation
         if self._price_line is not None:
@@ -264,7 +296,7 @@ class EnhancePanel(PanelTraits):
                 self._show_message(error=error_text(error))
 
     def _submit(self, token: str) -> None:
-        self._submission.submit(token, self._state.operation, next(iter(self.problems.values()), ""))
+        self._submission.submit(token, self._state.sent, next(iter(self.problems.values()), ""))
 
     def _copy(self, content: dict[str, Any]) -> None:
         what = str(content["what"])
@@ -282,9 +314,14 @@ class EnhancePanel(PanelTraits):
 
     def _apply_template(self, content: dict[str, Any]) -> None:
         if self._templates is not None:
-            name, setting = self._templates.setting(str(content["id"]))
-            self._replace(video_enhance=setting)
-            self._show_message(f"Set to the template {name}.")
+            stored = self._templates.stored(str(content["id"]))
+            self._state.apply_stored(stored, by_template=False)
+            self._show()
+            self._show_message(f"Set to the template {stored.name}.")
+
+    def _submit_by_template(self, content: dict[str, Any]) -> None:
+        self._state.submit_by_template(bool(content.get("on")))
+        self._show()
 
     def _save_template(self, content: dict[str, Any]) -> None:
         if self.problems:
@@ -314,4 +351,5 @@ _PANEL_ACTIONS: Final[dict[str, Callable[[EnhancePanel, dict[str, Any]], None]]]
     "load_templates": EnhancePanel._load_templates,
     "apply_template": EnhancePanel._apply_template,
     "save_template": EnhancePanel._save_template,
+    "by_template": EnhancePanel._submit_by_template,
 }

@@ -12,6 +12,7 @@ from ci_notebook.model.api.jobs import Operation, Request
 from ci_notebook.model.declaration.node import Node, Unknown
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.controls import MARKS
+from ci_notebook.widgets.enhance.other_requests import TEMPLATE_IDS
 from ci_notebook.wire.operations import CALL
 from ci_notebook.wire.xml import dumps
 
@@ -41,15 +42,18 @@ def operation_text(operation: Operation) -> str:
     marks = marks_of(operation)
     if not marks:
         return python_text(operation.video_enhance or VideoEnhance())
-    lines = ["clip", _text(operation.video_enhance, "ci.", "    ")]
+    lines = ["clip"]
+    if not operation.template_id:
+        lines.append(_text(operation.video_enhance, "ci.", "    "))
     lines += [f"{name}={_text(list(value) if isinstance(value, tuple) else value, 'ci.', '    ')}"
               for name, value in marks.items()]  # fmt: skip
     return "lab.submit(\n" + "".join(f"    {line},\n" for line in lines) + ")"
 
 
 def marks_of(operation: Operation) -> dict[str, Any]:
-    """Return the watermarks of an operation as keywords of `submit` and `request`."""
-    return {part.name: value for part in MARKS if (value := getattr(operation, part.name))}
+    """Return what an operation has besides its setting, as keywords of `submit` and `request`: template, watermarks."""
+    names = (*TEMPLATE_IDS, *(part.name for part in MARKS))
+    return {name: value for name in names if (value := getattr(operation, name))}
 
 
 def request_text(request: Request) -> str:

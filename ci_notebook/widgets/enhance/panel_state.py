@@ -32,6 +32,7 @@ from ci_notebook.widgets.enhance.history import (
     reset,
     without_item,
 )
+from ci_notebook.widgets.enhance.other_requests import FindTemplate, StoredSetting
 from ci_notebook.widgets.enhance.paste import read_paste
 from ci_notebook.widgets.shared.persistence import SavedState
 
@@ -59,11 +60,18 @@ def _controls(pair: Any) -> ControlState:
 
 
 class PanelState:
-    """State of one panel. `operation` is the last valid operation, `valid` the controls that describe it."""
+    """State of one panel. `operation` is the last valid operation, `valid` the controls that describe it.
+
+    `find_template` reads a template of the service; None where there are none.
+    """
 
     def __init__(
-        self, start: Operation, controls: ControlState | None = None, valid: ControlState | None = None
-    ) -> None:
+        self, start: Operation, controls: ControlState | None = None, valid: ControlState | None = None, *,
+        find_template: FindTemplate | None = None,
+    ) -> None:  # fmt: skip
+        self._find_template = find_template
+        self._stored: StoredSetting | None = None
+        self._is_by_template = False
         self._previous = start
         self._start = state_of(start)
         self.controls = controls or self._start
@@ -77,6 +85,29 @@ class PanelState:
     def setting(self) -> VideoEnhance:
         """The last valid setting."""
         return self.operation.video_enhance or VideoEnhance()
+
+    @property
+    def stored(self) -> StoredSetting | None:
+        """The template that holds exactly this setting; None if the setting was changed since it was applied."""
+        return self._stored if self._stored and self._stored.setting == self.setting else None
+
+    @property
+    def sent(self) -> Operation:
+        """The operation that Submit sends: with the id of a template instead of its setting, if that was chosen."""
+        stored = self.stored
+        if stored is None or not self._is_by_template:
+            return self.operation
+        changes: dict[str, Any] = {"video_enhance": None, **stored.ids}
+        return dataclasses.replace(self.operation, **changes)
+
+    def apply_stored(self, stored: StoredSetting, *, by_template: bool) -> None:
+        """Set the controls to a stored setting, and choose whether its id is submitted instead of it."""
+        self._stored, self._is_by_template = stored, by_template
+        self.replace(video_enhance=stored.setting)
+
+    def submit_by_template(self, is_on: bool) -> None:
+        """Choose whether the id of the applied template is submitted instead of its setting."""
+        self._is_by_template = is_on
 
     @property
     def problems(self) -> dict[str, str]:
@@ -94,7 +125,13 @@ class PanelState:
             "remedies": {path: remedy_label(remedy) for path, remedy in result.remedies.items()},
             "changes": changes(self._start, self.controls),
             "history": self._history.available,
+            "template": self._template(),
         }
+
+    def _template(self) -> dict[str, Any]:
+        stored = self.stored
+        ids = ", ".join(stored.ids.values()) if stored else ""
+        return {"id": ids, "name": stored.name, "on": self._is_by_template} if stored else {}
 
     def set_controls(self, controls: ControlState, *, by_user: bool = False) -> None:
         """Replace the controls. Quick edits of one control by the user are one step to undo."""
@@ -164,7 +201,9 @@ class PanelState:
         return f"Set to the preset {content['name']}."
 
     def _paste(self, content: Mapping[str, Any]) -> str:
-        pasted = read_paste(str(content["text"]), self.setting)
+        pasted = read_paste(str(content["text"]), self.setting, self._find_template)
+        if pasted.stored is not None:
+            self._stored, self._is_by_template = pasted.stored, True
         self.replace(**pasted.parts)
         return pasted.summary
 

@@ -19,6 +19,13 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import PANEL_PARTS
+from ci_notebook.widgets.enhance.other_requests import (
+    TEMPLATE_IDS,
+    FindTemplate,
+    StoredSetting,
+    gather_stages,
+    resolve_templates,
+)
 from ci_notebook.wire.xml import is_xml_text, parse_text, read
 
 __all__ = ["PastedParts", "read_paste"]
@@ -27,14 +34,20 @@ _ACCEPTED: Final = "XML of a request, a reply or a template, or the Python that 
 
 
 class PastedParts(NamedTuple):
-    """Content of a pasted text: parts of an operation by name, and a summary of what was applied and what was not."""
+    """Content of a pasted text: parts of an operation by name, and a summary of what was applied and what was not.
+
+    `stored` is the setting that the service stores, where the text names it by the id of its template.
+    """
 
     parts: dict[str, Any]
     summary: str
+    stored: StoredSetting | None = None
 
 
-def read_paste(text: str, current: VideoEnhance) -> PastedParts:
+def read_paste(text: str, current: VideoEnhance, find_template: FindTemplate | None = None) -> PastedParts:
     """Return the setting and watermarks in a pasted text. A single stage replaces that stage of `current`.
+
+    The stages of jobs of other kinds are taken, too. `find_template` reads a template that the text names by its id.
 
     >>> read_paste("<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>", VideoEnhance()).parts
     {'video_enhance': VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))}
@@ -43,21 +56,25 @@ def read_paste(text: str, current: VideoEnhance) -> PastedParts:
     other Python or a text without a setting or watermark.
     """
     if is_xml_text(text):
-        return _summarize(_from_xml(text), current)
+        return _summarize(*_from_xml(text), current, find_template)
     if not text.strip():
         raise _rejected("it is empty")
-    return _summarize(_from_python(text), current)
+    return _summarize(_from_python(text), [], current, find_template)
 
 
 def _rejected(reason: str) -> ParameterError:
     return ParameterError.plain(f"The pasted text cannot be used: {reason}. Paste {_ACCEPTED}.")
 
 
-def _summarize(content: Any, current: VideoEnhance) -> PastedParts:
+def _summarize(
+    content: Any, ignored: list[str], current: VideoEnhance, find_template: FindTemplate | None
+) -> PastedParts:
     """Return the parts of a node, wherever it is in a request or reply."""
-    ignored: list[str] = []
+    stored = None
     if isinstance(content, Operation):
-        found, ignored = {name: getattr(content, name) for name in PANEL_PARTS}, _ignored_in(content)
+        content, stored, missing = resolve_templates(content, find_template)
+        found = {name: getattr(content, name) for name in PANEL_PARTS}
+        ignored = [*_ignored_in(content), *ignored, *missing]
     else:
         found = _of_node(content, current)
     found = {name: _sendable(value) for name, value in found.items() if value not in (None, ())}
@@ -65,9 +82,11 @@ def _summarize(content: Any, current: VideoEnhance) -> PastedParts:
         rest = f", only {', '.join(ignored)}" if ignored else ""
         raise _rejected(f"{tag_of(type(content))} contains no setting and no watermark{rest}")
     summary = "Applied: " + "; ".join(_name(name, value) for name, value in found.items()) + "."
+    if stored:
+        summary += f" It is stored as {stored.name}: its TemplateId is submitted until you change the setting."
     if ignored:
         summary += f" Ignored: {', '.join(dict.fromkeys(ignored))}."
-    return PastedParts(found, summary)
+    return PastedParts(found, summary, stored)
 
 
 def _of_node(node: Any, current: VideoEnhance) -> dict[str, Any]:
@@ -114,8 +133,18 @@ def _name(name: str, value: Any) -> str:
 # XML
 
 
-def _from_xml(text: str) -> Any:
+def _from_xml(text: str) -> tuple[Any, list[str]]:
+    """Return the node, and the names of what it has no place for."""
     root = parse_text(text)
+    if root.tag == "VideoProcess":
+        around = root.makeelement("Operation", {})
+        around.append(root)
+        root = around
+    ignored = gather_stages(root)
+    return _node_of(root), ignored
+
+
+def _node_of(root: Any) -> Any:
     tag = str(root.tag).rpartition("}")[2]
     if tag == "Request":
         is_template = root.find("Operation") is None and root.find("Input") is None
@@ -221,10 +250,11 @@ def _submitted(call: ast.Call) -> Operation:
     """Read `lab.submit(clip, setting, watermark=[…])`; the clip is ignored, because the panel has its own."""
     keywords = {str(word.arg): word.value for word in call.keywords if word.arg != "clip"}
     setting = keywords.pop("setting", call.args[1] if len(call.args) > 1 else None)
-    parts_by_name = {name: _value(value) for name, value in keywords.items() if name in PANEL_PARTS}
+    names = (*PANEL_PARTS, *TEMPLATE_IDS)
+    parts_by_name = {name: _value(value) for name, value in keywords.items() if name in names}
     if setting is not None:
         parts_by_name["video_enhance"] = _value(setting)
-    return _with_rest(Operation(**parts_by_name), [name for name in keywords if name not in PANEL_PARTS])
+    return _with_rest(Operation(**parts_by_name), [name for name in keywords if name not in names])
 
 
 def _value(node: ast.expr) -> Any:

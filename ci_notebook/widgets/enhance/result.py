@@ -8,7 +8,7 @@ from typing import Any
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation
 from ci_notebook.model.declaration.paths import values
-from ci_notebook.model.html import bold, picture_html, table_html
+from ci_notebook.model.html import bold, html_table, picture_html, table_html
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.widgets.ports import JobReply
@@ -32,7 +32,8 @@ def result_html(setting: VideoEnhance, job: JobReply, before: bytes | None = Non
     )
     return (
         f"{state_html(job.detail)}<div style='display:flex;flex-wrap:wrap;gap:0 24px;align-items:flex-start'>"
-        f"{setting._repr_html_()}{marks_html(job.detail.operation)}{facts_html(job.detail)}</div>"
+        f"{_setting_html(setting, job.detail.operation)}{marks_html(job.detail.operation)}"
+        f"{facts_html(job.detail)}</div>"
         f"<div>{pictures}</div>"
     )
 
@@ -51,9 +52,17 @@ def state_html(detail: JobsDetail) -> str:
 
 
 def operation_html(operation: Operation, note: str = "") -> str:
-    """Return the setting and watermarks of an operation, below a note."""
+    """Return the setting (or its template) and watermarks of an operation, below a note."""
     line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
-    return line + (operation.video_enhance or VideoEnhance())._repr_html_() + marks_html(operation)
+    return line + _setting_html(operation.video_enhance or VideoEnhance(), operation) + marks_html(operation)
+
+
+def _setting_html(setting: VideoEnhance, operation: Operation | None) -> str:
+    """Return the setting; of a job that names a template instead, its id and name."""
+    if operation is None or not operation.template_id:
+        return setting._repr_html_()
+    rows = [("TemplateId", operation.template_id, ""), ("TemplateName", operation.template_name, "")]
+    return html_table("Template", [row for row in rows if row[1]])
 
 
 def marks_html(operation: Operation | None) -> str:

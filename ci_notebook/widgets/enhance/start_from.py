@@ -13,6 +13,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.presets import PRESETS, preset
 from ci_notebook.model.setting.rules import check
+from ci_notebook.widgets.enhance.other_requests import StoredSetting
 from ci_notebook.widgets.ports import TemplatesPort
 from ci_notebook.widgets.shared.base_view import error_text
 
@@ -93,14 +94,18 @@ class TemplatesList:
 
         self._start(work)
 
-    def setting(self, template_id: str) -> tuple[str, VideoEnhance]:
-        """Return name and setting of a loaded template. Raises `ParameterError`."""
+    def stored(self, template_id: str) -> StoredSetting:
+        """Return the setting of a loaded template. Raises `ParameterError`."""
         template = self._loaded.get(template_id)
         if template is None or template.video_enhance is None:
             raise ParameterError.plain(
                 f"The template {template_id} is not in the list. Open “Start from” again to reload the list."
             )
-        return template.name or template_id, template.video_enhance
+        return StoredSetting({"template_id": template_id}, template.name or template_id, template.video_enhance)
+
+    def find(self, template_id: str) -> Template:
+        """Return a template of any kind by its id. Asks the service, unless the template is loaded."""
+        return self._loaded.get(template_id) or self._templates.get(template_id)[0]
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait until all requests to the service are answered."""

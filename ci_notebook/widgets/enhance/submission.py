@@ -67,7 +67,7 @@ class Submission:
         return not self._is_busy
 
     def _run(self, operation: Operation) -> None:
-        setting = operation.video_enhance or VideoEnhance()
+        setting = None if operation.template_id else operation.video_enhance or VideoEnhance()
         entry = self.output.add(operation_html(operation, "Sending"))
         try:
             job = self.job = self._lab.submit(self._clip, setting, **marks_of(operation))

@@ -32,6 +32,9 @@ class PanelTraits(BaseView):
     schema: traitlets.List[dict[str, Any]] = traitlets.List(help="Every control (see `schema`).").tag(sync=True)
     presets: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     templates: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    template = traitlets.Dict(
+        help="The template that holds exactly this setting: id, name, and whether its id is submitted; empty without."
+    ).tag(sync=True)
     values = traitlets.Dict(help="Path → text of a leaf; missing or None where it is left out.").tag(sync=True)
     active_nodes: traitlets.List[str] = traitlets.List(help="Paths of the nodes that are on.").tag(sync=True)
     acknowledged_edits = traitlets.Dict(

@@ -1,5 +1,20 @@
 // The whole panel: sends the edits of the user to Python, and shows the traits that Python sets.
 
+// Offered while the controls hold exactly the setting of a stored template: the request then holds its id.
+function makeByTemplate(model, view) {
+  const box = el("input", { type: "checkbox", onchange: () => view.act("by_template", { on: box.checked }) });
+  const text = el("span"), node = el("label", { class: "ci-line ci-by-template", hidden: true }, box, text);
+  return {
+    node,
+    show() {
+      const { id, name, on } = model.get("template");
+      node.hidden = !id;
+      box.checked = Boolean(on);
+      setText(text, id ? `Submit by TemplateId: ${name} (${id})` : "");
+    },
+  };
+}
+
 function makeSubmit(press) {
   const button = el("button", { type: "button", class: "ci-submit", text: "Submit", onclick: (event) => event.detail < 2 && !isHeld() && press() });
   // Not `disabled`, because then the button that was just clicked would lose the focus.
@@ -94,6 +109,7 @@ function render({ model, el: root }) {
   });
   const takeAway = makeTakeAway(model), results = el("div", { class: "ta-rows", role: "group", "aria-label": "Results" });
   const showResults = () => results.replaceChildren(...takeAway.rows(model.get("result_files")));
+  const byTemplate = makeByTemplate(model, view);
   const elsewhere = el("div", { class: "ci-error", role: "alert" });
   const showProblem = el("button", { type: "button", class: "ci-tool", text: "Show", "aria-label": "Show the first problem", onclick: () => {
     const row = Object.keys(model.get("problems")).map(placed).find(Boolean);
@@ -129,6 +145,7 @@ function render({ model, el: root }) {
     stages.forEach((stage) => stage.show(state));
     codes.forEach((code) => code.show());
     changes.show();
+    byTemplate.show();
     preview?.show(state);
     const history = model.get("history"), count = model.get("changes").length;
     undo.disabled = !history.undo;
@@ -184,7 +201,7 @@ function render({ model, el: root }) {
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, el("div", { class: "ci-preview-slot" }, preview?.node),
-        el("div", { class: "ci-ends" }, submit.node, results, takeAway.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
+        el("div", { class: "ci-ends" }, submit.node, byTemplate.node, results, takeAway.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
   );
   root.append(panel);
   update();
@@ -194,7 +211,7 @@ function render({ model, el: root }) {
   price.show();
   showClipLine();
   showResults();
-  const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml"];
+  const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml", "template"];
   const listeners = [
     ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:result_files", showResults], ["msg:custom", receive],
   ];

@@ -1,0 +1,4 @@
+"""Scores without a job.
+
+file_scoring  `score()`, which compares two local files
+"""
