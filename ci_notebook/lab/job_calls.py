@@ -21,7 +21,7 @@ from ci_notebook.lab.arguments import (
     video_from,
     whole_number,
 )
-from ci_notebook.lab.clip_uploads import check_stored
+from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import jobs_in_queue

@@ -42,8 +42,8 @@ from ci_notebook.lab.arguments import (
     videos_from,
     whole_number,
 )
-from ci_notebook.lab.clip_facts import ClipFacts, name_of
-from ci_notebook.lab.clip_uploads import check_stored, upload_clip
+from ci_notebook.lab.clips.clip_facts import ClipFacts, name_of
+from ci_notebook.lab.clips.clip_uploads import check_stored, upload_clip
 from ci_notebook.lab.files import Video, cached_sources, frames_of, sources_of
 from ci_notebook.lab.job_calls import JobCalls
 from ci_notebook.lab.machine_errors import translates_errors

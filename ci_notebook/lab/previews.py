@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import holds
 from ci_notebook.client.objects import Clip
-from ci_notebook.lab.clip_uploads import check_stored
+from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance

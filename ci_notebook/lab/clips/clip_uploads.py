@@ -14,13 +14,13 @@ from typing import Final
 
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip, StoredObject, key_for, readable, refuse_replaced
-from ci_notebook.lab.clip_facts import summary_of_file
+from ci_notebook.lab.clips.clip_facts import summary_of_file
 from ci_notebook.lab.files import Video
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.results.progress_bar import Progress
 
 _LOCKS: Final = tuple(threading.Lock() for _ in range(64))
-_PACKAGE: Final = str(Path(__file__).parents[1])
+_PACKAGE: Final = str(Path(__file__).parents[2])
 
 
 def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") -> Clip:
