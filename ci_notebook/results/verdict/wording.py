@@ -207,7 +207,7 @@ def _duration(seconds: float) -> str:
     """Return a time to two digits, never 0.
 
     >>> [_duration(one) for one in (0.2, 12.4, 200, 9000)]
-    ['1 s', '12 s', '3 min', '2.5 h']
+    ['1 s', '12 s', '3.3 min', '2.5 h']
     """
     if seconds < 100:
         return f"{max(1, math.ceil(seconds - 0.5))} s"
