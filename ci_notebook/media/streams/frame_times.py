@@ -26,7 +26,7 @@ _UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each o
 _IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
 # Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
 _UNTIMED: Final = frozenset({"avi"})
-_FIELDS: Final = 0.6  # the share of packets with a time of their own below which packets hold single fields
+_FIELDS: Final = 0.6  # below this share of distinct times, packets hold single fields
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
 _RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
 _GUESSED: Final = frozenset({"asf"})  # with them, times that never go back show that they are times of decoding
