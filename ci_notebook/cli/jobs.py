@@ -153,6 +153,7 @@ def _row(detail: JobsDetail) -> tuple[str, ...]:
         summary = f"{detail.code}: {detail.message}"
     elif not summary and operation and operation.template_id:
         summary = f"template {operation.template_id}"
+    summary = "; ".join(filter(None, (summary, detail.note)))
     created = time_of(detail.creation_time)
     when = f"{created:%Y-%m-%d %H:%M:%S}" if created else ""
     percent = 100 if detail.state == "Success" else detail.progress or 0

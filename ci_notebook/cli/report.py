@@ -103,7 +103,7 @@ def _write(args: argparse.Namespace) -> int:
             lab.prices = read_prices(args.prices)
         clips, originals = _uploaded(lab, paths), _uploaded(lab, references, "reference/")
         plan = lab.plan(clips, sweep)
-        _print(f"{len(clips)} clip{'s' * (len(clips) > 1)}, {sweep!r}", repr(plan).strip("<>"))
+        _print(f"{len(clips)} clip{'s' * (len(clips) > 1)}, {sweep!r}", f"Plan of {plan}")
         if args.plan:
             return 0
         _ask(lab, plan.held.count(False), args)

@@ -153,13 +153,16 @@ class Job:
 
     def __repr__(self) -> str:
         percent = f" {self.progress} %" if self.state == "Running" else ""
-        return f"<Job {self.state}{percent}: {self._source()}{self._setting_text()}>"
+        note = f"; {self.detail.note}" if self.detail.note else ""
+        return f"<Job {self.state}{percent}: {self._source()}{self._setting_text()}{note}>"
 
     def _repr_html_(self) -> str:
         rows: list[tuple[str, object, str]] = [("State", f"{self.state} {self.progress} %", "")]
         rows.append(("Input", self._source(), ""))
         if self.state == "Failed":
             rows.append(("Error", f"{self.detail.code}: {self.detail.message}", ""))
+        if self.detail.note:
+            rows.append(("Message", self.detail.note, ""))
         leaves = values(self.setting).items() if self.setting is not None else ()
         return html_table("Job", [*rows, *((path, value, "") for path, value in leaves)])
 

@@ -86,6 +86,8 @@ class Run:
         rows: list[tuple[str, object, str]] = [("Clip", self.clip, ""), ("State", self.state or "not sent", "")]
         if self.job and self.state == "Failed":
             rows.append(("Error", f"{self.job.code}: {self.job.message}", ""))
+        if self.job and self.job.note:
+            rows.append(("Message", self.job.note, ""))
         if self.error:
             rows.append(("Error", self.error, ""))
         rows += [(path, value, "") for path, value in values(self.setting).items()]

@@ -44,6 +44,7 @@ from ci_notebook.lab.arguments import (
 )
 from ci_notebook.lab.clips.clip_facts import ClipFacts, name_of
 from ci_notebook.lab.clips.clip_uploads import check_stored, upload_clip
+from ci_notebook.lab.clips.job_changes import JobChanges
 from ci_notebook.lab.files import Video, cached_sources, frames_of, sources_of
 from ci_notebook.lab.job_calls import JobCalls
 from ci_notebook.lab.machine_errors import translates_errors
@@ -89,6 +90,7 @@ class Lab(JobCalls):
         client.downloads = Downloads(cache=FileCache(self.cache_dir), bar=byte_bar)
         self._journal: Journal | None = None
         self._facts = ClipFacts(client)
+        self.job_changes = JobChanges(client, self._facts, cache=self.cache_dir, is_local=engine is not None)
         self.previews = LabPreviews(client, cache=self.cache_dir, is_local=engine is not None)
         self._close_engine = weakref.finalize(self, engine.close) if engine else None
 
@@ -160,13 +162,27 @@ class Lab(JobCalls):
         return estimate(self._facts.each(videos, listed), prices=self.prices)
 
     def plan(self, clips: Clips, settings: SettingsLike) -> Plan:
-        """Return what `run` would send, without sending it: each job, its price, and what the journal holds already."""
+        """Return what `run` would send, without sending it: each job, its price, and what the journal holds already.
+
+        The plan also says what a job changes or leaves out that its setting does not say (see `changes`).
+        """
         listed = settings_argument(settings, "plan")
         service = service_of(self.client, is_local=self.engine is not None)
         return plan_sweep(
             self.client, clips_from(self.client, clips, "plan"), listed,
-            journal=self.journal, service=service, prices=self.prices,
+            journal=self.journal, service=service, prices=self.prices, job_changes=self.job_changes,
         )  # fmt: skip
+
+    def changes(self, clip: Video, setting: SettingLike) -> tuple[str, ...]:
+        """Return what a job would change or leave out that its setting does not say, one sentence each.
+
+        For example that interlaced frames are deinterlaced, or that subtitles are left out. Nothing is sent. The job's
+        message has the same sentences. On the cloud they follow from the service's media info, say what the embedded
+        engine does, and end with a note about that. Reading a clip for the first time takes 0.2 s for 250 MB.
+        Raises `EngineError` if the job would fail.
+        """
+        given = setting_argument(setting, "changes")
+        return self.job_changes.of(video_from(self.client, clip, "changes"), given)
 
     @checks_keywords
     def run(

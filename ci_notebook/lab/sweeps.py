@@ -20,7 +20,8 @@ from ci_notebook.experiment.run import CLOUD_SETTLE_S, SETTLE_S, RunOptions, run
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.search import FACTS, Direction, SearchOptions, Span, Trial, optimize
-from ci_notebook.experiment.settings import Setting, resolved
+from ci_notebook.experiment.settings import Setting, content, resolved
+from ci_notebook.lab.clips.job_changes import JobChanges
 from ci_notebook.lab.pictures import measure
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.scores import check_score
@@ -33,16 +34,22 @@ from ci_notebook.results.search_result import Found
 
 def plan_sweep(
     client: Client, clips: Sequence[Clip], settings: Iterable[Setting], *,
-    journal: Journal, service: str, prices: PriceList = MAINLAND,
+    journal: Journal, service: str, prices: PriceList = MAINLAND, job_changes: JobChanges | None = None,
 ) -> Plan:  # fmt: skip
     """Return what running the settings on the clips would send, and which results the journal holds already."""
     infos = {clip.key: client.video_info(clip.key) for clip in clips}
-    jobs = [(clip, setting) for clip in clips for setting in resolved(settings, client.templates.get)]
+    chosen = resolved(settings, client.templates.get)
+    jobs = [(clip, setting) for clip in clips for setting in chosen]
     entries = (journal.latest(run_key(clip, setting, service)) for clip, setting in jobs)
     is_recorded = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
     labels = dict(zip(clips, clip_labels([ClipIdentity(c.name, c.key, c.md5) for c in clips]), strict=True))
     quoted = ((labels[clip], infos[clip.key], setting) for clip, setting in jobs)
-    return Plan(estimate(quoted, prices=prices), is_recorded)
+    said: list[tuple[str, ...]] = []
+    if job_changes is not None:
+        contents = [content(setting) for setting in chosen]
+        said = [sentences for clip in clips for sentences in job_changes.each(clip, contents)]
+    note = job_changes.note if job_changes is not None else ""
+    return Plan(estimate(quoted, prices=prices), is_recorded, changes=said, note=note)
 
 
 def service_of(client: Client, *, is_local: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
@@ -33,7 +34,7 @@ def table(runs: Sequence[Run]) -> str:
     rows = [[str(number + 1), *(_cell(df, name, number, notes[number]) for name in heads)] for number in range(len(df))]
     common = alike(runs, set(varied))
     same = "; the same in all: " + ", ".join(f"{k} {word_of(v)}" for k, v in common.items()) if common else ""
-    missing = "".join(f"<br>{escape(note)}" for note in score_notes(df))
+    missing = "".join(f"<br>{escape(note)}" for note in (*score_notes(df), *job_notes(runs)))
     numeric = [0, *(index for index, name in enumerate(heads, 1) if name in df and _is_number(df[name]))]
     return table_html(
         rows, head=["#", *map(_head, heads)], caption=Markup(f"{bold(count_text(runs))}{escape(same)}{missing}"),
@@ -46,6 +47,13 @@ def score_notes(df: pd.DataFrame) -> list[str]:
     counts = df["score_note"].value_counts(sort=False)
     scored = int(df["score_against"].notna().sum())
     return [str(note) if count == scored else f"{count} of {scored} runs: {note}" for note, count in counts.items()]
+
+
+def job_notes(runs: Sequence[Run]) -> list[str]:
+    """Return each message of the successful jobs once, with the number of runs where it is not all of them."""
+    done = [run.job for run in runs if run.job is not None and run.job.state == "Success"]
+    counts = Counter(job.note for job in done if job.note)
+    return [note if number == len(done) else f"{number} of {len(done)} runs: {note}" for note, number in counts.items()]
 
 
 def count_text(runs: Sequence[Run]) -> str:

@@ -19,8 +19,8 @@ GLOBS = (
     "engine/render/**/*.py", "media/color*.py", "media/ffmpeg.py", "media/frame_sampling.py", "media/probe.py",
     "media/streams/*.py", "media/scoring/no_reference.py", "model/setting/shape.py",
 )  # fmt: skip
-# These decide what is reused, not how it looks.
-OTHERS = {"engine/render/pixel_version.py", "engine/render/cache_lookup.py", "engine/render/refusal.py"}
+# These decide what is reused or said, not how it looks.
+OTHERS = {f"engine/render/{name}.py" for name in ("pixel_version", "cache_lookup", "refusal", "changes")}
 
 
 def abstract(node: object) -> Iterator[str]:

@@ -1,56 +1,110 @@
 """Changes and losses of a job that its setting does not name: sentences for its message, and for people beforehand.
 
-Pure: computed from the facts of the source, before any work.
+Pure: computed from the facts of the source, before any work. Imports nothing that a thin client lacks.
 """
 
 from __future__ import annotations
 
-from ci_notebook.engine.render.analysis import Analysis
-from ci_notebook.engine.render.command import keeps_chapters, keeps_times
-from ci_notebook.engine.render.graph import converts_to_sdr, depth_suffix, pixel_format
+from typing import TYPE_CHECKING
+
+from ci_notebook.engine.render.graph import converts_to_sdr, depth_suffix, may_have_fields, pixel_format
 from ci_notebook.engine.render.interval import is_cut
-from ci_notebook.engine.render.output.encoders import audio_codec, container_of, transcode_of, video_codec
+from ci_notebook.engine.render.output.encoders import (
+    audio_codec,
+    container_of,
+    encoder_channels,
+    keeps_chapters,
+    keeps_times,
+    source_channels,
+    transcode_of,
+    video_codec,
+)
 from ci_notebook.media.color_tags import is_hdr
-from ci_notebook.media.probe import first_video
-from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.media.probe import first_video, has_square_pixels, upright_size
+from ci_notebook.model.api.media_info import MediaInfo, VideoStream
+from ci_notebook.model.clip_summary import bit_depth_of
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.shape import rates
+from ci_notebook.model.setting.shape import Size, plan, rates
+
+if TYPE_CHECKING:  # it needs numpy
+    from ci_notebook.engine.render.analysis import Analysis
 
 __all__ = ["changes"]
 
+# Beginnings of FFmpeg's names of pixel formats: with more color samples than 4:2:0, and with transparency.
+_MORE_SAMPLES = (
+    "yuv422", "yuv440", "yuv444", "yuvj422", "yuvj440", "yuvj444", "yuva422", "yuva444", "yuyv", "uyvy", "nv16",
+    "nv24", "p210", "y210", "gbr", "rgb", "bgr", "argb", "abgr", "0rgb", "0bgr", "pal8",
+)  # fmt: skip
+_ALPHA = ("yuva", "gbrap", "rgba", "bgra", "argb", "abgr", "ya8", "ya16")
 
-def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
-    """Return what a job changes or leaves out that its setting does not say, one sentence each."""
+
+def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis | None = None) -> tuple[str, ...]:
+    """Return what a job changes or leaves out that its setting does not say, one sentence each.
+
+    Without `analysis`, where only the media info is known, fields, uneven times and chapters are not mentioned.
+    """
     if video_codec(setting) is None:
         return ()
-    video, found = first_video(source), []
-    streams = source.stream
-    if analysis.interlaced:
-        found.append("Interlaced frames are deinterlaced.")
-    if video.rotation:
-        found.append(f"Frames are turned by {video.rotation:g}° and stored upright.")
-    if depth_suffix(source) and not pixel_format(setting, source).endswith("10le"):
-        found.append(f"{video.pix_format} becomes {pixel_format(setting, source)}: 10 bits become 8.")
-    elif (video.pix_format or "")[:6] in ("yuv422", "yuv444") and pixel_format(setting, source).startswith("yuv420"):
-        found.append(f"{video.pix_format} becomes {pixel_format(setting, source)}: the color has fewer samples.")
-    if depth_suffix(source) and rates(setting, source)[1] != rates(setting, source)[0]:
-        found.append("FrameDoubling works in 8 bits.")
-    if is_hdr(video.color_transfer) and converts_to_sdr(setting, source):
-        found.append("HDR becomes SDR.")
-    if video.color_range == "pc":
-        found.append("Full range becomes limited range.")
-    if (
-        analysis.timeline is not None
-        and not analysis.timeline.is_constant
-        and not keeps_times(setting, source, analysis)
-    ):
+    found = [] if analysis is None else _fields(source, analysis)
+    found += [*_shape(setting, source), *_pixels(setting, source)]
+    timeline = analysis.timeline if analysis is not None else None
+    if timeline is not None and not timeline.is_constant and not keeps_times(setting, timeline):
         found.append("The variable frame rate becomes a constant one.")
-    if streams is not None:
-        found += _left_out(setting, source)
-    if analysis.has_chapters and not keeps_chapters(setting):
+    found += _left_out(setting, source)
+    if timeline is not None and timeline.has_chapters and not keeps_chapters(setting):
         why = "a part of the source is cut out" if is_cut(setting) else f"{container_of(setting)} holds none here"
         found.append(f"Chapters are left out, because {why}.")
     return tuple(found)
+
+
+def _fields(source: MediaInfo, analysis: Analysis) -> list[str]:
+    is_deinterlaced = analysis.interlaced and may_have_fields(source, analysis)
+    return ["Interlaced frames are deinterlaced."] if is_deinterlaced else []
+
+
+def _shape(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    video, sizes, found = first_video(source), plan(setting, source), []
+    if video.rotation:
+        found.append(f"Frames are turned by {video.rotation:g}° and stored upright.")
+    upright = Size(*upright_size(video))
+    if not has_square_pixels(video) and sizes.shown != upright:
+        found.append(f"Pixels become square: {_text(upright)} becomes {_text(sizes.shown)}.")
+    asked = transcode_of(setting).video
+    is_asked = asked is not None and (asked.width or asked.height or asked.rotate)
+    if not is_asked and not sizes.enlarges and sizes.out != sizes.cut:
+        found.append(f"{_text(sizes.cut)} becomes {_text(sizes.out)}: sides are even and at most 4096 px.")
+    return found
+
+
+def _text(size: Size) -> str:
+    return f"{size.width}×{size.height}"
+
+
+def _pixels(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    video, found, made = first_video(source), [], pixel_format(setting, source)
+    own = video.pix_format or ""
+    before, after = bit_depth_of(own), bit_depth_of(made)
+    here, doubled, _ = rates(setting, source)
+    if before and after and before > after:
+        found.append(f"{own} becomes {made}: {before} bits become {after}.")
+    elif own.startswith(_MORE_SAMPLES) and made.startswith("yuv420"):
+        found.append(f"{own} becomes {made}: the color has fewer samples.")
+    if depth_suffix(source) and doubled != here:
+        found.append("FrameDoubling works in 8 bits.")
+    if own.startswith(_ALPHA):
+        found.append("Transparency is left out.")
+    if is_hdr(video.color_transfer) and converts_to_sdr(setting, source):
+        found.append("HDR becomes SDR.")
+    if _is_limited(setting, video):
+        found.append("Full range becomes limited range.")
+    return found
+
+
+def _is_limited(setting: VideoEnhance, video: VideoStream) -> bool:
+    asked = transcode_of(setting).video
+    is_full = asked is not None and (asked.pixfmt or "").startswith("yuvj")
+    return video.color_range == "pc" and not is_full
 
 
 def _left_out(setting: VideoEnhance, source: MediaInfo) -> list[str]:
@@ -61,9 +115,14 @@ def _left_out(setting: VideoEnhance, source: MediaInfo) -> list[str]:
         found.append("Subtitles are left out.")
     if len(streams.video) > 1:
         found.append(f"Of {len(streams.video)} video streams only one is used.")
-    audio = transcode_of(setting).audio
-    if streams.audio and audio_codec(setting, source) is None:
+    audio, codec = transcode_of(setting).audio, audio_codec(setting, source)
+    is_free = video_codec(setting) != "H.265"  # documented: KeepTwoTracks has no effect with it
+    if streams.audio and codec is None and not (audio is not None and audio.remove):
         found.append("Sound is left out.")
-    elif len(streams.audio) > (2 if audio is not None and audio.keep_two_tracks else 1):
+    elif len(streams.audio) > (2 if audio is not None and audio.keep_two_tracks and is_free else 1):
         found.append(f"Of {len(streams.audio)} audio tracks not all are kept.")
+    if codec is not None and audio is not None and not audio.channels:
+        most, kept = source_channels(source), encoder_channels(codec, source)
+        if kept is not None and most > kept:
+            found.append(f"{most} channels of sound become {kept}.")
     return found

@@ -21,17 +21,17 @@ from ci_notebook.engine.render.graph import (
     rate_text,
     stages,
 )
-from ci_notebook.engine.render.interval import is_cut, job_stretch, seek_arguments, trim_filters
+from ci_notebook.engine.render.interval import job_stretch, seek_arguments, trim_filters
 from ci_notebook.engine.render.output.audio import AudioInput, audio_mapping
 from ci_notebook.engine.render.output.encoders import (
     AUDIO_ENCODERS,
-    CHAPTERED,
-    CONSTANT_RATE,
     VIDEO_ENCODERS,
     audio_arguments,
     audio_codec,
     container_arguments,
     container_of,
+    keeps_chapters,
+    keeps_times,
     transcode_of,
     video_arguments,
     video_codec,
@@ -92,7 +92,7 @@ def command(
         "-map_chapters",
         str(at) if keeps_chapters(setting) else "-1",
         *video_arguments(setting, source, threads),
-        *_timing_arguments(setting, source, analysis),
+        *_timing_arguments(setting, analysis),
         *audio_arguments(setting, source),
         *container_arguments(setting),
     ]
@@ -230,22 +230,9 @@ def _piped_times(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -
     return stretch.retimed(doubled=doubled != here)
 
 
-def _timing_arguments(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> list[str]:
+def _timing_arguments(setting: VideoEnhance, analysis: Analysis) -> list[str]:
     """Return FFmpeg's arguments that keep the times of frames which do not follow each other evenly."""
-    return [*KEEP_TIMES] if keeps_times(setting, source, analysis) else []
-
-
-def keeps_times(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> bool:
-    """Return whether the output has a variable frame rate: the source's, where no Fps is set and the format allows."""
-    if video_codec(setting) is None or analysis.timeline is None or container_of(setting) in CONSTANT_RATE:
-        return False
-    video = transcode_of(setting).video
-    return not (video and video.fps) and not analysis.timeline.is_constant
-
-
-def keeps_chapters(setting: VideoEnhance) -> bool:
-    """Return whether the output has the source's chapters: whole sources only, in formats that can hold them."""
-    return container_of(setting) in CHAPTERED and not is_cut(setting)
+    return [*KEEP_TIMES] if keeps_times(setting, analysis.timeline) else []
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> list[str]:

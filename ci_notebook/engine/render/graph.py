@@ -23,9 +23,9 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from ci_notebook.engine.render import hdr
-from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
@@ -34,6 +34,9 @@ from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import AUTO, Auto
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import OutputPlan, plan, rates
+
+if TYPE_CHECKING:  # it needs numpy, which a thin client installs without
+    from ci_notebook.engine.render.analysis import Analysis
 
 STAGES = (
     "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",

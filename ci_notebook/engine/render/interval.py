@@ -6,11 +6,15 @@ video is cut by seeking.
 
 from __future__ import annotations
 
-from ci_notebook.engine.render.analysis import Analysis
+from typing import TYPE_CHECKING
+
 from ci_notebook.media.streams.stretch import Stretch, stretch_of
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import length_s
+
+if TYPE_CHECKING:  # it needs numpy, which a thin client installs without
+    from ci_notebook.engine.render.analysis import Analysis
 
 __all__ = ["is_cut", "job_stretch", "seek_arguments", "trim_filters"]
 

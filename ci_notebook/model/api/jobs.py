@@ -167,10 +167,12 @@ class Workflow(Node):
 
 
 class JobsDetail(Node):
-    """One job as the service describes it. `code` and `message` have a meaning only in state Failed."""
+    """One job as the service describes it. In state Failed, `code` and `message` say why; `note` is about success."""
 
     code: Annotated[str | None, Param("`Success`, or the error code.", reply=True)] = None
-    message: Annotated[str | None, Param("The error message.", reply=True)] = None
+    message: Annotated[str | None, Param("The error message; of a successful job remarks, or `done`.", reply=True)] = (
+        None
+    )
     job_id: Annotated[str | None, Param("Id.", reply=True)] = None
     sub_tag: Annotated[str | None, Param("Subtype.", reply=True)] = None
     state: Annotated[State | None, Param("State.", reply=True)] = None
@@ -189,6 +191,11 @@ class JobsDetail(Node):
     def is_over(self) -> bool:
         """True in Success, Failed and Cancel. An unknown state is not over."""
         return self.state in TERMINAL
+
+    @property
+    def note(self) -> str:
+        """Remarks of a successful job, such as what it changed or left out unasked; empty without."""
+        return "" if self.state != "Success" or self.message in (None, "done") else str(self.message)
 
     @property
     def output_keys(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import ViewValue, error_text
 from ci_notebook.widgets.shared.clip_lines import ClipLines
+from ci_notebook.widgets.shared.job_change_lines import JobChangeLines
 
 __all__ = ["EnhancePanel"]
 
@@ -83,6 +84,8 @@ class EnhancePanel(PanelTraits):
         self.on_close(self._take_away.close)
         self.output = self._submission.output
         self._price_line = self._price_line_of(lab)
+        self._change_lines = JobChangeLines(lab, clip, self._show_job_changes)
+        self.on_close(self._change_lines.close)
         self._described: Operation | None = None
         self._preview = PreviewPane(lab.previews, clip, send=self.send)
         self.on_close(self._preview.close)
@@ -195,8 +198,8 @@ class EnhancePanel(PanelTraits):
         return self._submission.wait(timeout_s)
 
     def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until price, templates and the line about the clip are there; return False after the timeout."""
-        if not self._clip_lines.wait(timeout_s):
+        """Wait until price, templates and the lines about clip and job are there; return False after the timeout."""
+        if not (self._clip_lines.wait(timeout_s) and self._change_lines.wait(timeout_s)):
             return False
         if self._templates is not None:
             self._templates.wait(timeout_s)
@@ -264,6 +267,7 @@ class EnhancePanel(PanelTraits):
         self._described = operation
         if self._price_line is not None:
             self._price_line.submit(self._state.setting)
+        self._change_lines.ask(self._state.setting)
         xml = request_text(self.request) if marks_of(operation) else self._lab.xml(self._state.setting)
         return {"python": operation_text(operation), "xml": xml}
 

@@ -48,6 +48,8 @@ def state_html(detail: JobsDetail) -> str:
     text = f"Job <code>{escape(detail.job_id or '')}</code> · <b>{escape(detail.state or '')}</b>"
     if detail.state == "Failed":
         text += f" – {escape(detail.code or '')}: {escape(detail.message or '')}"
+    elif detail.note:
+        text += f" – {escape(detail.note)}"
     return f"<p style='margin:8px 0 4px'>{text}</p>"
 
 

@@ -51,6 +51,9 @@ class PanelTraits(BaseView):
         help="Optional features of the lab: price, templates, curl, preview."
     ).tag(sync=True)
     price = traitlets.Dict(help="Price of one job with this setting.").tag(sync=True)
+    job_changes = traitlets.Dict(
+        help="What a job with this setting changes or leaves out that the setting does not say: lines, note."
+    ).tag(sync=True)
     message = traitlets.Dict(help="Answer to the last action: text, error, action, number.").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     result_files: traitlets.List[dict[str, str]] = traitlets.List(
@@ -68,6 +71,9 @@ class PanelTraits(BaseView):
 
     def _show_price(self, price: dict[str, Any]) -> None:
         self.price = price
+
+    def _show_job_changes(self, changes: dict[str, Any]) -> None:
+        self.job_changes = changes
 
     def _acknowledge(self, view: str, number: int) -> None:
         """Acknowledge an edit of a view. Only the last 20 views are remembered."""

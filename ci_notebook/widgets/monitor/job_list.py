@@ -196,6 +196,7 @@ def row_of(job: JobsDetail, *, left_s: int | None = None, cost: float | None = N
         "cost": None if cost is None else round(cost, 6),
         "code": (job.code or "") if has_failed else "",
         "reason": (job.message or "") if has_failed else "",
+        "note": job.note,
         "hint": hint if has_failed else "",
     }
 
@@ -270,4 +271,5 @@ def _texts(row: Row, varied_paths: set[str]) -> tuple[str, ...]:
     cost = "" if row["cost"] is None or row["state"] in ("Failed", "Cancel") else f"{row['cost']:.4f}"
     error = f"{row['code']}: {row['reason']}".rstrip(". ")
     error = ". ".join(filter(None, (error, row["hint"]))) if row["code"] else ""
-    return row["clip"], settings or "–", state, cost, error or row["outputs"]
+    result = ". ".join(filter(None, (row["outputs"], row["note"])))
+    return row["clip"], settings or "–", state, cost, error or result

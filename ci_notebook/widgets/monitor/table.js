@@ -63,7 +63,7 @@ function makeJobs() {
   let names = new Map(), lastNames = "";
   const describe = (job) => {
     job.settingsText = Object.entries(job.settings).filter(([path]) => names.has(path)).map(([path, text]) => `${names.get(path)} ${text}`).join(" · ");
-    job.words = [job.clip, job.key, job.id, job.settingsText, ...Object.values(job.settings), job.state, job.code, job.reason].join(" ").toLowerCase();
+    job.words = [job.clip, job.key, job.id, job.settingsText, ...Object.values(job.settings), job.state, job.code, job.reason, job.note].join(" ").toLowerCase();
   };
   return {
     jobs,

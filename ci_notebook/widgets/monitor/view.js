@@ -75,7 +75,7 @@ function makeDetail(name, facts, { act, isBusy, close, takeAway }) {
       title.textContent = `${job.clip} · ${job.state}${job.state === "Running" && job.percent !== null ? ` ${job.percent} %` : ""}`;
       fail.replaceChildren(...(job.code ? [el("strong", { text: job.code }), el("span", { text: job.reason })] : []), ...(job.hint ? [el("p", { text: job.hint })] : []));
       const rows = [
-        ["Id", job.id], ["Type", job.tag], ["Source", job.key], ["Output", job.outputs],
+        ["Id", job.id], ["Type", job.tag], ["Source", job.key], ["Output", job.outputs], ["Message", job.note],
         ["Settings", Object.entries(job.settings).map(([path, text]) => `${path} ${text}`).join("\n")],
         ["Created", clockText(job.created)], ["Time", timeText(job)],
         ["Cost", !hasCost(job) ? "" : `${job.cost.toFixed(4)} ${facts.currency} by the price list${facts.costs_money ? "" : "; this engine charges nothing"}`],

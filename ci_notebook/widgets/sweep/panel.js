@@ -38,6 +38,8 @@ function makeClips(names, edit) {
 
 function makeSum(facts, { run, stop }) {
   const count = el("strong", { class: "ci-scount" }), price = el("span", { class: "ci-sprice" }), note = el("p", { class: "ci-help", role: "status" });
+  // What jobs change or leave out that their settings do not say.
+  const changes = el("ul", { class: "ci-help ci-schanges", role: "status", hidden: true });
   const go = el("button", { type: "button", class: "ci-submit", text: "Run", onclick: (event) => event.detail < 2 && !isDisabled() && run() });
   // Not `disabled`, because then the button that was just clicked would lose the focus.
   const isDisabled = () => go.getAttribute("aria-disabled") === "true", setDisabled = (is) => go.setAttribute("aria-disabled", String(is));
@@ -45,7 +47,7 @@ function makeSum(facts, { run, stop }) {
   const bar = el("progress", { max: "1", "aria-label": "Progress of the sweep", hidden: true });
   const text = el("span", { class: "ci-status", role: "status", "aria-live": "polite" }), error = el("div", { class: "ci-error", role: "alert" });
   return {
-    head: el("div", { class: "ci-ssum" }, count, price, note),
+    head: el("div", { class: "ci-ssum" }, count, price, note, changes),
     foot: el("div", { class: "ci-foot" }, el("div", { class: "ci-foot-line" }, go, halt, bar, text), error),
     hold() { setDisabled(true); text.textContent = "Waiting for the kernel"; error.textContent = ""; },
     show(table, plan, status, isWrong) {
@@ -54,6 +56,8 @@ function makeSum(facts, { run, stop }) {
       price.textContent = plan.error ? "price unknown" : isKnown ? `${plan.is_minimum ? "at least " : ""}${plan.total.toFixed(4)} ${plan.currency}` : "…";
       const free = facts.costs_money ? "" : " This engine charges nothing.";
       note.textContent = plan.error || (isKnown ? `${plan.in_journal ? `${plan.in_journal} of them ${plan.in_journal === 1 ? "is" : "are"} in the journal already and cost${plan.in_journal === 1 ? "s" : ""} nothing. ` : ""}Price list: ${plan.list}.${free}` : "");
+      changes.replaceChildren(...(plan.changes ?? []).map((line) => el("li", { text: line })));
+      changes.hidden = !plan.changes?.length;
       setDisabled(status.busy || isWrong);
       halt.hidden = bar.hidden = !status.busy;
       halt.disabled = Boolean(status.stopping);

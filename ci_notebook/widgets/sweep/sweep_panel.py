@@ -262,7 +262,7 @@ class SweepPanel(BaseView):
         return {
             "total": round(plan.total, 6), "currency": prices.currency, "list": prices.name,
             "is_minimum": not plan.cost.is_complete, "in_journal": sum(plan.held), "count": len(rows),
-            "rows": rows[:MAX_ROWS], "error": "",
+            "rows": rows[:MAX_ROWS], "changes": list(plan.change_lines), "error": "",
         }  # fmt: skip
 
     def _show_plan(self, request: object, plan: dict[str, Any]) -> None:

@@ -12,9 +12,11 @@ change an encoder's bytes are fixed (`THREADS`); `threads`, which may differ per
 from __future__ import annotations
 
 from ci_notebook.engine.render import hdr
+from ci_notebook.engine.render.interval import is_cut
 from ci_notebook.engine.render.output.segments import key_frames
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
+from ci_notebook.media.streams.frame_times import Timeline
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, Transcode, Video
@@ -89,6 +91,19 @@ def audio_codec(setting: VideoEnhance, source: MediaInfo) -> str | None:
     return audio.codec or only or ("Vorbis" if container_of(setting) == "WebM" else "aac")
 
 
+def keeps_times(setting: VideoEnhance, timeline: Timeline | None) -> bool:
+    """Return whether the output has a variable frame rate: the source's, where no Fps is set and the format allows."""
+    if video_codec(setting) is None or timeline is None or container_of(setting) in CONSTANT_RATE:
+        return False
+    video = transcode_of(setting).video
+    return not (video and video.fps) and not timeline.is_constant
+
+
+def keeps_chapters(setting: VideoEnhance) -> bool:
+    """Return whether the output has the source's chapters: whole sources only, in formats that can hold them."""
+    return container_of(setting) in CHAPTERED and not is_cut(setting)
+
+
 def video_arguments(setting: VideoEnhance, source: MediaInfo, threads: int | None = None) -> list[str]:
     """Return FFmpeg's arguments for the video encoder; `threads` applies where it changes no byte."""
     codec = video_codec(setting)
@@ -113,12 +128,9 @@ def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     arguments = ["-c:a", AUDIO_ENCODERS[codec]]
     rate = audio.samplerate or {"opus": 48000, "amr": 8000}.get(codec, 44100)
     arguments += ["-ar", str(rate)]
-    if audio.channels:
-        arguments += ["-ac", str(audio.channels)]
-    elif codec == "amr":
-        arguments += ["-ac", "1"]
-    elif codec == "Vorbis" or (codec in ("opus", "mp3") and _channels(source) > 2):
-        arguments += ["-ac", "2"]  # the maximum of these encoders
+    channels = audio.channels or encoder_channels(codec, source)
+    if channels:
+        arguments += ["-ac", str(channels)]
     bitrate = _audio_bitrate(audio, setting, source)
     if bitrate:
         arguments += ["-b:a", f"{bitrate}k"]
@@ -127,6 +139,19 @@ def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:
         plain = audio.sample_format.removesuffix("p") if codec in ("flac", "amr") else audio.sample_format
         arguments += ["-sample_fmt", plain]
     return arguments
+
+
+def encoder_channels(codec: str, source: MediaInfo) -> int | None:
+    """Return the channels that the sound gets where no Channels are set; None for those of the source."""
+    if codec == "amr":
+        return 1
+    # The maximum of these encoders.
+    return 2 if codec == "Vorbis" or (codec in ("opus", "mp3") and source_channels(source) > 2) else None
+
+
+def source_channels(source: MediaInfo) -> int:
+    """Return the most channels that a sound track of the source has; 0 without sound."""
+    return max((one.channel or 0 for one in source.stream.audio), default=0) if source.stream else 0
 
 
 def container_arguments(setting: VideoEnhance) -> list[str]:
@@ -227,10 +252,6 @@ def _video_bitrate(video: Video, setting: VideoEnhance, source: MediaInfo) -> in
             f"{_VIDEO}.Bitrate", requested, own, config.video_bitrate_adj_method, "VideoBitrateAdjMethod"
         )
     return requested
-
-
-def _channels(source: MediaInfo) -> int:
-    return max((one.channel or 0 for one in source.stream.audio), default=0) if source.stream else 0
 
 
 def _audio_bitrate(audio: Audio, setting: VideoEnhance, source: MediaInfo) -> int | None:

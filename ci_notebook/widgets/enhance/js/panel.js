@@ -120,7 +120,7 @@ function render({ model, el: root }) {
   const reason = el("span", { role: "status" }), stale = el("div", { class: "ci-stale" }, reason, showProblem);
   const message = el("div", { class: "ci-message" }, el("span", { role: "status" }), el("span", { class: "ci-error", role: "alert" }));
   const start = makeStart(model, view, () => closeDrawer(0));
-  const paste = makePaste(view), changes = makeChanges(model, view), price = makePrice(model), copies = makeCopies(model, view);
+  const paste = makePaste(view), changes = makeChanges(model, view), price = makePrice(model), jobChanges = makeJobChanges(model), copies = makeCopies(model, view);
   const drawers = makeDrawers([
     { name: "Start from", content: start.node, opened: start.opened },
     { name: "Paste", content: paste.node, opened: paste.opened },
@@ -201,7 +201,7 @@ function render({ model, el: root }) {
     el("div", { class: "ci-columns" },
       el("div", { class: "ci-stages" }, ...stages.map((stage) => stage.node)),
       el("div", { class: "ci-side" }, el("div", { class: "ci-preview-slot" }, preview?.node),
-        el("div", { class: "ci-ends" }, submit.node, byTemplate.node, results, takeAway.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
+        el("div", { class: "ci-ends" }, submit.node, byTemplate.node, jobChanges.node, results, takeAway.node, price.node, elsewhere, stale, ...codes.map((code) => code.node), copies.node))),
   );
   root.append(panel);
   update();
@@ -209,11 +209,12 @@ function render({ model, el: root }) {
   showMessage();
   start.show();
   price.show();
+  jobChanges.show();
   showClipLine();
   showResults();
   const traits = ["values", "active_nodes", "acknowledged_edits", "problems", "advice", "remedies", "changes", "history", "python", "xml", "template"];
   const listeners = [
-    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:result_files", showResults], ["msg:custom", receive],
+    ...traits.map((trait) => [`change:${trait}`, schedule]), ["change:status", showStatus], ["change:clip_line", showClipLine], ["change:message", showMessage], ["change:templates", start.show], ["change:price", price.show], ["change:job_changes", jobChanges.show], ["change:result_files", showResults], ["msg:custom", receive],
   ];
   listeners.forEach(([event, action]) => model.on(event, action));
   return () => {

@@ -112,6 +112,22 @@ function makePrice(model) {
   };
 }
 
+// What the job changes or leaves out that its setting does not say; hidden where that is nothing.
+function makeJobChanges(model) {
+  const list = el("ul"), note = el("p", { class: "ci-help" });
+  const node = el("div", { class: "ci-job-changes", role: "status", hidden: true }, el("span", { text: "Other changes by this job:" }), list, note);
+  return {
+    node,
+    show() {
+      const { lines = [], note: about = "" } = model.get("job_changes");
+      list.replaceChildren(...lines.map((text) => el("li", { text })));
+      setText(note, about);
+      note.hidden = !about;
+      node.hidden = !lines.length;
+    },
+  };
+}
+
 // JupyterLab and Notebook give scripts access to their commands only if they were started with that option.
 function notebookApp() {
   const app = globalThis.jupyterapp;
