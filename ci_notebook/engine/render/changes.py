@@ -24,7 +24,7 @@ from ci_notebook.media.probe import first_video, has_square_pixels, upright_size
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
 from ci_notebook.model.clip_summary import bit_depth_of
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.shape import Size, plan, rates
+from ci_notebook.model.setting.shape import LARGEST, Size, plan, rates
 
 if TYPE_CHECKING:  # it needs numpy
     from ci_notebook.engine.render.analysis import Analysis
@@ -72,8 +72,9 @@ def _shape(setting: VideoEnhance, source: MediaInfo) -> list[str]:
         found.append(f"Pixels become square: {_text(upright)} becomes {_text(sizes.shown)}.")
     asked = transcode_of(setting).video
     is_asked = asked is not None and (asked.width or asked.height or asked.rotate)
-    if not is_asked and not sizes.enlarges and sizes.out != sizes.cut:
-        found.append(f"{_text(sizes.cut)} becomes {_text(sizes.out)}: sides are even and at most 4096 px.")
+    is_enlarged = setting.super_resolution is not None and sizes.out.width > sizes.cut.width + 1
+    if not is_asked and not is_enlarged and sizes.out != sizes.cut:
+        found.append(f"{_text(sizes.cut)} becomes {_text(sizes.out)}: sides are even and at most {LARGEST} px.")
     return found
 
 
