@@ -12,7 +12,8 @@ import ci_notebook as ci
 from ci_notebook.client import submit
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
-from ci_notebook.lab import clip_facts, monitor_jobs
+from ci_notebook.lab import monitor_jobs
+from ci_notebook.lab.clips import clip_facts
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.requests import enhance_request
