@@ -6,6 +6,7 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client, CosServiceError
 
 from ci_notebook.engine.faults import HangUp, ServerError, Throttle, TimeOut
+from ci_notebook.media.ffmpeg import run
 from tests.engine_fixtures import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 KEY = "input/视频 a+(1).mp4"
@@ -353,3 +354,16 @@ def test_an_upload_in_parts_is_looked_at_and_given_up(sdk):
 
 def test_a_bucket_is_asked_whether_it_is_there(sdk):
     sdk.head_bucket(Bucket=BUCKET)
+
+
+def test_the_remarks_of_a_successful_job_are_no_error(sdk_by_proxy, tmp_path):
+    film = tmp_path / "film.mkv"
+    run(["-f", "lavfi", "-i", "testsrc2=s=128x96:d=0.2,format=yuv420p10le", "-c:v", "ffv1", film])
+    sdk_by_proxy.put_object(Bucket=BUCKET, Body=film.read_bytes(), Key="input/film.mkv")
+    output = {"Region": REGION, "Bucket": BUCKET, "Object": "output/film.mp4"}
+    operation = {"VideoEnhance": {"MsSharpen": {"SharpenLevel": "1"}}, "Output": output}
+    job = {"Tag": "VideoEnhance", "Input": {"Object": "input/film.mkv"}, "Operation": operation}
+    made = sdk_by_proxy.ci_create_media_jobs(Bucket=BUCKET, Jobs=job, Lst={})["JobsDetail"][0]
+    done = ended(sdk_by_proxy, made["JobId"])
+    assert (done["State"], done["Code"]) == ("Success", "Success")
+    assert done["Message"] == "yuv420p10le becomes yuv420p: 10 bits become 8."

@@ -120,7 +120,9 @@ def _left_out(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     is_free = video_codec(setting) != "H.265"  # documented: KeepTwoTracks has no effect with it
     if streams.audio and codec is None and not (audio is not None and audio.remove):
         found.append("Sound is left out.")
-    elif len(streams.audio) > (2 if audio is not None and audio.keep_two_tracks and is_free else 1):
+    elif codec is not None and len(streams.audio) > (
+        2 if audio is not None and audio.keep_two_tracks and is_free else 1
+    ):
         found.append(f"Of {len(streams.audio)} audio tracks not all are kept.")
     if codec is not None and audio is not None and not audio.channels:
         most, kept = source_channels(source), encoder_channels(codec, source)
