@@ -51,9 +51,9 @@ class PanelTraits(BaseView):
         help="Optional features of the lab: price, templates, curl, preview."
     ).tag(sync=True)
     price = traitlets.Dict(help="Price of one job with this setting.").tag(sync=True)
-    job_changes = traitlets.Dict(
-        help="What a job with this setting changes or leaves out that the setting does not say: lines, note."
-    ).tag(sync=True)
+    job_changes = traitlets.Dict(help="Changes and losses by a job that the setting does not name: lines, note.").tag(
+        sync=True
+    )
     message = traitlets.Dict(help="Answer to the last action: text, error, action, number.").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     result_files: traitlets.List[dict[str, str]] = traitlets.List(

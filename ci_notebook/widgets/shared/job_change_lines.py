@@ -17,7 +17,7 @@ _DELAY_S: Final = 0.2  # debounce, as for the price
 
 
 class JobChangesPort(Protocol):
-    """What jobs change or leave out that their settings do not say."""
+    """Changes and losses by jobs that their settings do not name."""
 
     @property
     def note(self) -> str:
@@ -36,7 +36,7 @@ class _HasJobChanges(Protocol):
 class JobChangeLines(DebouncedWorker):
     """Finds the lines for the newest setting on a clip, in a thread, and shows `{"lines": […], "note": text}`.
 
-    There are none while nothing is to be said, and for a job that would fail: preview and price show that error.
+    A job that would fail has none: preview and price show that error.
     """
 
     def __init__(self, lab: object, clip: Any, show: Callable[[dict[str, Any]], object]) -> None:

@@ -38,7 +38,7 @@ function makeClips(names, edit) {
 
 function makeSum(facts, { run, stop }) {
   const count = el("strong", { class: "ci-scount" }), price = el("span", { class: "ci-sprice" }), note = el("p", { class: "ci-help", role: "status" });
-  // What jobs change or leave out that their settings do not say.
+  // Changes and losses by jobs that their settings do not name.
   const changes = el("ul", { class: "ci-help ci-schanges", role: "status", hidden: true });
   const go = el("button", { type: "button", class: "ci-submit", text: "Run", onclick: (event) => event.detail < 2 && !isDisabled() && run() });
   // Not `disabled`, because then the button that was just clicked would lose the focus.

@@ -112,7 +112,7 @@ function makePrice(model) {
   };
 }
 
-// What the job changes or leaves out that its setting does not say; hidden where that is nothing.
+// Changes and losses by the job that its setting does not name; hidden without any.
 function makeJobChanges(model) {
   const list = el("ul"), note = el("p", { class: "ci-help" });
   const node = el("div", { class: "ci-job-changes", role: "status", hidden: true }, el("span", { text: "Other changes by this job:" }), list, note);
