@@ -11,9 +11,11 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook.cli import main
+from ci_notebook.engine.render.changes import changes
 from ci_notebook.lab.clips.job_changes import NOTE, JobChanges
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.api.media_info import AudioStream, MediaInfo, Stream, VideoStream
 from ci_notebook.model.declaration.node import parts
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, TransConfig, Video
 from ci_notebook.widgets.enhance.result import state_html
@@ -231,3 +233,17 @@ def test_only_a_successful_job_has_remarks() -> None:
     )
     assert loads(JobsDetail, reply).note == SUBTITLES
     assert "note" not in {part.name for part in parts(JobsDetail)}, "it is no node of the wire"
+
+
+def test_a_removed_sound_is_in_the_setting_and_a_missing_one_is_not() -> None:
+    sound = (AudioStream(index=1, channel=6), AudioStream(index=2, channel=2))
+    source = MediaInfo(stream=Stream(video=(VideoStream(width=64, height=64, pix_format="yuv420p"),), audio=sound))
+
+    def said(audio: Audio | None) -> tuple[str, ...]:
+        whole = Transcode(container=Container(format="mkv"), video=Video(codec="H.264"), audio=audio)
+        return changes(ci.VideoEnhance(transcode=whole), source)
+
+    assert said(Audio(remove=True)) == () and said(None) == ("Sound is left out.",)
+    assert said(Audio(keep_two_tracks=True)) == ()
+    mixed = ("Of 2 audio tracks not all are kept.", "6 channels of sound become 2.")
+    assert said(Audio(codec="mp3")) == mixed and said(Audio(codec="mp3", channels=2)) == mixed[:1]

@@ -1,4 +1,4 @@
-"""What a job would change or leave out that its setting does not say, before the job is sent.
+"""Changes and losses by a job that its setting does not name, before the job is sent.
 
 For the embedded engine the sentences are those of the job's message: its own rules, on the file itself. On the cloud
 they follow from the service's media info, and `note` says what that means.
