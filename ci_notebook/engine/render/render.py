@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.cache_lookup import CacheLookup, cached_analysis, cached_output
+from ci_notebook.engine.render.changes import changes
 from ci_notebook.engine.render.command import (
     Paths,
     command,
@@ -28,6 +29,7 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
     write_pattern,
 )
 from ci_notebook.engine.render.graph import converts_to_sdr
+from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, video_codec
 from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
@@ -39,6 +41,7 @@ from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
+from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
@@ -54,12 +57,14 @@ class Rendered:
     """The output files, the first being the one to open, and the facts of that one.
 
     `digital_watermark` says how well the digital watermark can be read, None where none was requested.
+    `changes` are sentences about what was changed or left out that the setting does not say.
     """
 
     files: tuple[Path, ...]
     media_info: MediaInfo
     analysis: Analysis
     digital_watermark: DigitalWatermarkResult | None = None
+    changes: tuple[str, ...] = ()
 
 
 def render(
@@ -95,8 +100,12 @@ def render(
         folder = Path(temporary)
         has_video = video_codec(setting) is not None
         analysis = cached_analysis(source_path, setting, lookup, folder) if has_video else Analysis()
+        if source.stream and source.stream.video:
+            analysis = dataclasses.replace(analysis, timeline=timeline_of(source_path))
         if has_video and converts_to_sdr(setting, source):
             analysis = dataclasses.replace(analysis, matrix=color_tags.SDR)  # all later stages see SDR
+        if has_video:
+            _refuse_empty_interval(setting, source, analysis)
         fetch = fetch or _no_fetch
         layout = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
@@ -118,7 +127,8 @@ def render(
         info = _decimal_rates(info)
         files = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
         info = _segmented_info(info, setting, files)
-        return Rendered(_move_files(files, out_dir), info, analysis, result)
+        said = changes(setting, source, analysis) if has_video else ()
+        return Rendered(_move_files(files, out_dir), info, analysis, result, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,18 @@ class _RenderWork:
             length_s=length,
         )  # fmt: skip
         run_with_leading_stages(stages, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
+
+
+def _refuse_empty_interval(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> None:
+    stretch = job_stretch(setting, source, analysis)
+    if stretch is not None and not stretch.times:
+        late = analysis.timeline.late_s if analysis.timeline else 0.0
+        begin = f" The video begins at {late:.2f} s." if late else ""
+        raise RequestRefused(
+            "VideoEnhance.Transcode.TimeInterval contains no frame of the source."
+            + begin
+            + " Lengthen its Duration, or choose another Start."
+        )
 
 
 def _render_with_watermark(
