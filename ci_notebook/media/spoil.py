@@ -70,7 +70,8 @@ def spoil(
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]
     arguments: list[str | Path] = [
-        *("-i", Path(source), "-map", video_specifier(info), "-an", "-vf", ",".join(steps)),
+        *ffmpeg.media_input(Path(source)),
+        *("-map", video_specifier(info), "-an", "-vf", ",".join(steps)),
         *(() if fps or part.is_constant else KEEP_TIMES),
         *("-c:v", "libx264", "-preset", "medium"),
         *("-crf", str(12 if crf is None else crf), "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
