@@ -28,7 +28,8 @@ def spoil(
 ) -> Path:  # fmt: skip
     """Write a worse version of a video to `target` (an .mp4) and return its path.
 
-    `shrink` divides both sides, by area averaging as a small sensor would (1 to 8). `fps` drops frames.
+    `shrink` divides both sides, by area averaging as a small sensor would (1 to 8); odd sides
+    become even. `fps` drops frames.
     `cast` is `warm` or `cool`, a wrong white balance. `dim` lowers white by that share (0 to 0.6) and reduces
     the contrast with it. `noise` is grain of that standard deviation, in levels of 8 bits (0 to 40, the same
     each time). `crf` is how strongly x264 compresses (0 to 51; the default 12 is nearly lossless). The sound is
@@ -44,7 +45,8 @@ def spoil(
         raise ParameterError("cast", cast, f"one of {', '.join(CASTS)}", "Leave it out for none.")
     info = media_info(Path(source))
     video = first_video(info)
-    wide, high = (2 * round(side / shrink / 2) for side in upright_size(video))
+    upright = upright_size(video)
+    wide, high = (max(2, 2 * round(side / shrink / 2)) for side in upright)
     if shrink > 1 and min(wide, high) < SMALLEST:
         raise ParameterError.plain(
             f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
@@ -52,7 +54,8 @@ def spoil(
     matrix = clip_matrix(Path(source))
     part = stretch_of(timeline_of(Path(source)))
     steps = [*part.video, *color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
-    steps += [f"scale={wide}:{high}:flags=area"] if shrink > 1 else []
+    if (wide, high) != upright:
+        steps += [f"scale={wide}:{high}:flags={'area' if shrink > 1 else 'bicubic'}"]
     if cast or dim:
         red, green, blue = (gain * (1 - dim) for gain in CASTS.get(cast or "", (1.0, 1.0, 1.0)))
         lift = round(36 * dim)  # a dim picture also has brighter blacks

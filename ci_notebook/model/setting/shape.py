@@ -42,7 +42,8 @@ class OutputPlan:
     """The sizes from the source to the output.
 
     `shown` is the source as players show it (rotated, square pixels), `cut` its size after crop and
-    rotation, `out` the output. `enlarges` is True when SuperResolution changes the size.
+    rotation, `out` the output. `is_requested` means that Width or Height set it. `limited_from` is the size that
+    SuperResolution would make without the largest side. `enlarges` is True when SuperResolution changes the size.
     """
 
     shown: Size
@@ -51,11 +52,13 @@ class OutputPlan:
     crop: tuple[int, int, int, int] | None = None
     rotate: float = 0.0
     method: str = "scale"
+    is_requested: bool = False
+    limited_from: Size | None = None
 
     @property
     def enlarges(self) -> bool:
-        """True when the output is larger than the cropped source."""
-        return self.out.width > self.cut.width or self.out.height > self.cut.height
+        """True when the output is larger than the cropped source, by more than the pixel that makes a side even."""
+        return self.out.width > self.cut.width + 1 or self.out.height > self.cut.height + 1
 
 
 def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
@@ -70,12 +73,15 @@ def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
     requested = _requested(video, cut)
     if requested is not None:
         requested = _checked(requested, cut, config)
-    out = requested or _enlarged(setting, cut)
+    out, wanted = (requested, None) if requested is not None else _enlarged(setting, cut)
     out = _even(out.width, out.height)
     check_frame(cut.width, cut.height, "After Crop and Rotate, the video")
     check_frame(out.width, out.height, "The output")
     method = (config.adj_dar_method if config else None) or "scale"
-    return OutputPlan(shown, cut, out, crop, video.rotate or 0.0, "scale" if method == "none" else method)
+    return OutputPlan(
+        shown, cut, out, crop, video.rotate or 0.0, "scale" if method == "none" else method,
+        is_requested=requested is not None, limited_from=wanted,
+    )  # fmt: skip
 
 
 def shown_size(source: MediaInfo) -> Size:
@@ -202,18 +208,20 @@ def _checked(requested: Size, cut: Size, config: TransConfig | None) -> Size:
     return cut
 
 
-def _enlarged(setting: VideoEnhance, cut: Size) -> Size:
+def _enlarged(setting: VideoEnhance, cut: Size) -> tuple[Size, Size | None]:
+    """Return the size after SuperResolution, and the one that it would have without the largest side, if it differs."""
     stage = setting.super_resolution
     if stage is None or stage.resolution is None:
-        return cut
+        return cut, None
     target = TARGETS.get(stage.resolution, 0)
     if cut.short >= target:
-        return cut
+        return cut, None
     factor = 2.0
     if stage.enable_scale_up and cut.short * factor < target:
         factor = target / cut.short
-    factor = max(1.0, min(factor, LARGEST / max(cut.width, cut.height)))
-    return Size(round(cut.width * factor), round(cut.height * factor))
+    limited = max(1.0, min(factor, LARGEST / max(cut.width, cut.height)))
+    wanted = Size(round(cut.width * factor), round(cut.height * factor))
+    return Size(round(cut.width * limited), round(cut.height * limited)), None if limited == factor else wanted
 
 
 def _even(width: float, height: float) -> Size:
