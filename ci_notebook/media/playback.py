@@ -80,8 +80,9 @@ def write_proxy(
     kind = ("-f", "mp4") if ending == ".mp4" else ("-f", "webm")
     run(
         [
-            *media_input(path), "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}", "-vf", _filters(path, info),
-            *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1", *kind, target,
+            *media_input(path), "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
+            "-vf", _filters(path, info), *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1",
+            *kind, target,
         ],
         total_s=seconds, on_progress=on_progress, cancel=cancel,
     )  # fmt: skip

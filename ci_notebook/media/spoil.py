@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
-from ci_notebook.media.probe import clip_matrix, first_video, media_info, upright_size, video_specifier
+from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, upright_size, video_specifier
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.model.errors import ParameterError
@@ -45,6 +45,7 @@ def spoil(
         raise ParameterError("cast", cast, f"one of {', '.join(CASTS)}", "Leave it out for none.")
     info = media_info(Path(source))
     video = first_video(info)
+    shown_size(info)  # refuses what cannot be shown
     upright = upright_size(video)
     wide, high = (max(2, 2 * round(side / shrink / 2)) for side in upright)
     if shrink > 1 and min(wide, high) < SMALLEST:

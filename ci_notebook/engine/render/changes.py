@@ -1,4 +1,4 @@
-"""What a job changes or leaves out besides its setting: sentences for the job's message, and for people beforehand.
+"""Changes and losses of a job that its setting does not name: sentences for its message, and for people beforehand.
 
 Pure: computed from the facts of the source, before any work.
 """

@@ -92,7 +92,7 @@ def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]
 
 
 def may_have_fields(source: MediaInfo, analysis: Analysis) -> bool:
-    """Return whether frames may consist of fields; any part of a broadcast may, whatever its first frames are."""
+    """Return whether frames may consist of fields; parts of a broadcast may, also after other first frames."""
     video = first_video(source)
     large = min(video.width or 0, video.height or 0) >= _LEAST_FIELDS
     return large and (analysis.interlaced or (analysis.timeline is not None and video.codec_name in _FIELD_CODECS))
@@ -168,7 +168,7 @@ def _rotate(sizes: OutputPlan) -> str:
 
 
 def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
-    """Double the number of frames by motion search: each new one half way between two, whatever their times are.
+    """Double the number of frames by motion search: each new one is half way between two, at uneven times too.
 
     Frames go in evenly spaced and get their times back afterwards. minterpolate drops the last frames; two
     repetitions of the last one prevent that. It supports eight bits only, so deeper video loses two.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
@@ -50,6 +51,7 @@ from ci_notebook.model.setting.shape import Size, length_s, plan, rates
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
 Fetch = Callable[[str], Path]
+_LONGEST_WORD = 60_000  # characters; Linux allows 131,071
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ class _RenderWork:
     def run(self, paths: Paths) -> None:
         """Render the output file."""
         arguments = command(self.setting, self.source, paths, self.analysis, threads=self.threads)
+        arguments = with_graph_files(arguments, paths.output.parent)
         length = length_s(self.setting, self.source)
         if not has_leading_stages(self.setting, self.source):
             run(
@@ -159,10 +162,22 @@ class _RenderWork:
             return
         decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
         stages = LeadingStages(
-            decode=decode, source=paths.source, pipe=pipe, folder=paths.output.parent, threads=self.threads,
-            length_s=length,
+            decode=with_graph_files(decode, paths.output.parent), source=paths.source, pipe=pipe,
+            folder=paths.output.parent, threads=self.threads, length_s=length,
         )  # fmt: skip
         run_with_leading_stages(stages, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
+
+
+def with_graph_files(arguments: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """Return FFmpeg's arguments with filter graphs that are too long for a command line in files of `folder`."""
+    words: list[str] = []
+    for word in arguments:
+        if len(word) > _LONGEST_WORD and words[-1] == "-filter_complex":
+            path = folder / f"graph-{hashlib.sha256(word.encode()).hexdigest()[:16]}.txt"
+            path.write_text(word, encoding="utf-8")
+            words[-1], word = "-/filter_complex", str(path)  # noqa: PLW2901
+        words.append(word)
+    return tuple(words)
 
 
 def _refuse_empty_interval(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> None:

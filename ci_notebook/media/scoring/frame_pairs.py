@@ -32,9 +32,9 @@ __all__ = ["WHOLE", "AlignedSide", "Pair", "Place"]
 
 _ABOVE_WHITE: Final = 18  # luma codes of 10 bits: clearly brighter than diffuse white
 _BRIGHT_SHARE: Final = 0.005
-_SAME_RATE: Final = 0.9  # lost frames lower the mean rate a little
 _SAME_S: Final = 1e-3
 _SAME_FRAME: Final = 0.5  # of a mean frame: nearer times are those of one frame
+_SAME_RATE: Final = 0.9  # lost frames lower the mean rate a little
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +132,6 @@ class Pair:
         return Fraction(min(self.output.fps, self.source.fps)).limit_denominator(1001)
 
     @property
-    def default_every(self) -> int:
-        """The default distance of the scored frames: the same for all outputs of one stretch of a source.
-
-        So it depends on the source's own rate, unless the output has clearly fewer frames.
-        """
-        rate = float(self.rate) if self.rate < _SAME_RATE * self.source.fps else self.source.fps
-        return default_every(round(self.stretch[1] * rate))
-
-    @property
     def is_by_number(self) -> bool:
         """Whether frame n of one is frame n of the other: as many frames, at the same times."""
         ours, theirs = self.output.read().times, self.source.read(*self.stretch).times
@@ -148,6 +139,15 @@ class Pair:
             return False
         shift, step = theirs[0] - ours[0], float(1 / self.rate)
         return all(abs(b - a - shift) < _SAME_FRAME * step for a, b in zip(ours, theirs, strict=True))
+
+    @property
+    def default_every(self) -> int:
+        """The default distance of the scored frames: the same for all outputs of one stretch of a source.
+
+        So it depends on the source's own rate, unless the output has clearly fewer frames.
+        """
+        rate = float(self.rate) if self.rate < _SAME_RATE * self.source.fps else self.source.fps
+        return default_every(round(self.stretch[1] * rate))
 
     @property
     def length_s(self) -> float:

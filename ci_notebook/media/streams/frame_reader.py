@@ -98,7 +98,7 @@ class FrameReader:
 
 
 def decoded(packets: Iterator[Any]) -> Iterator[Any]:
-    """Yield the frames of packets. What cannot be read or decoded is skipped, and the decoder is emptied at the end.
+    """Yield the frames of packets. Damaged packets are skipped, and the decoder is emptied at the end.
 
     Raises `EngineError` where the frames become larger than the bound.
     """

@@ -27,6 +27,7 @@ _UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each o
 _IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
 # Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
 _UNTIMED: Final = frozenset({"avi"})
+_FIELDS: Final = 0.6  # below this share of distinct times, packets hold single fields
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
 _RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
 _GUESSED: Final = frozenset({"asf"})  # with them, times that never go back show that they are times of decoding
@@ -236,9 +237,13 @@ def _timeline(
     average = Fraction(stream.average_rate or stream.guessed_rate or 25)
     times = [one.pts if one.pts is not None else one.dts for one in packets]
     is_raw = demuxer in _RAW
+    unique = set(_known(times))
+    # Program streams give two frames in one packet one time. Two fields in two packets are one frame, though.
+    is_shared = demuxer == "mpeg" and _FIELDS * len(times) < len(unique) < len(times)
     is_counted = (
         is_raw
-        or any(at is None for at in times)
+        or is_shared
+        or not unique
         or (
             codec in _REORDERING
             and (demuxer in _UNTIMED or (demuxer in _GUESSED and all(a < b for a, b in pairwise(_known(times)))))
@@ -252,7 +257,7 @@ def _timeline(
         marks = [] if is_raw else marks
         keys = [(0, ticks[0]), *((n, at) for n, at in marks if n)]
     else:
-        ticks = sorted(at for at in set(_known(times)) if shown is None or at >= shown)
+        ticks = sorted(at for at in unique if shown is None or at >= shown)
         numbers = {at: number for number, at in enumerate(ticks)}
         found = {numbers[at]: at for one, at in zip(packets, times, strict=True) if one.is_key and at in numbers}
         keys = sorted({0: ticks[0], **found}.items())

@@ -21,7 +21,7 @@ _LOOKED_AT: Final = 50  # frames
 _DEFAULT: Final = 1 << 0
 _NO_VIDEO: Final = 1 << 10 | 1 << 11 | 1 << 20  # attached picture, timed thumbnails, still image
 _DEPENDENT: Final = 1 << 19  # an enhancement layer, which is no picture without the other stream
-# Codecs of pictures. A stream of one of them beside another video is a thumbnail or cover art without its flag.
+# Codecs of pictures. With another video in the file, such a stream is a thumbnail or cover art without its flag.
 _PICTURES: Final = frozenset({"mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpegxl", "ppm"})
 
 

@@ -1,6 +1,6 @@
 """FFmpeg's arguments and filters that read a stretch of a clip: exactly its frames, at exactly their times.
 
-Invariant: the first frame is the first one that appears in the stretch, whatever the container, and time 0 is
+Invariant: the first frame is the first one that appears in the stretch, in every container, and time 0 is
 the begin of the stretch. FFmpeg alone seeks by times of decoding in some containers, lands behind the wanted
 frame in others, and has no times at all in a few. So it seeks to a key frame at or before the first frame,
 and the frames before that are dropped by the times, or the numbers, that `frame_times` knows.
@@ -124,7 +124,7 @@ def _audio_filters(timeline: Timeline, begin: float, start_s: float, length_s: f
     """Return the filters that cut the sound; `begin` is where the stretch begins on the clock of FFmpeg's program."""
     clock: tuple[str, ...] = ()
     if timeline.sound_late_s is not None:
-        # In broadcast streams that clock depends on which streams are read, so it is set anew.
+        # In broadcast streams that clock depends on which streams are read, so the first sound sets it.
         clock, begin = (f"asetpts=PTS-STARTPTS+{timeline.sound_late_s:.6f}/TB",), start_s
     if abs(begin) <= _SAME_S and length_s is None:
         return clock

@@ -21,6 +21,7 @@ from ci_notebook.model.setting.transcode import TransConfig, Video
 
 TARGETS = {"sdtohd": 1080, "hdto4k": 2160}  # short side, px
 LARGEST = 4096
+_RIGHT_ANGLE = 1.0  # degrees of tolerance
 _VIDEO = "VideoEnhance.Transcode.Video"
 
 
@@ -87,9 +88,17 @@ def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
 def shown_size(source: MediaInfo) -> Size:
     """Return the source's size as players show it: square pixels, rotated by its metadata, each side 1 px or more.
 
-    Raises `EngineError` for a size over the bound: a file may say that a pixel is a thousand times as wide as high.
+    Raises `EngineError` for a rotation that is no right angle, and for a size over the bound: a file may say that a
+    pixel is a thousand times as wide as high.
     """
     video = first_video(source)
+    turn = (video.rotation or 0.0) % 90
+    if min(turn, 90 - turn) > _RIGHT_ANGLE:
+        raise EngineError(
+            f"The metadata of the video turns it by {video.rotation:g}°. Only right angles can be shown. "
+            "Remove the rotation from the file, or encode the video turned.",
+            code="ResourceNotSupported",
+        )
     width, height = video.width or 0, video.height or 0
     across, _, down = (video.sar or "1:1").partition(":")
     if across.isdigit() and down.isdigit() and int(across) and int(down):
