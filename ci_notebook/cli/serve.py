@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook._folders import absolute
+from ci_notebook.model.bounds import PIXELS, set_pixels
 from ci_notebook.model.errors import EngineError, ParameterError
 
 if TYPE_CHECKING:

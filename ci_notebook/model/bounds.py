@@ -39,12 +39,15 @@ class Bounds:
     seconds: float = 86_400.0
 
 
-_current = Bounds()
+class _Process:
+    """What holds in this process."""
+
+    bounds = Bounds()
 
 
 def current_bounds() -> Bounds:
     """Return the bounds of this process."""
-    return _current
+    return _Process.bounds
 
 
 def set_pixels(pixels: object, *, name: str = "max_pixels") -> None:
@@ -55,15 +58,14 @@ def set_pixels(pixels: object, *, name: str = "max_pixels") -> None:
     ...
     ci_notebook.model.errors.ParameterError: max_pixels must be a whole number of pixels, 65536 to 1073741824 (got 0).
     """
-    global _current
     if not isinstance(pixels, int) or isinstance(pixels, bool) or not _LEAST <= pixels <= _MOST:
         raise ParameterError(name, pixels, f"a whole number of pixels, {_LEAST} to {_MOST}")
-    _current = replace(_current, pixels=pixels)
+    _Process.bounds = replace(_Process.bounds, pixels=pixels)
 
 
 def largest_size() -> str:
     """Return the bound on a frame in words: `35.7 million pixels and 16384 px a side`."""
-    return f"{_current.pixels / 1e6:.1f} million pixels and {_current.side} px a side"
+    return f"{_Process.bounds.pixels / 1e6:.1f} million pixels and {_Process.bounds.side} px a side"
 
 
 def check_frame(width: int, height: int, what: str, remedy: str = "Use a smaller version") -> None:
@@ -75,9 +77,10 @@ def check_frame(width: int, height: int, what: str, remedy: str = "Use a smaller
     ci_notebook.model.errors.EngineError: huge.mkv has frames of 15900x15900 px, over the bound of 35.7 million pixels \
 and 16384 px a side. Use a smaller version, or raise max_pixels in ci.connect or `ci-notebook serve`.
     """
-    if width * height <= _current.pixels and max(width, height) <= _current.side:
+    is_long = max(width, height) > _Process.bounds.side
+    if width * height <= _Process.bounds.pixels and not is_long:
         return
-    more = "" if max(width, height) > _current.side else ", or raise max_pixels in ci.connect or `ci-notebook serve`"
+    more = "" if is_long else ", or raise max_pixels in ci.connect or `ci-notebook serve`"
     raise EngineError(
         f"{what} has frames of {width}x{height} px, over the bound of {largest_size()}. {remedy}{more}.", code=CODE
     )
@@ -91,7 +94,7 @@ def check_file(what: str, *, frames: int = 0, streams: int = 0, seconds: float =
     ...
     ci_notebook.model.errors.EngineError: many.mkv has 3001 streams, over the bound of 100. Keep only those you need.
     """
-    bounds = _current
+    bounds = _Process.bounds
     if streams > bounds.streams:
         text = f"{what} has {streams} streams, over the bound of {bounds.streams}. Keep only those you need."
     elif frames > bounds.frames:
@@ -102,4 +105,3 @@ def check_file(what: str, *, frames: int = 0, streams: int = 0, seconds: float =
     else:
         return
     raise EngineError(text, code=CODE)
-

@@ -38,8 +38,8 @@ from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
 from ci_notebook.model.api.jobs import Operation
-from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.bounds import set_pixels
+from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.errors import CIError, EngineError, ServiceError
 from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import loads

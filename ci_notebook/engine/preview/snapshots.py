@@ -78,7 +78,7 @@ def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
 
 def _yuv(data: bytes) -> tuple[bytes, Size]:
     with pillow().open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
-        check_frame(*opened.size, "The snapshot")
+        check_frame(opened.width, opened.height, "The snapshot")
         picture = opened.convert("RGB")
     size = Size(*picture.size)
     arguments = [

@@ -32,7 +32,14 @@ from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_alig
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
-from ci_notebook.media.scoring.libvmaf import color_note, models_of, read_log, refuse_missing_filter, refuse_small, vmaf_v1_model
+from ci_notebook.media.scoring.libvmaf import (
+    color_note,
+    models_of,
+    read_log,
+    refuse_missing_filter,
+    refuse_small,
+    vmaf_v1_model,
+)
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box

@@ -122,8 +122,8 @@ def refuse_size(setting: VideoEnhance, size: Size) -> None:
     if size.short >= least and size.width <= most[0] and size.height <= most[1]:
         return
     raise RequestRefused(
-        f"{_VIDEO}.Codec {codec} needs sides of {least} px or more, at most {most[0]}x{most[1]}, and the output would have "
-        f"{size.width}x{size.height}. Choose another codec, such as H.264, or set Width and Height."
+        f"{_VIDEO}.Codec {codec} needs sides of {least} px or more, at most {most[0]}x{most[1]}, and the output would "
+        f"have {size.width}x{size.height}. Choose another codec, such as H.264, or set Width and Height."
     )
 
 

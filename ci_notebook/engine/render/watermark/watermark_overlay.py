@@ -115,11 +115,11 @@ def draw_image(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark
     what = f"{leaf}.Image.Url {image.url}"
     try:
         with Pillow.open(fetch(image.url or ""), formats=_FORMATS) as opened:
-            check_frame(*opened.size, what, "Use a smaller image")
+            check_frame(opened.width, opened.height, what, "Use a smaller image")
             target = image_size(image, size, Size(*opened.size))
             _refuse_large(target, leaf)
             picture = opened.convert("RGBA")
-    except Pillow.DecompressionBombError as problem:
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as problem:
         text = f"{what} has more pixels than the bound of {largest_size()}. Use a smaller image."
         raise RequestRefused(text, code="ResourceNotSupported") from problem
     except (UnidentifiedImageError, OSError, SyntaxError) as problem:
