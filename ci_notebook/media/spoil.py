@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
-from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, upright_size, video_specifier
+from ci_notebook.media.probe import (
+    clip_matrix,
+    first_video,
+    has_square_pixels,
+    media_info,
+    shown_size,
+    upright_size,
+    video_specifier,
+)
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.model.errors import ParameterError
@@ -57,6 +65,7 @@ def spoil(
     steps = [*part.video, *color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
     if (wide, high) != upright:
         steps += [f"scale={wide}:{high}:flags={'area' if shrink > 1 else 'bicubic'}"]
+        steps += ["setsar=1"] if has_square_pixels(video) else []
     if cast or dim:
         red, green, blue = (gain * (1 - dim) for gain in CASTS.get(cast or "", (1.0, 1.0, 1.0)))
         lift = round(36 * dim)  # a dim picture also has brighter blacks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.engine.render.digital_watermark.pattern import extract
 from ci_notebook.engine.render.render import render
 from ci_notebook.engine.render.watermark.watermark_overlay import draw_image
-from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.ffmpeg import find_ffmpeg, run
 from ci_notebook.media.frames import Frames
 from ci_notebook.media.playback import write_proxy
 from ci_notebook.media.probe import first_video, media_info
@@ -96,12 +97,27 @@ def test_frames_that_change_their_size_are_shown_in_the_first_size(tmp_path: Pat
 
 def test_streams_frames_and_length_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = tmp_path / "many.mkv"
-    run(["-f", "lavfi", "-i", "color=s=16x16:d=0.1", *["-map", "0:v"] * 101, "-c:v", "ffv1", many])
+    source, maps = ["-f", "lavfi", "-i", "color=s=16x16:d=0.1"], ["-map", "0:v"] * 101
+    subprocess.run([str(find_ffmpeg()), "-v", "error", *source, *maps, "-c:v", "ffv1", str(many)], check=True)
     with pytest.raises(EngineError, match=r"many\.mkv has 101 streams, over the bound of 100\."):
         media_info(many)
-    long = tmp_path / "long.mp4"
-    run(["-f", "lavfi", "-i", "color=s=16x16:r=1/1000:d=150000", "-c:v", "libx264", long])
-    with pytest.raises(EngineError, match=r"long\.mp4 has a length of 41\.7 h, over the bound of 24 h\."):
+    long = tmp_path / "long.mkv"
+    run(
+        [
+            "-f",
+            "lavfi",
+            "-i",
+            "color=s=16x16:r=1:d=3",
+            "-vf",
+            "setpts=N*75000/TB",
+            "-fps_mode",
+            "vfr",
+            "-c:v",
+            "ffv1",
+            long,
+        ]
+    )
+    with pytest.raises(EngineError, match=r"long\.mkv has a length of 41\.7 h, over the bound of 24 h\."):
         media_info(long)
     real = bounds.check_file
     monkeypatch.setattr(frame_times, "check_file", lambda what, frames: real(what, frames=frames + 999_998))

@@ -56,8 +56,7 @@ def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
 
 def _size(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     sizes, found = plan(setting, source), []
-    apart = max(abs(sizes.out.width - sizes.cut.width), abs(sizes.out.height - sizes.cut.height))
-    if apart == 1 and not sizes.is_requested:
+    if sizes.is_rounded:
         found.append(
             f"{sizes.cut.width}x{sizes.cut.height} becomes {sizes.out.width}x{sizes.out.height}: sides have to be even."
         )

@@ -43,7 +43,8 @@ class OutputPlan:
     """The sizes from the source to the output.
 
     `shown` is the source as players show it (rotated, square pixels), `cut` its size after crop and
-    rotation, `out` the output. `is_requested` means that Width or Height set it. `limited_from` is the size that
+    rotation, `out` the output. `is_rounded` means that it differs from
+    the source only because sides have to be even. `limited_from` is the size that
     SuperResolution would make without the largest side. `enlarges` is True when SuperResolution changes the size.
     """
 
@@ -53,7 +54,7 @@ class OutputPlan:
     crop: tuple[int, int, int, int] | None = None
     rotate: float = 0.0
     method: str = "scale"
-    is_requested: bool = False
+    is_rounded: bool = False
     limited_from: Size | None = None
 
     @property
@@ -75,13 +76,14 @@ def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
     if requested is not None:
         requested = _checked(requested, cut, config)
     out, wanted = (requested, None) if requested is not None else _enlarged(setting, cut)
+    is_rounded = requested is None and out == cut != _even(cut.width, cut.height)
     out = _even(out.width, out.height)
     check_frame(cut.width, cut.height, "After Crop and Rotate, the video")
     check_frame(out.width, out.height, "The output")
     method = (config.adj_dar_method if config else None) or "scale"
     return OutputPlan(
         shown, cut, out, crop, video.rotate or 0.0, "scale" if method == "none" else method,
-        is_requested=requested is not None, limited_from=wanted,
+        is_rounded=is_rounded, limited_from=wanted,
     )  # fmt: skip
 
 
