@@ -26,7 +26,7 @@ _MOST: Final = 1 << 30  # FFmpeg counts bytes of a frame in 32 bits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What may be decoded at most.
+    """Upper limits on files and frames that are decoded.
 
     `pixels` and `side` (px) belong to one frame, as stored and as shown. `frames`, `streams` and `seconds` belong to a
     file. `seconds` is a day, `frames` nine hours at 30 frames per second.
@@ -40,7 +40,7 @@ class Bounds:
 
 
 class _Process:
-    """What holds in this process."""
+    """The bounds of this process."""
 
     bounds = Bounds()
 

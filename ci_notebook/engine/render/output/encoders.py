@@ -51,7 +51,7 @@ _SIZES = {
     "H.264": (2, 16384, 16384), "H.265": (16, 16384, 16384), "VP8": (2, 16382, 16382), "VP9": (2, 16384, 16384),
     "AV1": (8, 16384, 8704),
 }  # fmt: skip
-_LONG, _LEAST_LONG = 4096, 32  # px; beside a longer side, H.265 needs a least shorter one
+_LONG, _LEAST_LONG = 4096, 32  # px; next to a side over the first, H.265 needs the second at least
 _VIDEO, _AUDIO = "VideoEnhance.Transcode.Video", "VideoEnhance.Transcode.Audio"
 
 
