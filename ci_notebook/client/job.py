@@ -127,7 +127,7 @@ class Job:
         readable name from the clip and the setting, such as `holiday-SharpenLevel-5.mp4`. An output of several files
         (HLS, DASH) needs a folder; the path of its playlist is returned. The file is copied from the lab's cache if
         it is there, else downloaded; a broken connection resumes. It appears only when it is complete, with the size
-        and MD5 that the service says. `on_progress` is called with the bytes so far and the size; without it a
+        and MD5 that the service reports. `on_progress` is called with the bytes so far and the size; without it a
         progress bar is shown.
 
         A file with the same content is left as it is. Raises `ParameterError` if the file exists with other content
