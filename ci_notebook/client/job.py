@@ -133,6 +133,13 @@ class Job:
         A file with the same content is left as it is. Raises `ParameterError` if the file exists with other content
         (unless `overwrite`) or cannot be written, `NotFound` while the job has no output, and `ContentChanged` if
         the object was replaced since.
+
+        >>> import tempfile
+        >>> import ci_notebook as ci
+        >>> lab = ci.connect()
+        >>> job = lab.submit(lab.upload(ci.sample("city")), {"SharpenLevel": 5}).wait()
+        >>> job.download(tempfile.mkdtemp()).name
+        'city-SharpenLevel-5.mp4'
         """
         self._finished_key()
         return save_output(
