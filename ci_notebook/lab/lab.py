@@ -125,9 +125,9 @@ class Lab(JobCalls):
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
 
-        A default key that has other content is left alone: the video gets another one with the beginning of its MD5,
-        such as `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key.
-        Any other `key` is yours: what it held is replaced, with a warning.
+        If the default key has other content, the video gets another key with the beginning of its MD5, such as
+        `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key. Any
+        other `key` is used as it is: other content under it is replaced, with a warning.
 
         Raises `MissingFile`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
