@@ -95,13 +95,13 @@ CASES = [
         ("Chapters are left out, because a part of the source is cut out.",),
     ),
     ("chapters.mp4", coded("mp4"), ()),
-    ("wide.mp4", coded("mp4"), ("Pixels become square: 128×96 becomes 186×96.",)),
+    ("wide.mp4", coded("mp4"), ("Pixels become square: 128x96 becomes 186x96.",)),
     ("clear.mkv", coded("mp4"), ("Transparency is left out.",)),
     ("full.mp4", coded("mp4"), ("Full range becomes limited range.",)),
     (
         "odd.mkv", coded("mp4"),
         (
-            "127×95 becomes 128×96: sides are even and at most 4096 px.",
+            "127x95 becomes 128x96: sides have to be even.",
             "yuv444p becomes yuv420p: the color has fewer samples.",
         ),
     ),

@@ -53,7 +53,8 @@ def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis | None 
         found.append("The variable frame rate becomes a constant one.")
     found += _left_out(setting, source)
     if timeline is not None and timeline.has_chapters and not keeps_chapters(setting):
-        why = "a part of the source is cut out" if is_cut(setting) else f"{container_of(setting)} holds none here"
+        kind = container_of(setting)
+        why = "a part of the source is cut out" if is_cut(setting) else f"{kind} files of this engine cannot hold them"
         found.append(f"Chapters are left out, because {why}.")
     return tuple(found)
 
@@ -70,16 +71,18 @@ def _shape(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     upright = Size(*upright_size(video))
     if not has_square_pixels(video) and sizes.shown != upright:
         found.append(f"Pixels become square: {_text(upright)} becomes {_text(sizes.shown)}.")
-    asked = transcode_of(setting).video
-    is_asked = asked is not None and (asked.width or asked.height or asked.rotate)
-    is_enlarged = setting.super_resolution is not None and sizes.out.width > sizes.cut.width + 1
-    if not is_asked and not is_enlarged and sizes.out != sizes.cut:
-        found.append(f"{_text(sizes.cut)} becomes {_text(sizes.out)}: sides are even and at most {LARGEST} px.")
+    if sizes.is_rounded:
+        found.append(f"{_text(sizes.cut)} becomes {_text(sizes.out)}: sides have to be even.")
+    if setting.super_resolution is not None and sizes.limited_from is not None:
+        found.append(
+            f"SuperResolution makes {_text(sizes.out)} instead of {_text(sizes.limited_from)}: "
+            f"it makes no side longer than {LARGEST} px."
+        )
     return found
 
 
 def _text(size: Size) -> str:
-    return f"{size.width}×{size.height}"
+    return f"{size.width}x{size.height}"
 
 
 def _pixels(setting: VideoEnhance, source: MediaInfo) -> list[str]:
