@@ -81,7 +81,7 @@ def test_a_true_reference_is_scored_and_a_failed_run_sets_the_exit_status(
             "--out must be a file in an existing folder (got 'nowhere/r.html').",
         ),
         (["{clip}", "--vary", "SharpenLevel=1", "--budget", "0.000001"], "over the budget of 1e-06 CNY"),
-        (["{clip}", "{clip}", "--vary", "SharpenLevel=1"], "Two videos are called a.mp4. Rename one"),
+        (["{clip}", "{clip}", "--vary", "SharpenLevel=1"], "is given twice. Name it once"),
         (
             ["{clip}", "--vary", "SharpenLevel=1", "--reference", "{clip}", "--reference", "{other}"],
             "--reference must be given once per clip (clips: 1, references: 2).",

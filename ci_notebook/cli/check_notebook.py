@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ci_notebook.cli.secret_patterns import Known, decoded_base64, remedy
+from ci_notebook.model.text_bytes import read_text
 
 # A notebook with larger outputs is slow to open and hard to review.
 LARGEST_OUTPUT_KB: Final = 1024
@@ -44,7 +45,7 @@ def check_notebook(
     """
     path = Path(path)
     try:
-        notebook = json.loads(path.read_text("utf-8"))
+        notebook = json.loads(read_text(path))
         cells = list(notebook["cells"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"cannot be read as a notebook ({type(error).__name__})"
@@ -69,7 +70,10 @@ def check_notebook(
 def strip_widget_state(path: str | Path) -> bool:
     """Remove `metadata.widgets` from a notebook without changing any other byte; return whether it was there."""
     path = Path(path)
-    text = path.read_bytes().decode("utf-8")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:  # UTF-16: Jupyter does not open it either
+        return False
     for name, start, _ in _members(text, text.index("{")):
         if name != "metadata":
             continue
@@ -171,7 +175,7 @@ def _every_text(data: Any) -> str:
 
 def _is_notebook(path: Path) -> bool:
     try:
-        return isinstance(json.loads(path.read_text("utf-8")).get("metadata", {}), dict)
+        return isinstance(json.loads(read_text(path)).get("metadata", {}), dict)
     except (OSError, ValueError, AttributeError):
         return False
 

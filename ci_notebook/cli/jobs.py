@@ -107,7 +107,9 @@ def _formatted(details: Sequence[JobsDetail], form: str) -> str:
     if form == "xml":
         from ci_notebook.wire.xml import dumps  # lazy, as above
 
-        return dumps(Response(jobs_detail=tuple(details)), pretty=True).decode().rstrip()
+        text = dumps(Response(jobs_detail=tuple(details)), pretty=True).decode().rstrip()
+        # It stays XML where the output cannot show a character.
+        return text if _is_shown(text) else text.encode("ascii", "xmlcharrefreplace").decode()
     if form == "table":
         return _table(details)
     from ci_notebook.results.dataframe import (
@@ -119,7 +121,17 @@ def _formatted(details: Sequence[JobsDetail], form: str) -> str:
         return str(df.to_csv(index=False)).rstrip()
     rows = json.loads(df.to_json(orient="records", date_format="iso"))
     objects = [{name: value for name, value in row.items() if value is not None} for row in rows]
-    return json.dumps(objects, indent=2, ensure_ascii=False)
+    text = json.dumps(objects, indent=2, ensure_ascii=False)
+    return text if _is_shown(text) else json.dumps(objects, indent=2)
+
+
+def _is_shown(text: str) -> bool:
+    """Return whether the output has every character of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _table(details: Iterable[JobsDetail]) -> str:

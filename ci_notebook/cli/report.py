@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Video
 
 if TYPE_CHECKING:
+    from ci_notebook.client.objects import Clip
     from ci_notebook.experiment.sweep import Sweep
     from ci_notebook.lab.lab import Lab
     from ci_notebook.results.runs import Runs
@@ -99,8 +101,7 @@ def _write(args: argparse.Namespace) -> int:
     with connect(args.bucket, region=args.region, home=args.home) as lab:
         if args.prices:
             lab.prices = read_prices(args.prices)
-        clips = [lab.upload(path) for path in paths]
-        originals = [lab.upload(path, f"reference/{path.name}") for path in references]
+        clips, originals = _uploaded(lab, paths), _uploaded(lab, references, "reference/")
         plan = lab.plan(clips, sweep)
         _print(f"{len(clips)} clip{'s' * (len(clips) > 1)}, {sweep!r}", repr(plan).strip("<>"))
         if args.plan:
@@ -111,6 +112,16 @@ def _write(args: argparse.Namespace) -> int:
             retry_failed=args.retry_failed,
         )  # fmt: skip
         return _report(lab, runs, args)
+
+
+def _uploaded(lab: Lab, paths: Iterable[Path], folder: str = "") -> list[Clip]:
+    """Upload files, and say which of them got another key than that of their name."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        clips = [lab.upload(path, folder) for path in paths]
+    for note in notes:
+        sys.stderr.write(f"ci-notebook: {note.message}\n")
+    return clips
 
 
 def _report(lab: Lab, runs: Runs, args: argparse.Namespace) -> int:
@@ -182,8 +193,7 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
 
     Hidden files of a folder are skipped, with a note.
 
-    Raises `ParameterError` for a missing file, a folder without videos, and two videos of the same name: a clip
-    is stored under its name.
+    Raises `ParameterError` for a missing file, a folder without videos, and a file that is given twice.
     """
     videos: list[Path] = []
     for path in paths:
@@ -199,12 +209,10 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
             videos.append(path)
         else:
             raise ParameterError.plain(f"There is no video file or folder {str(path)!r}.")
-    names = [path.name for path in videos]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ParameterError.plain(
-            f"Two videos are called {', '.join(twice)}. Rename one: clips are stored under their file names."
-        )
+    files = [path.resolve() for path in videos]
+    twice = next((path for path in files if files.count(path) > 1), None)
+    if twice is not None:
+        raise ParameterError.plain(f"The file {str(twice)!r} is given twice. Name it once.")
     return videos
 
 

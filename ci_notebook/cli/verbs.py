@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ from ci_notebook.model.errors import CIError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit status: 0 for success, 1 for a refusal or a failure, 130 for Ctrl-C."""
+    _show_every_character()
     args = _parser().parse_args(argv)
     try:
         return int(args.run(args))
@@ -28,6 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _show_every_character() -> None:
+    """Let the output escape what its encoding lacks (cp1252, ASCII), or what no encoding has (a damaged file name)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

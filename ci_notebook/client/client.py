@@ -261,9 +261,24 @@ class Client:
         objects.check_key(key)
         return multipart.abort_uploads(self._sender, key)
 
-    def upload_clip(self, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
-        """Upload a video file to a key and return it as a clip. Equal content is not sent again."""
-        return objects.upload_clip(self._sender, path, key, on_progress=on_progress)
+    def upload_clip(
+        self,
+        path: str | Path,
+        key: str,
+        *,
+        apart: bool = False,
+        on_progress: Progress | None = None,
+        on_replace: Callable[[StoredObject], None] | None = None,
+        crc64_of: Callable[[Path], str] | None = None,
+    ) -> Clip:
+        """Upload a video file to a key and return it as a clip. Equal content is not sent again.
+
+        With `apart`, it gets another key if the key has other content; otherwise `on_replace` is called before it
+        replaces that (see `objects.upload_clip`).
+        """
+        return objects.upload_clip(
+            self._sender, path, key, apart=apart, on_progress=on_progress, on_replace=on_replace, crc64_of=crc64_of
+        )
 
     def download(self, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
         """Download an object into a file (see `objects.download`)."""

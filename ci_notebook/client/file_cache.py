@@ -20,13 +20,24 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from ci_notebook.model.errors import CIError
+from ci_notebook.model.lru import LRU
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
-__all__ = ["LIMIT_BYTES", "ContentChanged", "FileCache", "Storage", "download_checked", "md5_of", "whole_file"]
+__all__ = [
+    "LIMIT_BYTES",
+    "ContentChanged",
+    "FileCache",
+    "Storage",
+    "download_checked",
+    "holds",
+    "known_md5",
+    "md5_of",
+    "whole_file",
+]
 
 LIMIT_BYTES: Final = 20 << 30
 # Two files may share a lock; then one waits for the other. So many lock files are left in the folder, all empty.
@@ -36,6 +47,10 @@ _PART: Final = "part-"
 _STALE_S: Final = 24 * 3600.0
 # The names of this module, and those that version 0.1 gave.
 _ENTRY: Final = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{8})?(?:-joined)?(?:\.\w+)?")
+
+
+# MD5s of files by path, size, times and inode.
+_KNOWN_MD5: Final = LRU[tuple[str, int, int, int, int], str](4096)
 
 
 class ContentChanged(CIError):
@@ -191,6 +206,25 @@ def md5_of(path: Path) -> str:
     """Return the MD5 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def holds(path: Path, md5: str) -> bool:
+    """Return whether a file exists and its content has this MD5; "" is any.
+
+    A file is read again only when its size, its times or its place on the disk changed since it was last read.
+    """
+    try:
+        facts = path.stat()
+        return path.is_file() and (not md5 or known_md5(path, facts) == md5.lower())
+    except OSError:
+        return False
+
+
+def known_md5(path: Path, facts: os.stat_result | None = None) -> str:
+    """Return the MD5 of a file, from memory where the file has not changed since it was last read."""
+    before = facts or path.stat()
+    key = (str(path.absolute()), before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
+    return _KNOWN_MD5.get_or_make(key, lambda: md5_of(path))
 
 
 def _content(facts: StoredFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ import httpx
 from ci_notebook._folders import reading
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
-from ci_notebook.client.file_cache import whole_file
+from ci_notebook.client.file_cache import known_md5, whole_file
 from ci_notebook.client.multipart import Progress
 from ci_notebook.model.clip_summary import ClipSummary
 from ci_notebook.model.errors import NotFound, ParameterError
@@ -28,6 +28,8 @@ CHUNK_BYTES: Final = 256 * 1024
 # Larger objects are uploaded in parts, because a broken connection loses a whole PUT.
 MULTIPART_FROM_BYTES: Final = 64 << 20
 MAX_KEY_BYTES: Final = 850
+# Characters that turn the direction of the text around a name, and those that XML does not have.
+_INVISIBLE: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class StoredObject:
     """Properties of an object. `etag` has no quotation marks.
 
     `md5` is the MD5 of the content: the ETag of a single PUT, or the header that our multipart upload
-    wrote. Empty if unknown.
+    wrote. Empty if unknown. `crc64` is the CRC-64 that the service computes for every object, if it told.
     """
 
     key: str
@@ -44,12 +46,14 @@ class StoredObject:
     content_type: str = ""
     last_modified: str = ""
     md5: str = ""
+    crc64: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
     """A video in a bucket. `path` is the local file that was uploaded, if known.
 
+    Its identity is bucket, key and content. `etag` stands for the content of an object whose MD5 is unknown.
     `summary` holds its size, rate, length, codec and sound as read from that file; None for the clip of a key, whose
     properties only the service knows (`lab.describe`).
     """
@@ -62,6 +66,7 @@ class Clip:
     path: Path | None = None
     name: str = ""
     summary: ClipSummary | None = field(default=None, compare=False)
+    etag: str = ""
 
     def __repr__(self) -> str:
         about = f"{self.summary}, " if self.summary else ""
@@ -76,7 +81,7 @@ def clip_of(stored: StoredObject, *, bucket: str, region: str) -> Clip:
     """Return a stored object as a clip. Its name is the last part of its key."""
     return Clip(
         key=stored.key, bucket=bucket, region=region, size_bytes=stored.size_bytes, md5=stored.md5,
-        name=PurePosixPath(stored.key).name,
+        name=PurePosixPath(stored.key).name, etag=stored.etag,
     )  # fmt: skip
 
 
@@ -149,26 +154,103 @@ def copy(sender: Sender, key: str, to: str) -> StoredObject:
     return head(sender, to)
 
 
-def upload_clip(sender: Sender, path: str | Path, key: str, *, on_progress: Progress | None = None) -> Clip:
-    """Upload a video file to `key` and return it as a clip. Equal content is not sent again."""
+def upload_clip(
+    sender: Sender, path: str | Path, key: str, *, apart: bool = False, on_progress: Progress | None = None,
+    on_replace: Callable[[StoredObject], None] | None = None, crc64_of: Callable[[Path], str] | None = None,
+) -> Clip:  # fmt: skip
+    """Upload a video file and return it as a clip. Equal content is not sent again.
+
+    It is stored under `key`, and `on_replace` is called before it replaces other content there. With `apart` it gets
+    another key if `key` has other content: `input/a.mp4` becomes `input/a-1a2b3c4d.mp4`, with the beginning of the
+    MD5, so that equal content has one key.
+    `crc64_of` computes what tells whether an object without a known MD5 is equal. Raises `ParameterError` for a file
+    that changes during the upload.
+    """
+    check_key(key)
     source = Path(path)
-    digest = hashlib.md5(usedforsecurity=False)
     with reading(source):
-        size = source.stat().st_size
-        for chunk in _read(source, 0, size):
-            digest.update(chunk)
-    md5 = digest.hexdigest()
-    try:
-        is_stored = head(sender, key).md5 == md5
-    except NotFound:
-        is_stored = False
+        size, md5 = source.stat().st_size, known_md5(source)
+
+    def is_in(stored: StoredObject) -> bool:
+        # An ETag of parts, or of an encrypted object, is no MD5: then the size and the CRC-64 decide.
+        is_alike = stored.size_bytes == size and bool(stored.crc64) and crc64_of is not None
+        return stored.md5 == md5 or (is_alike and crc64_of is not None and crc64_of(source) == stored.crc64)
+
+    stored, is_stored = None, False
+    for candidate in (key, *(_apart(key, md5[:length]) for length in (8, 16, 32))) if apart else (key,):
+        stored = _head_or_none(sender, candidate)
+        is_stored = stored is not None and is_in(stored)
+        key = candidate
+        if stored is None or is_stored:
+            break
+    if stored is not None and not is_stored and on_replace is not None:
+        on_replace(stored)
     if not is_stored:
-        upload(sender, source, key, on_progress=on_progress)
+        result = upload(sender, source, key, on_progress=on_progress)
+        if result.md5 != md5:
+            raise ParameterError.plain(
+                f"{source.name} changed while it was uploaded. Upload it again when the program that writes it is done."
+            )
     elif on_progress is not None:
         on_progress(size, size)
     return Clip(
-        key=key, bucket=sender.bucket, region=sender.region, size_bytes=size, md5=md5, path=source, name=source.name
-    )
+        key=key, bucket=sender.bucket, region=sender.region, size_bytes=size, md5=md5, path=source,
+        name=readable(source.name),
+    )  # fmt: skip
+
+
+def replaced_content(clip: Clip, stored: StoredObject) -> bool:
+    """Return whether an object no longer has the content of its clip, as far as that can be known."""
+    if clip.md5 and stored.md5:
+        return clip.md5.lower() != stored.md5.lower()
+    if clip.etag and stored.etag:
+        return clip.etag != stored.etag
+    return bool(clip.size_bytes and clip.size_bytes != stored.size_bytes)
+
+
+def refuse_replaced(clip: Clip, stored: StoredObject) -> None:
+    """Raise `ParameterError` if another file was stored under the key of a clip: a job would render that one."""
+    if replaced_content(clip, stored):
+        raise ParameterError.plain(
+            f"{clip.key} has other content than {clip.name or 'the clip'}: another file was stored under its key. "
+            "Upload the clip again, without key= or with another key."
+        )
+
+
+def readable(name: str) -> str:
+    r"""Return a file name as text: control characters and bytes that are not UTF-8 become `%0A`, `%E9`.
+
+    >>> readable("caf\udce9\n.mp4")
+    'caf%E9%0A.mp4'
+    """
+    return "".join(
+        f"%{ord(char) & 0xFF:02X}" if "\udc80" <= char <= "\udcff" or char < " " or "\x7f" <= char <= "\x9f"
+        else f"%{ord(char):04X}" if char in _INVISIBLE or "\ud800" <= char <= "\udfff"
+        else char
+        for char in name
+    )  # fmt: skip
+
+
+def key_for(folder: str, path: Path) -> str:
+    """Return the object key of a file in a folder of the bucket: its name as text, as long as a key may be."""
+    name, stem = readable(path.name), readable(path.stem)
+    ending = name[len(stem) :]
+    room = MAX_KEY_BYTES - len(f"{folder}{ending}".encode()) - 33  # for what tells equal names apart
+    return f"{folder}{stem.encode()[: max(1, room)].decode(errors='ignore')}{ending}"
+
+
+def _apart(key: str, md5: str) -> str:
+    """Return a key with the beginning of an MD5 before its ending."""
+    folder, slash, name = key.rpartition("/")
+    stem, dot, ending = name.rpartition(".")
+    return f"{folder}{slash}{stem}-{md5}{dot}{ending}" if stem else f"{folder}{slash}{name}-{md5}"
+
+
+def _head_or_none(sender: Sender, key: str) -> StoredObject | None:
+    try:
+        return head(sender, key)
+    except NotFound:
+        return None
 
 
 def download(sender: Sender, key: str, path: str | Path, *, on_progress: Progress | None = None) -> Path:
@@ -239,6 +321,7 @@ def head(sender: Sender, key: str) -> StoredObject:
         content_type=headers.get("content-type", ""),
         last_modified=headers.get("last-modified", ""),
         md5=(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag).lower(),
+        crc64=headers.get("x-cos-hash-crc64ecma", ""),
     )
 
 
@@ -276,8 +359,9 @@ def listing(sender: Sender, prefix: str = "") -> Iterator[StoredObject]:
 
 def check_key(key: str) -> None:
     """Raise `ParameterError` for an invalid key."""
-    is_text = not any("\ud800" <= char <= "\udfff" for char in key)
-    if not is_text or "\0" in key or key.startswith("/") or not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
+    # XML has no other control characters, and no halves of surrogate pairs.
+    is_text = not any("\ud800" <= c <= "\udfff" or c in "\ufffe\uffff" or (c < " " and c not in "\t\n\r") for c in key)
+    if not is_text or key.startswith("/") or not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
         raise ParameterError.plain(
             f"{key!r:.80} is not a valid object key. "
             f"A key has 1 to {MAX_KEY_BYTES} bytes of UTF-8 and no leading slash; "

@@ -7,6 +7,7 @@ same sweep with one journal: each waits for the runs that the other one sends.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 import time
@@ -16,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ci_notebook.client.objects import Clip
+from ci_notebook.client.objects import Clip, refuse_replaced
 from ci_notebook.client.polling import IDS_PER_CALL, PATIENCE_S, TEMPORARY_ERRORS, pause_s
 from ci_notebook.experiment.client_port import ClientPort, RateLimit, RateLimitedClient
 from ci_notebook.experiment.journal import Entry, Journal
@@ -142,6 +143,7 @@ def run_all(
         for clip in clip_list:
             for setting in setting_list:
                 queue.add(clip, setting)
+        _refuse_replaced(limited, queue)
         if (budget is not None or options.on_price is not None) and queue.to_send:
             cost = _estimate(queue, limited, options.prices, options.forecast)
             refuse_over(budget, [quote.price for quote in cost.quotes])
@@ -180,6 +182,18 @@ def _completed(
     with pool:
         sweep = _SweepRunner(client, queue, lease=lease, pool=pool, options=options)
         return sweep.run(options.on_progress or (lambda event: None), options.cancel or threading.Event())
+
+
+def _refuse_replaced(client: RateLimitedClient, queue: RunQueue) -> None:
+    """Raise `ParameterError` if a clip that is to be sent no longer has its content: its job would render another."""
+    clips = {clip.key: clip for clip in (queue.clips[key] for key in queue.to_send) if clip.md5 or clip.etag}
+    same_key = {(clip.key, clip.md5): clip for clip in queue.clips.values() if clip.key in clips}
+    for key in clips:
+        with contextlib.suppress(ServiceError, *TEMPORARY_ERRORS):  # what is sent next says so
+            stored = client.head(key)
+            for (of_key, _), clip in same_key.items():
+                if of_key == key:
+                    refuse_replaced(clip, stored)
 
 
 def _estimate(queue: RunQueue, client: RateLimitedClient, prices: PriceList, forecast: Forecast | None) -> Estimate:

@@ -137,4 +137,5 @@ class RunQueue:
 
 def run_key(clip: Clip, setting: Setting, service: str) -> str:
     """Return the key of a run: equal for equal clip content, equal settings, and the same service."""
-    return key_of(clip.md5 or f"{clip.bucket}/{clip.key}/{clip.size_bytes}", content(setting), service)
+    known = clip.md5 or f"{clip.bucket}/{clip.key}/{clip.etag or clip.size_bytes}"
+    return key_of(known, content(setting), service)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
-from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, holds
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.playlists import PLAYLISTS, joined
 from ci_notebook.experiment.pricing.price import PriceList, Shape, price, stages
@@ -247,6 +247,9 @@ class ScoringPool:
             raise CIError(f"{error} force=True makes it again.") from error
 
     def _source(self, clip: Clip) -> Path:
-        if clip.path is not None and clip.path.exists():
+        if clip.path is not None and holds(clip.path, clip.md5):
             return clip.path
-        return self._cache.fetch(self._client, clip.key, md5=clip.md5)
+        try:
+            return self._cache.fetch(self._client, clip.key, md5=clip.md5)
+        except ContentChanged as error:
+            raise CIError(f"{error} Upload {clip.name or clip.key} again to score its runs.") from error

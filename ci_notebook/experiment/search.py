@@ -19,6 +19,7 @@ from ci_notebook.experiment.pricing.quote import Estimate
 from ci_notebook.experiment.run import RunOptions, run_all
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid, steps_of
+from ci_notebook.model.clip_labels import clip_id
 from ci_notebook.model.declaration.paths import Leaf, value_at
 from ci_notebook.model.errors import BudgetExceeded, CIError, ParameterError
 from ci_notebook.model.scores import scale_of, suggestion
@@ -298,16 +299,16 @@ def _known(
     goals: Mapping[str, Direction],
 ) -> list[Trial]:  # fmt: skip
     """Return the trials in the journal: points of the space that succeeded on all clips."""
-    md5s = {clip.md5 for clip in clips}
+    ids = {clip.md5 or clip.key for clip in clips}
     groups: dict[VideoEnhance, dict[str, Run]] = {}
     for entry in journal.entries():
         run = entry.run
-        if entry.service == service and run.clip_md5 in md5s and run.ok and run.scores:
-            groups.setdefault(normalized(run.setting), {})[run.clip_md5] = run
+        if entry.service == service and clip_id(run) in ids and run.ok and run.scores:
+            groups.setdefault(normalized(run.setting), {})[clip_id(run)] = run
     trials: list[Trial] = []
     for setting, runs in groups.items():
         params = _params(setting, base, axes)
-        values = _means([*runs.values()], goals) if params and set(runs) == md5s else {}
+        values = _means([*runs.values()], goals) if params and set(runs) == ids else {}
         before = [run for trial in trials for run in trial.runs]
         if params and values and not _mixed([*before, *runs.values()], goals):
             trials.append(Trial(setting, params, values, tuple(runs.values())))

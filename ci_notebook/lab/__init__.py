@@ -6,7 +6,7 @@ Modules in reading order:
 - `lab`: `Lab`, every call that a notebook makes; `job_calls`: its calls about single jobs.
 - `arguments`: checks of what callers pass: clips, settings, times and numbers.
 - `files`: the object key of a video, and its local file, downloaded once into the cache.
-- `clip_facts`: length, size and codec of clips, read from the service once per clip.
+- `clips/`: uploads and facts of clips.
 - `pictures`: frames of videos with captions, a job's result as HTML, progress bars, spoiled clips.
 - `sweeps`: plan and run many settings, adopt jobs that exist, and search.
 - `scoring`: `score()`, which compares two local files.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_notebook._folders import reading
 from ci_notebook.client.client import Client
-from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage
+from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, holds
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -56,7 +56,9 @@ def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
         with reading(video):
             return video.resolve(strict=True)
     files = FileCache(cache)
-    path = video.path if isinstance(video, Clip) else video.output if isinstance(video, Run) else None
+    if isinstance(video, Clip):
+        return _file_of_clip(client, files, video)
+    path = video.output if isinstance(video, Run) else None
     if path is not None and files.note_use(path):
         return path
     key, md5 = key_of(video), _md5_of(video)
@@ -64,6 +66,34 @@ def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
         with contextlib.suppress(ContentChanged):  # the object was replaced: its current content is shown
             return files.fetch(client, key, md5=md5)
     return files.fetch(client, key)
+
+
+def sources_of(client: Client, cache: Path, clips: Iterable[Clip]) -> dict[str, Any]:
+    """Return the keywords of `Runs` about the local files of clips."""
+    paths = {clip.key: clip.path for clip in clips if clip.path}
+
+    def source_of(run: Run) -> Path | Clip:
+        """Return the file of a run's clip if it is unchanged, else the clip as an object with that content."""
+        path = paths.get(run.clip_key)
+        if path is not None and holds(path, run.clip_md5):
+            return path
+        return Clip(key=run.clip_key, bucket="", region="", size_bytes=0, md5=run.clip_md5, name=run.clip)
+
+    return {"sources": paths, "source_of": source_of, "local_file": lambda video: local_file(client, cache, video)}
+
+
+def _file_of_clip(client: Storage, files: FileCache, clip: Clip) -> Path:
+    """Return a file with the content of a clip: the one that was uploaded if it is unchanged, else the object.
+
+    Raises `ContentChanged` if neither has that content any more.
+    """
+    if clip.path is not None and holds(clip.path, clip.md5):
+        return clip.path
+    try:
+        return files.fetch(client, clip.key, md5=clip.md5)
+    except ContentChanged as error:
+        local = f" The file {clip.path} has changed since it was uploaded." if clip.path else ""
+        raise ContentChanged(f"{error}{local} Upload the clip again with lab.upload(path).") from error
 
 
 def cached_sources(client: Client, cache: Path, runs: Iterable[Run]) -> list[Clip]:
@@ -79,7 +109,5 @@ def cached_sources(client: Client, cache: Path, runs: Iterable[Run]) -> list[Cli
 
 
 def _md5_of(video: Video) -> str:
-    if isinstance(video, Clip):
-        return video.md5
     detail = video.job if isinstance(video, Run) else video.detail if isinstance(video, Job) else None
     return output_md5(detail, detail.output_keys[0]) if detail else ""

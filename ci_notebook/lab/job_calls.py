@@ -21,6 +21,7 @@ from ci_notebook.lab.arguments import (
     video_from,
     whole_number,
 )
+from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import jobs_in_queue
@@ -124,6 +125,7 @@ class JobCalls:
         self._check_open()
         given = None if setting is None else setting_argument(setting, "submit")
         video = video_from(self._client, clip, "submit")
+        check_stored(self._client, video)
         request = self.request(
             video, given, output_key=output_key, watermark=watermark, digital_watermark=digital_watermark,
             template_id=template_id, watermark_template_id=watermark_template_id,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -43,8 +42,9 @@ from ci_notebook.lab.arguments import (
     videos_from,
     whole_number,
 )
-from ci_notebook.lab.clip_facts import ClipFacts, name_of, summary_of_file
-from ci_notebook.lab.files import Video, cached_sources, frames_of
+from ci_notebook.lab.clips.clip_facts import ClipFacts, name_of
+from ci_notebook.lab.clips.clip_uploads import check_stored, upload_clip
+from ci_notebook.lab.files import Video, cached_sources, frames_of, sources_of
 from ci_notebook.lab.job_calls import JobCalls
 from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
@@ -61,7 +61,6 @@ from ci_notebook.model.setting.watermark import Watermark
 from ci_notebook.model.vmaf_v1 import Screen
 from ci_notebook.results.inline_pictures import Pictures
 from ci_notebook.results.plan import Plan
-from ci_notebook.results.progress_bar import Progress
 from ci_notebook.results.runs import Runs
 from ci_notebook.results.search_result import Found
 
@@ -126,6 +125,10 @@ class Lab(JobCalls):
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
 
+        A default key that has other content is left alone: the video gets another one with the beginning of its MD5,
+        such as `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key.
+        Any other `key` is yours: what it held is replaced, with a warning.
+
         Raises `MissingFile`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
         if isinstance(source, Clip):
@@ -133,7 +136,7 @@ class Lab(JobCalls):
         path = Path(source)
         if path.is_dir():
             raise ParameterError.plain(f"{str(path)!r} is a folder. Upload its videos one by one.")
-        return self._upload(path, key or f"input/{path.name}", path.name)
+        return upload_clip(self.client, path, key)
 
     @checks_keywords
     def spoil(
@@ -148,7 +151,7 @@ class Lab(JobCalls):
         changes = {"shrink": shrink, "crf": crf, "fps": fps, "cast": cast, "dim": dim, "noise": noise}
         source = clip_from(self.client, clip, "spoil")
         path, name = spoiled(self.client, source, self.cache_dir, changes)
-        return self._upload(path, f"input/{name}", name)
+        return upload_clip(self.client, path, name=name)
 
     def price(self, clips: Video | Iterable[Video], settings: SettingsLike) -> Estimate:
         """Return the price of running the settings on the clips on the cloud, by `lab.prices`, job by job."""
@@ -263,6 +266,8 @@ class Lab(JobCalls):
         """
         client = self.client
         listed = [one for given in videos for one in videos_from(client, given, "look")]
+        for video in listed:
+            check_stored(client, video)
         return look(client, listed, self._facts.times_in(listed, at_s), whole_number("width_px", width_px, least=0))
 
     def describe(self, video: Video) -> str:
@@ -332,15 +337,9 @@ class Lab(JobCalls):
         title = "Lab (closed)" if self._is_closed else "Lab"
         return lab_html(title, bucket=self.bucket, region=self.region, engine=engine, prices=self.prices)
 
-    def _upload(self, path: Path, key: str, name: str) -> Clip:
-        with Progress(f"Uploading {name}", total=path.stat().st_size) as progress:
-            clip = self.client.upload_clip(path, key, on_progress=lambda sent, total: progress.update(sent))
-        return replace(clip, name=name, summary=summary_of_file(path))
-
     def _runs(self, runs: Iterable[Run], clips: Iterable[Clip] = (), **more: Any) -> Runs:
-        sources = {clip.name: clip.path for clip in clips if clip.path}
         edges: dict[str, Any] = {"snapshot": jpeg_of, "open_video": self.frames, "video_files": self.video_files}
-        return Runs(runs, sources=sources, **edges, **more)
+        return Runs(runs, **sources_of(self.client, self.cache_dir, clips), **edges, **more)
 
     def _terms(self, clips: Sequence[Clip], reference: object) -> dict[str, Any]:
         """Return the keywords of `run_all` that belong to the lab, not to one call."""

@@ -14,7 +14,7 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.polling import IDS_PER_CALL
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, Shape, forecast, price
-from ci_notebook.lab.clip_facts import KNOWN_CLIPS
+from ci_notebook.lab.clips.clip_facts import KNOWN_CLIPS
 from ci_notebook.lab.files import local_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.media_info import MediaInfo

@@ -16,10 +16,11 @@ from ci_notebook.experiment.pricing.price import PriceList
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.html import html_table
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.words import distinct_names, settings_in_words
+from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
 from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
@@ -64,24 +65,22 @@ def _captions(videos: Sequence[Video]) -> list[str]:
         place: values(one.setting or VideoEnhance()) for place, one in enumerate(videos) if isinstance(one, Job | Run)
     }
     words = dict(zip(settings, settings_in_words(list(settings.values())), strict=True))
-    keys = [_source_key(one) for one in videos]
-    names = distinct_names(keys)
-    several_clips = len({keys[place] for place in settings}) > 1
+    names = clip_labels([_source(one) for one in videos])
+    several_clips = len({names[place] for place in settings}) > 1
     return [
         name if place not in words else f"{name}: {words[place]}" if several_clips and name else words[place]
         for place, name in enumerate(names)
     ]
 
 
-def _source_key(video: Video) -> str:
-    """Return what names the clip of a video: a clip's own name where it has one, else the key of the source."""
-    if isinstance(video, str):
-        return video
+def _source(video: Video) -> ClipIdentity:
+    """Return the identity of the clip of a video."""
     if isinstance(video, Clip):
-        return video.key if PurePosixPath(video.key).name == video.name else video.name or video.key
+        return ClipIdentity(video.name or PurePosixPath(video.key).name, video.key, video.md5)
     if isinstance(video, Run):
-        return video.clip_key if PurePosixPath(video.clip_key).name == video.clip else video.clip
-    return (video.detail.input.object or "") if video.detail.input else ""
+        return ClipIdentity(video.clip, video.clip_key, video.clip_md5)
+    key = video if isinstance(video, str) else (video.detail.input.object or "") if video.detail.input else ""
+    return ClipIdentity(PurePosixPath(key).name, key)
 
 
 def job_html(client: Client, job: Job) -> str:

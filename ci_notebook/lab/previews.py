@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ci_notebook.client.client import Client
+from ci_notebook.client.file_cache import holds
 from ci_notebook.client.objects import Clip
+from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -122,7 +124,8 @@ class LabPreviews:
 
     def _origin(self, clip: Video | Path) -> Origin:
         path = clip.path if isinstance(clip, Clip) else None
-        if self._is_local or isinstance(clip, Path) or (path is not None and path.exists()):
+        is_here = path is not None and holds(path, clip.md5 if isinstance(clip, Clip) else "")
+        if self._is_local or isinstance(clip, Path) or is_here:
             from ci_notebook.engine.preview.previewer import FileOrigin  # lazy, as above
 
             return FileOrigin(local_file(self._client, self._cache, clip))
@@ -130,10 +133,14 @@ class LabPreviews:
 
         key, client = key_of(clip), self._client
         return SnapshotOrigin(
-            (client.bucket, client.region, key),
+            (client.bucket, client.region, key, clip.md5 or clip.etag if isinstance(clip, Clip) else ""),
             lambda: client.video_info(key),
-            lambda at_s: client.snapshot(key, at_s, format="png"),
+            lambda at_s: self._snapshot(clip, at_s),
         )
+
+    def _snapshot(self, clip: Video, at_s: float) -> bytes:
+        check_stored(self._client, clip)
+        return self._client.snapshot(key_of(clip), at_s, format="png")
 
     def _fetch(self, url: str) -> Path:
         """Return a local file of an image watermark."""

@@ -22,6 +22,7 @@ from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.search import FACTS, Direction, SearchOptions, Span, Trial, optimize
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.lab.pictures import measure
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.scores import check_score
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.plan import Plan
@@ -39,7 +40,8 @@ def plan_sweep(
     jobs = [(clip, setting) for clip in clips for setting in resolved(settings, client.templates.get)]
     entries = (journal.latest(run_key(clip, setting, service)) for clip, setting in jobs)
     is_recorded = [entry is not None and entry.phase in ("sent", "over") for entry in entries]
-    quoted = ((clip.name, infos[clip.key], setting) for clip, setting in jobs)
+    labels = dict(zip(clips, clip_labels([ClipIdentity(c.name, c.key, c.md5) for c in clips]), strict=True))
+    quoted = ((labels[clip], infos[clip.key], setting) for clip, setting in jobs)
     return Plan(estimate(quoted, prices=prices), is_recorded)
 
 

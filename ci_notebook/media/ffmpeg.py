@@ -34,7 +34,7 @@ INSTALL = "python -m pip install 'ci-notebook[local]'"
 DEMUXERS = (
     "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "mpegts", "mpeg", "mpegvideo", "flv", "avi", "asf",
     "ogg", "mxf", "dv", "ivf", "h264", "hevc", "av1", "obu", "m4v", "gif", "rm", "nut", "yuv4mpegpipe", "wtv", "vc1",
-    "wav", "mp3", "aac", "flac", "amr", "ac3", "aiff", "caf",
+    "mjpeg", "wav", "mp3", "aac", "flac", "amr", "ac3", "aiff", "caf",
 )  # fmt: skip
 
 

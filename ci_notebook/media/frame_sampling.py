@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ci_notebook.media.probe import first_time, length_of, main_video, no_video, open_media
+from ci_notebook.media.probe import main_video, no_video, open_media
+from ci_notebook.media.streams.frame_reader import FrameReader, decoded
+from ci_notebook.media.streams.frame_times import timeline_of
 
 __all__ = ["key_frames", "sample_frame_pairs", "sample_frames"]
 
@@ -25,43 +27,44 @@ def sample_frames(path: Path, count: int) -> Iterator[Any]:
 def sample_frame_pairs(path: Path, count: int) -> Iterator[tuple[Any, Any]]:
     """Yield the frames of `sample_frames`, each with the frame after it, which is None at the end of the clip."""
     path = Path(path)
-    with open_media(path) as container:
-        stream = main_video(container, path)
-        stream.thread_type = "AUTO"
-        total, length_s = length_of(path, container, stream)
+    with FrameReader(path) as reader:
         is_empty = True
-        pairs = (
-            _by_seeking(container, stream, length_s, count)
-            if total > _SHORT
-            else _by_number(container, stream, total, count)
-        )
-        for pair in pairs:
+        for pair in _by_seeking(reader, count) if len(reader.timeline) > _SHORT else _by_number(reader, count):
             is_empty = False
             yield pair
     if is_empty:
         raise no_video(path, "no frame could be decoded")
 
 
-def key_frames(path: Path) -> Iterator[Any]:
-    """Yield the key frames, first to last, without decoding any other frame."""
+def key_frames(path: Path, *, most: int = 0) -> Iterator[Any]:
+    """Yield the key frames, first to last, without decoding any other frame: all, or up to `most`, evenly spread."""
     path = Path(path)
-    with open_media(path) as container:
-        stream = main_video(container, path)
-        is_empty = True
-        for packet in container.demux(stream):
-            if packet.is_keyframe or packet.dts is None:  # the last packet is empty and flushes the decoder
-                for frame in packet.decode():
-                    is_empty = False
-                    yield frame
+    is_empty = True
+    for frame in decoded(_key_packets(path, most)):
+        is_empty = False
+        yield frame
     if is_empty:
         raise no_video(path, "no frame could be decoded")
 
 
-def _by_number(container: Any, stream: Any, total: int, count: int) -> Iterator[tuple[Any, Any]]:
+def _key_packets(path: Path, most: int) -> Iterator[Any]:
+    total = len(timeline_of(path).keys)
+    step = total / most if most and total > most else 1.0
+    number, target = -1, 0.0
+    with open_media(path) as container:
+        for packet in container.demux(main_video(container, path)):
+            number += packet.is_keyframe
+            if not packet.size or (packet.is_keyframe and number >= target):  # the empty one flushes the decoder
+                target += step
+                yield packet
+
+
+def _by_number(reader: FrameReader, count: int) -> Iterator[tuple[Any, Any]]:
+    total = len(reader.timeline)
     step = max(1.0, total / count)
     target = step / 2  # the middle of each part: the first frame of a clip is often black
     before = None
-    for number, frame in enumerate(container.decode(stream)):
+    for number, frame in reader.frames_from(0):
         if before is not None:
             yield before, frame
             before = None
@@ -72,13 +75,11 @@ def _by_number(container: Any, stream: Any, total: int, count: int) -> Iterator[
         yield before, None
 
 
-def _by_seeking(container: Any, stream: Any, length_s: float, count: int) -> Iterator[tuple[Any, Any]]:
-    begin = first_time(stream)
-    last = None
+def _by_seeking(reader: FrameReader, count: int) -> Iterator[tuple[Any, Any]]:
+    timeline, last = reader.timeline, None
     for number in range(count):
-        at = begin + length_s * (number + 0.5) / count
-        container.seek(int(at / stream.time_base), stream=stream)
-        frames = container.decode(stream)
+        wanted = timeline.number_at(timeline.length_s * (number + 0.5) / count)
+        frames = (frame for _, frame in reader.frames_from(timeline.key_before(wanted)))
         frame = next(frames, None)
         if frame is not None and frame.pts != last:
             last = frame.pts

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import math
 import threading
-from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import numpy as np
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.probe import geometry_of, main_video, no_video, open_media
+from ci_notebook.media.probe import geometry_of, no_video
 from ci_notebook.media.snapshot import Picture, as_shown, encode_picture, resized, to_rgb, to_sdr_rgb
+from ci_notebook.media.streams.frame_reader import FrameReader
 from ci_notebook.model.errors import ParameterError
 
 Box = tuple[float, float, float, float]
@@ -30,7 +28,6 @@ Box = tuple[float, float, float, float]
 KEEP_BYTES: Final = 64 << 20  # cache of decoded frames, per video
 _MIN_CACHED: Final = 4
 _MARGIN: Final = 8  # px that a scaler reads beyond the edge of the part that it converts
-_HALF_TICK: Final = 1e-4  # s; times come as rounded decimals
 _SAME_SHAPE: Final = 0.005
 
 
@@ -50,18 +47,16 @@ class Frames:
     def __init__(self, path: Path, *, keep_bytes: int = KEEP_BYTES) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
-        self._stack = ExitStack()
+        self._reader = FrameReader(self.path)
+        self._timeline = self._reader.timeline
         try:
-            self._open()
-            self._times, self._keys = _index(self._container, self._stream)
-            self._unit = self._stream.time_base
             self._cache: OrderedDict[int, Any] = OrderedDict()
-            self._decoder: Iterator[Any] | None = None
+            self._decoder: Iterator[tuple[int, Any]] | None = None
             self._next, self._max_cached = 0, _MIN_CACHED
             first = self._frame(0)
-            self._geometry = geometry_of(self._stream, first)
+            self._geometry = geometry_of(self._reader.stream, first)
         except BaseException:
-            self._stack.close()
+            self._reader.close()
             raise
         bytes_per_sample = 2 if "10" in first.format.name else 1
         frame_bytes = first.width * first.height * 3 * bytes_per_sample // 2
@@ -70,19 +65,17 @@ class Frames:
         self._hdr = color_tags.HDR_TRANSFERS.get(color_tags.frame_transfer(first) or "", "")
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self._timeline)
 
     @property
     def rate(self) -> float:
         """Frames per second, on average; 1 for a single frame."""
-        count = len(self._times)
-        length = float((self._times[-1] - self._times[0]) * self._unit)
-        return round((count - 1) / length, 3) if length > 0 else 1.0
+        return round(float(self._timeline.rate), 3) if len(self) > 1 else 1.0
 
     @property
     def duration_s(self) -> float:
         """Length of the video."""
-        return len(self) / self.rate
+        return self._timeline.length_s
 
     @property
     def tone(self) -> str:
@@ -99,12 +92,11 @@ class Frames:
 
     def number_at(self, time_s: float) -> int:
         """Return the number of the frame that is shown `time_s` seconds after the first frame appears."""
-        ticks = self._times[0] + (time_s + _HALF_TICK) / float(self._unit)
-        return max(0, bisect_right(self._times, ticks) - 1)
+        return self._timeline.number_at(time_s)
 
     def time_of(self, number: int) -> float:
         """Return when a frame appears, in seconds after the first frame."""
-        return float((self._times[self._checked(number)] - self._times[0]) * self._unit)
+        return self._timeline.time_of(self._checked(number))
 
     def __getitem__(self, number: int) -> Picture:
         return self.picture(number)
@@ -170,8 +162,7 @@ class Frames:
         with self._lock:
             self._cache.clear()
             self._decoder = None
-            self._stack.close()
-            self._is_resting = True
+            self._reader.close()
 
     def close(self) -> None:
         """Clear the cache and close the file. A later request opens it again."""
@@ -187,8 +178,8 @@ class Frames:
         return f"<Frames of {self.path.name}: {len(self)} of {self.size[0]}x{self.size[1]} at {self.rate:g} per s>"
 
     def _checked(self, number: int) -> int:
-        if not 0 <= number < len(self._times):
-            raise ParameterError("number", number, f"0 to {len(self._times) - 1} in {self.path.name}")
+        if not 0 <= number < len(self):
+            raise ParameterError("number", number, f"0 to {len(self) - 1} in {self.path.name}")
         return int(number)
 
     def _frame(self, number: int) -> Any:
@@ -196,67 +187,33 @@ class Frames:
         if number in self._cache:
             self._cache.move_to_end(number)
             return self._cache[number]
-        key = max(0, bisect_right(self._keys, self._times[number]) - 1)
-        if self._decoder is None or not bisect_left(self._times, self._keys[key]) <= self._next <= number:
-            self._seek(self._times[number], key)
+        if self._decoder is None or not self._timeline.key_before(number) <= self._next <= number:
+            self._decoder = self._reader.frames_from(number)
+        latest = self._decoded_to(number)
+        if latest is None:
+            self._decoder = self._reader.frames_from(number)
+            latest = self._decoded_to(number)
+        if latest is None:
+            raise no_video(self.path, f"frame {number} could not be decoded")
+        return latest
+
+    def _decoded_to(self, number: int) -> Any:
+        """Return a frame from the decoder's position on; the last one there is, if the frames after it are damaged."""
         latest = None
-        for frame in self._decoder or ():
-            if frame.pts is None:
-                continue
-            latest, at = frame, bisect_right(self._times, frame.pts) - 1
+        for at, frame in self._decoder or ():
+            latest = frame
             self._add_to_cache(at, frame)
             self._next = at + 1
             if at >= number:
                 return frame
         self._decoder = None
-        if latest is None:
-            raise no_video(self.path, f"frame {number} could not be decoded")
-        return latest  # the last frames are damaged: the frame before replaces them
-
-    def _seek(self, target: int, key: int) -> None:
-        """Put the decoder on a frame at or before `target`: containers seek by decoding time, which may be too late."""
-        if self._is_resting:
-            self._open()
-        for start in range(key, -2, -1):
-            if start >= 0:
-                self._container.seek(self._keys[start], stream=self._stream)
-            else:
-                self._open()  # a stream without an index may not find its own first frame
-            frames = self._container.decode(self._stream)
-            first = next((frame for frame in frames if frame.pts is not None), None)
-            if first is not None and (first.pts <= target or start < 0):
-                self._decoder = chain([first], frames)
-                return
-        self._decoder = None
-
-    def _open(self) -> None:
-        self._stack.close()
-        self._is_resting = False
-        self._container = self._stack.enter_context(open_media(self.path))
-        self._stream = main_video(self._container, self.path)
-        self._stream.thread_type = "AUTO"
+        return latest
 
     def _add_to_cache(self, number: int, frame: Any) -> None:
         self._cache[number] = frame
         self._cache.move_to_end(number)
         while len(self._cache) > self._max_cached:
             self._cache.popitem(last=False)
-
-
-def _index(container: Any, stream: Any) -> tuple[list[int], list[int]]:
-    """Return the times of all frames in the stream's time base, and those of its key frames, in order."""
-    times, keys = set(), set()
-    for packet in container.demux(stream):
-        at = packet.pts if packet.pts is not None else packet.dts
-        if at is None or not packet.size or packet.is_discard:
-            continue
-        times.add(at)
-        if packet.is_keyframe:
-            keys.add(at)
-    if not times:
-        raise no_video(Path(container.name), "it holds no video")
-    ordered = sorted(times)
-    return ordered, sorted(keys | {ordered[0]})
 
 
 def _checked_box(box: Box | None) -> Box | None:

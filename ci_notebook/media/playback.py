@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
-from ci_notebook.media.probe import MAIN_VIDEO, clip_matrix, first_video, media_info, shown_size
+from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, video_specifier
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
 from ci_notebook.model.errors import EngineError
 
@@ -80,8 +80,9 @@ def write_proxy(
     kind = ("-f", "mp4") if ending == ".mp4" else ("-f", "webm")
     run(
         [
-            "-i", path, "-map", f"0:{MAIN_VIDEO}", "-map", "0:a:0?", "-t", f"{seconds:g}", "-vf", _filters(path, info),
-            *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1", *kind, target,
+            "-i", path, "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
+            "-vf", _filters(path, info), *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1",
+            *kind, target,
         ],
         total_s=seconds, on_progress=on_progress, cancel=cancel,
     )  # fmt: skip

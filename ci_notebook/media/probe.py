@@ -7,28 +7,23 @@ is turned and mirrored, the shape of its pixels, how many frames there are and h
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL
+from ci_notebook.media.streams.frame_reader import decoded, first_frame
+from ci_notebook.media.streams.frame_times import Extent, Timeline, extents_of, timeline_of
+from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media, video_index, videos
 from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
-from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.shape import first_video, shown_size
 
 __all__ = [
-    "MAIN_VIDEO", "Geometry", "clip_matrix", "find_pyav", "first_time", "first_video", "geometry_of",
-    "has_square_pixels", "length_of", "main_video", "media_info", "no_video", "open_media", "pictures_length_s",
-    "shown_size", "upright_size",
+    "Geometry", "clip_matrix", "find_pyav", "first_video", "geometry_of", "has_square_pixels", "main_video",
+    "media_info", "no_video", "open_media", "pictures_length_s", "shown_size", "upright_size", "video_index",
+    "video_specifier",
 ]  # fmt: skip
 
-MAIN_VIDEO: Final = "V:0"
-"""FFmpeg's specifier of the stream that `main_video` returns: the first video that is no attached picture."""
-
-_ATTACHED_PICTURE: Final = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 # Codecs whose decoder reports its own long name instead of the codec's.
 _LONG_NAMES = {
     "av1": "Alliance for Open Media AV1", "vp8": "On2 VP8", "vp9": "Google VP9",
@@ -51,73 +46,15 @@ class Geometry:
     filters: tuple[str, ...] = ()
 
 
-def find_pyav() -> Any:
-    """Return PyAV. Raises `EngineError` saying how to install it."""
-    try:
-        import av  # lazy: 0.2 s, and the thin client installs without it
-    except ImportError as problem:
-        raise EngineError(f"Reading videos needs PyAV, which is not installed. Install it: {INSTALL}") from problem
-    return av
-
-
-@contextmanager
-def open_media(path: Path) -> Iterator[Any]:
-    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound."""
-    av = find_pyav()
-    try:
-        container = av.open(str(path), options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"})
-    except FileNotFoundError:
-        raise
-    except (av.FFmpegError, ValueError) as problem:
-        raise no_video(path, _reason(problem)) from problem
-    with container:
-        try:
-            yield container
-        except av.FFmpegError as problem:
-            raise no_video(path, _reason(problem)) from problem
-
-
-def _reason(problem: Exception) -> str:
-    """Return FFmpeg's words without its number and the path."""
-    return getattr(problem, "strerror", None) or str(problem)
-
-
-def no_video(path: Path, why: str) -> EngineError:
-    """Return the error for a file that cannot be read as a video."""
-    reason = why.replace(str(path), path.name)
-    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}."
-    return EngineError(f"{text} Use a file that a video player can play completely.", code="ResourceNotSupported")
-
-
-def main_video(container: Any, path: Path) -> Any:
-    """Return the PyAV stream of the video: the first that is no attached picture (cover art). Raises `EngineError`."""
-    streams = _videos(container)
-    if not streams:
-        raise no_video(path, "it holds no video")
-    return streams[0]
-
-
-def first_time(stream: Any) -> float:
-    """Return when a stream begins, in seconds on the clock of its file."""
-    return float((stream.start_time or 0) * stream.time_base)
-
-
-def length_of(path: Path, container: Any, stream: Any) -> tuple[int, float]:
-    """Return how many frames a video stream holds, and its length in seconds.
-
-    The count is an estimate where the file only says the length. Where it says neither, all packets are read.
-    """
-    length = _seconds(stream.duration, stream.time_base) or _seconds(container.duration, 1e-6)
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
-    if length:
-        return stream.frames or round(length * rate), length
-    extent = _extents(path).get(stream.index)
-    return (extent.packets, extent.length_s(rate)) if extent else (0, 0.0)
-
-
 def pictures_length_s(info: MediaInfo) -> float | None:
     """Return the length of a clip's video in seconds, which sound may outlast; None where the facts do not say."""
     return first_video(info).duration or (info.format.duration if info.format else None)
+
+
+def video_specifier(info: MediaInfo, *, at: int = 0) -> str:
+    """Return FFmpeg's specifier of a clip's main video, for the clip as input number `at`."""
+    index = first_video(info).index
+    return f"{at}:V:0" if index is None else f"{at}:{index}"
 
 
 def has_square_pixels(video: VideoStream) -> bool:
@@ -143,18 +80,15 @@ def geometry_of(stream: Any, frame: Any) -> Geometry:
 
 def clip_matrix(path: Path) -> str:
     """Return the color matrix of a clip, from its first frame; a clip without a tag follows `color_tags`."""
-    with open_media(path) as container:
-        frame = next(container.decode(main_video(container, path)), None)
-    if frame is None:
-        raise no_video(path, "no frame could be decoded")
-    return color_tags.frame_matrix(frame)
+    return color_tags.frame_matrix(first_frame(path))
 
 
 def media_info(path: Path) -> MediaInfo:
     """Return the facts of a video or sound file; bit rates in kbps, times in seconds.
 
-    Costs one decoded frame, and reading all packets of the file where the file does not say how many frames
-    it holds or how long it is. Raises `EngineError` with code `ResourceNotSupported` for any other file.
+    Costs one decoded frame, and reading all packets once (0.2 s for 250 MB): headers often state the number
+    of frames, the length or the rate wrongly. Raises `EngineError` with code `ResourceNotSupported` for any
+    other file.
 
     >>> from ci_notebook.media.samples import sample
     >>> video = media_info(sample("city")).stream.video[0]
@@ -165,9 +99,12 @@ def media_info(path: Path) -> MediaInfo:
     with open_media(path) as container:
         if not container.streams.video and not container.streams.audio:
             raise no_video(path, "it holds neither video nor sound")
-        extents = _extents(path) if _is_silent_about_length(container) else {}
+        pictures = videos(container)
+        timeline = timeline_of(path) if pictures else None
+        extents = extents_of(path) if pictures else {}
         length = _seconds(container.duration, 1e-6) or _longest(container, extents)
-        videos = tuple(_video(path, container, stream, length, extents) for stream in _videos(container))
+        facts = (_video(container, stream, length, extents, timeline) for stream in pictures)
+        found = tuple(one for one in facts if one is not None)
         audios = tuple(_audio(stream) for stream in container.streams.audio)
         subtitles = tuple(
             SubtitleStream(index=stream.index, language=stream.language or "und")
@@ -184,61 +121,17 @@ def media_info(path: Path) -> MediaInfo:
             bitrate=_kbps(container.bit_rate),
             size=path.stat().st_size,
         )
-    return MediaInfo(format=whole, stream=Stream(audio=audios, subtitle=subtitles, video=videos))
+    return MediaInfo(format=whole, stream=Stream(audio=audios, subtitle=subtitles, video=found))
 
 
-@dataclass(slots=True)
-class _Extent:
-    """The packets of one stream: how many, when the first begins, and when the last one begins and ends (s)."""
-
-    packets: int = 0
-    begin: float | None = None
-    last: float = 0.0
-    end: float = 0.0
-
-    def add(self, packet: Any) -> None:
-        self.packets += 1
-        at = packet.pts if packet.pts is not None else packet.dts
-        if at is None:
-            return
-        time = float(at * packet.time_base)
-        self.begin = time if self.begin is None else min(self.begin, time)
-        self.last = max(self.last, time)
-        self.end = max(self.end, time + float((packet.duration or 0) * packet.time_base))
-
-    def length_s(self, rate: float) -> float:
-        """Return the length; where the last packet does not say how long it lasts, it lasts 1 / `rate`."""
-        if self.begin is None:
-            return round(self.packets / rate, 6)
-        return round((self.end if self.end > self.last else self.last + 1 / rate) - self.begin, 6)
-
-
-def _extents(path: Path) -> dict[int, _Extent]:
-    """Read all packets; return the true extent of each stream, which the header may state wrongly."""
-    extents: dict[int, _Extent] = {}
-    with open_media(path) as container:  # opened again: not every container can seek back to its beginning
-        for packet in container.demux():
-            if packet.size:
-                extents.setdefault(packet.stream.index, _Extent()).add(packet)
-    return extents
-
-
-def _is_silent_about_length(container: Any) -> bool:
-    return container.duration is None or any(not stream.frames for stream in _videos(container))
-
-
-def _longest(container: Any, extents: dict[int, _Extent]) -> float | None:
+def _longest(container: Any, extents: dict[int, Extent]) -> float | None:
     """Return the length of the longest stream, for a container that does not say one."""
     lengths = [
         extents[stream.index].length_s(float(getattr(stream, "average_rate", None) or 25))
-        for stream in (*_videos(container), *container.streams.audio)
+        for stream in (*videos(container), *container.streams.audio)
         if stream.index in extents
     ]
     return max(lengths, default=None)
-
-
-def _videos(container: Any) -> list[Any]:
-    return [stream for stream in container.streams.video if not int(stream.disposition) & _ATTACHED_PICTURE]
 
 
 def _rotation(frame: Any) -> float:
@@ -262,16 +155,25 @@ def _orientation(frame: Any) -> tuple[str, ...]:
     return ("vflip",) if matrix[4] < 0 else ()
 
 
-def _video(path: Path, container: Any, stream: Any, length: float | None, extents: dict[int, _Extent]) -> VideoStream:
+def _video(
+    container: Any, stream: Any, length: float | None, extents: dict[int, Extent], timeline: Timeline | None
+) -> VideoStream | None:
+    """Return the facts of a video stream; None for a second one that has no frames."""
     codec = stream.codec_context
-    if stream is not _videos(container)[0]:  # FLV without an index cannot seek, and need not for its only video
+    is_main = timeline is not None and stream.index == timeline.index
+    if not is_main:  # FLV without an index cannot seek, and need not for its only video
         container.seek(0)
-    frame = next(container.decode(stream), None)
+    frame = next(decoded(container.demux(stream)), None)
+    if frame is None and is_main:
+        raise no_video(Path(container.name), "no frame could be decoded")
     if frame is None:
-        raise no_video(path, "no frame could be decoded")
+        return None
     name, tag = _codec_name(codec), codec.codec_tag
-    fps = stream.average_rate or stream.guessed_rate
+    fps = timeline.rate if timeline and is_main else stream.average_rate or stream.guessed_rate
     extent = extents.get(stream.index)
+    count, seconds = stream.frames or (extent.packets if extent else 0), _seconds(stream.duration, stream.time_base)
+    if timeline and is_main:
+        count, seconds = len(timeline), round(timeline.length_s, 6)
     return VideoStream(
         index=stream.index,
         codec_name=name,
@@ -295,9 +197,9 @@ def _video(path: Path, container: Any, stream: Any, length: float | None, extent
         avg_fps=f"{fps.numerator}/{fps.denominator}" if fps else None,
         timebase=str(stream.time_base),
         start_time=_seconds(stream.start_time, stream.time_base),
-        duration=_seconds(stream.duration, stream.time_base) or length,
+        duration=seconds or length,
         bitrate=_kbps(stream.bit_rate if hasattr(stream, "bit_rate") else codec.bit_rate),
-        num_frames=stream.frames or (extent.packets if extent else 0),
+        num_frames=count,
         language=stream.language or "und",
         rotation=_rotation(frame),
     )

@@ -18,6 +18,7 @@ from ci_notebook.media.snapshot import frame_at
 
 __all__ = ["RawFrame", "raw_frame"]
 
+_LEAST_FIELDS = 8  # px; smaller frames are too small for the deinterlacer
 _PLANAR = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "pal8": "rgb24"}  # same content, plain planes
 
 
@@ -31,8 +32,8 @@ class RawFrame:
     height: int
 
 
-def raw_frame(path: Path, at_s: float, *, interlaced: bool = False) -> RawFrame:
-    """Return the frame shown at `at_s` seconds; past the end, the last one. `interlaced` joins the fields.
+def raw_frame(path: Path, at_s: float) -> RawFrame:
+    """Return the frame shown at `at_s` seconds; past the end, the last one. Fields are joined.
 
     Costs decoding from the key frame before it. Raises `EngineError` for a file that cannot be decoded.
 
@@ -41,7 +42,9 @@ def raw_frame(path: Path, at_s: float, *, interlaced: bool = False) -> RawFrame:
     >>> frame.pixel_format, frame.width, frame.height, len(frame.data)
     ('yuv420p', 640, 360, 345600)
     """
-    frame, geometry = frame_at(Path(path), at_s, through=_deinterlaced if interlaced else None)
+    frame, geometry = frame_at(Path(path), at_s)
+    if frame.interlaced_frame and min(frame.width, frame.height) >= _LEAST_FIELDS:
+        frame, geometry = frame_at(Path(path), at_s, through=_deinterlaced)
     if geometry.filters:
         # vflip only negates the line size; copy puts the rows in memory in their new order.
         frame = next(_filtered([frame], [*geometry.filters, "copy"], frame.time_base))

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import INSTALL, filter_bytes
-from ci_notebook.media.probe import Geometry, first_time, geometry_of, main_video, no_video, open_media
+from ci_notebook.media.probe import Geometry, geometry_of, no_video
+from ci_notebook.media.streams.frame_reader import FrameReader
 from ci_notebook.model.errors import EngineError
 
 __all__ = [
@@ -27,7 +28,7 @@ FrameFilter = Callable[[Iterable[Any], Fraction], Iterable[Any]]
 """Takes the decoded frames of a stream and its time base, and yields the frames to use instead."""
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 LARGEST = 4096
-_HALF_TICK = 1e-4  # s; times come as rounded decimals
+_HALF_TICK = 1e-5  # s
 
 
 def picture(
@@ -128,28 +129,25 @@ def frame_at(
 
     With `through`, it is chosen among the frames that this filter yields.
     """
-    with open_media(path) as container:
-        stream = main_video(container, path)
-        stream.thread_type = "AUTO"
-        limit = first_time(stream) + max(0.0, at_s) + _HALF_TICK
+    with FrameReader(path) as reader:
+        timeline = reader.timeline
+        number = timeline.number_at(max(0.0, at_s))
+        if mode == "keyframe":
+            number = timeline.key_before(number)
+        limit = float(timeline.ticks[number] * timeline.unit) + _HALF_TICK
+        numbered = reader.frames_from(number)
+        frames = (frame for _, frame in numbered)
         latest = None
-        # The second try, from the beginning, is for times past the end, and for files that cannot seek.
-        for start in (int(limit / stream.time_base), 0):
-            container.seek(start, stream=stream)
-            frames = container.decode(stream)
-            for frame in through(frames, stream.time_base) if through else frames:
-                if latest is not None and (frame.time or 0.0) > limit:
-                    break
-                if mode == "exactframe" or frame.key_frame or latest is None:
-                    latest = frame
-                if mode == "keyframe" and start:
-                    break
-            if latest is not None and (latest.time or 0.0) <= limit:
+        for frame in through(frames, timeline.unit) if through else frames:
+            time = float((frame.pts or 0) * frame.time_base)  # a filter may count in another unit
+            if latest is not None and time > limit:
                 break
-            latest = latest if start == 0 else None
+            latest = frame
+            if not through and time > limit - 2 * _HALF_TICK:
+                break
         if latest is None:
             raise no_video(path, "no frame could be decoded")
-        return latest, geometry_of(stream, latest)
+        return latest, geometry_of(reader.stream, latest)
 
 
 def to_sdr_rgb(frame: Any) -> Picture:

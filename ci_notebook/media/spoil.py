@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
-from ci_notebook.media.probe import MAIN_VIDEO, clip_matrix, first_video, media_info, upright_size
+from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, upright_size, video_specifier
+from ci_notebook.media.streams.frame_times import timeline_of
+from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.model.errors import ParameterError
 
 __all__ = ["CASTS", "SMALLEST", "spoil"]
@@ -40,14 +42,17 @@ def spoil(
     _check("crf", 12 if crf is None else crf, 0, 51)
     if cast is not None and cast not in CASTS:
         raise ParameterError("cast", cast, f"one of {', '.join(CASTS)}", "Leave it out for none.")
-    video = first_video(media_info(Path(source)))
+    info = media_info(Path(source))
+    video = first_video(info)
+    shown_size(info)  # refuses what cannot be shown
     wide, high = (2 * round(side / shrink / 2) for side in upright_size(video))
     if shrink > 1 and min(wide, high) < SMALLEST:
         raise ParameterError.plain(
             f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
         )
     matrix = clip_matrix(Path(source))
-    steps = [*color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
+    part = stretch_of(timeline_of(Path(source)))
+    steps = [*part.video, *color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
     steps += [f"scale={wide}:{high}:flags=area"] if shrink > 1 else []
     if cast or dim:
         red, green, blue = (gain * (1 - dim) for gain in CASTS.get(cast or "", (1.0, 1.0, 1.0)))
@@ -66,19 +71,9 @@ def spoil(
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]
     arguments: list[str | Path] = [
-        *(
-            "-i",
-            Path(source),
-            "-map",
-            f"0:{MAIN_VIDEO}",
-            "-an",
-            "-vf",
-            ",".join(steps),
-            "-c:v",
-            "libx264",
-            "-preset",
-            "medium",
-        ),
+        *("-i", Path(source), "-map", video_specifier(info), "-an", "-vf", ",".join(steps)),
+        *(() if fps or part.is_constant else KEEP_TIMES),
+        *("-c:v", "libx264", "-preset", "medium"),
         *("-crf", str(12 if crf is None else crf), "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
         *("-map_metadata", "-1", "-movflags", "+faststart", Path(target)),
     ]

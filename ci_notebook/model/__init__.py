@@ -6,6 +6,8 @@ setting/      one setting: enhancement, encoding, watermarks; rules, presets, ad
 api/          requests and replies: jobs, media info, snapshots, templates, queues
 clip_summary  a clip in one line: size, frame rate, length, codec, dynamic range, sound
 keywords      our own error for an unknown keyword argument
+clip_labels   identity of clips, and a label for each
+text_bytes    text of files that other programs wrote
 file_names    readable file names for outputs
 html          HTML tables and pictures for notebook outputs
 """

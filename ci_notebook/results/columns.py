@@ -76,7 +76,8 @@ _OUTPUT = (
 
 RUN: Final = (
     Column("run", "text", "The run's key, shortened: one clip, one setting, one service."),
-    Column("clip", "text", "Name of the clip."),
+    Column("clip", "text", "Label of the clip: its name, made longer where two clips of the table share it."),
+    Column("clip_md5", "text", "MD5 of the clip's content; missing if unknown."),
 )
 NOTES: Final = (
     Column(

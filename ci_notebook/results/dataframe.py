@@ -20,9 +20,11 @@ from lxml import etree
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
 from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.text_bytes import encoding_of
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.columns import (
     AGAINST,
@@ -98,7 +100,8 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
 
     | Column | dtype | Unit | Meaning |
     |---|---|---|---|
-    | run, clip | string | | the run's key, shortened; the clip's name |
+    | run, clip | string | | the run's key, shortened; the clip's label, one per clip |
+    | clip_md5 | string | | MD5 of the clip's content |
     | job_id | string | | id |
     | state | category | | Submitted < Running < Success < Failed < Pause < Cancel |
     | progress | Int64 | % | progress |
@@ -196,7 +199,15 @@ def read_frame(path: str | Path) -> pd.DataFrame:
             return with_dtypes(
                 pd.read_excel(path, dtype="string", engine="openpyxl", keep_default_na=False, na_values=[""])
             )
-    return with_dtypes(pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""]))
+    try:
+        with path.open("rb") as file:
+            encoding = encoding_of(file.read(4))
+        df = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise ParameterError.plain(
+            f"{path.name} is not text in UTF-8. Save it as CSV with the encoding UTF-8."
+        ) from error
+    return with_dtypes(df)
 
 
 def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
@@ -215,6 +226,20 @@ def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
     return LabTable(columns, index=df.index)
 
 
+def with_clip_labels(df: pd.DataFrame) -> pd.DataFrame:
+    """Return `df` with one label per clip in `clip`, also where it was joined from tables that share a name."""
+    if "clip" not in df.columns:
+        return df
+    columns = [
+        df[name].fillna("").astype(str) if name in df.columns else [""] * len(df)
+        for name in ("clip", "input_key", "clip_md5")
+    ]
+    labels = clip_labels([ClipIdentity(*values) for values in zip(*columns, strict=True)])
+    if labels == list(columns[0]):
+        return df
+    return df.assign(clip=pd.array([label or None for label in labels], dtype="string"))
+
+
 def differing(df: pd.DataFrame, *, ids: bool = False) -> pd.DataFrame:
     """Return the columns of `df` whose values are not the same in all rows; missing counts as a value.
 
@@ -227,7 +252,19 @@ def differing(df: pd.DataFrame, *, ids: bool = False) -> pd.DataFrame:
 
 # These differ between any two jobs and say nothing about the settings.
 IDS = frozenset(
-    ("run", "job_id", "created", "started", "ended", "took_s", "user_data", "output_key", "output_md5", "progress")
+    (
+        "run",
+        "clip_md5",
+        "job_id",
+        "created",
+        "started",
+        "ended",
+        "took_s",
+        "user_data",
+        "output_key",
+        "output_md5",
+        "progress",
+    )
 )
 
 
@@ -327,9 +364,11 @@ def _extra(runs: Sequence[Run | None]) -> dict[str, list[Any]]:
     scores = [with_differences(run.scores) if run else {} for run in runs]
     undeclared = sorted({name for one in scores for name in one} - set(score_names()))
     alignments = [_alignment(run) for run in runs]
+    labels = iter(run_clip_labels(run for run in runs if run))
     return {
         "run": [run and run.key[:12] for run in runs],
-        "clip": [run and run.clip for run in runs],
+        "clip": [next(labels) if run else None for run in runs],
+        "clip_md5": [(run and run.clip_md5) or None for run in runs],
         "score_against": [(run and run.score_against) or None for run in runs],
         **{name: [(run and getattr(run, name)) or None for run in runs] for name in SCORED_WITH},
         "score_every": [(run and run.every) or None for run in runs],

@@ -7,6 +7,7 @@ as `<figure>` HTML. They are not registered with pyplot, so nothing is drawn twi
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -52,9 +53,12 @@ def figure_html(figure: Figure, description: str) -> str:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
-    # With a colour bar the layout needs up to three drawings to become stable.
-    for _ in range(3 if len(figure.axes) > 1 else 0):
-        figure.draw_without_rendering()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    with warnings.catch_warnings():
+        # No installed font has a character of a name: it is drawn as a box, and the description has the name.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # With a colour bar the layout needs up to three drawings to become stable.
+        for _ in range(3 if len(figure.axes) > 1 else 0):
+            figure.draw_without_rendering()
+        figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()

@@ -5,6 +5,7 @@ A part of the runs (a slice, `where`, `failed`) knows the same lab as the whole.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any, overload
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run, each_once
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, value_at
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.dataframe import differing, to_frame
@@ -29,10 +31,11 @@ from ci_notebook.results.verdict.verdict import Verdict
 class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 
-    `snapshot` takes a frame of a local file for the report, `sources` maps the name of a clip to its file,
-    `open_video` opens a video as `lab.frames` does, `video_files` finds and saves outputs; a lab passes all
-    four. Without the first two a report has no frames. `skipped` and `notes` come from `lab.adopt`.
-    `runs + others` counts one run once: of the same job the record on the right stays.
+    `snapshot` takes a frame of a local file for the report. `sources` maps the object key of a clip, or its label in
+    the table, to its file. `open_video` opens a video as `lab.frames` does, `local_file` returns its file,
+    `source_of` the source of a run that has its content, and `video_files` finds and saves outputs. A lab passes
+    all. Without the first two a report has no frames. `skipped` and `notes` come from
+    `lab.adopt`. `runs + others` counts one run once: of the same job the record on the right stays.
     """
 
     def __init__(
@@ -42,18 +45,40 @@ class Runs(Sequence[Run]):
         snapshot: Snapshot | None = None,
         sources: Mapping[str, Path] | None = None,
         open_video: Callable[[Any], Any] | None = None,
+        local_file: Callable[[Any], Path] | None = None,
+        source_of: Callable[[Run], Any] | None = None,
         video_files: RunFiles | None = None,
         skipped: Mapping[str, str] | None = None,
         notes: Mapping[str, str] | None = None,
     ) -> None:
         self._runs, self._snapshot, self._sources = tuple(runs), snapshot, dict(sources or {})
-        self._open_video, self._video_files = open_video, video_files
+        self._open_video, self._local_file, self._source_of = open_video, local_file, source_of
+        self._video_files = video_files
         self._skipped, self._notes = dict(skipped or {}), dict(notes or {})
 
     @property
     def sources(self) -> Mapping[str, Path]:
-        """The local files of the clips by their names, as far as they are known."""
-        return dict(self._sources)
+        """The local files of the clips by their object keys, as far as they are known.
+
+        A file that has changed since it was uploaded is left out.
+        """
+        if self._source_of is None:
+            return dict(self._sources)
+        found = {run.clip_key: self._source_of(run) for run in self._runs if run.clip_key in self._sources}
+        return {key: source for key, source in found.items() if isinstance(source, Path)}
+
+    def source_of(self, run: Run) -> Any:
+        """Return what `open_video` opens as the source of a run: its local file, else the object with its content."""
+        return self._sources.get(run.clip_key) or run.clip_key if self._source_of is None else self._source_of(run)
+
+    def _source_files(self) -> Mapping[str, Path]:
+        """Return `sources`, with the stored object in place of a file that has changed since it was uploaded."""
+        files = dict(self.sources)
+        for run in self._runs:
+            if run.clip_key in self._sources and run.clip_key not in files and self._local_file is not None:
+                with contextlib.suppress(CIError):  # the object is gone too: the report shows no source
+                    files[run.clip_key] = self._local_file(self.source_of(run))
+        return files
 
     @property
     def video_files(self) -> Any:
@@ -139,19 +164,20 @@ class Runs(Sequence[Run]):
         return report(
             self._runs, path, question=question, verdicts=verdicts, pictures=pictures,
             snapshot=self._snapshot if snapshot is None else snapshot,
-            sources=self._sources if sources is None else sources, setup=setup,
+            sources=self._source_files() if sources is None else sources, setup=setup,
         )  # fmt: skip
 
     def _with(self, runs: Iterable[Run]) -> Runs:
         return Runs(
             runs, snapshot=self._snapshot, sources=self._sources, open_video=self._open_video,
-            video_files=self._video_files,
+            local_file=self._local_file, source_of=self._source_of, video_files=self._video_files,
         )  # fmt: skip
 
     def where(self, clip: str | None = None, /, **leaves: Any) -> Runs:
-        """Return the runs on `clip` (its name) in which each leaf has the given value, or one of a list of values.
+        """Return the runs in which each leaf has the given value, or one of a list of values.
 
-        A leaf is named as in `grid`; None means that it was left out. Raises `ParameterError` for an unknown leaf.
+        `clip` is the label of a clip in the table, its name or its object key. A leaf is named as in `grid`; None
+        means that it was left out. Raises `ParameterError` for an unknown leaf.
 
         >>> Runs([]).where(SharpenLevel=[0, 5])
         <Runs: 0 of 0 succeeded>
@@ -162,8 +188,9 @@ class Runs(Sequence[Run]):
         ]
         return self._with(
             run
-            for run in self._runs
-            if clip in (None, run.clip) and all(value_at(run.setting, leaf) in values for leaf, values in conditions)
+            for run, label in zip(self._runs, run_clip_labels(self._runs), strict=True)
+            if clip in (None, label, run.clip, run.clip_key)
+            and all(value_at(run.setting, leaf) in values for leaf, values in conditions)
         )
 
     @property

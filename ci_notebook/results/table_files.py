@@ -65,8 +65,8 @@ def runs_of_table(df: pd.DataFrame) -> Iterator[Run]:
         setting = job.operation.video_enhance if job.operation else None
         against = _text(row, "score_against")
         yield Run(
-            key=_text(row, "run"), clip=_text(row, "clip"), clip_key=_text(row, "input_key"), clip_md5="",
-            setting=setting or VideoEnhance(), template_id=_text(row, "template_id"),
+            key=_text(row, "run"), clip=_text(row, "clip"), clip_key=_text(row, "input_key"),
+            clip_md5=_text(row, "clip_md5"), setting=setting or VideoEnhance(), template_id=_text(row, "template_id"),
             job=job if job.state or job.job_id else None, scores=scores,
             every=int(_number(row, "score_every") or 0),
             score_against="reference" if against == "reference" else "source" if against else "",

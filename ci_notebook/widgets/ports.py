@@ -34,6 +34,7 @@ __all__ = [
     "MonitorLab",
     "PreviewImage",
     "PreviewPort",
+    "RunsWithSources",
     "SubmittedJob",
     "SweepLab",
     "SweepPort",
@@ -41,7 +42,6 @@ __all__ = [
     "TemplatesPort",
     "VoteLab",
     "VotePort",
-    "title_of",
 ]
 
 Box = tuple[float, float, float, float]
@@ -49,25 +49,6 @@ Box = tuple[float, float, float, float]
 
 
 # Videos
-
-
-@runtime_checkable
-class _HasName(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-@runtime_checkable
-class _HasKey(Protocol):
-    @property
-    def key(self) -> str: ...
-
-
-def title_of(clip: object) -> str:
-    """Return the name of a clip; without a name, its key; without a key, its text."""
-    name = clip.name if isinstance(clip, _HasName) else ""
-    key = clip.key if isinstance(clip, _HasKey) else ""
-    return name or key or str(clip)
 
 
 class FramesPort(Protocol):
@@ -121,16 +102,24 @@ class CompareLab(Protocol):
 
 @runtime_checkable
 class ComparableRuns(Protocol):
-    """The runs of a lab. `sources` maps the name of a clip to its local file."""
+    """The runs of a lab. `sources` maps the object key of a clip, or its label, to its local file."""
 
     def open_video(self, video: Any) -> Any:
         """Return the frames (`FramesPort`) of a run, a clip or an object key."""
 
     @property
     def sources(self) -> Mapping[str, Path]:
-        """Local files of the clips, by clip name."""
+        """Local files of the clips, by object key or label."""
 
     def __iter__(self) -> Iterator[Any]: ...
+
+
+@runtime_checkable
+class RunsWithSources(ComparableRuns, Protocol):
+    """Runs that know the content of their sources, also after a file or an object was replaced."""
+
+    def source_of(self, run: Any) -> Any:
+        """Return what `open_video` opens as the source of a run."""
 
 
 @runtime_checkable
@@ -161,6 +150,10 @@ class ComparableRun(Protocol):
     @property
     def clip_key(self) -> str:
         """Object key of the clip."""
+
+    @property
+    def clip_md5(self) -> str:
+        """MD5 of the clip's content; empty if unknown."""
 
     @property
     def setting(self) -> VideoEnhance:

@@ -10,17 +10,20 @@ Every call uses this module twice, so it is fast: the layout of a class is compu
 
 from __future__ import annotations
 
+import codecs
 import functools
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from lxml import etree
 
 from ci_notebook.model.declaration.node import Node, Part, Unknown, cached_per_class, part_by_tag, parts, tag_of
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.lru import LRU
+from ci_notebook.model.text_bytes import decode, encoding_of
 
 N = TypeVar("N", bound=Node)
 
@@ -29,6 +32,9 @@ MAX_REQUEST_BYTES = 1 << 20
 MAX_DEPTH = 32
 
 _OF_THREAD = threading.local()
+# Blanks, and characters that cannot be seen, which a copy from a page or a chat may carry along.
+_BEFORE: Final = " \t\r\n\f\v\ufeff\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\u3000"
+_DECLARATION: Final = re.compile(r"<\?xml[^>]*\?>\s*")
 
 
 class MalformedXML(CIError, ValueError):
@@ -38,16 +44,46 @@ class MalformedXML(CIError, ValueError):
 def parse(data: bytes) -> etree._Element:
     """Return the root element. Entities, DTDs and external files are refused.
 
-    Raises `MalformedXML` with the position.
+    A byte-order mark and blanks before the XML are skipped. Raises `MalformedXML` with the position.
     """
     try:
-        root = etree.fromstring(data, _parser())
+        root = etree.fromstring(data if data[:1] == b"<" else _from_its_begin(data), _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         reason = error.msg if isinstance(error, etree.XMLSyntaxError) else error  # its text repeats the position
         raise MalformedXML(f"The XML cannot be read: {reason}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedXML("The XML has a document type; DTDs and entities are not allowed.")
     return root
+
+
+def parse_text(text: str) -> etree._Element:
+    """Return the root element of XML that is text already, as it was pasted; otherwise as `parse`.
+
+    The encoding that its declaration names is that of the file from which it was copied, and means nothing here.
+
+    >>> parse_text('<?xml version="1.0" encoding="gbk"?><Message>\u6c34</Message>').text
+    '\u6c34'
+    """
+    try:
+        data = _DECLARATION.sub("", text.lstrip(_BEFORE), count=1).encode()
+    except UnicodeEncodeError as error:
+        raise MalformedXML("The XML cannot be read: it contains half of a surrogate pair.") from error
+    return parse(data)
+
+
+def is_xml_text(text: str) -> bool:
+    """Return whether a pasted text begins as XML does, after blanks and invisible characters."""
+    return text.lstrip(_BEFORE).startswith("<")
+
+
+def _from_its_begin(data: bytes) -> bytes:
+    """Return XML without what other programs put before it; UTF-16 as UTF-8."""
+    if encoding_of(data) in ("utf-8", "utf-8-sig"):
+        return data.removeprefix(codecs.BOM_UTF8).lstrip()
+    try:
+        return _DECLARATION.sub("", decode(data).lstrip(_BEFORE), count=1).encode()
+    except UnicodeDecodeError as error:
+        raise MalformedXML(f"The XML cannot be read: {error}") from error
 
 
 def _parser() -> etree.XMLParser:

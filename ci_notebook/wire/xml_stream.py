@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import IO
 
@@ -15,6 +16,7 @@ def elements(source: IO[bytes], tag: str) -> Iterator[etree._Element]:
 
     Entities, DTDs and external files are refused, as in `wire.xml.parse`. Raises `MalformedXML`.
     """
+    _skip_begin(source)
     context = etree.iterparse(
         source, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
         remove_comments=True, remove_pis=True,
@@ -30,3 +32,11 @@ def elements(source: IO[bytes], tag: str) -> Iterator[etree._Element]:
                 del parent[0]
     except etree.XMLSyntaxError as error:
         raise MalformedXML(f"The XML cannot be read: {error}") from error
+
+
+def _skip_begin(source: IO[bytes]) -> None:
+    """Skip a byte-order mark of UTF-8 and blanks before the XML declaration, which libxml2 refuses."""
+    start = source.tell()
+    begin = source.read(4096)
+    xml = begin.removeprefix(codecs.BOM_UTF8).lstrip()
+    source.seek(start + (len(begin) - len(xml) if xml[:1] == b"<" else 0))

@@ -77,6 +77,21 @@ def test_every_file_s_keys_are_read(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize(("source", "path", "text"), FILES)
+def test_a_file_that_notepad_saved_is_read(tmp_path, source, path, text, encoding):
+    put(tmp_path, path, "")
+    (tmp_path / path).write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert find(tmp_path).source == source
+
+
+def test_a_comment_in_another_encoding_hides_no_key(tmp_path):
+    path = tmp_path / FILES[0][1]
+    path.parent.mkdir(parents=True)
+    path.write_bytes("# 我的密钥\n".encode("gbk") + FILES[0][2].encode())
+    assert find(tmp_path).secret_id.reveal() == "AKIDhome"
+
+
 def test_arguments_beat_the_environment_and_the_environment_beats_files(tmp_path):
     put(tmp_path, *FILES[0][1:])
     assert find(tmp_path, ENV).source == "the environment"

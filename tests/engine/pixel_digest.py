@@ -17,7 +17,7 @@ COMMAND = "python -m tests.engine.pixel_digest"
 # Besides all of the renderer: the modules that it takes facts, frames, colors and sizes from.
 GLOBS = (
     "engine/render/**/*.py", "media/color*.py", "media/ffmpeg.py", "media/frame_sampling.py", "media/probe.py",
-    "media/scoring/no_reference.py", "model/setting/shape.py",
+    "media/streams/*.py", "media/scoring/no_reference.py", "model/setting/shape.py",
 )  # fmt: skip
 # These decide what is reused, not how it looks.
 OTHERS = {"engine/render/pixel_version.py", "engine/render/cache_lookup.py", "engine/render/refusal.py"}

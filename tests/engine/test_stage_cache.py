@@ -91,7 +91,7 @@ def test_the_cached_frames_are_exact(tiny, lookup, tmp_path):
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, lookup)
     copy = lookup.cache.folder / entries(lookup)[0]
     whole = tmp_path / "whole"
-    motion = "setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=1,minterpolate=fps=50,trim=end=0.4"
+    motion = "setpts=N/(25*TB),tpad=stop_mode=clone:stop=2,minterpolate=fps=50,trim=end_frame=20"
     run(["-i", tiny(), "-vf", f"{motion},fps=50:start_time=0,format=yuv420p", "-f", "rawvideo", whole])
     run(["-i", copy, "-f", "rawvideo", tmp_path / "copy"])
     assert (tmp_path / "copy").read_bytes() == whole.read_bytes()

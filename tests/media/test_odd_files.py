@@ -13,6 +13,7 @@ from PIL import Image
 
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.engine.render.render import render
+from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.frames import Frames
 from ci_notebook.media.probe import first_video, media_info, shown_size
@@ -23,6 +24,7 @@ from ci_notebook.media.scoring.score import by_itself, compare
 from ci_notebook.media.snapshot import picture
 from ci_notebook.media.spoil import spoil
 from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 from tests.media.odd_files import FRAMES, HIGH, LENGTH_S, ODD_FILES, RATE, WIDE, as_players_show, make
@@ -177,3 +179,17 @@ def test_a_spoiled_clip_keeps_the_shape(name: str, odd_file: Callable[[str], Pat
         assert frames.size[0] / frames.size[1] == pytest.approx(source.size[0] / source.size[1], rel=0.02)
         small = np.asarray(Image.fromarray(source[AT]).resize(frames.size, Image.Resampling.BOX))
         assert apart(frames[AT], small) < 12
+
+
+def test_a_rotation_that_is_no_right_angle_is_refused_by_every_reader(tmp_path: Path) -> None:
+    plain, slanted = tmp_path / "plain.mp4", tmp_path / "slanted.mp4"
+    run(["-f", "lavfi", "-i", "testsrc2=s=128x96:d=0.2,format=yuv420p", plain])
+    run(["-display_rotation", "30", "-i", plain, "-c", "copy", slanted])
+    readers: list[Callable[[], object]] = [
+        lambda: Frames(slanted), lambda: picture(slanted), lambda: raw_frame(slanted, 0.0),
+        lambda: render(Operation(video_enhance=JOB), slanted, tmp_path / "job"), lambda: compare(slanted, plain),
+        lambda: spoil(slanted, tmp_path / "spoiled.mp4"),
+    ]  # fmt: skip
+    for read in readers:
+        with pytest.raises(EngineError, match="turns it by 33"):
+            read()

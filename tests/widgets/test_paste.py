@@ -100,6 +100,54 @@ def test_ignored_parts_of_a_paste_are_reported(lab):
     assert words == "Applied: the setting (no stage is on). Ignored: output_key."
 
 
+WATER = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=4))
+XML_BODY = "<Operation><VideoEnhance><MsSharpen><SharpenLevel>4</SharpenLevel></MsSharpen></VideoEnhance>{}</Operation>"
+HIDDEN_XML = "<DigitalWatermark><Message>水印42</Message><Type>Text</Type><Version>V1</Version></DigitalWatermark>"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(f'<?xml version="1.0" encoding="{name}"?>' for name in ("gb2312", "GBK", "utf-16", "iso-8859-1", "klingon")),
+        "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\r\n", '<?xml version=“1.0” encoding=“utf-8”?>',
+        "\ufeff", "\ufeff<?xml version='1.0'?>", "\n \t<?xml version='1.0'?>\n", "\u00a0\u200b", "\u2028\u3000",
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_pasted_xml_is_text_whatever_it_declares(before):
+    applied = read_paste(before + XML_BODY.format(f"\u00a0\n{HIDDEN_XML}\u00a0"), VideoEnhance()).parts
+    assert applied == {
+        "video_enhance": WATER,
+        "digital_watermark": DigitalWatermark(message="水印42", type="Text", version="V1"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=4))",
+        "ci.VideoEnhance(\n\u00a0\u00a0\u00a0ms_sharpen=ci.MsSharpen(sharpen_level=4),\n)",
+        "\u200bci.VideoEnhance(ms_sharpen=ci.MsSharpen(\u200bsharpen_level=4))",
+    ],
+    ids=ascii,
+)
+def test_python_that_was_copied_from_a_page_is_read(text):
+    assert read_paste(text, VideoEnhance()).parts == {"video_enhance": WATER}
+
+
+def test_quotation_marks_of_a_word_processor_are_read():
+    typeset = "ci.DigitalWatermark(message=“a’b”, type=‘Text’, version=“V1”)"
+    with pytest.raises(ParameterError):  # which mark ends the text cannot be known
+        read_paste(typeset, VideoEnhance())
+    read = read_paste(typeset.replace("a’b", "ab"), VideoEnhance()).parts
+    assert read == {"digital_watermark": DigitalWatermark(message="ab", type="Text", version="V1")}
+
+
+def test_half_of_a_surrogate_pair_is_refused_by_our_error():
+    with pytest.raises(CIError, match="surrogate"):
+        read_paste("<MsSharpen>\ud83d</MsSharpen>", VideoEnhance())
+
+
 def test_a_stage_alone_replaces_that_stage():
     present = VideoEnhance(color_enhance=ColorEnhance(contrast=3), ms_sharpen=MsSharpen(sharpen_level=1))
     for text in ("ci.MsSharpen(sharpen_level=5)", "<MsSharpen><SharpenLevel>5</SharpenLevel></MsSharpen>"):

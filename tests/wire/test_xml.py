@@ -199,3 +199,10 @@ def test_a_hundred_thousand_hostile_nodes_take_time_that_grows_with_them_only(ch
     node = loads(Response, b"<Response>" + children * 100_000 + b"</Response>")
     assert dumps(node).endswith(b"<Response>" + children * 100_000 + b"</Response>")
     assert loads(Response, dumps(node)) == node
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_bytes_with_a_mark_or_blanks_before_the_xml_are_read(encoding):
+    text = "<?xml version='1.0' encoding='utf-8'?><JobsDetail><JobId>数</JobId></JobsDetail>"
+    assert loads(JobsDetail, text.encode(encoding)).job_id == "数"
+    assert loads(JobsDetail, f"\r\n {text}".encode()).job_id == "数"

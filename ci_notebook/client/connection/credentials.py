@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, NoReturn, Self
 
 from ci_notebook._folders import account_home
 from ci_notebook.model.errors import CredentialsError
+from ci_notebook.model.text_bytes import read_text, without_mark
 
 ID_VARIABLE: Final = "TENCENTCLOUD_SECRET_ID"
 KEY_VARIABLE: Final = "TENCENTCLOUD_SECRET_KEY"
@@ -263,10 +264,13 @@ def _from_environment(environ: Mapping[str, str]) -> _Parts:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
+    except UnicodeDecodeError:
+        # A comment in another encoding; keys are ASCII, and `Credentials` refuses any other.
+        return without_mark(path.read_bytes().decode("latin-1"))
     except FileNotFoundError:
         raise _SkippedError("no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise _SkippedError(f"cannot be read ({type(error).__name__})") from None
 
 

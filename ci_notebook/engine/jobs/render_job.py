@@ -87,12 +87,12 @@ def render_job(resources: JobResources, job: JobRow) -> JobOutcome:
         report(1.0)  # a short job may end before it has reported any progress
     files = _finished_files(job, work.output or Output(), rendered)
     result = Operation(media_info=rendered.media_info, media_result=_media_result(work.output or Output(), files))
-    message = ""
+    message = " ".join(rendered.changes)
     if rendered.digital_watermark:
         state: Literal["Success", "Failed"] = "Failed" if rendered.digital_watermark.margin_db is None else "Success"
         result, message = (
             replace(result, digital_watermark=DigitalWatermark(state=state)),
-            str(rendered.digital_watermark),
+            " ".join([str(rendered.digital_watermark) + "." * bool(message), message]).strip(),
         )
     return JobOutcome(state="Success", files=files, result=dumps(result), message=message)
 

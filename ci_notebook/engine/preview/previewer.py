@@ -99,7 +99,7 @@ class FileOrigin:
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one frame."""
-        raw = raw_frame(self.path, at_s, interlaced=analysis.interlaced)
+        raw = raw_frame(self.path, at_s)
         path.write_bytes(raw.data)
         return Still(path, at_s, raw.pixel_format, Size(raw.width, raw.height), info, analysis)
 

@@ -7,8 +7,7 @@ values that AUTO stands for are ours: the service does not document its own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +18,11 @@ from ci_notebook.media import color_tags
 from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.scoring import no_reference
 from ci_notebook.media.snapshot import to_rgb
+from ci_notebook.media.streams.frame_times import Timeline
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
+_KEY_FRAMES = 40
 _TAIL = 0.3  # percent of pixels outside the levels at either end: a few stray lights must not decide
 _DARK_MOST, _LIGHT_LEAST = 72 / 255, 150 / 255  # beyond this, a scene without black or white is not corrected
 
@@ -33,6 +34,7 @@ class Analysis:
     `low` and `high` are the levels that contain a channel except for 0.3 % at either end; `spread` is the
     RMS contrast of luma. `colourfulness`, `sharpness` and `noise` are those of
     `media.scoring.no_reference`. `matrix` is the clip's YUV matrix, `interlaced` whether it has fields.
+    `timeline` are the times of its frames, which a job needs and a preview does not.
     """
 
     low: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -44,6 +46,12 @@ class Analysis:
     noise: float = 1.0
     matrix: str = color_tags.SDR
     interlaced: bool = False
+    timeline: Timeline | None = field(default=None, repr=False)
+
+    @property
+    def has_chapters(self) -> bool:
+        """Whether the clip has chapters."""
+        return self.timeline is not None and self.timeline.has_chapters
 
     @property
     def auto_contrast(self) -> int:
@@ -107,9 +115,9 @@ def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, 
 
 
 def _coding(path: Path) -> tuple[str, bool]:
-    """Return the matrix and whether there are fields, from the first key frames alone."""
+    """Return the matrix and whether there are fields anywhere, from key frames of the whole clip."""
     matrix, interlaced = "", False
-    for frame in islice(key_frames(path), PICTURES):
+    for frame in key_frames(path, most=_KEY_FRAMES):
         matrix = matrix or color_tags.frame_matrix(frame)
         interlaced = interlaced or bool(frame.interlaced_frame)
     return matrix, interlaced

@@ -54,7 +54,9 @@ def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | Non
     text = lookup.cache.get_text(key)
     if text is None:
         analysis = analyse(path, needs=needs)
-        lookup.cache.put_text(key, json.dumps(asdict(analysis)), folder)
+        lookup.cache.put_text(
+            key, json.dumps({name: value for name, value in asdict(analysis).items() if name != "timeline"}), folder
+        )
         return analysis
     facts: dict[str, Any] = json.loads(text)
     return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"])})

@@ -21,10 +21,12 @@ from ci_notebook.engine.render.graph import (
     rate_text,
     stages,
 )
-from ci_notebook.engine.render.interval import seek_arguments, trim_filters
+from ci_notebook.engine.render.interval import is_cut, job_stretch, seek_arguments, trim_filters
 from ci_notebook.engine.render.output.audio import AudioInput, audio_mapping
 from ci_notebook.engine.render.output.encoders import (
     AUDIO_ENCODERS,
+    CHAPTERED,
+    CONSTANT_RATE,
     VIDEO_ENCODERS,
     audio_arguments,
     audio_codec,
@@ -40,7 +42,8 @@ from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
-from ci_notebook.media.probe import MAIN_VIDEO, first_video
+from ci_notebook.media.probe import first_video, video_specifier
+from ci_notebook.media.streams.stretch import KEEP_TIMES
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -72,7 +75,7 @@ def command(
     do not go together.
     """
     at = 1 if has_leading_stages(setting, source) else 0  # index of the source among the inputs
-    arguments = _input(setting, source, paths.source)
+    arguments = _input(setting, source, paths.source, analysis)
     pictures = [*(overlay.path for overlay in paths.overlays), *((paths.pattern,) if paths.pattern else ())]
     for path in pictures:
         arguments += ["-i", str(path)]
@@ -81,12 +84,15 @@ def command(
     if video_codec(setting) is not None:
         graph = _graph(setting, source, paths, analysis)
         arguments += ["-filter_complex", graph, "-map", "[out]"]
-    tracks, graph = audio_mapping(setting, source, paths.audio_inputs, at=at, first=at + 1 + len(pictures))
+    tracks, graph = audio_mapping(setting, source, analysis, paths.audio_inputs, at=at, first=at + 1 + len(pictures))
     arguments += [*(("-filter_complex", graph) if graph else ()), *tracks]
     if at:
-        arguments += ["-map_metadata", str(at), "-map_chapters", str(at)]
+        arguments += ["-map_metadata", str(at)]
     arguments += [
+        "-map_chapters",
+        str(at) if keeps_chapters(setting) else "-1",
         *video_arguments(setting, source, threads),
+        *_timing_arguments(setting, source, analysis),
         *audio_arguments(setting, source),
         *container_arguments(setting),
     ]
@@ -125,11 +131,16 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
         size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
         chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
     )  # fmt: skip
-    filters = [*trim_filters(setting, source), *(one for stage in BEFORE_NETWORK for one in filters_by_stage[stage])]
-    # Raw frames have no times: the first is shown at 0, like the audio.
-    filters += [f"fps={rate}:start_time=0", f"format={pipe.pixel_format}"]
+    filters = [
+        *trim_filters(setting, source, analysis),
+        *(one for stage in BEFORE_NETWORK for one in filters_by_stage[stage]),
+    ]
+    # Raw frames have no times. Those of a given rate begin at 0, like the audio; others get theirs back later.
+    filters += [f"fps={rate}:start_time=0"] if filters_by_stage["slower"] else []
+    filters += [f"format={pipe.pixel_format}"]
     graph = f"[{_stream(setting, source)}]{','.join(filters)}[out]"
-    return (*_input(setting, source, path), "-filter_complex", graph, "-map", "[out]"), pipe
+    words = (*_input(setting, source, path, analysis), "-filter_complex", graph, "-map", "[out]")
+    return (*words, "-fps_mode", "passthrough"), pipe
 
 
 def thread_arguments(threads: int | None) -> tuple[str, ...]:
@@ -164,9 +175,13 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     earlier = BEFORE_NETWORK if is_led else ()
     first = [one for stage in STAGES if stage not in (*earlier, *AFTER_WATERMARKS) for one in filters_by_stage[stage]]
     if is_led:
-        first[:0] = [_color_tags_filter(setting, source, analysis), "setsar=1"]
+        first[:0] = [
+            *_piped_times(setting, source, analysis),
+            _color_tags_filter(setting, source, analysis),
+            "setsar=1",
+        ]
     else:
-        first[:0] = trim_filters(setting, source)
+        first[:0] = trim_filters(setting, source, analysis)
     if paths.padding:
         first.append(paths.padding)
     last = [one for stage in STAGES if stage in AFTER_WATERMARKS for one in filters_by_stage[stage]]
@@ -196,7 +211,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
 def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     config = transcode_of(setting).trans_config
     if config is None or config.transcode_index is None:
-        return f"0:{MAIN_VIDEO}"
+        return video_specifier(source)
     indexes = [one.index for one in (source.stream.video if source.stream else ()) if one.index is not None]
     if config.transcode_index not in indexes:
         raise RequestRefused(
@@ -206,8 +221,35 @@ def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
     return f"0:{config.transcode_index}"
 
 
-def _input(setting: VideoEnhance, source: MediaInfo, path: Path) -> list[str]:
-    return [*seek_arguments(setting, source), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
+def _piped_times(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
+    """Return the filters that give frames from the pipe, which come at a constant rate, their times back."""
+    stretch = job_stretch(setting, source, analysis)
+    if stretch is None or stages(setting, source, analysis)["slower"]:
+        return ()
+    here, doubled, _ = rates(setting, source)
+    return stretch.retimed(doubled=doubled != here)
+
+
+def _timing_arguments(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> list[str]:
+    """Return FFmpeg's arguments that keep the times of frames which do not follow each other evenly."""
+    return [*KEEP_TIMES] if keeps_times(setting, source, analysis) else []
+
+
+def keeps_times(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> bool:
+    """Return whether the output has a variable frame rate: the source's, where no Fps is set and the format allows."""
+    if video_codec(setting) is None or analysis.timeline is None or container_of(setting) in CONSTANT_RATE:
+        return False
+    video = transcode_of(setting).video
+    return not (video and video.fps) and not analysis.timeline.is_constant
+
+
+def keeps_chapters(setting: VideoEnhance) -> bool:
+    """Return whether the output has the source's chapters: whole sources only, in formats that can hold them."""
+    return container_of(setting) in CHAPTERED and not is_cut(setting)
+
+
+def _input(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> list[str]:
+    return [*seek_arguments(setting, source, analysis), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
 
 
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:

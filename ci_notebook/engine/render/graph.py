@@ -26,7 +26,7 @@ from fractions import Fraction
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.analysis import Analysis
-from ci_notebook.engine.render.interval import video_end_s
+from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video, has_square_pixels
@@ -41,6 +41,10 @@ STAGES = (
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
 MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
 AFTER_WATERMARKS = frozenset({"range"})
+# Codecs of which parts of one stream may have fields. The deinterlacer passes all other frames unchanged.
+_FIELD_CODECS = frozenset({"mpeg2video", "h264", "dvvideo", "vc1", "mpeg4"})
+_LEAST_FIELDS = 8  # px; smaller frames are too small for the deinterlacer
+_TAIL_FRAMES = 2  # that motion search drops at the end
 
 
 def chain(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
@@ -59,11 +63,11 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     return {
         "fields": (
             *color_tags.retagged(analysis.matrix),
-            *(("bwdif=send_frame:deint=interlaced",) if analysis.interlaced else ()),
+            *(("bwdif=send_frame:deint=interlaced",) if may_have_fields(source, analysis) else ()),
         ),
         "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
-        "motion": _motion(setting, source),
+        "motion": _motion(setting, source, analysis),
         "enlarge": _enlarge(setting, sizes),
         "correct": _correct(setting, source, analysis),
         "tone": _tone(setting, analysis),
@@ -84,6 +88,13 @@ def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]
     if detail is not None:
         values["MsSharpen.SharpenLevel"] = _value(detail.sharpen_level, analysis.auto_sharpen_level)
     return values
+
+
+def may_have_fields(source: MediaInfo, analysis: Analysis) -> bool:
+    """Return whether frames may consist of fields; parts of a broadcast may, also after other first frames."""
+    video = first_video(source)
+    large = min(video.width or 0, video.height or 0) >= _LEAST_FIELDS
+    return large and (analysis.interlaced or (analysis.timeline is not None and video.codec_name in _FIELD_CODECS))
 
 
 def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
@@ -155,21 +166,23 @@ def _rotate(sizes: OutputPlan) -> str:
     )
 
 
-def _motion(setting: VideoEnhance, source: MediaInfo) -> tuple[str, ...]:
-    """Double the frame rate by motion search.
+def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
+    """Double the number of frames by motion search: each new one is half way between two, at uneven times too.
 
-    minterpolate drops the last frames; one second of a still frame before it prevents that. Frames that
-    start later than the audio still do. minterpolate supports eight bits only, so deeper video loses two.
+    Frames go in evenly spaced and get their times back afterwards. minterpolate drops the last frames; two
+    repetitions of the last one prevent that. It supports eight bits only, so deeper video loses two.
     """
     here, doubled, _ = rates(setting, source)
     if doubled == here:
         return ()
-    end = video_end_s(setting, source)
-    cut = () if end is None else (f"trim=end={end:.6f}",)
+    stretch = job_stretch(setting, source, analysis)
+    count = () if stretch is None else (f"trim=end_frame={2 * len(stretch.times)}",)
     return (
-        "tpad=stop_mode=clone:stop_duration=1",
+        f"settb=1/90000,setpts=N/({rate_text(here)}*TB)",
+        f"tpad=stop_mode=clone:stop={_TAIL_FRAMES}",
         f"minterpolate=fps={rate_text(doubled)}",
-        *cut,
+        *count,
+        *(stretch.retimed(doubled=True) if stretch else ()),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.cache_lookup import CacheLookup, cached_analysis, cached_output
+from ci_notebook.engine.render.changes import changes
 from ci_notebook.engine.render.command import (
     Paths,
     command,
@@ -28,6 +30,7 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
     write_pattern,
 )
 from ci_notebook.engine.render.graph import converts_to_sdr
+from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, video_codec
 from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
@@ -39,6 +42,7 @@ from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
+from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
@@ -47,6 +51,7 @@ from ci_notebook.model.setting.shape import Size, length_s, plan, rates
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
 Fetch = Callable[[str], Path]
+_LONGEST_WORD = 60_000  # characters; Linux allows 131,071
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,14 @@ class Rendered:
     """The output files, the first being the one to open, and the facts of that one.
 
     `digital_watermark` says how well the digital watermark can be read, None where none was requested.
+    `changes` are sentences about what was changed or left out that the setting does not say.
     """
 
     files: tuple[Path, ...]
     media_info: MediaInfo
     analysis: Analysis
     digital_watermark: DigitalWatermarkResult | None = None
+    changes: tuple[str, ...] = ()
 
 
 def render(
@@ -95,8 +102,12 @@ def render(
         folder = Path(temporary)
         has_video = video_codec(setting) is not None
         analysis = cached_analysis(source_path, setting, lookup, folder) if has_video else Analysis()
+        if source.stream and source.stream.video:
+            analysis = dataclasses.replace(analysis, timeline=timeline_of(source_path))
         if has_video and converts_to_sdr(setting, source):
             analysis = dataclasses.replace(analysis, matrix=color_tags.SDR)  # all later stages see SDR
+        if has_video:
+            _refuse_empty_interval(setting, source, analysis)
         fetch = fetch or _no_fetch
         layout = (
             layout_watermarks(operation.watermark, plan(setting, source).out, folder, fetch)
@@ -118,7 +129,8 @@ def render(
         info = _decimal_rates(info)
         files = (paths.output,) if segment_s(setting) is None else cut_segments(setting, paths.output, stem, cancel)
         info = _segmented_info(info, setting, files)
-        return Rendered(_move_files(files, out_dir), info, analysis, result)
+        said = changes(setting, source, analysis) if has_video else ()
+        return Rendered(_move_files(files, out_dir), info, analysis, result, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,7 @@ class _RenderWork:
     def run(self, paths: Paths) -> None:
         """Render the output file."""
         arguments = command(self.setting, self.source, paths, self.analysis, threads=self.threads)
+        arguments = with_graph_files(arguments, paths.output.parent)
         length = length_s(self.setting, self.source)
         if not has_leading_stages(self.setting, self.source):
             run(
@@ -147,10 +160,34 @@ class _RenderWork:
             return
         decode, pipe = decoding(self.setting, self.source, paths.source, self.analysis)
         stages = LeadingStages(
-            decode=decode, source=paths.source, pipe=pipe, folder=paths.output.parent, threads=self.threads,
-            length_s=length,
+            decode=with_graph_files(decode, paths.output.parent), source=paths.source, pipe=pipe,
+            folder=paths.output.parent, threads=self.threads, length_s=length,
         )  # fmt: skip
         run_with_leading_stages(stages, arguments, lookup=self.lookup, on_progress=self.on_progress, cancel=self.cancel)
+
+
+def with_graph_files(arguments: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """Return FFmpeg's arguments with filter graphs that are too long for a command line in files of `folder`."""
+    words: list[str] = []
+    for word in arguments:
+        if len(word) > _LONGEST_WORD and words[-1] == "-filter_complex":
+            path = folder / f"graph-{hashlib.sha256(word.encode()).hexdigest()[:16]}.txt"
+            path.write_text(word, encoding="utf-8")
+            words[-1], word = "-/filter_complex", str(path)  # noqa: PLW2901
+        words.append(word)
+    return tuple(words)
+
+
+def _refuse_empty_interval(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> None:
+    stretch = job_stretch(setting, source, analysis)
+    if stretch is not None and not stretch.times:
+        late = analysis.timeline.late_s if analysis.timeline else 0.0
+        begin = f" The video begins at {late:.2f} s." if late else ""
+        raise RequestRefused(
+            "VideoEnhance.Transcode.TimeInterval contains no frame of the source."
+            + begin
+            + " Lengthen its Duration, or choose another Start."
+        )
 
 
 def _render_with_watermark(

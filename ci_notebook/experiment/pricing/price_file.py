@@ -31,6 +31,7 @@ from typing import Any, Final
 from ci_notebook._folders import reading
 from ci_notebook.experiment.pricing.price import MAINLAND, Item, PriceList, Step
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.text_bytes import read_text
 
 STAGES: Final = tuple(MAINLAND.items)
 
@@ -40,8 +41,10 @@ def read_prices(path: str | Path) -> PriceList:
     path = Path(path)
     try:
         with reading(path):
-            text = path.read_text("utf-8")
+            text = read_text(path)
         table = tomllib.loads(text)
+    except UnicodeDecodeError as problem:
+        raise ParameterError.plain(f"{path.name} is not text in UTF-8. Save it with the encoding UTF-8.") from problem
     except tomllib.TOMLDecodeError as problem:
         raise ParameterError.plain(f"{path.name} is not a valid TOML file: {problem}.") from problem
     currency = table.get("currency")

@@ -17,6 +17,7 @@ from typing import Final, get_args
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Answer, Vote
+from ci_notebook.model.clip_labels import clip_id
 from ci_notebook.model.errors import ParameterError
 
 ANSWERS: Final = get_args(Answer)
@@ -121,7 +122,7 @@ def _pairs(runs: Sequence[Run], draw: random.Random, moments: int, most: int) ->
     rings = list[tuple[int, float, Question]]()
     clips: dict[str, dict[object, Run]] = {}
     for run in runs:
-        clips.setdefault(run.clip_md5 or run.clip_key, {})[run.setting] = run
+        clips.setdefault(clip_id(run), {})[run.setting] = run
     for _, by_setting in sorted(clips.items()):
         ring = list(by_setting.values())
         draw.shuffle(ring)

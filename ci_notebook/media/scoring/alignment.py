@@ -65,7 +65,7 @@ def align(
     frames do not belong together.
     """
     out, ref = AlignedSide.of(Path(output)), AlignedSide.of(Path(source))
-    rest = ref.duration_s - start_s
+    rest = ref.rest_s(start_s)
     pair = Pair(out, ref, (start_s, min(rest, length_s) if length_s is not None else rest))
     _refuse_other_length(pair)
     ours, theirs = _grey_frames(pair, LOOK_S, cancel)

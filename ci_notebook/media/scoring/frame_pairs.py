@@ -14,7 +14,6 @@ from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import DEMUXERS
 from ci_notebook.media.frame_sampling import sample_frames
 from ci_notebook.media.probe import (
-    MAIN_VIDEO,
     clip_matrix,
     first_video,
     media_info,
@@ -22,6 +21,8 @@ from ci_notebook.media.probe import (
     shown_size,
     upright_size,
 )
+from ci_notebook.media.streams.frame_times import Timeline, timeline_of
+from ci_notebook.media.streams.stretch import Stretch, stretch_of
 from ci_notebook.model.api.media_info import VideoStream
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
@@ -31,6 +32,8 @@ __all__ = ["WHOLE", "AlignedSide", "Pair", "Place"]
 
 _ABOVE_WHITE: Final = 18  # luma codes of 10 bits: clearly brighter than diffuse white
 _BRIGHT_SHARE: Final = 0.005
+_SAME_S: Final = 1e-3
+_SAME_FRAME: Final = 0.5  # of a mean frame: nearer times are those of one frame
 _SAME_RATE: Final = 0.9  # lost frames lower the mean rate a little
 
 
@@ -63,6 +66,7 @@ class AlignedSide:
     duration_s: float
     matrix: str
     shape: float
+    timeline: Timeline
 
     @classmethod
     def of(cls, path: Path) -> AlignedSide:
@@ -70,7 +74,8 @@ class AlignedSide:
         info = media_info(path)
         video = first_video(info, path.name)
         shown = shown_size(info)
-        side = cls(path, video, pictures_length_s(info) or 0.0, clip_matrix(path), shown.width / max(1, shown.height))
+        shape = shown.width / max(1, shown.height)
+        side = cls(path, video, pictures_length_s(info) or 0.0, clip_matrix(path), shape, timeline_of(path))
         if side.is_hdr and _is_bright(path, video.color_transfer or ""):
             raise EngineError(
                 f"{path.name} is HDR ({video.color_transfer}) with light above SDR white. It cannot become SDR "
@@ -95,11 +100,16 @@ class AlignedSide:
         width, height = upright_size(self.video)
         return width or 2, height or 2
 
-    def arguments(self, *, start_s: float = 0.0, length_s: float | None = None) -> list[str | Path]:
-        """Return FFmpeg's arguments that read it."""
-        begin = ["-ss", f"{start_s:.6f}"] if start_s else []
-        end = ["-t", f"{length_s:.6f}"] if length_s is not None else []
-        return [*begin, *end, "-format_whitelist", ",".join(DEMUXERS), "-i", self.path.resolve()]
+    def rest_s(self, start_s: float) -> float:
+        """Return how long its frames last from `start_s` on, which is counted from the begin of the file."""
+        return self.duration_s - max(0.0, start_s - self.timeline.late_s)
+
+    def read(self, start_s: float = 0.0, length_s: float | None = None) -> Stretch:
+        """Return how FFmpeg reads it, or a stretch of its frames."""
+        if start_s == 0 and (length_s is None or length_s >= self.duration_s - _SAME_S):
+            return stretch_of(self.timeline)
+        late = max(0.0, self.timeline.late_s - start_s)
+        return stretch_of(self.timeline, start_s, None if length_s is None else late + length_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,15 @@ class Pair:
     def rate(self) -> Fraction:
         """The common rate: the slower of the two."""
         return Fraction(min(self.output.fps, self.source.fps)).limit_denominator(1001)
+
+    @property
+    def is_by_number(self) -> bool:
+        """Whether frame n of one is frame n of the other: as many frames, at the same times."""
+        ours, theirs = self.output.read().times, self.source.read(*self.stretch).times
+        if not ours or len(ours) != len(theirs):
+            return False
+        shift, step = theirs[0] - ours[0], float(1 / self.rate)
+        return all(abs(b - a - shift) < _SAME_FRAME * step for a, b in zip(ours, theirs, strict=True))
 
     @property
     def default_every(self) -> int:
@@ -162,16 +181,20 @@ class Pair:
     def inputs(self, length_s: float | None = None) -> list[str | Path]:
         """Return FFmpeg's arguments that read both, or their first seconds."""
         limit = self.stretch[1] if length_s is None else min(length_s, self.stretch[1])
-        return [
-            *self.output.arguments(length_s=length_s),
-            *self.source.arguments(start_s=self.stretch[0], length_s=limit),
-        ]
+        words: list[str | Path] = []
+        for side, part in (
+            (self.output, self.output.read(0.0, length_s)),
+            (self.source, self.source.read(self.stretch[0], limit)),
+        ):
+            words += [*part.arguments, "-format_whitelist", ",".join(DEMUXERS), "-i", side.path.resolve()]
+        return words
 
     def timed(self) -> tuple[str, str]:
         """Return the begin of both filter chains (output, source): equal frames at equal times, in their own sizes."""
+        ours, theirs = self.output.read(), self.source.read(*self.stretch)
         return (
-            f"[0:{MAIN_VIDEO}]{self._timing(self.output, -self.offset)}",
-            f"[1:{MAIN_VIDEO}]{self._timing(self.source, self.offset)}",
+            f"[0:{self.output.video.index}]{self._timing(self.output, ours, -self.offset)}",
+            f"[1:{self.source.video.index}]{self._timing(self.source, theirs, self.offset)}",
         )
 
     def placed(self) -> tuple[str, str]:
@@ -204,8 +227,10 @@ class Pair:
             return side.matrix
         return color_tags.SDR if other.is_hdr else other.matrix
 
-    def _timing(self, side: AlignedSide, skip: int) -> str:
-        rate = ",".join([*color_tags.retagged(side.matrix), f"settb=AVTB,setpts=PTS-STARTPTS,fps={self.rate}"])
+    def _timing(self, side: AlignedSide, part: Stretch, skip: int) -> str:
+        # Frames that correspond by number get even times first: by a rounded time the rate could skip one.
+        times = f"N/({self.rate}*TB)" if self.is_by_number else "PTS-STARTPTS"
+        rate = ",".join([*color_tags.retagged(side.matrix), *part.video, f"settb=AVTB,setpts={times},fps={self.rate}"])
         cut = f",trim=start_frame={skip},setpts=PTS-STARTPTS" if skip > 0 else ""
         if not side.is_hdr:
             return rate + cut

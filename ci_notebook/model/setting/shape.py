@@ -19,6 +19,7 @@ from ci_notebook.model.setting.transcode import TransConfig, Video
 
 TARGETS = {"sdtohd": 1080, "hdto4k": 2160}  # short side, px
 LARGEST = 4096
+_RIGHT_ANGLE = 1.0  # degrees of tolerance
 _VIDEO = "VideoEnhance.Transcode.Video"
 
 
@@ -76,8 +77,18 @@ def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
 
 
 def shown_size(source: MediaInfo) -> Size:
-    """Return the source's size as players show it: square pixels, rotated by its metadata."""
+    """Return the source's size as players show it: square pixels, rotated by its metadata.
+
+    Raises `EngineError` for a rotation that is no right angle.
+    """
     video = first_video(source)
+    turn = (video.rotation or 0.0) % 90
+    if min(turn, 90 - turn) > _RIGHT_ANGLE:
+        raise EngineError(
+            f"The metadata of the video turns it by {video.rotation:g}°. Only right angles can be shown. "
+            "Remove the rotation from the file, or encode the video turned.",
+            code="ResourceNotSupported",
+        )
     width, height = video.width or 0, video.height or 0
     across, _, down = (video.sar or "1:1").partition(":")
     if across.isdigit() and down.isdigit() and int(across) and int(down):

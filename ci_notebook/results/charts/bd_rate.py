@@ -30,6 +30,7 @@ from ci_notebook.results.charts.style import (
     number_column,
     once,
     score_or_default,
+    series_name,
 )
 from ci_notebook.results.dataframe import resolve_column
 from ci_notebook.results.labels import all_words, count, in_words, number, short_name, word_of
@@ -109,7 +110,7 @@ def plot_bd_rate(
     for _, clip in points.groupby("clip", sort=False):
         for side, part in clip.groupby("side"):
             at = int(str(side))
-            name = f"{short_name(family)} {word_of((first, second)[at])}"
+            name = series_name(f"{short_name(family)} {word_of((first, second)[at])}")
             line = part.sort_values("size")
             axes.plot(
                 floats(line["size"]), floats(line["quality"]), color=COLORS[at], marker=MARKERS[at],

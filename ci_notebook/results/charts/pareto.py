@@ -23,6 +23,7 @@ from ci_notebook.results.charts.style import (
     numbered,
     once,
     score_or_default,
+    series_name,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import count, in_words, number, setting_labels, short_name
@@ -41,15 +42,16 @@ def compute_pareto(
     quality, size = number_column(df, quality, "quality"), number_column(df, size, "size")
     hue = resolve_column(df, hue) if hue else None
     used = pd.DataFrame({"setting": setting_labels(df), "clip": df["clip"].fillna("")})
-    used[hue or "hue"] = in_words(df, hue) if hue else ""
+    used["hue"] = in_words(df, hue) if hue else ""
     used[size], used[quality] = df[size].astype("Float64"), df[quality].astype("Float64")
     used = used.dropna(subset=[size, quality])
     columns: dict[str, Any] = {"clips": ("clip", "nunique"), size: (size, "mean"), quality: (quality, "mean")}
-    means = used.groupby([hue or "hue", "setting"], sort=False).agg(**columns).reset_index()
-    means = means[means["clips"] == used["clip"].nunique()]
+    means = used.groupby(["hue", "setting"], sort=False).agg(**columns).reset_index()
+    if hue != "clip":
+        means = means[means["clips"] == used["clip"].nunique()]
     qualities = [scale_of(quality).sign * value for value in floats(means[quality])]
     means["on_front"] = pd.array(front_of(floats(means[size]), qualities), dtype="boolean")
-    means = means.sort_values(size, ignore_index=True)
+    means = means.sort_values(size, ignore_index=True).rename(columns={"hue": hue} if hue else {})
     table: pd.DataFrame = means[["setting", *([hue] if hue else []), size, quality, "clips", "on_front"]]
     return table
 
@@ -74,7 +76,8 @@ def plot_pareto(
     series = (
         [("settings", table)] if hue is None else [(str(name), part) for name, part in table.groupby(hue, sort=False)]
     )
-    for place, (name, part) in enumerate(series):
+    for place, (value, part) in enumerate(series):
+        name = series_name(value)
         color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
         look: dict[str, Any] = {"color": color, "marker": marker, "linestyle": "none", "markersize": 7}
         best, beaten = part[part["on_front"]], part[~part["on_front"]]

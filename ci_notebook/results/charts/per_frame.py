@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORES, check_score, scale_of
 from ci_notebook.results.charts.style import (
@@ -22,6 +23,7 @@ from ci_notebook.results.charts.style import (
     label,
     legend_aside,
     score_or_default,
+    series_name,
 )
 from ci_notebook.results.dataframe import refuse_mixed_models, to_frame, unit_of
 from ci_notebook.results.labels import number, setting_labels
@@ -50,7 +52,7 @@ def compute_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3)
         step = max(1, run.every)
         numbers = [step * at for at in range(len(values))]
         fps = df["fps"].iloc[place]
-        series = f"{run.clip}, {setting}" if clips else str(setting)
+        series = f"{df['clip'].iloc[place]}, {setting}" if clips else str(setting)
         times = [None if pd.isna(fps) else at / float(fps) for at in numbers]
         parts.append(pd.DataFrame({
             "run": place, "series": series, "picture": numbers, "time_s": pd.array(times, dtype="Float64"), on: values,
@@ -73,7 +75,7 @@ def plot_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3, ax
     for place, (_, part) in enumerate(table.groupby("run", sort=False)):
         color, line = COLORS[place % len(COLORS)], LINES[place % len(LINES)]
         axes.plot(floats(part[across]), floats(part[on]), color=color, linestyle=line, linewidth=1.4,
-                  label=_named(str(part["series"].iloc[0]), place, count))  # fmt: skip
+                  label=_legend_entry(str(part["series"].iloc[0]), place, count))  # fmt: skip
         marked = part[part["is_worst"]]
         axes.plot(floats(marked[across]), floats(marked[on]), linestyle="none", marker=MARKERS[place % len(MARKERS)],
                   fillstyle="none", markersize=9, markeredgewidth=1.8, color=color, label="_nolegend_")  # fmt: skip
@@ -84,7 +86,7 @@ def plot_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3, ax
     axes.set_xlabel("time [s]" if across == "time_s" else "picture")
     axes.set_ylabel(label(on))
     axes.grid(visible=True, alpha=0.3)
-    clips = dict.fromkeys(listed[int(place)].clip for place in table["run"].unique())
+    clips = dict.fromkeys(run_clip_labels(listed[int(place)] for place in table["run"].unique()))
     one = f"{next(iter(clips))}; " if len(clips) == 1 else ""
     axes.set_title(f"{one}ringed: the {worst} worst pictures of each, by number", fontsize="medium", loc="left")
     if count > 1:
@@ -97,7 +99,7 @@ def describe_trace(runs: Iterable[Run], on: str | None = None, *, worst: int = 3
     listed = list(_runs(runs))
     on, note = score_or_default(to_frame(listed), on)
     table = compute_trace(listed, on, worst=worst)
-    clips = dict.fromkeys(listed[int(place)].clip for place in table["run"].unique())
+    clips = dict.fromkeys(run_clip_labels(listed[int(place)] for place in table["run"].unique()))
     of = f" of {next(iter(clips))}" if len(clips) == 1 else ""
     unit, sign, entries = f" {unit_of(on)}" if unit_of(on) else "", scale_of(on).sign, []
     for _, part in list(table.groupby("run", sort=False))[:4]:
@@ -127,11 +129,13 @@ def _no_values(on: str) -> ParameterError:
     )
 
 
-def _named(series: str, place: int, count: int) -> str:
+def _legend_entry(series: str, place: int, count: int) -> str:
     """Return the legend entry of a line; where there are many, one line each, and the last ones are counted."""
     if count <= _NAMED:
-        return series.replace(", ", ",\n")
-    return series if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
+        return series_name(series.replace(", ", ",\n"))
+    return (
+        series_name(series) if place < _LISTED else f"and {count - _LISTED} more" if place == _LISTED else "_nolegend_"
+    )
 
 
 def _worst(values: tuple[float, ...], how_many: int, sign: int) -> list[bool]:

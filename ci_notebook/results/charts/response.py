@@ -27,6 +27,7 @@ from ci_notebook.results.charts.style import (
     once,
     runs_of,
     score_or_default,
+    series_name,
 )
 from ci_notebook.results.dataframe import resolve_column, unit_of
 from ci_notebook.results.labels import AUTO, LEFT_OUT, count, in_words, number, order_of, varying, word_of
@@ -62,12 +63,12 @@ def compute_response(data: Data, x: str, y: str | None = None, hue: str | None =
     hue = resolve_column(df, hue) if hue is not None else None
     if x == y or hue in (x, y):
         raise ParameterError.plain(f"x={x!r}, y={y!r} and hue={hue!r} must be different columns.")
-    keys = ["at"] if hue is None else [hue, "at"]
+    keys = ["at"] if hue is None else ["hue", "at"]
     used = pd.DataFrame(
         {"x": df[x], "at": in_words(df, x), "y": df[y].astype("Float64"), "clip": df["clip"].fillna("")}
     )
     if hue is not None:
-        used[hue] = in_words(df, hue)
+        used["hue"] = in_words(df, hue)
     used = used[used["y"].notna()]
     clips = used.groupby([*keys, "clip"], observed=True, sort=False).agg(
         x=("x", "first"), y=("y", "mean"), runs=("y", "size")
@@ -79,7 +80,7 @@ def compute_response(data: Data, x: str, y: str | None = None, hue: str | None =
     means["interval"] = kind
     for place, name in enumerate(("low", "high")):
         means[name] = pd.array([ends[key][place] if key in ends else None for key in means.index], dtype="Float64")
-    means = means.reset_index().rename(columns={"x": x, "y": y})
+    means = means.reset_index().rename(columns={"x": x, "y": y, **({"hue": hue} if hue else {})})
     means["x_order"] = order_of(df, x, means["at"])
     means["hue_order"] = order_of(df, hue, means[hue]) if hue else 0
     means = means.sort_values(["hue_order", "x_order"], ignore_index=True)
@@ -194,7 +195,7 @@ def _draw(axes: Axes, part: pd.DataFrame, drawn_series: _Series) -> None:
     special = part["at"].isin([LEFT_OUT, AUTO])
     # A line means "in between", so it is drawn only over a numeric scale.
     style: Any = LINES[drawn_series.number % len(LINES)] if _is_scale(part, drawn_series.x) else "none"
-    label = drawn_series.name or "_nolegend_"
+    label = series_name(drawn_series.name) or "_nolegend_"
     scaled = part[~special]
     for rows, line, known in (
         (scaled, style, label),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE
-from ci_notebook.results.dataframe import refuse_mixed_models, resolve_column, to_frame, unit_of
+from ci_notebook.results.dataframe import refuse_mixed_models, resolve_column, to_frame, unit_of, with_clip_labels
 from ci_notebook.results.inline_chart import ChartAxes, new_axes
 from ci_notebook.results.verdict.default_score import default_score
 
@@ -27,13 +31,24 @@ LINES: Final[tuple[Any, ...]] = ("-", "--", "-.", ":", (0, (5, 1)))
 # Perceptually uniform for any colour vision, and in grey.
 SCALE: Final = "cividis"
 
+_LONG_WORD: Final = re.compile(r"(\S{22})\S{5,}(\S{22})")
+_LONG_WIDE_WORD: Final = re.compile(r"([\u1100-\U0003ffff]{10})[\u1100-\U0003ffff]{5,}(\S{10})")  # twice as wide
+# No width and no ink.
+_VISIBLE: Final = "\u200b"
+# Fonts of the systems with Chinese, Japanese and Korean, and with symbols.
+_FONTS: Final = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei",
+    "PingFang SC", "Hiragino Sans GB", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback",
+    "Arial Unicode MS", "Segoe UI Symbol", "Noto Sans Symbols", "Noto Emoji",
+)  # fmt: skip
+
 Data: TypeAlias = "pd.DataFrame | Iterable[Run]"
 """The data of a chart: runs, or their table."""
 
 
 def frame_of(data: Data) -> pd.DataFrame:
     """Return the table of the runs, or the table itself."""
-    return data if isinstance(data, pd.DataFrame) else to_frame(data)
+    return with_clip_labels(data) if isinstance(data, pd.DataFrame) else to_frame(data)
 
 
 def runs_of(data: Data) -> list[Run]:
@@ -94,6 +109,7 @@ def described(axes: Axes, text: str) -> Axes:
         axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color="0.4")
     if isinstance(axes, ChartAxes):
         axes.description = text
+    literal(axes)
     return axes
 
 
@@ -104,6 +120,42 @@ def numbered(axes: Axes, points: Iterable[tuple[float, float, str]], *, most: in
         axes.annotate(str(place), (x, y), xytext=(5, 5), textcoords="offset points", fontsize="small")
         handles.append(Line2D([], [], linestyle="none", marker=f"${place}$", color="black", label=words))
     return handles
+
+
+def series_name(name: str) -> str:
+    """Return the label of a line: matplotlib leaves a label that begins with an underscore out of the legend."""
+    return f"{_VISIBLE}{name}" if name.startswith("_") else name
+
+
+def literal(axes: Axes) -> None:
+    """Draw every text as it is: a `$` in a name begins no formula, and other scripts get a font that has them."""
+    if any(label.startswith(_VISIBLE) for label in axes.get_legend_handles_labels()[1]):
+        legend = axes.get_legend()
+        for text in legend.get_texts() if legend else ():
+            text.set_text(text.get_text().removeprefix(_VISIBLE))
+    for axis in (axes.xaxis, axes.yaxis):
+        words = [text.get_text() for text in axis.get_ticklabels()]
+        if words != (shortened := [_shortened(one) for one in words]):
+            axis.set_ticks(axis.get_ticklocs(), shortened)
+    for text in axes.findobj(Text):
+        shown = _shortened(text.get_text())
+        text.set_text(shown)
+        if "$" in shown:
+            text.set_parse_math(False)
+        if shown and not shown.isascii():
+            text.set_fontfamily([*text.get_fontfamily(), *_other_fonts()])
+
+
+def _shortened(text: str) -> str:
+    """Return a text whose very long words, such as a name of 250 characters, lack their middle."""
+    return _LONG_WORD.sub(r"\1…\2", _LONG_WIDE_WORD.sub(r"\1…\2", text))
+
+
+@functools.cache
+def _other_fonts() -> tuple[str, ...]:
+    """Return the installed fonts with characters that matplotlib's own font lacks."""
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _FONTS if name in installed)
 
 
 def legend_aside(axes: Axes, title: str | None = None, more: Sequence[Line2D] = ()) -> None:

@@ -38,9 +38,9 @@ def views_of(
     df = to_frame(runs)
     labels = setting_labels(df)
     clips: dict[str, list[int]] = {}
-    for place, run in enumerate(runs):
+    for place, (run, clip) in enumerate(zip(runs, df["clip"], strict=True)):
         if run.output is not None and run.ok:
-            clips.setdefault(run.clip, []).append(place)
+            clips.setdefault(clip, []).append(place)
     total = sum(len(places) + 1 for places in clips.values())
     width = next((px for most, px in _WIDTHS if total <= most), _WIDTHS[-1][1])
     views: dict[str, list[tuple[str, bytes]]] = {}
@@ -48,13 +48,19 @@ def views_of(
         if sum(map(len, views.values())) + len(places) > _MOST:
             break
         at = _moment([runs[place] for place in places], df["fps"].iloc[places[0]], df["duration_s"].iloc[places[0]])
-        frames = [("source", snapshot(sources[clip], at, width))] if clip in sources else []
+        source = source_file(sources, runs[places[0]], clip)
+        frames = [("source", snapshot(source, at, width))] if source is not None else []
         for place in places:
             output = runs[place].output
             assert output is not None  # noqa: S101 - only runs with an output are listed
             frames.append((str(labels.iloc[place]), snapshot(output, at, width)))
         views[f"{clip} at {number(at)} s"] = frames
     return views
+
+
+def source_file(sources: Mapping[str, Path], run: Run, label: str) -> Path | None:
+    """Return the local file of a run's clip, which `sources` names by its object key or by its label."""
+    return next((sources[name] for name in (run.clip_key, label) if name and name in sources), None)
 
 
 def views_html(views: Views, room: int, *, clips: int = 0) -> str:

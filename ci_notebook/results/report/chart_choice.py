@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas.api import types
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import clip_id
 from ci_notebook.results.charts.cost_benefit import plot_gain
 from ci_notebook.results.charts.importance import plot_importance
 from ci_notebook.results.charts.interaction import plot_interaction
@@ -20,7 +21,6 @@ from ci_notebook.results.charts.per_frame import plot_trace
 from ci_notebook.results.charts.response import plot_response
 from ci_notebook.results.charts.timeline import plot_timeline
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.inline_chart import ChartAxes
 from ci_notebook.results.labels import varying
 from ci_notebook.results.verdict.default_score import default_score
 from ci_notebook.results.verdict.run_pairs import values_per_frame
@@ -34,15 +34,8 @@ def headline_of(df: pd.DataFrame) -> str:
     return name if df[name].notna().any() else ""
 
 
-def charts_of(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
-    """Yield figure and description of every chart that the runs allow."""
-    for axes in _drawn(list(runs)):
-        figure = axes.get_figure(root=True)
-        if figure is not None and isinstance(axes, ChartAxes):
-            yield figure, axes.description
-
-
-def _drawn(runs: list[Run]) -> Iterator[Axes]:
+def charts_of(runs: Sequence[Run]) -> Iterator[Callable[[], Axes]]:
+    """Yield what draws each chart that the runs allow. It is called later, so that one that fails costs no other."""
     df = to_frame(runs)
     on, names = headline_of(df), varying(df)
     if on and names:
@@ -50,19 +43,19 @@ def _drawn(runs: list[Run]) -> Iterator[Axes]:
         numbers = [name for name in names if types.is_numeric_dtype(df[name]) and not types.is_bool_dtype(df[name])]
         x = (numbers or names)[0]
         others = [name for name in names if name != x and df[name].nunique(dropna=False) <= 6]
-        yield plot_response(runs, x, on, hue=others[0] if others else None)
+        yield partial(plot_response, runs, x, on, hue=others[0] if others else None)
         if "MsSharpen.SharpenLevel" in names and has_needle(df):
-            yield plot_needle(runs)
+            yield partial(plot_needle, runs)
         if others:
-            yield plot_interaction(runs, x, others[0], on)
-            yield plot_importance(runs, on)
+            yield partial(plot_interaction, runs, x, others[0], on)
+            yield partial(plot_importance, runs, on)
         if df["size_bytes"].notna().any():
-            yield plot_pareto(runs, on)
+            yield partial(plot_pareto, runs, on)
         if df["cost_cny"].nunique() > 1:
-            yield plot_gain(runs, on)
-    traced = [run for run in runs if run.clip == runs[0].clip and values_per_frame(run, on)] if on else []
+            yield partial(plot_gain, runs, on)
+    traced = [run for run in runs if clip_id(run) == clip_id(runs[0]) and values_per_frame(run, on)] if on else []
     if traced:
         step = -(-len(traced) // _TRACES)
-        yield plot_trace(traced[::step], on)
+        yield partial(plot_trace, traced[::step], on)
     if df["created"].notna().any():
-        yield plot_timeline(runs)
+        yield partial(plot_timeline, runs)

@@ -5,18 +5,21 @@ The page contains everything (style, charts, frames), escapes every text, and fo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.html import table_html
 from ci_notebook.results.charts.style import highest
 from ci_notebook.results.dataframe import to_frame
-from ci_notebook.results.inline_chart import figure_html
+from ci_notebook.results.inline_chart import ChartAxes, figure_html
 from ci_notebook.results.labels import (
     all_words,
     count,
@@ -58,35 +61,53 @@ def report(
     `question` is the headline; by default it is made from what varies. `verdicts` are those to show; by default
     every value of what varies is compared with the lowest, and an empty list shows none. `pictures` maps a heading
     to `(label, JPEG)` pairs that are shown in one place, one at a time; by default they are taken by `snapshot`
-    from the outputs of the runs and from `sources` (name of a clip → its local file). `setup` is the line of
-    Python that makes the `lab` of the recipe. The file stays below 5 MB: frames that do not fit are left out, and
-    the page says so.
+    from the outputs of the runs and from `sources` (object key or label of a clip → its local file). `setup` is the
+    line of Python that makes the `lab` of the recipe. The file stays below 5 MB: frames that do not fit are left
+    out, and the page says so.
     """
     listed_runs = list(runs)
     df = to_frame(listed_runs)
     judged = list(_judged(listed_runs, df) if verdicts is None else verdicts)
-    clips = 0
+    clips, labels, lost = 0, run_clip_labels(listed_runs), ""
     if pictures is None and snapshot is not None:
-        pictures = views_of(listed_runs, snapshot, sources or {})
-        clips = len({run.clip for run in listed_runs if run.ok and run.output})
+        pictures, lost = _views(listed_runs, snapshot, sources or {})
+        clips = len({label for run, label in zip(listed_runs, labels, strict=True) if run.ok and run.output})
     parts = [
         _head(listed_runs, df, question),
-        _answers(judged),
-        _settings(listed_runs, df),
+        _part("The answer", lambda: _answers(judged)),
+        _part("The settings", lambda: _settings(listed_runs, df)),
+        lost,
     ]
     tail = [
-        _charts(listed_runs),
-        _numbers(listed_runs, df),
-        _scored_with(df),
-        _alignment(listed_runs, df),
-        _price(df),
-        _recipe(listed_runs, judged, setup),
+        _part("The charts", lambda: _charts(listed_runs)),
+        _part("The table of the runs", lambda: _numbers(listed_runs, df)),
+        _part("The versions of the scores", lambda: _scored_with(df)),
+        _part("The alignment", lambda: _alignment(listed_runs, df)),
+        _part("The price", lambda: _price(df)),
+        _part("The recipe", lambda: _recipe(listed_runs, judged, setup)),
     ]
     room = BYTES - sum(len(part.encode()) for part in (*parts, *tail)) - 50_000
     page = _page(question or _question(df), [*parts, views_html(pictures or {}, room, clips=clips), *tail])
     path = Path(path)
-    path.write_text(page, "utf-8")
+    path.write_text(page, "utf-8", errors="backslashreplace")
     return path
+
+
+def _part(name: str, make: Callable[[], str]) -> str:
+    """Return a part of the page; where it cannot be made, a sentence that says why, since the runs are paid for."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rest of the report is worth having
+        return f"<p>{escape(f'{name} could not be made: {type(error).__name__}: {error}')}</p>"
+
+
+def _views(
+    runs: Sequence[Run], snapshot: Snapshot, sources: Mapping[str, Path]
+) -> tuple[dict[str, list[tuple[str, bytes]]], str]:
+    """Return the frames of the runs, and as for `_part` why there are none."""
+    views: dict[str, list[tuple[str, bytes]]] = {}
+    lost = _part("Before and after", lambda: views.update(views_of(runs, snapshot, sources)) or "")
+    return views, lost
 
 
 def _page(title: str, parts: Sequence[str]) -> str:
@@ -100,7 +121,7 @@ def _page(title: str, parts: Sequence[str]) -> str:
 
 
 def _head(runs: Sequence[Run], df: pd.DataFrame, question: str) -> str:
-    clips = list(dict.fromkeys(run.clip for run in runs))
+    clips = list(dict.fromkeys(run_clip_labels(runs)))
     named = f": {listed(clips[:4])}" + (f" and {len(clips) - 4} more" if len(clips) > 4 else "") if clips else ""
     days = df["created"].dropna().dt.strftime("%Y-%m-%d")
     when = f" Jobs of {days.min()}{f' to {days.max()}' if days.min() != days.max() else ''}." if len(days) else ""
@@ -145,8 +166,15 @@ def _settings(runs: Sequence[Run], df: pd.DataFrame) -> str:
 
 
 def _charts(runs: Sequence[Run]) -> str:
-    figures = [figure_html(figure, text) for figure, text in charts_of(runs)]
+    figures = [_part("A chart", functools.partial(_drawn, chart)) for chart in charts_of(runs)]
+    figures = [figure for figure in figures if figure]
     return "<h2>Charts</h2>\n<div class='charts'>" + "\n".join(figures) + "</div>" if figures else ""
+
+
+def _drawn(chart: Callable[[], Axes]) -> str:
+    axes = chart()
+    figure = axes.get_figure(root=True)
+    return figure_html(figure, axes.description) if figure is not None and isinstance(axes, ChartAxes) else ""
 
 
 def _numbers(runs: Sequence[Run], df: pd.DataFrame) -> str:
@@ -165,14 +193,15 @@ def _scored_with(df: pd.DataFrame) -> str:
 
 def _alignment(runs: Sequence[Run], df: pd.DataFrame) -> str:
     """Return how the outputs were aligned before scoring: one line where all are alike, else a table."""
-    aligned = [(run, label) for run, label in zip(runs, setting_labels(df), strict=True) if run.alignment]
+    labels = zip(runs, df["clip"], setting_labels(df), strict=True)
+    aligned = [(run, str(clip), label) for run, clip, label in labels if run.alignment]
     if not aligned:
         return ""
-    texts = dict.fromkeys(str(run.alignment) for run, _ in aligned)
+    texts = dict.fromkeys(str(run.alignment) for run, _, _ in aligned)
     head = "<h2>Alignment before scoring</h2>\n"
     if len(texts) == 1:
         return f"{head}<p>The same for every scored run: {escape(next(iter(texts)))}.</p>"
-    rows = [(run.clip, label, str(run.alignment)) for run, label in aligned]
+    rows = [(clip, label, str(run.alignment)) for run, clip, label in aligned]
     return f"{head}<div class='wide'>{table_html(rows, head=('clip', 'setting', 'alignment'))}</div>"
 
 

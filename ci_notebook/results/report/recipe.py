@@ -9,6 +9,7 @@ from typing import Any
 
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.sweep import grid
+from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.declaration.paths import resolve, value_at, with_value
 from ci_notebook.model.errors import ParameterError
@@ -21,7 +22,8 @@ from ci_notebook.results.verdict.verdict import Verdict
 def recipe(runs: Sequence[Run], verdicts: Sequence[Verdict], *, setup: str = "") -> tuple[str, str]:
     """Return the lines that repeat the runs, and the versions and clips as text."""
     settings = list(dict.fromkeys(run.setting for run in runs))
-    clips = list(dict.fromkeys((run.clip, run.clip_key, run.clip_md5) for run in runs))
+    labels = run_clip_labels(runs)
+    clips = list(dict.fromkeys((label, run.clip_key, run.clip_md5) for run, label in zip(runs, labels, strict=True)))
     names = ", ".join(repr(clip) for clip, _, _ in clips)
     lines = [
         "import ci_notebook as ci",

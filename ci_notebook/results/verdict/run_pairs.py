@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ci_notebook.experiment.run_record import Run
+from ci_notebook.model.clip_labels import clip_id, run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, with_value
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE, SCORES, Scale
@@ -79,9 +80,7 @@ def pair(runs: Sequence[Run], df: pd.DataFrame, path: str, first: str, second: s
     for number, run in enumerate(runs):
         if at.iloc[number] in compared:
             rest = with_value(run.setting, leaf, None)
-            by_clip.setdefault(run.clip_md5 or run.clip_key or run.clip, {}).setdefault(rest, {})[
-                str(at.iloc[number])
-            ] = number
+            by_clip.setdefault(clip_id(run), {}).setdefault(rest, {})[str(at.iloc[number])] = number
     return _pairs(runs, df[on], by_clip, _Sides(compared, on, scale))
 
 
@@ -99,9 +98,10 @@ def _pairs(
     sides: _Sides,
 ) -> Pairs:
     clips, left_out, used = [], [], list[int]()
+    labels = run_clip_labels(runs)
     for settings in by_clip.values():
         parts: list[ClipDifference] = []
-        name = runs[next(iter(next(iter(settings.values())).values()))].clip
+        name = labels[next(iter(next(iter(settings.values())).values()))]
         for numbers in settings.values():
             difference = _difference(name, runs, whole, numbers, sides)
             if isinstance(difference, str):

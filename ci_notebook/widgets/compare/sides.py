@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.clip_summary import summary_of
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
@@ -19,7 +20,15 @@ from ci_notebook.model.scores import main_score
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import distinct_names, settings_in_words
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
-from ci_notebook.widgets.ports import ComparableClip, ComparableJob, ComparableRun, ComparableRuns, CompareLab
+from ci_notebook.widgets.clip_titles import content_of
+from ci_notebook.widgets.ports import (
+    ComparableClip,
+    ComparableJob,
+    ComparableRun,
+    ComparableRuns,
+    CompareLab,
+    RunsWithSources,
+)
 from ci_notebook.widgets.shared.clip_lines import known_line
 
 __all__ = ["MAX_SHOWN", "CompareSide", "main_score_of", "opener_of", "sides_of"]
@@ -75,10 +84,10 @@ def sides_of(
         )
     found = [_side(item) for item in items]
     without_output = sum(side is None for side in found)
-    existing = _by_model([side for side in found if side is not None])
-    clips = {item.key: item for item in items if isinstance(item, ComparableClip)}
-    sources = first.sources if isinstance(first, ComparableRuns) else {}
-    sides = _named(_with_sources(existing, sources, clips))
+    existing = _by_model(_labelled([side for side in found if side is not None]))
+    knows = next((one for one in (videos, first) if isinstance(one, RunsWithSources)), None)
+    files = first.sources if isinstance(first, ComparableRuns) else {}
+    sides = _named(_with_sources(existing, files, knows))
     if len(sides) < 2:
         hint = " Runs that failed have no output." if without_output else ""
         raise ParameterError.plain(
@@ -127,17 +136,35 @@ def _side(video: Any) -> CompareSide | None:
     )
 
 
+def _labelled(sides: Sequence[CompareSide]) -> list[CompareSide]:
+    """Call each clip by its label, so that two clips of one name stay two."""
+    shown = [side for side in sides if side.clip]
+    labels = iter(clip_labels([_identity(side) for side in shown]))
+    return [replace(side, clip=next(labels)) if side.clip else side for side in sides]
+
+
+def _identity(side: CompareSide) -> ClipIdentity:
+    video = side.video
+    if isinstance(video, ComparableRun):
+        return ClipIdentity(side.clip, video.clip_key, video.clip_md5)
+    if isinstance(video, ComparableClip):
+        return ClipIdentity(side.clip, video.key, content_of(video))
+    source = video.detail.input.object if isinstance(video, ComparableJob) and video.detail.input else ""
+    return ClipIdentity(side.clip, source or "")
+
+
 def _with_sources(
-    existing: Sequence[CompareSide], files: Mapping[str, Path], clips: Mapping[str, ComparableClip]
+    existing: Sequence[CompareSide], files: Mapping[str, Path], knows: RunsWithSources | None
 ) -> list[CompareSide]:
     """Insert the source of each clip once, before its first run."""
     sides: list[CompareSide] = [side for side in existing if side.is_source]
-    keys = {side.video.key for side in sides}
+    clips = {side.clip for side in sides}
     for side in existing:
-        key = side.video.clip_key if isinstance(side.video, ComparableRun) else ""
-        if key and key not in keys:
-            keys.add(key)
-            video = clips.get(key) or files.get(side.clip) or key
+        run = side.video
+        if isinstance(run, ComparableRun) and run.clip_key and side.clip not in clips:
+            clips.add(side.clip)
+            file = files.get(run.clip_key) or files.get(side.clip)
+            video = file or (knows.source_of(run) if knows is not None else run.clip_key)
             sides.append(CompareSide("source", side.clip, video, is_source=True, about=known_line(video)))
         if not side.is_source:
             sides.append(side)

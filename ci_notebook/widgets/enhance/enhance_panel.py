@@ -20,6 +20,7 @@ from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.clip_titles import title_of
 from ci_notebook.widgets.enhance.controls import json_of, operation_of, setting_of_json
 from ci_notebook.widgets.enhance.export import curl_text, marks_of, operation_text, request_text
 from ci_notebook.widgets.enhance.other_requests import StoredSetting
@@ -31,7 +32,7 @@ from ci_notebook.widgets.enhance.submission import IDLE, Submission
 from ci_notebook.widgets.enhance.traits import PanelTraits
 from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.files.take_away import TakeAway
-from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob, title_of
+from ci_notebook.widgets.ports import EnhanceLab, SubmittedJob
 from ci_notebook.widgets.preview.pane import PreviewPane
 from ci_notebook.widgets.shared.base_view import ViewValue, error_text
 from ci_notebook.widgets.shared.clip_lines import ClipLines

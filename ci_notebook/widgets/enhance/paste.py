@@ -26,7 +26,7 @@ from ci_notebook.widgets.enhance.other_requests import (
     gather_stages,
     resolve_templates,
 )
-from ci_notebook.wire.xml import parse, read
+from ci_notebook.wire.xml import is_xml_text, parse_text, read
 
 __all__ = ["PastedParts", "read_paste"]
 
@@ -55,7 +55,7 @@ def read_paste(text: str, current: VideoEnhance, find_template: FindTemplate | N
     Values out of range are accepted, and the panel marks them. Raises `MalformedXML`, and `ParameterError` for
     other Python or a text without a setting or watermark.
     """
-    if text.lstrip().startswith("<"):
+    if is_xml_text(text):
         return _summarize(*_from_xml(text), current, find_template)
     if not text.strip():
         raise _rejected("it is empty")
@@ -135,7 +135,7 @@ def _name(name: str, value: Any) -> str:
 
 def _from_xml(text: str) -> tuple[Any, list[str]]:
     """Return the node, and the names of what it has no place for."""
-    root = parse(text.encode())
+    root = parse_text(text)
     if root.tag == "VideoProcess":
         around = root.makeelement("Operation", {})
         around.append(root)
@@ -206,11 +206,15 @@ _NODE_CLASSES: Final[dict[str, Any]] = {
     one.__name__: one for root in (VideoEnhance, Watermark, DigitalWatermark) for one in _classes(root)
 } | {"Unknown": Unknown}
 _CALLS: Final = ("submit", "request")
+_TYPESET: Final = str.maketrans(
+    {"\u00a0": " ", "\u3000": " ", "\u2028": "\n", "\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'"}
+    | dict.fromkeys("\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad", "")
+)
 
 
 def _from_python(text: str) -> Any:
     try:
-        body = ast.parse(text.strip()).body
+        body = _parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _rejected(f"it is not XML, and not valid Python ({error})") from error
     for statement in body:
@@ -218,6 +222,14 @@ def _from_python(text: str) -> Any:
         if isinstance(value, ast.Call):
             return _call(value)
     raise _rejected("it contains no call like ci.VideoEnhance(…)")
+
+
+def _parsed(text: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(text.strip().lstrip("\ufeff")).body
+    except SyntaxError:
+        # A copy from a page or a word processor: blanks and quotation marks that Python does not know.
+        return ast.parse(text.translate(_TYPESET).strip()).body
 
 
 def _call(call: ast.Call) -> Any:

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ci_notebook.model.api.jobs import JobsDetail, time_of
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.node import AUTO, Node, parts
 from ci_notebook.model.html import Markup, bold, table_html
 from ci_notebook.widgets.ports import JobsPort
@@ -123,7 +124,7 @@ class JobList:
         """Store the newest state of some jobs, and report what has changed."""
         entries = {job.job_id or "": (job, self._row(job)) for job in jobs}
         with self.lock:
-            changed = {}
+            changed = self._labelled({job_id: row for job_id, (_, row) in entries.items()})
             for job_id, (job, row) in entries.items():
                 change = difference(self._rows.get(job_id), row)
                 if change:
@@ -137,6 +138,20 @@ class JobList:
                 changed.pop(job_id, None)
             if changed or removed:
                 self._report({"do": "rows", "rows": changed, "removed": removed})
+
+    def _labelled(self, rows: Mapping[str, Row]) -> dict[str, Row]:
+        """Give new rows the label of their clip; return the changes of older rows, whose name became ambiguous."""
+        every = {**self._rows, **rows}
+        names = [PurePosixPath(row["key"]).name for row in every.values()]
+        if len(set(names)) == len({row["key"] for row in every.values()}):
+            return {}
+        clips = [ClipIdentity(name, row["key"]) for name, row in zip(names, every.values(), strict=True)]
+        changed = {}
+        for (job_id, row), label in zip(every.items(), clip_labels(clips), strict=True):
+            if row["clip"] != label:
+                row["clip"] = label
+                changed[job_id] = {"clip": label}
+        return {job_id: change for job_id, change in changed.items() if job_id not in rows}
 
     def _due(self) -> list[str]:
         """Return the ids of the open jobs to update now."""

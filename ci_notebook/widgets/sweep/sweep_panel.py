@@ -18,10 +18,11 @@ from ci_notebook.model.declaration.paths import resolve, values
 from ci_notebook.model.errors import BudgetExceeded, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.widgets.clip_titles import labels_of
 from ci_notebook.widgets.enhance.start_from import SettingLike, setting_from
 from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.files.take_away import TakeAway
-from ci_notebook.widgets.ports import SweepLab, SweepSettings, title_of
+from ci_notebook.widgets.ports import SweepLab, SweepSettings
 from ci_notebook.widgets.shared.base_view import MAX_TOKENS, BaseView, ViewValue, error_text, joined
 from ci_notebook.widgets.shared.clip_lines import ClipLines
 from ci_notebook.widgets.shared.persistence import SavedState
@@ -121,7 +122,7 @@ class SweepPanel(BaseView):
         self.output = ResultOutput(empty=_EMPTY)
         designs = [[kind, label] for kind, label in DESIGNS.items() if kind != "pairs" or against is not None]
         settings = [f"{path} {value}" for path, value in values(start).items()]
-        names = [title_of(clip) for clip in self._clips]
+        names = labels_of(self._clips)
         facts = {"clips": names, "designs": designs, "base": settings, "costs_money": self._port.costs_money}
         super().__init__(leaves=described(start), facts=facts, chosen=list(range(len(names))), status=_IDLE, plan={},
                          clip_lines=self._clip_lines.known)  # fmt: skip

@@ -39,7 +39,7 @@ from ci_notebook.engine.render.digital_watermark.carrier import (
 from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYLOADS, to_bits, to_message
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
 from ci_notebook.media.ffmpeg import DEMUXERS, Cancelled, find_ffmpeg
-from ci_notebook.media.probe import MAIN_VIDEO, no_video
+from ci_notebook.media.probe import no_video, video_index
 
 # Not secret: it separates our watermarks from noise and other programs', and every installation reads them.
 KEY: Final = b"ci_notebook DigitalWatermark V1"
@@ -216,7 +216,7 @@ def _decoded(program: Path, path: Path, filters: str, limit: int) -> Iterator[tu
         raise FileNotFoundError(path)
     command: list[str | Path] = [
         program, "-hide_banner", "-nostdin", "-v", "error", "-format_whitelist", ",".join(DEMUXERS), "-i", path,
-        "-map", f"0:{MAIN_VIDEO}", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
+        "-map", f"0:{video_index(path)}", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
         "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
     ]  # fmt: skip
     with (

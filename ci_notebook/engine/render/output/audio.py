@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.interval import trim_filters
-from ci_notebook.engine.render.output.encoders import audio_codec, mixes_of, transcode_of, video_codec
+from ci_notebook.engine.render.output.encoders import (
+    CONSTANT_RATE,
+    audio_codec,
+    container_of,
+    mixes_of,
+    transcode_of,
+    video_codec,
+)
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.ffmpeg import DEMUXERS
 from ci_notebook.media.probe import media_info
@@ -79,7 +87,7 @@ def audio_inputs(setting: VideoEnhance, fetch: Callable[[str], Path]) -> tuple[A
 
 
 def audio_mapping(
-    setting: VideoEnhance, source: MediaInfo, mixed: tuple[AudioInput, ...], *, at: int, first: int
+    setting: VideoEnhance, source: MediaInfo, analysis: Analysis, mixed: tuple[AudioInput, ...], *, at: int, first: int
 ) -> tuple[list[str], str]:
     """Return FFmpeg's arguments that map the audio, and the filter graph for it, empty where tracks are only copied.
 
@@ -89,8 +97,10 @@ def audio_mapping(
     if audio is None or audio_codec(setting, source) is None:
         return [], ""
     tracks = _tracks(setting, source)
-    cut = ",".join(trim_filters(setting, source, of="a"))
+    cut = ",".join(trim_filters(setting, source, analysis, of="a"))
     if not mixed:
+        if container_of(setting) in CONSTANT_RATE:  # it stores no times: silence comes before sound that begins late
+            cut = ",".join([*([cut] if cut else []), "aresample=async=1:first_pts=0"])
         filtered = ["-filter:a", cut] if cut and tracks else []
         return [*filtered, *(word for track in tracks for word in ("-map", f"{at}:a:{track}"))], ""
     whole = length_s(setting, source) or max(one.length_s for one in mixed)

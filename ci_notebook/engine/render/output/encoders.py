@@ -35,6 +35,8 @@ MUXERS = {
     "wav": ("wav", "wav"), "amr": ("amr", "amr"),
     "hls": ("ts", "mpegts"), "dash": ("mp4", "mp4"),  # encoded as one file, then cut
 }  # fmt: skip
+CHAPTERED = frozenset({"mp4", "mov", "mkv", "m4a"})  # dash and hls are cut from files whose tracks are all segmented
+CONSTANT_RATE = frozenset({"avi"})  # counts frames, and stores no times
 AUDIO_ONLY = {
     "mp3": "mp3", "aac": "aac", "adts": "aac", "m4a": "aac", "flac": "flac", "wav": "pcm_s16le", "amr": "amr",
 }  # fmt: skip

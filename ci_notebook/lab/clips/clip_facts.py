@@ -13,6 +13,7 @@ from ci_notebook.experiment.settings import Setting
 from ci_notebook.lab.arguments import duration_of, refuse_after_end, refuse_local_file, time_argument
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.clip_summary import ClipSummary, summary_of
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.lru import LRU
@@ -30,8 +31,9 @@ class ClipFacts:
     def each(self, videos: Iterable[Video], settings: Iterable[Setting]) -> Iterator[tuple[str, MediaInfo, Setting]]:
         """Yield name and facts of each video with each setting."""
         listed = list(settings)
-        for video in videos:
-            name, info = name_of(video), self.of(video)
+        shown = list(videos)
+        for video, name in zip(shown, _labels(shown), strict=True):
+            info = self.of(video)
             yield from ((name, info, setting) for setting in listed)
 
     def times_in(self, videos: Sequence[Video], at_s: float | Iterable[float]) -> list[float]:
@@ -71,6 +73,12 @@ def summary_of_file(path: Path) -> ClipSummary | None:
         return file_summary(path)
     except EngineError:
         return None
+
+
+def _labels(videos: list[Video]) -> list[str]:
+    return clip_labels(
+        [ClipIdentity(name_of(one), key_of(one), one.md5 if isinstance(one, Clip) else "") for one in videos]
+    )
 
 
 def name_of(video: Video) -> str:

@@ -1,0 +1,9 @@
+"""The video of a file: which stream it is, when each of its frames is shown, and how a part of it is read.
+
+Modules, in reading order:
+
+selection     opens a file and chooses its video stream
+frame_times   the times of all frames, read from the packets
+frame_reader  decodes frames by number
+stretch       FFmpeg's arguments that read the same frames
+"""

@@ -1,0 +1,123 @@
+"""Decodes the frames of a clip by number, each with its true time, in every container.
+
+A frame is decoded from the key frame before it. Where a container cannot seek there, decoding starts at an
+earlier key frame, at last at the beginning. Damaged packets are skipped, as players and FFmpeg do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self
+
+from ci_notebook.media.streams.frame_times import timeline_of
+from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+
+__all__ = ["FrameReader", "decoded", "first_frame"]
+
+Numbered = tuple[int, Any]
+"""The number of a frame, and the PyAV frame."""
+
+
+class FrameReader:
+    """The decoder of one clip's video. Not thread-safe. Close it after use.
+
+    `timeline` are the times of its frames, `stream` is the open PyAV stream.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.timeline = timeline_of(self.path)
+        self._stack = ExitStack()
+        self._container: Any = None
+        self.stream: Any = None
+        self._open()
+
+    def frames_from(self, number: int) -> Iterator[Numbered]:
+        """Yield decoded frames with their numbers, from a frame at or before `number` on."""
+        ticks = self.timeline.ticks
+        for place in range(bisect_right(self.timeline.keys, number) - 1, 0, -1):
+            frames = self._frames_at(place)
+            first = next(frames, None)
+            if first is not None and first[0] <= number:
+                return chain([first], frames)
+        self._open()
+        frames = self._numbered(decoded(self._container.demux(self.stream)), 0)
+        return (one for one in frames if 0 <= one[0] < len(ticks))
+
+    def close(self) -> None:
+        """Close the file; a later request opens it again."""
+        self._stack.close()
+        self._container = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        self._stack.close()
+        self._container = self._stack.enter_context(open_media(self.path))
+        self.stream = main_video(self._container, self.path)
+        self.stream.thread_type = "AUTO"
+
+    def _frames_at(self, place: int) -> Iterator[Numbered]:
+        """Yield frames from the key frame at this place of the timeline on; none where the container cannot seek."""
+        av, seek, number = find_pyav(), self.timeline.seeks[place], self.timeline.keys[place]
+        if self._container is None:
+            self._open()
+        try:
+            self._container.seek(seek, stream=self.stream)
+            packets = self._container.demux(self.stream)
+            first = next(packets, None)
+        except (av.FFmpegError, OSError):
+            return iter(())
+        if first is None or (self.timeline.is_counted and first.dts != seek):
+            return iter(())  # frames can only be counted from a known packet
+        return self._numbered(decoded(chain([first], packets)), number)
+
+    def _numbered(self, frames: Iterator[Any], number: int) -> Iterator[Numbered]:
+        ticks = self.timeline.ticks
+        for frame in frames:
+            if self.timeline.is_counted:
+                if number >= len(ticks):
+                    return
+                frame.pts = ticks[number]
+                yield number, frame
+                number += 1
+            elif frame.pts is not None and frame.pts >= ticks[0]:
+                yield bisect_right(ticks, frame.pts) - 1, frame
+
+
+def decoded(packets: Iterator[Any]) -> Iterator[Any]:
+    """Yield the frames of packets. Damaged packets are skipped, and the decoder is emptied at the end."""
+    av = find_pyav()
+    stream = None
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):  # the file ends inside a packet
+            packet = None
+        if packet is None:
+            break
+        stream = packet.stream if packet.size else None
+        try:
+            yield from packet.decode()
+        except (av.FFmpegError, ValueError):
+            continue
+    if stream is not None:  # the last packet, which empties the decoder, did not come
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            yield from stream.codec_context.decode(None)
+
+
+def first_frame(path: Path) -> Any:
+    """Return the first frame of a clip that can be decoded. Raises `EngineError` when there is none."""
+    with FrameReader(path) as reader:
+        for _, frame in reader.frames_from(0):
+            return frame
+    raise no_video(Path(path), "no frame could be decoded")

@@ -1,0 +1,303 @@
+"""The times of all frames of a clip, read from its packets without decoding.
+
+Invariant: frame n is the n-th frame that is shown, in every container and for every reader. Some containers
+store only the order of decoding (AVI, raw H.264). Their frames are counted, and times follow from the rate.
+"""
+
+from __future__ import annotations
+
+import functools
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+
+__all__ = ["Extent", "Timeline", "extents_of", "timeline_of"]
+
+_CACHED: Final = 16  # timelines
+_HALF_TICK: Final = 1e-4  # s; times come as rounded decimals
+_HALF_MS: Final = 6e-4  # s; an interval is given in ms
+_JITTER_S: Final = 0.002  # of clocks that count in ms, and of cameras
+_UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each other
+_IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
+# Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
+_UNTIMED: Final = frozenset({"avi"})
+_FIELDS: Final = 0.6  # below this share of distinct times, packets hold single fields
+_BROADCAST: Final = frozenset({"mpegts", "mpeg"})
+_RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
+_GUESSED: Final = frozenset({"asf"})  # with them, times that never go back show that they are times of decoding
+_REORDERING: Final = frozenset({"h264", "hevc", "vvc"})
+# Containers where FFmpeg was measured to seek to the previous key frame, for short and long groups of frames.
+SEEKABLE: Final = frozenset({"mov", "matroska", "avi"})
+
+
+@dataclass(slots=True)
+class Extent:
+    """The packets of one stream: how many, when the first begins, and when the last one begins and ends (s)."""
+
+    packets: int = 0
+    begin: float | None = None
+    last: float = 0.0
+    end: float = 0.0
+
+    def add(self, packet: Any) -> None:
+        """Count one packet."""
+        self.packets += 1
+        at = packet.pts if packet.pts is not None else packet.dts
+        if at is None:
+            return
+        time = float(at * packet.time_base)
+        self.begin = time if self.begin is None else min(self.begin, time)
+        self.last = max(self.last, time)
+        self.end = max(self.end, time + float((packet.duration or 0) * packet.time_base))
+
+    def length_s(self, rate: float) -> float:
+        """Return the length; where the last packet does not say how long it lasts, it lasts 1 / `rate`."""
+        if self.begin is None:
+            return round(self.packets / rate, 6)
+        return round((self.end if self.end > self.last else self.last + 1 / rate) - self.begin, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When the frames of a clip's video are shown.
+
+    `ticks` are the times of all frames in units of `unit` seconds, on the file's own clock, as its decoder
+    gives them; counted frames (`is_counted`) have the ticks that they should have. `keys` are the numbers of
+    the frames that decoding can start from, `seeks` the ticks to seek to for each. `rate` is frames per second
+    on average. `begin_s` is when the file begins on its own clock, with sound or picture, and FFmpeg's program
+    counts from `start_s`. `ahead_s` is by how much FFmpeg's guess of the video's times is too late against the
+    sound. `last_s` is how long the last frame is shown, `index` the stream's index in the file.
+
+    `is_regular` means that the frames are evenly spaced although their times are not: film with pulldown.
+    `can_seek` means that FFmpeg's program finds key frames by their times, `has_chapters` that the file has any.
+    `sound_late_s` is when the first sound begins after the file, for containers whose clock has gaps.
+    """
+
+    ticks: tuple[int, ...]
+    unit: Fraction
+    keys: tuple[int, ...]
+    seeks: tuple[int, ...]
+    rate: Fraction
+    begin_s: float
+    start_s: float
+    ahead_s: float
+    last_s: float
+    index: int
+    is_counted: bool = False
+    is_regular: bool = False
+    can_seek: bool = False
+    has_chapters: bool = False
+    sound_late_s: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def time_of(self, number: int) -> float:
+        """Return when a frame appears, in seconds after the first frame."""
+        if self.is_regular:
+            return float(number / self.rate)
+        return float((self.ticks[number] - self.ticks[0]) * self.unit)
+
+    def number_at(self, time_s: float) -> int:
+        """Return the number of the frame that is shown `time_s` seconds after the first one appears."""
+        if self.is_regular:
+            return max(0, min(len(self) - 1, int((time_s + _HALF_TICK) * self.rate)))
+        return max(0, bisect_right(self.ticks, self.ticks[0] + (time_s + _HALF_TICK) / float(self.unit)) - 1)
+
+    @property
+    def late_s(self) -> float:
+        """By how much the first frame appears after the beginning of the file, which begins with sound."""
+        return max(0.0, float(self.ticks[0] * self.unit) - self.begin_s - self.ahead_s)
+
+    @property
+    def length_s(self) -> float:
+        """How long the video is, from its first frame to the end of its last."""
+        return self.time_of(len(self) - 1) + self.last_s
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all frames follow each other at `rate`, apart from the rounding of their times."""
+        if self.is_regular or self.is_counted:
+            return True
+        tolerance = max(_JITTER_S, 1.5 * float(self.unit))
+        begin, step = self.ticks[0], float(1 / self.rate)
+        return all(abs(float((at - begin) * self.unit) - n * step) <= tolerance for n, at in enumerate(self.ticks))
+
+    def within(self, start_s: float, length_s: float | None) -> range:
+        """Return the numbers of the frames that appear in a stretch, counted in seconds from the file's beginning."""
+        late = self.late_s
+        times = [late + self.time_of(number) for number in range(len(self))]
+        first = bisect_left(times, start_s - _HALF_MS) if start_s else 0
+        return range(first, len(self) if length_s is None else bisect_left(times, start_s + length_s - _HALF_MS))
+
+    def key_before(self, number: int) -> int:
+        """Return the number of the key frame at or before a frame."""
+        return self.keys[max(0, bisect_right(self.keys, number) - 1)]
+
+
+def timeline_of(path: Path) -> Timeline:
+    """Return the times of a clip's frames. Reads all packets (0.2 s for 250 MB), once as long as the file is the same.
+
+    Raises `EngineError` for a file without video.
+    """
+    return _scan(Path(path))[0]
+
+
+def extents_of(path: Path) -> dict[int, Extent]:
+    """Return the extent of each stream by its index, which the file's header may state wrongly."""
+    return _scan(Path(path))[1]
+
+
+def _scan(path: Path) -> tuple[Timeline, dict[int, Extent]]:
+    stat = path.stat()
+    return _scanned(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(_CACHED)
+def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
+    extents: dict[int, Extent] = {}
+    packets: list[_Packet] = []
+    with open_media(path) as container:
+        stream = main_video(container, path)
+        main, codec = stream.index, stream.codec_context.name
+        for packet in container.demux():
+            if not packet.size or (packet.stream.index == main and _is_hidden(packet, codec)):
+                continue
+            extents.setdefault(packet.stream.index, Extent()).add(packet)
+            if packet.stream.index == main:
+                packets.append(_Packet.of(packet, codec))
+        if not packets:
+            raise no_video(path, "it holds no video")
+        first = _first_pts(path)
+        start = container.start_time
+        sound = next((extents[one.index].begin for one in container.streams.audio if one.index in extents), None)
+        start_s = None if start is None else start / 1e6
+        return _timeline(container, stream, packets, start_s, first, sound=sound), extents
+
+
+def _first_pts(path: Path) -> int | None:
+    """Return the time of the first frame that can be decoded: a recording may begin inside a group of frames."""
+    av = find_pyav()
+    with open_media(path) as container:
+        for packet in container.demux(main_video(container, path)):
+            try:
+                for frame in packet.decode():
+                    return None if frame.pts is None else int(frame.pts)
+            except (av.FFmpegError, ValueError):
+                continue
+    raise no_video(path, "no frame could be decoded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    pts: int | None
+    dts: int | None
+    duration: int
+    is_key: bool
+    is_closed: bool
+
+    @classmethod
+    def of(cls, packet: Any, codec: str) -> _Packet:
+        is_closed = bool(packet.is_keyframe) and (
+            codec not in _REORDERING or _is_closed(codec, bytes(memoryview(packet)[:4096]))
+        )
+        return cls(packet.pts, packet.dts, packet.duration or 0, bool(packet.is_keyframe), is_closed)
+
+
+def _is_hidden(packet: Any, codec: str) -> bool:
+    """Return whether a packet shows no frame: before an edit list's begin, or a hidden reference of VP8."""
+    return bool(packet.is_discard) or (codec in ("vp8", "libvpx") and not memoryview(packet)[0] & 0x10)
+
+
+def _is_closed(codec: str, data: bytes) -> bool:
+    """Return whether a packet in Annex B starts with an IDR frame of H.264: no later packet is shown before it."""
+    if codec != "h264":
+        return False
+    at = data.find(b"\0\0\1")
+    while 0 <= at < len(data) - 4:
+        kind = data[at + 3] & 0x1F
+        if kind in (1, 5):
+            return kind == 5
+        at = data.find(b"\0\0\1", at + 3)
+    return False
+
+
+def _timeline(
+    container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None, *, sound: float | None
+) -> Timeline:
+    demuxer = container.format.name.partition(",")[0]
+    codec, unit = stream.codec_context.name, Fraction(stream.time_base)
+    average = Fraction(stream.average_rate or stream.guessed_rate or 25)
+    times = [one.pts if one.pts is not None else one.dts for one in packets]
+    is_raw = demuxer in _RAW
+    unique = set(_known(times))
+    # Program streams give two frames in one packet one time. Two fields in two packets are one frame, though.
+    is_shared = demuxer == "mpeg" and _FIELDS * len(times) < len(unique) < len(times)
+    is_counted = (
+        is_raw
+        or is_shared
+        or not unique
+        or (
+            codec in _REORDERING
+            and (demuxer in _UNTIMED or (demuxer in _GUESSED and all(a < b for a, b in pairwise(_known(times)))))
+        )
+    )
+    if is_counted:
+        known = _known(times)
+        first = min(known) if known and not is_raw and demuxer not in _UNTIMED else 0
+        ticks = [first + round(number / average / unit) for number in range(len(packets))]
+        marks = [(n, one.dts if one.dts is not None else ticks[n]) for n, one in enumerate(packets) if one.is_closed]
+        marks = [] if is_raw else marks
+        keys = [(0, ticks[0]), *((n, at) for n, at in marks if n)]
+    else:
+        ticks = sorted(at for at in unique if shown is None or at >= shown)
+        numbers = {at: number for number, at in enumerate(ticks)}
+        found = {numbers[at]: at for one, at in zip(packets, times, strict=True) if one.is_key and at in numbers}
+        keys = sorted({0: ticks[0], **found}.items())
+    rate = _rate(ticks, unit, average)
+    if _is_pulldown(ticks, unit, film := Fraction(24000, 1001)):
+        rate = film
+    step = packets[-1].duration * unit
+    begin, ahead = float(ticks[0] * unit), 0.0
+    if is_raw or demuxer in _UNTIMED:  # the sound begins at the container's start, the first frame there, too
+        begin, ahead = start or 0.0, begin - (start or 0.0)
+    elif start is not None:  # not the first packet of sound: its first samples may only prepare the decoder
+        begin = min(begin, start)
+    return Timeline(
+        tuple(ticks), unit, tuple(n for n, _ in keys), tuple(at for _, at in keys), rate, begin, start or 0.0, ahead,
+        float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
+        is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
+        can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
+        sound_late_s=max(0.0, sound - begin) if sound is not None and demuxer in _BROADCAST else None,
+    )  # fmt: skip
+
+
+def _known(times: list[int | None]) -> list[int]:
+    return [at for at in times if at is not None]
+
+
+def _rate(ticks: list[int], unit: Fraction, stated: Fraction) -> Fraction:
+    """Return the stated average where the times confirm it, else the one that they show."""
+    if len(ticks) < 2:
+        return stated
+    length = (ticks[-1] - ticks[0]) * unit
+    shown = (len(ticks) - 1) / length
+    close = max(Fraction(1, 200), 2 * unit / length, Fraction(4, 1000) / length)
+    return stated if abs(shown / stated - 1) <= close else shown.limit_denominator(1001)
+
+
+def _is_pulldown(ticks: list[int], unit: Fraction, rate: Fraction) -> bool:
+    """Return whether frames are shown for two and three fields in turn: film in NTSC. Its frames are even."""
+    steps = [float((b - a) * unit) for a, b in pairwise(ticks)]
+    if len(steps) < 4:
+        return False
+    mean = float(1 / rate)
+    kinds = [round(step / mean, 1) for step in steps]
+    turns = sum({a, b} == {0.8, 1.2} for a, b in pairwise(kinds))
+    apart = [float((at - ticks[0]) * unit) / mean - n for n, at in enumerate(ticks)]
+    return max(apart) - min(apart) < _UNEVEN and turns > _IN_TURN * (len(kinds) - 1)

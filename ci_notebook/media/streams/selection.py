@@ -1,0 +1,97 @@
+"""Opens a media file, and chooses the stream that is its video.
+
+Invariant: every reader asks here, so that no two of them take different streams of one file for the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL
+from ci_notebook.model.errors import EngineError
+
+__all__ = ["find_pyav", "main_video", "no_video", "open_media", "video_index", "videos"]
+
+# FFmpeg's dispositions of a stream.
+_DEFAULT: Final = 1 << 0
+_NO_VIDEO: Final = 1 << 10 | 1 << 11 | 1 << 20  # attached picture, timed thumbnails, still image
+_DEPENDENT: Final = 1 << 19  # an enhancement layer, which is no picture without the other stream
+# Codecs of pictures. With another video in the file, such a stream is a thumbnail or cover art without its flag.
+_PICTURES: Final = frozenset({"mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpegxl", "ppm"})
+
+
+def find_pyav() -> Any:
+    """Return PyAV. Raises `EngineError` saying how to install it."""
+    try:
+        import av  # lazy: 0.2 s, and the thin client installs without it
+    except ImportError as problem:
+        raise EngineError(f"Reading videos needs PyAV, which is not installed. Install it: {INSTALL}") from problem
+    return av
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[Any]:
+    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound."""
+    av = find_pyav()
+    try:
+        container = av.open(str(path), options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"})
+    except FileNotFoundError:
+        raise
+    except (av.FFmpegError, ValueError) as problem:
+        raise no_video(path, _reason(problem)) from problem
+    with container:
+        try:
+            yield container
+        except av.FFmpegError as problem:
+            raise no_video(path, _reason(problem)) from problem
+
+
+def _reason(problem: Exception) -> str:
+    """Return FFmpeg's words without its number and the path."""
+    return getattr(problem, "strerror", None) or str(problem)
+
+
+def no_video(path: Path, why: str) -> EngineError:
+    """Return the error for a file that cannot be read as a video."""
+    reason = why.replace(str(path), path.name)
+    text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}."
+    return EngineError(f"{text} Use a file that a video player can play completely.", code="ResourceNotSupported")
+
+
+def main_video(container: Any, path: Path) -> Any:
+    """Return the PyAV stream of the video: the first of `videos`. Raises `EngineError` when there is none."""
+    streams = videos(container)
+    if not streams:
+        raise no_video(path, "it holds no video")
+    return streams[0]
+
+
+def videos(container: Any) -> list[Any]:
+    """Return the PyAV streams of video, the main one first, without cover art, thumbnails and layers.
+
+    The main one has the `default` flag, if any has it. Among several, or without the flag, it is the first.
+    A stream without a size carries no frame and comes last.
+    """
+    streams = [stream for stream in container.streams.video if not int(stream.disposition) & _NO_VIDEO]
+    streams = [stream for stream in streams if not int(stream.disposition) & _DEPENDENT] or streams
+    moving = [stream for stream in streams if not _is_picture(stream)]
+    streams = [stream for stream in streams if stream in moving or (not moving or stream.frames > 1)]
+    return sorted(streams, key=_rank)  # stable: the file's order decides among equals
+
+
+def video_index(path: Path) -> int:
+    """Return the index of the main video among all streams of a file."""
+    with open_media(path) as container:
+        return int(main_video(container, path).index)
+
+
+def _is_picture(stream: Any) -> bool:
+    return stream.codec_context is not None and stream.codec_context.name in _PICTURES
+
+
+def _rank(stream: Any) -> tuple[bool, bool, bool]:
+    has_size = stream.codec_context is not None and stream.codec_context.width > 0
+    return not has_size, _is_picture(stream), not int(stream.disposition) & _DEFAULT
