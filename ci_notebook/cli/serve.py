@@ -23,10 +23,12 @@ def add_serve(verbs: Any) -> None:
     """Add the verb to a parser's."""
     serve = verbs.add_parser("serve", help="run the embedded engine on a port")
     serve.add_argument("--root", type=Path, required=True, help="folder for objects and jobs; created if missing")
-    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=9000, help="0 chooses a free port (default: 9000)")
-    serve.add_argument("--bucket", default="lab-1250000000", metavar="NAME-APPID")
-    serve.add_argument("--region", default="ap-chongqing")
+    serve.add_argument(
+        "--bucket", default="lab-1250000000", metavar="NAME-APPID", help="name of the bucket (default: lab-1250000000)"
+    )
+    serve.add_argument("--region", default="ap-chongqing", help="region of the bucket (default: ap-chongqing)")
     serve.add_argument("--workers", type=int, default=2, metavar="N", help="jobs that run at once (default: 2)")
     serve.add_argument(
         "--dask", metavar="tcp://HOST:PORT",

@@ -1,4 +1,4 @@
-"""What browsers can play, and a proxy for what they cannot: a small 8-bit copy in H.264 or VP9.
+"""Which videos browsers can play, and a proxy for the others: a small 8-bit copy in H.264 or VP9.
 
 Invariant: HDR is shown as SDR by the rule of `color_tags`, which frames, previews and scores use too.
 """

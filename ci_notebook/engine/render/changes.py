@@ -48,7 +48,11 @@ def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
     if streams is not None:
         found += _left_out(setting, source)
     if analysis.has_chapters and not keeps_chapters(setting):
-        why = "a part of the source is cut out" if is_cut(setting) else f"{container_of(setting)} holds none here"
+        why = (
+            "a part of the source is cut out"
+            if is_cut(setting)
+            else f"{container_of(setting)} files of this engine cannot hold them"
+        )
         found.append(f"Chapters are left out, because {why}.")
     return tuple(found)
 

@@ -186,7 +186,7 @@ def _refuse_empty_interval(setting: VideoEnhance, source: MediaInfo, analysis: A
         raise RequestRefused(
             "VideoEnhance.Transcode.TimeInterval contains no frame of the source."
             + begin
-            + " Lengthen its Duration, or choose another Start."
+            + " Choose a longer Duration or another Start."
         )
 
 

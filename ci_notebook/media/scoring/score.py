@@ -56,7 +56,7 @@ class Scores:
     `psnr` and `xpsnr` are dB of luma, `ssim` is that of luma (0 to 1), `vmaf` and `vmaf_neg` go from 0 to 100.
     `delta_e` is the mean CIEDE2000 of the colors of small areas (0 is equal, 1 is just visible). `pooled` maps
     them to their means, adds `_hmean`, `_p5` and `_worst` for each (`_p95` for `delta_e` and `banding`, where less
-    is better), `flicker` where anything stands still, and the measures of `by_itself`. `offset` is by how many
+    is better), `flicker` unless everything moves, and the measures of `by_itself`. `offset` is by how many
     frames the source begins later, `place` which parts of the frames were compared, `precise` that VMAF was
     computed in floating point.
     `alignment` is the record of both for the run. `vmaf_v1_model` is the model of VMAF v1 for the `screen`; it is

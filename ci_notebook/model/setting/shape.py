@@ -79,14 +79,14 @@ def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
 def shown_size(source: MediaInfo) -> Size:
     """Return the source's size as players show it: square pixels, rotated by its metadata.
 
-    Raises `EngineError` for a rotation that is no right angle.
+    Raises `EngineError` for a rotation that is not a multiple of 90°.
     """
     video = first_video(source)
     turn = (video.rotation or 0.0) % 90
     if min(turn, 90 - turn) > _RIGHT_ANGLE:
         raise EngineError(
-            f"The metadata of the video turns it by {video.rotation:g}°. Only right angles can be shown. "
-            "Remove the rotation from the file, or encode the video turned.",
+            f"The metadata of the video turns it by {video.rotation:g}°. Only multiples of 90° can be shown. "
+            "Remove the rotation from the file, or rotate the frames when you encode it.",
             code="ResourceNotSupported",
         )
     width, height = video.width or 0, video.height or 0
