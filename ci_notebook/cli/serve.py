@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook._folders import absolute
+from ci_notebook.model.bounds import PIXELS, set_pixels
 from ci_notebook.model.errors import EngineError, ParameterError
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def add_serve(verbs: Any) -> None:
         help="free space to leave on the disk of ROOT (default: 0.25)",
     )
     serve.add_argument(
+        "--max-pixels", type=int, metavar="N",
+        help=f"most pixels of a frame or image that is decoded (default: {PIXELS}, 8K)",
+    )  # fmt: skip
+    serve.add_argument(
         "--cache", "--kept", type=_bytes, metavar="GIB",
         help="size limit of the cache in ROOT/.cache; 0 switches it off "
         "(default: CI_NOTEBOOK_CACHE_BYTES, else 4 GB, or 0 under a --disk-limit)",
@@ -69,6 +74,8 @@ def _serve(args: argparse.Namespace) -> int:
             f"The engine needs {error.name}. Install it: python -m pip install 'ci-notebook[local]'"
         ) from error
 
+    if args.max_pixels is not None:
+        set_pixels(args.max_pixels, name="--max-pixels")
     limits = Limits(time_s=args.time_limit, disk_bytes=args.disk_limit, free_bytes=args.min_free)
     with contextlib.ExitStack() as stack:
         cluster = _cluster(args.dask)

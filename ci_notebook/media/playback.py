@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.ffmpeg import capabilities, run
+from ci_notebook.media.ffmpeg import capabilities, media_input, run
 from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, video_specifier
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
 from ci_notebook.model.errors import EngineError
@@ -80,7 +80,7 @@ def write_proxy(
     kind = ("-f", "mp4") if ending == ".mp4" else ("-f", "webm")
     run(
         [
-            "-i", path, "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
+            *media_input(path), "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
             "-vf", _filters(path, info), *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1",
             *kind, target,
         ],

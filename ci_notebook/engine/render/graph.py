@@ -44,6 +44,7 @@ AFTER_WATERMARKS = frozenset({"range"})
 # Codecs of which parts of one stream may have fields. The deinterlacer passes all other frames unchanged.
 _FIELD_CODECS = frozenset({"mpeg2video", "h264", "dvvideo", "vc1", "mpeg4"})
 _LEAST_FIELDS = 8  # px; smaller frames are too small for the deinterlacer
+LEAST_MOTION = 32  # px; the motion search of minterpolate takes no smaller frames
 _TAIL_FRAMES = 2  # that motion search drops at the end
 
 
@@ -175,6 +176,12 @@ def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
     here, doubled, _ = rates(setting, source)
     if doubled == here:
         return ()
+    size = plan(setting, source).cut
+    if size.short < LEAST_MOTION:
+        raise RequestRefused(
+            f"VideoEnhance.FrameEnhance.FrameDoubling needs frames of {LEAST_MOTION}x{LEAST_MOTION} px or more, "
+            f"and these have {size.width}x{size.height}. Leave it out, or use a larger source."
+        )
     stretch = job_stretch(setting, source, analysis)
     count = () if stretch is None else (f"trim=end_frame={2 * len(stretch.times)}",)
     return (

@@ -32,7 +32,14 @@ from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_alig
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
-from ci_notebook.media.scoring.libvmaf import color_note, models_of, read_log, refuse_missing_filter, vmaf_v1_model
+from ci_notebook.media.scoring.libvmaf import (
+    color_note,
+    models_of,
+    read_log,
+    refuse_missing_filter,
+    refuse_small,
+    vmaf_v1_model,
+)
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
@@ -184,6 +191,7 @@ def _score(
     screen: Screen | None,
 ) -> tuple[Scores, dict[float, int], float]:
     """Return the scores, the shifts between the frames (time in s → frames), and the likeness of the frames."""
+    refuse_small(pair)
     every_nth = pair.default_every if every is None else every
     model, note = vmaf_v1_model(pair, screen)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+from ci_notebook.model.bounds import check_file
 
 __all__ = ["Extent", "Timeline", "extents_of", "timeline_of"]
 
@@ -171,6 +172,7 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
             extents.setdefault(packet.stream.index, Extent()).add(packet)
             if packet.stream.index == main:
                 packets.append(_Packet.of(packet, codec))
+                check_file(path.name, frames=len(packets))
         if not packets:
             raise no_video(path, "it holds no video")
         first = _first_pts(path)
