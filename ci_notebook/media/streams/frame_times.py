@@ -6,6 +6,7 @@ store only the order of decoding (AVI, raw H.264). Their frames are counted, and
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -162,6 +163,7 @@ def _scan(path: Path) -> tuple[Timeline, dict[int, Extent]]:
 def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
     extents: dict[int, Extent] = {}
     packets: list[_Packet] = []
+    group: list[Any] = []  # the packets from the last key frame on
     with open_media(path) as container:
         stream = main_video(container, path)
         main, codec = stream.index, stream.codec_context.name
@@ -171,6 +173,11 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
             extents.setdefault(packet.stream.index, Extent()).add(packet)
             if packet.stream.index == main:
                 packets.append(_Packet.of(packet, codec))
+                if packet.is_keyframe:
+                    group.clear()
+                group.append(packet)
+        if len(packets) > 1 and group[-1].is_corrupt and _is_lost(stream, group):
+            packets.pop()
         if not packets:
             raise no_video(path, "it holds no video")
         first = _first_pts(path)
@@ -178,6 +185,17 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
         sound = next((extents[one.index].begin for one in container.streams.audio if one.index in extents), None)
         start_s = None if start is None else start / 1e6
         return _timeline(container, stream, packets, start_s, first, sound=sound), extents
+
+
+def _is_lost(stream: Any, group: list[Any]) -> bool:
+    """Return whether the last packet of a group shows no frame, because the file ends inside it."""
+    av = find_pyav()
+    stream.thread_type = "SLICE"  # other threads lose the frames beside it, too
+    last, found = group[-1].pts, set()
+    for packet in (*group, None):
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            found |= {frame.pts for frame in stream.codec_context.decode(packet)}
+    return last is not None and last not in found
 
 
 def _first_pts(path: Path) -> int | None:
@@ -241,6 +259,7 @@ def _timeline(
     is_counted = (
         is_raw
         or is_shared
+        or (demuxer in _BROADCAST and _is_restarted(packets))
         or not unique
         or (
             codec in _REORDERING
@@ -252,7 +271,7 @@ def _timeline(
         first = min(known) if known and not is_raw and demuxer not in _UNTIMED else 0
         ticks = [first + round(number / average / unit) for number in range(len(packets))]
         marks = [(n, one.dts if one.dts is not None else ticks[n]) for n, one in enumerate(packets) if one.is_closed]
-        marks = [] if is_raw else marks
+        marks = [] if is_raw or _is_restarted(packets) else marks
         keys = [(0, ticks[0]), *((n, at) for n, at in marks if n)]
     else:
         ticks = sorted(at for at in unique if shown is None or at >= shown)
@@ -275,6 +294,12 @@ def _timeline(
         can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
         sound_late_s=max(0.0, sound - begin) if sound is not None and demuxer in _BROADCAST else None,
     )  # fmt: skip
+
+
+def _is_restarted(packets: list[_Packet]) -> bool:
+    """Return whether the clock goes back, as in recordings that were appended to each other."""
+    order = [one.dts for one in packets if one.dts is not None]
+    return any(b < a for a, b in pairwise(order))
 
 
 def _known(times: list[int | None]) -> list[int]:
