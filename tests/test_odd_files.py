@@ -19,6 +19,7 @@ from PIL import Image
 
 import ci_notebook as ci
 from ci_notebook.engine.render.render import render
+from ci_notebook.media.ffmpeg import run as run_ffmpeg
 from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.frames import Frames
 from ci_notebook.media.probe import first_video, media_info, shown_size
@@ -112,11 +113,11 @@ def some_of(numbers: Sequence[object]) -> list[int]:
     return list(dict.fromkeys([count - 1, count // 4, count // 2, 0, count // 3]))
 
 
-def tone_begins(path: Path) -> float | None:
+def tone_begins(path: Path, track: int = 0) -> float | None:
     """Return when sound above silence begins, in s after the begin of the file; None without any."""
     with av.open(str(path)) as container:
         begin = min(float(s.start_time * s.time_base) for s in container.streams if s.start_time is not None)
-        for frame in container.decode(audio=0) if container.streams.audio else ():
+        for frame in container.decode(audio=track) if container.streams.audio else ():
             loud = np.flatnonzero(np.abs(frame.to_ndarray().reshape(frame.layout.nb_channels, -1)[0]) > 0.1)
             if len(loud):
                 return float(frame.time - begin + loud[0] / frame.sample_rate)
@@ -320,6 +321,36 @@ def test_every_consumer_refuses_what_is_no_video_in_one_sentence(name: str, lab:
             read()
             pytest.fail(f"{reader} took it")
         assert len(str(caught.value).splitlines()) <= 2, reader
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start_s", [0.0, 0.04])
+@pytest.mark.parametrize("switched", [False, True])
+def test_each_audio_track_keeps_its_own_begin(
+    start_s: float, switched: bool, case_of: Callable[[str], Case], tmp_path: Path
+) -> None:
+    audio = Audio(codec="aac", keep_two_tracks=True, switch_track=switched)
+    cut = TimeInterval(start=start_s, duration=0.9) if start_s else None
+    transcode = Transcode(container=Container(format="mp4"), video=CODING, audio=audio, time_interval=cut)
+    path = case_of("two tracks in a stream").path
+    output = render(Operation(video_enhance=VideoEnhance(transcode=transcode)), path, tmp_path).files[0]
+    begins = [0.5 - start_s, 0.1 - start_s]
+    assert [tone_begins(output, track) for track in (0, 1)] == pytest.approx(
+        begins[::-1] if switched else begins, abs=0.03
+    )
+
+
+@pytest.mark.slow
+def test_a_score_does_not_measure_the_joining_of_fields(lab: ci.Lab, tmp_path: Path) -> None:
+    moving = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=50:d=0.6"]
+    coding = ["-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p"]
+    fields = ["-vf", "tinterlace=interleave_top,setfield=tff", "-flags", "+ilme+ildct", "-x264-params", "tff=1"]
+    run_ffmpeg([*moving, *coding, *fields, tmp_path / "fields.mp4"])
+    run_ffmpeg([*moving, "-vf", "fps=25", *coding, tmp_path / "frames.mp4"])
+    both = [lab.run(lab.upload(tmp_path / name), [setting()], every=1)[0] for name in ("fields.mp4", "frames.mp4")]
+    assert "deinterlaced" in both[0].job.message  # type: ignore[union-attr]
+    psnr, reference = (run.scores["psnr"] for run in both)
+    assert psnr > reference - 4
 
 
 def test_times_are_given_back_by_runs() -> None:

@@ -14,7 +14,7 @@ from ci_notebook.media import color_tags
 from tests.media.coded_clips import FRAMES, HIGH, RATE, WIDE
 from tests.media.odd_recipes import (
     AV1, BOTH, FULL, HD, INTERLACED, MJPEG, MPEG2, MPEG4, OPEN, SD, SOUND, UNEVEN, VP8, VP9, X264, X265, Recipe,
-    begun_late, coded, cut_by_edit_list, damaged, film, glued, recorded, remuxed, renamed, shaped, shortened, squeezed,
+    begun_late, coded, cut_by_edit_list, damaged, film, glued, recorded, remuxed, renamed, shaped, shortened, slow, squeezed,
     tagged, ticking, uneven, with_chapters, with_cover_first, with_thumbnail, written_as,
 )  # fmt: skip
 
@@ -50,10 +50,10 @@ class OddFile:
         return self.times[-1] * len(self.times) / (len(self.times) - 1) if len(self.times) > 1 else 1 / RATE
 
 
+LATE_TS = 0.0232  # s; the sound's first samples prepare its decoder
 TURNED = (HIGH, WIDE)
 FEW = dict(numbers=tuple(range(5)), times=EVEN[:5])
 _TURN, _BACK = ("-display_rotation", "90"), ("-display_rotation", "270")
-_FIRST_TIMES = "movflags=faststart"
 _BT2020 = "color_primaries=bt2020:color_trc=bt2020-10"
 _P3 = "color_primaries=smpte432:color_trc=bt709"
 _HDR = f"{HD},{color_tags.sdr_to_hdr('smpte2084', matrix='bt709', primaries='bt709')},format=yuv420p10le"
@@ -124,6 +124,7 @@ ODD_FILES: dict[str, OddFile] = {
     "variable rate": OddFile("time", uneven("c.mp4", *X264), times=tuple(at / 30 for at in UNEVEN)),
     "variable rate in webm": OddFile("time", uneven("c.webm", "-c:v", "libvpx", "-b:v", "4M"), times=tuple(round(at / 30, 3) for at in UNEVEN)),
     "film in ntsc": OddFile("time", film, times=FILM),
+    "slides": OddFile("time", slow, (0, 1, 2), (0.0, 3000.0, 6000.0)),
     "interlaced": OddFile("time", coded("c.mp4", *INTERLACED, filters=f"setfield=tff,{HD}")),
     # colors
     "bt601": OddFile("color", tagged("c.mp4", "smpte170m", tags="color_primaries=smpte170m:color_trc=smpte170m")),
@@ -150,7 +151,7 @@ ODD_FILES: dict[str, OddFile] = {
     "late sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5),
     "long sound": OddFile("sound", remuxed("c.flv", *BOTH, more=ticking(0.4, 2.2)), late_s=0.023, sound_s=0.423),
     "long sound in mp4": OddFile("sound", remuxed("c.mp4", *BOTH, more=ticking(0.4, 2.2)), sound_s=0.4),
-    "long sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=ticking(0.4, 2.2)), late_s=0.0232, sound_s=0.4232),
+    "long sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=ticking(0.4, 2.2)), late_s=LATE_TS, sound_s=0.4 + LATE_TS),
     "short sound": OddFile("sound", remuxed("c.mkv", *BOTH, more=ticking(0.1, 0.4)), sound_s=0.1),
     "two tracks in a stream": OddFile("sound", remuxed("c.ts", "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy", "-c:a", "aac", more=("-itsoffset", "0.3", *ticking(0.2, 0.7), *ticking(0.1, 1.0))), sound_s=0.5),
     # damage
@@ -161,8 +162,10 @@ ODD_FILES: dict[str, OddFile] = {
     "short avi": OddFile("damage", shortened(coded("c.avi", *MPEG4, filters=SD), 0.6), is_vague=True),
     "damaged stream": OddFile("damage", damaged(coded("c.ts", *X264), 0.5), is_vague=True),
     "damaged mp4": OddFile("damage", damaged(coded("c.mp4", *X264), 0.5), is_vague=True),
-    "glued streams": OddFile("damage", glued("c.ts", *X264), is_vague=True),
-    "glued vobs": OddFile("damage", glued("c.vob", *MPEG2), is_vague=True),
+    "glued streams": OddFile("damage", glued("c.ts", *X264), late_s=LATE_TS, sound_s=0.2 + LATE_TS),
+    "glued vobs": OddFile("damage", glued("c.vob", *MPEG2), sound_s=0.2),
+    "clock that leaps": OddFile("damage", glued("c.ts", *X264, clocks=(0, 3600)), late_s=LATE_TS, sound_s=0.2 + LATE_TS),
+    "clock that goes back": OddFile("damage", glued("c.ts", *X264, clocks=(3600, 0)), late_s=LATE_TS, sound_s=0.2 + LATE_TS),
 }  # fmt: skip
 
 _PICTURE = (*SOUND, "testsrc2=s=128x96:d=0.1", "-frames:v", "1", "-update", "1")

@@ -145,6 +145,13 @@ def uneven(name: str, *codec: str) -> Recipe:
     return recipe
 
 
+def slow(folder: Path) -> Path:
+    """Write three frames that are shown for 50 minutes each, as slides."""
+    plain = write_coded(folder / "plain.mp4", *X264, "-bf", "0", frames=3)
+    run(["-itsscale", 75000, "-i", plain, "-c", "copy", folder / "c.mkv"])
+    return folder / "c.mkv"
+
+
 def begun_late(folder: Path) -> Path:
     """Write a recording that begins inside a group of frames."""
     whole = remuxed("whole.ts", "-c", "copy")(folder)
@@ -182,14 +189,15 @@ def film(folder: Path) -> Path:
     return folder / "film.vob"
 
 
-def glued(name: str, *codec: str) -> Recipe:
-    """Return the recipe of a recording of two clips, one appended to the other: the second starts its clock anew."""
+def glued(name: str, *codec: str, clocks: tuple[float, float] = (0, 0)) -> Recipe:
+    """Return the recipe of two recordings with sound, one appended to the other, that begin at the times `clocks`."""
 
     def recipe(folder: Path) -> Path:
         both = b""
-        for part, begin, frames in (("one", 0, 15), ("two", 15, 10)):
-            path = folder / f"{part}-{name}"
-            both += write_coded(path, *codec, begin=begin, frames=frames).read_bytes()
+        for clock, begin, frames in ((clocks[0], 0, 15), (clocks[1], 15, 10)):
+            plain, path = write_coded(folder / "plain.mp4", *codec, begin=begin, frames=frames), folder / f"part-{name}"
+            run(["-i", plain, *ticking(0.2, frames / 25), *BOTH, *(("-c:a", "mp2") if name.endswith("vob") else ()), "-output_ts_offset", clock, path])
+            both += path.read_bytes()
         (folder / name).write_bytes(both)
         return folder / name
 

@@ -296,4 +296,4 @@ def rate_text(rate: float) -> str:
     >>> rate_text(25.0), rate_text(29.97002997), rate_text(12.5)
     ('25', '30000/1001', '25/2')
     """
-    return str(Fraction(rate).limit_denominator(1001))
+    return str(Fraction(rate).limit_denominator(1001) or Fraction(rate).limit_denominator(10**6))

@@ -130,7 +130,8 @@ class Pair:
     @property
     def rate(self) -> Fraction:
         """The common rate: the slower of the two."""
-        return Fraction(min(self.output.fps, self.source.fps)).limit_denominator(1001)
+        rate = Fraction(min(self.output.fps, self.source.fps))
+        return rate.limit_denominator(1001) or rate.limit_denominator(10**6)
 
     @property
     def is_by_number(self) -> bool:

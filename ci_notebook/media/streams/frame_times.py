@@ -27,6 +27,7 @@ _UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each o
 _IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
 # Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
 _UNTIMED: Final = frozenset({"avi"})
+_LEAP_S: Final = 10  # FFmpeg's program closes longer gaps in the clock of broadcast streams
 _FIELDS: Final = 0.6  # below this share of distinct times, packets hold single fields
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
 _RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
@@ -76,7 +77,7 @@ class Timeline:
 
     `is_regular` means that the frames are evenly spaced although their times are not: film with pulldown.
     `can_seek` means that FFmpeg's program finds key frames by their times, `has_chapters` that the file has any.
-    `sound_late_s` is when the first sound begins after the file, for containers whose clock has gaps.
+    `sounds_late_s` is when each audio track begins after the file, for containers whose clock has gaps.
     """
 
     ticks: tuple[int, ...]
@@ -93,7 +94,7 @@ class Timeline:
     is_regular: bool = False
     can_seek: bool = False
     has_chapters: bool = False
-    sound_late_s: float | None = None
+    sounds_late_s: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -182,9 +183,9 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
             raise no_video(path, "it holds no video")
         first = _first_pts(path)
         start = container.start_time
-        sound = next((extents[one.index].begin for one in container.streams.audio if one.index in extents), None)
+        sounds = [extents[one.index].begin if one.index in extents else None for one in container.streams.audio]
         start_s = None if start is None else start / 1e6
-        return _timeline(container, stream, packets, start_s, first, sound=sound), extents
+        return _timeline(container, stream, packets, start_s, first, sounds=sounds), extents
 
 
 def _is_lost(stream: Any, group: list[Any]) -> bool:
@@ -246,7 +247,9 @@ def _is_closed(codec: str, data: bytes) -> bool:
 
 
 def _timeline(
-    container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None, *, sound: float | None
+    container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None,
+    *,
+    sounds: list[float | None],
 ) -> Timeline:
     demuxer = container.format.name.partition(",")[0]
     codec, unit = stream.codec_context.name, Fraction(stream.time_base)
@@ -259,7 +262,7 @@ def _timeline(
     is_counted = (
         is_raw
         or is_shared
-        or (demuxer in _BROADCAST and _is_restarted(packets))
+        or (demuxer in _BROADCAST and _is_restarted(packets, unit))
         or not unique
         or (
             codec in _REORDERING
@@ -271,7 +274,7 @@ def _timeline(
         first = min(known) if known and not is_raw and demuxer not in _UNTIMED else 0
         ticks = [first + round(number / average / unit) for number in range(len(packets))]
         marks = [(n, one.dts if one.dts is not None else ticks[n]) for n, one in enumerate(packets) if one.is_closed]
-        marks = [] if is_raw or _is_restarted(packets) else marks
+        marks = [] if is_raw or _is_restarted(packets, unit) else marks
         keys = [(0, ticks[0]), *((n, at) for n, at in marks if n)]
     else:
         ticks = sorted(at for at in unique if shown is None or at >= shown)
@@ -292,14 +295,14 @@ def _timeline(
         float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
         is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
         can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
-        sound_late_s=max(0.0, sound - begin) if sound is not None and demuxer in _BROADCAST else None,
+        sounds_late_s=tuple(max(0.0, (begin if at is None else at) - begin) for at in sounds) if demuxer in _BROADCAST else (),
     )  # fmt: skip
 
 
-def _is_restarted(packets: list[_Packet]) -> bool:
-    """Return whether the clock goes back, as in recordings that were appended to each other."""
+def _is_restarted(packets: list[_Packet], unit: Fraction) -> bool:
+    """Return whether the clock goes back or leaps, as in recordings that were appended to each other."""
     order = [one.dts for one in packets if one.dts is not None]
-    return any(b < a for a, b in pairwise(order))
+    return any(not 0 <= (b - a) * unit <= _LEAP_S for a, b in pairwise(order))
 
 
 def _known(times: list[int | None]) -> list[int]:
@@ -313,7 +316,7 @@ def _rate(ticks: list[int], unit: Fraction, stated: Fraction) -> Fraction:
     length = (ticks[-1] - ticks[0]) * unit
     shown = (len(ticks) - 1) / length
     close = max(Fraction(1, 200), 2 * unit / length, Fraction(4, 1000) / length)
-    return stated if abs(shown / stated - 1) <= close else shown.limit_denominator(1001)
+    return stated if abs(shown / stated - 1) <= close else shown.limit_denominator(1001) or shown
 
 
 def _is_pulldown(ticks: list[int], unit: Fraction, rate: Fraction) -> bool:

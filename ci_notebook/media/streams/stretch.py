@@ -27,19 +27,24 @@ KEEP_TIMES = ("-fps_mode", "vfr", "-enc_time_base", f"1:{_TICKS}")
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """How FFmpeg reads a stretch: `arguments` before its input, `video` and `audio` filters before all others.
+    """How FFmpeg reads a stretch: `arguments` before its input, `video` filters and `audio_of` a track before all others.
 
+    `audio` are the filters of each track, or of all tracks if there is one entry.
     `times` are when its frames appear, in seconds from its begin, `rate` is their mean rate, and `is_constant`
     says whether they follow each other evenly. `last_s` is how long the last frame is shown.
     """
 
     arguments: tuple[str, ...]
     video: tuple[str, ...]
-    audio: tuple[str, ...]
+    audio: tuple[tuple[str, ...], ...]
     times: tuple[float, ...]
     rate: Fraction
     is_constant: bool
     last_s: float
+
+    def audio_of(self, track: int) -> tuple[str, ...]:
+        """Return the filters of an audio track, counted from 0."""
+        return self.audio[min(track, len(self.audio) - 1)]
 
     @property
     def doubled_times(self) -> tuple[float, ...]:
@@ -80,7 +85,7 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     )
     return Stretch(
         tuple(arguments), filters,
-        _audio_filters(timeline, sound, start_s, length_s), times, timeline.rate, timeline.is_constant,
+        tuple(_audio_filters(late_s, sound, start_s, length_s) for late_s in timeline.sounds_late_s or (None,)), times, timeline.rate, timeline.is_constant,
         _last_s(timeline, numbers),
     )  # fmt: skip
 
@@ -120,12 +125,12 @@ def _last_s(timeline: Timeline, numbers: range) -> float:
     return timeline.time_of(numbers.stop) - timeline.time_of(numbers.stop - 1)
 
 
-def _audio_filters(timeline: Timeline, begin: float, start_s: float, length_s: float | None) -> tuple[str, ...]:
-    """Return the filters that cut the sound; `begin` is where the stretch begins on the clock of FFmpeg's program."""
+def _audio_filters(late_s: float | None, begin: float, start_s: float, length_s: float | None) -> tuple[str, ...]:
+    """Return the filters that cut a track; `begin` is where the stretch begins on the clock of FFmpeg's program."""
     clock: tuple[str, ...] = ()
-    if timeline.sound_late_s is not None:
+    if late_s is not None:
         # In broadcast streams that clock depends on which streams are read, so the first sound sets it.
-        clock, begin = (f"asetpts=PTS-STARTPTS+{timeline.sound_late_s:.6f}/TB",), start_s
+        clock, begin = (f"asetpts=PTS-STARTPTS+{late_s:.6f}/TB",), start_s
     if abs(begin) <= _SAME_S and length_s is None:
         return clock
     end = "" if length_s is None else f":end={begin + length_s:.6f}"
