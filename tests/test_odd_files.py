@@ -35,6 +35,7 @@ from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
 from ci_notebook.model.setting.transcode import Audio, Container, TimeInterval, Transcode, Video
 from tests.media.coded_clips import number_of, patch_error
 from tests.media.odd_files import ODD_FILES, REFUSED, OddFile
+from tests.media.odd_recipes import slow
 
 CLOSE_S = 0.0021  # MKV and FLV count in ms
 CODING = Video(codec="H.264", crf=8.0, preset="veryfast")
@@ -205,6 +206,10 @@ def cuts(case: Case) -> None:
     if len(numbers) < 5:
         return
     start, length = round(case.odd.late_s + times[len(times) // 2 + 1], 3), 0.3
+    if not case.odd.has_one_clock:
+        with pytest.raises(CIError, match="clock starts anew"):
+            case.rendered("cut", setting(interval=TimeInterval(start=start, duration=length)))
+        return
     cut = case.rendered("cut", setting(interval=TimeInterval(start=start, duration=length)))
     inside = [n for n, at in zip(numbers, times, strict=True) if -6e-4 <= at + case.odd.late_s - start < length]
     assert numbers_and_times(cut)[0] == tuple(inside)
@@ -301,6 +306,7 @@ def test_one_report_and_one_table_hold_the_runs_of_all_odd_files(
 @pytest.mark.parametrize("name", REFUSED)
 def test_every_consumer_refuses_what_is_no_video_in_one_sentence(name: str, lab: ci.Lab, tmp_path: Path) -> None:
     path = REFUSED[name](tmp_path)
+    path = path.rename(path.with_name(f"{name.replace(' ', '-')}{path.suffix}"))
     clip = lab.upload(path)
     good = ci.sample()
     (run,) = lab.run(clip, [setting()], every=1)
@@ -351,6 +357,14 @@ def test_a_score_does_not_measure_the_joining_of_fields(lab: ci.Lab, tmp_path: P
     assert "deinterlaced" in both[0].job.message  # type: ignore[union-attr]
     psnr, reference = (run.scores["psnr"] for run in both)
     assert psnr > reference - 4
+
+
+@pytest.mark.slow
+def test_slides_that_are_shown_for_an_hour_are_rendered_and_scored(lab: ci.Lab, tmp_path: Path) -> None:
+    (run,) = lab.run(lab.upload(slow(tmp_path)), [setting()], every=1)
+    assert run.ok, run.error
+    assert_frames(run.output, (0, 1, 2), (0.0, 3000.0, 6000.0))  # type: ignore[arg-type]
+    assert run.scores["vmaf"] > 90
 
 
 def test_times_are_given_back_by_runs() -> None:

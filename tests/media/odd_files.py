@@ -14,7 +14,7 @@ from ci_notebook.media import color_tags
 from tests.media.coded_clips import FRAMES, HIGH, RATE, WIDE
 from tests.media.odd_recipes import (
     AV1, BOTH, FULL, HD, INTERLACED, MJPEG, MPEG2, MPEG4, OPEN, SD, SOUND, UNEVEN, VP8, VP9, X264, X265, Recipe,
-    begun_late, coded, cut_by_edit_list, damaged, film, glued, recorded, remuxed, renamed, shaped, shortened, slow, squeezed,
+    begun_late, coded, cut_by_edit_list, damaged, film, glued, recorded, remuxed, renamed, shaped, shortened, squeezed,
     tagged, ticking, uneven, with_chapters, with_cover_first, with_thumbnail, written_as,
 )  # fmt: skip
 
@@ -30,7 +30,7 @@ class OddFile:
     `stored` is the size of its frames as stored. `late_s` is how much later than the file its video begins,
     `color_error` what its coding may cost, of 255. `sound_s` is when a tone begins, after the begin of the
     file; None without any. `is_vague` says that the file is damaged: its times, and the frames that are lost,
-    are not known beforehand, but every consumer has to agree on them.
+    are not known beforehand, but every consumer has to agree on them. Without `has_one_clock` no part can be cut.
     """
 
     kind: Kind
@@ -43,6 +43,7 @@ class OddFile:
     color_error: float = 6.0
     sound_s: float | None = None
     is_vague: bool = False
+    has_one_clock: bool = True
 
     @property
     def length_s(self) -> float:
@@ -50,7 +51,7 @@ class OddFile:
         return self.times[-1] * len(self.times) / (len(self.times) - 1) if len(self.times) > 1 else 1 / RATE
 
 
-LATE_TS = 0.0232  # s; the sound's first samples prepare its decoder
+LATE_TS = 1024 / 48000  # s; the sound's first samples prepare its decoder
 TURNED = (HIGH, WIDE)
 FEW = dict(numbers=tuple(range(5)), times=EVEN[:5])
 _TURN, _BACK = ("-display_rotation", "90"), ("-display_rotation", "270")
@@ -124,7 +125,6 @@ ODD_FILES: dict[str, OddFile] = {
     "variable rate": OddFile("time", uneven("c.mp4", *X264), times=tuple(at / 30 for at in UNEVEN)),
     "variable rate in webm": OddFile("time", uneven("c.webm", "-c:v", "libvpx", "-b:v", "4M"), times=tuple(round(at / 30, 3) for at in UNEVEN)),
     "film in ntsc": OddFile("time", film, times=FILM),
-    "slides": OddFile("time", slow, (0, 1, 2), (0.0, 3000.0, 6000.0)),
     "interlaced": OddFile("time", coded("c.mp4", *INTERLACED, filters=f"setfield=tff,{HD}")),
     # colors
     "bt601": OddFile("color", tagged("c.mp4", "smpte170m", tags="color_primaries=smpte170m:color_trc=smpte170m")),
@@ -149,11 +149,11 @@ ODD_FILES: dict[str, OddFile] = {
     "late video": OddFile("sound", remuxed("c.mkv", *BOTH, before=("-itsoffset", "0.5"), more=ticking(0.7, 1.5)), late_s=0.5, sound_s=0.7),
     "late sound": OddFile("sound", remuxed("c.mp4", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5),
     "late sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5),
-    "long sound": OddFile("sound", remuxed("c.flv", *BOTH, more=ticking(0.4, 2.2)), late_s=0.023, sound_s=0.423),
+    "long sound": OddFile("sound", remuxed("c.flv", *BOTH, more=ticking(0.4, 2.2)), late_s=0.021, sound_s=0.421),
     "long sound in mp4": OddFile("sound", remuxed("c.mp4", *BOTH, more=ticking(0.4, 2.2)), sound_s=0.4),
     "long sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=ticking(0.4, 2.2)), late_s=LATE_TS, sound_s=0.4 + LATE_TS),
     "short sound": OddFile("sound", remuxed("c.mkv", *BOTH, more=ticking(0.1, 0.4)), sound_s=0.1),
-    "two tracks in a stream": OddFile("sound", remuxed("c.ts", "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy", "-c:a", "aac", more=("-itsoffset", "0.3", *ticking(0.2, 0.7), *ticking(0.1, 1.0))), sound_s=0.5),
+    "two tracks in a stream": OddFile("sound", remuxed("c.ts", "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy", "-c:a", "aac", more=("-itsoffset", "0.3", *ticking(0.2, 0.7), *ticking(0.1, 1.0))), late_s=LATE_TS, sound_s=0.5 + LATE_TS),
     # damage
     "short mp4": OddFile("damage", shortened(coded("c.mp4", *X264, "-movflags", "faststart"), 0.7), is_vague=True),
     "short mkv": OddFile("damage", shortened(coded("c.mkv", *X264), 0.6), is_vague=True),
@@ -162,10 +162,10 @@ ODD_FILES: dict[str, OddFile] = {
     "short avi": OddFile("damage", shortened(coded("c.avi", *MPEG4, filters=SD), 0.6), is_vague=True),
     "damaged stream": OddFile("damage", damaged(coded("c.ts", *X264), 0.5), is_vague=True),
     "damaged mp4": OddFile("damage", damaged(coded("c.mp4", *X264), 0.5), is_vague=True),
-    "glued streams": OddFile("damage", glued("c.ts", *X264), late_s=LATE_TS, sound_s=0.2 + LATE_TS),
-    "glued vobs": OddFile("damage", glued("c.vob", *MPEG2), sound_s=0.2),
-    "clock that leaps": OddFile("damage", glued("c.ts", *X264, clocks=(0, 3600)), late_s=LATE_TS, sound_s=0.2 + LATE_TS),
-    "clock that goes back": OddFile("damage", glued("c.ts", *X264, clocks=(3600, 0)), late_s=LATE_TS, sound_s=0.2 + LATE_TS),
+    "glued streams": OddFile("damage", glued("c.ts", *X264), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False),
+    "glued vobs": OddFile("damage", glued("c.vob", *MPEG2), sound_s=0.2, has_one_clock=False),
+    "clock that leaps": OddFile("damage", glued("c.ts", *X264, clocks=(0, 3600)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False),
+    "clock that goes back": OddFile("damage", glued("c.ts", *X264, clocks=(3600, 0)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False),
 }  # fmt: skip
 
 _PICTURE = (*SOUND, "testsrc2=s=128x96:d=0.1", "-frames:v", "1", "-update", "1")

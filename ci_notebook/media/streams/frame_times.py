@@ -78,6 +78,7 @@ class Timeline:
     `is_regular` means that the frames are evenly spaced although their times are not: film with pulldown.
     `can_seek` means that FFmpeg's program finds key frames by their times, `has_chapters` that the file has any.
     `sounds_late_s` is when each audio track begins after the file, for containers whose clock has gaps.
+    `is_restarted` says that this clock goes back or leaps: the frames are counted.
     """
 
     ticks: tuple[int, ...]
@@ -95,6 +96,7 @@ class Timeline:
     can_seek: bool = False
     has_chapters: bool = False
     sounds_late_s: tuple[float, ...] = ()
+    is_restarted: bool = False
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -177,7 +179,8 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
                 if packet.is_keyframe:
                     group.clear()
                 group.append(packet)
-        if len(packets) > 1 and group[-1].is_corrupt and _is_lost(stream, group):
+        is_short = bool(group) and group[-1].is_corrupt
+        if len(packets) > 1 and is_short and _is_lost(stream, group):
             packets.pop()
         if not packets:
             raise no_video(path, "it holds no video")
@@ -185,7 +188,7 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
         start = container.start_time
         sounds = [extents[one.index].begin if one.index in extents else None for one in container.streams.audio]
         start_s = None if start is None else start / 1e6
-        return _timeline(container, stream, packets, start_s, first, sounds=sounds), extents
+        return _timeline(container, stream, packets, start_s, first, sounds=sounds, is_short=is_short), extents
 
 
 def _is_lost(stream: Any, group: list[Any]) -> bool:
@@ -249,7 +252,7 @@ def _is_closed(codec: str, data: bytes) -> bool:
 def _timeline(
     container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None,
     *,
-    sounds: list[float | None],
+    sounds: list[float | None], is_short: bool,
 ) -> Timeline:
     demuxer = container.format.name.partition(",")[0]
     codec, unit = stream.codec_context.name, Fraction(stream.time_base)
@@ -259,10 +262,11 @@ def _timeline(
     unique = set(_known(times))
     # Program streams give two frames in one packet one time. Two fields in two packets are one frame, though.
     is_shared = demuxer == "mpeg" and _FIELDS * len(times) < len(unique) < len(times)
+    is_restarted = demuxer in _BROADCAST and _is_restarted(packets, unit)
     is_counted = (
         is_raw
         or is_shared
-        or (demuxer in _BROADCAST and _is_restarted(packets, unit))
+        or is_restarted
         or not unique
         or (
             codec in _REORDERING
@@ -274,7 +278,7 @@ def _timeline(
         first = min(known) if known and not is_raw and demuxer not in _UNTIMED else 0
         ticks = [first + round(number / average / unit) for number in range(len(packets))]
         marks = [(n, one.dts if one.dts is not None else ticks[n]) for n, one in enumerate(packets) if one.is_closed]
-        marks = [] if is_raw or _is_restarted(packets, unit) else marks
+        marks = [] if is_raw or is_restarted else marks
         keys = [(0, ticks[0]), *((n, at) for n, at in marks if n)]
     else:
         ticks = sorted(at for at in unique if shown is None or at >= shown)
@@ -294,8 +298,9 @@ def _timeline(
         tuple(ticks), unit, tuple(n for n, _ in keys), tuple(at for _, at in keys), rate, begin, start or 0.0, ahead,
         float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
         is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
-        can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
+        can_seek=demuxer in SEEKABLE and not is_counted and not (is_short and demuxer == "avi"), has_chapters=bool(container.chapters()),
         sounds_late_s=tuple(max(0.0, (begin if at is None else at) - begin) for at in sounds) if demuxer in _BROADCAST else (),
+        is_restarted=is_restarted,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ci_notebook.media.streams.frame_times import Timeline
+from ci_notebook.model.errors import EngineError
 
 __all__ = ["KEEP_TIMES", "Stretch", "retimed", "stretch_of"]
 
@@ -61,7 +62,16 @@ class Stretch:
 
 
 def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None = None) -> Stretch:
-    """Return how a stretch is read; its start is counted from the begin of the file, as players do."""
+    """Return how a stretch is read; its start is counted from the begin of the file, as players do.
+
+    Raises `EngineError` for a part of a video whose clock starts anew.
+    """
+    if timeline.is_restarted and (start_s or length_s is not None):
+        raise EngineError(
+            "No part of the video can be cut out, because its clock starts anew inside it, as in appended recordings. "
+            "Use the whole video, or write it again first: ffmpeg -i recording.ts -c copy recording.mkv",
+            code="ResourceNotSupported",
+        )
     numbers = timeline.within(start_s, length_s)
     late = timeline.late_s
     first = late + timeline.time_of(numbers.start) - start_s if numbers else 0.0
