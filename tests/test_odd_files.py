@@ -253,7 +253,7 @@ def comparing(case: Case) -> None:
     middle = len(numbers) // 2
     with Frames(case.path) as source, Frames(case.output) as output:
         _, mean, _ = source.difference(middle, output, middle)
-    assert mean < 3
+    assert mean < (20 if case.odd.is_vague else 3)  # FFmpeg's threads conceal damage in more than one way
 
 
 CONSUMERS: dict[str, Callable[[Case], None]] = {
@@ -376,7 +376,13 @@ def test_times_are_given_back_by_runs() -> None:
 def test_the_table_is_consistent_and_large() -> None:
     assert len(ODD_FILES) + len(REFUSED) >= 60
     assert {odd.kind for odd in ODD_FILES.values()} == {
-        "container", "stream", "shape", "time", "color", "sound", "damage"
+        "container",
+        "stream",
+        "shape",
+        "time",
+        "color",
+        "sound",
+        "damage",
     }
     for odd in ODD_FILES.values():
         assert len(odd.numbers) == len(odd.times)

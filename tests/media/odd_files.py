@@ -4,6 +4,8 @@ All of them show coded frames (see `coded_clips`), upright and in true colors. S
 which frame it is, whether it is turned or mirrored, and whether its colors are right.
 """
 
+# ruff: noqa: E501 (one file a line)
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,9 +15,42 @@ from typing import Literal
 from ci_notebook.media import color_tags
 from tests.media.coded_clips import FRAMES, HIGH, RATE, WIDE
 from tests.media.odd_recipes import (
-    AV1, BOTH, FULL, HD, INTERLACED, MJPEG, MPEG2, MPEG4, OPEN, SD, SOUND, UNEVEN, VP8, VP9, X264, X265, Recipe,
-    begun_late, coded, cut_by_edit_list, damaged, film, glued, recorded, remuxed, renamed, shaped, shortened, squeezed,
-    tagged, ticking, uneven, with_chapters, with_cover_first, with_thumbnail, written_as,
+    AV1,
+    BOTH,
+    FULL,
+    HD,
+    INTERLACED,
+    MJPEG,
+    MPEG2,
+    MPEG4,
+    OPEN,
+    SD,
+    SOUND,
+    UNEVEN,
+    VP8,
+    VP9,
+    X264,
+    X265,
+    Recipe,
+    begun_late,
+    coded,
+    cut_by_edit_list,
+    damaged,
+    film,
+    glued,
+    recorded,
+    remuxed,
+    renamed,
+    shaped,
+    shortened,
+    squeezed,
+    tagged,
+    ticking,
+    uneven,
+    with_chapters,
+    with_cover_first,
+    with_thumbnail,
+    written_as,
 )  # fmt: skip
 
 EVEN = tuple(number / RATE for number in range(FRAMES))
@@ -53,7 +88,7 @@ class OddFile:
 
 LATE_TS = 1024 / 48000  # s; the sound's first samples prepare its decoder
 TURNED = (HIGH, WIDE)
-FEW = dict(numbers=tuple(range(5)), times=EVEN[:5])
+FEW = {"numbers": tuple(range(5)), "times": EVEN[:5]}
 _TURN, _BACK = ("-display_rotation", "90"), ("-display_rotation", "270")
 _BT2020 = "color_primaries=bt2020:color_trc=bt2020-10"
 _P3 = "color_primaries=smpte432:color_trc=bt709"
@@ -80,7 +115,9 @@ ODD_FILES: dict[str, OddFile] = {
     "av1": OddFile("container", coded("c.mp4", *AV1)),
     "ogg": OddFile("container", coded("c.ogv", "-c:v", "libtheora", "-q:v", "10", filters=SD)),
     "nut": OddFile("container", coded("c.nut", *X264)),
-    "gif": OddFile("container", coded("c.gif", filters="split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"), color_error=16),
+    "gif": OddFile(
+        "container", coded("c.gif", filters="split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"), color_error=16
+    ),
     "y4m": OddFile("container", coded("c.y4m", filters=SD)),
     "raw h264": OddFile("container", coded("c.h264", *X264)),
     "raw hevc": OddFile("container", coded("c.hevc", *X265)),
@@ -93,10 +130,25 @@ ODD_FILES: dict[str, OddFile] = {
     "cover first": OddFile("stream", with_cover_first),
     "thumbnail first": OddFile("stream", with_thumbnail("c.mkv", "art.jpg")),
     "png first": OddFile("stream", with_thumbnail("c.mp4", "art.png")),
-    "second video is the default": OddFile("stream", remuxed(
-        "c.mkv", "-map", "1", "-map", "0", "-c:v:0", "libx264", "-c:v:1", "copy", "-disposition:v:0", "0",
-        "-disposition:v:1", "default", more=(*SOUND, "testsrc=s=160x120:d=1:r=25"),
-    )),
+    "second video is the default": OddFile(
+        "stream",
+        remuxed(
+            "c.mkv",
+            "-map",
+            "1",
+            "-map",
+            "0",
+            "-c:v:0",
+            "libx264",
+            "-c:v:1",
+            "copy",
+            "-disposition:v:0",
+            "0",
+            "-disposition:v:1",
+            "default",
+            more=(*SOUND, "testsrc=s=160x120:d=1:r=25"),
+        ),
+    ),
     "time code": OddFile("stream", remuxed("c.mov", "-c", "copy", "-timecode", "01:00:00:00")),
     "chapters and words": OddFile("stream", with_chapters("c.mp4")),
     "chapters and words in mkv": OddFile("stream", with_chapters("c.mkv")),
@@ -107,11 +159,22 @@ ODD_FILES: dict[str, OddFile] = {
     "rotated back": OddFile("shape", shaped("transpose=cclock", *_BACK), stored=TURNED),
     "turned over": OddFile("shape", shaped("hflip,vflip", "-display_rotation", "180")),
     "rotated and mirrored": OddFile("shape", shaped("hflip,transpose=clock", *_TURN, "-display_hflip"), stored=TURNED),
-    "rotated and upside down": OddFile("shape", shaped("vflip,transpose=clock", *_TURN, "-display_vflip"), stored=TURNED),
+    "rotated and upside down": OddFile(
+        "shape", shaped("vflip,transpose=clock", *_TURN, "-display_vflip"), stored=TURNED
+    ),
     "anamorphic": OddFile("shape", squeezed("3/2"), shown=(480, 180)),
     "high pixels": OddFile("shape", squeezed("8/9"), shown=(284, 180)),
     "rotated anamorphic": OddFile("shape", squeezed("5/4", *_TURN), shown=(320, 225), stored=TURNED),
-    "odd sides": OddFile("shape", coded("c.mp4", *X264, filters="scale=321:181:out_color_matrix=bt709:out_range=tv,format=yuv444p,setparams=colorspace=bt709"), shown=(321, 181), stored=(321, 181)),
+    "odd sides": OddFile(
+        "shape",
+        coded(
+            "c.mp4",
+            *X264,
+            filters="scale=321:181:out_color_matrix=bt709:out_range=tv,format=yuv444p,setparams=colorspace=bt709",
+        ),
+        shown=(321, 181),
+        stored=(321, 181),
+    ),
     # times
     "one frame": OddFile("time", coded("c.mp4", *X264, frames=1), (0,), (0.0,)),
     "two frames": OddFile("time", coded("c.mkv", *X264, frames=2), (0, 1), EVEN[:2]),
@@ -123,7 +186,9 @@ ODD_FILES: dict[str, OddFile] = {
     "clock that wraps in a vob": OddFile("time", remuxed("c.vob", *MPEG2, "-output_ts_offset", "95443.2")),
     "begun inside a group": OddFile("time", begun_late, tuple(range(10, 25)), EVEN[:15], late_s=0.24),
     "variable rate": OddFile("time", uneven("c.mp4", *X264), times=tuple(at / 30 for at in UNEVEN)),
-    "variable rate in webm": OddFile("time", uneven("c.webm", "-c:v", "libvpx", "-b:v", "4M"), times=tuple(round(at / 30, 3) for at in UNEVEN)),
+    "variable rate in webm": OddFile(
+        "time", uneven("c.webm", "-c:v", "libvpx", "-b:v", "4M"), times=tuple(round(at / 30, 3) for at in UNEVEN)
+    ),
     "film in ntsc": OddFile("time", film, times=FILM),
     "interlaced": OddFile("time", coded("c.mp4", *INTERLACED, filters=f"setfield=tff,{HD}")),
     # colors
@@ -131,7 +196,13 @@ ODD_FILES: dict[str, OddFile] = {
     "pal": OddFile("color", tagged("c.mkv", "bt470bg", tags="color_primaries=bt470bg:color_trc=bt470bg")),
     "smpte240m": OddFile("color", tagged("c.mp4", "smpte240m")),
     "untagged": OddFile("color", coded("c.mp4", *X264, filters=SD)),
-    "untagged hd": OddFile("color", coded("c.mp4", *X264, filters="scale=1280:720:out_color_matrix=bt709:out_range=tv,format=yuv420p", frames=5), **FEW, shown=(1280, 720), stored=(1280, 720)),
+    "untagged hd": OddFile(
+        "color",
+        coded("c.mp4", *X264, filters="scale=1280:720:out_color_matrix=bt709:out_range=tv,format=yuv420p", frames=5),
+        **FEW,
+        shown=(1280, 720),
+        stored=(1280, 720),
+    ),
     "full range": OddFile("color", tagged("c.mp4", "bt709", range_="pc")),
     "full range of a phone": OddFile("color", tagged("c.mov", "smpte170m", *X265, range_="pc", pixels="yuvj420p")),
     "ten bit": OddFile("color", tagged("c.mp4", "bt709", *X265, pixels="yuv420p10le")),
@@ -146,14 +217,40 @@ ODD_FILES: dict[str, OddFile] = {
     "hdr10": OddFile("color", coded("c.mp4", *X265, filters=_HDR)),
     "hlg": OddFile("color", coded("c.mp4", *X265, filters=_HLG)),
     # sound
-    "late video": OddFile("sound", remuxed("c.mkv", *BOTH, before=("-itsoffset", "0.5"), more=ticking(0.7, 1.5)), late_s=0.5, sound_s=0.7),
-    "late sound": OddFile("sound", remuxed("c.mp4", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5),
-    "late sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5),
+    "late video": OddFile(
+        "sound", remuxed("c.mkv", *BOTH, before=("-itsoffset", "0.5"), more=ticking(0.7, 1.5)), late_s=0.5, sound_s=0.7
+    ),
+    "late sound": OddFile(
+        "sound", remuxed("c.mp4", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5
+    ),
+    "late sound in a stream": OddFile(
+        "sound", remuxed("c.ts", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5
+    ),
     "long sound": OddFile("sound", remuxed("c.flv", *BOTH, more=ticking(0.4, 2.2)), late_s=0.021, sound_s=0.421),
     "long sound in mp4": OddFile("sound", remuxed("c.mp4", *BOTH, more=ticking(0.4, 2.2)), sound_s=0.4),
-    "long sound in a stream": OddFile("sound", remuxed("c.ts", *BOTH, more=ticking(0.4, 2.2)), late_s=LATE_TS, sound_s=0.4 + LATE_TS),
+    "long sound in a stream": OddFile(
+        "sound", remuxed("c.ts", *BOTH, more=ticking(0.4, 2.2)), late_s=LATE_TS, sound_s=0.4 + LATE_TS
+    ),
     "short sound": OddFile("sound", remuxed("c.mkv", *BOTH, more=ticking(0.1, 0.4)), sound_s=0.1),
-    "two tracks in a stream": OddFile("sound", remuxed("c.ts", "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy", "-c:a", "aac", more=("-itsoffset", "0.3", *ticking(0.2, 0.7), *ticking(0.1, 1.0))), late_s=LATE_TS, sound_s=0.5 + LATE_TS),
+    "two tracks in a stream": OddFile(
+        "sound",
+        remuxed(
+            "c.ts",
+            "-map",
+            "0",
+            "-map",
+            "1",
+            "-map",
+            "2",
+            "-c:v",
+            "copy",
+            "-c:a",
+            "aac",
+            more=("-itsoffset", "0.3", *ticking(0.2, 0.7), *ticking(0.1, 1.0)),
+        ),
+        late_s=LATE_TS,
+        sound_s=0.5 + LATE_TS,
+    ),
     # damage
     "short mp4": OddFile("damage", shortened(coded("c.mp4", *X264, "-movflags", "faststart"), 0.7), is_vague=True),
     "short mkv": OddFile("damage", shortened(coded("c.mkv", *X264), 0.6), is_vague=True),
@@ -162,11 +259,17 @@ ODD_FILES: dict[str, OddFile] = {
     "short avi": OddFile("damage", shortened(coded("c.avi", *MPEG4, filters=SD), 0.6), is_vague=True),
     "damaged stream": OddFile("damage", damaged(coded("c.ts", *X264), 0.5), is_vague=True),
     "damaged mp4": OddFile("damage", damaged(coded("c.mp4", *X264), 0.5), is_vague=True),
-    "glued streams": OddFile("damage", glued("c.ts", *X264), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False),
+    "glued streams": OddFile(
+        "damage", glued("c.ts", *X264), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False
+    ),
     "glued vobs": OddFile("damage", glued("c.vob", *MPEG2), sound_s=0.2, has_one_clock=False),
-    "clock that leaps": OddFile("damage", glued("c.ts", *X264, clocks=(0, 3600)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False),
-    "clock that goes back": OddFile("damage", glued("c.ts", *X264, clocks=(3600, 0)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False),
-}  # fmt: skip
+    "clock that leaps": OddFile(
+        "damage", glued("c.ts", *X264, clocks=(0, 3600)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False
+    ),
+    "clock that goes back": OddFile(
+        "damage", glued("c.ts", *X264, clocks=(3600, 0)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False
+    ),
+}
 
 _PICTURE = (*SOUND, "testsrc2=s=128x96:d=0.1", "-frames:v", "1", "-update", "1")
 REFUSED: dict[str, Recipe] = {

@@ -50,7 +50,8 @@ def remuxed(
 
 def tagged(name: str, matrix: str, *codec: str, tags: str = "", pixels: str = "yuv420p", range_: str = "tv") -> Recipe:
     """Return the recipe of a clip whose pixels are coded with a matrix and say so, with further tags."""
-    words = f"scale=out_color_matrix={color_tags.scale_matrix(matrix)}:out_range={range_}:flags={color_tags.EXACT_FLAGS}"
+    coding = f"out_color_matrix={color_tags.scale_matrix(matrix)}:out_range={range_}"
+    words = f"scale={coding}:flags={color_tags.EXACT_FLAGS}"
     marks = f"setparams=colorspace={matrix}:range={range_}{':' if tags else ''}{tags}"
     return coded(name, *(codec or X264), filters=f"{words},format={pixels},{marks}")
 
@@ -196,7 +197,8 @@ def glued(name: str, *codec: str, clocks: tuple[float, float] = (0, 0)) -> Recip
         both = b""
         for clock, begin, frames in ((clocks[0], 0, 15), (clocks[1], 15, 10)):
             plain, path = write_coded(folder / "plain.mp4", *codec, begin=begin, frames=frames), folder / f"part-{name}"
-            run(["-i", plain, *ticking(0.2, frames / 25), *BOTH, *(("-c:a", "mp2") if name.endswith("vob") else ()), "-output_ts_offset", clock, path])
+            sound = ("-c:a", "mp2") if name.endswith("vob") else ()
+            run(["-i", plain, *ticking(0.2, frames / 25), *BOTH, *sound, "-output_ts_offset", clock, path])
             both += path.read_bytes()
         (folder / name).write_bytes(both)
         return folder / name

@@ -250,9 +250,14 @@ def _is_closed(codec: str, data: bytes) -> bool:
 
 
 def _timeline(
-    container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None,
+    container: Any,
+    stream: Any,
+    packets: list[_Packet],
+    start: float | None,
+    shown: int | None,
     *,
-    sounds: list[float | None], is_short: bool,
+    sounds: list[float | None],
+    is_short: bool,
 ) -> Timeline:
     demuxer = container.format.name.partition(",")[0]
     codec, unit = stream.codec_context.name, Fraction(stream.time_base)
@@ -294,12 +299,14 @@ def _timeline(
         begin, ahead = start or 0.0, begin - (start or 0.0)
     elif start is not None:  # not the first packet of sound: its first samples may only prepare the decoder
         begin = min(begin, start)
+    late = [max(0.0, (begin if at is None else at) - begin) for at in sounds]
+    can_seek = demuxer in SEEKABLE and not (is_short and demuxer == "avi")  # its index is at the end
     return Timeline(
         tuple(ticks), unit, tuple(n for n, _ in keys), tuple(at for _, at in keys), rate, begin, start or 0.0, ahead,
         float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
         is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
-        can_seek=demuxer in SEEKABLE and not is_counted and not (is_short and demuxer == "avi"), has_chapters=bool(container.chapters()),
-        sounds_late_s=tuple(max(0.0, (begin if at is None else at) - begin) for at in sounds) if demuxer in _BROADCAST else (),
+        can_seek=can_seek and not is_counted, has_chapters=bool(container.chapters()),
+        sounds_late_s=tuple(late) if demuxer in _BROADCAST else (),
         is_restarted=is_restarted,
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ KEEP_TIMES = ("-fps_mode", "vfr", "-enc_time_base", f"1:{_TICKS}")
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """How FFmpeg reads a stretch: `arguments` before its input, `video` filters and `audio_of` a track before all others.
+    """How FFmpeg reads a stretch: `arguments` before its input, `video` and `audio` filters before all others.
 
     `audio` are the filters of each track, or of all tracks if there is one entry.
     `times` are when its frames appear, in seconds from its begin, `rate` is their mean rate, and `is_constant`
@@ -93,9 +93,10 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     filters = (
         _part_filters(timeline, numbers, seek, times) if is_part else _timed(timeline, times, video + late - first)
     )
+    tracks: tuple[float | None, ...] = timeline.sounds_late_s or (None,)
+    audio = tuple(_audio_filters(late_s, sound, start_s, length_s) for late_s in tracks)
     return Stretch(
-        tuple(arguments), filters,
-        tuple(_audio_filters(late_s, sound, start_s, length_s) for late_s in timeline.sounds_late_s or (None,)), times, timeline.rate, timeline.is_constant,
+        tuple(arguments), filters, audio, times, timeline.rate, timeline.is_constant,
         _last_s(timeline, numbers),
     )  # fmt: skip
 
