@@ -67,7 +67,9 @@ def reading(path: Path | str) -> Iterator[None]:
     except IsADirectoryError as error:
         raise ParameterError.plain(f"{str(path)!r} is a folder. Pass a file in it.") from error
     except OSError as error:
-        raise ParameterError.plain(f"The file {str(path)!r} cannot be read ({error.strerror or error}).") from error
+        raise ParameterError.plain(
+            f"The file {str(path)!r} cannot be read ({error.strerror or error}). Check its permissions."
+        ) from error
 
 
 def unusable(folder: Path, error: OSError | str) -> ParameterError:

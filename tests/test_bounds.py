@@ -12,7 +12,8 @@ import ci_notebook as ci
 from ci_notebook.client import submit
 from ci_notebook.client.client import Client
 from ci_notebook.client.objects import Clip
-from ci_notebook.lab import clip_facts, monitor_jobs
+from ci_notebook.lab import monitor_jobs
+from ci_notebook.lab.clips import clip_facts
 from ci_notebook.model.api.jobs import Input, JobsDetail, Operation
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.api.requests import enhance_request
@@ -112,7 +113,8 @@ def test_what_a_client_keeps_of_the_jobs_it_read_is_bounded(tmp_path, monkeypatc
     with ci.connect(home=tmp_path) as lab:
         fill(lab, lab.upload(ci.sample()), 40)
         assert len(list(lab.jobs(page_size=20))) == len(list(lab.jobs(page_size=7))) == 40
-    assert list(largest.values()) == [10]
+    assert list(largest.values()).count(10) == 1, "the operations of jobs"
+    assert 40 not in largest.values()
 
 
 def test_one_output_is_downloaded_once_for_scores_monitor_and_comparison(tmp_path, monkeypatch):
@@ -153,6 +155,7 @@ def test_a_clip_made_worse_is_made_once_and_named_for_people(tmp_path, monkeypat
         assert (first.name, first.key) == ("meadow-shrink2.mp4", "input/meadow-shrink2.mp4")
         other = tmp_path / "meadow.mp4"
         other.write_bytes(ci.sample("portrait").read_bytes())
-        worse = lab.spoil(lab.upload(other, "input/other.mp4"), shrink=2)
+        with pytest.warns(UserWarning, match="another video"):
+            worse = lab.spoil(lab.upload(other, "input/other.mp4"), shrink=2)
         assert worse.path != first.path, "two clips of one name"
         assert worse.md5 != first.md5

@@ -63,7 +63,7 @@ def test_a_true_reference_is_scored_and_a_failed_run_sets_the_exit_status(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["nowhere.mp4", "--vary", "SharpenLevel=1"], "There is no video file or folder 'nowhere.mp4'."),
+        (["no.mp4", "--vary", "SharpenLevel=1"], "There is no video file or folder 'no.mp4'. Check the name."),
         (["{clip}", "--vary", "SharpenLevel=0,11"], "MsSharpen.SharpenLevel must be 0 to 10 or AUTO (got 11)"),
         (
             ["{clip}", "--vary", "SharpenLevel"],

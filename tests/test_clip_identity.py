@@ -54,7 +54,9 @@ def uploaded(lab: ci.Lab, days: tuple[Path, Path]) -> list[ci.Clip]:
 @pytest.mark.slow
 def test_two_files_of_one_name_become_two_clips_and_a_line_says_so(lab: ci.Lab, days: tuple[Path, Path]) -> None:
     first = lab.upload(days[0])
-    with pytest.warns(UserWarning, match=r"input/0001.mp4 is another video, so this 0001.mp4 is stored as input/0001-"):
+    with pytest.warns(
+        UserWarning, match=r"input/0001.mp4 has other content, so this 0001.mp4 is stored as input/0001-"
+    ):
         second = lab.upload(days[1])
     assert (first.key, first.name) == ("input/0001.mp4", "0001.mp4")
     assert second.key == f"input/0001-{second.md5[:8]}.mp4"

@@ -41,6 +41,19 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda page: page.name)
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    lost = [(name, anchor) for name, anchor in links if anchor not in _anchors(page.parent / name if name else page)]
+    assert lost == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_the_readme_leads_to_every_page() -> None:
     links = {(ROOT / target).resolve() for target in re.findall(r"\]\((docs/[^)]+)\)", README.read_text("utf-8"))}
     assert links == set(DOCS)

@@ -133,7 +133,7 @@ def test_one_file_that_cannot_be_scored_does_not_stop_the_others(
     [
         (["one.mp4"], "Name an output and its reference"),
         (["a.mp4", "b.mp4", "c.mp4"], "pass --reference SOURCE"),
-        (["missing.mp4", "also.mp4"], "There is no video file 'missing.mp4'"),
+        (["missing.mp4", "also.mp4"], "There is no video file 'missing.mp4'. Check the name."),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(words: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,7 @@ def add_report(verbs: Any) -> None:
     add("--vary", action="append", required=True, metavar="PARAMETER=A,B,…", help="values to try; repeatable")
     add("--set", action="append", default=[], metavar="PARAMETER=A", help="a value for all runs; repeatable")
     add("--out", type=Path, default=Path("report.html"), help="file for the report (default: report.html)")
-    add("--on", metavar="SCORE", help="the score of the verdicts (default: the most telling one that all runs have)")
+    add("--on", metavar="SCORE", help="the score of the verdicts (default: vmaf_v1 if all runs have it, else vmaf_neg)")
     add("--reference", action="append", default=[], type=Path, metavar="FILE",
         help="the original that a clip was spoiled from; one per clip, in the same order")  # fmt: skip
     add("--every", type=int, metavar="N",
@@ -208,7 +208,7 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
         elif path.is_file():
             videos.append(path)
         else:
-            raise ParameterError.plain(f"There is no video file or folder {str(path)!r}.")
+            raise ParameterError.plain(f"There is no video file or folder {str(path)!r}. Check the name.")
     files = [path.resolve() for path in videos]
     twice = next((path for path in files if files.count(path) > 1), None)
     if twice is not None:

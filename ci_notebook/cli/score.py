@@ -48,7 +48,7 @@ def add_score(verbs: Any) -> None:
     add("--start", type=float, default=0.0, metavar="S", help="where in the reference the output begins, in seconds")
     add("--length", type=float, metavar="S", help="how much of the reference the output shows, in seconds")
     add("--precise", action="store_true", help="compute VMAF in floating point, to compare with other tools")
-    add("--screen", choices=SCREENS, help="demand VMAF v1 for this screen (default: a TV, where it has a model)")
+    add("--screen", choices=SCREENS, help="compute VMAF v1 for this screen, or fail (default: tv, if a model fits)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", default="table",
                       help="print an array with one object per output, with the values per frame")  # fmt: skip
@@ -91,7 +91,7 @@ def _files(files: Sequence[Path], reference: Path | None) -> tuple[Sequence[Path
         files, reference = files[:1], files[1]
     for path in (*files, reference):
         if not path.is_file():
-            raise ParameterError.plain(f"There is no video file {str(path)!r}.")
+            raise ParameterError.plain(f"There is no video file {str(path)!r}. Check the name.")
     return files, reference
 
 

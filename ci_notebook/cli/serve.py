@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook._folders import absolute
+from ci_notebook.model.bounds import PIXELS, set_pixels
 from ci_notebook.model.errors import EngineError, ParameterError
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ def add_serve(verbs: Any) -> None:
     """Add the verb to a parser's."""
     serve = verbs.add_parser("serve", help="run the embedded engine on a port")
     serve.add_argument("--root", type=Path, required=True, help="folder for objects and jobs; created if missing")
-    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=9000, help="0 chooses a free port (default: 9000)")
-    serve.add_argument("--bucket", default="lab-1250000000", metavar="NAME-APPID")
-    serve.add_argument("--region", default="ap-chongqing")
+    serve.add_argument(
+        "--bucket", default="lab-1250000000", metavar="NAME-APPID", help="name of the bucket (default: lab-1250000000)"
+    )
+    serve.add_argument("--region", default="ap-chongqing", help="region of the bucket (default: ap-chongqing)")
     serve.add_argument("--workers", type=int, default=2, metavar="N", help="jobs that run at once (default: 2)")
     serve.add_argument(
         "--dask", metavar="tcp://HOST:PORT",
@@ -45,6 +48,10 @@ def add_serve(verbs: Any) -> None:
         metavar="GIB",
         help="free space to leave on the disk of ROOT (default: 0.25)",
     )
+    serve.add_argument(
+        "--max-pixels", type=int, metavar="N",
+        help=f"most pixels of a frame or image that is decoded (default: {PIXELS}, 8K)",
+    )  # fmt: skip
     serve.add_argument(
         "--cache", "--kept", type=_bytes, metavar="GIB",
         help="size limit of the cache in ROOT/.cache; 0 switches it off "
@@ -67,6 +74,8 @@ def _serve(args: argparse.Namespace) -> int:
             f"The engine needs {error.name}. Install it: python -m pip install 'ci-notebook[local]'"
         ) from error
 
+    if args.max_pixels is not None:
+        set_pixels(args.max_pixels, name="--max-pixels")
     limits = Limits(time_s=args.time_limit, disk_bytes=args.disk_limit, free_bytes=args.min_free)
     with contextlib.ExitStack() as stack:
         cluster = _cluster(args.dask)

@@ -127,12 +127,19 @@ class Job:
         readable name from the clip and the setting, such as `holiday-SharpenLevel-5.mp4`. An output of several files
         (HLS, DASH) needs a folder; the path of its playlist is returned. The file is copied from the lab's cache if
         it is there, else downloaded; a broken connection resumes. It appears only when it is complete, with the size
-        and MD5 that the service says. `on_progress` is called with the bytes so far and the size; without it a
+        and MD5 that the service reports. `on_progress` is called with the bytes so far and the size; without it a
         progress bar is shown.
 
         A file with the same content is left as it is. Raises `ParameterError` if the file exists with other content
         (unless `overwrite`) or cannot be written, `NotFound` while the job has no output, and `ContentChanged` if
         the object was replaced since.
+
+        >>> import tempfile
+        >>> import ci_notebook as ci
+        >>> lab = ci.connect()
+        >>> job = lab.submit(lab.upload(ci.sample("city")), {"SharpenLevel": 5}).wait()
+        >>> job.download(tempfile.mkdtemp()).name
+        'city-SharpenLevel-5.mp4'
         """
         self._finished_key()
         return save_output(

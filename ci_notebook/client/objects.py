@@ -37,7 +37,7 @@ class StoredObject:
     """Properties of an object. `etag` has no quotation marks.
 
     `md5` is the MD5 of the content: the ETag of a single PUT, or the header that our multipart upload
-    wrote. Empty if unknown. `crc64` is the CRC-64 that the service computes for every object, if it told.
+    wrote. Empty if unknown. `crc64` is the CRC-64 that the service computes for every object, if it is known.
     """
 
     key: str

@@ -52,7 +52,7 @@ def look_at_ffmpeg() -> Iterator[Finding]:
 
 
 def look_at_disk(given: Path | str | None) -> Finding:
-    """Return the finding on the folder of the engine's store, the journal and downloads: that of `connect`."""
+    """Return the finding on the folder of `connect`, which holds the engine's store, the journal and downloads."""
     try:
         folder = home = lab_home(given)
     except ParameterError as error:

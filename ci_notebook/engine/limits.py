@@ -15,11 +15,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from ci_notebook.model.bounds import current_bounds
 from ci_notebook.model.errors import EngineError, ParameterError
 
 TOO_LONG: Final = "TimeLimitExceeded"
@@ -44,7 +45,8 @@ class Limits:
 
     `time_s` is wall time from its start; None means ten minutes, and ten more per second of the clip.
     `disk_bytes` limits the size of the engine's folder; None means no limit. `free_bytes` stay free on its
-    disk. Raises `ParameterError`.
+    disk. `pixels` is the bound on a frame, which a worker in another process takes over (see `model.bounds`).
+    Raises `ParameterError`.
 
     >>> Limits(time_s=0)
     Traceback (most recent call last):
@@ -55,6 +57,7 @@ class Limits:
     time_s: float | None = None
     disk_bytes: int | None = None
     free_bytes: int = FREE_BYTES
+    pixels: int = field(default_factory=lambda: current_bounds().pixels)
 
     def __post_init__(self) -> None:
         if self.time_s is not None and not self.time_s > 0:

@@ -154,7 +154,7 @@ def run_all(
 def complete_all(client: ClientPort, recorded: Iterable[tuple[Entry, Clip]], options: RunOptions) -> list[Run]:
     """Wait for the jobs of recorded runs, download, score and price their outputs, and return the runs in order.
 
-    Sends nothing. What is done already is not done again; an interrupt is handled as in `run_all`.
+    Sends nothing. Finished steps are not repeated; an interrupt is handled as in `run_all`.
     """
     pairs = list(recorded)
     reference = options.reference

@@ -36,7 +36,7 @@ class Run:
     its "source" (measures change) or a true "reference" (measures fidelity, see `reference_md5`).
     `alignment` says how the output was aligned before scoring (time offset, crop, scale); None without scores, and
     for runs of older journals. `vmaf_v1_model` is the model of VMAF v1 for the `screen`; it is empty without VMAF v1,
-    and `score_note` says why, or what it does not see. Scores of two models do not compare. `template_id` is the
+    and `score_note` says why, or what it does not see. Scores of two models cannot be compared. `template_id` is the
     template that was sent instead of the setting that it contains.
     """
 

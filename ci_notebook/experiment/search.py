@@ -33,7 +33,7 @@ Direction = Literal["max", "min"]
 Span = tuple[float, float]
 
 FACTS: Final = ("cost_cny", "size_bytes", "bitrate_kbps")
-"""What a search can aim at besides scores."""
+"""Goals of a search besides scores."""
 INSTALL: Final = "python -m pip install 'ci-notebook[optuna]'"
 
 
@@ -252,7 +252,7 @@ class _SearchRunner:
     def _record(self, number: int, params: dict[str, Any], setting: VideoEnhance | None, runs: list[Run]) -> None:
         mixed = _mixed([*(run for trial in self.trials for run in trial.runs), *runs], self._goals)
         if mixed:
-            raise ParameterError.plain(f"{mixed} Search on another score, such as vmaf_neg, or for one size of output.")
+            raise ParameterError.plain(f"{mixed} Search by another score, such as vmaf_neg, or for one size of output.")
         values = _means(runs, self._goals)
         if values:
             self.study.tell(number, [values[name] for name in self._goals])
@@ -290,7 +290,7 @@ def _means(runs: list[Run], goals: Mapping[str, Direction]) -> dict[str, float]:
 
 
 def _mixed(runs: Iterable[Run], goals: Iterable[str]) -> str:
-    """Return why the scores of these runs do not compare for a search with these goals; empty where they do."""
+    """Return why a search with these goals cannot compare the scores of these runs; empty where it can."""
     return mixed_models(run.vmaf_v1_model for run in runs) if any(map(of_vmaf_v1, goals)) else ""
 
 

@@ -20,6 +20,7 @@ from ci_notebook.client.connection.transport import AddressTransport, WSGITransp
 from ci_notebook.experiment.pricing.price import EMBEDDED_BUCKET
 from ci_notebook.lab.arguments import whole_number
 from ci_notebook.lab.lab import Lab
+from ci_notebook.model.bounds import set_pixels
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 
@@ -33,7 +34,7 @@ def connect(
     endpoint: str | None = None, home: Path | str | None = None, workers: int = _WORKERS,
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
     disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, cache_bytes: int | None = None,
-    reuse: bool | None = None, kept_bytes: int | None = None,
+    reuse: bool | None = None, kept_bytes: int | None = None, max_pixels: int | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
 
@@ -42,6 +43,9 @@ def connect(
     `ci-notebook serve` (`http://127.0.0.1:9000`). `home` is the folder of the engine's store, the journal and
     downloads: by default `CI_NOTEBOOK_HOME`, else a folder in the user's data directory. A relative one belongs to
     the current folder of this call; `os.chdir` does not move the lab.
+
+    `max_pixels` is how many pixels a frame or an image may have wherever this process decodes one, for jobs, previews,
+    frames and scores: 35,651,584 by default, which is 8K. Every lab of the process has the value that was set last.
 
     The other arguments belong to the embedded engine, and are refused with a bucket. `workers` is how many jobs
     run at once: in this process, or in those of `executor`, any `concurrent.futures.Executor` or a function that
@@ -63,6 +67,8 @@ def connect(
     if kept_bytes is not None:
         warnings.warn("connect(kept_bytes=…) is now connect(cache_bytes=…).", DeprecationWarning, stacklevel=3)
         cache_bytes = kept_bytes if cache_bytes is None else cache_bytes
+    if max_pixels is not None:
+        set_pixels(max_pixels)
     folder = lab_home(home)
     options = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,

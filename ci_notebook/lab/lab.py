@@ -125,9 +125,9 @@ class Lab(JobCalls):
     def upload(self, source: Path | str, key: str = "") -> Clip:
         """Store a video under `key` (default `input/<name>`) and return it. The same content is not sent again.
 
-        A default key that has other content is left alone: the video gets another one with the beginning of its MD5,
-        such as `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key.
-        Any other `key` is yours: what it held is replaced, with a warning.
+        If the default key has other content, the video gets another key with the beginning of its MD5, such as
+        `input/0001-1a2b3c4d.mp4`, and a warning says so. A `key` that ends in "/" is a folder for such a key. Any
+        other `key` is used as it is: other content under it is replaced, with a warning.
 
         Raises `MissingFile`, `ParameterError` for a folder, and `ServiceError` when the service refuses it.
         """
@@ -203,11 +203,21 @@ class Lab(JobCalls):
         every: int | None = None, precise: bool = False, screen: Screen | None = None, scores: bool = True,
         wait: bool = False, on_progress: Callable[[Event], None] | None = None, cancel: threading.Event | None = None,
     ) -> Runs:  # fmt: skip
-        """Turn jobs that exist already into runs: fetched, scored, priced and in the journal. Sends and pays nothing.
+        """Turn jobs that exist already into runs: downloaded, scored, priced, and in the journal.
 
         `jobs` are `Job`s, `JobsDetail`s, ids, replies or callbacks as XML or JSON, or files, folders and patterns of
-        them. Scores are those of `run`, whose keywords these are; `reference` may map the key of a source to its
-        original. What cannot become a run is in `runs.skipped`, with the reason. `wait` waits for jobs that still run.
+        them. Returns one run per job, in the same order; `runs.skipped` maps the ids of the other jobs to the reason.
+        The keywords mean the same as in `run`, and so do the scores; `reference` may map the key of a source to its
+        original. `wait` waits for jobs that still run.
+
+        No job is sent or paid. It takes one download and one scoring per output (see `ci.score`). After Ctrl-C the
+        same call resumes. Raises `ParameterError` for a wrong argument and for a file that cannot be read.
+
+        >>> import ci_notebook as ci
+        >>> lab = ci.connect()
+        >>> job = lab.submit(lab.upload(ci.sample()), "Crisp detail").wait()
+        >>> lab.adopt([job.id], every=25)
+        <Runs: 1 of 1 succeeded>
         """
         terms = self._terms((), None) | {"reference": originals_from(self.client, reference)}
         adopted = run_adoption(
@@ -273,8 +283,14 @@ class Lab(JobCalls):
     def describe(self, video: Video) -> str:
         """Return size, frame rate, length, codec, bit depth, dynamic range and sound of a video as one line.
 
-        An uploaded clip knows them. For a key, a job or a run the service is asked, and what it does not know is left
-        out: for example whether the frame rate varies.
+        The size is in px, as displayed. An uploaded clip knows its properties. For a key, a job or a run the service
+        is asked, which costs one call; unknown facts are left out, for example whether the frame rate varies.
+        Raises `NotFound` for a key without an object, and for a job or run without an output.
+
+        >>> import ci_notebook as ci
+        >>> lab = ci.connect()
+        >>> lab.describe(lab.upload(ci.sample("city")))
+        '640×360 · 25 fps · 3.0 s · H.264 8 bit · SDR · progressive · no sound'
         """
         return self._facts.line(video_from(self.client, video, "describe"))
 

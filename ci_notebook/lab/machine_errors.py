@@ -1,6 +1,6 @@
 """Errors of the machine (disk, files, database) that leave a public call: they become ours, with the next step.
 
-Invariant: the original error is chained, and an error of ours passes as it is.
+Invariant: the original error is chained, and our errors are not changed.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def own_error(error: OSError | sqlite3.Error) -> CIError:
     reason = error.strerror or str(error) or type(error).__name__
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return ParameterError.plain(f"A file or folder cannot be used: {reason}{where}. Change its permissions.")
-    return EngineError(f"The system refused a file operation: {reason}{where}.")
+    return EngineError(f"The system refused a file operation: {reason}{where}. Check the disk, then try again.")
 
 
 def _of_database(reason: str) -> CIError:
     if "full" in reason:
         return EngineError(
-            "The disk is full, so the journal cannot be written. Free some space; the same call then goes on.",
+            "The disk is full, so the journal cannot be written. Free some space; the same call then resumes.",
             code="InsufficientStorage",
         )
     if "readonly" in reason or "unable to open" in reason:
@@ -48,7 +48,7 @@ def _of_database(reason: str) -> CIError:
             f"The journal in the lab's folder cannot be written ({reason}). Change the permissions, or pass home=."
         )
     if "locked" in reason:
-        return EngineError("Another process has held the journal for too long. Close it, and try again.")
+        return EngineError("Another process is using the journal. Close that process, then try again.")
     return EngineError(f"The journal cannot be used ({reason}). Move journal.sqlite away to start a new one.")
 
 

@@ -46,7 +46,7 @@ def plan_sweep(
 
 
 def service_of(client: Client, *, is_local: bool) -> str:
-    """Name the service behind the client. Results of another engine, or of another version of ours, differ."""
+    """Name the service behind the client. Results of another engine, or of another version of this package, differ."""
     where = f"{client.bucket}/{client.region}"
     return f"engine {__version__} {where}" if is_local else where
 

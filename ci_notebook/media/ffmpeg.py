@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_notebook.media.process import environment, kill, program
+from ci_notebook.model.bounds import check_frame, current_bounds
 from ci_notebook.model.errors import EngineError
 
 __all__ = [
     "DEMUXERS", "INSTALL", "Cancelled", "Capabilities", "Progress", "capabilities", "capabilities_of", "filter_bytes",
-    "find_ffmpeg", "readable", "run",
+    "find_ffmpeg", "media_input", "readable", "refuse_larger_frames", "run",
 ]  # fmt: skip
 
 Progress = Callable[[float], None]
@@ -36,6 +37,18 @@ DEMUXERS = (
     "ogg", "mxf", "dv", "ivf", "h264", "hevc", "av1", "obu", "m4v", "gif", "rm", "nut", "yuv4mpegpipe", "wtv", "vc1",
     "mjpeg", "wav", "mp3", "aac", "flac", "amr", "ac3", "aiff", "caf",
 )  # fmt: skip
+
+
+def media_input(path: str | Path) -> tuple[str | Path, ...]:
+    """Return FFmpeg's arguments that read a clip: only formats of `DEMUXERS`, and no frame larger than the bound."""
+    return ("-max_pixels", str(current_bounds().pixels), "-format_whitelist", ",".join(DEMUXERS), "-i", path)
+
+
+def refuse_larger_frames(log: str, name: str = "The source") -> None:
+    """Raise `EngineError` if FFmpeg's log says that a decoder refused frames of `name` for their size."""
+    size = re.search(r"Picture size (\d+)x(\d+) exceeds", log)
+    if size:
+        check_frame(int(size[1]), int(size[2]), name)
 
 
 class Cancelled(EngineError):
@@ -108,10 +121,11 @@ def run(
         "-stats_period", "0.25", *map(str, arguments),
     ]  # fmt: skip
     log: deque[str] = deque(maxlen=log_lines)
+    sizes: deque[str] = deque(maxlen=1)
     ended = threading.Event()
     with program(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         watch = threading.Thread(target=_kill_on_cancel, args=(process, cancel, ended), daemon=True)
-        drain = threading.Thread(target=_collect, args=(process.stderr, log), daemon=True)
+        drain = threading.Thread(target=_collect, args=(process.stderr, log, sizes), daemon=True)
         watch.start()
         drain.start()
         try:
@@ -128,6 +142,7 @@ def run(
     text = "\n".join(log)
     if cancel is not None and cancel.is_set():
         raise Cancelled("The run was cancelled.", code="Cancelled", command=readable(command), log=text)
+    refuse_larger_frames("".join(sizes))  # FFmpeg leaves such frames out, and exits with 0
     if code != 0 and "No space left on device" in text:
         raise EngineError(
             "The disk is full (No space left on device). Free some space, then try again.",
@@ -170,9 +185,11 @@ def _kill_on_cancel(process: subprocess.Popen[bytes], cancel: threading.Event | 
             return
 
 
-def _collect(pipe: Iterable[bytes] | None, log: deque[str]) -> None:
+def _collect(pipe: Iterable[bytes] | None, log: deque[str], sizes: deque[str]) -> None:
     for line in pipe or ():
         log.append(line.decode("utf-8", "replace").rstrip())
+        if "exceeds specified max pixel count" in log[-1]:
+            sizes.append(log[-1])
 
 
 def _follow(lines: Iterable[bytes], total_s: float | None, on_progress: Progress | None) -> bool:

@@ -116,6 +116,7 @@ class Frames:
             frame = self._frame(number)
             pad = shape is not None and abs(shape[0] * self.size[1] / (shape[1] * self.size[0]) - 1) > _SAME_SHAPE
             is_plain = not self._geometry.filters and self._geometry.stored == self._geometry.shown
+            is_plain = is_plain and (frame.width, frame.height) == self._geometry.stored  # sizes may change
             if is_plain and not self._hdr and not pad:
                 return _part(frame, box, width)
             rgb = to_sdr_rgb(frame)

@@ -1,4 +1,4 @@
-"""What browsers can play, and a proxy for what they cannot: a small 8-bit copy in H.264 or VP9.
+"""Which videos browsers can play, and a proxy for the others: a small 8-bit copy in H.264 or VP9.
 
 Invariant: HDR is shown as SDR by the rule of `color_tags`, which frames, previews and scores use too.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.ffmpeg import capabilities, run
+from ci_notebook.media.ffmpeg import capabilities, media_input, run
 from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, video_specifier
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
 from ci_notebook.model.errors import EngineError
@@ -80,7 +80,7 @@ def write_proxy(
     kind = ("-f", "mp4") if ending == ".mp4" else ("-f", "webm")
     run(
         [
-            "-i", path, "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
+            *media_input(path), "-map", video_specifier(info), "-map", "0:a:0?", "-t", f"{seconds:g}",
             "-vf", _filters(path, info), *coding, *sound, "-ac", "2", "-sn", "-dn", "-map_chapters", "-1",
             *kind, target,
         ],

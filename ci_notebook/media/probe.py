@@ -74,8 +74,7 @@ def geometry_of(stream: Any, frame: Any) -> Geometry:
         width=frame.width, height=frame.height, sar=_ratio(stream.sample_aspect_ratio), rotation=_rotation(frame)
     )
     shown = shown_size(MediaInfo(stream=Stream(video=(video,))))
-    size = (max(1, shown.width), max(1, shown.height))
-    return Geometry((frame.width, frame.height), upright_size(video), size, _orientation(frame))
+    return Geometry((frame.width, frame.height), upright_size(video), (shown.width, shown.height), _orientation(frame))
 
 
 def clip_matrix(path: Path) -> str:

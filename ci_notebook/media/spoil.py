@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
-from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, upright_size, video_specifier
+from ci_notebook.media.probe import (
+    clip_matrix,
+    first_video,
+    has_square_pixels,
+    media_info,
+    shown_size,
+    upright_size,
+    video_specifier,
+)
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.model.errors import ParameterError
@@ -28,7 +36,8 @@ def spoil(
 ) -> Path:  # fmt: skip
     """Write a worse version of a video to `target` (an .mp4) and return its path.
 
-    `shrink` divides both sides, by area averaging as a small sensor would (1 to 8). `fps` drops frames.
+    `shrink` divides both sides, by area averaging as a small sensor would (1 to 8); odd sides
+    become even. `fps` drops frames.
     `cast` is `warm` or `cool`, a wrong white balance. `dim` lowers white by that share (0 to 0.6) and reduces
     the contrast with it. `noise` is grain of that standard deviation, in levels of 8 bits (0 to 40, the same
     each time). `crf` is how strongly x264 compresses (0 to 51; the default 12 is nearly lossless). The sound is
@@ -45,7 +54,8 @@ def spoil(
     info = media_info(Path(source))
     video = first_video(info)
     shown_size(info)  # refuses what cannot be shown
-    wide, high = (2 * round(side / shrink / 2) for side in upright_size(video))
+    upright = upright_size(video)
+    wide, high = (max(2, 2 * round(side / shrink / 2)) for side in upright)
     if shrink > 1 and min(wide, high) < SMALLEST:
         raise ParameterError.plain(
             f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
@@ -53,7 +63,9 @@ def spoil(
     matrix = clip_matrix(Path(source))
     part = stretch_of(timeline_of(Path(source)))
     steps = [*part.video, *color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
-    steps += [f"scale={wide}:{high}:flags=area"] if shrink > 1 else []
+    if (wide, high) != upright:
+        steps += [f"scale={wide}:{high}:flags={'area' if shrink > 1 else 'bicubic'}"]
+        steps += ["setsar=1"] if has_square_pixels(video) else []
     if cast or dim:
         red, green, blue = (gain * (1 - dim) for gain in CASTS.get(cast or "", (1.0, 1.0, 1.0)))
         lift = round(36 * dim)  # a dim picture also has brighter blacks
@@ -71,7 +83,8 @@ def spoil(
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]
     arguments: list[str | Path] = [
-        *("-i", Path(source), "-map", video_specifier(info), "-an", "-vf", ",".join(steps)),
+        *ffmpeg.media_input(Path(source)),
+        *("-map", video_specifier(info), "-an", "-vf", ",".join(steps)),
         *(() if fps or part.is_constant else KEEP_TIMES),
         *("-c:v", "libx264", "-preset", "medium"),
         *("-crf", str(12 if crf is None else crf), "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),

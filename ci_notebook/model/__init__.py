@@ -8,6 +8,7 @@ clip_summary  a clip in one line: size, frame rate, length, codec, dynamic range
 keywords      our own error for an unknown keyword argument
 clip_labels   identity of clips, and a label for each
 text_bytes    text of files that other programs wrote
+bounds        upper limits on what is decoded: pixels, frames, streams, length
 file_names    readable file names for outputs
 html          HTML tables and pictures for notebook outputs
 """

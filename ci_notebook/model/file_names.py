@@ -27,7 +27,7 @@ _ENDING: Final = re.compile(r"\.\w{1,8}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class NamedOutput:
-    """What names an output: its clip, the setting as path → value, the id of its job, and its object key."""
+    """The parts of an output's name: its clip, the setting as path → value, the id of its job, and its object key."""
 
     clip: str
     setting: Mapping[str, Any] = field(default_factory=dict)

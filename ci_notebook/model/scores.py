@@ -153,7 +153,7 @@ SCORES: Final[tuple[Score, ...]] = (
     ),
     Score(
         name="flicker", label="flicker", better="less", worth=0.5,
-        help="How much areas that stand still in the source change from frame to frame, of 255.",
+        help="How much areas that do not move in the source change from frame to frame, of 255.",
         source=f"RMS of the changes of small areas, minus the source's and minus noise. {_OWN}",
     ),
     Score(
@@ -192,10 +192,10 @@ SCORE: Final[Mapping[str, Score]] = {score.name: score for score in SCORES}
 """The scores by name."""
 
 HEADLINES: Final = tuple(sorted((score for score in SCORES if score.headline), key=lambda score: score.headline))
-"""The scores that a report, a chart or a table may be about, the most telling one first."""
+"""The scores that a report, a chart or a table may be about, the most informative one first."""
 
 MAIN: Final = "vmaf_neg"
-"""The most telling score that every compared run has, however small its frames and however old its journal."""
+"""The best score that every run has, also with small frames and from older journals."""
 
 COSTS: Final[Mapping[str, Scale]] = {
     "size_bytes": Scale(better="less", worth=5.0, is_share=True),
@@ -226,7 +226,7 @@ def label_of(name: str) -> str:
 
 
 def main_score(names: Collection[str]) -> str:
-    """Return the most telling score among `names`; "" without any."""
+    """Return the most informative score among `names`; "" without any."""
     return next((score.name for score in HEADLINES if score.name in names), "")
 
 

@@ -1,7 +1,7 @@
 """Which model of VMAF v1 fits an output, and how large its frames must be at least.
 
 Below the least size FFmpeg crashes (SIGSEGV), or ends with a VMAF of 0. So a model is chosen, or refused in
-words, before FFmpeg starts. Numbers of two models do not compare: each run keeps the name of its model.
+words, before FFmpeg starts. Scores of two models cannot be compared: each run keeps the name of its model.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def of_vmaf_v1(name: str) -> bool:
 
 
 def mixed_models(models: Iterable[str]) -> str:
-    """Return why scores of these models do not compare, in one sentence; empty where they do. Empty names do not count.
+    """Return why scores of these models cannot be compared, as a sentence; empty if they can. Empty names do not count.
 
     >>> mixed_models(["vmaf_v1.0.16_3d0h", "vmaf_v1.0.16_3d0h"])
     ''
@@ -99,4 +99,4 @@ def mixed_models(models: Iterable[str]) -> str:
     different = sorted(set(filter(None, models)))
     if len(different) < 2:
         return ""
-    return f"VMAF v1 was computed with different models ({', '.join(different)}), whose numbers do not compare."
+    return f"VMAF v1 was computed with different models ({', '.join(different)}), whose scores cannot be compared."

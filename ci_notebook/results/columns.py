@@ -101,9 +101,9 @@ AGAINST: Final = (
         "text",
         "Scores compare with the `source` (measuring change) or a `reference` (fidelity).",
     ),
-    Column("vmaf_v1_model", "text", "Model of VMAF v1; only numbers of one model compare."),
+    Column("vmaf_v1_model", "text", "Model of VMAF v1; only scores of one model can be compared."),
     Column("screen", "text", "Screen that VMAF v1 was computed for: tv, tv_3h or phone."),
-    Column("score_note", "text", "Why a score is missing, or does not see all."),
+    Column("score_note", "text", "Why a score is missing, or what it cannot measure."),
     Column("score_every", "whole", "Distance of the scored frames: 1 is all of them."),
 )
 SCORED_WITH: Final = tuple(column.name for column in AGAINST[1:4])

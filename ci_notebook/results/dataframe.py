@@ -129,7 +129,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | audio_channels | Int64 | | channels |
     | took_s | Float64 | s | from start to end of the job |
     | score_against | string | | `source`: scores measure change; `reference`: fidelity |
-    | vmaf_v1_model | string | | model of VMAF v1; only numbers of one model compare |
+    | vmaf_v1_model | string | | model of VMAF v1; only scores of one model can be compared |
     | screen, score_note | string | | screen of VMAF v1; why a score is missing |
     | score_every | Int64 | | distance of the scored frames: 1 is all of them |
     | align_offset_frames | Int64 | | frames of the source skipped at the start; negative: of the output |
@@ -144,7 +144,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | ssim | Float64 | | of the luma; 1 is equal |
     | vmaf, vmaf_neg, vmaf_minus_neg | Float64 | | VMAF, without enhancement gain, and their difference; 0 to 100 |
     | vmaf_v1 | Float64 | | VMAF of 2026: sees colour, banding and viewing distance; 0 to 100 |
-    | banding, flicker | Float64 | | CAMBI, 0 to 17; changes of areas that stand still, of 255 |
+    | banding, flicker | Float64 | | CAMBI, 0 to 17; changes of areas that do not move in the source, of 255 |
     | delta_e | Float64 | | CIEDE2000 of the colours of small areas; 1 is just visible |
     | sharpness, contrast, colourfulness, noise | Float64 | | of the result alone; compare at one size only |
     | blockiness, si, ti | Float64 | | the same: coding blocks, spatial and temporal information |
@@ -310,7 +310,7 @@ def refuse_mixed_models(df: pd.DataFrame, name: str) -> None:
     why = mixed_models(df["vmaf_v1_model"][df[name].notna()].dropna().unique())
     if why:
         raise ParameterError.plain(
-            f"{why} Select the runs of one model, as in df[df.vmaf_v1_model == ...], or take another score, such as "
+            f"{why} Select the runs of one model, as in df[df.vmaf_v1_model == ...], or use another score, such as "
             "vmaf_neg."
         )
 

@@ -87,15 +87,23 @@ class Runs(Sequence[Run]):
 
     @checks_keywords
     def download(self, folder: str | Path, *, overwrite: bool = False) -> pd.DataFrame:
-        """Save the output of each run into a folder, which is made if need be, and return a table of the files.
+        """Save the output of each run into a folder, which is created if necessary, and return a table of the files.
 
-        A name consists of the clip and what differs between the runs: `holiday-SharpenLevel-5.mp4`. Where two names
-        would agree, the end of the job id follows. Outputs come from the lab's cache, or are downloaded. A file with
-        the same content is left as it is, so the same call resumes.
+        A name consists of the clip and what differs between the runs: `holiday-SharpenLevel-5.mp4`. If two names
+        would be the same, the end of the job id is added. Outputs come from the lab's cache, or are downloaded. A file
+        with the same content is left as it is, so the same call resumes.
 
-        The table has a row per run: `clip`, `setting` (what differs), `job_id`, `path` (missing if nothing was saved),
-        `size_bytes`, and `problem`, which says why a run was skipped. Nothing is written and `ParameterError` is
-        raised if a file exists with other content (unless `overwrite`), or for runs that know no lab.
+        The table has one row per run: `clip`, `setting` (what differs), `job_id`, `path` (missing if nothing was
+        saved), `size_bytes`, and `problem`, which says why a run was skipped. Nothing is written and `ParameterError`
+        is raised if a file exists with other content (unless `overwrite`), or for runs that know no lab.
+
+        >>> import tempfile
+        >>> import ci_notebook as ci
+        >>> lab = ci.connect()
+        >>> runs = lab.run(lab.upload(ci.sample("city")), {"SharpenLevel": 5}, scores=False)
+        >>> table = runs.download(tempfile.mkdtemp())
+        >>> table["path"][0].rpartition("/")[2]
+        'city-SharpenLevel-5.mp4'
         """
         return download_runs(self._runs, Path(folder), self._video_files, overwrite=overwrite)
 

@@ -26,7 +26,7 @@ class PlayableFile(Protocol):
 
     @property
     def note(self) -> str:
-        """What it is, if it is not the original; else empty."""
+        """A description, if it is not the original; else empty."""
 
 
 class VideoFilesPort(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 
 import pytest
@@ -18,6 +19,8 @@ from ci_notebook.model.setting.transcode import Container, TimeInterval, Transco
 from tests.experiment.conftest import BUCKET, ID, REGION, SWEEP
 
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+
+EMPTY_ATOM = bytes([0, 0, 0, 8]) + b"free"  # makes another file of the same video
 
 
 @pytest.mark.slow
@@ -46,7 +49,11 @@ def test_a_paid_run_is_not_sent_again(go, client):
 def test_another_service_other_content_and_force_are_sent(go, client, clip):
     go([SHARP])
     go([SHARP], service="elsewhere")
-    go([SHARP], clips=[Clip(**{**clip.__dict__, "md5": "0" * 32})])
+    content = clip.path.read_bytes()
+    other = content + EMPTY_ATOM
+    stored = client.upload(other, clip.key)
+    go([SHARP], clips=[Clip(**{**clip.__dict__, "md5": stored.md5, "size_bytes": len(other), "path": None})])
+    client.upload(content, clip.key)
     (forced,) = go([SHARP], force=True)
     assert len(set(client.sent)) == 4
     assert forced.attempt == 2
@@ -74,12 +81,14 @@ def test_a_failed_job_does_not_stop_the_others_and_is_retried_when_asked(go, cli
 
 @pytest.mark.slow
 def test_a_refusal_by_the_service_is_an_error_of_the_run_and_retried(go, client, clip):
-    gone = Clip(**{**clip.__dict__, "key": "input/gone.mp4", "md5": "1" * 32})
+    content = clip.path.read_bytes() + EMPTY_ATOM
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    gone = Clip(**{**clip.__dict__, "key": "input/gone.mp4", "md5": md5, "size_bytes": len(content), "path": None})
     lost, fine = go([SHARP], clips=[gone, clip])
     assert fine.ok
     assert (lost.state, lost.job) == ("", None)
     assert "gone.mp4" in lost.error
-    client.upload(clip.path, "input/gone.mp4")
+    client.upload(content, "input/gone.mp4")
     assert go([SHARP], clips=[gone])[0].ok
 
 

@@ -4,8 +4,6 @@ All of them show coded frames (see `coded_clips`), upright and in true colors. S
 which frame it is, whether it is turned or mirrored, and whether its colors are right.
 """
 
-# ruff: noqa: E501 (one file a line)
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -66,4 +66,4 @@ def test_only_numbers_of_one_model_compare() -> None:
     assert of_vmaf_v1("vmaf_v1") and of_vmaf_v1("vmaf_v1_worst") and not of_vmaf_v1("vmaf_neg")
     assert not mixed_models(["", "vmaf_v1.0.16_3d0h", "vmaf_v1.0.16_3d0h"])
     said = mixed_models(["vmaf_v1.0.16_3d0h", "vmaf_v1.0.16_1d5h_2160"])
-    assert "vmaf_v1.0.16_1d5h_2160, vmaf_v1.0.16_3d0h" in said and "do not compare" in said
+    assert "vmaf_v1.0.16_1d5h_2160, vmaf_v1.0.16_3d0h" in said and "whose scores cannot be compared" in said

@@ -37,7 +37,7 @@ def test_pictures_without_a_score_are_gaps_and_are_not_judged():
     assert math.isnan(plot_trace(runs).lines[0].get_ydata()[5])
     (one,) = verdicts(runs, "SharpenLevel", None, 3, on="vmaf_neg")
     assert one.answer == "refused"
-    assert "some of its pictures have no vmaf_neg" in one.sentence
+    assert "some of its frames have no vmaf_neg" in one.sentence
     with pytest.raises(ParameterError, match="None of these runs has values of vmaf_neg per frame"):
         compute_trace([without(run, *range(60)) for run in runs])
 

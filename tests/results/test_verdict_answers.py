@@ -98,9 +98,18 @@ def test_the_difference_on_a_fully_scored_clip_is_known(difference, answer):
     assert (found.answer, found.about, found.is_known) == (answer, "this clip", True)
     assert found.effect == pytest.approx(difference, abs=1e-9)
     assert found.low is found.high is found.probability is None
-    assert "All 60 frames of clip0 were scored, so this is known, for that clip alone" in found.sentence
-    assert "other clips need runs of their own" in found.sentence
+    assert "All 60 frames of clip0 were scored, so this is known for that clip." in found.sentence
+    assert "It says nothing about other clips." in found.sentence
     assert "interval" not in found.sentence
+
+
+def test_a_verdict_reads_as_plain_sentences():
+    assert "are equivalent: the difference is 0. That is less than 2, the smallest" in judged(0.0).sentence
+    left_out = verdict(made(clips=FIVE), "SharpenLevel", 6, None, on="vmaf_neg").sentence
+    assert "The probability that leaving it out is better is over 99.9 %." in left_out
+    several = verdicts(made(clips=FIVE), "SharpenLevel", on="vmaf_neg")
+    assert "It may be less than 2, the smallest difference worth having." in several[-1].sentence
+    assert all("This is one of 6 comparisons; Holm's method corrects for that." in one.sentence for one in several)
 
 
 def test_a_sampled_clip_has_an_interval_and_an_open_question_names_its_time():
@@ -126,7 +135,7 @@ def test_a_number_of_the_whole_clip_is_known_for_that_clip():
     runs = made(clips=("city",))
     size = verdict(runs, "SharpenLevel", 0, 6, on="size_bytes")
     assert (size.answer, size.unit, size.about) == ("worse", "%", "this clip")
-    assert "Measured on city, for that clip alone" in size.sentence
+    assert "Measured on city. It says nothing about other clips." in size.sentence
     sharp = verdict(runs, "SharpenLevel", 0, 6, on="sharpness")
     assert sharp.answer == "higher"
     assert "Measured on a few frames of city" in sharp.sentence
@@ -138,12 +147,16 @@ def test_a_number_of_the_whole_clip_is_known_for_that_clip():
 @pytest.mark.parametrize(
     ("differences", "answer", "words"),
     [
-        ((-18, -22), "worse", "SharpenLevel 6 is worse than 0: both clips fell, by 18 and 22, more than the 2 that"),
-        ((4, 2.01), "better", "SharpenLevel 6 is better than 0: both clips rose, by 4 and 2.01, more than the 2 that"),
-        ((1, -1), "equivalent", "are equivalent on both clips: the differences are 1 (clip0) and -1 (clip1)"),
-        ((5, -1), "not worse", "is not worse than 0 on either clip: the differences are 5 (clip0) and -1 (clip1)"),
-        ((5, -5), "undecided", "cannot be ranked on these two clips: the differences are 5 (clip0) and -5 (clip1)"),
-        ((-1, -5), "undecided", "cannot be ranked on these two clips: the differences are -1 (clip0) and -5 (clip1)"),
+        ((-18, -22), "worse", "SharpenLevel 6 is worse than 0: both clips fell, by 18 and 22. Both are more than 2, "),
+        ((4, 2.01), "better", "SharpenLevel 6 is better than 0: both clips rose, by 4 and 2.01. Both are more than 2,"),
+        ((1, -1), "equivalent", "are equivalent on both clips: the differences are 1 on clip0 and -1 on clip1."),
+        ((5, -1), "not worse", "is not worse than 0 on either clip: the differences are 5 on clip0 and -1 on clip1."),
+        ((5, -5), "undecided", "cannot be ranked on these two clips: the differences are 5 on clip0 and -5 on clip1."),
+        (
+            (-1, -5),
+            "undecided",
+            "cannot be ranked on these two clips: the differences are -1 on clip0 and -5 on clip1.",
+        ),
     ],
 )
 def test_two_clips_are_judged_for_themselves(differences, answer, words):
@@ -151,7 +164,7 @@ def test_two_clips_are_judged_for_themselves(differences, answer, words):
     assert (found.answer, found.about) == (answer, "these clips")
     assert words in found.sentence
     assert found.low is None, "no interval over two clips"
-    assert "for these two clips alone" in found.sentence
+    assert "It says nothing about other clips." in found.sentence
     assert verdict(differing_by(*differences)[::-1], "SharpenLevel", 0, 6, on="vmaf_neg").answer == answer
 
 
@@ -160,7 +173,9 @@ def test_two_sampled_clips_must_both_support_the_answer():
     assert found.answer == "worse"
     assert found.low < -22 < found.spans[1][1] < found.spans[0][0] < -18 < found.high
     assert found.probability < 0.001
-    assert re.search(r"both clips fell, by 18 and 22 \(95 % intervals 1[78].* to .* and 2[12].* to ", found.sentence)
+    assert re.search(
+        r"both clips fell, by 18 and 22\. The 95 % intervals are 1[78].* to .* and 2[12].* to ", found.sentence
+    )
     mixed = [run if run.clip == "clip0" else replace(run, every=1) for run in differing_by(-18, -22, every=7)]
     half = verdict(mixed, "SharpenLevel", 0, 6, on="vmaf_neg")
     assert half.answer == "worse" and half.spans[0] is not None and half.spans[1] is None
@@ -175,7 +190,7 @@ def test_from_three_clips_on_the_answer_is_about_clips_like_these():
     assert better.answer == "undecided", "the interval reaches below -2"
     assert judged(6, 2, 8, 7, 2, 5).answer == "better"
     assert judged(-1.5, 2, 8, 4, -1, 5).answer == "not worse"
-    assert "so a loss of 2 or more is excluded" in judged(-1.5, 2, 8, 4, -1, 5).sentence
+    assert "A loss of 2 or more is excluded." in judged(-1.5, 2, 8, 4, -1, 5).sentence
 
 
 @pytest.mark.parametrize(("spread", "distance"), [(1.0, 0.5), (2.0, 1.1), (5.0, 1.0), (1.0, 1.0)])
@@ -227,7 +242,7 @@ def test_an_effect_too_small_for_a_reasonable_price_is_called_so():
     assert found.answer == "undecided"
     assert found.more_clips > 50
     assert "more clips like these (" in found.sentence
-    assert "would be needed: the effect is too small, against its spread, to be decided" in found.sentence
+    assert "would be needed. The effect is too small, compared with its spread, to be decided" in found.sentence
 
 
 def test_two_clips_that_disagree_say_how_many_more_would_decide():

@@ -43,7 +43,7 @@ def test_a_verdict_over_two_models_is_refused_by_name() -> None:
     found = verdict(scored(by_level), "SharpenLevel", 0, 6, on="vmaf_v1")
     assert found.answer == "refused" and HD in found.sentence and UHD in found.sentence
     across = verdict(scored(lambda run: UHD if run.clip == "sea" else HD), "SharpenLevel", 0, 6, on="vmaf_v1")
-    assert across.answer == "refused" and "do not compare" in across.sentence
+    assert across.answer == "refused" and "cannot be compared" in across.sentence
     assert verdict(scored(lambda run: HD), "SharpenLevel", 0, 6, on="vmaf_v1").answer == "worse"
     assert verdict(scored(by_level), "SharpenLevel", 0, 6, on="vmaf_neg").answer == "worse"
 
@@ -56,11 +56,11 @@ def test_a_verdict_over_two_models_takes_another_score_by_default() -> None:
 
 def test_charts_refuse_two_models() -> None:
     runs = [replace(run, scores={**run.scores, "vmaf_v1_p5": 50.0}) for run in scored(by_level)]
-    with pytest.raises(ParameterError, match="whose numbers do not compare"):
+    with pytest.raises(ParameterError, match="whose scores cannot be compared"):
         plot_response(runs, "SharpenLevel", "vmaf_v1")
-    with pytest.raises(ParameterError, match="whose numbers do not compare"):
+    with pytest.raises(ParameterError, match="whose scores cannot be compared"):
         plot_response(to_frame(runs), "SharpenLevel", "vmaf_v1_p5")
-    with pytest.raises(ParameterError, match="whose numbers do not compare"):
+    with pytest.raises(ParameterError, match="whose scores cannot be compared"):
         plot_trace(runs, "vmaf_v1")
     assert plot_response(runs, "SharpenLevel", "vmaf_neg")
 

@@ -39,7 +39,7 @@ class ConnectionFailed(CIError, httpx.TransportError):
 
 def _sentence(error: httpx.TransportError, host: str, proxy: str) -> str:
     reason = str(error).strip().rstrip(".") or type(error).__name__
-    through = f" The connection goes through the proxy of {proxy}; NO_PROXY exempts a host." if proxy else ""
+    through = f" The connection uses the proxy of {proxy}; NO_PROXY lists the hosts that need none." if proxy else ""
     if _is_about_certificate(error):
         return (
             f"The certificate of {host} was not accepted ({reason}). If a company's proxy replaces certificates, "

@@ -67,9 +67,12 @@ def no_output(job: JobsDetail) -> NotFound:
     state = job.state or "unknown"
     if job.state == "Failed":
         reason = f"{job.code}: {job.message}".strip(": ")
-        return NotFound("NoSuchKey", f"The job has no output, because it failed ({reason.rstrip('.')}).")
+        return NotFound(
+            "NoSuchKey",
+            f"The job has no output, because it failed ({reason.rstrip('.')}). Correct this and submit again.",
+        )
     if job.is_over:
-        return NotFound("NoSuchKey", f"The job has no output; its state is {state}.")
+        return NotFound("NoSuchKey", f"The job has no output; its state is {state}. Submit it again.")
     return NotFound("NoSuchKey", f"The job has no output yet; its state is {state}.", hint="Call job.wait() first.")
 
 

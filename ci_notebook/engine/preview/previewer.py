@@ -29,6 +29,7 @@ from ci_notebook.engine.preview.preview_graph import (
 )
 from ci_notebook.engine.preview.warm_ffmpeg import Process, WarmFFmpeg
 from ci_notebook.engine.render.analysis import Analysis, analyse
+from ci_notebook.engine.render.output.encoders import refuse_size
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
@@ -141,6 +142,7 @@ class Previewer:
         with self._lock:
             still = self._still(origin, at_s)
             layout = self._watermark_layout(watermarks, plan(setting, still.source).out, fetch)
+            refuse_size(setting, layout.size)
             crop = preview_crop(layout.size, width_px=width_px, box=box)
             first = graph_before_network(setting, still)
             if first is not None:

@@ -23,6 +23,7 @@ from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.probe import first_video, pictures_length_s
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
+from ci_notebook.model.bounds import check_frame
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.shape import Size
 
@@ -76,7 +77,8 @@ def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
 
 
 def _yuv(data: bytes) -> tuple[bytes, Size]:
-    with pillow().open(io.BytesIO(data)) as opened:
+    with pillow().open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
+        check_frame(opened.width, opened.height, "The snapshot")
         picture = opened.convert("RGB")
     size = Size(*picture.size)
     arguments = [

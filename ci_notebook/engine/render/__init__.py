@@ -6,7 +6,7 @@ render              the whole way: probe, analyse, run FFmpeg, check the output
 analysis            what AUTO is resolved from
 graph               from a setting to FFmpeg's video filters
 command             from an operation to FFmpeg's command line
-changes             what a job changes or leaves out unasked
+changes             what a job changes or leaves out without being asked
 interval            the part of the source that a job works on
 hdr                 how SDRtoHDR is coded
 output/             encoders, audio, segments, check of the length

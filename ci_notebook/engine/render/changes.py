@@ -14,7 +14,7 @@ from ci_notebook.media.color_tags import is_hdr
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.shape import rates
+from ci_notebook.model.setting.shape import LARGEST, plan, rates
 
 __all__ = ["changes"]
 
@@ -29,6 +29,7 @@ def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
         found.append("Interlaced frames are deinterlaced.")
     if video.rotation:
         found.append(f"Frames are turned by {video.rotation:g}° and stored upright.")
+    found += _size(setting, source)
     if depth_suffix(source) and not pixel_format(setting, source).endswith("10le"):
         found.append(f"{video.pix_format} becomes {pixel_format(setting, source)}: 10 bits become 8.")
     elif (video.pix_format or "")[:6] in ("yuv422", "yuv444") and pixel_format(setting, source).startswith("yuv420"):
@@ -48,9 +49,27 @@ def changes(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
     if streams is not None:
         found += _left_out(setting, source)
     if analysis.has_chapters and not keeps_chapters(setting):
-        why = "a part of the source is cut out" if is_cut(setting) else f"{container_of(setting)} holds none here"
+        why = (
+            "a part of the source is cut out"
+            if is_cut(setting)
+            else f"{container_of(setting)} files of this engine cannot hold them"
+        )
         found.append(f"Chapters are left out, because {why}.")
     return tuple(found)
+
+
+def _size(setting: VideoEnhance, source: MediaInfo) -> list[str]:
+    sizes, found = plan(setting, source), []
+    if sizes.is_rounded:
+        found.append(
+            f"{sizes.cut.width}x{sizes.cut.height} becomes {sizes.out.width}x{sizes.out.height}: sides have to be even."
+        )
+    if setting.super_resolution is not None and sizes.limited_from is not None:
+        found.append(
+            f"SuperResolution makes {sizes.out.width}x{sizes.out.height} instead of "
+            f"{sizes.limited_from.width}x{sizes.limited_from.height}: it makes no side longer than {LARGEST} px."
+        )
+    return found
 
 
 def _left_out(setting: VideoEnhance, source: MediaInfo) -> list[str]:

@@ -41,7 +41,7 @@ from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
 from ci_notebook.media import color_tags
-from ci_notebook.media.ffmpeg import DEMUXERS, Capabilities
+from ci_notebook.media.ffmpeg import Capabilities, media_input
 from ci_notebook.media.probe import first_video, video_specifier
 from ci_notebook.media.streams.stretch import KEEP_TIMES
 from ci_notebook.model.api.media_info import MediaInfo
@@ -249,7 +249,7 @@ def keeps_chapters(setting: VideoEnhance) -> bool:
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> list[str]:
-    return [*seek_arguments(setting, source, analysis), "-format_whitelist", ",".join(DEMUXERS), "-i", str(path)]
+    return [*seek_arguments(setting, source, analysis), *map(str, media_input(path))]
 
 
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:

@@ -42,6 +42,7 @@ STAGES = (
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
 MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
 AFTER_WATERMARKS = frozenset({"range"})
+LEAST_MOTION = 32  # px; the motion search of minterpolate takes no smaller frames
 _TAIL_FRAMES = 2  # that motion search drops at the end
 
 
@@ -174,6 +175,12 @@ def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
     here, doubled, _ = rates(setting, source)
     if doubled == here:
         return ()
+    size = plan(setting, source).cut
+    if size.short < LEAST_MOTION:
+        raise RequestRefused(
+            f"VideoEnhance.FrameEnhance.FrameDoubling needs frames of {LEAST_MOTION}x{LEAST_MOTION} px or more, "
+            f"and these have {size.width}x{size.height}. Leave it out, or use a larger source."
+        )
     stretch = job_stretch(setting, source, analysis)
     count = () if stretch is None else (f"trim=end_frame={2 * len(stretch.times)}",)
     return (

@@ -32,7 +32,7 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
 from ci_notebook.engine.render.graph import converts_to_sdr
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.output.audio import audio_inputs
-from ci_notebook.engine.render.output.encoders import container_of, extension, video_codec
+from ci_notebook.engine.render.output.encoders import container_of, extension, refuse_size, video_codec
 from ci_notebook.engine.render.output.segments import LONG_NAMES, cut_segments, segment_s
 from ci_notebook.engine.render.output.truncation import refuse_cut_short
 from ci_notebook.engine.render.refusal import RequestRefused
@@ -114,6 +114,8 @@ def render(
             if has_video
             else WatermarkLayout((), Size(0, 0))
         )
+        if has_video:
+            refuse_size(setting, layout.size)
         output, mixed = folder / f"{stem}.{extension(setting)}", audio_inputs(setting, fetch)
         paths = Paths(Path(source_path), output, layout.overlays, audio_inputs=mixed, padding=layout.padding)
         work = _RenderWork(setting, source, analysis, on_progress, cancel, lookup, threads)
@@ -186,7 +188,7 @@ def _refuse_empty_interval(setting: VideoEnhance, source: MediaInfo, analysis: A
         raise RequestRefused(
             "VideoEnhance.Transcode.TimeInterval contains no frame of the source."
             + begin
-            + " Lengthen its Duration, or choose another Start."
+            + " Choose a longer Duration or another Start."
         )
 
 
@@ -206,7 +208,7 @@ def _render_with_watermark(
         if result.margin_db is not None:
             return result
     if not watermark.ignore_error:
-        raise unreadable_error(watermark)
+        raise unreadable_error(watermark, size)
     return result
 
 

@@ -76,7 +76,7 @@ def _by_id(given: GivenJobs, skipped: dict[str, str]) -> dict[str, JobsDetail]:
 def _read_again(
     client: RateLimitedClient, jobs: dict[str, JobsDetail], entries: dict[str, Entry], journal: Journal
 ) -> None:
-    """Read the jobs that were not over when they were read last, and record the new state of our own."""
+    """Read the jobs again that were not over, and record the new states of jobs that the journal holds."""
     jobs |= {one: entry.run.job for one, entry in entries.items() if entry.run.job and entry.run.job.is_over}
     ids = [one for one, job in jobs.items() if not job.is_over or _is_open(entries.get(one))]
     for job in _read(client, ids):

@@ -38,7 +38,7 @@ class NotAdopted(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What the service says about the objects and templates of some jobs; a text is the reason why it says nothing."""
+    """Facts about the objects and templates of some jobs; a text in place of a fact is the reason why it is missing."""
 
     bucket: str
     region: str

@@ -40,7 +40,7 @@ JobsLike: TypeAlias = "JobLike | Iterable[JobLike]"
 
 @dataclass(slots=True)
 class GivenJobs:
-    """What was read: jobs, or ids of jobs that are still to be read, and name → reason of what cannot be read."""
+    """Jobs that were read, ids of jobs that are still to be read, and name → reason of everything unreadable."""
 
     jobs: list[JobsDetail | str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)

@@ -2,6 +2,6 @@
 
 Modules in reading order:
 
-- `clip_uploads`: keys of their own for clips, and checks that a key still has the content of its clip.
+- `clip_uploads`: separate keys for clips, and checks that a key still has the content of its clip.
 - `clip_facts`: length, size and codec of clips, read from the service once per clip.
 """

@@ -1,6 +1,6 @@
-"""Uploads of clips under keys of their own, and checks that a key still has the content of its clip.
+"""Uploads of clips under separate keys, and checks that a key still has the content of its clip.
 
-Invariant: two files never share a key without a word. The identity of a clip is bucket, key and content.
+Invariant: two files never share a key without a warning. The identity of a clip is bucket, key and content.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def upload_clip(client: Client, path: Path, key: str = "", *, name: str = "") ->
     if clip.key == wanted:
         return replace(clip, name=shown)
     warnings.warn(
-        f"{wanted} is another video, so this {shown} is stored as {clip.key}. Choose a key of your own with key=.",
+        f"{wanted} has other content, so this {shown} is stored as {clip.key}. To choose another key, pass key=.",
         stacklevel=_level_of_caller(),
     )
     return replace(clip, name=PurePosixPath(clip.key).name)

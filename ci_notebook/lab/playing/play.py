@@ -29,9 +29,9 @@ MOST_VIDEOS = 12
 def play(*videos: Any, height: int = 480) -> PlayView:
     """Return a view that plays videos side by side in the browser's own player.
 
-    A video is a local file (`Path` or text), a clip, a job, a run, or several runs. Only what is not on this machine
-    needs the lab that knows it: `ci.play(lab, clip, "output/a.mp4")`, where a text may also be an object key. `height`
-    is the largest height of a player in px. One button plays and pauses all; each video can be saved.
+    A video is a local file (`Path` or text), a clip, a job, a run, or several runs. A video that is not on this machine
+    needs the lab that knows it: `ci.play(lab, clip, "output/a.mp4")`; then a text may also be an object key. `height`
+    is the largest height of a player, 80 to 4096 px. One button plays and pauses all; each video can be saved.
 
     The videos travel over the notebook's own connection. A video that the browser cannot play (HDR, H.265, AVI) is
     shown as an 8-bit copy of at most 1920 px and ten minutes, which its caption says. A saved notebook keeps a frame

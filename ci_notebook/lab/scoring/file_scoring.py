@@ -36,7 +36,7 @@ def score(
 
     The numbers are those that `lab.run` gives for the same files. All frames are scored, or at most 350 of a longer
     clip; `every` 5 scores every fifth. `start_s` and `length_s` (seconds) are the part of the reference that the
-    output shows; the offset and the part of the picture are found. `precise` computes VMAF in floating point.
+    output shows; the offset and the crop are found. `precise` computes VMAF in floating point.
     `screen` ("tv", "tv_3h" or "phone") demands VMAF v1 for that screen. `on_progress` gets the share from 0 to 1, in
     place of a bar. It takes about 93 ms of two cores per scored 1080p frame. Runs FFmpeg here; sends nothing.
 
@@ -44,8 +44,8 @@ def score(
     >>> ci.score(ci.sample("city"), ci.sample("city"), every=25)["ssim"]
     1.0
 
-    Raises `ParameterError` for a missing file and a wrong argument, and `EngineError` where a file is no video, the
-    comparison is meaningless, or FFmpeg is missing.
+    Raises `ParameterError` for a missing file and a wrong argument, and `EngineError` if a file is not a video, the
+    comparison has no meaning, or FFmpeg is missing.
     """
     files = [_file(name, value) for name, value in (("output", output), ("reference", reference))]
     options: dict[str, Any] = {"precise": True} if precise else {}

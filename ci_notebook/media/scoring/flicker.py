@@ -1,4 +1,4 @@
-"""Flicker: how much more an output changes from frame to frame than its source, where the source stands still.
+"""Flicker: how much more an output changes from frame to frame than its source, where the source does not move.
 
 Measured on small grey frames, in blocks of 4 × 4 px of them (about a thirtieth of the width). With the change m of
 the mean of a block and the variance v of the changes of its n pixels, m² − v/n is the energy of a change that the

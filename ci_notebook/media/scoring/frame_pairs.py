@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.ffmpeg import DEMUXERS
+from ci_notebook.media.ffmpeg import media_input
 from ci_notebook.media.frame_sampling import sample_frames
 from ci_notebook.media.probe import (
     clip_matrix,
@@ -188,7 +188,7 @@ class Pair:
             (self.output, self.output.read(0.0, length_s)),
             (self.source, self.source.read(self.stretch[0], limit)),
         ):
-            words += [*part.arguments, "-format_whitelist", ",".join(DEMUXERS), "-i", side.path.resolve()]
+            words += [*part.arguments, *media_input(side.path.resolve())]
         return words
 
     def timed(self) -> tuple[str, str]:

@@ -13,8 +13,10 @@ from ci_notebook.media.scoring.frame_pairs import Pair
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.vmaf_v1 import TV, choose_model
 
-__all__ = ["color_note", "has_model", "models_of", "read_log", "refuse_missing_filter", "vmaf_v1_model"]
+__all__ = ["color_note", "has_model", "models_of", "read_log", "refuse_missing_filter", "refuse_small", "vmaf_v1_model"]
 
+LEAST: Final = 18
+"""px; in smaller frames libvmaf crashes (SIGSEGV, tried)."""
 _PIXELS_4K: Final = 2160
 # libvmaf adds the options of a feature to its name: cambi_hrs_1080_cmxv_17_vlt_0.06
 _CAMBI: Final = "cambi"
@@ -46,6 +48,17 @@ def vmaf_v1_model(pair: Pair, screen: str | None) -> tuple[str, str]:
     if reason and screen is not None:
         raise EngineError(f"{reason} Leave screen out to score without VMAF v1.", code="InvalidArgument")
     return ("", f"No VMAF v1 and no banding. {reason}") if reason else (choice.name, "")
+
+
+def refuse_small(pair: Pair) -> None:
+    """Raise `EngineError` for frames that VMAF cannot score: FFmpeg would crash."""
+    width, height = pair.size
+    if min(width, height) < LEAST:
+        raise EngineError(
+            f"Frames of {width}x{height} px are too small to be scored: VMAF needs {LEAST}x{LEAST} px or more. "
+            "Score a larger version.",
+            code="InvalidArgument",
+        )
 
 
 def models_of(pair: Pair, *, precise: bool, vmaf_v1: str) -> str:

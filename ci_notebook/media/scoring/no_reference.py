@@ -1,4 +1,7 @@
-"""Measures of one frame that need no reference: numpy only, cheap, plain formulas."""
+"""Measures of one frame that need no reference: numpy only, cheap, plain formulas.
+
+Frames with a side under 3 px have no detail: measures that look at neighbours are 0 there.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 Plane = NDArray[np.float32]
+_LEAST = 3  # px
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -22,6 +26,8 @@ def luma_of(rgb: NDArray[np.uint8]) -> Plane:
 
 def laplacian_variance(luma: Plane) -> float:
     """Return the variance of the 4-neighbour Laplacian: more fine detail, higher; noise counts too."""
+    if min(luma.shape) < _LEAST:
+        return 0.0
     inner = luma[1:-1, 1:-1]
     edges = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * inner
     return float(edges.var(dtype=np.float64))
@@ -34,6 +40,8 @@ def contrast(luma: Plane) -> float:
 
 def noise(luma: Plane) -> float:
     """Return the sigma of noise by Immerkær's method, in code values of 255. Fine texture counts as noise."""
+    if min(luma.shape) < _LEAST:
+        return 0.0
     a = luma[:-2] - 2 * luma[1:-1] + luma[2:]
     b = a[:, :-2] - 2 * a[:, 1:-1] + a[:, 2:]
     return float(np.abs(b).mean(dtype=np.float64) * np.sqrt(np.pi / 2) / 6)
@@ -63,6 +71,8 @@ def blockiness(luma: Plane) -> float:
 
 def spatial_information(luma: Plane) -> float:
     """Return SI of one frame by ITU-T P.910: the standard deviation of its Sobel gradient."""
+    if min(luma.shape) < _LEAST:
+        return 0.0
     across = luma[:-2] + 2 * luma[1:-1] + luma[2:]
     down = luma[:, :-2] + 2 * luma[:, 1:-1] + luma[:, 2:]
     gradient = np.hypot(across[:, 2:] - across[:, :-2], down[2:] - down[:-2])

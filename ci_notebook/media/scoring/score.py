@@ -32,7 +32,14 @@ from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_alig
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
-from ci_notebook.media.scoring.libvmaf import color_note, models_of, read_log, refuse_missing_filter, vmaf_v1_model
+from ci_notebook.media.scoring.libvmaf import (
+    color_note,
+    models_of,
+    read_log,
+    refuse_missing_filter,
+    refuse_small,
+    vmaf_v1_model,
+)
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
@@ -56,7 +63,7 @@ class Scores:
     `psnr` and `xpsnr` are dB of luma, `ssim` is that of luma (0 to 1), `vmaf` and `vmaf_neg` go from 0 to 100.
     `delta_e` is the mean CIEDE2000 of the colors of small areas (0 is equal, 1 is just visible). `pooled` maps
     them to their means, adds `_hmean`, `_p5` and `_worst` for each (`_p95` for `delta_e` and `banding`, where less
-    is better), `flicker` where anything stands still, and the measures of `by_itself`. `offset` is by how many
+    is better), `flicker` unless everything moves, and the measures of `by_itself`. `offset` is by how many
     frames the source begins later, `place` which parts of the frames were compared, `precise` that VMAF was
     computed in floating point.
     `alignment` is the record of both for the run. `vmaf_v1_model` is the model of VMAF v1 for the `screen`; it is
@@ -184,6 +191,7 @@ def _score(
     screen: Screen | None,
 ) -> tuple[Scores, dict[float, int], float]:
     """Return the scores, the shifts between the frames (time in s → frames), and the likeness of the frames."""
+    refuse_small(pair)
     every_nth = pair.default_every if every is None else every
     model, note = vmaf_v1_model(pair, screen)
 

@@ -15,9 +15,12 @@ from typing import Any, Self
 
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+from ci_notebook.model.bounds import largest_size
+from ci_notebook.model.errors import EngineError
 
 __all__ = ["FrameReader", "decoded", "first_frame"]
 
+_MANY_LOST = 3  # one frame in a row may be damaged; more of them are really larger
 Numbered = tuple[int, Any]
 """The number of a frame, and the PyAV frame."""
 
@@ -118,9 +121,12 @@ class _DamagedPacket(Exception):
 
 
 def decoded(packets: Iterator[Any], *, skips_damage: bool = True) -> Iterator[Any]:
-    """Yield the frames of packets. Damaged packets are skipped, and the decoder is emptied at the end."""
+    """Yield the frames of packets. Damaged packets are skipped, and the decoder is emptied at the end.
+
+    Raises `EngineError` where the frames become larger than the bound.
+    """
     av = find_pyav()
-    stream = None
+    stream, name, width, lost = None, "", 0, 0
     while True:
         try:
             packet = next(packets, None)
@@ -129,11 +135,25 @@ def decoded(packets: Iterator[Any], *, skips_damage: bool = True) -> Iterator[An
         if packet is None:
             break
         stream = packet.stream if packet.size else None
+        width = width or packet.stream.codec_context.width
         try:
-            yield from packet.decode()
+            for frame in packet.decode():
+                lost = 0
+                yield frame
         except (av.FFmpegError, ValueError) as problem:
-            if not skips_damage:
+            # A decoder that refuses a frame for its size forgets the size.
+            lost += bool(width) and packet.stream.codec_context.width == 0
+            name = Path(packet.stream.container.name).name
+            if lost >= _MANY_LOST:
+                break
+            if not lost and not skips_damage:
                 raise _DamagedPacket from problem
+    if lost:
+        raise EngineError(
+            f"{name} has later frames that are larger than the first ones, over the bound of {largest_size()}. "
+            "Use a smaller version, or raise max_pixels in ci.connect or `ci-notebook serve`.",
+            code="InvalidArgument",
+        )
     if stream is not None:  # the last packet, which empties the decoder, did not come
         try:
             yield from stream.codec_context.decode(None)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+from ci_notebook.model.bounds import check_file
 
 __all__ = ["Extent", "Timeline", "extents_of", "timeline_of"]
 
@@ -176,6 +177,7 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
             extents.setdefault(packet.stream.index, Extent()).add(packet)
             if packet.stream.index == main:
                 packets.append(_Packet.of(packet, codec))
+                check_file(path.name, frames=len(packets))
                 if packet.is_keyframe:
                     group.clear()
                 group.append(packet)

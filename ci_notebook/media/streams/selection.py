@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL
+from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL, media_input, run
+from ci_notebook.model.bounds import CODE, check_file, check_frame, current_bounds
 from ci_notebook.model.errors import EngineError
 
 __all__ = ["find_pyav", "main_video", "no_video", "open_media", "video_index", "videos"]
 
+_LOOKED_AT: Final = 50  # frames
 # FFmpeg's dispositions of a stream.
 _DEFAULT: Final = 1 << 0
 _NO_VIDEO: Final = 1 << 10 | 1 << 11 | 1 << 20  # attached picture, timed thumbnails, still image
@@ -34,23 +36,48 @@ def find_pyav() -> Any:
 
 @contextmanager
 def open_media(path: Path) -> Iterator[Any]:
-    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound."""
+    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound, or over the bounds."""
     av = find_pyav()
+    options = {
+        "format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file",
+        "max_pixels": str(current_bounds().pixels),  # opening may decode the first frames
+    }  # fmt: skip
     try:
-        container = av.open(str(path), options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"})
+        container = av.open(str(path), options=options)
     except FileNotFoundError:
         raise
     except (av.FFmpegError, ValueError) as problem:
         raise no_video(path, str(problem)) from problem
     with container:
+        _check_bounds(container, path)
         try:
             yield container
         except av.FFmpegError as problem:
             raise no_video(path, str(problem)) from problem
 
 
+def _check_bounds(container: Any, path: Path) -> None:
+    """Refuse a file by its header, before a frame is decoded, and limit its decoders to the same size."""
+    seconds = (container.duration or 0) / 1e6
+    check_file(path.name, streams=len(container.streams), seconds=seconds)
+    for stream in videos(container):
+        context = stream.codec_context
+        if context is not None:
+            check_frame(context.width, context.height, path.name)
+            context.options = {**context.options, "max_pixels": str(current_bounds().pixels)}
+
+
 def no_video(path: Path, why: str) -> EngineError:
-    """Return the error for a file that cannot be read as a video."""
+    """Return the error for a file that cannot be read as a video: broken, of another kind, or with too large frames.
+
+    Costs decoding a few frames once more.
+    """
+    try:
+        words = ("-t", "1", *media_input(path), "-map", "0:v", "-frames:v", str(_LOOKED_AT), "-f", "null", "-")
+        run(["-v", "error", *words])
+    except EngineError as error:
+        if error.code == CODE:
+            return EngineError(error.message.replace("The source", path.name), code=CODE)
     reason = why.replace(str(path), path.name)
     text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}."
     return EngineError(f"{text} Use a file that a video player can play completely.", code="ResourceNotSupported")

@@ -4,7 +4,8 @@ The service documents neither targets nor limits, so they are decided here. Supe
 each side (the documented callback sample turns 544x960 into 1088x1920). If the source's short side
 already reaches the target class, the size stays and the model only cleans the picture. EnableScaleUp
 scales further, up to the short side of the class, if doubling does not reach it. Width and Height
-override both. Sides are always even and at most 4096.
+override both. Sides are always even. A stage makes none longer than 4096 px, which the API documents for Width and
+Height; a source that is larger already keeps its size.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 from dataclasses import dataclass
 
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
+from ci_notebook.model.bounds import check_frame
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import TransConfig, Video
@@ -41,7 +43,9 @@ class OutputPlan:
     """The sizes from the source to the output.
 
     `shown` is the source as players show it (rotated, square pixels), `cut` its size after crop and
-    rotation, `out` the output. `enlarges` is True when SuperResolution changes the size.
+    rotation, `out` the output. `is_rounded` means that it differs from
+    the source only because sides have to be even. `limited_from` is the size that
+    SuperResolution would make without the largest side. `enlarges` is True when SuperResolution changes the size.
     """
 
     shown: Size
@@ -50,11 +54,13 @@ class OutputPlan:
     crop: tuple[int, int, int, int] | None = None
     rotate: float = 0.0
     method: str = "scale"
+    is_rounded: bool = False
+    limited_from: Size | None = None
 
     @property
     def enlarges(self) -> bool:
-        """True when the output is larger than the cropped source."""
-        return self.out.width > self.cut.width or self.out.height > self.cut.height
+        """True when the output is larger than the cropped source, by more than the pixel that makes a side even."""
+        return self.out.width > self.cut.width + 1 or self.out.height > self.cut.height + 1
 
 
 def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
@@ -69,30 +75,37 @@ def plan(setting: VideoEnhance, source: MediaInfo) -> OutputPlan:
     requested = _requested(video, cut)
     if requested is not None:
         requested = _checked(requested, cut, config)
-    out = requested or _enlarged(setting, cut)
+    out, wanted = (requested, None) if requested is not None else _enlarged(setting, cut)
+    is_rounded = requested is None and out == cut != _even(cut.width, cut.height)
+    out = _even(out.width, out.height)
+    check_frame(cut.width, cut.height, "After Crop and Rotate, the video")
+    check_frame(out.width, out.height, "The output")
     method = (config.adj_dar_method if config else None) or "scale"
     return OutputPlan(
-        shown, cut, _even(out.width, out.height), crop, video.rotate or 0.0, "scale" if method == "none" else method
-    )
+        shown, cut, out, crop, video.rotate or 0.0, "scale" if method == "none" else method,
+        is_rounded=is_rounded, limited_from=wanted,
+    )  # fmt: skip
 
 
 def shown_size(source: MediaInfo) -> Size:
-    """Return the source's size as players show it: square pixels, rotated by its metadata.
+    """Return the source's size as players show it: square pixels, rotated by its metadata, each side 1 px or more.
 
-    Raises `EngineError` for a rotation that is no right angle.
+    Raises `EngineError` for a rotation that is not a multiple of 90°, and for a size over the bound: a file may say
+    that a pixel is a thousand times as wide as high.
     """
     video = first_video(source)
     turn = (video.rotation or 0.0) % 90
     if min(turn, 90 - turn) > _RIGHT_ANGLE:
         raise EngineError(
-            f"The metadata of the video turns it by {video.rotation:g}°. Only right angles can be shown. "
-            "Remove the rotation from the file, or encode the video turned.",
+            f"The metadata of the video turns it by {video.rotation:g}°. Only multiples of 90° can be shown. "
+            "Remove the rotation from the file, or rotate the frames when you encode it.",
             code="ResourceNotSupported",
         )
     width, height = video.width or 0, video.height or 0
     across, _, down = (video.sar or "1:1").partition(":")
     if across.isdigit() and down.isdigit() and int(across) and int(down):
-        width = round(width * int(across) / int(down))
+        width = max(1, round(width * int(across) / int(down)))
+        check_frame(width, height, f"Shown with the pixel shape {video.sar}, the video")
     return Size(height, width) if round((video.rotation or 0) / 90) % 2 else Size(width, height)
 
 
@@ -180,8 +193,21 @@ def _requested(video: Video, cut: Size) -> Size | None:
     if width and height:
         return Size(width, height)
     if width:
-        return _even(width, cut.height * width / cut.width)
-    return _even(cut.width * height / cut.height, height) if height else None
+        return _derived("Width", width, width, cut.height * width / cut.width, cut)
+    return _derived("Height", height, cut.width * height / cut.height, height, cut) if height else None
+
+
+def _derived(leaf: str, value: int, width: float, height: float, cut: Size) -> Size:
+    """Return the size that one given side and the shape of the source make. Raises `EngineError` for an extreme one."""
+    size = _even(width, height)
+    if min(width, height) >= 1 and max(size.width, size.height) <= LARGEST:
+        return size
+    other = "Height" if leaf == "Width" else "Width"
+    raise EngineError(
+        f"{_VIDEO}.{leaf} {value} makes {max(1, round(width))}x{max(1, round(height))} of the source's "
+        f"{cut.width}x{cut.height}, and a side needs 1 to {LARGEST} px. Set {other}, too, or another {leaf}.",
+        code="InvalidArgument",
+    )
 
 
 def _checked(requested: Size, cut: Size, config: TransConfig | None) -> Size:
@@ -193,23 +219,24 @@ def _checked(requested: Size, cut: Size, config: TransConfig | None) -> Size:
     return cut
 
 
-def _enlarged(setting: VideoEnhance, cut: Size) -> Size:
+def _enlarged(setting: VideoEnhance, cut: Size) -> tuple[Size, Size | None]:
+    """Return the size after SuperResolution, and the one that it would have without the largest side, if it differs."""
     stage = setting.super_resolution
     if stage is None or stage.resolution is None:
-        return cut
+        return cut, None
     target = TARGETS.get(stage.resolution, 0)
     if cut.short >= target:
-        return cut
+        return cut, None
     factor = 2.0
     if stage.enable_scale_up and cut.short * factor < target:
         factor = target / cut.short
-    factor = min(factor, LARGEST / max(cut.width, cut.height))
-    return Size(round(cut.width * factor), round(cut.height * factor))
+    limited = max(1.0, min(factor, LARGEST / max(cut.width, cut.height)))
+    wanted = Size(round(cut.width * factor), round(cut.height * factor))
+    return Size(round(cut.width * limited), round(cut.height * limited)), None if limited == factor else wanted
 
 
 def _even(width: float, height: float) -> Size:
-    shrink = min(1.0, LARGEST / max(width, height))
-    return Size(*(max(2, round(side * shrink / 2) * 2) for side in (width, height)))
+    return Size(*(max(2, round(side / 2) * 2) for side in (width, height)))
 
 
 def _too_much(leaf: str, value: object, why: str, method: str) -> EngineError:

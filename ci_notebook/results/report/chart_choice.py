@@ -29,7 +29,7 @@ _TRACES: Final = 4  # so many lines can be distinguished where they are close
 
 
 def headline_of(df: pd.DataFrame) -> str:
-    """Return the most telling score that all scored runs have (`default_score`); "" where none was scored."""
+    """Return the most informative score that all scored runs have (`default_score`); "" where none was scored."""
     name = default_score(df).name
     return name if df[name].notna().any() else ""
 

@@ -1,4 +1,4 @@
-"""The score that verdicts and charts use when none is named: the most telling one that all runs have."""
+"""The score that verdicts and charts use when none is named: the most informative one that all runs have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def default_score(df: pd.DataFrame) -> DefaultScore:
     """Return the score to judge the runs of a table by: the first of `HEADLINES` that every successful run has.
 
     That is `vmaf_v1`, or `vmaf_neg` where a run lacks it (small frames and older journals have no VMAF v1), or
-    where the runs were scored with different models of it, whose numbers do not compare. Where no score is present
+    where the runs were scored with different models of it, whose scores cannot be compared. Where no score is present
     in all, it is the one that most of the runs have; where no run was scored, `vmaf_neg`.
     """
     rows = df[(df["state"] == "Success") & df["error"].isna()] if {"state", "error"} <= set(df.columns) else df

@@ -1,8 +1,8 @@
-"""What would decide an undecided question, in numbers: how many more clips, or every frame of the present ones.
+"""How much more data would decide an undecided question: more clips, or every frame of the present ones.
 
 The number of clips is that of a t test of a mean: the smallest n with
 s / sqrt(n) * (t(n - 1, 1 - alpha / 2) + t(n - 1, power)) <= d, where s is the spread of the clips, alpha is
-1 - level, and d is how far the mean lies from the limit of the answer (Chow, Shao and Wang 2008, "Sample Size
+1 - level, and d is how far the mean is from the limit of the answer (Chow, Shao and Wang 2008, "Sample Size
 Calculations in Clinical Research", section 3.1, with t in place of the normal quantiles).
 """
 
@@ -24,7 +24,7 @@ from ci_notebook.results.verdict.run_pairs import ClipDifference
 __all__ = ["MOST_CLIPS", "POWER", "MoreData", "clips_needed", "more_data"]
 
 POWER: Final = 0.8  # usual in the planning of experiments (Cohen 1988)
-MOST_CLIPS: Final = 50  # more is no reasonable price for such a small effect
+MOST_CLIPS: Final = 50  # more clips are too expensive for such a small effect
 _SEARCHED: Final = 1_000_000
 
 
@@ -40,7 +40,7 @@ class MoreData:
 
 
 def clips_needed(spread: float, distance: float, *, level: float = 0.95, power: float = POWER) -> int | None:
-    """Return how many clips show with the given power that a mean lies within `distance` of its present value.
+    """Return how many clips show with the given power that a mean is within `distance` of its present value.
 
     `spread` is the standard deviation of the clips. At least 3, and None above a million.
 

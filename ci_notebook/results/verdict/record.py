@@ -29,7 +29,7 @@ class Verdict:
 
     `answer` follows from the interval of the difference, counted so that more is better, and from `worth`:
 
-        equivalent   all of it lies within ±worth
+        equivalent   all of it is within ±worth
         better       all of it is above 0, and it is not equivalent
         worse        all of it is below 0, and it is not equivalent
         not worse    all of it is above -worth, and none of the above

@@ -130,7 +130,7 @@ def _difference(
     first, second = values_per_frame(a, sides.on), values_per_frame(b, sides.on)
     if first and second and not sides.scale.is_share:
         if not np.isfinite([*first, *second]).all():
-            return f"some of its pictures have no {sides.on}"
+            return f"some of its frames have no {sides.on}"
         differences = tuple(sides.scale.difference(x, y) for x, y in zip(first, second, strict=False))
         why = _mismatch(a, b, len(first), len(second))
         return why or ClipDifference(clip, differences, a.every, is_known=a.every == 1)
@@ -173,7 +173,7 @@ def _mismatch(a: Run, b: Run, first: int, second: int) -> str:
         frames = [f"every {one}th frame" if one > 1 else "all frames" for one in (a.every, b.every)]
         return f"one run was scored on {frames[0]}, the other on {frames[1]}; lab.run(…, every=1) scores both on all"
     if abs(first - second) > SLACK:
-        return f"the runs have {first} and {second} pictures, which do not correspond"
+        return f"the runs have {first} and {second} frames, which do not correspond"
     return ""
 
 

@@ -47,7 +47,7 @@ def verdict(
 
     `runs` may be their DataFrame: then clips are compared by their scores for the whole clip. `parameter` is the
     path of a leaf or an unambiguous ending of it; None and AUTO are values like any other. `on` is a score or
-    any other number of the table (`size_bytes`); by default the most telling score that the runs have
+    any other number of the table (`size_bytes`); by default the most informative score that the runs have
     (`default_score`). `worth` is the smallest difference worth having, in the unit of the score or in per cent;
     its default is declared in `model.scores`. `level` is the probability with which an interval contains the true
     difference. `Verdict` defines the answers.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ci_notebook.model.scores import SCORE
 from ci_notebook.results.labels import LEFT_OUT, count, listed, number
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["amount", "headline", "sentence", "span"]
 
+_LEAST_SHOWN: Final = 1e-6  # no score has a worth near this
+
 
 def sentence(one: Verdict) -> str:
-    """Return a verdict with its numbers in one to six sentences."""
+    """Return a verdict with its numbers in a few sentences."""
     if one.answer == "refused":
         text = f"No verdict on {one.on}, {_name(one, one.second)} against {_first(one)}: {one.why}."
     else:
@@ -35,12 +37,17 @@ def headline(one: Verdict) -> str:
 
 def amount(one: Verdict, value: float) -> str:
     """Return a difference with its unit."""
-    return f"{number(value)}{f' {one.unit}' if one.unit else ''}"
+    return f"{_rounded(value)}{f' {one.unit}' if one.unit else ''}"
 
 
 def span(one: Verdict, low: float, high: float) -> str:
     """Return an interval with its unit."""
-    return f"{number(low)} to {amount(one, high)}"
+    return f"{_rounded(low)} to {amount(one, high)}"
+
+
+def _rounded(value: float) -> str:
+    """Return a number in words; a remainder of rounding is 0."""
+    return number(value if abs(value) >= _LEAST_SHOWN else 0.0)
 
 
 def _of_one(one: Verdict) -> str:
@@ -52,26 +59,26 @@ def _of_one(one: Verdict) -> str:
         clip, difference = one.clips[0][0], amount(one, one.effect)
         return f"On {one.on}, {_both(one)} cannot be ranked on {clip}: the difference is {difference}."
     if one.answer == "equivalent":
-        return f"On {one.on}, {_both(one)} are equivalent: the difference is {amount(one, one.effect)}{_below(one)}."
-    return f"On {one.on}, {_compared(one)} by {amount(one, abs(one.effect))}{_above(one, abs(one.effect))}."
+        return f"On {one.on}, {_both(one)} are equivalent: the difference is {amount(one, one.effect)}.{_below(one)}"
+    return f"On {one.on}, {_compared(one)} by {amount(one, abs(one.effect))}.{_above(one, abs(one.effect))}"
 
 
 def _of_two(one: Verdict) -> str:
     """Return the finding about two clips alone, with the difference of each."""
     means = [mean for _, mean in one.clips]
     if one.answer in ("equivalent", "not worse", "undecided"):
-        changes = f"the differences are {listed([f'{amount(one, mean)} ({clip})' for clip, mean in one.clips])}"
+        changes = f"the differences are {listed([f'{amount(one, mean)} on {clip}' for clip, mean in one.clips])}"
+        changes += f".{_spans(one)}"
         if one.answer == "undecided":
-            return f"On {one.on}, {_both(one)} cannot be ranked on these two clips: {changes}{_spans(one)}."
+            return f"On {one.on}, {_both(one)} cannot be ranked on these two clips: {changes}"
         if one.answer == "equivalent":
-            return f"On {one.on}, {_both(one)} are equivalent on both clips: {changes}{_spans(one)}{_below(one)}."
-        return f"On {one.on}, {_compared(one)} on either clip: {changes}{_spans(one)}{_limit(one)}."
+            return f"On {one.on}, {_both(one)} are equivalent on both clips: {changes}{_below(one, 'Both are')}"
+        return f"On {one.on}, {_compared(one)} on either clip: {changes}{_limit(one)}"
     moved = "rose" if means[0] > 0 else "fell"
-    sizes = listed([number(abs(mean)) for mean in means])
+    sizes = listed([_rounded(abs(mean)) for mean in means])
     sizes += f" {one.unit}" if one.unit else ""
-    least = min(map(abs, means))
-    sizes += f"{_spans(one, sizes=True)}{_above(one, least)}"
-    return f"On {one.on}, {_compared(one)}: both clips {moved}, by {sizes}."
+    sizes += f".{_spans(one, sizes=True)}{_above(one, min(map(abs, means)), 'Both are', 'One may be')}"
+    return f"On {one.on}, {_compared(one)}: both clips {moved}, by {sizes}"
 
 
 def _of_many(one: Verdict) -> str:
@@ -80,15 +87,15 @@ def _of_many(one: Verdict) -> str:
     interval = f"{number(100 * one.level)} % interval"
     signed = f"{amount(one, one.effect)} ({interval} {span(one, one.low, one.high)})"
     if one.answer == "undecided":
-        return f"On {one.on}, {_both(one)} cannot be distinguished: the difference is {signed}{_odds(one)}."
+        return f"On {one.on}, {_both(one)} cannot be distinguished: the difference is {signed}.{_odds(one)}"
     if one.answer == "equivalent":
-        within = f"all within ±{amount(one, one.worth)}"
-        return f"On {one.on}, {_both(one)} are equivalent: the difference is {signed}, {within}."
+        within = f"The whole interval is within ±{amount(one, one.worth)}, the smallest difference worth having."
+        return f"On {one.on}, {_both(one)} are equivalent: the difference is {signed}. {within}"
     if one.answer == "not worse":
-        return f"On {one.on}, {_compared(one)}: the difference is {signed}{_limit(one)}."
+        return f"On {one.on}, {_compared(one)}: the difference is {signed}.{_limit(one)}"
     low, high = sorted((abs(one.low), abs(one.high)))
     size = f"{amount(one, abs(one.effect))} ({interval} {span(one, low, high)})"
-    return f"On {one.on}, {_compared(one)} by {size}{_above(one, low)}{_odds(one)}."
+    return f"On {one.on}, {_compared(one)} by {size}.{_above(one, low)}{_odds(one)}"
 
 
 def _compared(one: Verdict) -> str:
@@ -100,29 +107,32 @@ def _both(one: Verdict) -> str:
     return f"{_name(one, one.second)} and {_first(one)}"
 
 
-def _above(one: Verdict, least: float) -> str:
-    """Return how a difference of at least `least` compares with the smallest one worth having."""
+def _above(one: Verdict, least: float, exceeds: str = "That is", may_be: str = "It may be") -> str:
+    """Return how a difference of at least `least` compares with the smallest one worth having, as a sentence."""
     if not one.worth:
         return ""
-    if least >= one.worth:
-        return f", more than the {amount(one, one.worth)} that is worth having"
-    return f", perhaps less than the {amount(one, one.worth)} that is worth having"
+    return f" {f'{exceeds} more' if least >= one.worth else f'{may_be} less'} than {_worth(one)}."
 
 
-def _below(one: Verdict) -> str:
-    return f", less than the {amount(one, one.worth)} that is worth having" if one.worth else ""
+def _below(one: Verdict, subject: str = "That is") -> str:
+    return f" {subject} less than {_worth(one)}." if one.worth else ""
+
+
+def _worth(one: Verdict) -> str:
+    return f"{amount(one, one.worth)}, the smallest difference worth having"
 
 
 def _limit(one: Verdict) -> str:
     """Return that no loss worth having is possible."""
-    return f", so a loss of {amount(one, one.worth)} or more is excluded"
+    return f" A loss of {amount(one, one.worth)} or more is excluded."
 
 
 def _spans(one: Verdict, *, sizes: bool = False) -> str:
-    """Return the intervals of sampled clips: of the differences, or of their sizes."""
+    """Return the intervals of sampled clips as a sentence: of the differences, or of their sizes."""
     ends_of = [sorted(map(abs, ends)) if sizes else list(ends) for ends in one.spans if ends is not None]
     sampled = [span(one, low, high) for low, high in ends_of]
-    return f" ({number(100 * one.level)} % interval{'s' * (len(sampled) > 1)} {listed(sampled)})" if sampled else ""
+    are = "intervals are" if len(sampled) > 1 else "interval is"
+    return f" The {number(100 * one.level)} % {are} {listed(sampled)}." if sampled else ""
 
 
 def _odds(one: Verdict) -> str:
@@ -131,28 +141,30 @@ def _odds(one: Verdict) -> str:
     near_one = "over 99.9" if percent > 99.9 else f"{percent:.1f}"
     text = "under 0.1" if percent < 0.1 else near_one if percent > 99 else number(percent, 2)
     what = (one.better and "better") or "higher"
-    return f"; the probability that {one.second} is {what} is {text} %"
+    return f" The probability that {_second(one)} is {what} is {text} %."
 
 
 def _reach(one: Verdict) -> str:
     """Return what the verdict is based on, and what it is about."""
     over = f", as a mean over {listed(list(one.over))}" if one.over else ""
-    holm = f"; one of {one.compared} comparisons, corrected for (Holm)" if one.compared > 1 else ""
+    holm = f" This is one of {one.compared} comparisons; Holm's method corrects for that." if one.compared > 1 else ""
     if one.about == "clips like these":
-        return f"Judged on {count(len(one.clips), 'clip')}, for clips like these{over}{holm}.{_alone(one)}"
+        judged = f"Judged on {count(len(one.clips), 'clip')}{over}; the answer is about clips like these."
+        return f"{judged}{holm}{_alone(one)}"
     names = listed([clip for clip, _ in one.clips])
-    alone = "for that clip alone" if len(one.clips) == 1 else "for these two clips alone"
+    limit = "It says nothing about other clips."
     if one.is_known:
-        return f"{_basis(one, names)}, {alone}{over}; other clips need runs of their own."
+        return f"{_basis(one, names)}{over}. {limit}"
     if one.low is None:
         return f"This is about {names} alone{over}."
-    certain = f"as certain as {max(1, round(one.independent or 1))} independent ones"
-    return f"Judged on {one.pictures} frames of {names}, {certain}, {alone}{over}{holm}."
+    certain = f"which are as certain as {max(1, round(one.independent or 1))} independent ones"
+    return f"Judged on {one.pictures} frames of {names}, {certain}{over}. {limit}{holm}"
 
 
 def _basis(one: Verdict, names: str) -> str:
     if one.pictures:
-        return f"All {one.pictures} frames of {names} were scored, so this is known"
+        clips = "that clip" if len(one.clips) == 1 else "these two clips"
+        return f"All {one.pictures} frames of {names} were scored, so this is known for {clips}"
     is_of_frames = one.on not in SCORE or SCORE[one.on].per_frame or SCORE[one.on].minus is not None
     return f"Measured on {names}" if is_of_frames else f"Measured on a few frames of {names}, evenly spread"
 
@@ -164,7 +176,7 @@ def _alone(one: Verdict) -> str:
         return ""
     moved = "rose" if means[0] > 0 else "fell"
     least, most = sorted(map(abs, means))[:: len(means) - 1]
-    return f" All of these clips {moved}, by {span(one, least, most)}; they are too few to conclude for others."
+    return f" All of these clips {moved}, by {span(one, least, most)}, but they are too few to conclude about others."
 
 
 def _remedy(one: Verdict) -> str:
@@ -174,14 +186,14 @@ def _remedy(one: Verdict) -> str:
     why = f"{one.why[:1].upper()}{one.why[1:]}. " if one.why else ""
     shows = f"would probably show that {_pronoun(one)}" if one.likely else "would decide it"
     if one.more_clips is None:
-        return why.strip() or "No number of clips like these would decide it, since their mean lies at the limit."
+        return why.strip() or "No number of clips like these would decide it, since their mean is exactly at the limit."
     if one.more_clips == 0:
         return f"{why}Scoring every frame (every=1{_time(one)}) {shows}."
     clips = f"About {number(one.more_clips, 2)} more clips" if one.more_clips > 1 else "1 more clip"
     price = f" ({_price(one)})" if _price(one) else ""
     if one.more_clips > MOST_CLIPS:
         return (
-            f"{why}{clips} like these{price} would be needed: the effect is too small, against its spread, to be "
+            f"{why}{clips} like these{price} would be needed. The effect is too small, compared with its spread, to be "
             "decided at a reasonable price."
         )
     return f"{why}{clips} like these{price} {shows}."
@@ -190,7 +202,7 @@ def _remedy(one: Verdict) -> str:
 def _pronoun(one: Verdict) -> str:
     if one.likely == "equivalent":
         return "both are equivalent"
-    return f"{one.second if one.second != LEFT_OUT else 'leaving it out'} is {one.likely}"
+    return f"{_second(one)} is {one.likely}"
 
 
 def _price(one: Verdict) -> str:
@@ -221,3 +233,7 @@ def _name(one: Verdict, value: str) -> str:
 
 def _first(one: Verdict) -> str:
     return "leaving it out" if one.first == LEFT_OUT else one.first
+
+
+def _second(one: Verdict) -> str:
+    return "leaving it out" if one.second == LEFT_OUT else one.second

@@ -41,11 +41,11 @@ class CompareView(BaseView):
     """Compare two to four videos in step: wipe, side by side, flicker, difference, loupe.
 
     `CompareView(runs)` shows runs and their source; `CompareView(lab, [clip, job, run, key, Path(...)])` shows
-    anything that a lab can open. `at` is the number of the frame that is shown, counted in the video with the
+    anything that a lab can open. `at` is the number of the current frame from 0, counted in the video with the
     highest frame rate, within the time that all have in common; `mode` is wipe, side, flicker or difference; `shown`
-    lists the numbers of the `sides` that are shown, up to four; `gain` is the amplification of a difference. All
-    four may be set. The view starts at the worst frame if there are scores. Raises `ParameterError` for fewer than
-    two videos, and the errors of opening one.
+    lists the numbers of the `sides` that are shown, up to four; `gain` is the amplification of a difference, 1 to 64.
+    All four are traits that can be observed, linked and assigned. The view starts at the worst frame if there
+    are scores. Raises `ParameterError` for fewer than two videos, and the errors of opening one.
     """
 
     _esm = joined(

@@ -98,7 +98,7 @@ def sides_of(
 
 
 def _by_model(sides: list[CompareSide]) -> list[CompareSide]:
-    """Return the sides. Where models of VMAF v1 differ, each is a score of its own, with the name of the model."""
+    """Return the sides. Where models of VMAF v1 differ, each counts as a separate score, with the name of the model."""
     models = [side.video.vmaf_v1_model if isinstance(side.video, ComparableRun) else "" for side in sides]
     if not mixed_models(models):
         return sides

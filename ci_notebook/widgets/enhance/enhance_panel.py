@@ -44,11 +44,19 @@ class EnhancePanel(PanelTraits):
     """A panel for one job: switches, sliders, watermarks, Python, XML, price, preview and Submit.
 
     `setting` is a `VideoEnhance`, the name of a preset ("Crisp detail"), or a dict of parameters
-    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting, a trait that can be observed, linked and
-    assigned in each of these forms; `watermarks` and `digital_watermark` are the last valid watermarks; `output` shows
-    the results and stays in the notebook. With a `key` the panel restores its
-    controls after a restart of the kernel, if the lab has a `state_dir` and `setting` has not changed. Raises
-    `ParameterError` for an invalid `setting`.
+    ({"MsSharpen.SharpenLevel": 5}). `value` is the last valid setting. It is a trait that can be observed, linked and
+    assigned in each of these forms; an invalid value raises `ParameterError` and changes nothing. `watermarks` and
+    `digital_watermark` are the last valid watermarks; `output` shows the results and stays in the notebook. With a
+    `key` the panel restores its controls after a restart of the kernel, if the lab has a `state_dir` and `setting`
+    has not changed. Raises `ParameterError` for an invalid `setting`.
+
+    >>> import ci_notebook as ci
+    >>> lab = ci.connect()
+    >>> panel = ci.EnhancePanel(lab, lab.upload(ci.sample()))
+    >>> panel.value = {"SharpenLevel": 5}
+    >>> panel.value
+    VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+    >>> panel.close()
     """
 
     value = ViewValue[VideoEnhance, SettingLike](

@@ -173,7 +173,7 @@ function makePlayer(model, { fixed = false } = {}) {
       el("a", { href: made, download: file.name }).click();
       setTimeout(() => revoke(made), 60000);
       progress.node.remove();
-      say(`Saved ${file.name}, ${taSize(file.blob.size)}, where the browser saves files.`);
+      say(`Saved ${file.name} (${taSize(file.blob.size)}) in the browser's download folder.`);
     } catch (problem) {
       progress.node.remove();
       say("");

@@ -1,6 +1,6 @@
 """The line under the title of a panel: size, frame rate, length, codec, dynamic range and sound of each clip.
 
-Invariant: a panel never waits for it. What a clip does not know itself is asked in a thread.
+Invariant: a panel never waits for it. A thread asks the service for what a clip does not know.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 // Mounts a view in its page: shows its results if it is inside another widget, and takes no input without its kernel.
 
-const GONE = ["restarting", "autorestarting", "terminating", "dead"]; // states of a kernel that knows the view no more
+const GONE = ["restarting", "autorestarting", "terminating", "dead"]; // states of a kernel that no longer knows the view
 const RECONNECT_MS = 3000; // a connection that is back sooner is not reported
 
 // Calls `show(isLive)` when the kernel of a model goes, or comes back into reach. A busy kernel is not asked anything,

@@ -39,7 +39,7 @@ class SavedState:
     def save(self, **values: Any) -> None:
         """Save values atomically: a kernel that dies meanwhile leaves the old file intact.
 
-        A disk that is full or read-only gives one warning; the panel goes on.
+        A disk that is full or read-only gives one warning, and the panel still works.
         """
         if self._path is None:
             return
@@ -49,13 +49,14 @@ class SavedState:
             if not self._has_warned:
                 self._has_warned = True
                 warnings.warn(
-                    f"The state of this panel cannot be saved ({error.strerror or error}): it ends with the kernel.",
+                    f"The state of this panel cannot be saved ({error.strerror or error}), so it is lost when the "
+                    f"kernel stops. Check the disk and the permissions of {str(self._path.parent)!r}.",
                     stacklevel=2,
                 )
 
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A name of its own: several kernels may save under one key. The last one wins.
+        # A unique name: several kernels may save under one key. The last one wins.
         temporary = path.with_name(f".{path.stem}-{secrets.token_hex(8)}.part")
         try:
             temporary.write_text(text, "utf-8")

@@ -57,6 +57,8 @@ class SweepPanel(BaseView):
     >>> panel.set("SharpenLevel", [0, 3, 6, 9])
     >>> panel.sweep
     <Sweep of 4 settings over MsSharpen.SharpenLevel>
+    >>> panel.value
+    {'vary': [['MsSharpen.SharpenLevel', '0, 3, 6, 9']], 'kind': 'grid', 'n': '10', 'seed': '0'}
     >>> panel.close()
     """
 

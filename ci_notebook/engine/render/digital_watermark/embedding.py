@@ -74,11 +74,12 @@ def read_back(
     return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(level))
 
 
-def unreadable_error(watermark: DigitalWatermark) -> RequestRefused:
+def unreadable_error(watermark: DigitalWatermark, size: Size) -> RequestRefused:
     """Return the error for a text that cannot be read from the encoded output."""
     return RequestRefused(
-        f"DigitalWatermark.Message {watermark.message} could not be read back from the output, even when embedded more "
-        "strongly: the clip is too short, too small or too strongly compressed. Shorten the message, lower "
+        f"DigitalWatermark.Message {watermark.message} could not be read back from the output of "
+        f"{size.width}x{size.height} px, even when embedded more strongly: the clip is too short, too small "
+        "(480x270 px are enough) or too strongly compressed. Shorten the message, lower "
         "VideoEnhance.Transcode.Video.Crf or raise Bitrate, or set DigitalWatermark.IgnoreError to true.",
         code="ResourceNotSupported",
     )

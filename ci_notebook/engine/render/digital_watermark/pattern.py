@@ -38,7 +38,7 @@ from ci_notebook.engine.render.digital_watermark.carrier import (
 )
 from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYLOADS, to_bits, to_message
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
-from ci_notebook.media.ffmpeg import DEMUXERS, Cancelled, find_ffmpeg
+from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, media_input
 from ci_notebook.media.probe import no_video, video_index
 
 # Not secret: it separates our watermarks from noise and other programs', and every installation reads them.
@@ -215,7 +215,7 @@ def _decoded(program: Path, path: Path, filters: str, limit: int) -> Iterator[tu
     if not path.is_file():
         raise FileNotFoundError(path)
     command: list[str | Path] = [
-        program, "-hide_banner", "-nostdin", "-v", "error", "-format_whitelist", ",".join(DEMUXERS), "-i", path,
+        program, "-hide_banner", "-nostdin", "-v", "error", *media_input(path),
         "-map", f"0:{video_index(path)}", "-vf", filters, "-fps_mode", "passthrough", "-frames:v", str(limit),
         "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
     ]  # fmt: skip

@@ -23,7 +23,7 @@ from ci_notebook.engine.render.output.encoders import (
     video_codec,
 )
 from ci_notebook.engine.render.refusal import RequestRefused
-from ci_notebook.media.ffmpeg import DEMUXERS
+from ci_notebook.media.ffmpeg import media_input
 from ci_notebook.media.probe import media_info
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -49,7 +49,7 @@ class AudioInput:
     def as_input(self) -> list[str]:
         """Return FFmpeg's arguments for it as an input."""
         again = ["-stream_loop", "-1"] if self.repeats else []
-        return [*again, "-format_whitelist", ",".join(DEMUXERS), "-i", str(self.path)]
+        return [*again, *map(str, media_input(self.path))]
 
     def filters(self, whole_s: float) -> list[str]:
         """Return the filters that give it the length and the fades it has in an output of `whole_s`."""

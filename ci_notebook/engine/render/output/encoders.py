@@ -17,6 +17,7 @@ from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shape import Size
 from ci_notebook.model.setting.transcode import Audio, AudioMix, Container, Transcode, Video
 
 DEFAULT = Transcode(
@@ -45,6 +46,12 @@ AUDIO_ENCODERS = {
     "aac": "aac", "mp3": "libmp3lame", "flac": "flac", "amr": "libopencore_amrnb", "Vorbis": "libvorbis",
     "opus": "libopus", "pcm_s16le": "pcm_s16le",
 }  # fmt: skip
+# Sizes that the encoders take, in px: least side, largest width, largest height. All were tried.
+_SIZES = {
+    "H.264": (2, 16384, 16384), "H.265": (16, 16384, 16384), "VP8": (2, 16382, 16382), "VP9": (2, 16384, 16384),
+    "AV1": (8, 16384, 8704),
+}  # fmt: skip
+_LONG, _LEAST_LONG = 4096, 32  # px; next to a side over the first, H.265 needs the second at least
 _VIDEO, _AUDIO = "VideoEnhance.Transcode.Video", "VideoEnhance.Transcode.Audio"
 
 
@@ -102,6 +109,22 @@ def video_arguments(setting: VideoEnhance, source: MediaInfo, threads: int | Non
         arguments += ["-g", str(video.gop)]
     arguments += key_frames(setting)
     return arguments + _quality(codec, video, setting, source)
+
+
+def refuse_size(setting: VideoEnhance, size: Size) -> None:
+    """Raise `RequestRefused` for an output whose size its codec cannot hold."""
+    codec = video_codec(setting)
+    if codec is None:
+        return
+    least, *most = _SIZES[codec]
+    if codec == "H.265" and max(size.width, size.height) > _LONG:
+        least = _LEAST_LONG
+    if size.short >= least and size.width <= most[0] and size.height <= most[1]:
+        return
+    raise RequestRefused(
+        f"{_VIDEO}.Codec {codec} needs sides of {least} px or more, at most {most[0]}x{most[1]}, and the output would "
+        f"have {size.width}x{size.height}. Choose another codec, such as H.264, or set Width and Height."
+    )
 
 
 def audio_arguments(setting: VideoEnhance, source: MediaInfo) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ci_notebook.engine.render.output.encoders import video_codec
 from ci_notebook.engine.render.refusal import RequestRefused
-from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.ffmpeg import media_input, run
 from ci_notebook.media.probe import video_specifier
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -29,7 +29,7 @@ def refuse_cut_short(
     expected, length = length_s(setting, source), output.format.duration if output.format else None
     if video_codec(setting) is None or expected is None or length is None or length >= 0.9 * expected - 0.5:
         return
-    log = run(["-v", "error", "-i", path, "-map", video_specifier(source), "-f", "null", "-"], cancel=cancel)
+    log = run(["-v", "error", *media_input(path), "-map", video_specifier(source), "-f", "null", "-"], cancel=cancel)
     complaint = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
     if complaint:
         text = f"{path.name} is broken: {expected:.2f} s were expected, and only {length:.2f} s can be read"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ci_notebook.engine.render.super_resolution.network import Enlarger, enlarge
-from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable
+from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable, refuse_larger_frames
 from ci_notebook.media.process import kill, program
 from ci_notebook.model.errors import EngineError
 
@@ -154,9 +154,11 @@ class _Program:
         with contextlib.suppress(BrokenPipeError):  # FFmpeg ended first, and its exit code says why
             pipe.close()
         code = self.process.wait()
+        self.log.seek(0)
+        text = self.log.read().decode("utf-8", "replace").strip()
+        refuse_larger_frames(text)
         if code != 0:
-            self.log.seek(0)
-            lines = self.log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
+            lines = text.splitlines()[-_LOG_LINES:]
             raise EngineError(f"FFmpeg ended with {code}.", command=self.command, log="\n".join(lines))
 
 
