@@ -194,6 +194,7 @@ def test_templates_are_resolved_and_found_by_both_spellings(lab: ci.Lab, colleag
     assert run.ok and run.setting == sharp(7) and run.template_id == template.template_id
     assert lab.run(source, template)[0].job == lab.run(source, sharp(7))[0].job == job
     assert sent(lab) == []
+    assert lab.video_files.names([run]) == ["small-SharpenLevel-7.mp4"], "the job itself does not know its setting"
 
 
 @pytest.mark.slow

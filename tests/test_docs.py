@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from operator import attrgetter
 from pathlib import Path
@@ -77,18 +78,33 @@ def test_each_call_has_the_method_and_the_judge_that_the_table_says(tmp_path: Pa
             assert f".{judge}(" in judges or not judge
 
 
+def run_cell(code: str, page: str, names: dict[str, Any]) -> Any:
+    """Run code as a notebook does: return the value of the last line if it is an expression, else None."""
+    tree = ast.parse(code, page)
+    last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, page, "exec"), names)  # noqa: S102  our own text
+    return eval(compile(last, page, "eval"), names) if last is not None else None  # noqa: S307  our own text
+
+
 @pytest.mark.slow
 def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert {str(page.relative_to(ROOT)) for page in [README, *DOCS] if SNIPPET.search(page.read_text("utf-8"))} == set(
         IN_ORDER
     )
-    names: dict[str, Any] = {}
+    shown: list[Any] = []
+    names: dict[str, Any] = {"display": lambda *values: shown.extend(values)}  # as in a notebook
     for page in IN_ORDER:
         for code in SNIPPET.findall((ROOT / page).read_text(encoding="utf-8")):
-            exec(compile(code, page, "exec"), names)  # noqa: S102  our own text
+            last = run_cell(code, page, names)
+            if page == "README.md":
+                shown.append(last)
     assert list(names["runs"].to_frame()["state"]) == ["Success"] * 4
-    answer = names["answer"]
+    # Pasted into cells, the README shows everything and ends in the answer.
+    kinds = [type(one).__name__ for one in shown]
+    assert kinds == ["EnhancePanel", "ChartAxes", "CompareView", "PlayView", "DataFrame", "Verdict"]
+    assert all(path.startswith("results") and Path(path).is_file() for path in shown[-2]["path"])
+    answer = shown[-1]
     assert answer.answer in ("better", "worse", "equivalent", "not worse"), str(answer)
     assert answer.is_known and answer.about == "this clip", str(answer)
     assert f"SharpenLevel 5 is {answer.answer} than 0" in answer.sentence or "are equivalent" in answer.sentence

@@ -45,6 +45,12 @@ def test_a_lab_shows_where_its_jobs_run(embedded_lab: ci.Lab) -> None:
     assert [word for word in (embedded_lab.bucket, "embedded", "no cost", "mainland") if word not in html] == []
 
 
+def test_the_jobs_of_a_lab_say_how_they_are_read(embedded_lab: ci.Lab) -> None:
+    jobs = embedded_lab.jobs()
+    assert repr(jobs) == repr(embedded_lab.jobs()) and "list(…)" in repr(jobs) and "0x" not in repr(jobs)
+    assert list(jobs) == []
+
+
 def test_a_closed_lab_says_so(tmp_path: Any) -> None:
     lab = ci.connect(home=tmp_path)
     lab.close()

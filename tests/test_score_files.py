@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,19 @@ def test_the_verb_prints_a_table_of_one_or_several_outputs(
 
 
 @pytest.mark.slow
+def test_in_a_terminal_outputs_that_do_not_fit_follow_below(
+    source: Path, worse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = [str(shutil.copy(worse, tmp_path / f"a long name of an output {number}.mp4")) for number in range(3)]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "90")
+    assert main(["score", *outputs, "--reference", str(source), "--every", "9"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 90
+    assert [line.count("a long name") for line in lines if line.startswith("score ")] == [2, 1]
+
+
+@pytest.mark.slow
 def test_the_verb_prints_json_and_csv_for_programs(
     source: Path, worse: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +138,7 @@ def test_one_file_that_cannot_be_scored_does_not_stop_the_others(
     assert main(words) == 3
     said = capsys.readouterr()
     assert "worse.mp4" in said.out and "broken.mp4 cannot be read as a video" in said.err
+    assert "[Errno" not in said.err
     assert main(["score", str(broken), str(source)]) == 1
     assert capsys.readouterr().out == ""
 

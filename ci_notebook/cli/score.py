@@ -6,7 +6,9 @@ import argparse
 import csv
 import io
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -74,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
             if len(outputs) == 1:
                 raise
             problems += 1
-            print(f"ci-notebook: {output}: {error}", file=sys.stderr)
+            print(f"ci-notebook: {_printable(str(output))} was not scored: {error}", file=sys.stderr)
     if results:
         print(_FORMS[args.form](results))
     return 0 if not problems else FAILED if results else 1
@@ -96,7 +98,10 @@ def _files(files: Sequence[Path], reference: Path | None) -> tuple[Sequence[Path
 
 
 def _table(results: Sequence[FileScores]) -> str:
-    """Return one row per score and one column per output, with the worst frame in parentheses."""
+    """Return one row per score and one column per output, with the worst frame in parentheses.
+
+    In a terminal, columns that do not fit follow below.
+    """
     rows = [["score", *(_printable(one.output.name) for one in results)]]
     cells: dict[str, list[str]] = {}
     for place, one in enumerate(results):
@@ -105,14 +110,21 @@ def _table(results: Sequence[FileScores]) -> str:
             row = cells.setdefault(name, [""] * len(results))
             row[place] = f"{value:.{score.decimals}f}" + (f" (worst {worst})" if worst else "")
     rows += [[name, *row] for name, row in cells.items()]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(f"{text:<{wide}}" for text, wide in zip(row, widths, strict=True)).rstrip() for row in rows]
-    notes = dict.fromkeys(one.about for one in results)
-    if len(notes) == 1:
-        lines += ["", *notes]
-    else:
-        lines += ["", *(f"{_printable(one.output.name)}: {one.about}" for one in results)]
-    return "\n".join(lines)
+    blocks: list[list[int]] = []
+    for column in range(1, len(widths)):
+        if not blocks or sum(widths[one] + 2 for one in (*blocks[-1], column)) - 2 > room:
+            blocks.append([0])
+        blocks[-1].append(column)
+    lines = list[str]()
+    for block in blocks:
+        lines += [""] if lines else []
+        lines += ["  ".join(f"{row[column]:<{widths[column]}}" for column in block).rstrip() for row in rows]
+    notes = list(dict.fromkeys(one.about for one in results))
+    if len(notes) > 1:
+        notes = [f"{_printable(one.output.name)}: {one.about}" for one in results]
+    return "\n".join([*lines, "", *(textwrap.fill(one, room) for one in notes)])
 
 
 def _printable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -177,3 +177,16 @@ class Job:
         if self.setting is None:
             return ""
         return "".join(f" · {path}={value}" for path, value in values(self.setting).items())
+
+
+class JobIterator(Iterator[Job]):
+    """Jobs that are requested page by page, while they are taken."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs = iter(jobs)
+
+    def __next__(self) -> Job:
+        return next(self._jobs)
+
+    def __repr__(self) -> str:
+        return "<Jobs, requested as they are read: list(…) reads them, ci.to_frame(…) makes a table>"

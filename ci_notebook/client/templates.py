@@ -56,20 +56,23 @@ class Templates:
         body = check(_template_request(name, content))
         return required(self._sender.ask(CALL["create_template"], TemplateResponse, body=body).template)
 
-    def update(self, template_id: str, name: str, content: Content) -> Template:
+    def update(self, template_id: str | Template, name: str, content: Content) -> Template:
         """Replace the name and content of a template, and return it."""
         body = check(_template_request(name, content))
-        answer = self._sender.ask(CALL["update_template"], TemplateResponse, body=body, names={"id": template_id})
+        answer = self._sender.ask(
+            CALL["update_template"], TemplateResponse, body=body, names={"id": _id_of(template_id)}
+        )
         return required(answer.template)
 
-    def get(self, *ids: str) -> TemplateList:
+    def get(self, *ids: str | Template) -> TemplateList:
         """Return templates by their ids, in that order. Raises `NotFound` with the ids that do not exist."""
-        answer = self._sender.ask(CALL["list_templates"], TemplateResponse, query={"ids": ",".join(ids)})
+        wanted = [_id_of(one) for one in ids]
+        answer = self._sender.ask(CALL["list_templates"], TemplateResponse, query={"ids": ",".join(wanted)})
         templates = {one.template_id: one for one in answer.template_list}
-        missing = [one for one in ids if one not in templates]
+        missing = [one for one in wanted if one not in templates]
         if missing:
             raise NotFound("TemplateNotFound", f"There is no template with the id {', '.join(missing)}.", status=404)
-        return TemplateList(templates[one] for one in ids)
+        return TemplateList(templates[one] for one in wanted)
 
     def list(self, *, tag: str = "", name: str = "", category: str = "Custom") -> TemplateList:
         """Return the matching templates; `name` is the start of a name, `category` is Custom or Official."""
@@ -82,9 +85,18 @@ class Templates:
 
         return TemplateList(pages(page))
 
-    def delete(self, template_id: str) -> None:
-        """Delete a template. Its jobs keep their settings."""
-        self._sender.send(CALL["delete_template"], names={"id": template_id})
+    def delete(self, template_id: str | Template) -> None:
+        """Delete a template, named by its id or as it was returned. Its jobs keep their settings."""
+        self._sender.send(CALL["delete_template"], names={"id": _id_of(template_id)})
+
+
+def _id_of(template: object) -> str:
+    value = template.template_id if isinstance(template, Template) else template
+    if not isinstance(value, str) or not value:
+        raise ParameterError.plain(
+            f"A template is named by its id, such as 't1a2b…', or is a Template (got {value!r:.80})."
+        )
+    return value
 
 
 def _template_request(title: str, content: Content) -> TemplateRequest:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.job import Job
+from ci_notebook.client.job import Job, JobIterator
 from ci_notebook.client.queues import Queues
 from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.templates import Templates
@@ -165,7 +165,7 @@ class JobCalls:
             created_after=created_after, created_before=created_before, input_object=input_object,
             workflow_id=workflow_id, page_size=whole_number("page_size", page_size),
         )  # fmt: skip
-        return map(self._job, details)
+        return JobIterator(map(self._job, details))
 
     def watch(self, jobs: Job | str | Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
         """Return an iterator over jobs as they change: `for job in lab.watch(jobs)`, or `async for` in async code."""

@@ -25,7 +25,7 @@ def read_notification(body: bytes) -> tuple[JobsDetail, ...]:
         return (read(JobsDetail, root),)
     jobs = read(Response, root).jobs_detail
     if not jobs:
-        raise MalformedXML("The notification contains no job.")
+        raise MalformedXML("The text contains no job.")
     return jobs
 
 

@@ -49,7 +49,8 @@ def parse(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data if data[:1] == b"<" else _from_its_begin(data), _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise MalformedXML(f"The XML cannot be read: {error}") from error
+        reason = error.msg if isinstance(error, etree.XMLSyntaxError) else error  # its text repeats the position
+        raise MalformedXML(f"The XML cannot be read: {reason}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedXML("The XML has a document type; DTDs and entities are not allowed.")
     return root

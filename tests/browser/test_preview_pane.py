@@ -42,6 +42,11 @@ YELLOWS = """([x, y, wanted]) => {
     for (let at = 0; at < data.length; at += 4) yellow ||= data[at] - data[at + 2] > 120;
     return yellow === wanted;
 }"""
+# The page's patience of 20 s, in a test's time.
+IMPATIENT = """() => {
+    const wait = window.setTimeout.bind(window);
+    window.setTimeout = (action, ms, ...more) => wait(action, ms === 20000 ? 300 : ms, ...more);
+}"""
 BEFORE, AFTER = 0, 1
 
 
@@ -155,3 +160,16 @@ def test_on_the_cloud_it_is_labelled_an_approximation_and_errors_are_in_place(si
     page.set_viewport_size({"width": 480, "height": 1000})
     page.locator(".ci-preview").scroll_into_view_if_needed()
     desk.shot("sight-3-narrow")
+
+
+def test_a_frame_is_drawn_however_long_the_kernel_was_busy_with_the_next_cell(desk):
+    desk.write("busy.ipynb", CLIP, PANEL, "import time\ntime.sleep(4)\nis_done = True")
+    desk.open("busy.ipynb")
+    desk.page.evaluate(IMPATIENT)
+    desk.run_all()
+    desk.page.wait_for_selector(".ci-preview", timeout=60_000)
+    desk.page.wait_for_timeout(1000)
+    assert not desk.page.locator(".ci-preview[data-shown]").count(), "the kernel is busy"
+    desk.page.wait_for_selector(".ci-preview[data-shown]", timeout=30_000)
+    desk.page.wait_for_function("() => !document.querySelector('.ci-preview .wp-busy')")
+    assert counted(pixel(desk, BEFORE)) == 25, "the middle of the clip"

@@ -27,6 +27,17 @@ def test_a_setting_is_stored_and_comes_back(client):
         client.templates.get(made.template_id)
 
 
+def test_a_template_is_named_by_its_id_or_by_itself(client):
+    made = client.templates.create("again", SETTING)
+    assert client.templates.get(made)[0].template_id == made.template_id
+    assert client.templates.update(made, "twice", SETTING).name == "twice"
+    client.templates.delete(made)
+    with pytest.raises(NotFound, match=made.template_id):
+        client.templates.get(made)
+    with pytest.raises(ParameterError, match="named by its id"):
+        client.templates.delete(None)
+
+
 def test_a_space_in_a_name_becomes_an_allowed_character(client):
     made = client.templates.create("soft skin", SETTING)
     assert (made.name, made.setting) == ("soft_skin", SETTING)

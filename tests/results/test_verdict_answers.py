@@ -270,6 +270,8 @@ def test_without_a_name_the_most_telling_score_that_all_runs_have_is_taken():
     found = verdict(old, "SharpenLevel", 0, 6)
     assert found.on == "vmaf_neg"
     assert found.sentence.endswith("No run has vmaf_v1, so vmaf_neg is used.")
+    small = [replace(run, score_note="No VMAF v1. The frames are too small.") for run in old]
+    assert default_score(to_frame(small)).note == "No run has vmaf_v1 (score_note says why), so vmaf_neg is used."
     new = [replace(run, scores={**run.scores, "vmaf_v1": 70.0}) for run in old]
     assert (default_score(to_frame(new)).name, default_score(to_frame(new)).note) == ("vmaf_v1", "")
     assert verdict(new, "SharpenLevel", 0, 6).note == ""
@@ -292,6 +294,17 @@ def test_a_chart_takes_the_same_score_and_says_why():
     assert words.endswith("No run has vmaf_v1, so vmaf_neg is used.")
     axes = plot_response(runs, "SharpenLevel")
     assert axes.get_ylabel() == "vmaf_neg" and axes.description == words
+
+
+def test_a_card_says_what_the_score_is_and_what_it_cannot_say():
+    def card(against, on="vmaf_neg"):
+        runs = [replace(run, score_against=against) for run in differing_by(-5)]
+        return verdict(runs, "SharpenLevel", 0, 6, on=on)._repr_html_()
+
+    assert "VMAF-NEG: VMAF without enhancement gain, 0 to 100." in card("source")
+    assert "it says how much was kept, not which video people prefer" in card("source")
+    assert "It compares with a true reference." in card("reference")
+    assert "prefer" not in card("reference") and "prefer" not in card("source", on="size_bytes")
 
 
 def test_a_drawing_is_an_image_of_its_own():

@@ -155,6 +155,16 @@ def test_of_many_runs_the_best_is_shown_next_to_the_source() -> None:
     assert [sides[at].name for at in shown] == ["source", "SharpenLevel 6"]
 
 
+def test_the_best_is_the_best_by_the_most_telling_score_that_all_have() -> None:
+    scores = [{"vmaf_neg": 90.0 - level, "vmaf_v1": 80.0 + level} for level in range(5)]
+    many = [run(sharpen(level), scores=one) for level, one in enumerate(scores)]
+    sides, shown, _ = sides_of(runs_of(*many), None)
+    assert sides[shown[1]].name == "SharpenLevel 4", "by vmaf_v1"
+    many[0] = run(sharpen(0), scores={"vmaf_neg": 90.0})
+    sides, shown, _ = sides_of(runs_of(*many), None)
+    assert sides[shown[1]].name == "SharpenLevel 0", "one run has no vmaf_v1"
+
+
 def test_runs_that_made_nothing_are_counted_and_left_out() -> None:
     sides, _, lost = sides_of(runs_of(run(sharpen(3)), run(sharpen(4), output=None)), None)
     assert (len(sides), lost) == (2, 1)

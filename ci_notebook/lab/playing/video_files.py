@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from ci_notebook.experiment.playlists import PLAYLISTS, joined
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import CIError, EngineError, ParameterError
 from ci_notebook.model.file_names import NamedOutput, file_names, safe_name
 
@@ -261,8 +262,9 @@ def _named_output(video: Any) -> NamedOutput | None:
     if isinstance(video, Run):
         ending = video.output.name if video.output is not None else ""
         if detail is None:
-            return NamedOutput(clip=video.clip, key=ending)
-        return named_output(detail, clip=video.clip)
+            return NamedOutput(clip=video.clip, setting=values(video.setting), key=ending)
+        # The run of a job that names a template knows its setting; the job does not.
+        return replace(named_output(detail, clip=video.clip), setting=values(video.setting))
     return named_output(detail) if detail is not None else None
 
 

@@ -47,13 +47,18 @@ def open_media(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise
     except (av.FFmpegError, ValueError) as problem:
-        raise no_video(path, str(problem)) from problem
+        raise no_video(path, _reason(problem)) from problem
     with container:
         _check_bounds(container, path)
         try:
             yield container
         except av.FFmpegError as problem:
-            raise no_video(path, str(problem)) from problem
+            raise no_video(path, _reason(problem)) from problem
+
+
+def _reason(problem: Exception) -> str:
+    """Return FFmpeg's words without its number and the path."""
+    return getattr(problem, "strerror", None) or str(problem)
 
 
 def _check_bounds(container: Any, path: Path) -> None:

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from ci_notebook.model.html import table_html
+from ci_notebook.model.scores import SCORE
 from ci_notebook.results.labels import count, number
 from ci_notebook.results.verdict.wording import amount, headline, span
 
@@ -109,4 +110,17 @@ def _legend(one: Verdict) -> str:
         what = what.replace("its interval", "the intervals of both", 1) if one.about == "these clips" else what
     grey = f"; grey: within ±{amount(one, one.worth)}, not worth having" if one.worth else ""
     rings = "; rings: the clips" if len(one.clips) > 1 else ""
-    return f"<p style='margin:0;font-size:85%'>Blue: {what}{rings}{grey}.</p>"
+    return f"<p style='margin:0;font-size:85%'>Blue: {what}{rings}{grey}.{_meaning(one)}</p>"
+
+
+def _meaning(one: Verdict) -> str:
+    """Return what the score is, and what it cannot say: a score against the source knows no taste."""
+    score = SCORE.get(one.on)
+    if score is None:
+        return ""
+    text = f"<br>{escape(f'{score.label}: {score.help}')}"
+    if not (score.per_frame and score.better == "more"):  # of these alone, the source itself has the highest value
+        return text
+    if one.against == "source":
+        return f"{text} It compares with the source: it says how much was kept, not which video people prefer."
+    return f"{text} It compares with a true reference." if one.against else text

@@ -42,4 +42,6 @@ def default_score(df: pd.DataFrame) -> DefaultScore:
         return DefaultScore(chosen, f"{why.rstrip('.')}, so {chosen} is used.")
     missing = most - counts.get(usual, 0)
     runs = "No run has" if missing == most else f"{missing} of {most} runs {'has' if missing == 1 else 'have'} no"
-    return DefaultScore(chosen, f"{runs} {usual}, so {chosen} is used.")
+    without = rows[rows[usual].isna()] if usual in rows else rows
+    reason = " (score_note says why)" if "score_note" in rows and without["score_note"].notna().any() else ""
+    return DefaultScore(chosen, f"{runs} {usual}{reason}, so {chosen} is used.")

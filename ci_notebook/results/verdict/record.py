@@ -55,6 +55,7 @@ class Verdict:
     ones), which cost `more_cost` in `currency`, and take about `more_s` seconds on the embedded engine. They
     are None where no number is known; `likely` is the answer that they would give with a probability of 80 %,
     if mean and spread stay as they are. `note` says why `on` is not the usual score.
+    `against` is what the outputs were compared with: their own source, or a true reference.
 
     Sources: two one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657) for `equivalent`, read off
     an interval that is wider than theirs; non-inferiority (ICH E9, 3.3.2) for `not worse`; an intersection-union
@@ -91,6 +92,7 @@ class Verdict:
     currency: str = ""
     likely: str = ""
     note: str = ""
+    against: Literal["source", "reference", ""] = ""
 
     @property
     def is_sure(self) -> bool:

@@ -180,6 +180,7 @@ class _Question:
             better=_DIRECTIONS[scale.better], clips=tuple((one.clip, scale.displayed(one.mean)) for one in pairs.clips),
             pictures=sum(len(one.values) for one in pairs.clips if one.every),
             over=tuple(over) if len(used) > 2 else (), left_out=pairs.left_out, note=self.note,
+            against=_against(used),
         )  # fmt: skip
         if not pairs.clips:
             return replace(refused, why="no clip has a successful, scored run at both values")
@@ -197,6 +198,11 @@ class _Question:
             judged, why=_why(pairs.clips, self.on, is_table=self.is_table), more_clips=more.clips,
             more_cost=more.cost, more_s=more.seconds, currency=more.currency, likely=more.likely,
         )  # fmt: skip
+
+
+def _against(used: pd.DataFrame) -> Literal["source", "reference", ""]:
+    known = set(used["score_against"].dropna())
+    return "source" if known == {"source"} else "reference" if known == {"reference"} else ""
 
 
 def _displayed(value: float | None, scale: Scale) -> float | None:

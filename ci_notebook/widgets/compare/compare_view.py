@@ -17,9 +17,8 @@ import traitlets
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.html import picture_html
 from ci_notebook.model.keywords import checks_keywords
-from ci_notebook.model.scores import MAIN
 from ci_notebook.widgets.compare.common_timeline import CommonTimeline
-from ci_notebook.widgets.compare.sides import MAX_SHOWN, opener_of, sides_of
+from ci_notebook.widgets.compare.sides import MAX_SHOWN, main_score_of, opener_of, sides_of
 from ci_notebook.widgets.file_ports import video_files_of
 from ci_notebook.widgets.files.take_away import TakeAway
 from ci_notebook.widgets.ports import ComparableRuns, CompareLab, FramesPort
@@ -164,9 +163,10 @@ class CompareView(BaseView):
 
     def _described(self, shown: list[int], timeline: CommonTimeline) -> dict[str, Any]:
         scores = dict.fromkeys(name for side, _ in timeline.sides for name in side.frame_scores)
+        main = _main_score(timeline)
         return {
             "shown": shown, "count": timeline.count, "rate": timeline.rate, "begin_s": timeline.begin_s,
-            "size": list(timeline.size), "scores": sorted(scores, key=lambda name: (name != MAIN, name)),
+            "size": list(timeline.size), "scores": sorted(scores, key=lambda name: (name != main, name)),
             "sides": [
                 {"size": list(one.size), "rate": one.rate, "tone": one.tone, "about": side.about}
                 for side, one in timeline.sides
@@ -176,7 +176,8 @@ class CompareView(BaseView):
 
     def _worst_frame(self) -> int:
         """Return the worst frame by the main score; the middle frame without scores."""
-        curves = [self._timeline.score_curve(place, MAIN) for place in range(len(self._timeline.sides))]
+        main = _main_score(self._timeline)
+        curves = [self._timeline.score_curve(place, main) for place in range(len(self._timeline.sides))]
         worst = [frame for curve in curves if curve for frame in curve["worst"][:1]]
         return min(worst, key=lambda frame: float(frame["value"]))["at"] if worst else self._timeline.count // 2
 
@@ -257,11 +258,11 @@ class CompareView(BaseView):
 
     def _figure(self, timeline: CommonTimeline, at: int) -> str:
         """Return the frames of one moment as plain HTML, with names and scores."""
-        parts, width = list[str](), _KEPT_WIDTH[len(timeline.sides)]
+        parts, width, main = list[str](), _KEPT_WIDTH[len(timeline.sides)], _main_score(timeline)
         for place, (side, frames) in enumerate(timeline.sides):
             number = timeline.number(place, at)
             jpeg = frames.coded(number, quality=85, width=width, shape=timeline.size)
-            name = next((one for one in (MAIN, *side.frame_scores) if one in side.frame_scores), None)
+            name = next((one for one in (main, *side.frame_scores) if one in side.frame_scores), None)
             value = timeline.score(place, name, at) if name else None
             score = f", {name} {value:.4g}" if value is not None else ""
             parts.append(picture_html(jpeg, "jpeg", f"{side.name}, frame {number}{score}", width_px=width))
@@ -270,6 +271,10 @@ class CompareView(BaseView):
         tones = {frames.tone: None for _, frames in timeline.sides if frames.tone}
         notes = "".join(f". {tone}" for tone in tones)
         return f"<p style='margin:8px 0 4px'>{escape(when + notes)}</p><div>{''.join(parts)}</div>"
+
+
+def _main_score(timeline: CommonTimeline) -> str:
+    return main_score_of(side.frame_scores for side, _ in timeline.sides)
 
 
 def _answer(content: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.clip_summary import summary_of
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.scores import MAIN
+from ci_notebook.model.scores import main_score
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import distinct_names, settings_in_words
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
@@ -31,7 +31,7 @@ from ci_notebook.widgets.ports import (
 )
 from ci_notebook.widgets.shared.clip_lines import known_line
 
-__all__ = ["MAX_SHOWN", "CompareSide", "opener_of", "sides_of"]
+__all__ = ["MAX_SHOWN", "CompareSide", "main_score_of", "opener_of", "sides_of"]
 
 MAX_SHOWN: Final = 4
 
@@ -104,7 +104,9 @@ def _by_model(sides: list[CompareSide]) -> list[CompareSide]:
         return sides
     return [
         replace(
-            side, frame_scores={model if of_vmaf_v1(name) else name: one for name, one in side.frame_scores.items()}
+            side,
+            scores={model if of_vmaf_v1(name) else name: one for name, one in side.scores.items()},
+            frame_scores={model if of_vmaf_v1(name) else name: one for name, one in side.frame_scores.items()},
         )
         for side, model in zip(sides, models, strict=True)
     ]
@@ -200,11 +202,18 @@ def _start(setting: VideoEnhance) -> float:
 
 
 def _shown_first(sides: Sequence[CompareSide]) -> list[int]:
-    """Return the source and all runs of the first clip; if they are too many, the source and the best by VMAF-NEG."""
+    """Return the source and all runs of the first clip; of too many, the source and the run with the best score."""
     clip = sides[0].clip
     own = [at for at, side in enumerate(sides) if side.clip == clip]
     if 2 <= len(own) <= MAX_SHOWN:
         return own
     if len(own) < 2:
         return [0, 1]
-    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get(MAIN, float("-inf")))]
+    score = main_score_of([sides[at].scores for at in own])
+    return [own[0], max(own[1:], key=lambda at: sides[at].scores.get(score, float("-inf")))]
+
+
+def main_score_of(scores: Iterable[Mapping[str, object]]) -> str:
+    """Return the most telling score that all sides with scores have; "" without one."""
+    names = [set(one) for one in scores if one]
+    return main_score(set.intersection(*names)) if names else ""

@@ -44,10 +44,11 @@ function makePreview(model, view) {
     timer = setTimeout(() => { running = 0; if (isDue) request(); }, PREVIEW_TIMEOUT_MS);
   };
   const receive = async (message, buffers) => {
-    if (message.do !== "preview" || message.view !== id || message.number !== running) return;
+    if (message.do !== "preview" || message.view !== id || message.number !== number) return; // the newest, however late
     clearTimeout(timer);
     setText(error, message.error ?? "");
     if (buffers?.length) await draw(message, buffers);
+    if (number !== message.number) return; // it was late, and a newer request runs
     running = 0;
     pane.busy(isDue);
     if (isDue) request();
