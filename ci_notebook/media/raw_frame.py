@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ci_notebook.media.snapshot import frame_at
+from ci_notebook.media.streams.fields import DEINTERLACER, are_joinable
 
 __all__ = ["RawFrame", "raw_frame"]
 
-_LEAST_FIELDS = 8  # px; smaller frames are too small for the deinterlacer
 _PLANAR = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "pal8": "rgb24"}  # same content, plain planes
 
 
@@ -43,7 +43,7 @@ def raw_frame(path: Path, at_s: float) -> RawFrame:
     ('yuv420p', 640, 360, 345600)
     """
     frame, geometry = frame_at(Path(path), at_s)
-    if frame.interlaced_frame and min(frame.width, frame.height) >= _LEAST_FIELDS:
+    if frame.interlaced_frame and are_joinable(frame.width, frame.height):
         frame, geometry = frame_at(Path(path), at_s, through=_deinterlaced)
     if geometry.filters:
         # vflip only negates the line size; copy puts the rows in memory in their new order.
@@ -54,7 +54,7 @@ def raw_frame(path: Path, at_s: float) -> RawFrame:
 
 
 def _deinterlaced(frames: Iterable[Any], time_base: Fraction) -> Iterator[Any]:
-    return _filtered(frames, ["bwdif=send_frame:deint=interlaced"], time_base)
+    return _filtered(frames, [DEINTERLACER], time_base)
 
 
 def _filtered(frames: Iterable[Any], filters: Sequence[str], time_base: Fraction) -> Iterator[Any]:

@@ -1,118 +1,295 @@
-"""Small generated clips with one odd property each, and the frames that a player shows of them."""
+"""The table of odd files: how each is made, and what every consumer of a video has to see in it.
+
+All of them show coded frames (see `coded_clips`), upright and in true colors. So one look at a frame tells
+which frame it is, whether it is turned or mirrored, and whether its colors are right.
+"""
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from ci_notebook.media import color_tags
+from tests.media.coded_clips import FRAMES, HIGH, RATE, WIDE
+from tests.media.odd_recipes import (
+    AV1,
+    BOTH,
+    FULL,
+    HD,
+    INTERLACED,
+    MJPEG,
+    MPEG2,
+    MPEG4,
+    OPEN,
+    SD,
+    SOUND,
+    UNEVEN,
+    VP8,
+    VP9,
+    X264,
+    X265,
+    Recipe,
+    begun_late,
+    coded,
+    cut_by_edit_list,
+    damaged,
+    film,
+    glued,
+    recorded,
+    remuxed,
+    renamed,
+    shaped,
+    shortened,
+    squeezed,
+    tagged,
+    ticking,
+    uneven,
+    with_chapters,
+    with_cover_first,
+    with_thumbnail,
+    written_as,
+)  # fmt: skip
 
-from ci_notebook.media.ffmpeg import find_ffmpeg, run
-from ci_notebook.media.samples import sample
-
-FRAMES, RATE = 25, 25.0
-WIDE, HIGH = 320, 180
-LENGTH_S = FRAMES / RATE
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+EVEN = tuple(number / RATE for number in range(FRAMES))
+FILM = tuple(number * 1001 / 24000 for number in range(FRAMES))
+Kind = Literal["container", "stream", "shape", "time", "color", "sound", "damage"]
 
 
 @dataclass(frozen=True, slots=True)
 class OddFile:
-    """How a file is odd. `rotation` and `flips` go into its display matrix, `aspect` is the shape of a pixel."""
+    """How a file is made, which frames it shows when (s after the first), and at which displayed size.
 
-    suffix: str = ".mp4"
-    rotation: int = 0
-    flips: tuple[str, ...] = ()
-    aspect: str = "1"
-    has_cover_first: bool = False
-    has_no_duration: bool = False
+    `stored` is the size of its frames as stored. `late_s` is how much later than the file its video begins,
+    `color_error` what its coding may cost, of 255. `sound_s` is when a tone begins, after the begin of the
+    file; None without any. `is_vague` says that the file is damaged: its times, and the frames that are lost,
+    are not known beforehand, but every consumer has to agree on them. Without `has_one_clock` no part can be cut.
+    """
+
+    kind: Kind
+    recipe: Recipe
+    numbers: tuple[int, ...] = tuple(range(FRAMES))
+    times: tuple[float, ...] = EVEN
+    shown: tuple[int, int] = (WIDE, HIGH)
+    stored: tuple[int, int] = (WIDE, HIGH)
+    late_s: float = 0.0
+    color_error: float = 6.0
+    sound_s: float | None = None
+    is_vague: bool = False
+    has_one_clock: bool = True
 
     @property
-    def shown(self) -> tuple[int, int]:
-        """Width and height in square pixels, as a player shows them."""
-        across, _, down = self.aspect.partition("/")
-        wide = round(WIDE * int(across) / int(down or 1))
-        return (HIGH, wide) if self.rotation % 180 else (wide, HIGH)
-
-    @property
-    def upright(self) -> tuple[int, int]:
-        """Width and height in stored pixels, as a player turns them."""
-        return (HIGH, WIDE) if self.rotation % 180 else (WIDE, HIGH)
+    def length_s(self) -> float:
+        """How long the video lasts, the last frame as long as the mean of the others."""
+        return self.times[-1] * len(self.times) / (len(self.times) - 1) if len(self.times) > 1 else 1 / RATE
 
 
-ODD_FILES = {
-    "cover first": OddFile(has_cover_first=True),
-    "mirrored": OddFile(flips=("-display_hflip",)),
-    "upside down": OddFile(flips=("-display_vflip",)),
-    "rotated": OddFile(rotation=90),
-    "rotated back": OddFile(rotation=270),
-    "turned over": OddFile(rotation=180),
-    "rotated and mirrored": OddFile(rotation=90, flips=("-display_hflip",)),
-    "rotated and upside down": OddFile(rotation=90, flips=("-display_vflip",)),
-    "anamorphic": OddFile(aspect="3/2"),
-    "rotated anamorphic": OddFile(rotation=90, aspect="5/4"),
-    "no duration": OddFile(suffix=".webm", has_no_duration=True),
+LATE_TS = 1024 / 48000  # s; the sound's first samples prepare its decoder
+TURNED = (HIGH, WIDE)
+FEW = {"numbers": tuple(range(5)), "times": EVEN[:5]}
+_TURN, _BACK = ("-display_rotation", "90"), ("-display_rotation", "270")
+_BT2020 = "color_primaries=bt2020:color_trc=bt2020-10"
+_P3 = "color_primaries=smpte432:color_trc=bt709"
+_HDR = f"{HD},{color_tags.sdr_to_hdr('smpte2084', matrix='bt709', primaries='bt709')},format=yuv420p10le"
+_HLG = _HDR.replace("t=smpte2084", "t=arib-std-b67")
+
+ODD_FILES: dict[str, OddFile] = {
+    # containers
+    "avi with b-frames": OddFile("container", coded("c.avi", *X264, "-bf", "2")),
+    "avi of mpeg4": OddFile("container", coded("c.avi", *MPEG4, filters=SD)),
+    "avi of mjpeg": OddFile("container", coded("c.avi", *MJPEG, filters=FULL)),
+    "asf": OddFile("container", coded("c.asf", *X264, "-bf", "2")),
+    "wmv": OddFile("container", coded("c.wmv", "-c:v", "wmv2", "-q:v", "2", filters=SD)),
+    "flv": OddFile("container", coded("c.flv", *X264, "-bf", "2")),
+    "flv of sorenson": OddFile("container", coded("c.flv", "-c:v", "flv", "-q:v", "2", filters=SD)),
+    "transport stream": OddFile("container", coded("c.ts", *X264)),
+    "m2ts": OddFile("container", coded("c.m2ts", *X264, "-mpegts_m2ts_mode", "1")),
+    "hevc in a stream": OddFile("container", coded("c.ts", *X265)),
+    "vob": OddFile("container", coded("c.vob", *MPEG2)),
+    "mpeg1": OddFile("container", coded("c.mpg", "-c:v", "mpeg1video", "-q:v", "2", "-b:v", "8M", filters=SD)),
+    "mxf": OddFile("container", coded("c.mxf", *MPEG2)),
+    "mov": OddFile("container", coded("c.mov", "-c:v", "prores_ks", "-profile:v", "3")),
+    "webm of vp9": OddFile("container", coded("c.webm", *VP9)),
+    "av1": OddFile("container", coded("c.mp4", *AV1)),
+    "ogg": OddFile("container", coded("c.ogv", "-c:v", "libtheora", "-q:v", "10", filters=SD)),
+    "nut": OddFile("container", coded("c.nut", *X264)),
+    "gif": OddFile(
+        "container", coded("c.gif", filters="split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"), color_error=16
+    ),
+    "y4m": OddFile("container", coded("c.y4m", filters=SD)),
+    "raw h264": OddFile("container", coded("c.h264", *X264)),
+    "raw hevc": OddFile("container", coded("c.hevc", *X265)),
+    "raw mpeg2": OddFile("container", coded("c.m2v", *MPEG2)),
+    "raw mjpeg": OddFile("container", coded("c.mjpeg", *MJPEG, filters=FULL)),
+    "ivf": OddFile("container", coded("c.ivf", *VP8, filters=SD)),
+    "obu": OddFile("container", coded("c.obu", *AV1)),
+    "fragments": OddFile("container", coded("c.mp4", *X264, "-movflags", "frag_keyframe+empty_moov+default_base_moof")),
+    # streams
+    "cover first": OddFile("stream", with_cover_first),
+    "thumbnail first": OddFile("stream", with_thumbnail("c.mkv", "art.jpg")),
+    "png first": OddFile("stream", with_thumbnail("c.mp4", "art.png")),
+    "second video is the default": OddFile(
+        "stream",
+        remuxed(
+            "c.mkv",
+            "-map",
+            "1",
+            "-map",
+            "0",
+            "-c:v:0",
+            "libx264",
+            "-c:v:1",
+            "copy",
+            "-disposition:v:0",
+            "0",
+            "-disposition:v:1",
+            "default",
+            more=(*SOUND, "testsrc=s=160x120:d=1:r=25"),
+        ),
+    ),
+    "time code": OddFile("stream", remuxed("c.mov", "-c", "copy", "-timecode", "01:00:00:00")),
+    "chapters and words": OddFile("stream", with_chapters("c.mp4")),
+    "chapters and words in mkv": OddFile("stream", with_chapters("c.mkv")),
+    # shapes
+    "mirrored": OddFile("shape", shaped("hflip", "-display_hflip")),
+    "upside down": OddFile("shape", shaped("vflip", "-display_vflip")),
+    "rotated": OddFile("shape", shaped("transpose=clock", *_TURN), stored=TURNED),
+    "rotated back": OddFile("shape", shaped("transpose=cclock", *_BACK), stored=TURNED),
+    "turned over": OddFile("shape", shaped("hflip,vflip", "-display_rotation", "180")),
+    "rotated and mirrored": OddFile("shape", shaped("hflip,transpose=clock", *_TURN, "-display_hflip"), stored=TURNED),
+    "rotated and upside down": OddFile(
+        "shape", shaped("vflip,transpose=clock", *_TURN, "-display_vflip"), stored=TURNED
+    ),
+    "anamorphic": OddFile("shape", squeezed("3/2"), shown=(480, 180)),
+    "high pixels": OddFile("shape", squeezed("8/9"), shown=(284, 180)),
+    "rotated anamorphic": OddFile("shape", squeezed("5/4", *_TURN), shown=(320, 225), stored=TURNED),
+    "odd sides": OddFile(
+        "shape",
+        coded(
+            "c.mp4",
+            *X264,
+            filters="scale=321:181:out_color_matrix=bt709:out_range=tv,format=yuv444p,setparams=colorspace=bt709",
+        ),
+        shown=(321, 181),
+        stored=(321, 181),
+    ),
+    # times
+    "one frame": OddFile("time", coded("c.mp4", *X264, frames=1), (0,), (0.0,)),
+    "two frames": OddFile("time", coded("c.mkv", *X264, frames=2), (0, 1), EVEN[:2]),
+    "no duration": OddFile("time", recorded),
+    "open groups": OddFile("time", coded("c.mp4", *OPEN)),
+    "open groups in a stream": OddFile("time", coded("c.ts", *OPEN)),
+    "edit list": OddFile("time", cut_by_edit_list, tuple(range(14, 25)), EVEN[:11]),
+    "clock that wraps": OddFile("time", remuxed("c.ts", "-c", "copy", "-output_ts_offset", "95443.2")),
+    "clock that wraps in a vob": OddFile("time", remuxed("c.vob", *MPEG2, "-output_ts_offset", "95443.2")),
+    "begun inside a group": OddFile("time", begun_late, tuple(range(10, 25)), EVEN[:15], late_s=0.24),
+    "variable rate": OddFile("time", uneven("c.mp4", *X264), times=tuple(at / 30 for at in UNEVEN)),
+    "variable rate in webm": OddFile(
+        "time", uneven("c.webm", "-c:v", "libvpx", "-b:v", "4M"), times=tuple(round(at / 30, 3) for at in UNEVEN)
+    ),
+    "film in ntsc": OddFile("time", film, times=FILM),
+    "interlaced": OddFile("time", coded("c.mp4", *INTERLACED, filters=f"setfield=tff,{HD}")),
+    # colors
+    "bt601": OddFile("color", tagged("c.mp4", "smpte170m", tags="color_primaries=smpte170m:color_trc=smpte170m")),
+    "pal": OddFile("color", tagged("c.mkv", "bt470bg", tags="color_primaries=bt470bg:color_trc=bt470bg")),
+    "smpte240m": OddFile("color", tagged("c.mp4", "smpte240m")),
+    "untagged": OddFile("color", coded("c.mp4", *X264, filters=SD)),
+    "untagged hd": OddFile(
+        "color",
+        coded("c.mp4", *X264, filters="scale=1280:720:out_color_matrix=bt709:out_range=tv,format=yuv420p", frames=5),
+        **FEW,
+        shown=(1280, 720),
+        stored=(1280, 720),
+    ),
+    "full range": OddFile("color", tagged("c.mp4", "bt709", range_="pc")),
+    "full range of a phone": OddFile("color", tagged("c.mov", "smpte170m", *X265, range_="pc", pixels="yuvj420p")),
+    "ten bit": OddFile("color", tagged("c.mp4", "bt709", *X265, pixels="yuv420p10le")),
+    "bt2020": OddFile("color", tagged("c.mp4", "bt2020nc", *X265, tags=_BT2020, pixels="yuv420p10le")),
+    "p3": OddFile("color", tagged("c.mov", "bt709", tags=_P3)),
+    "4:2:2": OddFile("color", tagged("c.mkv", "bt709", pixels="yuv422p10le")),
+    "4:4:4": OddFile("color", tagged("c.mp4", "bt709", pixels="yuv444p")),
+    "rgb": OddFile("color", coded("c.mkv", "-c:v", "libx264rgb", "-crf", "4", filters="format=rgb24")),
+    "planar rgb": OddFile("color", coded("c.mkv", "-c:v", "ffv1", filters="format=gbrp")),
+    "rgb with alpha": OddFile("color", coded("c.mov", "-c:v", "png", filters="format=rgba")),
+    "raw rgb": OddFile("color", coded("c.avi", "-c:v", "rawvideo", filters="format=bgr24")),
+    "hdr10": OddFile("color", coded("c.mp4", *X265, filters=_HDR)),
+    "hlg": OddFile("color", coded("c.mp4", *X265, filters=_HLG)),
+    # sound
+    "late video": OddFile(
+        "sound", remuxed("c.mkv", *BOTH, before=("-itsoffset", "0.5"), more=ticking(0.7, 1.5)), late_s=0.5, sound_s=0.7
+    ),
+    "late sound": OddFile(
+        "sound", remuxed("c.mp4", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5
+    ),
+    "late sound in a stream": OddFile(
+        "sound", remuxed("c.ts", *BOTH, more=("-itsoffset", "0.3", *ticking(0.2, 0.7))), sound_s=0.5
+    ),
+    "long sound": OddFile("sound", remuxed("c.flv", *BOTH, more=ticking(0.4, 2.2)), late_s=0.021, sound_s=0.421),
+    "long sound in mp4": OddFile("sound", remuxed("c.mp4", *BOTH, more=ticking(0.4, 2.2)), sound_s=0.4),
+    "long sound in a stream": OddFile(
+        "sound", remuxed("c.ts", *BOTH, more=ticking(0.4, 2.2)), late_s=LATE_TS, sound_s=0.4 + LATE_TS
+    ),
+    "short sound": OddFile("sound", remuxed("c.mkv", *BOTH, more=ticking(0.1, 0.4)), sound_s=0.1),
+    "two tracks in a stream": OddFile(
+        "sound",
+        remuxed(
+            "c.ts",
+            "-map",
+            "0",
+            "-map",
+            "1",
+            "-map",
+            "2",
+            "-c:v",
+            "copy",
+            "-c:a",
+            "aac",
+            more=("-itsoffset", "0.3", *ticking(0.2, 0.7), *ticking(0.1, 1.0)),
+        ),
+        late_s=LATE_TS,
+        sound_s=0.5 + LATE_TS,
+    ),
+    # damage
+    "short mp4": OddFile("damage", shortened(coded("c.mp4", *X264, "-movflags", "faststart"), 0.7), is_vague=True),
+    "short mkv": OddFile("damage", shortened(coded("c.mkv", *X264), 0.6), is_vague=True),
+    "short stream": OddFile("damage", shortened(coded("c.ts", *X264), 0.6), is_vague=True),
+    "short flv": OddFile("damage", shortened(coded("c.flv", *X264), 0.6), is_vague=True),
+    "short avi": OddFile("damage", shortened(coded("c.avi", *MPEG4, filters=SD), 0.6), is_vague=True),
+    "damaged stream": OddFile("damage", damaged(coded("c.ts", *X264), 0.5), is_vague=True),
+    "damaged mp4": OddFile("damage", damaged(coded("c.mp4", *X264), 0.5), is_vague=True),
+    "glued streams": OddFile(
+        "damage", glued("c.ts", *X264), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False
+    ),
+    "glued vobs": OddFile("damage", glued("c.vob", *MPEG2), sound_s=0.2, has_one_clock=False),
+    "clock that leaps": OddFile(
+        "damage", glued("c.ts", *X264, clocks=(0, 3600)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False
+    ),
+    "clock that goes back": OddFile(
+        "damage", glued("c.ts", *X264, clocks=(3600, 0)), late_s=LATE_TS, sound_s=0.2 + LATE_TS, has_one_clock=False
+    ),
 }
+
+_PICTURE = (*SOUND, "testsrc2=s=128x96:d=0.1", "-frames:v", "1", "-update", "1")
+REFUSED: dict[str, Recipe] = {
+    "empty": renamed("a.mp4", b""),
+    "zeros": renamed("a.mp4", bytes(4096)),
+    "text": renamed("a.mp4", b"This is no video.\n" * 20),
+    "page": renamed("a.mp4", b"<!doctype html><html><body>404 Not Found</body></html>"),
+    "list of files": renamed("a.mp4", b"ffconcat version 1.0\nfile /etc/hostname\n"),
+    "playlist": renamed("a.mp4", b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n/etc/hostname\n#EXT-X-ENDLIST\n"),
+    "png": written_as("a.mp4", *_PICTURE, "-f", "image2", "-c:v", "png"),
+    "jpeg": written_as("a.mp4", *_PICTURE, "-f", "image2", "-c:v", "mjpeg"),
+    "sound alone": written_as("a.mp4", *SOUND, "sine=d=0.5", "-f", "mp4"),
+    "song with a cover": written_as(
+        "a.mp4", *SOUND, "sine=d=0.5", *SOUND, "color=red:s=96x96:d=0.1", "-map", "0", "-map", "1", "-frames:v", "1",
+        "-c:v", "mjpeg", "-disposition:v:0", "attached_pic", "-f", "mp4",
+    ),
+    "without its index": shortened(coded("a.mp4", *X264), 0.8),
+    "header alone": shortened(coded("a.mkv", *X264), 0.01),
+    "slanted": remuxed("a.mp4", "-c", "copy", before=("-display_rotation", "30")),
+}  # fmt: skip
 
 
 def make(name: str, folder: Path) -> Path:
     """Write one odd file into `folder`."""
-    odd = ODD_FILES[name]
-    plain, path = folder / f"plain{odd.suffix}", folder / f"odd{odd.suffix}"
-    codec = ["-c:v", "libx264", "-crf", "6", "-preset", "veryfast"]
-    if odd.suffix == ".webm":
-        codec = ["-c:v", "libvpx", "-b:v", "6M", "-deadline", "realtime"]
-    shape = f"scale={WIDE}:{HIGH}:out_color_matrix=bt709,setsar={odd.aspect},setparams=colorspace=bt709"
-    run(["-i", sample(), "-frames:v", FRAMES, "-vf", shape, "-an", *codec, plain])
-    if odd.has_no_duration:
-        path.write_bytes(_streamed(plain))
-    elif odd.has_cover_first:
-        _with_cover_first(plain, path)
-    else:
-        turn = ["-display_rotation", odd.rotation] if odd.rotation else []
-        run([*turn, *odd.flips, "-i", plain, "-c", "copy", path])
-    return path
-
-
-def as_players_show(path: Path, name: str) -> NDArray[np.uint8]:
-    """Return all frames in RGB and square pixels, turned and mirrored by FFmpeg itself."""
-    wide, high = ODD_FILES[name].shown
-    filters = f"scale={wide}:{high}:flags={_EXACT}"
-    command = [
-        str(find_ffmpeg()), "-v", "error", "-i", str(path), "-map", "0:V:0", "-vf", filters,
-        "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-",
-    ]  # fmt: skip
-    data = subprocess.run(command, capture_output=True, check=True).stdout
-    return np.frombuffer(data, np.uint8).reshape(-1, high, wide, 3)
-
-
-def _streamed(path: Path) -> bytes:
-    """Return a WebM as a browser records it: without duration and index, because the output cannot seek."""
-    command = [str(find_ffmpeg()), "-v", "error", "-i", str(path), "-c", "copy", "-f", "webm", "-live", "1", "-"]
-    return subprocess.run(command, capture_output=True, check=True).stdout
-
-
-def _with_cover_first(video: Path, path: Path) -> None:
-    """Add cover art larger than the video, and store it before the video's track, as taggers of music do."""
-    art, cover_last = path.with_name("art.jpg"), path.with_name("cover-last.mp4")
-    run(["-f", "lavfi", "-i", "color=red:s=600x600:d=0.1", "-frames:v", "1", "-update", "1", art])
-    run(
-        ["-i", video, "-i", art, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic", cover_last]
-    )
-    data = cover_last.read_bytes()
-    begin, end = next((begin, end) for kind, begin, end in _boxes(data, 0, len(data)) if kind == b"moov")
-    boxes = list(_boxes(data, begin + 8, end))
-    cover = b"".join(data[one:two] for kind, one, two in boxes if kind == b"udta")
-    tracks = [data[one:two] for kind, one, two in boxes if kind != b"udta"]
-    path.write_bytes(data[: begin + 8] + tracks[0] + cover + b"".join(tracks[1:]) + data[end:])
-
-
-def _boxes(data: bytes, at: int, end: int) -> list[tuple[bytes, int, int]]:
-    boxes = []
-    while at + 8 <= end:
-        size = int.from_bytes(data[at : at + 4], "big")
-        boxes.append((data[at + 4 : at + 8], at, at + size))
-        at += max(8, size)
-    return boxes
+    return ODD_FILES[name].recipe(folder)

@@ -59,7 +59,7 @@ def test_the_line_names_the_sound(options: list[str], sound: str, tmp_path: Path
 
 
 def test_the_size_is_the_displayed_one(tmp_path: Path) -> None:
-    assert file_summary(make("rotated anamorphic", tmp_path)).size == (180, 400)
+    assert file_summary(make("rotated anamorphic", tmp_path)).size == (320, 225)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])

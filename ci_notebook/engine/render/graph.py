@@ -30,6 +30,7 @@ from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video, has_square_pixels
+from ci_notebook.media.streams import fields
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import AUTO, Auto
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -44,9 +45,6 @@ STAGES = (
 BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
 MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
 AFTER_WATERMARKS = frozenset({"range"})
-# Codecs of which parts of one stream may have fields. The deinterlacer passes all other frames unchanged.
-_FIELD_CODECS = frozenset({"mpeg2video", "h264", "dvvideo", "vc1", "mpeg4"})
-_LEAST_FIELDS = 8  # px; smaller frames are too small for the deinterlacer
 LEAST_MOTION = 32  # px; the motion search of minterpolate takes no smaller frames
 _TAIL_FRAMES = 2  # that motion search drops at the end
 
@@ -67,7 +65,7 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     return {
         "fields": (
             *color_tags.retagged(analysis.matrix),
-            *(("bwdif=send_frame:deint=interlaced",) if may_have_fields(source, analysis) else ()),
+            *((fields.DEINTERLACER,) if may_have_fields(source, analysis) else ()),
         ),
         "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
@@ -97,8 +95,9 @@ def resolved_levels(setting: VideoEnhance, analysis: Analysis) -> dict[str, int]
 def may_have_fields(source: MediaInfo, analysis: Analysis) -> bool:
     """Return whether frames may consist of fields; parts of a broadcast may, also after other first frames."""
     video = first_video(source)
-    large = min(video.width or 0, video.height or 0) >= _LEAST_FIELDS
-    return large and (analysis.interlaced or (analysis.timeline is not None and video.codec_name in _FIELD_CODECS))
+    if analysis.timeline is None and not analysis.interlaced:
+        return False
+    return fields.may_have_fields(video, is_marked=analysis.interlaced)
 
 
 def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
@@ -307,4 +306,4 @@ def rate_text(rate: float) -> str:
     >>> rate_text(25.0), rate_text(29.97002997), rate_text(12.5)
     ('25', '30000/1001', '25/2')
     """
-    return str(Fraction(rate).limit_denominator(1001))
+    return str(Fraction(rate).limit_denominator(1001) or Fraction(rate).limit_denominator(10**6))

@@ -38,12 +38,14 @@ def seek_arguments(setting: VideoEnhance, source: MediaInfo, analysis: Analysis)
     return [*arguments, *(["-t", f"{length_s(setting, source) or duration:.3f}"] if duration else [])]
 
 
-def trim_filters(setting: VideoEnhance, source: MediaInfo, analysis: Analysis, *, of: str = "") -> tuple[str, ...]:
-    """Return the filters that drop what is outside the interval, for video, or for audio when `of` is "a"."""
+def trim_filters(
+    setting: VideoEnhance, source: MediaInfo, analysis: Analysis, *, track: int | None = None
+) -> tuple[str, ...]:
+    """Return the filters that drop what is outside the interval, for video, or for the audio track of a number."""
     stretch = job_stretch(setting, source, analysis)
     if stretch is None:
         return ()
-    return stretch.audio if of else stretch.video
+    return stretch.video if track is None else stretch.audio_of(track)
 
 
 def is_cut(setting: VideoEnhance) -> bool:

@@ -21,6 +21,7 @@ from ci_notebook.media.probe import (
     shown_size,
     upright_size,
 )
+from ci_notebook.media.streams.fields import DEINTERLACER, may_have_fields
 from ci_notebook.media.streams.frame_times import Timeline, timeline_of
 from ci_notebook.media.streams.stretch import Stretch, stretch_of
 from ci_notebook.model.api.media_info import VideoStream
@@ -129,7 +130,8 @@ class Pair:
     @property
     def rate(self) -> Fraction:
         """The common rate: the slower of the two."""
-        return Fraction(min(self.output.fps, self.source.fps)).limit_denominator(1001)
+        rate = Fraction(min(self.output.fps, self.source.fps))
+        return rate.limit_denominator(1001) or rate.limit_denominator(10**6)
 
     @property
     def is_by_number(self) -> bool:
@@ -230,7 +232,9 @@ class Pair:
     def _timing(self, side: AlignedSide, part: Stretch, skip: int) -> str:
         # Frames that correspond by number get even times first: by a rounded time the rate could skip one.
         times = f"N/({self.rate}*TB)" if self.is_by_number else "PTS-STARTPTS"
-        rate = ",".join([*color_tags.retagged(side.matrix), *part.video, f"settb=AVTB,setpts={times},fps={self.rate}"])
+        joined = (DEINTERLACER,) if may_have_fields(side.video) else ()  # as jobs do
+        before = (*color_tags.retagged(side.matrix), *part.video, *joined)
+        rate = ",".join([*before, f"settb=AVTB,setpts={times},fps={self.rate}"])
         cut = f",trim=start_frame={skip},setpts=PTS-STARTPTS" if skip > 0 else ""
         if not side.is_hdr:
             return rate + cut

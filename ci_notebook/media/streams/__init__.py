@@ -5,5 +5,6 @@ Modules, in reading order:
 selection     opens a file and chooses its video stream
 frame_times   the times of all frames, read from the packets
 frame_reader  decodes frames by number
+fields        joins the fields of interlaced video
 stretch       FFmpeg's arguments that read the same frames
 """

@@ -6,7 +6,6 @@ earlier key frame, at last at the beginning. Damaged packets are skipped, as pla
 
 from __future__ import annotations
 
-import contextlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -37,11 +36,27 @@ class FrameReader:
         self.timeline = timeline_of(self.path)
         self._stack = ExitStack()
         self._container: Any = None
+        self._is_careful = False
         self.stream: Any = None
         self._open()
 
     def frames_from(self, number: int) -> Iterator[Numbered]:
         """Yield decoded frames with their numbers, from a frame at or before `number` on."""
+        latest = -1
+        try:
+            for at, frame in self._frames_from(number):
+                latest = at
+                yield at, frame
+            if latest < len(self.timeline) - 1:
+                raise _DamagedPacket  # threads do not report the damage at the end of a file
+        except _DamagedPacket:
+            if self._is_careful:
+                return
+            self._is_careful = True
+            self._open()
+            yield from (one for one in self._frames_from(max(number, latest + 1)) if one[0] > latest)
+
+    def _frames_from(self, number: int) -> Iterator[Numbered]:
         ticks = self.timeline.ticks
         for place in range(bisect_right(self.timeline.keys, number) - 1, 0, -1):
             frames = self._frames_at(place)
@@ -49,7 +64,7 @@ class FrameReader:
             if first is not None and first[0] <= number:
                 return chain([first], frames)
         self._open()
-        frames = self._numbered(decoded(self._container.demux(self.stream)), 0)
+        frames = self._numbered(self._decoded(self._container.demux(self.stream)), 0)
         return (one for one in frames if 0 <= one[0] < len(ticks))
 
     def close(self) -> None:
@@ -67,7 +82,8 @@ class FrameReader:
         self._stack.close()
         self._container = self._stack.enter_context(open_media(self.path))
         self.stream = main_video(self._container, self.path)
-        self.stream.thread_type = "AUTO"
+        # Threads that decode several frames at once lose whole ones beside a damaged one.
+        self.stream.thread_type = "SLICE" if self._is_careful else "AUTO"
 
     def _frames_at(self, place: int) -> Iterator[Numbered]:
         """Yield frames from the key frame at this place of the timeline on; none where the container cannot seek."""
@@ -82,7 +98,10 @@ class FrameReader:
             return iter(())
         if first is None or (self.timeline.is_counted and first.dts != seek):
             return iter(())  # frames can only be counted from a known packet
-        return self._numbered(decoded(chain([first], packets)), number)
+        return self._numbered(self._decoded(chain([first], packets)), number)
+
+    def _decoded(self, packets: Iterator[Any]) -> Iterator[Any]:
+        return decoded(packets, skips_damage=self._is_careful)
 
     def _numbered(self, frames: Iterator[Any], number: int) -> Iterator[Numbered]:
         ticks = self.timeline.ticks
@@ -97,7 +116,11 @@ class FrameReader:
                 yield bisect_right(ticks, frame.pts) - 1, frame
 
 
-def decoded(packets: Iterator[Any]) -> Iterator[Any]:
+class _DamagedPacket(Exception):
+    """A packet could not be decoded, and frames beside it may be lost."""
+
+
+def decoded(packets: Iterator[Any], *, skips_damage: bool = True) -> Iterator[Any]:
     """Yield the frames of packets. Damaged packets are skipped, and the decoder is emptied at the end.
 
     Raises `EngineError` where the frames become larger than the bound.
@@ -117,12 +140,14 @@ def decoded(packets: Iterator[Any]) -> Iterator[Any]:
             for frame in packet.decode():
                 lost = 0
                 yield frame
-        except (av.FFmpegError, ValueError):
+        except (av.FFmpegError, ValueError) as problem:
             # A decoder that refuses a frame for its size forgets the size.
             lost += bool(width) and packet.stream.codec_context.width == 0
             name = Path(packet.stream.container.name).name
             if lost >= _MANY_LOST:
                 break
+            if not lost and not skips_damage:
+                raise _DamagedPacket from problem
     if lost:
         raise EngineError(
             f"{name} has later frames that are larger than the first ones, over the bound of {largest_size()}. "
@@ -130,8 +155,11 @@ def decoded(packets: Iterator[Any]) -> Iterator[Any]:
             code="InvalidArgument",
         )
     if stream is not None:  # the last packet, which empties the decoder, did not come
-        with contextlib.suppress(av.FFmpegError, ValueError):
+        try:
             yield from stream.codec_context.decode(None)
+        except (av.FFmpegError, ValueError) as problem:
+            if not skips_damage:
+                raise _DamagedPacket from problem
 
 
 def first_frame(path: Path) -> Any:

@@ -6,6 +6,7 @@ store only the order of decoding (AVI, raw H.264). Their frames are counted, and
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _UNEVEN: Final = 0.5  # of a frame: pulldown moves frames by less against each o
 _IN_TURN: Final = 0.8  # the share of frames that two and three fields must alternate in
 # Containers that store no time of presentation for codecs that reorder their frames, so FFmpeg's times are guesses.
 _UNTIMED: Final = frozenset({"avi"})
+_LEAP_S: Final = 10  # FFmpeg's program closes longer gaps in the clock of broadcast streams
 _FIELDS: Final = 0.6  # below this share of distinct times, packets hold single fields
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
 _RAW: Final = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "av1", "mjpeg", "vc1"})  # nothing but frames
@@ -76,7 +78,8 @@ class Timeline:
 
     `is_regular` means that the frames are evenly spaced although their times are not: film with pulldown.
     `can_seek` means that FFmpeg's program finds key frames by their times, `has_chapters` that the file has any.
-    `sound_late_s` is when the first sound begins after the file, for containers whose clock has gaps.
+    `sounds_late_s` is when each audio track begins after the file, for containers whose clock has gaps.
+    `is_restarted` says that this clock goes back or leaps: the frames are counted.
     """
 
     ticks: tuple[int, ...]
@@ -93,7 +96,8 @@ class Timeline:
     is_regular: bool = False
     can_seek: bool = False
     has_chapters: bool = False
-    sound_late_s: float | None = None
+    sounds_late_s: tuple[float, ...] = ()
+    is_restarted: bool = False
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -163,6 +167,7 @@ def _scan(path: Path) -> tuple[Timeline, dict[int, Extent]]:
 def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
     extents: dict[int, Extent] = {}
     packets: list[_Packet] = []
+    group: list[Any] = []  # the packets from the last key frame on
     with open_media(path) as container:
         stream = main_video(container, path)
         main, codec = stream.index, stream.codec_context.name
@@ -173,13 +178,30 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
             if packet.stream.index == main:
                 packets.append(_Packet.of(packet, codec))
                 check_file(path.name, frames=len(packets))
+                if packet.is_keyframe:
+                    group.clear()
+                group.append(packet)
+        is_short = bool(group) and group[-1].is_corrupt
+        if len(packets) > 1 and is_short and _is_lost(stream, group):
+            packets.pop()
         if not packets:
             raise no_video(path, "it holds no video")
         first = _first_pts(path)
         start = container.start_time
-        sound = next((extents[one.index].begin for one in container.streams.audio if one.index in extents), None)
+        sounds = [extents[one.index].begin if one.index in extents else None for one in container.streams.audio]
         start_s = None if start is None else start / 1e6
-        return _timeline(container, stream, packets, start_s, first, sound=sound), extents
+        return _timeline(container, stream, packets, start_s, first, sounds=sounds, is_short=is_short), extents
+
+
+def _is_lost(stream: Any, group: list[Any]) -> bool:
+    """Return whether the last packet of a group shows no frame, because the file ends inside it."""
+    av = find_pyav()
+    stream.thread_type = "SLICE"  # other threads lose the frames beside it, too
+    last, found = group[-1].pts, set()
+    for packet in (*group, None):
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            found |= {frame.pts for frame in stream.codec_context.decode(packet)}
+    return last is not None and last not in found
 
 
 def _first_pts(path: Path) -> int | None:
@@ -230,7 +252,14 @@ def _is_closed(codec: str, data: bytes) -> bool:
 
 
 def _timeline(
-    container: Any, stream: Any, packets: list[_Packet], start: float | None, shown: int | None, *, sound: float | None
+    container: Any,
+    stream: Any,
+    packets: list[_Packet],
+    start: float | None,
+    shown: int | None,
+    *,
+    sounds: list[float | None],
+    is_short: bool,
 ) -> Timeline:
     demuxer = container.format.name.partition(",")[0]
     codec, unit = stream.codec_context.name, Fraction(stream.time_base)
@@ -240,9 +269,11 @@ def _timeline(
     unique = set(_known(times))
     # Program streams give two frames in one packet one time. Two fields in two packets are one frame, though.
     is_shared = demuxer == "mpeg" and _FIELDS * len(times) < len(unique) < len(times)
+    is_restarted = demuxer in _BROADCAST and _is_restarted(packets, unit)
     is_counted = (
         is_raw
         or is_shared
+        or is_restarted
         or not unique
         or (
             codec in _REORDERING
@@ -254,7 +285,7 @@ def _timeline(
         first = min(known) if known and not is_raw and demuxer not in _UNTIMED else 0
         ticks = [first + round(number / average / unit) for number in range(len(packets))]
         marks = [(n, one.dts if one.dts is not None else ticks[n]) for n, one in enumerate(packets) if one.is_closed]
-        marks = [] if is_raw else marks
+        marks = [] if is_raw or is_restarted else marks
         keys = [(0, ticks[0]), *((n, at) for n, at in marks if n)]
     else:
         ticks = sorted(at for at in unique if shown is None or at >= shown)
@@ -270,13 +301,22 @@ def _timeline(
         begin, ahead = start or 0.0, begin - (start or 0.0)
     elif start is not None:  # not the first packet of sound: its first samples may only prepare the decoder
         begin = min(begin, start)
+    late = [max(0.0, (begin if at is None else at) - begin) for at in sounds]
+    can_seek = demuxer in SEEKABLE and not (is_short and demuxer == "avi")  # its index is at the end
     return Timeline(
         tuple(ticks), unit, tuple(n for n, _ in keys), tuple(at for _, at in keys), rate, begin, start or 0.0, ahead,
         float(step) if 0 < step < 10 else float(1 / rate), int(stream.index),
         is_counted=is_counted, is_regular=not is_counted and _is_pulldown(ticks, unit, rate),
-        can_seek=demuxer in SEEKABLE and not is_counted, has_chapters=bool(container.chapters()),
-        sound_late_s=max(0.0, sound - begin) if sound is not None and demuxer in _BROADCAST else None,
+        can_seek=can_seek and not is_counted, has_chapters=bool(container.chapters()),
+        sounds_late_s=tuple(late) if demuxer in _BROADCAST else (),
+        is_restarted=is_restarted,
     )  # fmt: skip
+
+
+def _is_restarted(packets: list[_Packet], unit: Fraction) -> bool:
+    """Return whether the clock goes back or leaps, as in recordings that were appended to each other."""
+    order = [one.dts for one in packets if one.dts is not None]
+    return any(not 0 <= (b - a) * unit <= _LEAP_S for a, b in pairwise(order))
 
 
 def _known(times: list[int | None]) -> list[int]:
@@ -290,7 +330,7 @@ def _rate(ticks: list[int], unit: Fraction, stated: Fraction) -> Fraction:
     length = (ticks[-1] - ticks[0]) * unit
     shown = (len(ticks) - 1) / length
     close = max(Fraction(1, 200), 2 * unit / length, Fraction(4, 1000) / length)
-    return stated if abs(shown / stated - 1) <= close else shown.limit_denominator(1001)
+    return stated if abs(shown / stated - 1) <= close else shown.limit_denominator(1001) or shown
 
 
 def _is_pulldown(ticks: list[int], unit: Fraction, rate: Fraction) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ci_notebook.media.streams.frame_times import Timeline
+from ci_notebook.model.errors import EngineError
 
 __all__ = ["KEEP_TIMES", "Stretch", "retimed", "stretch_of"]
 
@@ -29,17 +30,22 @@ KEEP_TIMES = ("-fps_mode", "vfr", "-enc_time_base", f"1:{_TICKS}")
 class Stretch:
     """How FFmpeg reads a stretch: `arguments` before its input, `video` and `audio` filters before all others.
 
+    `audio` are the filters of each track, or of all tracks if there is one entry.
     `times` are when its frames appear, in seconds from its begin, `rate` is their mean rate, and `is_constant`
     says whether they follow each other evenly. `last_s` is how long the last frame is shown.
     """
 
     arguments: tuple[str, ...]
     video: tuple[str, ...]
-    audio: tuple[str, ...]
+    audio: tuple[tuple[str, ...], ...]
     times: tuple[float, ...]
     rate: Fraction
     is_constant: bool
     last_s: float
+
+    def audio_of(self, track: int) -> tuple[str, ...]:
+        """Return the filters of an audio track, counted from 0."""
+        return self.audio[min(track, len(self.audio) - 1)]
 
     @property
     def doubled_times(self) -> tuple[float, ...]:
@@ -56,7 +62,16 @@ class Stretch:
 
 
 def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None = None) -> Stretch:
-    """Return how a stretch is read; its start is counted from the begin of the file, as players do."""
+    """Return how a stretch is read; its start is counted from the begin of the file, as players do.
+
+    Raises `EngineError` for a part of a video whose clock starts anew.
+    """
+    if timeline.is_restarted and (start_s or length_s is not None):
+        raise EngineError(
+            "No part of the video can be cut out, because its clock starts anew inside it, as in appended recordings. "
+            "Use the whole video, or write it again first: ffmpeg -i recording.ts -c copy recording.mkv",
+            code="ResourceNotSupported",
+        )
     numbers = timeline.within(start_s, length_s)
     late = timeline.late_s
     first = late + timeline.time_of(numbers.start) - start_s if numbers else 0.0
@@ -78,9 +93,10 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     filters = (
         _part_filters(timeline, numbers, seek, times) if is_part else _timed(timeline, times, video + late - first)
     )
+    tracks: tuple[float | None, ...] = timeline.sounds_late_s or (None,)
+    audio = tuple(_audio_filters(late_s, sound, start_s, length_s) for late_s in tracks)
     return Stretch(
-        tuple(arguments), filters,
-        _audio_filters(timeline, sound, start_s, length_s), times, timeline.rate, timeline.is_constant,
+        tuple(arguments), filters, audio, times, timeline.rate, timeline.is_constant,
         _last_s(timeline, numbers),
     )  # fmt: skip
 
@@ -120,12 +136,12 @@ def _last_s(timeline: Timeline, numbers: range) -> float:
     return timeline.time_of(numbers.stop) - timeline.time_of(numbers.stop - 1)
 
 
-def _audio_filters(timeline: Timeline, begin: float, start_s: float, length_s: float | None) -> tuple[str, ...]:
-    """Return the filters that cut the sound; `begin` is where the stretch begins on the clock of FFmpeg's program."""
+def _audio_filters(late_s: float | None, begin: float, start_s: float, length_s: float | None) -> tuple[str, ...]:
+    """Return the filters that cut a track; `begin` is where the stretch begins on the clock of FFmpeg's program."""
     clock: tuple[str, ...] = ()
-    if timeline.sound_late_s is not None:
+    if late_s is not None:
         # In broadcast streams that clock depends on which streams are read, so the first sound sets it.
-        clock, begin = (f"asetpts=PTS-STARTPTS+{timeline.sound_late_s:.6f}/TB",), start_s
+        clock, begin = (f"asetpts=PTS-STARTPTS+{late_s:.6f}/TB",), start_s
     if abs(begin) <= _SAME_S and length_s is None:
         return clock
     end = "" if length_s is None else f":end={begin + length_s:.6f}"

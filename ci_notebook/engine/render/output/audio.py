@@ -97,12 +97,13 @@ def audio_mapping(
     if audio is None or audio_codec(setting, source) is None:
         return [], ""
     tracks = _tracks(setting, source)
-    cut = ",".join(trim_filters(setting, source, analysis, of="a"))
+    cuts = [trim_filters(setting, source, analysis, track=track) for track in tracks]
     if not mixed:
         if container_of(setting) in CONSTANT_RATE:  # it stores no times: silence comes before sound that begins late
-            cut = ",".join([*([cut] if cut else []), "aresample=async=1:first_pts=0"])
-        filtered = ["-filter:a", cut] if cut and tracks else []
+            cuts = [(*cut, "aresample=async=1:first_pts=0") for cut in cuts]
+        filtered = [word for n, cut in enumerate(cuts) if cut for word in (f"-filter:a:{n}", ",".join(cut))]
         return [*filtered, *(word for track in tracks for word in ("-map", f"{at}:a:{track}"))], ""
+    cut = ",".join(cuts[0]) if cuts else ""
     whole = length_s(setting, source) or max(one.length_s for one in mixed)
     lines = [f"[{first + i}:a:0]{','.join(one.filters(whole))}[m{i}]" for i, one in enumerate(mixed)]
     parts = [f"[m{i}]" for i in range(len(mixed))]
