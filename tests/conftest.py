@@ -66,6 +66,16 @@ def lab(embedded_lab: Any) -> Any:
     return embedded_lab
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out sweeps unless they are named: they repeat similar cases, and take long."""
+    if "sweep" in (config.option.markexpr or "") or any("::" in one for one in config.args):
+        return
+    sweeps = [item for item in items if item.get_closest_marker("sweep")]
+    if sweeps:
+        config.hook.pytest_deselected(items=sweeps)
+        items[:] = [item for item in items if not item.get_closest_marker("sweep")]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Under CI_NOTEBOOK_NO_SKIPS=1 a test that could not run has failed, with its reason."""

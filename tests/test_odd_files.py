@@ -1,12 +1,13 @@
 """One table of odd files, and every consumer of a video: each sees the same frames, upright and in true colors.
 
-A new consumer is a function more in `CONSUMERS`; a new file is an entry more in `ODD_FILES`.
+A new consumer is a function more in `CONSUMERS`; a new file is an entry more in `ODD_FILES`. The suite tries a share of
+all pairs; `python -m pytest -m sweep` tries the others, too (about ten minutes).
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -281,18 +282,29 @@ def case_of(lab: ci.Lab, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return of
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ODD_FILES)
-@pytest.mark.parametrize("consumer", CONSUMERS)
+SHARE = 8
+
+
+def pairs() -> Iterator[object]:
+    """Yield every consumer with every file. The suite tries one of `SHARE` files with each, a sweep the others."""
+    for place, consumer in enumerate(CONSUMERS):
+        for number, name in enumerate(ODD_FILES):
+            mark = pytest.mark.slow if number % SHARE == place % SHARE else pytest.mark.sweep
+            yield pytest.param(name, consumer, marks=mark, id=f"{consumer}-{name}")
+
+
+@pytest.mark.parametrize(("name", "consumer"), [*pairs()])
 def test_every_consumer_takes_every_odd_file(name: str, consumer: str, case_of: Callable[[str], Case]) -> None:
     CONSUMERS[consumer](case_of(name))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "share", [pytest.param(1, marks=pytest.mark.sweep), pytest.param(SHARE, marks=pytest.mark.slow)]
+)
 def test_one_report_and_one_table_hold_the_runs_of_all_odd_files(
-    lab: ci.Lab, case_of: Callable[[str], Case], tmp_path: Path
+    share: int, lab: ci.Lab, case_of: Callable[[str], Case], tmp_path: Path
 ) -> None:
-    cases = [case_of(name) for name in ODD_FILES]
+    cases = [case_of(name) for name in [*ODD_FILES][::share]]
     runs = ci.Runs([run for case in cases for run in case.runs])
     page = runs.report(tmp_path / "report.html").read_text("utf-8")
     assert "could not be made" not in page

@@ -63,7 +63,9 @@ def _reason(problem: Exception) -> str:
 
 def _check_bounds(container: Any, path: Path) -> None:
     """Refuse a file by its header, before a frame is decoded, and limit its decoders to the same size."""
-    seconds = (container.duration or 0) / 1e6
+    # The clocks of broadcast streams restart and leap, so that their length in the header means nothing.
+    has_clock = container.format.name in ("mpegts", "mpeg")
+    seconds = 0.0 if has_clock else (container.duration or 0) / 1e6
     check_file(path.name, streams=len(container.streams), seconds=seconds)
     for stream in videos(container):
         context = stream.codec_context
