@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -29,19 +31,41 @@ def account_home() -> Path | None:
 def lab_home(home: Path | str | None = None) -> Path:
     """Return the absolute folder of a lab: `home`, else that of CI_NOTEBOOK_HOME, else one in the user's data folder.
 
-    A leading `~` is the account's home folder. Raises `ParameterError` where the account has none, and where the
+    A leading `~` is the account's home folder. An account without a home folder gets a temporary one, with a warning.
+    Raises `ParameterError` for a `~` without a home folder, for a temporary folder of another account, and where the
     current folder, to which a relative path belongs, was deleted.
     """
     import platformdirs  # lazy: `ci-notebook check-notebook` needs no lab
 
     chosen = home or os.environ.get(HOME_VARIABLE)
+    if chosen:
+        try:
+            return absolute(Path(chosen).expanduser())
+        except RuntimeError as error:
+            raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}") from error
+    with contextlib.suppress(RuntimeError):
+        path = Path(platformdirs.user_data_path("ci_notebook"))
+        if path.is_absolute():
+            return path
+    return _temporary_home()
+
+
+def _temporary_home() -> Path:
+    """Return a folder for an account without a home folder. It is the same in each session, until it is cleared."""
+    owner = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"ci_notebook-{owner}"
     try:
-        path = Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_path("ci_notebook"))
-    except RuntimeError as error:
-        raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}") from error
-    if not chosen and not path.is_absolute():
-        raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}")
-    return absolute(path)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != owner:
+            raise unusable(folder, "it belongs to another account")
+    except OSError as error:
+        raise unusable(folder, error) from error
+    warnings.warn(
+        f"This account has no home folder, so the lab keeps its files in {str(folder)!r}. "
+        f"Set {HOME_VARIABLE} to a folder that is not cleared.",
+        stacklevel=3,
+    )
+    return folder
 
 
 def absolute(path: Path | str) -> Path:

@@ -6,6 +6,7 @@ import pwd
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -32,17 +33,29 @@ def nobody(monkeypatch):
 
 
 @pytest.mark.usefixtures("nobody")
-def test_an_account_without_a_home_is_told_what_to_set(tmp_path, monkeypatch):
+def test_an_account_without_a_home_gets_a_temporary_one_and_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert account_home() is None
-    with pytest.raises(ParameterError, match="CI_NOTEBOOK_HOME"):
-        ci.connect()
-    with pytest.raises(CIError, match="CI_NOTEBOOK_HOME"):
+    with pytest.warns(UserWarning, match="CI_NOTEBOOK_HOME"), ci.connect() as lab:
+        assert lab.home.parent == tmp_path
+        assert lab.home.stat().st_mode & 0o777 == 0o700
+    assert [one.state for one in ci.doctor() if one.name == "home"] == ["warning"]
+    with pytest.warns(UserWarning), pytest.raises(ci.CIError, match="TENCENTCLOUD_SECRET_ID"):
         ci.connect("b-1250000000", region="ap-chongqing")
-    assert [one.state for one in ci.doctor() if one.name == "home"] == ["problem"]
+    monkeypatch.setenv("CI_NOTEBOOK_HOME", "~/lab")
+    with pytest.raises(ParameterError, match="no home folder"):
+        lab_home()
     monkeypatch.setenv("CI_NOTEBOOK_HOME", str(tmp_path / "lab"))
-    with pytest.raises(ci.CIError, match="TENCENTCLOUD_SECRET_ID"):
-        ci.connect("b-1250000000", region="ap-chongqing")
     assert lab_home() == tmp_path / "lab"
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_temporary_home_of_another_account_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"ci_notebook-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ParameterError, match="another account"):
+        ci.connect()
 
 
 @pytest.mark.usefixtures("nobody")

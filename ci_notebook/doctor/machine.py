@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -53,10 +54,15 @@ def look_at_ffmpeg() -> Iterator[Finding]:
 
 def look_at_disk(given: Path | str | None) -> Finding:
     """Return the finding on the folder of `connect`, which holds the engine's store, the journal and downloads."""
+    remedy = "export CI_NOTEBOOK_HOME=/path/of/a/folder"
     try:
-        folder = home = lab_home(given)
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always")
+            folder = home = lab_home(given)
     except ParameterError as error:
-        return Finding("Disk", "home", "problem", str(error), "export CI_NOTEBOOK_HOME=/path/of/a/folder")
+        return Finding("Disk", "home", "problem", str(error), remedy)
+    if notes:
+        return Finding("Disk", "home", "warning", str(notes[0].message), remedy)
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     free_mb = shutil.disk_usage(folder).free / _MB
