@@ -155,7 +155,7 @@ def test_a_clip_made_worse_is_made_once_and_named_for_people(tmp_path, monkeypat
         assert (first.name, first.key) == ("meadow-shrink2.mp4", "input/meadow-shrink2.mp4")
         other = tmp_path / "meadow.mp4"
         other.write_bytes(ci.sample("portrait").read_bytes())
-        with pytest.warns(UserWarning, match="another video"):
+        with pytest.warns(UserWarning, match="other content"):
             worse = lab.spoil(lab.upload(other, "input/other.mp4"), shrink=2)
         assert worse.path != first.path, "two clips of one name"
         assert worse.md5 != first.md5
