@@ -372,6 +372,24 @@ def test_a_score_does_not_measure_the_joining_of_fields(lab: ci.Lab, tmp_path: P
 
 
 @pytest.mark.slow
+def test_a_program_in_fields_after_a_trailer_is_joined_and_keeps_its_length(lab: ci.Lab, tmp_path: Path) -> None:
+    moving = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=50:d=9"]
+    coding = ["-c:v", "mpeg2video", "-q:v", "3", "-g", "12", "-f", "mpegts"]
+    fields = ["-vf", "interlace=scan=tff,format=yuv422p,fieldorder=tff", "-flags", "+ilme+ildct", "-t", "1"]
+    run_ffmpeg([*moving, "-vf", "fps=25,format=yuv420p", "-t", "7", *coding, tmp_path / "trailer.ts"])
+    run_ffmpeg([*moving, *fields, *coding, tmp_path / "program.ts"])
+    path = tmp_path / "show.ts"  # the clock starts anew, and the pixel format changes with it
+    path.write_bytes((tmp_path / "trailer.ts").read_bytes() + (tmp_path / "program.ts").read_bytes())
+    output = render(Operation(video_enhance=setting()), path, tmp_path / "out").files[0]
+    with Frames(output) as frames:
+        assert 195 <= len(frames) <= 200
+        assert frames.time_of(len(frames) - 1) == pytest.approx(7.9, abs=0.15)
+        joined = np.asarray(frames[len(frames) - 8]).astype(float).mean(axis=2)
+    lines = np.abs(joined[1:-1] - (joined[:-2] + joined[2:]) / 2).mean() / np.abs(joined[2:] - joined[:-2]).mean()
+    assert lines < 1, "two moments are woven together"
+
+
+@pytest.mark.slow
 def test_slides_that_are_shown_for_an_hour_are_rendered_and_scored(lab: ci.Lab, tmp_path: Path) -> None:
     (run,) = lab.run(lab.upload(slow(tmp_path)), [setting()], every=1)
     assert run.ok, run.error

@@ -21,7 +21,7 @@ from ci_notebook.media.ffmpeg import capabilities
 __all__ = ["PIXEL_VERSION", "cache_key", "pixel_version"]
 
 # Raise it when the same job may give other bytes than before.
-PIXEL_VERSION: Final = 5
+PIXEL_VERSION: Final = 6
 # Packages that draw or compute pixels; onnxruntime comes with an extra.
 _PACKAGES: Final = ("onnxruntime", "pillow")
 

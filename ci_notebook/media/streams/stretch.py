@@ -88,6 +88,9 @@ def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None 
     sound = timeline.begin_s + start_s - timeline.start_s - seek
     video = sound + timeline.ahead_s
     arguments = ["-ss", f"{seek:.6f}"] if seek > _SAME_S else []
+    if timeline.is_restarted:
+        # FFmpeg counts the frames itself. Filters would count anew where the pixel format changes with the clock.
+        arguments += ["-r", str(timeline.rate)]
     if length_s is not None:
         arguments += ["-t", f"{max(sound, video) + length_s + _MARGIN_S:.6f}"]  # the filters cut exactly
     filters = (
@@ -124,6 +127,8 @@ def _part_filters(timeline: Timeline, numbers: range, seek: float, times: tuple[
 
 def _timed(timeline: Timeline, times: tuple[float, ...], shift: float) -> tuple[str, ...]:
     """Return the filters that give frames their times in the stretch; `shift` is how much later they come."""
+    if timeline.is_restarted:
+        return (f"setpts=PTS+{times[0] if times else 0.0:.6f}/TB", f"fps={timeline.rate}")
     if timeline.is_counted or timeline.is_regular:
         # `fps` changes no frame here: it tells the encoder the rate.
         return (f"setpts=N/({timeline.rate}*TB)+{times[0] if times else 0.0:.6f}/TB", f"fps={timeline.rate}")
