@@ -32,8 +32,16 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_clip(tmp_path_factory.mktemp("clip") / "a.mp4", seconds=0.3, size="96x64").read_bytes()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ODD_NAMES)
+SHARE = 5  # the suite tries one of so many names with every consumer, a sweep the others
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.sweep if number % SHARE else pytest.mark.slow)
+        for number, kind in enumerate(ODD_NAMES)
+    ],
+)
 def test_every_consumer_takes_a_file_by_any_name(kind: str, lab: ci.Lab, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / ODD_NAMES[kind]
     # A box that players skip: content of its own, so that each name is a clip of its own.
