@@ -10,7 +10,7 @@ import functools
 import sqlite3
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from ci_notebook.model.errors import CIError, EngineError, MissingFile, ParameterError
 
@@ -70,4 +70,4 @@ def _translated(function: Callable[..., Any]) -> Callable[..., Any]:
         except (OSError, sqlite3.Error) as error:
             raise own_error(error) from error
 
-    return cast(Callable[..., Any], wrapper)
+    return wrapper
