@@ -265,7 +265,7 @@ def test_the_loupe_shows_the_pixels_of_the_files(view):
         page.keyboard.press(key)
     x, y = max(0, x - 11), min(179, y + 2)
     loupe.get_by_text(f"x {x}, y {y}").first.wait_for()
-    for place, text in enumerate(values.all_inner_texts()):
+    for place, text in enumerate(values.all_text_contents()):
         told = view.ask(f"lab.frames([clip, *runs][{place}])[20][{y}, {x}].tolist()")
         assert [int(one) for one in re.findall(r"\d+", text)] == told
     assert page.evaluate(NUMBERS) == [20, 20, 20], "the arrows were the loupe's own"

@@ -28,7 +28,7 @@ def test_the_lines_follow_the_setting_and_are_hidden_without_any(desk: Desk, tmp
     page = desk.page
     lines = page.locator(".ci-panel .ci-job-changes")
     lines.get_by_text(BITS).wait_for(timeout=60_000)
-    assert lines.locator("li").all_inner_texts() == [BITS, TEXT]
+    assert lines.locator("li").all_text_contents() == [BITS, TEXT]
     lines.scroll_into_view_if_needed()
     desk.shot("panel")
     sweep = page.locator(".ci-sweep .ci-schanges")

@@ -99,7 +99,7 @@ def test_sharpening_is_not_credited_by_vmaf_v1(clip: Path, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_steps_in_smooth_areas_are_banding(tmp_path: Path) -> None:
-    lavfi = "gradients=s=640x360:c0=0x303030:c1=0x606060:x0=0:y0=0:x1=640:y1=360:d=1:speed=0.00001"
+    lavfi = "gradients=s=640x360:c0=0x303030:c1=0x606060:x0=0:y0=0:x1=640:y1=360:speed=0.00001:seed=1"
     dithered = tmp_path / "dithered.mkv"
     run(
         ["-f", "lavfi", "-i", lavfi, "-frames:v", "4", "-vf", "noise=alls=2:all_seed=1,format=yuv420p", *LOSSLESS,
@@ -107,7 +107,7 @@ def test_steps_in_smooth_areas_are_banding(tmp_path: Path) -> None:
     )  # fmt: skip
     banded = _made(tmp_path / "banded.mkv", dithered, "gblur=4")  # without its noise a gradient of 8 bits shows steps
     before, after = (compare(one, dithered, every=1).pooled for one in (dithered, banded))
-    assert before["banding"] == 0 and after["banding"] == 17, "capped"
+    assert before["banding"] == 0 and 10 < after["banding"] <= 17
     assert after["vmaf_v1"] < before["vmaf_v1"] - 5
 
 
