@@ -48,6 +48,19 @@ JUDGED = {
     "head_object": ("head", "head_object"),
     "delete_object": ("delete", "delete_object"),
     "head_bucket": ("", "head_bucket"),
+    "delete_objects": ("", "delete_objects"),
+    "list_versions": ("", "list_objects_versions"),
+    "get_object_acl": ("", "get_object_acl"),
+    "put_object_acl": ("", "put_object_acl"),
+    "get_object_tags": ("", "get_object_tagging"),
+    "put_object_tags": ("", "put_object_tagging"),
+    "delete_object_tags": ("", "delete_object_tagging"),
+    "get_bucket_acl": ("", "get_bucket_acl"),
+    "get_bucket_location": ("", "get_bucket_location"),
+    "get_bucket_versioning": ("", "get_bucket_versioning"),
+    "get_bucket_logging": ("", "get_bucket_logging"),
+    "put_bucket": ("", "create_bucket"),
+    "list_all_buckets": ("", "list_buckets"),
 }
 
 
@@ -97,7 +110,7 @@ def _score_row(score: Score) -> str:
 
 def _call_row(call: Call) -> str:
     flags = "&".join(name if value is None else f"{name}={value}" for name, value in call.flags)
-    host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket"}[call.host]
+    host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket", "service": "COS, no bucket"}[call.host]
     method, judge = JUDGED[call.name]
     client = f"`client.{method}`" if method else "–"
     by = f"SDK: `{judge}`" if judge else "contract tests"

@@ -18,7 +18,7 @@ from ci_notebook.wire.error_codes import CODE_OF_STATUS, CODES, Code
 from ci_notebook.wire.operations import Call
 from ci_notebook.wire.xml import MalformedXML, parse
 
-__all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error"]
+__all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error", "xml_text"]
 
 _NAME_OF_NUMBER: Final = {str(code.number): name for name, code in CODES.items() if code.number}
 
@@ -28,7 +28,12 @@ _COS_ACTIONS: Final = {
     "list_objects": "GetBucket", "head_bucket": "HeadBucket", "start_multipart": "InitiateMultipartUpload",
     "put_part": "UploadPart", "complete_multipart": "CompleteMultipartUpload", "list_parts": "ListParts",
     "list_multiparts": "ListMultipartUploads",
-    "abort_multipart": "AbortMultipartUpload",
+    "abort_multipart": "AbortMultipartUpload", "delete_objects": "DeleteMultipleObjects",
+    "list_versions": "GetBucketObjectVersions", "get_object_acl": "GetObjectACL", "put_object_acl": "PutObjectACL",
+    "get_object_tags": "GetObjectTagging", "put_object_tags": "PutObjectTagging",
+    "delete_object_tags": "DeleteObjectTagging", "get_bucket_acl": "GetBucketACL",
+    "get_bucket_location": "GetBucketLocation", "get_bucket_versioning": "GetBucketVersioning",
+    "get_bucket_logging": "GetBucketLogging", "put_bucket": "PutBucket", "list_all_buckets": "GetService",
 }  # fmt: skip
 
 
@@ -90,8 +95,13 @@ def error_body(code: str, message: str = "", *, resource: str = "", request_id: 
         ("RequestId", request_id or "-"),
     )
     for tag, text in (*nodes, ("TraceId", trace_id or request_id or "-")):
-        etree.SubElement(root, tag).text = _NOT_XML.sub("\ufffd", text)
+        etree.SubElement(root, tag).text = xml_text(text)
     return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+
+
+def xml_text(text: str) -> str:
+    """Return a text that XML can carry: each character that it cannot becomes U+FFFD."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def error_from(
