@@ -33,8 +33,8 @@ _MAKES: Final = ("put_object", "start_multipart")
 _SOURCE: Final = "x-cos-copy-source"
 # Header → the calls that take it
 TAKEN: Final[Mapping[str, tuple[str, ...]]] = {
-    ACL: (*_MAKES, "put_object_acl"),
-    **dict.fromkeys(GRANTS, (*_MAKES, "put_object_acl")),
+    ACL: (*_MAKES, "put_object_acl", "put_bucket"),
+    **dict.fromkeys(GRANTS, (*_MAKES, "put_object_acl", "put_bucket")),
     STORAGE_CLASS: _MAKES,
     ENCRYPTION: _MAKES,
     TAGGING: _MAKES,
@@ -63,20 +63,21 @@ Tags = list[tuple[str, str]]
 def check_headers(exchange: Exchange) -> None:
     """Raise `ServiceError` for a header that asks for something that this call does not do."""
     call = exchange.call.name
-    for name, value in exchange.headers.items():
+    for name in exchange.headers:
         if not (name.startswith(("x-cos-", "x-ci-")) or name == "pic-operations") or name in _EVERYWHERE:
             continue
         if call in TAKEN.get(name, ()) or name.startswith(META):
             continue
         if exchange.method in ("GET", "HEAD") and ENCRYPTION not in name:
             continue  # it can change nothing
-        text = f"This engine does not do {name} with {exchange.method} (got {value[:40]!r}). Leave it out."
-        raise service_error("InvalidArgument", f"{text} Nothing was changed.")
+        text = f"This engine does not do the header {name} with {exchange.method}. Leave it out; nothing was changed."
+        raise service_error("InvalidArgument", text)
     limit = exchange.headers.get("x-cos-traffic-limit", exchange.query.get("x-cos-traffic-limit", ""))
     if limit and not (re.fullmatch("[0-9]{1,9}", limit) and MIN_TRAFFIC <= int(limit) <= MAX_TRAFFIC):
         text = f"x-cos-traffic-limit must be {MIN_TRAFFIC} to {MAX_TRAFFIC} bits a second (got {limit[:40]!r})."
         raise service_error("InvalidArgument", text)
-    kept_headers(exchange.headers)
+    if call in _MAKES:
+        kept_headers(exchange.headers)
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
