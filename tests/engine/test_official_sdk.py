@@ -441,4 +441,6 @@ def test_many_objects_are_deleted_and_buckets_and_versions_listed(sdk, sdk_by_pr
     assert [one["Key"] for one in sdk.list_objects_versions(Bucket=BUCKET)["Version"]] == ["d"]
     assert sdk.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == REGION
     assert not sdk.get_bucket_versioning(Bucket=BUCKET).get("Status")
+    assert not sdk.get_bucket_logging(Bucket=BUCKET).get("LoggingEnabled")
+    assert sdk.get_bucket_acl(Bucket=BUCKET)["AccessControlList"]["Grant"][0]["Permission"] == "FULL_CONTROL"
     assert [one["Name"] for one in sdk_by_proxy.list_buckets()["Buckets"]["Bucket"]] == [BUCKET]
