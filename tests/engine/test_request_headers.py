@@ -240,6 +240,19 @@ def test_a_chunked_body_is_verified_as_it_was_signed(served, call_in_process, ch
     assert cos(call_in_process, "GET", "/k").content == b"".join(chunks)
 
 
+def test_a_put_without_a_body_is_no_empty_object(served, call_in_process):
+    call_in_process.put("k", DATA)
+    connection = http.client.HTTPConnection("127.0.0.1", int(served.rpartition(":")[2]), timeout=10)
+    connection.putrequest("PUT", "/k", skip_host=True)
+    connection.putheader("Host", COS_HOST)
+    connection.putheader("Authorization", authorization("PUT", "/k", {"host": COS_HOST}))
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, b"MissingContentLength" in answer.read()) == (411, True)
+    connection.close()
+    assert cos(call_in_process, "GET", "/k").content == DATA
+
+
 def test_a_chunked_part_is_stored(served, call_in_process):
     started = etree.fromstring(cos(call_in_process, "POST", "/k", {"uploads": ""}).content)
     query = {"partNumber": "1", "uploadId": started.findtext("UploadId")}

@@ -57,21 +57,21 @@ def test_the_table_names_calls_that_exist_and_codes_that_are_known():
             assert SUB_RESOURCES[flag].answer(method, is_bucket=path == "/") in CALL
 
 
-@pytest.mark.parametrize("name", [*SUB_RESOURCES, *IMAGES, *ODD_NAMES], ids=ascii)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("path", ["/k.mp4", "/"])
-def test_no_sub_resource_touches_an_object_or_answers_its_bytes(stored, name, path):
+def test_no_sub_resource_touches_an_object_or_answers_its_bytes(stored, method, path):
     before, plain = state(stored), cos(stored, "GET", path).content
-    sub = SUB_RESOURCES.get(name)
-    # With a value, a name that COS does not know is no sub-resource, and is ignored.
-    for value in ("",) if name in ODD_NAMES else ("", "x"):
-        for method in METHODS:
+    for name in (*SUB_RESOURCES, *IMAGES, *ODD_NAMES):
+        sub = SUB_RESOURCES.get(name)
+        is_done = sub is not None and sub.answer(method, is_bucket=path == "/") in CALL
+        is_read = method in ("GET", "HEAD") and name in ("prefix", "response-expires")
+        # With a value, a name that COS does not know is no sub-resource, and is ignored.
+        for value in ("",) if name in ODD_NAMES else ("", "x"):
             answer = cos(stored, method, path, {name: value}, b"" if method in ("GET", "HEAD") else b"junk")
-            is_done = sub is not None and sub.answer(method, is_bucket=path == "/") in CALL
-            is_read = method in ("GET", "HEAD") and name in ("prefix", "response-expires")
-            assert answer.status_code < 500, (method, value, answer.text)
-            assert is_done or is_read or answer.status_code >= 400, (method, value)
-            assert method == "HEAD" or is_read or answer.content != plain, (method, value)
-            assert state(stored) == before, (method, value)
+            assert answer.status_code < 500, (name, value, answer.text)
+            assert is_done or is_read or answer.status_code >= 400, (name, value)
+            assert method == "HEAD" or is_read or answer.content != plain, (name, value)
+            assert state(stored) == before, (name, value)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_no_sub_resource_touches_an_object_or_answers_its_bytes(stored, name, pa
         ("DELETE", "/k.mp4", {"acl": ""}, (405, NOT_DONE)),
         ("DELETE", "/k.mp4", {"delete": ""}, (405, NOT_DONE)),
         ("DELETE", "/k.mp4", {"uploads": ""}, (405, NOT_DONE)),
-        ("DELETE", "/k.mp4", {"partNumber": "1"}, (400, "InvalidArgument")),
+        ("DELETE", "/k.mp4", {"partNumber": "1"}, (405, NOT_DONE)),
         ("DELETE", "/k.mp4", {"versionId": "7"}, (404, "NoSuchVersion")),
         ("DELETE", "/k.mp4", {"uploadId": ""}, (404, "NoSuchUpload")),
         ("PUT", "/k.mp4", {"partNumber": "1"}, (400, "InvalidArgument")),

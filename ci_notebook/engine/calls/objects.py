@@ -61,7 +61,13 @@ def described_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def body_chunks(exchange: Exchange) -> Iterator[bytes]:
-    """Yield the body of a call. Raises `ServiceError` at its end when it has another SHA-1 than the caller says."""
+    """Yield the body of a call that stores it.
+
+    Raises `ServiceError`: MissingContentLength when there is neither a length nor chunks, as for a PUT whose body
+    was forgotten, and InvalidSHA1Digest at the end of a body with another SHA-1 than the caller says.
+    """
+    if exchange.body.length is None and "transfer-encoding" not in exchange.headers:
+        raise service_error("MissingContentLength", "The request has no Content-Length. Send 0 for an empty body.")
     expected = exchange.headers.get(SHA1, "").strip().lower()
     digest = hashlib.sha1(usedforsecurity=False)
     for chunk in exchange.body.chunks():

@@ -132,10 +132,8 @@ def _error_of(name: str, value: str, method: str, code: str, *, is_bucket: bool)
     level = "a bucket" if is_bucket else "an object"
     if name == "ci-process":
         text = f"ci-process must be snapshot or videoinfo, with GET on an object (got {value[:80]!r} with {method})."
-    elif name in ("uploadId", "partNumber"):
-        code, text = "InvalidArgument", "The parameters uploadId and partNumber must come together, with PUT."
-        if name == "uploadId" and method != "PUT":
-            text = f"{method} ?uploadId on {level} is no call, or another parameter excludes it."
+    elif code == "InvalidArgument":
+        text = "The parameters uploadId and partNumber must come together."
     elif code.startswith("NoSuch") or code.endswith("NotFoundError"):
         text = f"The {name} configuration was never set; this engine does not keep one."
     elif code == "RestoreNonArchiveObject":
