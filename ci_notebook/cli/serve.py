@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ci_notebook._folders import absolute
+from ci_notebook._folders import absolute, private_home
 from ci_notebook.model.bounds import PIXELS, set_pixels
 from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.wire.secret import Secret
 
 if TYPE_CHECKING:
     from ci_notebook.engine.jobs.dask_cluster import DaskCluster
@@ -93,7 +94,7 @@ def _serve(args: argparse.Namespace) -> int:
 
         root = absolute(args.root.expanduser())
         try:
-            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_home(root)
         except OSError as error:
             raise ParameterError.plain(
                 f"--root: the folder {str(root)!r} cannot be used ({error.strerror}). Choose one that you can write to."
@@ -122,7 +123,7 @@ def _cluster(address: str | None) -> DaskCluster | None:
     return DaskCluster(address)
 
 
-def _keys() -> dict[str, str]:
+def _keys() -> dict[str, Secret]:
     """Return the keys of the environment, or new ones, which are printed; none if only one of the pair is set."""
     secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
     secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")
@@ -135,4 +136,4 @@ def _keys() -> dict[str, str]:
         print("No keys are set. This pair was generated for this run and is shown only once:")
         print(f"  export TENCENTCLOUD_SECRET_ID={secret_id}")
         print(f"  export TENCENTCLOUD_SECRET_KEY={secret_key}", flush=True)
-    return {secret_id: secret_key}
+    return {secret_id: Secret(secret_key)}

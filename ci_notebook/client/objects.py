@@ -13,11 +13,12 @@ from urllib.parse import quote, unquote
 
 import httpx
 
-from ci_notebook._folders import reading
+from ci_notebook._folders import absolute, reading
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.client.file_cache import known_md5, whole_file
 from ci_notebook.client.multipart import Progress
+from ci_notebook.model.api.jobs import checked_md5
 from ci_notebook.model.clip_summary import ClipSummary
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.wire.operations import CALL
@@ -167,7 +168,7 @@ def upload_clip(
     that changes during the upload.
     """
     check_key(key)
-    source = Path(path)
+    source = absolute(path)  # the clip remembers it, and `os.chdir` must not move it
     with reading(source):
         size, md5 = source.stat().st_size, known_md5(source)
 
@@ -320,7 +321,7 @@ def head(sender: Sender, key: str) -> StoredObject:
         etag=etag,
         content_type=headers.get("content-type", ""),
         last_modified=headers.get("last-modified", ""),
-        md5=(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag).lower(),
+        md5=checked_md5(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag),
         crc64=headers.get("x-cos-hash-crc64ecma", ""),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ci_notebook.engine.calls.exchange import Answer, Exchange
@@ -18,6 +18,7 @@ from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.rules import problems
+from ci_notebook.wire.secret import Secret
 from ci_notebook.wire.service_errors import service_error
 from ci_notebook.wire.xml import MalformedXML, dumps, loads
 
@@ -35,8 +36,8 @@ class CallContext:
     catalogue: Catalogue
     store: ObjectStore
     uploads: Uploads
-    keys: Mapping[str, str] = field(repr=False)
-    tokens: Mapping[str, str] = field(repr=False)
+    keys: Mapping[str, Secret]
+    tokens: Mapping[str, Secret]
     clock: Callable[[], float]
     new_id: Callable[[], str]
     wake: Callable[[], None]

@@ -46,6 +46,10 @@ def cut_segments(setting: VideoEnhance, whole: Path, stem: str, cancel: threadin
         arguments = ["-f", "dash", "-seg_duration", length, "-use_template", "1", "-use_timeline", "1",
                "-init_seg_name", f"{stem}-init-$RepresentationID$.m4s",
                "-media_seg_name", f"{stem}-$RepresentationID$-$Number%05d$.m4s"]  # fmt: skip
-    run(["-i", whole.name, "-map", "0", "-c", "copy", *arguments, playlist], cancel=cancel, cwd=folder)
+    run(
+        ["-protocol_whitelist", "file", "-i", whole, "-map", "0", "-c", "copy", *arguments, playlist],
+        cancel=cancel,
+        cwd=folder,
+    )
     segments = sorted(set(folder.iterdir()) - before - {folder / playlist})
     return (folder / playlist, *segments)
