@@ -124,8 +124,8 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
 
     def lab() -> Lab:
         engine = Engine(
-            home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id.reveal(): keys.secret_key}, workers=workers,
-            **options,
+            home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id.reveal(): keys.secret_key},
+            workers=workers, **options,
         )  # fmt: skip
         engine.start()
         client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")

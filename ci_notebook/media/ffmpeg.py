@@ -148,8 +148,8 @@ def run(
     """Run FFmpeg to its end and return its log.
 
     `arguments` are those after the program's name; a `Path` names a file, as in `file_url`. `on_progress` is called
-    with the completed share, 0.0 to 1.0, when the length of the output is known as `total_s`. When `cancel` is set, the program is killed and
-    `Cancelled` is raised. Any failure raises `EngineError` with the command and the last `log_lines` of the log.
+    with the completed share, 0.0 to 1.0, when the length of the output is known as `total_s`. When `cancel` is set,
+    the program is killed and `Cancelled` is raised. Any failure raises `EngineError` with the command and the last `log_lines` of the log.
     """
     command = [
         str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "warning", "-progress", "pipe:1",

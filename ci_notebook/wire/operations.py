@@ -50,9 +50,7 @@ class Call:
         """
         for name, value in names.items():
             if name != "key" and _NO_ID.search(value):
-                raise ParameterError.plain(
-                    f"{value!r:.80} is not an id: no id has a slash, '..' or a control character."
-                )
+                raise ParameterError.plain(f"{value!r:.80} is not an id: an id has no slash and no control character.")
         return re.sub(r"\{(\w+)\}", lambda name: names[name[1]], self.path)
 
 
