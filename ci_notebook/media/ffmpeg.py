@@ -149,11 +149,12 @@ def run(
 
     `arguments` are those after the program's name; a `Path` names a file, as in `file_url`. `on_progress` is called
     with the completed share, 0.0 to 1.0, when the length of the output is known as `total_s`. When `cancel` is set,
-    the program is killed and `Cancelled` is raised. Any failure raises `EngineError` with the command and the last `log_lines` of the log.
+    the program is killed and `Cancelled` is raised. Any failure raises `EngineError` with the command and the last
+    `log_lines` of the log.
     """
     command = [
         str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "warning", "-progress", "pipe:1",
-        "-stats_period", "0.25", *(file_url(one) if isinstance(one, Path) else one for one in arguments),
+        "-stats_period", "0.25", *(file_url(one) if isinstance(one, Path) else str(one) for one in arguments),
     ]  # fmt: skip
     log: deque[str] = deque(maxlen=log_lines)
     sizes: deque[str] = deque(maxlen=1)

@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, Secret, explain, find_credentials
+from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, explain, find_credentials
 from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.model.errors import CIError, CredentialsError
+from ci_notebook.wire.secret import Secret
 from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 ENV = {"TENCENTCLOUD_SECRET_ID": "AKIDenv", "TENCENTCLOUD_SECRET_KEY": "envkey"}
