@@ -46,10 +46,7 @@ class Credentials:
     token: Secret | None
     source: str
 
-    def __init__(
-        self, secret_id: str | Secret, secret_key: str | Secret, token: str | Secret | None = None, *,
-        source: str = "argument",
-    ) -> None:  # fmt: skip
+    def __init__(self, secret_id: str, secret_key: str, token: str | None = None, *, source: str = "argument") -> None:
         secret_id, secret_key = reveal(secret_id), reveal(secret_key)
         token = None if token is None else reveal(token)
         for name, value in (("secret_id", secret_id), ("secret_key", secret_key), ("token", token or None)):
