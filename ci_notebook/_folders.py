@@ -43,7 +43,9 @@ def account_home() -> Path | None:
 def lab_home(home: Path | str | None = None) -> Path:
     """Return the absolute folder of a lab: `home`, else that of CI_NOTEBOOK_HOME, else one in the user's data folder.
 
-    A leading `~` is the account's home folder. An account without a home folder gets a temporary one, with a warning.
+    A leading `~` is the account's home folder. A relative folder belongs to the current one. That of
+    CI_NOTEBOOK_HOME is replaced there by the absolute one, so that `os.chdir` moves no later lab. An account without a home folder gets
+    a temporary one, with a warning.
     Raises `ParameterError` for a `~` without a home folder, for a temporary folder of another account, and where the
     current folder, to which a relative path belongs, was deleted.
     """
@@ -52,7 +54,10 @@ def lab_home(home: Path | str | None = None) -> Path:
     chosen = home or os.environ.get(HOME_VARIABLE)
     if chosen:
         try:
-            return absolute(Path(chosen).expanduser())
+            path = absolute(Path(chosen).expanduser())
+            if not home:
+                os.environ[HOME_VARIABLE] = str(path)  # for later labs, and for the kernels of a server
+            return path
         except RuntimeError as error:
             raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}") from error
     with contextlib.suppress(RuntimeError):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ci_notebook._folders import HOME_VARIABLE, lab_home
+
 
 def serve_until_ended(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
-    """Run a server until it ends and return its exit status."""
+    """Run a server until it ends and return its exit status. Its kernels have the same home, in whatever folder."""
+    if os.environ.get(HOME_VARIABLE):
+        env = {**(os.environ if env is None else env), HOME_VARIABLE: str(lab_home())}
     server = subprocess.Popen(command, env=env, cwd=cwd)  # noqa: S603  our own interpreter, no shell
     old_handler = signal.signal(
         signal.SIGTERM, lambda *_: server.terminate()
