@@ -43,11 +43,10 @@ def account_home() -> Path | None:
 def lab_home(home: Path | str | None = None) -> Path:
     """Return the absolute folder of a lab: `home`, else that of CI_NOTEBOOK_HOME, else one in the user's data folder.
 
-    A leading `~` is the account's home folder. A relative folder belongs to the current one. That of
-    CI_NOTEBOOK_HOME is replaced there by the absolute one, so that `os.chdir` moves no later lab. An account without a home folder gets
-    a temporary one, with a warning.
-    Raises `ParameterError` for a `~` without a home folder, for a temporary folder of another account, and where the
-    current folder, to which a relative path belongs, was deleted.
+    A leading `~` is the account's home folder. A relative folder belongs to the current one. That of CI_NOTEBOOK_HOME
+    is replaced there by the absolute one, so that `os.chdir` moves no later lab. An account without a home folder gets
+    a temporary one, with a warning. Raises `ParameterError` for a `~` without a home folder, for a temporary folder of
+    another account, and where the current folder, to which a relative path belongs, was deleted.
     """
     import platformdirs  # lazy: `ci-notebook check-notebook` needs no lab
 

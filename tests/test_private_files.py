@@ -133,21 +133,19 @@ def test_a_home_whose_mode_cannot_be_changed_is_named(tmp_path, monkeypatch):
         _folders.private_home(home)
 
 
+SERVE = "import os, sys; os.umask(0); from ci_notebook.cli.verbs import main; main(sys.argv[1:])"
+
+
 @pytest.mark.slow
-def test_the_root_of_serve_is_private(tmp_path):
-    root, code = (
-        tmp_path / "store",
-        "import os, sys; os.umask(0); from ci_notebook.cli.verbs import main; main(sys.argv[1:])",
-    )
-    command = [sys.executable, "-c", code, "serve", "--root", str(root), "--port", "0"]
-    keys = {"TENCENTCLOUD_SECRET_ID": "AKIDserved", "TENCENTCLOUD_SECRET_KEY": "servedkey"}
-    with subprocess.Popen(command, env={**os.environ, **keys}, stdout=subprocess.PIPE, text=True) as server:
+def test_the_root_of_serve_is_private_and_its_environment_forgets_the_keys(tmp_path):
+    root, home = tmp_path / "store", tmp_path / "home"
+    command = [sys.executable, "-c", SERVE, "serve", "--root", str(root), "--port", "0"]
+    environment = {**os.environ, "TENCENTCLOUD_SECRET_ID": "AKIDserved", "TENCENTCLOUD_SECRET_KEY": "servedkey"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = server.stdout.readline().split()[2]
-            keys_of_lab = ci.Credentials("AKIDserved", "servedkey")
-            with ci.connect(
-                BUCKET, region=REGION, credentials=keys_of_lab, endpoint=address, home=tmp_path / "h"
-            ) as lab:
+            keys = ci.Credentials("AKIDserved", "servedkey")
+            with ci.connect(BUCKET, region=REGION, credentials=keys, endpoint=address, home=home) as lab:
                 lab.submit(lab.upload(ci.sample()), {"SharpenLevel": 2}).wait()
             assert open_to_others(root) == []
             if sys.platform == "linux":
