@@ -4,7 +4,7 @@ Modules in reading order:
 
 - `verbs`: the parser of all verbs, and the exit statuses.
 - `lab`: copy the tutorials and open JupyterLab.
-- `app`, `app_page`: serve the panels as a web page, and the page itself.
+- `app`, `app_page`, `page_server`: serve the panels as a web page, the page itself, and its server.
 - `serve`: run the embedded engine on a port.
 - `report`: run a sweep on clips and write one HTML file.
 - `score`: score video files against their source.

@@ -8,8 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def serve_until_ended(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
-    """Run a server until it ends and return its exit status."""
+def serve_until_ended(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    patience_s: float | None = None,
+) -> int:
+    """Run a server until it ends and return its exit status.
+
+    After Ctrl-C it may take `patience_s`, then it is stopped. Without a limit it may ask before it stops.
+    """
     server = subprocess.Popen(command, env=env, cwd=cwd)  # noqa: S603  our own interpreter, no shell
     old_handler = signal.signal(
         signal.SIGTERM, lambda *_: server.terminate()
@@ -17,6 +26,18 @@ def serve_until_ended(command: Sequence[str], *, env: Mapping[str, str] | None =
     try:
         return server.wait()
     except KeyboardInterrupt:
-        return server.wait()  # the server got Ctrl-C too, and may ask before it stops
+        if patience_s is None:
+            return server.wait()  # the server got Ctrl-C too, and may ask before it stops
+        return _interrupted(server, patience_s)
     finally:
         signal.signal(signal.SIGTERM, old_handler)
+
+
+def _interrupted(server: subprocess.Popen[bytes], patience_s: float) -> int:
+    """Wait for a server that got Ctrl-C too, or did not: only this process may have been interrupted."""
+    for stop in (server.terminate, server.kill):
+        try:
+            return server.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            stop()
+    return server.wait()
