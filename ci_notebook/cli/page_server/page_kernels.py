@@ -1,10 +1,11 @@
 """The kernels of the open pages: how many there may be, and when they end.
 
-Each open page has a kernel, a process of about 150 MB. Invariant: there are never more than `most_pages`.
+Each open page has a kernel, a process of about 150 MB. Invariant: never more than `most_pages` pages have one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from ci_notebook.cli.page_server.bounds import CLOSED_S, IDLE_MINUTES, MOST_PAGE
 
 # A page that is being loaded has no connection yet. Its kernel is not ended to make room for another page.
 _LOADING_S: Final = 20.0
+# A page that is reloaded ends its kernel about when it asks for a new one: the wait for that, in steps of 0.1 s.
+_RELOAD_STEPS: Final = 20
 _TOO_MANY: Final = (
     "The limit of %d open page%s is reached. Close one, wait %g seconds, and reload. "
     "To allow more, start ci-notebook app with --max-pages."
@@ -41,7 +44,11 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
         """Start the kernel of one page. Raises `HTTPError` 503 where too many pages are open."""
         if self._count() >= self.most_pages:
             await self._end_a_closed_one()
-        if self._count() >= self.most_pages:
+        for _ in range(_RELOAD_STEPS):
+            if self._count() < self.most_pages:
+                break
+            await asyncio.sleep(0.1)
+        else:
             raise HTTPError(503, _TOO_MANY, self.most_pages, "s" * (self.most_pages > 1), self.closed_s)
         self._starting += 1
         try:
@@ -50,6 +57,11 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
             return kernel_id
         finally:
             self._starting -= 1
+
+    async def shutdown_kernel(self, kernel_id: str, *args: Any, **options: Any) -> None:
+        """End a kernel. It makes room for another page at once, although its process takes a moment to end."""
+        self._started.discard(kernel_id)
+        await super().shutdown_kernel(kernel_id, *args, **options)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End the kernel of a page that was closed, or that nobody has used for long."""
@@ -72,7 +84,6 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
         ]
         if closed:
             oldest = max(closed, key=_quiet_s)
-            self._started.discard(oldest["id"])
             await self.shutdown_kernel(oldest["id"], now=True)
 
 
