@@ -17,7 +17,7 @@ import yaml
 from ci_notebook.cli import main
 from ci_notebook.cli.check_notebook import check_notebook, strip_widget_state
 from ci_notebook.cli.lab import tutorials
-from ci_notebook.cli.secret_patterns import Known
+from ci_notebook.cli.secret_search.secret_patterns import Known
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(tutorials().glob("*.ipynb"))

@@ -10,7 +10,7 @@ Modules in reading order:
 - `score`: score video files against their source.
 - `jobs`: list, show, wait for and cancel jobs.
 - `doctor`: check the installation, the machine and the service.
-- `check_notebook`, `secret_patterns`: find secrets in notebooks, and the patterns of secrets.
+- `check_notebook`, `secret_search`: find secrets in notebooks, and the patterns and disguises of secrets.
 - `sanitize_rules`: print the path of the rules for nbval.
 - `subprocess_server`: run a server in a child process until it ends.
 """

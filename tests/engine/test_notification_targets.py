@@ -24,12 +24,14 @@ from tests.engine_fixtures import BUCKET, KEYS, REGION, Caller, job_body
 ENGINE = Path(ci_notebook.engine.__file__).parent
 
 BAD = [
-    "ftp://example.com/a", "file:///etc/passwd", "example.com", "http://", "http://10.0.0.1/a", "http://169.254.169.254/",
-    "http://192.168.1.1", "http://[fd00::1]/", "http://0.0.0.0:80/", "http://user:word@example.com/", "http://a b/",
-    "http://0xA9FEA9FE/", "http://2852039166/", "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/", "http://[fe80::1%25lo]/",
-    "http://169.254.169.254./", "http://example.com\\@169.254.169.254/", "http://169.254.169.254\\.example.com/", "//169.254.169.254/",
-    "gopher://example.com/", "HTTP://127.1/", "http://%31%36%39.254.169.254/", "http:169.254.169.254", "http:/169.254.169.254",
-    "http://example.com:99999/", "http://example.com/é", "http://[::1",
+    "ftp://example.com/a", "file:///etc/passwd", "example.com", "http://", "http://10.0.0.1/a",
+    "http://169.254.169.254/", "http://192.168.1.1", "http://[fd00::1]/", "http://0.0.0.0:80/",
+    "http://user:word@example.com/", "http://a b/", "http://0xA9FEA9FE/", "http://2852039166/",
+    "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/", "http://[fe80::1%25lo]/",
+    "http://169.254.169.254./", "http://example.com\\@169.254.169.254/", "http://169.254.169.254\\.example.com/",
+    "//169.254.169.254/", "gopher://example.com/", "HTTP://127.1/", "http://%31%36%39.254.169.254/",
+    "http:169.254.169.254", "http:/169.254.169.254", "http://example.com:99999/", "http://example.com/é",
+    "http://[::1",
 ]  # fmt: skip
 
 
@@ -65,7 +67,8 @@ def resolver(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "found", [["169.254.169.254"], ["10.0.0.1"], ["127.0.0.1", "169.254.0.23"], ["fd00:ec2::254"], ["0.0.0.0"]]
+    "found",
+    [["169.254.169.254"], ["10.0.0.1"], ["127.0.0.1", "169.254.0.23"], ["fd00:ec2::254"], ["0.0.0.0"]],  # noqa: S104
 )
 def test_a_name_that_leads_into_an_intranet_gets_nothing(resolver, found):
     names, _ = resolver
@@ -97,17 +100,19 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(resolver):
 
 
 ALLOWED = [
-    "127.0.0.1", "::1", "::ffff:127.0.0.1", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::101:101", "example.com", "localhost",
-    "a-b.c_d.example", "xn--fiq228c.example", "0xa.example", "1.2.3.4.example",
+    "127.0.0.1", "::1", "::ffff:127.0.0.1", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::101:101", "example.com",
+    "localhost", "a-b.c_d.example", "xn--fiq228c.example", "0xa.example", "1.2.3.4.example",
 ]  # fmt: skip
 REFUSED = [
-    "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "0.0.0.0",
-    "255.255.255.255", "224.0.0.1", "fe80::1", "fe80::1%eth0", "fe80::1%25eth0", "::1%lo", "fd00:ec2::254", "fec0::1", "ff02::1", "::",
-    "0xA9FEA9FE", "2852039166", "0251.0376.0251.0376", "0xa9.0xfe.0xa9.0xfe", "169.254.43518", "169.16689662", "025177524776",
-    "0x7f000001", "2130706433", "127.1", "127.0.1", "0177.0.0.1", "0", "0x", "0x.0x.0x.0x", "169.254.169.254.", "127.0.0.1.", "010.0.0.1",
-    "::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "::169.254.169.254", "::ffff:0:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1",
-    "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1", "2a00::5efe:a9fe:a9fe", "2a00::200:5efe:a9fe:a9fe",
-    "%31%36%39.254.169.254", "169.254.169.254%00.example", "a..example", "", "a b", "evil.0x7f", "*", "a,b",
+    "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192",
+    "0.0.0.0", "255.255.255.255", "224.0.0.1", "fe80::1", "fe80::1%eth0", "fe80::1%25eth0", "::1%lo",
+    "fd00:ec2::254", "fec0::1", "ff02::1", "::", "0xA9FEA9FE", "2852039166", "0251.0376.0251.0376",
+    "0xa9.0xfe.0xa9.0xfe", "169.254.43518", "169.16689662", "025177524776", "0x7f000001", "2130706433", "127.1",
+    "127.0.1", "0177.0.0.1", "0", "0x", "0x.0x.0x.0x", "169.254.169.254.", "127.0.0.1.", "010.0.0.1",
+    "::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "::169.254.169.254", "::ffff:0:169.254.169.254",
+    "64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1",
+    "2a00::5efe:a9fe:a9fe", "2a00::200:5efe:a9fe:a9fe", "%31%36%39.254.169.254", "169.254.169.254%00.example",
+    "a..example", "", "a b", "evil.0x7f", "*", "a,b",
 ]  # fmt: skip
 
 

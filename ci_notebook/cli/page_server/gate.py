@@ -17,7 +17,7 @@ __all__ = ["Decision", "Gate", "Seen"]
 
 # Names of this machine that nobody else can point elsewhere. The port may differ behind an SSH tunnel.
 _OWN_HOST: Final = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
-_NO_TOKEN: Final = "Open the address that `ci-notebook app` printed. It ends with the token of this page."
+_WITHOUT: Final = "Open the address that `ci-notebook app` printed. It ends with the token of this page."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +75,11 @@ class Gate:
         is_foreign = any(site not in ("same-origin", "none") for site in seen.sites)
         if seen.tokens:
             may_enter = seen.method == "GET" and seen.path == "/" and len(seen.tokens) == 1
-            if may_enter and _is_equal(seen.tokens[0], self._token):
-                return Decision("enter", by_page=is_foreign)
-            return Decision("refuse", _NO_TOKEN)
+            is_right = may_enter and _is_equal(seen.tokens[0], self._token)
+            return Decision("enter", by_page=is_foreign) if is_right else Decision("refuse", _WITHOUT)
         if is_foreign:
-            return Decision("refuse", f"This page takes no requests from other pages. {_NO_TOKEN}")
-        if not _is_equal(seen.cookie, self.cookie_value):
-            return Decision("refuse", _NO_TOKEN)
-        return Decision("pass")
+            return Decision("refuse", f"This page takes no requests from other pages. {_WITHOUT}")
+        return Decision("pass") if _is_equal(seen.cookie, self.cookie_value) else Decision("refuse", _WITHOUT)
 
 
 def _is_equal(given: str, right: str) -> bool:

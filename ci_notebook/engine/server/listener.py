@@ -19,8 +19,8 @@ from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.limits import Limits
-from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.engine.notify.addresses import is_loopback
+from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
 
 # Each thread answers one call. Receiving bodies and sending objects block none.
