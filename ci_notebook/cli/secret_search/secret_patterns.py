@@ -51,7 +51,9 @@ _SECRETS: Final = (
     ("a token", re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")),
     (
         "a SecretKey",
-        re.compile(r"(?:Credentials?|CosConfig)\([^()\n]{1,100},\s*[\"']((?=[^\"'\d]*\d)(?=[^\"']*[A-Z])[A-Za-z0-9]{32})[\"']"),
+        re.compile(
+            r"(?:Credentials?|CosConfig)\([^()\n]{1,100},\s*[\"']((?=[^\"'\d]*\d)(?=[^\"']*[A-Z])[A-Za-z0-9]{32})[\"']"
+        ),
     ),
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")),
 )
