@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -177,6 +178,38 @@ def test_the_server_ends_with_the_process_that_started_it(app: Running) -> None:
     app.process.kill()
     app.process.wait()
     until(lambda: not psutil.wait_procs(mine, timeout=0)[1])
+
+
+@pytest.mark.slow
+def test_jupyterlab_of_the_verb_lab_checks_host_and_token_by_itself(tmp_path: Path) -> None:
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "ci_notebook",
+        "lab",
+        "--no-browser",
+        f"--port={port}",
+        f"--dir={tmp_path / 'dir'}",
+    ]
+    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "CI_NOTEBOOK_HOME", "IPYTHONDIR")
+    environment = {**os.environ, **{name: str(tmp_path / name) for name in folders}}
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
+    server = Running(port, "", process, log)
+    try:
+        until(lambda: "?token=" in log.read_text(), 90)
+        token = re.findall(r"\?token=([0-9a-f]+)", log.read_text())[0]
+        assert server.get(f"/api/kernels?token={token}")[0] == 200
+        assert server.get("/api/kernels")[0] == 403
+        assert server.get(f"/api/kernels?token={token}", Host=f"evil.example:{port}")[0] == 403
+        assert server.get("/api/kernels", method="POST", Origin="http://evil.example")[0] == 403
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.mark.parametrize("option", ["--max-pages=0", "--max-pages=x", "--closed-seconds=0", "--idle-minutes=nan"])

@@ -149,8 +149,7 @@ def _csv(results: Sequence[FileScores]) -> str:
     names = list(dict.fromkeys(name for one in results for name in one.scores))
     text = io.StringIO()
     has_return = any("\r" in f"{one.output}{one.reference}" for one in results)  # Python does not quote it by itself
-    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, lineterminator="\n", quoting=quoting)
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
     writer.writerow(["output", "reference", "every", "precise", "vmaf_v1_model", *map(inert_text, names)])
     for one in results:
         values = [one.scores.get(name, "") for name in names]

@@ -69,15 +69,21 @@ class LabTable(pd.DataFrame):
     def _constructor(self) -> Callable[..., LabTable]:
         return LabTable
 
-    def to_csv(self, path_or_buf: Any = None, *args: Any, **options: Any) -> Any:  # type: ignore[misc]  # final in pandas
+    def to_csv(self, path_or_buf: Any = None, *args: Any, **options: Any) -> Any:
         """Write CSV (see `pandas.DataFrame.to_csv`) that a spreadsheet does not run; `to_clipboard` does so too.
 
         A text that a spreadsheet could take for a formula begins with an apostrophe: `'=A1`. `read_frame` and
         `read_runs` remove it again. Numbers are written as they are.
         """
-        seen: list[bool] = []
-        table = _with_texts(pd.DataFrame(self), lambda text: seen.append("\r" in text) or inert_text(text))  # type: ignore[func-returns-value]
-        if any(seen):  # Python quotes a carriage return only where it is a part of the line's end
+        returns = False
+
+        def inert(text: str) -> str:
+            nonlocal returns
+            returns = returns or "\r" in text
+            return inert_text(text)
+
+        table = _with_texts(pd.DataFrame(self), inert)
+        if returns:  # Python quotes a carriage return only where it is a part of the line's end
             options.setdefault("lineterminator", "\r\n")
         return table.to_csv(path_or_buf, *args, **options)
 
@@ -455,7 +461,7 @@ def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFra
         texts = [changed(value) for value in column]
         if any(new is not old and new != old for new, old in zip(texts, column, strict=True)):
             copy = table.copy() if copy is table else copy
-            copy.isetitem(place, pd.Series(texts, index=table.index, dtype=object))
+            copy.isetitem(place, pd.array(texts, dtype=object))
     for axis in (0, 1):
         labels = copy.axes[axis]
         if isinstance(labels, pd.RangeIndex) and labels.name is None:
@@ -475,7 +481,12 @@ def _write_texts(table: pd.DataFrame, writer: Any, *args: Any, **options: Any) -
     if writer.engine != "openpyxl":
         return
     seen: set[str] = set()
-    _with_texts(table, lambda text: seen.add(text) or text)  # type: ignore[func-returns-value]
+
+    def see(text: str) -> str:
+        seen.add(text)
+        return text
+
+    _with_texts(table, see)
     name = options.get("sheet_name", args[0] if args else "Sheet1")
     for row in writer.sheets[name].iter_rows():
         for cell in row:

@@ -38,7 +38,7 @@ _REMEDY: Final = {
     "date": "It differs on every run: do not print it.",
 }
 
-# A name, then its value: `secret_key = "…"`, `"SecretKey": b"…"`, `SECRET_KEY=…`, `<SecretKey>…`, `| **SecretKey** | …`.
+# A name, its value: `secret_key = "…"`, `"SecretKey": b"…"`, `SECRET_KEY=…`, `<SecretKey>…`, `| **SecretKey** | …`.
 _IS = r"""[\\"'`*\]]{0,5}(?:\s{0,3}(?:=>|[=:>,|]|%3D)\s{0,3}|[ \t]{1,3})[\\*`]{0,4}[rbfuRBFU]{0,2}[\\"'`*]{0,4}"""
 _SECRETS: Final = (
     ("a SecretId", re.compile(r"(?<![A-Za-z0-9])AKID[A-Za-z0-9_-]{13,}")),
@@ -139,8 +139,8 @@ class Known:
             search = self._known if reading.is_free else self._secrets
             others += (leak._replace(at=reading.places[leak.at]) for leak in search(reading.text))
         for match in _DATA_URI.finditer(text):
-            inside = self._secrets(decoded_base64(match[1]))
-            others += (Leak(rule, f"{what} in embedded data", match.start()) for rule, what, _ in inside)
+            embedded = self._secrets(decoded_base64(match[1]))
+            others += (Leak(rule, f"{what} in embedded data", match.start()) for rule, what, _ in embedded)
         for at, inside in packed_texts(plain):
             found = self._secrets(inside) if is_readable(inside) else self._known(inside)
             others += (Leak(leak.rule, f"{leak.what} in encoded data", at) for leak in found)
