@@ -180,6 +180,11 @@ def test_the_server_ends_with_the_process_that_started_it(app: Running) -> None:
     until(lambda: not psutil.wait_procs(mine, timeout=0)[1])
 
 
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.slow
 def test_jupyterlab_of_the_verb_lab_checks_host_and_token_by_itself(tmp_path: Path) -> None:
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
@@ -201,7 +206,7 @@ def test_jupyterlab_of_the_verb_lab_checks_host_and_token_by_itself(tmp_path: Pa
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
     server = Running(port, "", process, log)
     try:
-        until(lambda: "?token=" in log.read_text(), 90)
+        until(lambda: "?token=" in log.read_text() and accepts(port), 90)
         token = re.findall(r"\?token=([0-9a-f]+)", log.read_text())[0]
         assert server.get(f"/api/kernels?token={token}")[0] == 200
         assert server.get("/api/kernels")[0] == 403
