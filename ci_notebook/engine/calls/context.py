@@ -30,7 +30,10 @@ MAX_NODES: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """The parts of a running engine. `wake` makes the workers look for a waiting job."""
+    """The parts of a running engine. `wake` makes the workers look for a waiting job.
+
+    `notifies_loopback` says whether a notification may go to this machine.
+    """
 
     ledger: Ledger
     catalogue: Catalogue
@@ -45,6 +48,7 @@ class CallContext:
     database: Database
     outbox: Outbox
     messages: MessageQueues
+    notifies_loopback: bool = True
 
 
 Handler = Callable[[CallContext, Exchange], Answer]
