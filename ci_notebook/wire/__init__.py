@@ -6,5 +6,6 @@ operations      the table of calls: the client builds from it, the engine routes
 error_codes     the table of error codes
 service_errors  errors from a code, from a reply, and as a reply
 signing         creates and verifies signatures
+headers         reads dates and sizes
 notifications   reads job-completion notifications
 """

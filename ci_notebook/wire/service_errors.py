@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from lxml import etree
 
 from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.wire.error_codes import CODE_OF_STATUS, CODES, Code
+from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import Call
-from ci_notebook.wire.xml import MalformedXML, parse
+from ci_notebook.wire.xml import MalformedXML, parse, text_for_xml
 
 __all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error"]
 
@@ -90,7 +90,7 @@ def error_body(code: str, message: str = "", *, resource: str = "", request_id: 
         ("RequestId", request_id or "-"),
     )
     for tag, text in (*nodes, ("TraceId", trace_id or request_id or "-")):
-        etree.SubElement(root, tag).text = _NOT_XML.sub("\ufffd", text)
+        etree.SubElement(root, tag).text = text_for_xml(text)  # a message may quote the request
     return etree.tostring(root, xml_declaration=True, encoding="utf-8")
 
 
@@ -109,7 +109,7 @@ def error_from(
     with the reply's `Date`, it shows how wrong the clock is.
     """
     fields = _read(body)
-    served_at = _http_date(headers.get("date"))
+    served_at = http_time_s(headers.get("date"))
     has_no_code = not fields.get("Code")
     code = fields.get("Code") or CODE_OF_STATUS.get(status, "ServiceUnavailable" if status >= 500 else str(status))
     error = service_error(
@@ -137,7 +137,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> fl
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
         return float(text)
-    until, since = _http_date(text), _http_date(headers.get("date"))
+    until, since = http_time_s(text), http_time_s(headers.get("date"))
     since = now if since is None else since
     return None if until is None or since is None else max(0.0, until - since)
 
@@ -164,14 +164,3 @@ def _read(body: bytes) -> dict[str, str]:
     if root is None or root.tag != "Error":
         return {}
     return {str(child.tag): child.text or "" for child in root if len(child) == 0}
-
-
-def _http_date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() if text else None
-    except ValueError:
-        return None
-
-
-# A message may quote the request, which may contain characters that XML cannot.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
