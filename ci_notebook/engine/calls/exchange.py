@@ -185,8 +185,7 @@ def _query(text: str) -> dict[str, str]:
         query = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
     except ValueError:
         raise service_error("InvalidURI", "The query is not valid UTF-8, or it has more than 100 parameters.") from None
-    for name, value in query.items():
-        _refuse_zero(name), _refuse_zero(value)
+    _refuse_zero("".join((*query, *query.values())))
     return query
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import BadRequest
 
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
@@ -38,12 +38,24 @@ class TooSlow(BadRequest):  # type: ignore[misc]  # waitress has no types
     api_code = "RequestTimeout"
 
 
-class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """An answer whose header names keep their spelling; no answer where an injected fault says so.
+class _ExactHeaders(Task):  # type: ignore[misc]  # waitress has no types
+    """An answer whose header names keep their spelling.
 
     Waitress would write `Etag`, and the official SDK, which makes a plain dict of the headers, would not
     find `ETag`.
     """
+
+    def build_response_header(self) -> bytes:
+        """Return the head of the answer."""
+        names = {name.lower(): name for name, _ in self.response_headers}
+        first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+        pairs = (line.partition(": ") for line in lines)
+        headers = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
+        return ("\r\n".join([first, *headers]) + "\r\n\r\n").encode("latin-1")
+
+
+class AnswerTask(_ExactHeaders, WSGITask):  # type: ignore[misc]  # waitress has no types
+    """The answer of the application; none where an injected fault says so."""
 
     is_silent = False
 
@@ -63,16 +75,8 @@ class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
         if not self.is_silent:
             super().finish()
 
-    def build_response_header(self) -> bytes:
-        """Return the head of the answer."""
-        names = {name.lower(): name for name, _ in self.response_headers}
-        first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-        pairs = (line.partition(": ") for line in lines)
-        headers = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
-        return ("\r\n".join([first, *headers]) + "\r\n\r\n").encode("latin-1")
 
-
-class RefusalTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
+class RefusalTask(_ExactHeaders, ErrorTask):  # type: ignore[misc]  # waitress has no types
     """The answer to a request that is not a call, such as a broken request line, in the API's format."""
 
     def execute(self) -> None:

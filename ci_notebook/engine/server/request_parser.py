@@ -30,11 +30,12 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no
     # A request that cannot be read has none of these; waitress logs them.
     path = request_uri = command = ""
     version = "1.1"
+    body_rcv: Any = None
+    connection_close: bool = False
 
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
-        # What is neither text nor complete yet, so that it is not read twice.
-        self._checked = 0
+        self._checked = 0  # bytes of the head that are known to be text
 
     def received(self, data: bytes) -> int:
         """Take bytes; return how many of them belong to this request."""
@@ -51,8 +52,8 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no
         head = self.header_plus + data
         end = head.find(b"\r\n\r\n", max(0, self._checked - 3))
         end = len(head) if end < 0 else end
-        # A carriage return at the end may be half of a line break.
-        if _NOT_IN_A_HEAD.search(head[max(0, self._checked - 1) : end]) is None:
+        # From the last byte, which may have been half of a line break. The expression looks at the byte before it.
+        if _NOT_IN_A_HEAD.search(head, max(0, self._checked - 1), end) is None:
             self._checked = end
             return False
         self._refuse(BadRequest("The request holds a control character, or a line break that is not CR LF"))
@@ -64,6 +65,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head. Raises `ParsingError`."""
         first, _, rest = header_plus.partition(b"\r\n")
+        self.command = first.partition(b" ")[0].decode("latin-1")  # HEAD is refused without a body
         if re.search(rb"(\A|\r\n)[ \t]", rest):
             raise ParsingError("A header line must not begin with a blank")
         if not first.rstrip().endswith((b" HTTP/1.1", b" HTTP/1.0")):
@@ -82,16 +84,19 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no
             raise ParsingError(f"Transfer-Encoding must not occur {what}")
         if coding not in (None, [b"chunked"]):
             raise ParsingError("Transfer-Encoding must be chunked")
-        if not re.fullmatch(rb"[0-9]+", values.get(b"content-length", [b"0"])[0]):
-            raise ParsingError("Content-Length must be a whole number of bytes")
-        super().parse_header(header_plus)
+        if not re.fullmatch(rb"[0-9]{1,18}", values.get(b"content-length", [b"0"])[0]):
+            raise ParsingError("Content-Length must be a whole number of bytes, of at most 18 digits")
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # such as http://[::1
+            raise ParsingError("The address in the request line cannot be read") from error
         self._check_target()
         if self.chunked:
             self.body_rcv = ChunkedBody(self.body_rcv.getbuf(), self.adj.max_request_body_size)
         self._read_connection()
 
     def _check_target(self) -> None:
-        """Refuse a request line such as `GET http://other/path`: which of two hosts is meant?"""
+        """Refuse a request line such as `GET http://other/path`, which names a second host."""
         host = self.headers.get("HOST", "")
         if self.proxy_netloc and _plain(self.proxy_netloc) != _plain(host):
             raise ParsingError("The request line names another host than the header Host")
