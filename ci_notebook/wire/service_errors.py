@@ -18,7 +18,11 @@ from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import Call
 from ci_notebook.wire.xml import MalformedXML, parse, text_for_xml
 
-__all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error"]
+__all__ = ["CODES", "actions_of", "error_body", "error_from", "error_in", "retry_after_s", "service_error"]
+
+# Of an error that another program wrote. A message may quote the request.
+MAX_MESSAGE_CHARS: Final = 2000
+MAX_NODE_CHARS: Final = 300
 
 _NAME_OF_NUMBER: Final = {str(code.number): name for name, code in CODES.items() if code.number}
 
@@ -129,6 +133,19 @@ def error_from(
     return error
 
 
+def error_in(root: etree._Element, *, status: int = 0) -> ServiceError | None:
+    """Return the error that the body of a reply with status 200 states; None where it states none.
+
+    Calls that take long may fail after their status was sent. `status` is 0 for the usual one of the code.
+    """
+    if etree.QName(root).localname != "Error":
+        return None
+    fields = _texts(root)
+    message = fields.get("Message") or "The reply is an error without a message."
+    request_id = fields.get("RequestId", "")
+    return service_error(fields.get("Code") or "InternalError", message, status=status, request_id=request_id)
+
+
 def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
     """Return the seconds that `Retry-After` asks to wait; None without that header.
 
@@ -161,6 +178,12 @@ def _read(body: bytes) -> dict[str, str]:
         root = parse(body) if body else None
     except MalformedXML:
         return {}  # for example a proxy's HTML page; the status decides
-    if root is None or root.tag != "Error":
+    if root is None or etree.QName(root).localname != "Error":
         return {}
-    return {str(child.tag): child.text or "" for child in root if len(child) == 0}
+    return _texts(root)
+
+
+def _texts(error: etree._Element) -> dict[str, str]:
+    leaves = {etree.QName(child).localname: child.text or "" for child in error if len(child) == 0}
+    limits = {"Message": MAX_MESSAGE_CHARS}
+    return {tag: " ".join(text.split())[: limits.get(tag, MAX_NODE_CHARS)] for tag, text in leaves.items()}
