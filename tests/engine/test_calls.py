@@ -292,7 +292,7 @@ def test_awkward_keys_survive_both_faces(call, key):
     assert [one.text for one in etree.fromstring(listed.content).iterfind("Contents/Key")] == [key]
 
 
-@pytest.mark.parametrize("key", ["a\x00b", "\x01/a", "a\r\nb", "\x7f", "\x1f"], ids=ascii)
+@pytest.mark.parametrize("key", ["a\x02b", "\x01/a", "a\r\nb", "\x7f", "\x1f"], ids=ascii)
 def test_keys_that_xml_cannot_carry_survive_too_and_are_listed_encoded(call, key):
     call.put(key, key.encode())
     assert call("GET", f"/{key}", host=COS_HOST).content == key.encode()
