@@ -13,7 +13,10 @@ from lxml import etree
 from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
 from ci_notebook.engine.jobs.outcome import CRC_HEADER
-from ci_notebook.engine.storage.object_store import ObjectRow
+from ci_notebook.engine.storage.bucket_settings import Bucket
+from ci_notebook.engine.storage.object_keys import check_key
+from ci_notebook.engine.storage.object_store import ObjectRow, read_digest
+from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
 
@@ -26,15 +29,34 @@ OBJECT_HEADERS: Final = (
 
 def put_object(service: CallContext, exchange: Exchange) -> Answer:
     """Store an object. It replaces an older one with the same key."""
-    bucket = bucket_of(service, exchange)
-    if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"One PUT may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length}). Use a multipart upload."
-        raise service_error("EntityTooLarge", text)
+    bucket = check_put(service, exchange)
     stored = service.store.put(
         bucket.name, exchange.key, exchange.body.chunks(), headers=object_headers(exchange),
         content_md5=exchange.headers.get("content-md5", ""),
     )  # fmt: skip
     return Answer(headers={"ETag": f'"{stored.etag}"', CRC_HEADER: stored.headers[CRC_HEADER]})
+
+
+def check_put(service: CallContext, exchange: Exchange) -> Bucket:
+    """Return the bucket of a PUT. Raises `ServiceError` for what the head shows: bucket, key, size, digest."""
+    bucket = bucket_of(service, exchange)
+    check_body(exchange)
+    check_key(exchange.key)
+    return bucket
+
+
+def check_body(exchange: Exchange) -> None:
+    """Raise `ServiceError` for a body that is larger than one PUT may be, or whose Content-MD5 is none."""
+    if (exchange.body.length or 0) > MAX_PUT_BYTES:
+        raise too_large_body(exchange.body.length)
+    read_digest(exchange.headers.get("content-md5", ""))
+
+
+def too_large_body(got: int | None = None) -> ServiceError:
+    """Return the error for an object or part that is too large for one call."""
+    more = "" if got is None else f" (got {got})"
+    text = f"One PUT may have at most {MAX_PUT_BYTES} bytes{more}. Use a multipart upload with more parts."
+    return service_error("EntityTooLarge", text)
 
 
 def object_headers(exchange: Exchange) -> dict[str, str]:

@@ -5,4 +5,5 @@ Modules, in reading order:
 wsgi      the WSGI application: one call in, one answer out
 listener  the application on a port, with waitress
 channel   one connection of the port: header names, timeouts
+head_check  refuses a call before its body arrives
 """

@@ -7,14 +7,17 @@ blocks no thread.
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
+from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan, HeadCheckingRequest
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
 
@@ -39,8 +42,17 @@ class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
 
     is_silent = False
 
+    def get_environment(self) -> dict[str, Any]:
+        """Return the call as WSGI presents it, with the refusal that its head got, if any."""
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.refusal is not None:
+            environ[REFUSAL] = self.request.refusal
+        return environ
+
     def execute(self) -> None:
         """Call the application."""
+        if self.request.connection_close:
+            self.set_close_on_finish()
         try:
             super().execute()
         except ConnectionDropped:
@@ -78,13 +90,27 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection that measures how long the current request has been arriving."""
+    """A connection that measures how long the current request has been arriving.
+
+    `plan_body` says what to do with the body of a call, from the environment that its head gives.
+    """
 
     task_class = AnswerTask
     error_task_class = RefusalTask
     began: float | None = None
     last_byte_at: float = 0.0
     received_bytes: int = 0
+
+    def __init__(self, *arguments: Any, plan_body: Callable[[Mapping[str, Any]], BodyPlan], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._plan_body = plan_body
+
+    def parser_class(self, adjustments: Adjustments) -> HeadCheckingRequest:
+        """Return the parser of a new request."""
+        return HeadCheckingRequest(adjustments, self._plan_of)
+
+    def _plan_of(self, request: HeadCheckingRequest) -> BodyPlan:
+        return self._plan_body(AnswerTask(self, request).get_environment())
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the caller."""

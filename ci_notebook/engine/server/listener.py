@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import socket
 import threading
@@ -85,7 +86,7 @@ class Listener:
             clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
             connection_limit=CONNECTIONS,
         )  # fmt: skip
-        self._server.channel_class = Channel
+        self._server.channel_class = functools.partial(Channel, plan_body=engine.app.plan_body)
         name = f"[{host}]" if ":" in host else host
         self.port = int(self._server.effective_port)
         self.address = f"http://{name}:{self.port}"

@@ -15,14 +15,17 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ci_notebook.engine.calls import buckets, jobs, media, multipart, object_copy, objects, queues, templates
-from ci_notebook.engine.calls.context import CallContext, Handler
-from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
-from ci_notebook.engine.calls.objects import FileRange
+from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of
+from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange, too_large_xml
+from ci_notebook.engine.calls.object_copy import SOURCE
+from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, FileRange, too_large_body
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.engine.limits import disk_full_error
+from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import error_body, service_error
 from ci_notebook.wire.signing import verify
+from ci_notebook.wire.xml import MAX_REQUEST_BYTES
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
@@ -30,6 +33,11 @@ log.addHandler(logging.NullHandler())
 HANDLERS: Final[Mapping[str, Handler]] = {
     **jobs.HANDLERS, **templates.HANDLERS, **queues.HANDLERS, **buckets.HANDLERS, **media.HANDLERS,
     **objects.HANDLERS, **multipart.HANDLERS, **object_copy.HANDLERS,
+}  # fmt: skip
+
+# What the head of a call shows, for calls whose bodies are large.
+HEAD_CHECKS: Final[Mapping[str, Callable[[CallContext, Exchange], object]]] = {
+    "put_object": objects.check_put, "put_part": multipart.check_part,
 }  # fmt: skip
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -41,6 +49,29 @@ class App:
     def __init__(self, service: Callable[[], CallContext]) -> None:
         self._service = service
 
+    def plan_body(self, environ: Mapping[str, Any]) -> BodyPlan:
+        """Return what to do with the body of a call whose head is `environ`. Never waits for the ledger.
+
+        A check that cannot be done now is left to the call.
+        """
+        plan = BodyPlan(limit_bytes=MAX_PUT_BYTES, over_limit=too_large_body())
+        try:
+            service, exchange = self._service(), read_exchange(environ)
+            if exchange.method not in ("PUT", "POST") or SOURCE in exchange.headers:
+                plan = BodyPlan()
+            elif exchange.call.name not in HEAD_CHECKS:
+                plan = BodyPlan(limit_bytes=MAX_REQUEST_BYTES, over_limit=too_large_xml())
+            _verify(service, exchange)
+            with service.database.without_waiting():
+                HEAD_CHECKS.get(exchange.call.name, bucket_of)(service, exchange)
+        except ServiceError as error:
+            return BodyPlan(refusal=error)
+        except (
+            Exception
+        ):  # the top of the thread that reads all sockets: the call itself meets the error, and reports it
+            log.debug("the head of a call could not be checked", exc_info=True)
+        return plan
+
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
         service = self._service()
@@ -48,6 +79,8 @@ class App:
         is_cos, resource = host_kind(environ) == "cos", str(environ.get("PATH_INFO", "/"))
         server = "tencent-cos" if is_cos else "tencent-ci"
         try:
+            if (refusal := environ.get(REFUSAL)) is not None:
+                raise refusal
             exchange = read_exchange(environ)
             is_cos, resource = exchange.host == "cos", exchange.path
             # Calls on a video through COS's host are answered by CI, with COS's kind of id.
@@ -75,11 +108,15 @@ class App:
         return [answer.body] if isinstance(answer.body, bytes) else answer.body
 
 
-def _answer(service: CallContext, exchange: Exchange) -> Answer:
+def _verify(service: CallContext, exchange: Exchange) -> None:
     verify(
         exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
         now=service.clock(), host=exchange.host, tokens=service.tokens,
     )  # fmt: skip
+
+
+def _answer(service: CallContext, exchange: Exchange) -> Answer:
+    _verify(service, exchange)
     fault = service.faults.of_call(exchange.call.name)
     if fault and not fault.after:
         fault.strike()
