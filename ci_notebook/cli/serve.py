@@ -40,6 +40,10 @@ def add_serve(verbs: Any) -> None:
         "--time-limit", type=float, metavar="S",
         help="wall time limit of a job in seconds (default: ten minutes, plus ten for each second of its clip)",
     )  # fmt: skip
+    serve.add_argument(
+        "--call-limit", type=float, default=30.0, metavar="S",
+        help="wall time limit of a media-info or snapshot call in seconds (default: 30)",
+    )  # fmt: skip
     serve.add_argument("--disk-limit", type=_bytes, metavar="GIB", help="size limit of ROOT (default: no limit)")
     serve.add_argument(
         "--min-free",
@@ -101,7 +105,7 @@ def _serve(args: argparse.Namespace) -> int:
         serve(
             root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
             workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
-            cache_bytes=args.cache, on_listening=listening,
+            cache_bytes=args.cache, call_limit_s=args.call_limit, on_listening=listening,
         )  # fmt: skip
     return 0
 

@@ -17,6 +17,7 @@ from ci_notebook.wire.operations import url_path, url_query
 from tests.engine_fixtures import BUCKET, CI_HOST, COS_HOST, SECRET_ID, SECRET_KEY
 
 BODY = bytes(3 << 20)  # waitress keeps half a MiB in memory, and the rest in a temporary file
+SIZE = len(BODY)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def port(engine):
         yield listener.port
 
 
-def head(method, path, query=None, *, host=COS_HOST, key=SECRET_KEY, headers=None, length=len(BODY)):
+def head(method, path, query=None, *, host=COS_HOST, key=SECRET_KEY, headers=None, length=SIZE):
     """Return the head of a signed call, whose body has `length` bytes or comes in chunks (None)."""
     query = query or {}
     signature = signing.authorization(
@@ -98,10 +99,8 @@ REFUSED = {
 @pytest.mark.parametrize("why", REFUSED)
 def test_the_body_of_a_refused_call_is_not_stored_and_the_next_call_is_answered(why, form, port, engine, files):
     options, expected = REFUSED[why]
-    if form == "chunked":
-        request = head(**options, length=None) + in_chunks(BODY)
-    else:
-        request = head(**options) + BODY
+    is_chunked = form == "chunked"
+    request = head(**options, length=None) + in_chunks(BODY) if is_chunked else head(**options) + BODY
     first, second = answers(port, request)
     assert second == (400, "InvalidHost")  # the connection is in step
     assert first == expected if expected else first[0] in (401, 403)

@@ -20,11 +20,13 @@ from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.limits import Limits
+from ci_notebook.engine.read_slots import CALL_LIMIT_S, MAX_ENTERED
 from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
 
-# Each thread answers one call. Receiving bodies and sending objects block none.
-THREADS: Final = 8
+# Each thread answers one call. Receiving bodies and sending objects block none, and calls that read videos never
+# take the last eight.
+THREADS: Final = MAX_ENTERED + 8
 # Further callers wait in the backlog. Each open connection costs a file descriptor.
 CONNECTIONS: Final = 500
 
@@ -43,19 +45,21 @@ def serve(
     limits: Limits | None = None,
     cache_bytes: int | None = None,
     reuse: bool = True,
+    call_limit_s: float = CALL_LIMIT_S,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop: running jobs go back to their queues.
 
     `on_listening` gets the address (`http://127.0.0.1:9000`) once it accepts calls; port 0 chooses a free
-    port. `workers`, `executor`, `limits`, `cache_bytes` and `reuse` are as in `Engine`. Must run in the
+    port. `workers`, `executor`, `limits`, `cache_bytes`, `reuse` and `call_limit_s` are as in
+    `Engine`. Must run in the
     main thread, which receives signals. Raises `EngineError` when the port is in use.
     """
     limits = limits or Limits()
     engine = Engine(
         root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers, executor=executor,
         time_limit_s=limits.time_s, disk_limit_bytes=limits.disk_bytes, min_free_bytes=limits.free_bytes,
-        cache_bytes=cache_bytes, reuse=reuse,
+        cache_bytes=cache_bytes, reuse=reuse, call_limit_s=call_limit_s,
     )  # fmt: skip
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:
