@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook._folders import absolute
-from ci_notebook.model.bounds import PIXELS, set_pixels
+from ci_notebook.model.bounds import PIXELS, set_bounds
 from ci_notebook.model.errors import EngineError, ParameterError
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def add_serve(verbs: Any) -> None:
         "--max-pixels", type=int, metavar="N",
         help=f"most pixels of a frame or image that is decoded (default: {PIXELS}, 8K)",
     )  # fmt: skip
+    for name, kind, what, default in (
+        ("frames", int, "most frames of a file", "1,000,000"),
+        ("streams", int, "most streams of a file", "100"),
+        ("seconds", float, "greatest length of a file in seconds", "86400, a day"),
+    ):
+        serve.add_argument(f"--max-{name}", type=kind, metavar="N", help=f"{what} that is read (default: {default})")
     serve.add_argument(
         "--cache", "--kept", type=_bytes, metavar="GIB",
         help="size limit of the cache in ROOT/.cache; 0 switches it off "
@@ -78,8 +84,10 @@ def _serve(args: argparse.Namespace) -> int:
             f"The engine needs {error.name}. Install it: python -m pip install 'ci-notebook[local]'"
         ) from error
 
-    if args.max_pixels is not None:
-        set_pixels(args.max_pixels, name="--max-pixels")
+    set_bounds(
+        pixels=args.max_pixels, frames=args.max_frames, streams=args.max_streams, seconds=args.max_seconds,
+        names="--max-{}",
+    )  # fmt: skip
     limits = Limits(time_s=args.time_limit, disk_bytes=args.disk_limit, free_bytes=args.min_free)
     with contextlib.ExitStack() as stack:
         cluster = _cluster(args.dask)

@@ -38,7 +38,7 @@ from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
 from ci_notebook.model.api.jobs import Operation
-from ci_notebook.model.bounds import set_pixels
+from ci_notebook.model.bounds import restore_bounds
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.errors import CIError, EngineError, ServiceError
 from ci_notebook.wire.service_errors import service_error
@@ -198,7 +198,7 @@ def run_remote(remote: RemoteJob) -> JobOutcome:
     if not remote.folder.is_dir():
         text = f"A worker cannot find the engine's folder {remote.folder.parents[2].name}."
         return _failed(EngineError(f"{text} Mount it on the worker's machine at the same path."), remote.job)
-    set_pixels(remote.limits.pixels)
+    restore_bounds(remote.limits.bounds)
     write_atomically(remote.progress, "0")
     attempt = Path(tempfile.mkdtemp(prefix="try-", dir=remote.folder))
     outcome = run_job(
