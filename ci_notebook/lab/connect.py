@@ -48,8 +48,9 @@ def connect(
 
     `max_pixels` is how many pixels a frame may have wherever this process decodes one, for jobs, previews,
     frames and scores: 35,651,584 by default, which is 8K. A file may have `max_frames` frames (1,000,000),
-    `max_streams` streams (100) and a length of `max_seconds` (86,400). Decoding belongs to the process, so each of these
-    four is that of the call that gave it last, for every lab of the process. A watermark image may have 4096x4096 px.
+    `max_streams` streams (100) and a length of `max_seconds` (86,400). Decoding belongs to the process, so each of
+    these four is that of the call that gave it last, for every lab of the process. A watermark image may have
+    4096x4096 px.
 
     The other arguments belong to the embedded engine, and are refused with a bucket. `workers` is how many jobs
     run at once: in this process, or in those of `executor`, any `concurrent.futures.Executor` or a function that
