@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,12 @@ from ci_notebook.client.connection.transport import AddressTransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.read_slots import MAX_ENTERED, ReadSlots
 from ci_notebook.engine.server.listener import THREADS, Listener
-from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.ffmpeg import Cancelled, run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.snapshot import picture
-from ci_notebook.media.streams.time_limit import check_time, time_limit
+from ci_notebook.media.streams.frame_times import timeline_of
+from ci_notebook.media.streams.stretch import stretch_of
+from ci_notebook.media.streams.time_limit import check_time, interruptible, time_limit
 from ci_notebook.model.errors import EngineError, ParameterError, ServiceError
 from tests.engine_fixtures import BUCKET, COS_HOST, KEYS, REGION, Caller
 
@@ -84,6 +87,20 @@ def test_reading_a_video_ends_at_the_limit(read, tmp_path):
     with time_limit(0), pytest.raises(EngineError, match=r"long\.mp4 takes longer"):
         read(path)
     read(path)
+
+
+def test_a_job_that_has_to_stop_does_not_read_a_long_file_to_its_end(tmp_path):
+    timeline = timeline_of(one_key_frame(tmp_path, seconds=100))
+    asked = itertools.count()
+
+    def stop(_):
+        if next(asked) == 20:
+            raise Cancelled("The job is not wanted any more.", code="Cancelled")
+
+    with interruptible(stop), pytest.raises(Cancelled):
+        stretch_of(timeline)
+    assert next(asked) == 21
+    assert len(stretch_of(timeline).times) == 1000
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
+from ci_notebook.media.streams.time_limit import interruptible
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.bounds import restore_bounds
 from ci_notebook.model.declaration.node import walk
@@ -141,16 +142,21 @@ def run_job(
         container = media_info(path).format
         return container.duration if container else None
 
+    def stop_if_cancelled(_: str) -> None:
+        if guard.cancel.is_set():
+            raise Cancelled("The job is not wanted any more, or came to a limit.", code="Cancelled")
+
     with LimitGuard(
         limits, folder, room_bytes=room_bytes, is_unwanted=is_unwanted, length_s=length_s, check_s=check_s
     ) as guard:
         try:
-            if guard.cancel.wait(extra_s):
-                raise Cancelled("The job is not wanted any more, or came to a limit.", code="Cancelled")
+            guard.cancel.wait(extra_s)
+            stop_if_cancelled("")
             resources = JobResources(
                 site=site, folder=folder, cancel=guard.cancel, fault=fault, cache_options=cache_options, threads=threads
             )
-            return render_job(resources, job)
+            with interruptible(stop_if_cancelled):
+                return render_job(resources, job)
         except Cancelled:
             return _failed(guard.why) if guard.why else JobOutcome(state="Submitted")
         except Exception as error:  # noqa: BLE001  the top of a worker: the job reports that it failed, the log says why

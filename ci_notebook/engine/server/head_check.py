@@ -43,6 +43,8 @@ class BodyPlan:
 class HeadCheckingRequest(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     """A request that arrives. `plan_of` is asked once, between the head and the body."""
 
+    completed: bool
+    expect_continue: bool
     refusal: ServiceError | None = None
     _plan: BodyPlan | None = None
     _is_dropping = False

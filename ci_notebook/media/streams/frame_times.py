@@ -105,6 +105,7 @@ class Timeline:
 
     def time_of(self, number: int) -> float:
         """Return when a frame appears, in seconds after the first frame."""
+        check_time()
         if self.is_regular:
             return float(number / self.rate)
         return float((self.ticks[number] - self.ticks[0]) * self.unit)
