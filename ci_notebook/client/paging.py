@@ -30,7 +30,8 @@ def pages(page: Callable[[int], tuple[Iterable[T], int | None]], identity: Calla
             count += 1
             is_new = _add(known, identity(one)) or is_new
             yield one
-        if not is_new or total is None or count >= total:
+        # A reader keeps a total that is no number.
+        if not is_new or not isinstance(total, int) or count >= total:
             return
 
 

@@ -13,18 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from waitress.adjustments import Adjustments
-from waitress.parser import HTTPRequestParser
-from waitress.utilities import BadRequest
 
+from ci_notebook.engine.server.request_parser import RequestParser
 from ci_notebook.model.errors import ServiceError
 
 __all__ = ["REFUSAL", "BodyPlan", "HeadCheckingRequest"]
 
 REFUSAL: Final = "ci_notebook.refusal"
 """The key of the refusal in the environment of a call."""
-
-# Waitress collects the line before a chunk, and the lines after the last one, in memory.
-_MAX_LINE_BYTES: Final = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class BodyPlan:
     over_limit: ServiceError | None = None
 
 
-class HeadCheckingRequest(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+class HeadCheckingRequest(RequestParser):
     """A request that arrives. `plan_of` is asked once, between the head and the body."""
 
     completed: bool
@@ -61,16 +57,14 @@ class HeadCheckingRequest(HTTPRequestParser):  # type: ignore[misc]  # waitress 
         if self._plan is None:
             self._plan = self._plan_of(self)
             if self._plan.refusal is not None:
-                self._refuse(self._plan.refusal)
+                self._drop_body(self._plan.refusal)
             elif self.content_length > self._plan.limit_bytes:
-                self._refuse(self._plan.over_limit)
+                self._drop_body(self._plan.over_limit)
         elif not self._is_dropping and self.body_bytes_received > self._plan.limit_bytes:
-            self._refuse(self._plan.over_limit)
-        if self.chunked and len(self.body_rcv.control_line) + len(self.body_rcv.trailer) > _MAX_LINE_BYTES:
-            self.error, self.completed = BadRequest("The line before a chunk is too long"), True
+            self._drop_body(self._plan.over_limit)
         return consumed
 
-    def _refuse(self, refusal: ServiceError | None) -> None:
+    def _drop_body(self, refusal: ServiceError | None) -> None:
         """Drop the body, what has arrived of it and what will."""
         self._is_dropping, self.refusal = True, refusal
         self.body_rcv.getbuf().close()
