@@ -51,7 +51,7 @@ def put_object(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def check_put(service: CallContext, exchange: Exchange) -> Bucket:
-    """Return the bucket of a PUT. Raises `ServiceError` for what the head shows: bucket, key, size, digest, condition."""
+    """Return the bucket of a PUT. Raises `ServiceError` for what the head shows, such as its size."""
     bucket = bucket_of(service, exchange)
     check_body(exchange)
     check_key(exchange.key)
