@@ -13,7 +13,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.web import HTTPError
 from traitlets import Float, Integer
 
-from ci_notebook.cli.page_server.bounds import CLOSED_S, IDLE_MINUTES, MOST_PAGES
+from ci_notebook.cli.page_server.page_limits import CLOSED_S, IDLE_MINUTES, MOST_PAGES
 
 # A page that is being loaded has no connection yet. Its kernel is not ended to make room for another page.
 _LOADING_S: Final = 20.0
