@@ -160,7 +160,9 @@ def test_the_printed_address_opens_the_page_and_nothing_else_starts_a_kernel(app
     assert app.get(channels, **upgrade, Cookie=cookie, Origin=own)[0] == 101
     assert app.get(f"/voila/api/shutdown/{kernel_id}", method="POST", Origin="null", Cookie=cookie)[0] == 403
 
-    app.get("/", Cookie=cookie)
+    assert app.get("/", Cookie=cookie)[0] == 200
+    assert app.get("/", Cookie=cookie)[0] == 200, "the page with the websocket is closed and makes room"
+    assert kernel not in app.kernels()
     status, _, body = app.get("/", Cookie=cookie)
     assert (status, len(app.kernels())) == (503, 2)
     assert "The limit of 2 open pages is reached" in body
