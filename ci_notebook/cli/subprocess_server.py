@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from ci_notebook._folders import HOME_VARIABLE, lab_home
 
 
 def serve_until_ended(
@@ -15,10 +18,12 @@ def serve_until_ended(
     cwd: Path | None = None,
     patience_s: float | None = None,
 ) -> int:
-    """Run a server until it ends and return its exit status.
+    """Run a server until it ends and return its exit status. Its kernels have the same home, in whatever folder.
 
     After Ctrl-C it may take `patience_s`, then it is stopped. Without a limit it may ask before it stops.
     """
+    if os.environ.get(HOME_VARIABLE):
+        env = {**(os.environ if env is None else env), HOME_VARIABLE: str(lab_home())}
     server = subprocess.Popen(command, env=env, cwd=cwd)  # noqa: S603  our own interpreter, no shell
     old_handler = signal.signal(
         signal.SIGTERM, lambda *_: server.terminate()

@@ -18,8 +18,10 @@ from ci_notebook.model.api.queues import MediaBucketResponse, QueueRequest, Queu
 from ci_notebook.model.api.snapshot_calls import MediaInfoRequest, SnapshotRequest, SnapshotResponse
 from ci_notebook.model.api.templates import TemplateRequest, TemplateResponse
 from ci_notebook.model.declaration.node import Node
+from ci_notebook.model.errors import ParameterError
 
-HostKind = Literal["ci", "cos", "region"]
+# `region` is CI's host without a bucket, `service` is COS's.
+HostKind = Literal["ci", "cos", "region", "service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,17 @@ class Call:
     answer: type[Node] | None = None
 
     def path_for(self, **names: str) -> str:
-        """Return the decoded path with the names filled in. This path is signed."""
+        """Return the decoded path with the names filled in. This path is signed.
+
+        Raises `ParameterError` for an id that would be another path: an id may come from a reply.
+        """
+        for name, value in names.items():
+            if name != "key" and _NO_ID.search(value):
+                raise ParameterError.plain(f"{value!r:.80} is not an id: an id has no slash and no control character.")
         return re.sub(r"\{(\w+)\}", lambda name: names[name[1]], self.path)
+
+
+_NO_ID: Final = re.compile(r"[/\\\x00-\x1f\x7f]|^\.{1,2}$")
 
 
 def url_encode(text: str) -> str:
@@ -65,6 +76,11 @@ def url_query(query: Mapping[str, str]) -> str:
 _LIST_JOBS = (
     "tag", "queueId", "orderByTime", "nextToken", "size", "states", "startCreationTime", "endCreationTime",
     "workflowId", "inventoryTriggerJobId", "inputObject",
+)  # fmt: skip
+
+_READ = (
+    "response-content-type", "response-content-language", "response-expires", "response-cache-control",
+    "response-content-disposition", "response-content-encoding", "versionId",
 )  # fmt: skip
 
 CALLS: Final[tuple[Call, ...]] = (
@@ -110,10 +126,26 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("list_objects", "GET", "cos", "/", query=("prefix", "delimiter", "marker", "max-keys", "encoding-type")),
     # With the header x-cos-copy-source it copies another object (`Client.copy`).
     Call("put_object", "PUT", "cos", "/{key}"),
-    Call("get_object", "GET", "cos", "/{key}"),
-    Call("head_object", "HEAD", "cos", "/{key}"),
-    Call("delete_object", "DELETE", "cos", "/{key}"),
+    Call("get_object", "GET", "cos", "/{key}", query=_READ),
+    Call("head_object", "HEAD", "cos", "/{key}", query=_READ),
+    Call("delete_object", "DELETE", "cos", "/{key}", query=("versionId",)),
     Call("head_bucket", "HEAD", "cos", "/"),
+    # Calls of other clients; ours has no use for them
+    Call("delete_objects", "POST", "cos", "/", flags=(("delete", None),)),
+    Call("list_versions", "GET", "cos", "/", flags=(("versions", None),),
+         query=("prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type")),
+    Call("get_object_acl", "GET", "cos", "/{key}", flags=(("acl", None),), query=("versionId",)),
+    Call("put_object_acl", "PUT", "cos", "/{key}", flags=(("acl", None),), query=("versionId",)),
+    Call("get_object_tags", "GET", "cos", "/{key}", flags=(("tagging", None),), query=("versionId",)),
+    Call("put_object_tags", "PUT", "cos", "/{key}", flags=(("tagging", None),), query=("versionId",)),
+    Call("delete_object_tags", "DELETE", "cos", "/{key}", flags=(("tagging", None),), query=("versionId",)),
+    Call("get_bucket_acl", "GET", "cos", "/", flags=(("acl", None),)),
+    Call("get_bucket_location", "GET", "cos", "/", flags=(("location", None),)),
+    Call("get_bucket_versioning", "GET", "cos", "/", flags=(("versioning", None),)),
+    Call("get_bucket_logging", "GET", "cos", "/", flags=(("logging", None),)),
+    Call("put_bucket", "PUT", "cos", "/"),
+    Call("list_all_buckets", "GET", "service", "/",
+         query=("marker", "max-keys", "region", "tagkey", "tagvalue", "create-time", "range")),
 )  # fmt: skip
 
 CALL: Final[dict[str, Call]] = {call.name: call for call in CALLS}

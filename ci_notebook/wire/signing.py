@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ci_notebook.wire.operations import HostKind, url_encode
+from ci_notebook.wire.secret import Secret, reveal
 from ci_notebook.wire.service_errors import service_error
 
 # The list of the official Python SDK. Headers that begin with x-cos- or x-ci- are signed as well.
@@ -23,6 +24,8 @@ SIGNED_HEADERS: Final = frozenset(
     }
 )  # fmt: skip
 TOKEN_NAMES: Final = ("x-ci-security-token", "x-cos-security-token")
+# Headers of COS and CI that need no signature: a token, and what changes nothing that a presigned URL grants.
+FREE_HEADERS: Final = (*TOKEN_NAMES, "x-cos-sdk-retry", "x-cos-traffic-limit", "x-cos-forbid-overwrite")
 
 # COS refuses requests whose clock is wrong by more.
 MAX_SKEW_S: Final = 900
@@ -51,7 +54,7 @@ def authorization(
     query: Mapping[str, str],
     headers: Mapping[str, str],
     secret_id: str,
-    secret_key: str,
+    secret_key: str | Secret,
     key_time: str,
 ) -> str:
     """Return the `Authorization` header for a request.
@@ -74,7 +77,7 @@ def presigned_query(
     query: Mapping[str, str],
     headers: Mapping[str, str],
     secret_id: str,
-    secret_key: str,
+    secret_key: str | Secret,
     key_time: str,
     token: str | None = None,
 ) -> dict[str, str]:
@@ -93,19 +96,21 @@ def verify(
     *,
     query: Mapping[str, str],
     headers: Mapping[str, str],
-    keys: Mapping[str, str],
+    keys: Mapping[str, str | Secret],
     now: float,
     host: HostKind = "ci",
-    tokens: Mapping[str, str] | None = None,
+    tokens: Mapping[str, str | Secret] | None = None,
 ) -> str:
     """Return the SecretId that signed a request, in its header or in its query.
 
     `path` and `query` are decoded. `keys` maps SecretId to SecretKey, and `tokens` maps the SecretId of
-    temporary credentials to their token. `host` selects the error codes of CI or COS. Raises
-    `SignatureRefused` or a subclass (`UnknownKey`, `ClockSkewed`), or `AccessDenied` for an unsigned
+    temporary credentials to their token. `host` selects the error codes of CI or COS. The signature is in
+    the header, in the parameters `q-…`, or whole in the parameter `sign`. Headers that change the call (copy
+    source, ACL, storage class, tags) must be signed: whoever holds a presigned URL could add them otherwise.
+    Raises `SignatureRefused` or a subclass (`UnknownKey`, `ClockSkewed`), or `AccessDenied` for an unsigned
     request to COS.
     """
-    at_ci = host != "cos"
+    at_ci = host not in ("cos", "service")
     lowered = {name.lower(): value for name, value in headers.items()}
     fields = _fields(lowered.get("authorization", ""), query)
     if fields is None:
@@ -120,7 +125,7 @@ def verify(
         )
     _check_time(fields["q-key-time"], now, at_ci=at_ci)
     token = (tokens or {}).get(secret_id)
-    if token is not None and not any(_same(token, one) for one in _tokens(lowered, query)):
+    if token is not None and not any(_same(reveal(token), one) for one in _tokens(lowered, query)):
         raise service_error(
             "AccessDenied" if at_ci else "InvalidAccessKeyId",
             "The security token is missing, or belongs to other credentials.",
@@ -135,6 +140,10 @@ def verify(
             f"Signed headers: {fields['q-header-list'] or 'none'}; "
             f"signed parameters: {fields['q-url-param-list'] or 'none'}.",
         )
+    unsigned = [name for name in lowered if _changes_the_call(name) and url_encode(name).lower() not in signed]
+    if unsigned:
+        text = f"{', '.join(sorted(unsigned))} must be signed: name it in q-header-list, or leave it out."
+        raise service_error("InvalidAuthorization" if at_ci else "SignatureDoesNotMatch", text)
     return secret_id
 
 
@@ -147,7 +156,7 @@ class _Signable(NamedTuple):
     headers: Mapping[str, str]
 
 
-def _signed(request: _Signable, secret_id: str, secret_key: str, span: str) -> tuple[str, ...]:
+def _signed(request: _Signable, secret_id: str, secret_key: str | Secret, span: str) -> tuple[str, ...]:
     """Return the seven fields of a signature, in the order of `_FIELDS`."""
     headers, params = ";".join(sorted(request.headers)), ";".join(sorted(request.params))
     return ("sha1", secret_id, span, span, headers, params, _signature(request, secret_key, span))
@@ -157,11 +166,11 @@ def _encoded(pairs: Mapping[str, str]) -> dict[str, str]:
     return {url_encode(name).lower(): url_encode(value) for name, value in pairs.items()}
 
 
-def _signature(request: _Signable, secret_key: str, span: str) -> str:
+def _signature(request: _Signable, secret_key: str | Secret, span: str) -> str:
     """Return the signature (steps 2 to 7 of the API page on request signatures)."""
     digest = hashlib.sha1(_text(request).encode(), usedforsecurity=False).hexdigest()
     # The key of the second HMAC is the hexadecimal text of the first one, not its bytes.
-    sign_key = hmac.digest(secret_key.encode(), span.encode(), "sha1").hex()
+    sign_key = hmac.digest(reveal(secret_key).encode(), span.encode(), "sha1").hex()
     return hmac.digest(sign_key.encode(), f"sha1\n{span}\n{digest}\n".encode(), "sha1").hex()
 
 
@@ -177,11 +186,18 @@ def _is_signed(name: str) -> bool:
     return name in SIGNED_HEADERS or name.startswith(("x-cos-", "x-ci-"))
 
 
+def _changes_the_call(name: str) -> bool:
+    is_free = name in FREE_HEADERS or name.startswith("x-cos-meta-")
+    return name == "pic-operations" or (name.startswith(("x-cos-", "x-ci-")) and not is_free)
+
+
 def _fields(header: str, query: Mapping[str, str]) -> dict[str, str] | None:
-    if header.strip():
-        pairs = (pair.partition("=") for pair in header.strip().split("&"))
-        return {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return {name: query[name] for name in _FIELDS if name in query} if "q-signature" in query else None
+    if not header.strip() and "q-signature" in query:
+        return {name: query[name] for name in _FIELDS if name in query}
+    text = header.strip() or query.get("sign", "").strip()
+    # A blank within belongs to the value: a SecretId with a blank is another SecretId.
+    pairs = (pair.partition("=") for pair in text.split("&"))
+    return {name.strip().lower(): value for name, _, value in pairs} if text else None
 
 
 def _format_problem(fields: Mapping[str, str]) -> str:
@@ -192,6 +208,8 @@ def _format_problem(fields: Mapping[str, str]) -> str:
         return f"The algorithm {fields['q-sign-algorithm']!r:.40} is not supported; use sha1."
     if _span(fields["q-key-time"]) is None:
         return "q-key-time must be two times in Unix seconds, first;last."
+    if fields["q-sign-time"] != fields["q-key-time"]:
+        return "q-sign-time must be the same as q-key-time: no signature covers a difference."
     return ""
 
 
@@ -223,7 +241,7 @@ def _tokens(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:
     return [place[name] for place in (headers, query) for name in TOKEN_NAMES if name in place]
 
 
-def _signatures(request: _Signable, secret_key: str, span: str) -> Iterator[str]:
+def _signatures(request: _Signable, secret_key: str | Secret, span: str) -> Iterator[str]:
     """Yield the expected signature for each form of the host.
 
     The official SDK signs the host without its port, but sends it with the port.

@@ -22,6 +22,7 @@ from ci_notebook.engine.limits import Limits
 from ci_notebook.engine.notify.addresses import is_loopback
 from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
+from ci_notebook.wire.secret import Secret
 
 # Each thread answers one call. Receiving bodies and sending objects block none.
 THREADS: Final = 8
@@ -36,8 +37,8 @@ def serve(
     port: int = 9000,
     bucket: str,
     region: str,
-    keys: Mapping[str, str],
-    tokens: Mapping[str, str] | None = None,
+    keys: Mapping[str, str | Secret],
+    tokens: Mapping[str, str | Secret] | None = None,
     workers: int = 2,
     executor: Executor | MakeExecutor | None = None,
     limits: Limits | None = None,
