@@ -75,6 +75,7 @@ class Engine:
         reuse: Whether a job that equals an earlier one takes over its output.
         tokens: SecretId of temporary keys → the token that calls with that key must carry.
         seed: Seed of the chances in `faults`.
+        notify_loopback: Whether a notification may go to this machine. Say no where others may submit jobs.
 
     A job that reaches a limit fails and says which one. `faults` injects errors into calls and jobs; it is
     empty until you add one.
@@ -100,6 +101,7 @@ class Engine:
         reuse: bool = True,
         tokens: Mapping[str, str | Secret] | None = None,
         seed: int = 0,
+        notify_loopback: bool = True,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?-[0-9]{1,20}", bucket):
             allowed = "lower-case letters, digits and hyphens, ending in the account's number"
@@ -114,6 +116,7 @@ class Engine:
         self._keys, self._tokens = _hidden(keys), _hidden(tokens or {})
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
+        self._notify_loopback = notify_loopback
         self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
         self._cache_options = CacheOptions.for_root(
             self.root, cache_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
@@ -154,7 +157,7 @@ class Engine:
         remove_old_folder(self.root)
         ledger = Ledger(database, clock=clock)
         outbox, messages = Outbox(database, clock=clock), MessageQueues(database, clock=clock)
-        sender = NotificationSender(outbox, messages, ledger, catalogue)
+        sender = NotificationSender(outbox, messages, ledger, catalogue, loopback=self._notify_loopback)
         self._resources.callback(sender.close)
         worker = JobWorker(
             self.root, ledger, store, slots=self._workers, new_id=new_id, executor=self._executor,
@@ -175,6 +178,7 @@ class Engine:
             database=database,
             outbox=outbox,
             messages=messages,
+            notifies_loopback=self._notify_loopback,
         )
 
     def messages(

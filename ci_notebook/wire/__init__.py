@@ -7,5 +7,6 @@ error_codes     the table of error codes
 service_errors  errors from a code, from a reply, and as a reply
 secret          text that is used to sign and is never shown
 signing         creates and verifies signatures
+headers         reads dates and sizes
 notifications   reads job-completion notifications
 """

@@ -41,7 +41,7 @@ def time_of(text: str | None) -> dt.datetime | None:
     """Return an API time in UTC; None for `-`, an empty text or any other text that is not a time."""
     try:
         return dt.datetime.strptime(text or "-", "%Y-%m-%dT%H:%M:%S%z").astimezone(dt.UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # Overflow: the year 1 or 9999, moved by its time zone
         return None
 
 
