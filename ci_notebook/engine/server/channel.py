@@ -6,14 +6,16 @@ blocks no thread.
 
 from __future__ import annotations
 
+import socket
 import time
-from typing import Final
+from typing import Any, Final
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
+from ci_notebook._processes import detach_in_children
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
@@ -85,6 +87,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     began: float | None = None
     last_byte_at: float = 0.0
     received_bytes: int = 0
+
+    def __init__(self, server: BaseWSGIServer, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(server, sock, *args, **options)
+        detach_in_children(sock)
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the caller."""

@@ -1,0 +1,74 @@
+"""One SQLite connection that threads share: never closed while a thread uses it, and never used in a forked child.
+
+Invariant: SQLite must not see a connection in two processes. A forked child leaves its parent's connection alone,
+does not even close it, and opens one of its own when it needs one (see https://www.sqlite.org/howtocorrupt.html).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ci_notebook._processes import Owner, call_in_children
+from ci_notebook.model.errors import EngineError, ParameterError
+
+__all__ = ["SharedConnection"]
+
+
+class SharedConnection:
+    """The connection to the file at `path` that `connect` opens. `name` is what errors call the file."""
+
+    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection], *, name: str) -> None:
+        self._path, self._connect, self._name = path, connect, name
+        self._lock, self._owner, self._is_closed = threading.RLock(), Owner(), False
+        self._connection: sqlite3.Connection | None = connect(path)
+        self._file = self._identity()
+        call_in_children(self._leave_to_parent)
+
+    @contextmanager
+    def use(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection; other threads wait. Each holds it for milliseconds, or for the busy timeout at most.
+
+        Raises `ParameterError` once closed, and `EngineError` when the file was removed or replaced.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise ParameterError.plain(f"{self._name} is closed. Open the lab again: ci.connect().")
+            if self._connection is None:
+                self._connection, self._owner = self._connect(self._path), Owner()
+                self._file = self._identity()
+            self.check()
+            yield self._connection
+
+    def check(self) -> None:
+        """Raise `EngineError` when the file was removed or replaced: what is written would be lost."""
+        if self._identity() != self._file:
+            raise EngineError(
+                f"{self._name} ({str(self._path)!r}) was removed or replaced while it was in use. "
+                "Restore the folder, or start again with what is there: lab.close(), then ci.connect()."
+            )
+
+    def close(self) -> None:
+        """Close the connection, as soon as no thread uses it. The file stays."""
+        with self._lock:
+            self._is_closed = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            facts = self._path.stat()
+        except OSError:
+            return None
+        return facts.st_dev, facts.st_ino
+
+    def _leave_to_parent(self) -> None:
+        self._lock = threading.RLock()  # a thread of the parent may hold the old one
+        if self._connection is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))  # never freed: that would close it
+            self._connection = None
