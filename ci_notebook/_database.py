@@ -2,6 +2,7 @@
 
 Invariant: SQLite must not see a connection in two processes. A forked child leaves its parent's connection alone,
 does not even close it, and opens one of its own when it needs one (see https://www.sqlite.org/howtocorrupt.html).
+No thread is inside SQLite while another one forks: the child would find SQLite's own locks taken for ever.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from ci_notebook._processes import Owner, call_in_children
+from ci_notebook._processes import call_around_forks, call_in_children
 from ci_notebook.model.errors import EngineError, ParameterError
 
 __all__ = ["SharedConnection"]
+
+# How long a fork waits for a thread that uses the connection; each does so for milliseconds.
+_FORK_S: Final = 10.0
 
 
 class SharedConnection:
@@ -24,9 +29,11 @@ class SharedConnection:
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection], *, name: str) -> None:
         self._path, self._connect, self._name = path, connect, name
-        self._lock, self._owner, self._is_closed = threading.RLock(), Owner(), False
+        self._lock, self._is_closed = threading.RLock(), False
         self._connection: sqlite3.Connection | None = connect(path)
         self._file = self._identity()
+        self._forking_thread = 0
+        call_around_forks(self._hold_for_fork, self._release_after_fork)
         call_in_children(self._leave_to_parent)
 
     @contextmanager
@@ -39,7 +46,7 @@ class SharedConnection:
             if self._is_closed:
                 raise ParameterError.plain(f"{self._name} is closed. Open the lab again: ci.connect().")
             if self._connection is None:
-                self._connection, self._owner = self._connect(self._path), Owner()
+                self._connection = self._connect(self._path)
                 self._file = self._identity()
             self.check()
             yield self._connection
@@ -67,7 +74,17 @@ class SharedConnection:
             return None
         return facts.st_dev, facts.st_ino
 
+    def _hold_for_fork(self) -> None:
+        if self._lock.acquire(timeout=_FORK_S):
+            self._forking_thread = threading.get_ident()
+
+    def _release_after_fork(self) -> None:
+        if self._forking_thread == threading.get_ident():
+            self._forking_thread = 0
+            self._lock.release()
+
     def _leave_to_parent(self) -> None:
+        self._forking_thread = 0
         self._lock = threading.RLock()  # a thread of the parent may hold the old one
         if self._connection is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))  # never freed: that would close it

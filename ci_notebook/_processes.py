@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from ci_notebook.model.errors import ParameterError
 
-__all__ = ["Owner", "call_in_children", "detach_in_children", "finalize"]
+__all__ = ["Owner", "call_around_forks", "call_in_children", "detach_in_children", "finalize"]
 
 
 class HasDescriptor(Protocol):
@@ -63,7 +63,13 @@ def detach_in_children(*files: HasDescriptor | None) -> None:
 
 def call_in_children(method: Callable[[], object]) -> None:
     """Call a bound method in every forked child, as long as its object lives. It must take no lock."""
-    _CALLED.append(weakref.WeakMethod(method, _forget))
+    _CALLED.append(weakref.WeakMethod(method, _CALLED.remove))
+
+
+def call_around_forks(before: Callable[[], object], after: Callable[[], object]) -> None:
+    """Call two bound methods in this process before and after each fork, in the thread that forks."""
+    _BEFORE.append(weakref.WeakMethod(before, _BEFORE.remove))
+    _AFTER.append(weakref.WeakMethod(after, _AFTER.remove))
 
 
 def _call_in(process: int, call: Callable[..., object], args: tuple[Any, ...]) -> None:
@@ -73,18 +79,19 @@ def _call_in(process: int, call: Callable[..., object], args: tuple[Any, ...]) -
 
 _DETACHED: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _CALLED: Final[list[weakref.WeakMethod[Any]]] = []
+_BEFORE: Final[list[weakref.WeakMethod[Any]]] = []
+_AFTER: Final[list[weakref.WeakMethod[Any]]] = []
 
 
-def _forget(method: weakref.WeakMethod[Any]) -> None:
-    with contextlib.suppress(ValueError):
-        _CALLED.remove(method)
-
-
-def _after_fork_in_child() -> None:
-    for reference in list(_CALLED):
+def _call_all(methods: list[weakref.WeakMethod[Any]]) -> None:
+    for reference in list(methods):
         method = reference()
         if method is not None:
             method()
+
+
+def _after_fork_in_child() -> None:
+    _call_all(_CALLED)
     numbers = []
     for file in list(_DETACHED):
         with contextlib.suppress(OSError, ValueError):  # closed meanwhile
@@ -100,4 +107,7 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=lambda: _call_all(_BEFORE), after_in_parent=lambda: _call_all(_AFTER),
+        after_in_child=_after_fork_in_child,
+    )  # fmt: skip

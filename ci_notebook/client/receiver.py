@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ci_notebook._processes import Owner, detach_in_children
 from ci_notebook.client.job import Bar, Job
-from ci_notebook.client.polling import Pace
+from ci_notebook.client.polling import LONGEST_S, Pace
 from ci_notebook.client.watch import Watch
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.queues import NotifyConfig
@@ -79,11 +79,12 @@ class Receiver:
         return NotifyConfig(state="On", event="TaskFinish", type="Url", url=self.url, result_format=form)
 
     def get(self, timeout_s: float | None = None) -> Job:
-        """Return the next notified job. Raises `TimeoutError`, or `EOFError` once closed."""
+        """Return the next notified job. Raises `TimeoutError`, by default after 24 hours, or `EOFError` once closed."""
+        limit_s = LONGEST_S if timeout_s is None else timeout_s
         try:
-            detail = self._notified.get(timeout=timeout_s)
+            detail = self._notified.get(timeout=limit_s)
         except queue.Empty:
-            raise TimeoutError(f"No notification came within {timeout_s:g} s.") from None
+            raise TimeoutError(f"No notification came within {limit_s:g} s.") from None
         if detail is None:
             self._notified.put(None)  # for the next caller
             raise EOFError("The receiver is closed.")
