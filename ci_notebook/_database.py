@@ -22,6 +22,8 @@ __all__ = ["SharedConnection"]
 
 # How long a fork waits for a thread that uses the connection; each does so for milliseconds.
 _FORK_S: Final = 10.0
+# How long a thread waits for another one: longer than the busy timeout, which is the longest that one statement takes.
+LIMIT_S: Final = 60.0
 
 
 class SharedConnection:
@@ -37,12 +39,16 @@ class SharedConnection:
         call_in_children(self._leave_to_parent)
 
     @contextmanager
-    def use(self) -> Iterator[sqlite3.Connection]:
+    def use(self, limit_s: float = LIMIT_S) -> Iterator[sqlite3.Connection]:
         """Hold the connection; other threads wait. Each holds it for milliseconds, or for the busy timeout at most.
 
-        Raises `ParameterError` once closed, and `EngineError` when the file was removed or replaced.
+        Raises `ParameterError` once closed, `EngineError` when the file was removed or replaced, and `TimeoutError`
+        when another thread holds the connection for `limit_s` seconds.
         """
-        with self._lock:
+        lock = self._lock
+        if not lock.acquire(timeout=limit_s):
+            raise TimeoutError(f"{self._name} has been in use by another thread for {limit_s:g} s")
+        try:
             if self._is_closed:
                 raise ParameterError.plain(f"{self._name} is closed. Open the lab again: ci.connect().")
             if self._connection is None:
@@ -50,6 +56,8 @@ class SharedConnection:
                 self._file = self._identity()
             self.check()
             yield self._connection
+        finally:
+            lock.release()
 
     def check(self) -> None:
         """Raise `EngineError` when the file was removed or replaced: what is written would be lost."""
@@ -60,12 +68,18 @@ class SharedConnection:
             )
 
     def close(self) -> None:
-        """Close the connection, as soon as no thread uses it. The file stays."""
-        with self._lock:
-            self._is_closed = True
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        """Close the connection, as soon as no thread uses it. The file stays.
+
+        A connection that a thread holds for longer than `LIMIT_S` seconds is left open: closing it would end Python.
+        """
+        self._is_closed = True
+        if self._lock.acquire(timeout=LIMIT_S):
+            try:
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+            finally:
+                self._lock.release()
 
     def _identity(self) -> tuple[int, int] | None:
         try:

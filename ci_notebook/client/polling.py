@@ -71,8 +71,8 @@ def watch(
     """Yield a job each time its state or progress changes, until all jobs are over.
 
     The last item of each job is over (`is_over`); after `timeout_s` the iterator ends early. Without a timeout it
-    raises `WaitTimedOut` after 24 hours. A failed job raises nothing. Connection errors and 5xx replies are tolerated for `PATIENCE_S` seconds, then
-    raised. `pace` replaces the sleep between polls.
+    raises `WaitTimedOut` after 24 hours. A failed job raises nothing. Connection errors and 5xx replies are tolerated
+    for `PATIENCE_S` seconds, then raised. `pace` replaces the sleep between polls.
     """
     pace = pace or Pace(client.sleep)
     waiting = dict.fromkeys(ids)

@@ -60,7 +60,6 @@ class ObjectStore:
     ) -> None:
         self._root, self._database, self._clock, self._new_id = root, database, clock, new_id
         self._aside = root / ".incoming"
-        self._aside.mkdir(parents=True, exist_ok=True)
 
     def put(
         self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
@@ -76,7 +75,7 @@ class ObjectStore:
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
         expected = _digest(content_md5)
-        aside = self._aside / self._new_id()
+        aside = self._new_aside()
         md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
             with aside.open("xb") as file:
@@ -92,6 +91,10 @@ class ObjectStore:
             aside.unlink(missing_ok=True)
             raise
         return aside, size, md5.hexdigest(), str(crc)
+
+    def _new_aside(self) -> Path:
+        self._aside.mkdir(parents=True, exist_ok=True)  # it may have been removed since the last file
+        return self._aside / self._new_id()
 
     def adopt(
         self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]
@@ -154,7 +157,7 @@ class ObjectStore:
         """
         check_key(key)
         current, opened = self.open(source.bucket, source.key)
-        aside = self._aside / self._new_id()
+        aside = self._new_aside()
         with opened:
             try:
                 os.link(self.path(current), aside)
