@@ -119,9 +119,12 @@ class JobWorker:
             try:
                 if running.future.done():
                     self._conclude(running)
-            except (OSError, sqlite3.Error):
+            except (CIError, OSError, sqlite3.Error):
                 log.exception("the end of job %s could not be written; it will run again", running.row.job_id)
-        self._ledger.release(self._heartbeat.name)
+        try:
+            self._ledger.release(self._heartbeat.name)
+        except (CIError, OSError, sqlite3.Error):
+            log.exception("the ledger cannot be written; the running jobs run again when their lease ends")
         self._heartbeat.close()
         if self._executor is not None:
             self._executor.close()
