@@ -14,12 +14,14 @@ import logging
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
 from ci_notebook._file_lock import FileLock
+from ci_notebook._folders import absolute, private_file, private_folder
 from ci_notebook._processes import Owner
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.lru import LRU
@@ -85,7 +87,7 @@ class FileCache:
     """The files of one folder. Safe to use from several threads and processes, and by several instances at once."""
 
     def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES, patience_s: float = PATIENCE_S) -> None:
-        self.folder, self._limit_bytes, self._patience_s = folder, limit_bytes, patience_s
+        self.folder, self._limit_bytes, self._patience_s = absolute(folder), limit_bytes, patience_s
 
     def path_of(self, bucket: str, key: str, content: str, *, suffix: str | None = None) -> Path:
         """Return the path of the file of an object. `content` is its MD5 or ETag, and what was done to it, if anything.
@@ -105,11 +107,11 @@ class FileCache:
         """
         if self.note_use(path):
             return path
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         with self._lock(path):
             if not self.note_use(path):
                 with whole_file(path) as part:
-                    write(part)
+                    write(private_file(part))
                 self.clear_up()
                 self._evict(but=path)
         return path
@@ -158,8 +160,7 @@ class FileCache:
 
     @contextlib.contextmanager
     def _lock(self, path: Path) -> Iterator[None]:
-        locks = self.folder / ".locks"
-        locks.mkdir(exist_ok=True)
+        locks = private_folder(self.folder / ".locks")
         number = int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % _LOCKS
         began = time.time()
         lock = FileLock(locks / f"{number:02x}")
@@ -203,7 +204,13 @@ def whole_file(target: Path) -> Iterator[Path]:
     # that choose a format by that.
     part, owner = target.with_name(f"{_PART}{secrets.token_hex(8)}{target.suffix}"), Owner()
     try:
-        yield part
+        mode = stat.S_IMODE(target.stat().st_mode)  # a file that is replaced keeps its mode
+    except FileNotFoundError:
+        mode = None
+    try:
+        yield part if mode is None else private_file(part)
+        if mode is not None:
+            part.chmod(mode)
         part.replace(target)
     finally:
         if owner.is_here:  # a forked child that ends here leaves its parent's file alone

@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from ci_notebook._database import SharedConnection
+from ci_notebook._folders import absolute, private_database
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
@@ -104,10 +105,8 @@ class Journal:
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
-        self.path, self._clock = Path(path), clock
+        self.path, self._clock = absolute(path), clock
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
-        self.path.chmod(0o600)
         self._shared = SharedConnection(self.path, _connect, name="The journal")
         try:
             self._bring_up_to_date()
@@ -297,6 +296,7 @@ class Journal:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    private_database(path)
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     _write_ahead(db)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from ci_notebook._file_lock import FileLock, is_locked
+from ci_notebook._folders import private_folder
 from ci_notebook.model.errors import EngineError
 
 _STALE_S: Final = 60.0
@@ -24,7 +25,7 @@ class Lease:
     """A lease that ends when it is closed or its process dies. `folder` is created if needed."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         _remove_stale(folder)
         self.name = secrets.token_hex(8)
         self._folder, self._lock = folder, FileLock(folder / self.name)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook._file_lock import FileLock, is_locked
+from ci_notebook._folders import private_folder
 from ci_notebook._processes import Owner
 
 __all__ = ["FOLDER", "Heartbeat", "is_dead", "remove_dead_folders", "write_atomically"]
@@ -35,10 +36,9 @@ class Heartbeat:
 
     def __init__(self, root: Path, name: str) -> None:
         self.name, self.folder = name, root / FOLDER / name
-        self.folder.mkdir(parents=True)
         self._beats, self._owner = 0, Owner()
         self._lock = FileLock(self.folder / "lock")
-        self._take_lock()
+        self._make_folder()
 
     def beat(self) -> None:
         """Raise the counter, for processes that cannot see the lock. Raises `OSError` where the folder is unusable."""
@@ -55,12 +55,13 @@ class Heartbeat:
             return True
         log.warning("the working folder %s of this engine was removed; it is made again", self.folder)
         self._lock.release()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self._make_folder()
         return False
 
-    def _take_lock(self) -> None:
-        """Take the lock. Another engine holds it for a moment while it looks whether this one lives."""
+    def _make_folder(self) -> None:
+        """Make the folder, and take the lock: another engine may hold it for a moment while it looks for dead ones."""
+        private_folder(self.folder.parent)
+        private_folder(self.folder)
         end = time.monotonic() + _LOCK_S
         self._lock.wait(lambda: time.monotonic() < end)  # without it, the next heartbeat tries again
 

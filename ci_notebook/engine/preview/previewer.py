@@ -142,6 +142,7 @@ class Previewer:
         """Return what `preview` does, with the facts about it."""
         self._owner.refuse_elsewhere("This preview")
         with self._lock:
+            self._check_open()
             self._check_folder()
             still = self._still(origin, at_s)
             layout = self._watermark_layout(watermarks, plan(setting, still.source).out, fetch)
@@ -171,6 +172,7 @@ class Previewer:
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
         """Return the clip's facts and the analysis that AUTO is resolved from; computed once."""
         with self._lock:
+            self._check_open()
             return _cached(self._facts, origin.key, origin.facts, CACHE_CLIPS)
 
     def rest(self) -> None:
@@ -178,9 +180,9 @@ class Previewer:
         self._standby.close()
 
     def close(self) -> None:
-        """Drop all frames and end the idle FFmpeg, as soon as no frame is rendered. Closing twice is allowed.
+        """Drop all frames and end the idle FFmpeg. A later call is refused. Closing twice is allowed.
 
-        Does nothing in a forked child.
+        It waits for a preview that another thread is rendering. It does nothing in a forked child.
         """
         if self._owner.is_here:
             with self._lock:
@@ -188,13 +190,15 @@ class Previewer:
 
     def _check_folder(self) -> None:
         """Make the folder again if something has removed it, as programs that clear temporary folders do."""
-        if not self._end.alive:
-            raise ParameterError.plain("This preview is closed. Open the lab again: ci.connect().")
         if not self._folder.is_dir():
             self._standby.close()
             self._stills.clear()
             self._layout = None
             self._folder.mkdir(mode=0o700, parents=True)
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise ParameterError.plain("The previews are closed, like their lab or engine. Call ci.connect() again.")
 
     def _still(self, origin: Origin, at_s: float) -> Still:
         def decoded() -> Still:

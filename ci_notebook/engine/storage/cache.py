@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook._file_lock import POLL_S, FileLock
+from ci_notebook._folders import private_file, private_folder
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
@@ -103,7 +104,7 @@ class RenderCache:
         if size > self._limit:
             file.unlink()
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         self._evict(size)
         os.utime(file)
         file.replace(self.folder / f"{key}.{size}")
@@ -128,7 +129,7 @@ class RenderCache:
     def put_text(self, key: str, text: str, folder: Path) -> None:
         """Add a small text to the cache. It is written in `folder` first, on the same disk."""
         file = folder / f"{key}.text"
-        file.write_bytes(text.encode())
+        private_file(file).write_bytes(text.encode())
         self.remove(key)
         self.put(key, file)
 
@@ -145,7 +146,7 @@ class RenderCache:
         """Evict entries until one of about `size` bytes fits. Return False when it never fits."""
         if size > self._limit:
             return False
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         self._evict(size)
         return self._spare_bytes() > 2 * size
 
@@ -159,7 +160,7 @@ class RenderCache:
         `on_progress`. Whoever has waited for `patience_s` seconds without progress builds the entry, too: the later
         one stays. Raises `Cancelled` when `cancel` is set.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         path = self.folder / f"{key}{_LOCK}"
         lock = FileLock(path)
         if not self._wait_for(lock, cancel or threading.Event(), on_progress):
@@ -234,4 +235,4 @@ def _link_or_copy(file: Path, link: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # this disk has no hard links
-        shutil.copyfile(file, link)
+        shutil.copyfile(file, private_file(link))

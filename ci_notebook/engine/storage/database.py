@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook._database import SharedConnection
+from ci_notebook._folders import private_database
 from ci_notebook.model.errors import EngineError
 
 # Step n takes a file from version n to n + 1 (PRAGMA user_version). Never change a step; add one.
@@ -138,6 +139,7 @@ class Database:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    private_database(path)
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
