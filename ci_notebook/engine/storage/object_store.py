@@ -60,7 +60,7 @@ class ObjectStore:
         self, root: Path, database: Database, *, clock: Callable[[], float], new_id: Callable[[], str]
     ) -> None:
         self._root, self._database, self._clock, self._new_id = root, database, clock, new_id
-        self._aside = root / ".incoming"
+        self._aside = private_folder(root / ".incoming")
 
     def put(
         self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
