@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import zlib
 from pathlib import Path
@@ -31,7 +32,7 @@ from tests.support import write_clip
 SLOW_S = 5.0
 # The suite tries one of so many combinations, a sweep all of them.
 SHARE = 40
-HOSTS = {"ci": CI_HOST, "cos": COS_HOST, "region": f"ci.{REGION}.myqcloud.com"}
+HOSTS = {"ci": CI_HOST, "cos": COS_HOST, "region": f"ci.{REGION}.myqcloud.com", "service": "service.cos.myqcloud.com"}
 OUTPUT = f"<Output><Region>{REGION}</Region><Bucket>{BUCKET}</Bucket><Object>o.jpg</Object></Output>"
 OFF = "<NotifyConfig><State>Off</State></NotifyConfig>"
 TEMPLATE = "<Request><Tag>VideoEnhance</Tag><Name>n</Name><VideoEnhance><ColorEnhance/></VideoEnhance></Request>"
@@ -225,7 +226,7 @@ def test_no_path_is_met_by_a_5xx(service, name, is_sweep):
     call = CALL[name]
     for number, odd in enumerate(ODD_PATHS):
         if chosen(name, number, is_sweep=is_sweep) or "\0" in odd:
-            path = call.path_for(key=odd, id=odd, ids=odd)
+            path = re.sub(r"\{\w+\}", "{}", call.path).format(odd)  # our own client would refuse it
             status = service.send(
                 call.method, path, query=service.query(call), host=HOSTS[call.host], what=(name, odd[:40])
             )
