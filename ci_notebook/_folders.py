@@ -6,16 +6,20 @@ Invariant: a folder is absolute from here on, so `os.chdir` moves nothing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.model.errors import MissingFile, ParameterError
+from ci_notebook.model.errors import CIError, MissingFile, ParameterError
 
 HOME_VARIABLE: Final = "CI_NOTEBOOK_HOME"
+_OF_NAMES: Final = (errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+_SHOWN: Final = 120  # characters of a name
 _CHOOSE: Final = f"Pass home=, or set {HOME_VARIABLE}, to a folder that you can write to."
 
 
@@ -86,14 +90,42 @@ def reading(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError as error:
+    except CIError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingFile.at(path) from error
     except IsADirectoryError as error:
         raise ParameterError.plain(f"{str(path)!r} is a folder. Pass a file in it.") from error
     except OSError as error:
-        raise ParameterError.plain(
-            f"The file {str(path)!r} cannot be read ({error.strerror or error}). Check its permissions."
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path | str, error: OSError) -> ParameterError:
+    """Return the error for a file that the system does not let us read."""
+    remedy = "Check its name." if error.errno in _OF_NAMES else "Check its permissions."
+    if error.errno == errno.EIO:
+        remedy = "Check the disk."
+    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}…"
+    return ParameterError.plain(f"The file {shown!r} cannot be read ({error.strerror or error}). {remedy}")
+
+
+def readable_file(path: Path | str) -> Path:
+    """Return the path of a file that can be read. Nothing of it is read.
+
+    Raises `MissingFile`, and `ParameterError` for a folder, for a pipe, socket or device, which may never end, and
+    for a file that cannot be read.
+    """
+    if "\0" in str(path):
+        raise ParameterError.plain(f"{str(path)!r} cannot be the name of a file: it has a NUL character. Check it.")
+    with reading(path):
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise ParameterError.plain(f"{str(path)!r} is a pipe, a socket or a device. Pass a file on a disk.")
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    return Path(path)
 
 
 def unusable(folder: Path, error: OSError | str) -> ParameterError:
