@@ -18,7 +18,7 @@ from typing import Final
 from ci_notebook.model.errors import CIError, MissingFile, ParameterError
 
 HOME_VARIABLE: Final = "CI_NOTEBOOK_HOME"
-_OF_NAMES: Final = (errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+NAME_ERRORS: Final = (errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 _SHOWN: Final = 120  # characters of a name
 _CHOOSE: Final = f"Pass home=, or set {HOME_VARIABLE}, to a folder that you can write to."
 
@@ -74,6 +74,7 @@ def _temporary_home() -> Path:
 
 def absolute(path: Path | str) -> Path:
     """Return a path as seen from the root. Raises `ParameterError` where the current folder was deleted."""
+    refuse_nul(path)
     try:
         return Path(path).absolute()
     except FileNotFoundError as error:
@@ -100,9 +101,15 @@ def reading(path: Path | str) -> Iterator[None]:
         raise unreadable(path, error) from error
 
 
+def refuse_nul(path: Path | str) -> None:
+    """Raise `ParameterError` for a name with a NUL character, which no file can have."""
+    if "\0" in str(path):
+        raise ParameterError.plain(f"{str(path)!r} cannot be the name of a file: it has a NUL character. Check it.")
+
+
 def unreadable(path: Path | str, error: OSError) -> ParameterError:
     """Return the error for a file that the system does not let us read."""
-    remedy = "Check its name." if error.errno in _OF_NAMES else "Check its permissions."
+    remedy = "Check its name." if error.errno in NAME_ERRORS else "Check its permissions."
     if error.errno == errno.EIO:
         remedy = "Check the disk."
     shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}…"
@@ -115,8 +122,7 @@ def readable_file(path: Path | str) -> Path:
     Raises `MissingFile`, and `ParameterError` for a folder, for a pipe, socket or device, which may never end, and
     for a file that cannot be read.
     """
-    if "\0" in str(path):
-        raise ParameterError.plain(f"{str(path)!r} cannot be the name of a file: it has a NUL character. Check it.")
+    refuse_nul(path)
     with reading(path):
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from ci_notebook._folders import readable_file
 from ci_notebook.cli.secret_patterns import Known, decoded_base64, remedy
+from ci_notebook.model.errors import CIError
 from ci_notebook.model.text_bytes import read_text
 
 # A notebook with larger outputs is slow to open and hard to review.
@@ -45,9 +47,11 @@ def check_notebook(
     """
     path = Path(path)
     try:
-        notebook = json.loads(read_text(path))
+        notebook = json.loads(read_text(readable_file(path)))
         cells = list(notebook["cells"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except CIError as error:
+        return [NotebookFinding(path, 0, 1, "file", str(error).rstrip("."), "Give the path of an .ipynb file.")]
+    except (RecursionError, OSError, ValueError, KeyError, TypeError) as error:
         why = f"cannot be read as a notebook ({type(error).__name__})"
         return [NotebookFinding(path, 0, 1, "file", why, "Give the path of an .ipynb file of format 4.")]
     known = known or Known()
@@ -71,7 +75,7 @@ def strip_widget_state(path: str | Path) -> bool:
     """Remove `metadata.widgets` from a notebook without changing any other byte; return whether it was there."""
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = readable_file(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError:  # UTF-16: Jupyter does not open it either
         return False
     for name, start, _ in _members(text, text.index("{")):
@@ -175,8 +179,8 @@ def _every_text(data: Any) -> str:
 
 def _is_notebook(path: Path) -> bool:
     try:
-        return isinstance(json.loads(read_text(path)).get("metadata", {}), dict)
-    except (OSError, ValueError, AttributeError):
+        return isinstance(json.loads(read_text(readable_file(path))).get("metadata", {}), dict)
+    except (RecursionError, OSError, ValueError, AttributeError):
         return False
 
 

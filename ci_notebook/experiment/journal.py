@@ -22,12 +22,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
@@ -99,19 +101,21 @@ class Entry:
 class Journal:
     """Every run, in a file that only its owner can read. Safe to use from several threads.
 
-    `clock` returns Unix seconds. Raises `CIError` for a file of a later version.
+    `clock` returns Unix seconds. Raises `CIError` for a file of a later version or of another program, for a
+    damaged one, and for a disk that is full or cannot be written.
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock, self._lock = Path(path), clock, threading.RLock()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
-        self.path.chmod(0o600)
-        self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._write_ahead()
-        self._db.execute("PRAGMA synchronous = FULL")  # paid runs must survive a power failure
-        self._open()
+        with with_own_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            self.path.chmod(0o600)
+            self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            self._write_ahead()
+            self._db.execute("PRAGMA synchronous = FULL")  # paid runs must survive a power failure
+            self._open()
 
     def _write_ahead(self) -> None:
         """Switch the file to WAL, with retries: SQLite's timeout does not apply while another process opens it."""
@@ -125,8 +129,14 @@ class Journal:
                     raise
                 time.sleep(0.01)
 
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Hold the lock. SQLite's errors leave as ours, with the name of the file."""
+        with self._lock, with_own_errors(self.path):
+            yield
+
     def _open(self) -> None:
-        with self._lock, self._db:
+        with self._using(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
@@ -135,6 +145,9 @@ class Journal:
                     f"and this one reads up to {VERSION}. "
                     "Upgrade ci_notebook, or use another journal."
                 )
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if tables and not (version and "runs" in tables):
+                raise CIError(f"{self.path} is no journal but a database of another program. Use another file.")
             missing = [s for v in range(version, VERSION) for s in _MIGRATIONS[v]] if version else _NEW_FILE
             for statement in missing:
                 self._db.execute(statement)
@@ -147,7 +160,7 @@ class Journal:
     def begin(self, run: Run, request: Request, *, service: str, mark: str, owner: str = "") -> bool:
         """Write that `owner` is about to send a run. False when this attempt exists already."""
         values = self._values(run, request, service=service, mark=mark) | {"phase": "sending", "owner": owner}
-        with self._lock, self._db:
+        with self._using(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             if self._db.execute("SELECT 1 FROM runs WHERE key = ? AND attempt = ?", (run.key, run.attempt)).fetchone():
                 return False
@@ -160,18 +173,18 @@ class Journal:
         A job that is recorded already stays as it is. A job never hides a better one of the same run: a success
         comes after a failure. So an older attempt may get the number 0 or a negative one.
         """
-        with self._lock, self._db:
+        with self._using(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             return [self._entry_of_job(run.job) or self._insert(run, service) for run in runs if run.job]
 
     def find(self, job: JobsDetail) -> Entry | None:
         """Return the run of a job: by its id, or by the mark that our request left in its `UserData`."""
-        with self._lock:
+        with self._using():
             return self._entry_of_job(job)
 
     def claim(self, entry: Entry, owner: str) -> bool:
         """Take over a run whose sender is dead. False when another process did, or it has been sent since."""
-        with self._lock:
+        with self._using():
             cursor = self._db.execute(
                 "UPDATE runs SET owner = ? WHERE key = ? AND attempt = ? AND phase = 'sending' AND owner = ?",
                 (owner, entry.run.key, entry.run.attempt, entry.owner),
@@ -230,7 +243,7 @@ class Journal:
 
     def votes(self, ballot: str = "") -> list[Vote]:
         """Return the answers to one ballot, or to all, oldest first."""
-        with self._lock:
+        with self._using():
             names = ", ".join(field.name for field in dataclasses.fields(Vote))
             sql = f"SELECT {names} FROM votes WHERE ? IN ('', ballot) ORDER BY created_at, number"  # noqa: S608 - as above
             return [Vote(**dict(row)) for row in self._db.execute(sql, (ballot,))]
@@ -248,7 +261,7 @@ class Journal:
         self.close()
 
     def __repr__(self) -> str:
-        with self._lock:
+        with self._using():
             (count,) = self._db.execute("SELECT count(DISTINCT key) FROM runs").fetchone()
         return f"<Journal of {count} run{'' if count == 1 else 's'}>"
 
@@ -298,13 +311,22 @@ class Journal:
         )  # fmt: skip
 
     def _write(self, sql: str, *values: Any) -> None:
-        with self._lock:
+        with self._using():
             self._db.execute(sql, values)
 
     def _read(self, sql: str, *values: Any) -> Iterator[Entry]:
-        with self._lock:
+        with self._using():
             rows = self._db.execute(sql, values).fetchall()
-        return map(_entry, rows)
+        return map(self._checked, rows)
+
+    def _checked(self, row: sqlite3.Row) -> Entry:
+        try:
+            return _entry(row)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise CIError(
+                f"The journal {str(self.path)!r} is damaged: the run {row['key']!r} cannot be read. "
+                "Restore the file from a copy, or move it away to start a new one."
+            ) from error
 
 
 def key_of(clip: str, setting: VideoEnhance, service: str) -> str:

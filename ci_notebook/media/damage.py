@@ -23,7 +23,8 @@ _UNEXPLAINED: Final = "InternalError"
 _BROKEN: Final = (
     "partial file", "prematurely", "Invalid data found", "Invalid NAL", "rror while decoding", "corrupt", "Invalid ",
     "decode_slice_header error", "non-existing PPS", "concealing", "Error submitting packet", "Truncating",
-    "missing picture", "out of range", "Decode error rate", "illegal", "damaged", "overread", "could not find codec parameters",
+    "missing picture", "out of range", "Decode error rate", "illegal", "damaged", "overread",
+    "could not find codec parameters",
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from ci_notebook.engine.jobs.heartbeat import write_atomically
 from ci_notebook.engine.jobs.ledger import JobRow, Ledger
 from ci_notebook.engine.jobs.outcome import JobOutcome, code_of
 from ci_notebook.engine.jobs.render_job import JobResources, JobSite, key_in_url, link_or_copy, render_job
-from ci_notebook.engine.limits import CHECK_S, LimitGuard, Limits, disk_full_error
+from ci_notebook.engine.limits import CHECK_S, LimitGuard, Limits, machine_error
 from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.damage import damage_error, damage_of
@@ -159,7 +159,7 @@ def run_job(
             if guard.cancel.is_set() and guard.why is None:
                 return JobOutcome(state="Submitted")  # for example, its folder was removed during the work
             try:
-                known = guard.why or disk_full_error(error) or _damage(error, job, site, guard.cancel)
+                known = guard.why or machine_error(error) or _damage(error, job, site, guard.cancel)
             except Cancelled:
                 return _failed(guard.why, job) if guard.why else JobOutcome(state="Submitted")
             return _failed(known or error, job)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.model.errors import EngineError
 
 # Step n takes a file from version n to n + 1 (PRAGMA user_version). Never change a step; add one.
@@ -86,12 +87,13 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        # With WAL, NORMAL keeps every committed row through a kill -9; only a power cut may take the last few.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._bring_up_to_date(path)
+        with with_own_errors(path):
+            self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            # With WAL, NORMAL keeps every committed row through a kill -9; only a power cut may take the last few.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._bring_up_to_date(path)
 
     def _bring_up_to_date(self, path: Path) -> None:
         with self.change() as connection:
