@@ -33,7 +33,7 @@ def own_error(error: OSError | sqlite3.Error, file: Path | str = "") -> CIError:
     if error.errno in FULL:
         reason = "" if error.errno == errno.ENOSPC else f", or a quota or limit is reached: {error.strerror}"
         return EngineError(
-            f"The disk is full{reason}{where}. Free some space, or use another folder: ci.connect(home=…).",
+            f"The disk is full{reason}{where}. Free some space, or use another folder.",
             code="InsufficientStorage",
         )
     mistake = _of_name(error, name) if name else None

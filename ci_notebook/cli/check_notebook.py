@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ci_notebook._folders import readable_file
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.cli.secret_patterns import Known, decoded_base64, remedy
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.text_bytes import read_text
@@ -89,9 +92,19 @@ def strip_widget_state(path: str | Path) -> bool:
                 # Remove the comma that follows too; for the last member, the comma before it.
                 left, right = (first, after) if after else (before or text.rindex("{", 0, first) + 1, last)
                 rest = text[right:] if after or before else text[right:].lstrip()
-                path.write_bytes((text[:left] + rest).encode("utf-8"))
+                _replace(path, (text[:left] + rest).encode("utf-8"))
                 return True
     return False
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace the content of a file, or leave it as it is: a full disk destroys no notebook."""
+    target = path.resolve()
+    with with_own_errors(path), tempfile.TemporaryDirectory(dir=target.parent, prefix=".ci-notebook-") as folder:
+        part = Path(folder) / target.name
+        part.write_bytes(content)
+        shutil.copymode(target, part)
+        part.replace(target)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import itertools
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ import pandas as pd
 from lxml import etree
 
 from ci_notebook._folders import readable_file, reading
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
@@ -44,6 +46,7 @@ from ci_notebook.results.columns import (
 )
 from ci_notebook.results.node_columns import read_nodes
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
+from ci_notebook.wire.xml import MalformedXML
 from ci_notebook.wire.xml_stream import elements
 
 
@@ -96,13 +99,19 @@ class LabTable(pd.DataFrame):
                 return
             engine: Any = options.pop("engine", None) or "openpyxl"
             more = options.pop("engine_kwargs", None)
-            with pd.ExcelWriter(excel_writer, engine=engine, engine_kwargs=more) as writer:
+            path = Path(excel_writer) if isinstance(excel_writer, str | Path) else None
+            # Not straight into the file: on a full disk, openpyxl's archive would stay open and complain later.
+            content = io.BytesIO()
+            with pd.ExcelWriter(content if path else excel_writer, engine=engine, engine_kwargs=more) as writer:
                 table.to_excel(writer, *args, **options)
                 _without_formulas(writer)
+            if path is not None:
+                with with_own_errors(path):
+                    path.write_bytes(content.getvalue())
 
     def to_parquet(self, path: Any = None, *args: Any, **options: Any) -> Any:
         """Write a Parquet file (see `pandas.DataFrame.to_parquet`). Raises `EngineError` without pyarrow."""
-        with file_package("Parquet"):
+        with file_package("Parquet"), with_own_errors(path if isinstance(path, str | Path) else ""):
             return pd.DataFrame(self).to_parquet(path, *args, **options)
 
 
@@ -440,7 +449,10 @@ def _files(name: str | Path) -> Iterator[Path]:
 
 def _jobs_of(path: Path) -> Iterator[etree._Element]:
     with reading(path), readable_file(path).open("rb") as file:
-        yield from elements(file, "JobsDetail")
+        try:
+            yield from elements(file, "JobsDetail")
+        except MalformedXML as error:
+            raise MalformedXML(f"{path.name}: {error}") from error
 
 
 @contextlib.contextmanager

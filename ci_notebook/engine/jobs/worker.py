@@ -177,7 +177,15 @@ class JobWorker:
                 raise
 
     def _start(self, row: JobRow) -> None:
-        folder = Path(tempfile.mkdtemp(prefix=f"{row.job_id[:9]}-", dir=self._heartbeat.folder))
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"{row.job_id[:9]}-", dir=self._heartbeat.folder))
+        except OSError as error:
+            reason = machine_error(error)
+            if reason is None:
+                raise
+            self._write_end(row, _failed(reason))
+            self._on_end()
+            return
         try:
             running = (
                 self._start_remote(self._executor, row, folder) if self._executor else self._start_local(row, folder)
