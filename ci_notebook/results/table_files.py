@@ -23,8 +23,6 @@ from ci_notebook.results.dataframe import LabTable, read_frame
 from ci_notebook.wire.xml import read
 
 _SQLITE: Final = b"SQLite format 3\0"
-# Excel reads these texts as formulas: a clip named `=cmd…` must stay a name.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> Path:
@@ -32,8 +30,8 @@ def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> P
 
     `read_frame` reads it back. Parquet needs pyarrow and Excel openpyxl (`pip install 'ci-notebook[tables]'`): raises
     `EngineError` without. With `excel` a CSV is one for Excel: it begins with a byte-order mark, so that Excel reads
-    UTF-8; times are UTC without a time zone, so that Excel reads dates; a text that looks like a formula begins with
-    an apostrophe; columns without values are left out.
+    UTF-8; times are UTC without a time zone, so that Excel reads dates; columns without values are left out. In every
+    CSV, a text that a spreadsheet could take for a formula begins with an apostrophe, which `read_frame` removes.
     """
     path = Path(path)
     if path.suffix == ".parquet" and not excel:
@@ -43,7 +41,7 @@ def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> P
         with with_own_errors(path):
             LabTable(df).to_excel(path, index=False)
     elif path.suffix == ".csv":
-        table = _for_excel(df) if excel else df
+        table = LabTable(_for_excel(df) if excel else df)
         with with_own_errors(path):
             table.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
     else:
@@ -141,8 +139,4 @@ def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
     for name in table.columns:
         if isinstance(table[name].dtype, pd.DatetimeTZDtype):
             table[name] = table[name].dt.tz_localize(None).dt.floor("s")
-        elif table[name].dtype == "string":
-            table[name] = table[name].map(
-                lambda text: f"'{text}" if text.startswith(_FORMULA) else text, na_action="ignore"
-            )
     return table

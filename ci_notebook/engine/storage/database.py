@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._folders import private_database
 from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.model.errors import EngineError
 
@@ -88,6 +89,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         with with_own_errors(path):
+            private_database(path)
             self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             self._connection.row_factory = sqlite3.Row
             self._connection.execute("PRAGMA journal_mode = WAL")
