@@ -1,7 +1,7 @@
 """One SQLite connection that threads share: never closed while a thread uses it, and never used in a forked child.
 
 Invariant: SQLite must not see a connection in two processes. A forked child leaves its parent's connection alone,
-does not even close it, and opens one of its own when it needs one (see https://www.sqlite.org/howtocorrupt.html).
+does not even close it, and opens another one when it needs it (see https://www.sqlite.org/howtocorrupt.html).
 No thread is inside SQLite while another one forks: the child would find SQLite's own locks taken for ever.
 """
 

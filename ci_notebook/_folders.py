@@ -1,7 +1,7 @@
 """The user's folders: the home folder of the account, and the folder where a lab keeps its files.
 
 Invariants: a folder is absolute from here on, so `os.chdir` moves nothing. What is kept in it is private to the
-account from its creation, whatever the umask is: folders have the mode 0700, files 0600.
+account from its creation, also under an open umask: folders have the mode 0700, files 0600.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What belongs to one process: finalizers, connections and pipes, which a forked child must not act on.
+"""Things that belong to one process: finalizers, connections and pipes, which a forked child must not act on.
 
 Invariant: a child made by fork (`os.fork`, or `multiprocessing` with the method fork) changes nothing of its parent.
 A finalizer acts only in the process that registered it. The child's copies of pipes and sockets are replaced by the

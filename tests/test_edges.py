@@ -18,11 +18,11 @@ import pytest
 import ci_notebook as ci
 from ci_notebook.cli import main
 from ci_notebook.experiment.journal import Journal
-from ci_notebook.media.damage import damage_of
 from ci_notebook.media.frames import Frames
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.snapshot import picture
 from ci_notebook.media.spoil import spoil
+from ci_notebook.media.streams.damage import damage_of
 from ci_notebook.model.errors import CIError, EngineError, ParameterError, ServiceError
 from tests.damaged_clips import damaged_clip, whole_clip
 

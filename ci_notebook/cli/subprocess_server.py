@@ -18,7 +18,7 @@ def serve_until_ended(
     cwd: Path | None = None,
     patience_s: float | None = None,
 ) -> int:
-    """Run a server until it ends and return its exit status. Its kernels have the same home, in whatever folder.
+    """Run a server until it ends and return its exit status. Its kernels have the same home, in any folder.
 
     After Ctrl-C it may take `patience_s`, then it is stopped. Without a limit it may ask before it stops.
     """

@@ -62,7 +62,7 @@ def media_input(path: str | Path) -> tuple[str, ...]:
 
 
 def own_input(path: str | Path, demuxer: str) -> tuple[str, ...]:
-    """Return FFmpeg's arguments that read a file of our own in one format, whatever its folder is called.
+    """Return FFmpeg's arguments that read a file of our own in one format, in a folder of any name.
 
     FFmpeg takes `%03d` in a path for the numbers of many pictures, unless the format is named.
     """

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.ffmpeg import capabilities, media_input, run
 from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, video_specifier
+from ci_notebook.media.streams.damage import explains_damage
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
 from ci_notebook.model.errors import EngineError
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
-from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.probe import (
     clip_matrix,
     first_video,
@@ -20,6 +19,7 @@ from ci_notebook.media.probe import (
     upright_size,
     video_specifier,
 )
+from ci_notebook.media.streams.damage import explains_damage
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.stretch import KEEP_TIMES, stretch_of
 from ci_notebook.model.errors import ParameterError

@@ -5,15 +5,12 @@ The columns and dtypes are always the same, also without rows, and a parameter h
 
 from __future__ import annotations
 
-import contextlib
 import glob
-import io
 import itertools
-import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -22,15 +19,14 @@ import pandas as pd
 from lxml import etree
 
 from ci_notebook._folders import readable_file, reading
-from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
-from ci_notebook.model.errors import CIError, EngineError, MissingFile, ParameterError
+from ci_notebook.model.errors import CIError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.spreadsheet.spreadsheet_text import inert_text, is_formula, text_of_cell
+from ci_notebook.model.spreadsheet.spreadsheet_text import text_of_cell
 from ci_notebook.model.text_bytes import encoding_of
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.columns import (
@@ -46,6 +42,7 @@ from ci_notebook.results.columns import (
     by_name,
     settings,
 )
+from ci_notebook.results.lab_table import LabTable, file_package, with_texts
 from ci_notebook.results.node_columns import read_nodes
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
 from ci_notebook.wire.xml import MalformedXML
@@ -72,67 +69,6 @@ _OF_TABLES: Final = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_INSTALL: Final = "python -m pip install 'ci-notebook[tables]'"
-
-
-class LabTable(pd.DataFrame):
-    """A DataFrame with its own `to_csv`, `to_excel` and `to_parquet`. Parts and copies of it are LabTables too.
-
-    Excel has no time zones, and reads a text such as `=A1` as a formula: pandas refuses the one, not the other.
-    """
-
-    @property
-    def _constructor(self) -> Callable[..., LabTable]:
-        return LabTable
-
-    def to_csv(self, path_or_buf: Any = None, *args: Any, **options: Any) -> Any:
-        """Write CSV (see `pandas.DataFrame.to_csv`) that a spreadsheet does not run; `to_clipboard` does so too.
-
-        A text that a spreadsheet could take for a formula begins with an apostrophe: `'=A1`. `read_frame` and
-        `read_runs` remove it again. Numbers are written as they are.
-        """
-        returns = False
-
-        def inert(text: str) -> str:
-            nonlocal returns
-            returns = returns or "\r" in text
-            return inert_text(text)
-
-        table = _with_texts(pd.DataFrame(self), inert)
-        if returns:  # Python quotes a carriage return only where it is a part of the line's end
-            options.setdefault("lineterminator", "\r\n")
-        return table.to_csv(path_or_buf, *args, **options)
-
-    def to_excel(self, excel_writer: Any, *args: Any, **options: Any) -> None:  # type: ignore[misc]  # final in pandas
-        """Write an Excel file (see `pandas.DataFrame.to_excel`). Times are written in UTC without a time zone.
-
-        Texts that look like formulas or links stay texts. Control characters, which Excel does not take, become �.
-        Raises `EngineError` where openpyxl is not installed.
-        """
-        table = _with_texts(pd.DataFrame(self), lambda text: _CONTROL.sub("�", text))
-        for name in table.columns:
-            if isinstance(table[name].dtype, pd.DatetimeTZDtype):
-                table[name] = table[name].dt.tz_convert("UTC").dt.tz_localize(None)
-        with file_package("Excel"):
-            if isinstance(excel_writer, pd.ExcelWriter):
-                _write_texts(table, excel_writer, *args, **options)
-                return
-            engine: Any = options.pop("engine", None) or "openpyxl"
-            more = options.pop("engine_kwargs", None)
-            path = Path(excel_writer) if isinstance(excel_writer, str | Path) else None
-            # Not straight into the file: on a full disk, openpyxl's archive would stay open and complain later.
-            content = io.BytesIO()
-            with pd.ExcelWriter(content if path else excel_writer, engine=engine, engine_kwargs=more) as writer:
-                _write_texts(table, writer, *args, **options)
-            if path is not None:
-                with with_own_errors(path):
-                    path.write_bytes(content.getvalue())
-
-    def to_parquet(self, path: Any = None, *args: Any, **options: Any) -> Any:
-        """Write a Parquet file (see `pandas.DataFrame.to_parquet`). Raises `EngineError` without pyarrow."""
-        with file_package("Parquet"), with_own_errors(path if isinstance(path, str | Path) else ""):
-            return pd.DataFrame(self).to_parquet(path, *args, **options)
 
 
 def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
@@ -262,7 +198,7 @@ def _table_in(path: Path, kind: str) -> pd.DataFrame:
     with path.open("rb") as file:
         encoding = encoding_of(file.read(4))
     df = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding=encoding)
-    return _with_texts(df, text_of_cell)
+    return with_texts(df, text_of_cell)
 
 
 def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
@@ -474,62 +410,3 @@ def _jobs_of(path: Path) -> Iterator[etree._Element]:
             yield from elements(file, "JobsDetail")
         except MalformedXML as error:
             raise MalformedXML(f"{path.name}: {error}") from error
-
-
-@contextlib.contextmanager
-def file_package(kind: str) -> Iterator[None]:
-    """Turn the `ImportError` of a missing package into an `EngineError` that says what to install."""
-    try:
-        yield
-    except ImportError as error:
-        package = {"Excel": "openpyxl", "Parquet": "pyarrow"}[kind]
-        raise EngineError(f"{kind} files need {package}, which is not installed. Install it: {_INSTALL}") from error
-
-
-def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """Return a table with every text changed. A table without a changed text is returned as it is."""
-
-    def changed(value: Any) -> Any:
-        return change(value) if isinstance(value, str) else value
-
-    copy = table
-    for place, dtype in enumerate(table.dtypes):
-        if pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype):
-            continue
-        column = table.iloc[:, place].astype(object)
-        texts = [changed(value) for value in column]
-        if any(new is not old and new != old for new, old in zip(texts, column, strict=True)):
-            copy = table.copy() if copy is table else copy
-            copy.isetitem(place, pd.array(texts, dtype=object))
-    for axis in (0, 1):
-        labels = copy.axes[axis]
-        if isinstance(labels, pd.RangeIndex) and labels.name is None:
-            continue
-        new = labels.map(lambda one: tuple(map(changed, one)) if isinstance(one, tuple) else changed(one))
-        names = [changed(name) for name in labels.names]
-        if list(new) != list(labels) or names != list(labels.names):
-            copy = copy.set_axis(new.set_names(names), axis=axis)
-    return copy
-
-
-def _write_texts(table: pd.DataFrame, writer: Any, *args: Any, **options: Any) -> None:
-    """Write a table into a workbook, with its texts as texts. Other formulas of the workbook stay formulas."""
-    if writer.engine == "xlsxwriter":
-        writer.book.strings_to_formulas = writer.book.strings_to_urls = False
-    table.to_excel(writer, *args, **options)
-    if writer.engine != "openpyxl":
-        return
-    seen: set[str] = set()
-
-    def see(text: str) -> str:
-        seen.add(text)
-        return text
-
-    _with_texts(table, see)
-    name = options.get("sheet_name", args[0] if args else "Sheet1")
-    for row in writer.sheets[name].iter_rows():
-        for cell in row:
-            if cell.data_type in ("f", "e") and cell.value in seen:
-                cell.data_type = "s"
-            if cell.data_type == "s" and cell.value in seen and is_formula(cell.value):
-                cell.quotePrefix = True  # it stays a text when somebody edits the cell

@@ -106,7 +106,7 @@ def verify(
     `path` and `query` are decoded. `keys` maps SecretId to SecretKey, and `tokens` maps the SecretId of
     temporary credentials to their token. `host` selects the error codes of CI or COS. The signature is in
     the header, in the parameters `q-…`, or whole in the parameter `sign`. Headers that change the call (copy
-    source, ACL, storage class, tags) must be signed: whoever holds a presigned URL could add them otherwise.
+    source, ACL, storage class, tags) must be signed: everyone who holds a presigned URL could add them otherwise.
     Raises `SignatureRefused` or a subclass (`UnknownKey`, `ClockSkewed`), or `AccessDenied` for an unsigned
     request to COS.
     """

@@ -7,6 +7,7 @@ import re
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -153,7 +154,7 @@ OF_KIND = {
 }
 
 
-def ways(name: str) -> list[tuple[bool, etree._Element, list[tuple[str, ...]]]]:
+def ways(name: str) -> list[tuple[bool, Any, list[tuple[str, ...]]]]:
     """Return bodies of a call, and the paths to put odd text into: the smallest one, and those with everything set."""
     paths = list(paths_of(BODIES[name]))
     smallest = (False, etree.fromstring(MINIMAL[name]), paths)

@@ -35,7 +35,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to a request: it passes, it gets the cookie (enter), or it is refused with a reason.
+    """The fate of a request: it passes, it gets the cookie (enter), or it is refused with a reason.
 
     With `by_page` the cookie comes with a page that opens the next one. A redirect would not do: browsers do not
     send a cookie for the same site along a redirect that began on another site.

@@ -151,7 +151,7 @@ class Known:
                 yield leak
 
     def _halves(self, text: str) -> Iterator[tuple[int, str]]:
-        """Yield where one half of a known key is, such as in a variable of its own."""
+        """Yield where one half of a known key is, such as in another variable."""
         for half, what in self._half_values.items():
             at = text.find(half)
             if at >= 0:

@@ -20,9 +20,9 @@ from ci_notebook.engine.calls.context import (
 )
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.storage.object_keys import check_key
-from ci_notebook.media.damage import CODE, explains_damage
 from ci_notebook.media.probe import media_info as facts_of
 from ci_notebook.media.snapshot import CONTENT_TYPES, encode_picture, picture
+from ci_notebook.media.streams.damage import CODE, explains_damage
 from ci_notebook.model.api.jobs import Input, Output
 from ci_notebook.model.api.media_info import MediaInfoReply
 from ci_notebook.model.api.snapshot_calls import (

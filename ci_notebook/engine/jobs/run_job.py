@@ -36,10 +36,10 @@ from ci_notebook.engine.jobs.render_job import JobResources, JobSite, key_in_url
 from ci_notebook.engine.limits import CHECK_S, LimitGuard, Limits, machine_error
 from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.object_store import ObjectStore
-from ci_notebook.media.damage import damage_error, damage_of
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
+from ci_notebook.media.streams.damage import damage_error, damage_of
 from ci_notebook.media.streams.time_limit import interruptible
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.bounds import restore_bounds

@@ -34,11 +34,11 @@ from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
-from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import encode_picture, pillow
+from ci_notebook.media.streams.damage import explains_damage
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance

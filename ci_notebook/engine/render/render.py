@@ -41,9 +41,9 @@ from ci_notebook.engine.render.stage_cache import LeadingStages, run_with_leadin
 from ci_notebook.engine.render.supported import refuse_unacted
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.media import color_tags
-from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
+from ci_notebook.media.streams.damage import explains_damage
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.api.media_info import MediaInfo

@@ -31,7 +31,7 @@ from ci_notebook.wire.service_errors import error_body
 REQUEST_TIMEOUT_S: Final = 30.0
 # A body that is slower on average is refused: 5 GB would take 58 days.
 SLOWEST_BYTES_A_S: Final = 1024
-# How long a caller may go on sending after the last answer of its connection.
+# How long a caller may continue to send after the last answer of its connection.
 LINGER_S: Final = 5.0
 
 

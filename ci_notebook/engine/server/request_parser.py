@@ -1,7 +1,7 @@
 """Where one request ends and the next begins: stricter than waitress, whose parser this extends.
 
 Invariant: a request that two programs could read differently is refused with 400, and its connection closed. Such
-are two lengths, a length beside a transfer coding, a folded header, a bare line feed, another version of HTTP, or a
+are two lengths, a length with a transfer coding, a folded header, a bare line feed, another version of HTTP, or a
 request line that names another host than `Host`. A request that will be refused is refused at once, whatever its
 sender still announces.
 """

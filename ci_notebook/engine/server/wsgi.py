@@ -70,7 +70,7 @@ class App:
                 HEAD_CHECKS.get(exchange.call.name, bucket_of)(service, exchange)
         except ServiceError as error:
             return BodyPlan(refusal=error)
-        except Exception:  # the thread that reads all sockets goes on; the call itself will report the error
+        except Exception:  # the thread that reads all sockets continues; the call itself will report the error
             log.debug("the head of a call could not be checked", exc_info=True)
         return plan
 

@@ -24,7 +24,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.ffmpeg import Cancelled, Progress, run
 from ci_notebook.media.frame_sampling import sample_frame_pairs
 from ci_notebook.media.scoring import no_reference
@@ -42,6 +41,7 @@ from ci_notebook.media.scoring.libvmaf import (
     vmaf_v1_model,
 )
 from ci_notebook.media.snapshot import to_sdr_rgb
+from ci_notebook.media.streams.damage import explains_damage
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Alignment, Box
 from ci_notebook.model.vmaf_v1 import TV, Screen, check_screen

@@ -84,7 +84,7 @@ class FrameReader:
         self._stack.close()
         self._container = self._stack.enter_context(open_media(self.path))
         self.stream = main_video(self._container, self.path)
-        # Threads that decode several frames at once lose whole ones beside a damaged one.
+        # Threads that decode several frames at once lose whole ones near a damaged one.
         self.stream.thread_type = "SLICE" if self._is_careful else "AUTO"
 
     def _frames_at(self, place: int) -> Iterator[Numbered]:
@@ -119,7 +119,7 @@ class FrameReader:
 
 
 class _DamagedPacket(Exception):
-    """A packet could not be decoded, and frames beside it may be lost."""
+    """A packet could not be decoded, and frames near it may be lost."""
 
 
 def decoded(packets: Iterator[Any], *, skips_damage: bool = True) -> Iterator[Any]:

@@ -200,7 +200,7 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
 def _is_lost(stream: Any, group: list[Any]) -> bool:
     """Return whether the last packet of a group shows no frame, because the file ends inside it."""
     av = find_pyav()
-    stream.thread_type = "SLICE"  # other threads lose the frames beside it, too
+    stream.thread_type = "SLICE"  # other threads lose the frames near it, too
     last, found = group[-1].pts, set()
     for packet in (*group, None):
         with contextlib.suppress(av.FFmpegError, ValueError):

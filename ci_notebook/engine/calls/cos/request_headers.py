@@ -94,7 +94,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
         kept[STORAGE_CLASS] = storage
     encryption = headers.get(ENCRYPTION, "").strip()
     if encryption not in ("", "AES256"):
-        text = f"{ENCRYPTION} must be AES256 (got {encryption[:40]!r}); this engine has no keys of its own."
+        text = f"{ENCRYPTION} must be AES256 (got {encryption[:40]!r}); this engine has no keys."
         raise service_error("InvalidArgument", text)
     if encryption:
         kept[ENCRYPTION] = encryption

@@ -95,7 +95,7 @@ def refusal(method: str, host: HostKind, path: str, query: Mapping[str, str], ca
     """Return why a request to COS is refused because of its query; None when `call` answers it.
 
     A parameter with a value that COS does not know is ignored, as COS does. One without a value (`?name`)
-    asks for a sub-resource, whatever its name.
+    asks for a sub-resource, with any name.
     """
     if host not in ("cos", "service"):
         return None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ci_notebook.engine.render.output.encoders import video_codec
 from ci_notebook.engine.render.refusal import RequestRefused
-from ci_notebook.media.damage import CODE, complaint_about
 from ci_notebook.media.probe import video_specifier
+from ci_notebook.media.streams.damage import CODE, complaint_about
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import length_s
