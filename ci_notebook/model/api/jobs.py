@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import Node, Param
 from ci_notebook.model.errors import CIError
-from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.enhance import SDRtoHDR, SuperResolution, VideoEnhance, VideoProcess, switched_on
+from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, ExtractDigitalWatermark, Watermark
 
 State = Literal["Submitted", "Running", "Success", "Failed", "Pause", "Cancel"]
@@ -26,6 +28,12 @@ FOLLOWS: Final[dict[str, tuple[str, ...]]] = {
 }
 TERMINAL: Final = frozenset(state for state, following in FOLLOWS.items() if not following)
 
+# The older kinds of jobs: each is one stage of VideoEnhance (VideoProcess is two), with the encoding beside it.
+# Tag → the part of `Operation` with its parameters.
+STAGE_TAGS: Final[dict[str, str]] = {
+    "SuperResolution": "super_resolution", "SDRtoHDR": "sdr_to_hdr", "VideoProcess": "video_process",
+}  # fmt: skip
+
 _BEIJING = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -39,7 +47,7 @@ def time_of(text: str | None) -> dt.datetime | None:
     """Return an API time in UTC; None for `-`, an empty text or any other text that is not a time."""
     try:
         return dt.datetime.strptime(text or "-", "%Y-%m-%dT%H:%M:%S%z").astimezone(dt.UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # too early or too late for a time in UTC
         return None
 
 
@@ -93,10 +101,16 @@ class MediaResult(Node):
 class Operation(Node):
     """The work to do on the source; in replies also the result."""
 
-    template_id: Annotated[str | None, Param("Id of a VideoEnhance template; overrides VideoEnhance.")] = None
+    template_id: Annotated[
+        str | None, Param("Id of a template of the job's kind; overrides VideoEnhance and the like.")
+    ] = None
     template_name: Annotated[str | None, Param("The template's name.", reply=True)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting, inline.")] = None
-    transcode_template_id: Annotated[str | None, Param("Id of a Transcode template.")] = None
+    super_resolution: Annotated[SuperResolution | None, Param("The stage, inline, of Tag SuperResolution.")] = None
+    sdr_to_hdr: Annotated[SDRtoHDR | None, Param("The stage, inline, of Tag SDRtoHDR.", tag="SDRtoHDR")] = None
+    video_process: Annotated[VideoProcess | None, Param("The stages, inline, of Tag VideoProcess.")] = None
+    transcode: Annotated[Transcode | None, Param("The output's encoding, for the tags of single stages.")] = None
+    transcode_template_id: Annotated[str | None, Param("Id of a Transcode template; overrides Transcode.")] = None
     watermark_template_id: Annotated[
         tuple[str, ...], Param("Ids of Watermark templates; override Watermark.", at_most=3)
     ] = ()
@@ -117,6 +131,21 @@ class Operation(Node):
         ),
     ] = None
     job_level: Annotated[Literal[0, 1, 2] | None, Param("Priority; higher runs first.", default="0")] = None
+
+    @property
+    def setting(self) -> VideoEnhance | None:
+        """The inline setting of a job of any kind: `video_enhance`, or the same made of the older kinds' nodes.
+
+        None where the job names only templates, or no stage at all.
+        """
+        stages = (self.super_resolution, self.sdr_to_hdr, self.video_process, self.transcode)
+        if self.video_enhance is not None or stages == (None, None, None, None):
+            return self.video_enhance
+        setting = switched_on(self.video_process) if self.video_process else VideoEnhance()
+        changes: dict[str, Any] = {
+            "super_resolution": self.super_resolution, "sdr_to_hdr": self.sdr_to_hdr, "transcode": self.transcode,
+        }  # fmt: skip
+        return dataclasses.replace(setting, **changes)
 
 
 class CallBackMqConfig(Node):
@@ -139,9 +168,11 @@ class Request(Node):
     """The body of `POST /jobs`."""
 
     tag: Annotated[
-        Literal["VideoEnhance", "DigitalWatermark", "ExtractDigitalWatermark"] | None,
+        Literal[
+            "VideoEnhance", "SuperResolution", "SDRtoHDR", "VideoProcess", "DigitalWatermark", "ExtractDigitalWatermark"
+        ] | None,
         Param("Kind of job.", required=True),
-    ] = None
+    ] = None  # fmt: skip
     input: Annotated[Input | None, Param("The source.", required=True)] = None
     operation: Annotated[Operation | None, Param("What to do.", required=True)] = None
     queue_id: Annotated[str | None, Param("Queue.", default="the bucket's media queue")] = None
@@ -195,7 +226,8 @@ class JobsDetail(Node):
     @property
     def note(self) -> str:
         """Remarks of a successful job, such as what it changed or left out unasked; empty without."""
-        return "" if self.state != "Success" or self.message in (None, "done") else str(self.message)
+        message = (self.message or "").strip()
+        return "" if self.state != "Success" or message == "done" else message
 
     @property
     def output_keys(self) -> tuple[str, ...]:
@@ -222,6 +254,19 @@ class Response(Node):
     jobs_detail: Annotated[tuple[JobsDetail, ...], Param("Jobs.", reply=True)] = ()
     non_exist_job_ids: Annotated[tuple[str, ...], Param("Ids that do not exist.", reply=True)] = ()
     next_token: Annotated[str | None, Param("Token of the next page.", reply=True)] = None
+
+
+def named_as_sent(tag: str, text: str) -> str:
+    """Return a text in which the paths of parameters are those of a request with this tag.
+
+    >>> named_as_sent("SDRtoHDR", "VideoEnhance.Transcode.Video.Codec VP9 cannot hold ten bits.")
+    'Transcode.Video.Codec VP9 cannot hold ten bits.'
+    """
+    if tag not in STAGE_TAGS:
+        return text
+    within = f"{tag}." if tag == "VideoProcess" else ""
+    text = text.replace("VideoEnhance.Transcode", "Transcode")
+    return text.replace("VideoEnhance.", within)
 
 
 class JobFailed(CIError):

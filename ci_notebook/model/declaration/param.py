@@ -138,18 +138,27 @@ class Part:
     def parse(self, text: str) -> Any:
         """Return the value of `text`; text that does not fit the type is returned as it is.
 
-        An empty leaf is AUTO if the leaf allows AUTO, and empty text if it allows text. Otherwise it
-        is None, as the API page's "leave one empty to keep aspect" says.
+        An empty leaf is AUTO if the leaf allows AUTO. Otherwise it is None, as if it were absent: clients send
+        every leaf that they know, most of them empty. Blanks alone, and blanks around anything but free text, do
+        not count. Only leaves that the service sends, and those with an empty choice, may be an empty text.
         """
-        if not text:
-            return AUTO if self.auto else "" if self.kind is str or "" in self.choices else None
+        bare = text.strip(_BLANKS)
+        if not bare and not self._is_text(text):
+            return AUTO if self.auto else "" if "" in self.choices else None
         for choice in self.choices:
-            if text == str(choice):
+            if bare == str(choice):
                 return choice
         try:
-            return _READERS[self.kind](text)
+            return text if self.kind is str else _READERS[self.kind](bare)
         except (ValueError, KeyError):
             return text
+
+    def _is_text(self, blank: str) -> bool:
+        """Return whether blanks alone are a text that the leaf admits."""
+        if self.kind is not str or self.auto or "" in self.choices:
+            return False
+        p = self.param
+        return p.reply or bool(blank and p.pattern and re.fullmatch(p.pattern, blank))
 
     def text(self, value: object) -> str:
         """Return the text of `value` in XML."""
@@ -205,8 +214,9 @@ def _decimal(text: str) -> float:
 _READERS: dict[type | None, Callable[[str], object]] = {
     int: _whole,
     float: _decimal,
-    bool: {"true": True, "false": False}.__getitem__,
-    str: str,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
 }
+# The white space of XML. A no-break space is a character like others.
+_BLANKS: Final = " \t\r\n"
 # Characters that XML 1.0 cannot contain, even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
