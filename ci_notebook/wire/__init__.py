@@ -7,4 +7,5 @@ error_codes     the table of error codes
 service_errors  errors from a code, from a reply, and as a reply
 signing         creates and verifies signatures
 notifications   reads job-completion notifications
+received        the XML of jobs as it came
 """

@@ -23,6 +23,7 @@ from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import Call, url_path, url_query
+from ci_notebook.wire.received import keep_received
 from ci_notebook.wire.service_errors import error_from
 from ci_notebook.wire.xml import NodeCache, dumps, loads
 
@@ -103,7 +104,9 @@ class Sender:
         """Send a call and return the node of its reply; `cache` is that of `wire.xml.loads`."""
         content = None if body is None else RequestBody.of(dumps(body, "Request"), "application/xml")
         reply = self.send(call, names=names, query=query, body=content, once=once).content
-        return loads(answer, reply, root="Response", cache=cache)
+        node = loads(answer, reply, root="Response", cache=cache)
+        keep_received(node, reply)
+        return node
 
     def send(
         self,

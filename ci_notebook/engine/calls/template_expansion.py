@@ -36,7 +36,7 @@ def expand_templates(
         setting = dataclasses.replace(stored, transcode=work.transcode) if tag in STAGE_TAGS else stored
     if work.transcode_template_id:
         row = _template(catalogue, bucket, work.transcode_template_id, "Transcode")
-        encoding = loads(TemplateRequest, row.body).encoding()
+        encoding = loads(TemplateRequest, row.body).encoding
         setting = dataclasses.replace(setting or VideoEnhance(), transcode=encoding)
     marks = work.watermark
     if work.watermark_template_id:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from ci_notebook.model.api.media_info import MediaInfo
@@ -136,10 +137,11 @@ class Operation(Node):
     def setting(self) -> VideoEnhance | None:
         """The inline setting of a job of any kind: `video_enhance`, or the same made of the older kinds' nodes.
 
-        None where the job names only templates, or no stage at all.
+        None where the stages are in a template, or there are none.
         """
-        stages = (self.super_resolution, self.sdr_to_hdr, self.video_process, self.transcode)
-        if self.video_enhance is not None or stages == (None, None, None, None):
+        has_stage = (self.super_resolution, self.sdr_to_hdr, self.video_process) != (None, None, None)
+        has_only_encoding = self.transcode is not None and not self.template_id
+        if self.video_enhance is not None or not (has_stage or has_only_encoding):
             return self.video_enhance
         setting = switched_on(self.video_process) if self.video_process else VideoEnhance()
         changes: dict[str, Any] = {
@@ -217,6 +219,16 @@ class JobsDetail(Node):
     input: Annotated[Input | None, Param("The source.", reply=True)] = None
     operation: Annotated[Operation | None, Param("The request and its result.", reply=True)] = None
     workflow: Annotated[Workflow | None, Param("The workflow.", reply=True)] = None
+
+    @property
+    def xml(self) -> str:
+        """The XML as it came, to the last comment and attribute. Empty where the job was not read from XML."""
+        received: Callable[[], str] | None = self.__dict__.get("_received")
+        return received() if received else ""
+
+    def keep_xml(self, received: Callable[[], str]) -> None:
+        """Keep the XML from which the job was read. A changed copy of the job does not have it."""
+        object.__setattr__(self, "_received", received)
 
     @property
     def is_over(self) -> bool:

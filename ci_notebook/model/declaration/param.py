@@ -96,17 +96,18 @@ class Part:
             return self._complaint_about_many(value)
         if self.node is not None:
             return "" if value is None or isinstance(value, self.node) else f"a {self.node.__name__}"
-        return "" if value is None or self._allows(value) else self.allowed()
+        return "" if value is None or self.admits(value) else self.allowed()
 
     def _complaint_about_many(self, values: object) -> str:
         most = self.param.at_most
         each = f"a {self.node.__name__}" if self.node else self.allowed()
-        allows = (lambda v: isinstance(v, self.node)) if self.node else self._allows
+        allows = (lambda v: isinstance(v, self.node)) if self.node else self.admits
         if not isinstance(values, tuple) or not all(map(allows, values)):
             return f"a tuple, each value {each}"
         return f"at most {most} values, each {each}" if most is not None and len(values) > most else ""
 
-    def _allows(self, value: object) -> bool:
+    def admits(self, value: object) -> bool:
+        """Return whether one value of the leaf is allowed: its type, range, choices and pattern."""
         if isinstance(value, Auto):
             return self.auto
         if isinstance(value, (str, int)) and not isinstance(value, bool) and value in self.choices:
