@@ -7,6 +7,7 @@ to the column `unlisted`.
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import re
 from collections import defaultdict
@@ -158,6 +159,7 @@ def _block(texts: list[Texts], array_of: ArrayOf) -> dict[str, Any]:
             arrays[column.name] = array_of(column, cells, count, auto, odd)
             if column.part and column.part.auto:
                 _note_auto(column, texts, auto)
+    _note_contradicting_times(arrays, texts, odd)
     for stage, cell, is_bare in _STAGES:
         for number, seen in enumerate(texts[cell]):
             if seen == -1 and is_bare:
@@ -177,6 +179,14 @@ _STAGES: Final = tuple(
     for tag, part in part_by_tag(VideoEnhance).items()
     if part.node is not None
 )
+
+
+def _note_contradicting_times(arrays: dict[str, Any], texts: list[Texts], odd: Notes) -> None:
+    """Note the later time of a job that ends before it starts, or starts before it was created."""
+    for first, then, tag in (("created", "started", "StartTime"), ("started", "ended", "EndTime")):
+        is_earlier = np.asarray(pd.Series(arrays[then]) < pd.Series(arrays[first]), dtype=bool)
+        for number in map(int, np.flatnonzero(is_earlier)):
+            odd[number].append(f"{tag}={texts[LAYOUT.cells[tag,]][number]}")
 
 
 def _note_auto(column: Column, texts: list[Texts], auto: Notes) -> None:
@@ -287,6 +297,7 @@ def times(column: Column, cells: Texts, odd: Notes) -> Any:
     """Return a column of the times that texts stand for; a text that is no time goes to `odd`."""
     texts = pd.Series(cells, dtype=object)
     dates = pd.to_datetime(texts, format=_TIME, errors="coerce", utc=True).astype(dtype_of(column))
+    dates = dates.where(dates.dt.year <= dt.MAXYEAR)  # pandas has later years, and Python has not
     for number in map(int, np.flatnonzero(dates.isna().to_numpy())):
         text = cells[number]
         moment = time_of(text)
