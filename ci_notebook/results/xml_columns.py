@@ -283,7 +283,7 @@ def value_of(column: Column, number: int, value: Any, auto: Notes, odd: Notes) -
     else:
         fits = isinstance(value, (int, float))
     if fits and value is not AUTO:
-        if not column.part.admits(value):
+        if column.kind in ("whole", "number") and not column.part.admits(value):
             odd[number].append(f"{'.'.join(column.path)}={column.part.text(value)}")
         return value
     if column.kind in ("whole", "number") and value in column.part.choices:

@@ -246,6 +246,14 @@ def test_an_option_that_the_engine_does_not_have_fails_the_job_by_the_name_that_
     assert done["Message"].startswith(named), done["Message"]
 
 
+def test_an_option_of_a_template_that_the_engine_does_not_have_is_refused_by_name(sdk):
+    template = {"Tag": "SuperResolution", "Name": "odd", **LARGER, "Denoise": "3", "Sharpen": ""}
+    template_id = sdk.ci_create_template(Bucket=BUCKET, Template=template)["Template"]["TemplateId"]
+    assert f"Denoise of the template {template_id}" in refusal(
+        sdk, "SuperResolution", {"TemplateId": template_id, "Transcode": ENCODING}
+    )
+
+
 # Spellings
 
 

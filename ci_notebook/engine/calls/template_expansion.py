@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from ci_notebook.engine.calls.templates import template_of
+from ci_notebook.engine.render.supported import unknown_content
 from ci_notebook.engine.storage.bucket_settings import Catalogue, TemplateRow, template_not_found
 from ci_notebook.model.api.jobs import STAGE_TAGS, Operation, named_as_sent
 from ci_notebook.model.api.templates import TemplateRequest
@@ -58,4 +59,7 @@ def _template(catalogue: Catalogue, bucket: str, template_id: str, tag: str) -> 
     rows = catalogue.templates(bucket, ids=(template_id,), tag=tag)
     if not rows:
         raise template_not_found(bucket, template_id, tag)
+    for unknown in unknown_content(loads(TemplateRequest, rows[0].body)):
+        text = f"{unknown.tag} of the template {template_id} is not supported by the embedded engine. Leave it out."
+        raise service_error("InvalidArgument", text)
     return rows[0]
