@@ -1,12 +1,15 @@
 """The user's folders: the home folder of the account, and the folder where a lab keeps its files.
 
-Invariant: a folder is absolute from here on, so `os.chdir` moves nothing.
+Invariants: a folder is absolute from here on, so `os.chdir` moves nothing. What is kept in it is private to the
+account from its creation, whatever the umask is: folders have the mode 0700, files 0600.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import stat
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,6 +20,15 @@ from ci_notebook.model.errors import MissingFile, ParameterError
 
 HOME_VARIABLE: Final = "CI_NOTEBOOK_HOME"
 _CHOOSE: Final = f"Pass home=, or set {HOME_VARIABLE}, to a folder that you can write to."
+_POSIX: Final = os.name == "posix"  # Windows keeps a user's folders private by inherited access lists
+_FOLDER_MODE: Final = 0o700
+_FILE_MODE: Final = 0o600
+# What a lab and an engine keep in their folders; the last are buckets.
+_OURS: Final = re.compile(
+    r"engine|cache|panels|(?:journal|ledger)\.sqlite.*|\.(?:incoming|cache|owners|kept)|[a-z0-9-]+-[0-9]+"
+)
+_NAMED: Final[set[Path]] = set()
+"""Folders that a warning has named in this process."""
 
 
 def account_home() -> Path | None:
@@ -31,16 +43,20 @@ def account_home() -> Path | None:
 def lab_home(home: Path | str | None = None) -> Path:
     """Return the absolute folder of a lab: `home`, else that of CI_NOTEBOOK_HOME, else one in the user's data folder.
 
-    A leading `~` is the account's home folder. An account without a home folder gets a temporary one, with a warning.
-    Raises `ParameterError` for a `~` without a home folder, for a temporary folder of another account, and where the
-    current folder, to which a relative path belongs, was deleted.
+    A leading `~` is the account's home folder. A relative folder belongs to the current one. That of CI_NOTEBOOK_HOME
+    is replaced there by the absolute one, so that `os.chdir` moves no later lab. An account without a home folder gets
+    a temporary one, with a warning. Raises `ParameterError` for a `~` without a home folder, for a temporary folder of
+    another account, and where the current folder, to which a relative path belongs, was deleted.
     """
     import platformdirs  # lazy: `ci-notebook check-notebook` needs no lab
 
     chosen = home or os.environ.get(HOME_VARIABLE)
     if chosen:
         try:
-            return absolute(Path(chosen).expanduser())
+            path = absolute(Path(chosen).expanduser())
+            if not home:
+                os.environ[HOME_VARIABLE] = str(path)  # for later labs, and for the kernels of a server
+            return path
         except RuntimeError as error:
             raise ParameterError.plain(f"This account has no home folder (HOME is not set). {_CHOOSE}") from error
     with contextlib.suppress(RuntimeError):
@@ -76,6 +92,91 @@ def absolute(path: Path | str) -> Path:
         raise ParameterError.plain(
             f"{str(path)!r} is relative to the current folder, which was deleted. Pass an absolute path."
         ) from error
+
+
+def private_home(folder: Path) -> Path:
+    """Create the folder of a lab or an engine, open to this account only, and return it.
+
+    An existing folder that other accounts can open is closed to them, if it holds nothing else than ours. Otherwise
+    its mode stays, and a warning names it: only what a lab keeps in it is private then.
+    """
+    if not _create_folder(folder) and _is_open_to_others(folder):
+        is_ours = all(_OURS.fullmatch(one.name) for one in folder.iterdir())
+        if (not is_ours or not _close_to_others(folder)) and folder not in _NAMED:
+            _NAMED.add(folder)
+            why = "its mode cannot be changed" if is_ours else "it holds other files, too, so its mode was not changed"
+            warnings.warn(
+                f"Other accounts of this machine can open the folder {str(folder)!r}; {why}. The files that the lab "
+                "keeps in it are private. Pass another folder, or run chmod 700 on this one.",
+                stacklevel=2,
+            )
+    return folder
+
+
+def private_folder(folder: Path) -> Path:
+    """Create a folder below a home, open to this account only, or close an existing one to others; return it.
+
+    Missing parents are created with the usual mode.
+    """
+    if not _create_folder(folder):
+        _close_to_others(folder)
+    return folder
+
+
+def private_file(path: Path) -> Path:
+    """Create an empty file that this account alone can read, or close an existing one to others; return its path."""
+    try:
+        with open(path, "xb", opener=private_opener):
+            pass
+    except FileExistsError:
+        _close_to_others(path)
+    return path
+
+
+def private_database(path: Path) -> Path:
+    """Do what `private_file` does for a file that SQLite is about to open: it gives its WAL files the same mode."""
+    private_file(path)
+    for beside in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with contextlib.suppress(FileNotFoundError):
+            _close_to_others(beside)
+    return path
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open a file for `open(…, opener=private_opener)`: a new one is private to this account from its creation."""
+    is_new = bool(flags & os.O_EXCL)
+    handle = os.open(path, flags, _FILE_MODE)
+    if is_new and _POSIX and stat.S_IMODE(os.fstat(handle).st_mode) != _FILE_MODE:
+        os.fchmod(handle, _FILE_MODE)  # an odd umask takes rights of the account itself
+    return handle
+
+
+def _create_folder(folder: Path) -> bool:
+    """Create a private folder; return False if there is one already."""
+    if folder.is_dir():
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=_FOLDER_MODE)
+    except FileExistsError:  # a file; or a folder that another process has just created
+        if not folder.is_dir():
+            raise
+        return False
+    if _POSIX and folder.stat().st_mode & 0o700 != _FOLDER_MODE:
+        folder.chmod(_FOLDER_MODE)  # an odd umask takes rights of the account itself
+    return True
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return _POSIX and bool(path.stat().st_mode & 0o077)
+
+
+def _close_to_others(path: Path) -> bool:
+    """Take the rights of other accounts on a file or folder away; return whether they have none now."""
+    if _is_open_to_others(path):
+        with contextlib.suppress(OSError):  # another account's, or on a disk without modes
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o077)
+    return not _is_open_to_others(path)
 
 
 @contextlib.contextmanager

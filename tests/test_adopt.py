@@ -67,7 +67,7 @@ class Colleague:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    keys = {KEYS.secret_id: KEYS.secret_key}
+    keys = {KEYS.secret_id.reveal(): KEYS.secret_key}
     with Engine(tmp_path_factory.mktemp("engine"), bucket=BUCKET, region=REGION, keys=keys, workers=2) as engine:
         yield engine
 

@@ -48,7 +48,7 @@ FOREIGN: dict[str, set[str]] = {
     "course": {"pandas"},
     "testing": {"pytest", "platformdirs"},
     "doctor": {"packaging"},
-    "cli": {"ipywidgets", "IPython"},
+    "cli": {"ipywidgets", "IPython", "traitlets", "tornado", "jupyter_server", "voila"},  # the page of the verb `app`
 }
 PACKAGES = set(FOREIGN)
 

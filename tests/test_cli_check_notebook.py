@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import io
 import json
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import yaml
+from PIL import Image, PngImagePlugin
 
 from ci_notebook.cli import main
 from ci_notebook.cli.check_notebook import check_notebook, strip_widget_state
 from ci_notebook.cli.lab import tutorials
-from ci_notebook.cli.secret_patterns import Known
+from ci_notebook.cli.secret_search.secret_patterns import Known
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(tutorials().glob("*.ipynb"))
@@ -194,3 +199,114 @@ def test_it_is_a_hook_for_pre_commit(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"{bad}:1:1: source: a SecretId" in done.stdout and SECRET_ID not in done.stdout + done.stderr
+
+
+ESCAPED = "".join(f"\\u{ord(one):04x}" for one in SECRET_KEY)
+ENTITIES = "".join(f"&#{ord(one)};" for one in SECRET_KEY)
+PERCENT = "".join(f"%{ord(one):02X}" for one in SECRET_KEY)
+HALF, REST = SECRET_KEY[:16], SECRET_KEY[16:]
+
+
+def png(text: str) -> str:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("note", text, zip=True)
+    data = io.BytesIO()
+    Image.new("L", (4, 4)).save(data, "PNG", pnginfo=info)
+    return base64.b64encode(data.getvalue()).decode()
+
+
+def stream(*pieces: str) -> dict[str, Any]:
+    return code() | {"outputs": [{"output_type": "stream", "name": "stdout", "text": piece} for piece in pieces]}
+
+
+DISGUISED: dict[str, dict[str, Any]] = {
+    "split by +": code(f"k = '{HALF}' + '{REST}'"),
+    "adjacent strings": code(f"k = ('{HALF}'\n     f'{REST}')"),
+    "joined from a list": code(f"k = ''.join(['{HALF}', '{REST}'])"),
+    "two variables": code(f"a = '{HALF}'\nfor _ in range(3): pass\nb = '{REST}'"),
+    "three parts": code(f"k = '{SECRET_KEY[:10]}' + \\\n '{SECRET_KEY[10:20]}' + '{SECRET_KEY[20:]}'"),
+    "escapes": code(f"k = '{ESCAPED}'"),
+    "hexadecimal escapes": code("k = b'" + "".join(f"\\x{ord(one):02x}" for one in SECRET_KEY) + "'"),
+    "entities": code("x", **{"text/html": f"<i>{ENTITIES}</i>"}),
+    "tags between": code("x", **{"text/html": f"<b>{HALF}</b><i>{REST}</i>"}),
+    "URL-encoded": code(f"k = '{PERCENT}'"),
+    "URL-encoded twice": code(f"k = '{PERCENT.replace('%', '%25')}'"),
+    "colors": stream(f"{HALF}\x1b[0m\x1b[1;31m{REST}"),
+    "pieces of a stream": stream(HALF, REST),
+    "zero width": code(f"k = '{HALF}\u200b{REST}'"),
+    "hexadecimal": code(f"k = bytes.fromhex('{SECRET_KEY.encode().hex()}')"),
+    "hexadecimal with blanks": code(f"k = bytes.fromhex('{SECRET_KEY.encode().hex(' ')}')"),
+    "numbers": code(f"k = bytes({[*SECRET_KEY.encode()]})"),
+    "base64 twice": code(f"k = '{packed(packed(SECRET_KEY))}'"),
+    "base64 of a file": code(
+        base64.encodebytes(f"# a long comment of this file\n[default]\nk = {SECRET_KEY}".encode()).decode()
+    ),
+    "gzip": code(f"k = '{base64.b64encode(gzip.compress(SECRET_KEY.encode())).decode()}'"),
+    "reversed": code(f"k = '{SECRET_KEY[::-1]}'[::-1]"),
+    "other case": code(f"k = '{SECRET_KEY.swapcase()}'.swapcase()"),
+    "compressed text of a picture": code("x", **{"image/png": png(SECRET_KEY)}),
+    "name of an error": code() | {
+        "outputs": [{"output_type": "error", "ename": SECRET_KEY, "evalue": "", "traceback": []}]
+    },
+    "cell id": code("x") | {"id": SECRET_KEY},
+    "name of an attachment": code("x") | {"attachments": {SECRET_KEY: {"text/plain": "x"}}},
+    "MIME type": code("x", **{f"text/x-{SECRET_KEY}": "x"}),
+    "name of a stream": code("x") | {"outputs": [{"output_type": "stream", "name": SECRET_KEY, "text": "x"}]},
+    "name in the metadata": code("x") | {"metadata": {SECRET_KEY: 1}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DISGUISED)
+def test_a_disguised_secret_of_the_user_is_found_and_not_shown(name: str, known: Known, tmp_path: Path) -> None:
+    found = check_notebook(notebook(tmp_path / "a.ipynb", code("1"), DISGUISED[name]), known=known)
+    assert found and {one.cell for one in found} == {2}
+    assert not any(part in "".join(map(str, found)) for part in (SECRET_KEY, HALF, REST, SECRET_KEY.lower()))
+
+
+def test_a_secret_outside_the_cells_is_found(known: Known, tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "note": SECRET_KEY}))
+    (found,) = check_notebook(path, known=known)
+    assert (found.cell, found.where) == (0, "notebook")
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (f"%env TENCENTCLOUD_SECRET_KEY {SECRET_KEY}", "a SecretKey"),
+        (f"!export TENCENTCLOUD_SECRET_KEY={SECRET_KEY}", "a SecretKey"),
+        (f"!tccli configure set secretKey {SECRET_KEY}", "a SecretKey"),
+        (f"**SecretKey**: `{SECRET_KEY}`", "a SecretKey"),
+        (f"| SecretKey | {SECRET_KEY} |", "a SecretKey"),
+        (f"<td>SecretKey</td><td>{SECRET_KEY}</td>", "a SecretKey"),
+        (f'print("{{\\"SecretKey\\": \\"{SECRET_KEY}\\"}}")', "a SecretKey"),
+        (f'secret_key = b"{SECRET_KEY}"', "a SecretKey"),
+        (f'secret_key = "{HALF}" + "{REST}"', "a SecretKey"),
+        (f'ci.Credentials(my_id, "{SECRET_KEY}")', "a SecretKey"),
+        (f'"{SECRET_ID[:4]}" "{SECRET_ID[4:]}"', "a SecretId"),
+        (f"k = '{packed('secret_key = ' + SECRET_KEY)}'", "a SecretKey in encoded data"),
+        (quote(quote(SIGNED, safe=""), safe=""), "a signature"),
+        (f"token = eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.{SECRET_KEY}", "a token"),
+    ],
+)  # fmt: skip
+def test_an_unknown_secret_is_found_in_more_shapes(source: str, what: str, tmp_path: Path) -> None:
+    nothing = Known(environ={}, home=tmp_path / "nobody", root=tmp_path)
+    found = check_notebook(notebook(tmp_path / "a.ipynb", code("import os\n" + source)), known=nothing)
+    assert {(one.line, one.what) for one in found} == {(2, what)}
+
+
+def test_hashes_ids_and_other_long_words_are_left_alone(known: Known, tmp_path: Path) -> None:
+    random = Random(7)
+    sources = [
+        *(random.randbytes(size).hex() for size in (16, 20, 32, 64)),
+        *(base64.b64encode(random.randbytes(size)).decode() for size in (16, 33, 300)),
+        *(str(uuid.UUID(bytes=random.randbytes(16))) for _ in range(5)),
+        "numbers = " + str([random.randrange(300) for _ in range(100)]),
+        "secret_key = get_the_secret(\n    'name_of_the_secret_1')", "SecretKey: 'a' + 'b'",
+        "a = 'secret_key' + 'x' * 20",
+        "100%25 of %41%42%43", "&lt;SecretKey&gt;&amp;nbsp;", "\\u0041\\u0042",
+        "import secrets; key = secrets.token_hex(16)",
+        "<td>SecretKey</td><td>the second of the pair</td>", "address_key, secret_key = s3_connection\n    address = 1",
+    ]  # fmt: skip
+    path = notebook(tmp_path / "a.ipynb", *map(code, sources), *(stream(one) for one in sources))
+    assert check_notebook(path, known=known) == []

@@ -110,7 +110,7 @@ def test_on_the_cloud_no_money_is_spent_without_confirmation(
 
     keys = ci.Credentials("AKIDmine", "a-secret-of-mine")
     with (
-        Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys={keys.secret_id: keys.secret_key}) as engine,
+        Engine(tmp_path / "engine", bucket=BUCKET, region=REGION, keys={"AKIDmine": keys.secret_key}) as engine,
         Listener(engine) as listener,
     ):
         listener.start()

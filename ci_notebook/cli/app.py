@@ -1,10 +1,14 @@
-"""The verb `app`: serve the panels as a page on this machine, by Voila and a notebook with one cell."""
+"""The verb `app`: serve the panels as a page on this machine, by Voila and a notebook with one cell.
+
+The server is `page_server`: it lets in only who has the token of the printed address.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
 import json
+import math
 import os
 import socket
 import sys
@@ -12,21 +16,42 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook.cli.page_server.bounds import CLOSED_S, IDLE_MINUTES, MOST_PAGES
 from ci_notebook.cli.subprocess_server import serve_until_ended
 from ci_notebook.model.errors import EngineError, ParameterError
 
 TITLE: Final = "Video enhancement"
 # The browser parts of the widgets. Other extensions of JupyterLab are not loaded into the page.
 _EXTENSIONS: Final = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget")
+_SERVER: Final = "ci_notebook.cli.page_server"
+# How long the server may take to end its kernels after Ctrl-C.
+INTERRUPT_PATIENCE_S: Final = 15.0
 _CODE: Final = "from ci_notebook.cli.app_page import show\n\nshow()"
 
 
 def add_app(verbs: Any) -> None:
     """Add the verb to a parser's."""
-    parser = verbs.add_parser("app", help="open the panels for one clip as a web page, without code")
+    parser = verbs.add_parser(
+        "app",
+        help="open the panels for one clip as a web page, without code",
+        description="Open the panels for one clip as a web page. Only the printed address opens it: it holds a token "
+        "that is new for each start. The page listens on 127.0.0.1 only.",
+    )
     parser.add_argument("clip", nargs="?", type=Path, help="a video (default: the sample)")
     parser.add_argument("--port", type=int, default=8866, help="the page's port (default: 8866)")
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    parser.add_argument(
+        "--max-pages", type=_count, default=MOST_PAGES, metavar="N",
+        help=f"most pages that are open at once; each has a process of about 150 MB (default: {MOST_PAGES})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--closed-seconds", type=_duration, default=CLOSED_S, metavar="S",
+        help=f"end the process of a closed page after this time (default: {CLOSED_S:g})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--idle-minutes", type=_duration, default=IDLE_MINUTES, metavar="M",
+        help=f"end the process of an open page that nobody has used for this time (default: {IDLE_MINUTES:g})",
+    )  # fmt: skip
     parser.set_defaults(run=_run)
 
 
@@ -39,13 +64,38 @@ def _run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="ci-notebook-app-") as folder:
         page_dir = Path(folder)
         command = [
-            *(sys.executable, "-m", "voila", str(write_notebook(page_dir)), f"--port={port}", "--Voila.ip=127.0.0.1"),
-            *("--template=ci", "--show_tracebacks=True", "--Voila.port_retries=0", "--Voila.log_level=WARN"),
+            *(sys.executable, "-m", f"{_SERVER}.server", str(write_notebook(page_dir)), f"--port={port}"),
+            *("--Voila.ip=127.0.0.1", "--Voila.base_url=/", "--Voila.port_retries=0", "--Voila.log_level=WARN"),
+            *("--template=ci", "--show_tracebacks=True"),
             *(f"--VoilaConfiguration.extension_allowlist={one}" for one in _EXTENSIONS),
-            *(["--no-browser"] if args.no_browser else []),
+            f"--VoilaConfiguration.multi_kernel_manager_class={_SERVER}.page_kernels.PageKernels",
+            f"--PageKernels.most_pages={args.max_pages}",
+            f"--PageKernels.closed_s={args.closed_seconds}",
+            f"--PageKernels.idle_minutes={args.idle_minutes}",
+            f"--PageServer.opens_browser={not args.no_browser}",
         ]
-        print(f"The page will be at http://127.0.0.1:{port}/ – Ctrl-C stops.", flush=True)
-        return serve_until_ended(command, env=environment(page_dir, args.clip), cwd=page_dir)
+        print("The page is starting.", flush=True)
+        return serve_until_ended(
+            command, env=environment(page_dir, args.clip), cwd=page_dir, patience_s=INTERRUPT_PATIENCE_S
+        )
+
+
+def _count(text: str) -> int:
+    """Read a number of pages."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 100 (got {text!r})")
+    return int(text)
+
+
+def _duration(text: str) -> float:
+    """Read a duration: of a second or minute to a year of minutes."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= 525_600:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 525600 (got {text!r})")
+    return value
 
 
 def _free_port(first: int) -> int:

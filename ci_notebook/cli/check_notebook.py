@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ci_notebook.cli.secret_patterns import Known, decoded_base64, remedy
+from ci_notebook.cli.secret_search.disguises import decoded_base64
+from ci_notebook.cli.secret_search.secret_patterns import Known, remedy
 from ci_notebook.model.text_bytes import read_text
 
 # A notebook with larger outputs is slow to open and hard to review.
@@ -63,6 +65,9 @@ def check_notebook(
             NotebookFinding(path, 0, 1, "metadata.widgets", f"widget state is saved ({size} kB)", _STATE_REMEDY)
         )
     for where, line, what, what_to_do in _of_text("metadata", _every_text(metadata), known, dates=False):
+        findings.append(NotebookFinding(path, 0, line, where, what, what_to_do))
+    others = {name: value for name, value in notebook.items() if name not in ("cells", "metadata")}
+    for where, line, what, what_to_do in _of_text("notebook", _every_text(others), known, dates=False):
         findings.append(NotebookFinding(path, 0, line, where, what, what_to_do))
     return findings
 
@@ -121,31 +126,67 @@ def add_check_notebook(verbs: Any) -> None:
 _CellFinding = tuple[str, int, str, str]
 
 
+# The fields of a cell and of an output that are read by themselves. The others are read too, as JSON.
+_CELL_FIELDS: Final = ("source", "outputs", "attachments", "metadata", "cell_type", "execution_count")
+_OUTPUT_FIELDS: Final = ("text", "traceback", "data", "metadata", "output_type", "execution_count")
+
+
 def _of_cell(cell: Mapping[str, Any], known: Known, dates: bool, largest_kb: int) -> Iterator[_CellFinding]:
     yield from _of_text("source", _joined(cell.get("source", "")), known, dates=False)
     outputs = cell.get("outputs", [])
+    streams = _streams(outputs)
     for output in outputs:
+        stream = _stream(output)
+        if stream in streams:
+            yield from _of_text(f"output {stream}", streams.pop(stream), known, dates=dates)
         for kind, data in _parts(output):
             yield from _of_text(f"output {kind}", data, known, dates=dates)
-    for kind, data in ((kind, data) for one in cell.get("attachments", {}).values() for kind, data in one.items()):
-        yield from _of_text(f"attachment {kind}", _readable(kind, data), known, dates=False)
+    for name, one in cell.get("attachments", {}).items():
+        for kind, data in one.items():
+            yield from _of_text(f"attachment {_kind(kind)}", _readable(kind, data), known, dates=False)
+        yield from _of_text("attachment name", _every_text([name, *one]), known, dates=False)
     yield from _of_text("cell metadata", _every_text(cell.get("metadata", {})), known, dates=False)
+    others = {name: value for name, value in cell.items() if name not in _CELL_FIELDS}
+    yield from _of_text("cell", _every_text(others), known, dates=False)
     size = len(json.dumps(outputs, ensure_ascii=False).encode()) / 1024
     if size > largest_kb:
         what = f"the outputs hold {size:.0f} kB, more than {largest_kb}"
         yield "output", 1, what, "Show smaller pictures or fewer rows, or raise --max-output-kb."
 
 
+def _streams(outputs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the printed text of a cell by its stream: one text, also where it was saved in pieces."""
+    texts: dict[str, str] = {}
+    for output in outputs:
+        if "text" in output:
+            texts[_stream(output)] = texts.get(_stream(output), "") + _joined(output["text"])
+    return texts
+
+
+def _stream(output: Mapping[str, Any]) -> str:
+    name = output.get("name")
+    return name if "text" in output and name in ("stdout", "stderr") else "text"
+
+
 def _parts(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the kinds of an output and their texts, with base64 decoded."""
-    if "text" in output:
-        yield str(output.get("name", "text")), _joined(output["text"])
     if "traceback" in output:
         yield "error", "\n".join([str(output.get("evalue", "")), *output["traceback"]])
     for kind, data in output.get("data", {}).items():
-        yield kind, _readable(kind, data)
+        yield _kind(kind), _readable(kind, data)
+    if output.get("data"):
+        yield "kinds", _every_text([kind for kind in output["data"] if _kind(kind) != kind])
     if output.get("metadata"):
         yield "metadata", _every_text(output["metadata"])
+    others = {name: value for name, value in output.items() if name not in _OUTPUT_FIELDS}
+    if "traceback" in output:
+        others.pop("evalue", None)  # part of the text above
+    yield "fields", _every_text(others)
+
+
+def _kind(kind: str) -> str:
+    """Return a MIME type as it may be shown: an unusual one could be anything, a key too."""
+    return kind if re.fullmatch(r"[a-z]+/[a-z0-9.+-]{1,60}", kind) else "of an unusual kind"
 
 
 def _readable(kind: str, data: Any) -> str:
@@ -156,7 +197,7 @@ def _readable(kind: str, data: Any) -> str:
 
 def _of_text(where: str, text: str, known: Known, *, dates: bool) -> Iterator[_CellFinding]:
     is_binary = where.partition(" ")[2].startswith(("image/", "video/", "audio/")) and not where.endswith("svg+xml")
-    for leak in known.leaks(text, paths=not is_binary, dates=dates):
+    for leak in known.leaks(text, is_binary=is_binary, dates=dates):
         yield where, text.count("\n", 0, leak.at) + 1, leak.what, remedy(leak.rule)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.score_sampling import MOST_FRAMES
+from ci_notebook.model.spreadsheet_text import inert_text
 from ci_notebook.model.vmaf_v1 import SCREENS
 
 if TYPE_CHECKING:
@@ -147,11 +148,13 @@ def _facts(one: FileScores) -> dict[str, Any]:
 def _csv(results: Sequence[FileScores]) -> str:
     names = list(dict.fromkeys(name for one in results for name in one.scores))
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["output", "reference", "every", "precise", "vmaf_v1_model", *names])
+    has_return = any("\r" in f"{one.output}{one.reference}" for one in results)  # Python does not quote it by itself
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+    writer.writerow(["output", "reference", "every", "precise", "vmaf_v1_model", *map(inert_text, names)])
     for one in results:
         values = [one.scores.get(name, "") for name in names]
-        facts = [str(one.output), str(one.reference), one.every, str(one.precise).lower(), one.vmaf_v1_model]
+        files = inert_text(str(one.output)), inert_text(str(one.reference))
+        facts = [*files, one.every, str(one.precise).lower(), inert_text(one.vmaf_v1_model)]
         writer.writerow([*facts, *values])
     return text.getvalue().rstrip("\n")
 

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ci_notebook._folders import absolute
+from ci_notebook._folders import absolute, private_home
+from ci_notebook.client.connection.credentials import ID_VARIABLE, KEY_VARIABLE, TOKEN_VARIABLES
 from ci_notebook.model.bounds import PIXELS, set_pixels
 from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.wire.secret import Secret
 
 if TYPE_CHECKING:
     from ci_notebook.engine.jobs.dask_cluster import DaskCluster
@@ -93,7 +95,7 @@ def _serve(args: argparse.Namespace) -> int:
 
         root = absolute(args.root.expanduser())
         try:
-            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_home(root)
         except OSError as error:
             raise ParameterError.plain(
                 f"--root: the folder {str(root)!r} cannot be used ({error.strerror}). Choose one that you can write to."
@@ -122,17 +124,38 @@ def _cluster(address: str | None) -> DaskCluster | None:
     return DaskCluster(address)
 
 
-def _keys() -> dict[str, str]:
+def _keys() -> dict[str, Secret]:
     """Return the keys of the environment, or new ones, which are printed; none if only one of the pair is set."""
-    secret_id = os.environ.get("TENCENTCLOUD_SECRET_ID", "")
-    secret_key = os.environ.get("TENCENTCLOUD_SECRET_KEY", "")
+    secret_id = os.environ.get(ID_VARIABLE, "")
+    secret_key = os.environ.get(KEY_VARIABLE, "")
     if bool(secret_id) != bool(secret_key):
-        missing = "TENCENTCLOUD_SECRET_KEY" if secret_id else "TENCENTCLOUD_SECRET_ID"
+        missing = KEY_VARIABLE if secret_id else ID_VARIABLE
         print(f"ci-notebook: {missing} is not set; set both keys, or neither to generate a pair", file=sys.stderr)
         return {}
     if not secret_id:
         secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)
         print("No keys are set. This pair was generated for this run and is shown only once:")
-        print(f"  export TENCENTCLOUD_SECRET_ID={secret_id}")
-        print(f"  export TENCENTCLOUD_SECRET_KEY={secret_key}", flush=True)
-    return {secret_id: secret_key}
+        print(f"  export {ID_VARIABLE}={secret_id}")
+        print(f"  export {KEY_VARIABLE}={secret_key}", flush=True)
+    for name in (ID_VARIABLE, KEY_VARIABLE, *TOKEN_VARIABLES):
+        _forget(name)
+    return {secret_id: Secret(secret_key)}
+
+
+def _forget(name: str) -> None:
+    """Remove a variable from the environment, also from the memory that Linux shows as `/proc/PID/environ`.
+
+    Other programs of this account can read it there: that of this process, and of a child until it has loaded its
+    own program. FFmpeg reads files that strangers have sent.
+    """
+    if sys.platform == "linux" and name in os.environ:
+        import ctypes  # lazy: only here
+
+        entries, number = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ"), 0
+        begin = f"{name}=".encode()
+        while address := entries[number]:
+            entry = ctypes.string_at(address)
+            if entry.startswith(begin):
+                ctypes.memset(address + len(begin), ord("-"), len(entry) - len(begin))
+            number += 1
+    os.environ.pop(name, None)

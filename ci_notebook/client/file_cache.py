@@ -13,12 +13,14 @@ import json
 import os
 import re
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from ci_notebook._folders import absolute, private_file, private_folder
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.lru import LRU
 
@@ -83,7 +85,7 @@ class FileCache:
     """The files of one folder. Safe to use from several threads and processes, and by several instances at once."""
 
     def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
-        self.folder, self._limit_bytes = folder, limit_bytes
+        self.folder, self._limit_bytes = absolute(folder), limit_bytes
 
     def path_of(self, bucket: str, key: str, content: str, *, suffix: str | None = None) -> Path:
         """Return the path of the file of an object. `content` is its MD5 or ETag, and what was done to it, if anything.
@@ -102,11 +104,11 @@ class FileCache:
         """
         if self.note_use(path):
             return path
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         with self._lock(path):
             if not self.note_use(path):
                 with whole_file(path) as part:
-                    write(part)
+                    write(private_file(part))
                 self.clear_up()
                 self._evict(but=path)
         return path
@@ -155,10 +157,9 @@ class FileCache:
 
     @contextlib.contextmanager
     def _lock(self, path: Path) -> Iterator[None]:
-        locks = self.folder / ".locks"
-        locks.mkdir(exist_ok=True)
+        locks = private_folder(self.folder / ".locks")
         number = int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % _LOCKS
-        with (locks / f"{number:02x}").open("ab") as file:
+        with private_file(locks / f"{number:02x}").open("ab") as file:
             # A file system without locks: then two may write one file, each its own copy of it.
             with contextlib.suppress(OSError):
                 _wait_for_lock(file)
@@ -189,7 +190,13 @@ def whole_file(target: Path) -> Iterator[Path]:
     # that choose a format by that.
     part = target.with_name(f"{_PART}{secrets.token_hex(8)}{target.suffix}")
     try:
-        yield part
+        mode = stat.S_IMODE(target.stat().st_mode)  # a file that is replaced keeps its mode
+    except FileNotFoundError:
+        mode = None
+    try:
+        yield part if mode is None else private_file(part)
+        if mode is not None:
+            part.chmod(mode)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

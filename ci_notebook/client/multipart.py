@@ -17,8 +17,9 @@ import httpx
 
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.model.errors import NotFound, ParameterError, ServiceError, ServiceUnavailable
+from ci_notebook.wire.headers import size_of
 from ci_notebook.wire.operations import CALL
-from ci_notebook.wire.service_errors import service_error
+from ci_notebook.wire.service_errors import error_in, service_error
 from ci_notebook.wire.xml import parse
 
 Progress = Callable[[int, int], None]
@@ -191,7 +192,7 @@ def _stored_parts(sender: Sender, key: str, upload_id: str) -> dict[int, str]:
             return {}  # ended after it was listed
         for part in root.iterfind("{*}Part"):
             tag = (part.findtext("{*}ETag") or "").strip('"').lower()
-            stored[int(part.findtext("{*}PartNumber") or 0)] = tag
+            stored[size_of(part.findtext("{*}PartNumber")) or 0] = tag
         following = root.findtext("{*}NextPartNumberMarker") or ""
         if root.findtext("{*}IsTruncated") != "true" or following in ("", query.get("part-number-marker")):
             return stored
@@ -237,8 +238,9 @@ def _complete(sender: Sender, source: Source, upload_id: str, parts: list[Source
             raise
         return etag
     root = parse(response.content)
-    if root.tag.rpartition("}")[2] == "Error":  # completing takes long: an error may follow the status 200
-        raise service_error(root.findtext("{*}Code") or "InternalError", root.findtext("{*}Message") or "", status=200)
+    error = error_in(root, status=200)
+    if error is not None:
+        raise error
     return (root.findtext("{*}ETag") or "").strip('"')
 
 

@@ -13,15 +13,17 @@ from urllib.parse import quote, unquote
 
 import httpx
 
-from ci_notebook._folders import reading
+from ci_notebook._folders import absolute, reading
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.client.file_cache import known_md5, whole_file
 from ci_notebook.client.multipart import Progress
+from ci_notebook.model.api.jobs import checked_md5
 from ci_notebook.model.clip_summary import ClipSummary
 from ci_notebook.model.errors import NotFound, ParameterError
+from ci_notebook.wire.headers import size_of
 from ci_notebook.wire.operations import CALL
-from ci_notebook.wire.service_errors import service_error
+from ci_notebook.wire.service_errors import error_in, service_error
 from ci_notebook.wire.xml import parse
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -149,8 +151,9 @@ def copy(sender: Sender, key: str, to: str) -> StoredObject:
     check_key(to)
     headers = {"x-cos-copy-source": f"{sender.hosts['cos']}/{quote(key, safe='/-_.~')}"}
     root = parse(sender.send(CALL["put_object"], names={"key": to}, headers=headers).content)
-    if root.tag.rpartition("}")[2] == "Error":  # copying may take long: an error may follow the status 200
-        raise service_error(root.findtext("{*}Code") or "", root.findtext("{*}Message") or "", status=200)
+    error = error_in(root, status=200)
+    if error is not None:
+        raise error
     return head(sender, to)
 
 
@@ -167,7 +170,7 @@ def upload_clip(
     that changes during the upload.
     """
     check_key(key)
-    source = Path(path)
+    source = absolute(path)  # the clip remembers it, and `os.chdir` must not move it
     with reading(source):
         size, md5 = source.stat().st_size, known_md5(source)
 
@@ -320,7 +323,7 @@ def head(sender: Sender, key: str) -> StoredObject:
         etag=etag,
         content_type=headers.get("content-type", ""),
         last_modified=headers.get("last-modified", ""),
-        md5=(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag).lower(),
+        md5=checked_md5(headers.get(multipart.MD5_HEADER, "") if "-" in etag else etag),
         crc64=headers.get("x-cos-hash-crc64ecma", ""),
     )
 
@@ -347,7 +350,7 @@ def listing(sender: Sender, prefix: str = "") -> Iterator[StoredObject]:
             fields = {str(child.tag).rpartition("}")[2]: child.text or "" for child in one}
             yield StoredObject(
                 key=unquote(fields.get("Key", "")),
-                size_bytes=int(fields.get("Size") or 0),
+                size_bytes=size_of(fields.get("Size")) or 0,
                 etag=fields.get("ETag", "").strip('"'),
                 last_modified=fields.get("LastModified", ""),
             )

@@ -22,7 +22,7 @@ def pages(page: Callable[[int], tuple[Iterable[T], int | None]]) -> Iterator[T]:
         for one in items:
             count += 1
             yield one
-        if count == before or total is None or count >= total:
+        if count == before or not isinstance(total, int) or count >= total:  # a reader keeps a total that is no number
             return
 
 

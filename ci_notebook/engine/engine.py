@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ci_notebook._folders import absolute, private_home
 from ci_notebook.engine.calls.context import CallContext
 from ci_notebook.engine.daemon_threads import THREAD_PREFIX
 from ci_notebook.engine.faults import Faults
@@ -34,6 +35,7 @@ from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.media.ffmpeg import find_ffmpeg
 from ci_notebook.media.probe import find_pyav
 from ci_notebook.model.errors import ParameterError
+from ci_notebook.wire.secret import Secret, reveal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +54,8 @@ class Engine:
     folder; each job runs in one of them.
 
     Args:
-        root: The folder.
+        root: The folder. It is created, with all that is kept in it, so that only this account can read it.
+            A relative one belongs to the current folder of this call.
         bucket: Name of the bucket that is created, ending in an account number.
         region: Region of the bucket.
         keys: SecretId → SecretKey.
@@ -72,6 +75,7 @@ class Engine:
         reuse: Whether a job that equals an earlier one takes over its output.
         tokens: SecretId of temporary keys → the token that calls with that key must carry.
         seed: Seed of the chances in `faults`.
+        notify_loopback: Whether a notification may go to this machine. Say no where others may submit jobs.
 
     A job that reaches a limit fails and says which one. `faults` injects errors into calls and jobs; it is
     empty until you add one.
@@ -84,7 +88,7 @@ class Engine:
         *,
         bucket: str,
         region: str,
-        keys: Mapping[str, str],
+        keys: Mapping[str, str | Secret],
         workers: int = 2,
         is_activated: bool = True,
         clock: Callable[[], float] = time.time,
@@ -95,8 +99,9 @@ class Engine:
         min_free_bytes: int = FREE_BYTES,
         cache_bytes: int | None = None,
         reuse: bool = True,
-        tokens: Mapping[str, str] | None = None,
+        tokens: Mapping[str, str | Secret] | None = None,
         seed: int = 0,
+        notify_loopback: bool = True,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?-[0-9]{1,20}", bucket):
             allowed = "lower-case letters, digits and hyphens, ending in the account's number"
@@ -107,10 +112,11 @@ class Engine:
             )
         if workers < 1:
             raise ParameterError("workers", workers, "1 or more")
-        self.root, self.bucket, self.region = Path(root), bucket, region
-        self._keys, self._tokens = dict(keys), dict(tokens or {})
+        self.root, self.bucket, self.region = absolute(root), bucket, region
+        self._keys, self._tokens = _hidden(keys), _hidden(tokens or {})
         self._workers, self._is_activated, self.faults = workers, is_activated, Faults(seed)
         self._clock, self._new_id, self._executor = clock, new_id, executor
+        self._notify_loopback = notify_loopback
         self._limits = Limits(time_s=time_limit_s, disk_bytes=disk_limit_bytes, free_bytes=min_free_bytes)
         self._cache_options = CacheOptions.for_root(
             self.root, cache_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
@@ -129,15 +135,18 @@ class Engine:
     def start(self) -> CallContext:
         """Start, if the engine has not started, and return its parts. Raises `ParameterError` once closed."""
         with self._lock:
-            if not self._finalizer.alive:
-                raise ParameterError.plain("The engine is closed. Open another one on the same folder.")
+            self._check_open()
             if self._context is None:
                 self._context = self._start()
             return self._context
 
+    def _check_open(self) -> None:
+        if not self._finalizer.alive:
+            raise ParameterError.plain("The engine is closed. Open another one on the same folder.")
+
     def _start(self) -> CallContext:
         find_ffmpeg(), find_pyav()  # a missing program is reported now, not by each job
-        self.root.mkdir(parents=True, exist_ok=True)
+        private_home(self.root)
         database = self._resources.enter_context(contextlib.closing(Database(self.root / "ledger.sqlite")))
         clock, new_id = self._clock, self._new_id
         catalogue = Catalogue(database, clock=clock, new_id=new_id)
@@ -148,7 +157,7 @@ class Engine:
         remove_old_folder(self.root)
         ledger = Ledger(database, clock=clock)
         outbox, messages = Outbox(database, clock=clock), MessageQueues(database, clock=clock)
-        sender = NotificationSender(outbox, messages, ledger, catalogue)
+        sender = NotificationSender(outbox, messages, ledger, catalogue, loopback=self._notify_loopback)
         self._resources.callback(sender.close)
         worker = JobWorker(
             self.root, ledger, store, slots=self._workers, new_id=new_id, executor=self._executor,
@@ -169,6 +178,7 @@ class Engine:
             database=database,
             outbox=outbox,
             messages=messages,
+            notifies_loopback=self._notify_loopback,
         )
 
     def messages(
@@ -195,6 +205,7 @@ class Engine:
 
         self.start()
         with self._lock:
+            self._check_open()  # another thread may have closed it since
             if self._previewer is None:
                 self._previewer = Previewer()
                 self._resources.callback(self._previewer.close)
@@ -213,6 +224,10 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _hidden(texts: Mapping[str, str | Secret]) -> dict[str, Secret]:
+    return {name: Secret(reveal(text)) for name, text in texts.items()}
 
 
 def _close(resources: contextlib.ExitStack) -> None:

@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
+from ci_notebook._folders import absolute, private_database
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
@@ -105,10 +106,9 @@ class Journal:
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
-        self.path, self._clock, self._lock = Path(path), clock, threading.RLock()
+        self.path, self._clock, self._lock = absolute(path), clock, threading.RLock()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
-        self.path.chmod(0o600)
+        private_database(self.path)
         self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._write_ahead()

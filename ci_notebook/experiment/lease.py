@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
+from ci_notebook._folders import private_file, private_folder
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -26,11 +28,11 @@ class Lease:
     """A lease that ends when it is closed or its process dies. `folder` is created if needed."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         _remove_stale(folder)
         self.name = secrets.token_hex(8)
         self._folder = folder
-        self._file: BinaryIO = (folder / self.name).open("wb")
+        self._file: BinaryIO = private_file(folder / self.name).open("wb")
         if not _locked(self._file):
             raise AssertionError("a new random name cannot be locked")
 

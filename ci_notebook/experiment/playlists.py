@@ -15,6 +15,7 @@ from ci_notebook.model.errors import CIError
 PLAYLISTS: Final = (".m3u8", ".mpd")
 _MAP: Final = re.compile(r'^#EXT-X-MAP:.*URI="([^"]+)"')
 _INIT: Final = re.compile(r"-init-0\.\w+$")
+_ENDING: Final = re.compile(r"\.[0-9A-Za-z]{1,8}")
 _PICTURES: Final = re.compile(r"-0-\d+\.\w+$")
 
 
@@ -59,5 +60,6 @@ def joined(cache: FileCache, storage: Storage, playlist: Path, job: JobsDetail) 
         finally:
             segment.unlink(missing_ok=True)
 
-    suffix = Path(segments[-1]).suffix.replace(".m4s", ".mp4")
+    ending = PurePosixPath(segments[-1]).suffix.replace(".m4s", ".mp4")
+    suffix = ending if _ENDING.fullmatch(ending) else ""  # it comes from the service, and becomes a file name
     return cache.make(playlist.with_name(f"{playlist.stem}-joined{suffix}"), write)

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook._folders import lab_home, unusable
+from ci_notebook._folders import lab_home, private_home, unusable
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials, find_credentials
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
@@ -124,8 +124,8 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
 
     def lab() -> Lab:
         engine = Engine(
-            home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id: keys.secret_key}, workers=workers,
-            **options,
+            home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id.reveal(): keys.secret_key},
+            workers=workers, **options,
         )  # fmt: skip
         engine.start()
         client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
@@ -137,6 +137,7 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
 def _in_folder(home: Path, make: Callable[[], Lab]) -> Lab:
     """Return the lab that `make` builds in `home`. Raises `ParameterError` if the folder cannot be used."""
     try:
+        private_home(home)
         return make()
     except OSError as error:
         raise unusable(home, error) from error

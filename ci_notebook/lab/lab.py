@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from ci_notebook._folders import absolute, private_home
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import FileCache
 from ci_notebook.client.job import Job
@@ -82,9 +83,8 @@ class Lab(JobCalls):
 
     def __init__(self, client: Client, *, home: Path, engine: Engine | None = None) -> None:
         super().__init__(client, engine)
-        self.home = home
+        self.home = home = private_home(absolute(home))
         self.prices = MAINLAND
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir = home / "panels"
         self.cache_dir = home / "cache"
         client.downloads = Downloads(cache=FileCache(self.cache_dir), bar=byte_bar)

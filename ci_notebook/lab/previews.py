@@ -14,7 +14,7 @@ from ci_notebook.client.file_cache import holds
 from ci_notebook.client.objects import Clip
 from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of, local_file
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import Watermark
 
@@ -57,6 +57,7 @@ class LabPreviews:
         self._client, self._cache, self._is_local = client, cache, is_local
         self._lock = threading.Lock()
         self._previewer: Previewer | None = None
+        self._is_closed = False
 
     @property
     def note(self) -> str:
@@ -108,14 +109,17 @@ class LabPreviews:
             previewer.rest()
 
     def close(self) -> None:
-        """Drop all cached frames. Closing twice is fine."""
+        """Drop all cached frames. A later call is refused, and starts nothing. Closing twice is fine."""
         with self._lock:
+            self._is_closed = True
             previewer, self._previewer = self._previewer, None
         if previewer is not None:
             previewer.close()
 
     def _started(self) -> Previewer:
         with self._lock:
+            if self._is_closed:
+                raise ParameterError.plain("This lab is closed, so it shows no preview. Call ci.connect() again.")
             if self._previewer is None:
                 with _local_extra():
                     from ci_notebook.engine.preview.previewer import Previewer  # lazy, as above

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -16,13 +17,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_notebook._folders import absolute
 from ci_notebook.media.process import environment, kill, program
 from ci_notebook.model.bounds import check_frame, current_bounds
 from ci_notebook.model.errors import EngineError
 
 __all__ = [
-    "DEMUXERS", "INSTALL", "Cancelled", "Capabilities", "Progress", "capabilities", "capabilities_of", "filter_bytes",
-    "find_ffmpeg", "media_input", "readable", "refuse_larger_frames", "run",
+    "DEMUXERS", "INSTALL", "Cancelled", "Capabilities", "Progress", "capabilities", "capabilities_of", "file_url",
+    "filter_bytes", "find_ffmpeg", "media_input", "own_input", "readable", "refuse_larger_frames", "run",
 ]  # fmt: skip
 
 Progress = Callable[[float], None]
@@ -39,9 +41,33 @@ DEMUXERS = (
 )  # fmt: skip
 
 
-def media_input(path: str | Path) -> tuple[str | Path, ...]:
-    """Return FFmpeg's arguments that read a clip: only formats of `DEMUXERS`, and no frame larger than the bound."""
-    return ("-max_pixels", str(current_bounds().pixels), "-format_whitelist", ",".join(DEMUXERS), "-i", path)
+def file_url(path: str | Path) -> str:
+    """Return the name of a local file for FFmpeg, which can take it for nothing else: no option, protocol or device.
+
+    FFmpeg takes `-y` for an option, `concat:a` for two files, `http:` for an address and `-` for its standard input.
+
+    >>> file_url("/clips/concat:a.mp4")
+    'file:/clips/concat:a.mp4'
+    """
+    return f"file:{absolute(path)}"
+
+
+def media_input(path: str | Path) -> tuple[str, ...]:
+    """Return FFmpeg's arguments that read a clip: a local file of `DEMUXERS`, and no frame larger than the bound."""
+    bound = ("-max_pixels", str(current_bounds().pixels))
+    return (*bound, "-format_whitelist", ",".join(DEMUXERS), *_local(path))
+
+
+def own_input(path: str | Path, demuxer: str) -> tuple[str, ...]:
+    """Return FFmpeg's arguments that read a file of our own in one format, whatever its folder is called.
+
+    FFmpeg takes `%03d` in a path for the numbers of many pictures, unless the format is named.
+    """
+    return ("-f", demuxer, *_local(path))
+
+
+def _local(path: str | Path) -> tuple[str, ...]:
+    return ("-protocol_whitelist", "file", "-i", file_url(path))
 
 
 def refuse_larger_frames(log: str, name: str = "The source") -> None:
@@ -70,9 +96,16 @@ def find_ffmpeg() -> Path:
     try:
         import imageio_ffmpeg  # lazy: the thin client installs without it
 
-        return Path(imageio_ffmpeg.get_ffmpeg_exe())
+        return _absolute_program(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as problem:
         raise EngineError(f"The embedded engine needs FFmpeg, and none was found. Install it: {INSTALL}") from problem
+
+
+@functools.cache
+def _absolute_program(name: str) -> Path:
+    """Return the path of a program; a relative one is found once, because programs run in other folders."""
+    found = shutil.which(name)
+    return absolute(found) if found else Path(name)
 
 
 def capabilities() -> Capabilities:
@@ -95,7 +128,9 @@ def capabilities_of(program: Path) -> Capabilities:
 
 def _stdout_of(program: Path, option: str) -> str:
     try:
-        result = subprocess.run([program, "-hide_banner", option], capture_output=True, check=True, timeout=60)  # noqa: S603 - no shell
+        result = subprocess.run(  # noqa: S603 - no shell
+            [program, "-hide_banner", option], capture_output=True, check=True, timeout=60, env=environment()
+        )
     except (OSError, subprocess.SubprocessError) as problem:
         raise EngineError(f"The FFmpeg at {program} does not run: {problem}. Install another: {INSTALL}") from problem
     return result.stdout.decode("utf-8", "replace")
@@ -112,13 +147,14 @@ def run(
 ) -> str:
     """Run FFmpeg to its end and return its log.
 
-    `arguments` are those after the program's name. `on_progress` is called with the completed share, 0.0 to
-    1.0, when the length of the output is known as `total_s`. When `cancel` is set, the program is killed and
-    `Cancelled` is raised. Any failure raises `EngineError` with the command and the last `log_lines` of the log.
+    `arguments` are those after the program's name; a `Path` names a file, as in `file_url`. `on_progress` is called
+    with the completed share, 0.0 to 1.0, when the length of the output is known as `total_s`. When `cancel` is set,
+    the program is killed and `Cancelled` is raised. Any failure raises `EngineError` with the command and the last
+    `log_lines` of the log.
     """
     command = [
         str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "warning", "-progress", "pipe:1",
-        "-stats_period", "0.25", *map(str, arguments),
+        "-stats_period", "0.25", *(file_url(one) if isinstance(one, Path) else str(one) for one in arguments),
     ]  # fmt: skip
     log: deque[str] = deque(maxlen=log_lines)
     sizes: deque[str] = deque(maxlen=1)
@@ -158,9 +194,9 @@ def run(
     return text
 
 
-def filter_bytes(arguments: Sequence[str | Path], data: bytes, *, timeout_s: float = 60.0) -> bytes:
+def filter_bytes(arguments: Sequence[str], data: bytes, *, timeout_s: float = 60.0) -> bytes:
     """Send `data` to FFmpeg's input `pipe:0` and return the bytes of its output `pipe:1`."""
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-v", "error", *map(str, arguments)]
+    command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-v", "error", *arguments]
     try:
         result = subprocess.run(  # noqa: S603 - no shell
             command, input=data, capture_output=True, timeout=timeout_s, check=False, env=environment()
@@ -175,7 +211,8 @@ def filter_bytes(arguments: Sequence[str | Path], data: bytes, *, timeout_s: flo
 
 def readable(command: Iterable[str]) -> str:
     """Return a command as one readable line, without the folders of this machine."""
-    return " ".join(Path(word).name if word.startswith(("/", "\\\\")) else word for word in command)
+    words = (word.removeprefix("file:") for word in command)
+    return " ".join(Path(word).name if word.startswith(("/", "\\\\")) else word for word in words)
 
 
 def _kill_on_cancel(process: subprocess.Popen[bytes], cancel: threading.Event | None, ended: threading.Event) -> None:

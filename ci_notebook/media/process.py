@@ -1,5 +1,8 @@
 """Child programs that end with their work, and with the process that started them.
 
+Invariant: a program that reads media from elsewhere gets no key: its environment holds only what `environment` lets
+through. The files that it writes are private to this account.
+
 A parent that is killed (kill -9, a restarted kernel) cannot end its children. On POSIX a watcher shell does
 it: it waits on a pipe that only the parent has open, and kills the process group when that pipe breaks.
 Linux's PR_SET_PDEATHSIG is no alternative. It must be set between fork and exec, where Python code is not
@@ -15,18 +18,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["POSIX", "cores", "environment", "kill", "program"]
+__all__ = ["POSIX", "PRIVATE_UMASK", "cores", "environment", "kill", "program"]
 
 POSIX = os.name == "posix"
+PRIVATE_UMASK: Final = 0o077
+"""The umask of child programs: other accounts cannot read the files that they write."""
+# The variables that FFmpeg needs: to find its libraries, to write temporary files, and those that Windows needs to
+# start a program. Keys, tokens, proxies with passwords, and FFREPORT, which names a file to write, are not among them.
+_VARIABLES: Final = frozenset({
+    "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR",
+    "COMSPEC", "PATHEXT", "USERPROFILE", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
+})  # fmt: skip
 _SHELL = Path("/bin/sh")
 _WATCH = 'read -r _ && exit; kill -s KILL -- "-$1"'  # a line: the work is over; end of file: the parent is dead
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for FFmpeg."""
-    return {**os.environ, "SVT_LOG": "0"}  # SVT-AV1 ignores -v
+    """Return the environment for FFmpeg: without keys, tokens and proxies."""
+    kept = {name: value for name, value in os.environ.items() if name in _VARIABLES or name.startswith("LC_")}
+    return {**kept, "SVT_LOG": "0"}  # SVT-AV1 ignores -v
 
 
 def cores() -> int:
@@ -49,7 +62,14 @@ def program(
     The pipes carry bytes. Ctrl-C in a terminal or notebook does not reach the program.
     """
     process = subprocess.Popen(  # noqa: S603 - no shell
-        command, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=environment(), **_group(group_of)
+        command,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        cwd=cwd,
+        env=environment(),
+        umask=PRIVATE_UMASK,
+        **_group(group_of),
     )
     watcher = None
     try:
@@ -89,7 +109,7 @@ def _group(leader: subprocess.Popen[bytes] | None) -> dict[str, Any]:
 def _start_watcher(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - a fixed script and a number
         [str(_SHELL), "-c", _WATCH, "sh", str(process.pid)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, process_group=0,
+        stderr=subprocess.DEVNULL, process_group=0, env=environment(),
     )  # fmt: skip
 
 

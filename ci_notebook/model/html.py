@@ -9,9 +9,12 @@ from typing import Final
 
 from ci_notebook.model.declaration.param import AUTO
 from ci_notebook.model.setting.words import AUTO_WORD, LEFT_OUT, word_of
+from ci_notebook.model.spreadsheet_text import is_formula
 
 _LEFT: Final = " style='text-align:left'"
 _RIGHT: Final = " style='text-align:right'"
+# A spreadsheet that opens the page takes the cell as a text.
+_TEXT: Final = " style='text-align:left;mso-number-format:\"\\@\"'"
 
 
 class Markup(str):
@@ -47,13 +50,13 @@ def table_html(
     sides = dict.fromkeys(numeric, _RIGHT)
     title = f"<caption{_LEFT}>{_escaped(caption)}</caption>" if caption else ""
     names = "".join(
-        f"<th scope='col'{sides.get(index, _LEFT)}>{_escaped(name)}</th>" for index, name in enumerate(head)
+        f"<th scope='col'{sides.get(index, _left(name))}>{_escaped(name)}</th>" for index, name in enumerate(head)
     )
     body = []
     for row in rows:
-        cells = [f"<td{sides.get(index, _LEFT)}>{_escaped(text)}</td>" for index, text in enumerate(row)]
+        cells = [f"<td{sides.get(index, _left(text))}>{_escaped(text)}</td>" for index, text in enumerate(row)]
         if row_heads and cells:
-            cells[0] = f"<th scope='row'{sides.get(0, _LEFT)}>{_escaped(row[0])}</th>"
+            cells[0] = f"<th scope='row'{sides.get(0, _left(row[0]))}>{_escaped(row[0])}</th>"
         body.append(f"<tr>{''.join(cells)}</tr>")
     top = f"<thead><tr>{names}</tr></thead>" if names else ""
     return Markup(f"<table>{title}{top}<tbody>{''.join(body)}</tbody></table>")
@@ -77,6 +80,10 @@ def picture_html(picture: bytes, kind: str, text: str, *, width_px: int) -> str:
         f"<img alt='{caption}' src='data:image/{kind};base64,{source}' style='width:100%;display:block'>"
         f"<figcaption style='font-size:90%'>{caption}</figcaption></figure>"
     )
+
+
+def _left(text: str) -> str:
+    return _TEXT if not isinstance(text, Markup) and is_formula(text) else _LEFT
 
 
 def _escaped(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_la
 from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.spreadsheet_text import inert_text, is_formula, text_of_cell
 from ci_notebook.model.text_bytes import encoding_of
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.columns import (
@@ -53,11 +55,12 @@ class JobLike(Protocol):
 
 
 Row = Run | JobsDetail | JobLike | VideoEnhance | Template
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _INSTALL: Final = "python -m pip install 'ci-notebook[tables]'"
 
 
 class LabTable(pd.DataFrame):
-    """A DataFrame with its own `to_excel` and `to_parquet`. Parts and copies of it are LabTables too.
+    """A DataFrame with its own `to_csv`, `to_excel` and `to_parquet`. Parts and copies of it are LabTables too.
 
     Excel has no time zones, and reads a text such as `=A1` as a formula: pandas refuses the one, not the other.
     """
@@ -66,25 +69,42 @@ class LabTable(pd.DataFrame):
     def _constructor(self) -> Callable[..., LabTable]:
         return LabTable
 
+    def to_csv(self, path_or_buf: Any = None, *args: Any, **options: Any) -> Any:
+        """Write CSV (see `pandas.DataFrame.to_csv`) that a spreadsheet does not run; `to_clipboard` does so too.
+
+        A text that a spreadsheet could take for a formula begins with an apostrophe: `'=A1`. `read_frame` and
+        `read_runs` remove it again. Numbers are written as they are.
+        """
+        returns = False
+
+        def inert(text: str) -> str:
+            nonlocal returns
+            returns = returns or "\r" in text
+            return inert_text(text)
+
+        table = _with_texts(pd.DataFrame(self), inert)
+        if returns:  # Python quotes a carriage return only where it is a part of the line's end
+            options.setdefault("lineterminator", "\r\n")
+        return table.to_csv(path_or_buf, *args, **options)
+
     def to_excel(self, excel_writer: Any, *args: Any, **options: Any) -> None:  # type: ignore[misc]  # final in pandas
         """Write an Excel file (see `pandas.DataFrame.to_excel`). Times are written in UTC without a time zone.
 
-        Texts that look like formulas stay texts. Raises `EngineError` where openpyxl is not installed.
+        Texts that look like formulas or links stay texts. Control characters, which Excel does not take, become �.
+        Raises `EngineError` where openpyxl is not installed.
         """
-        table = pd.DataFrame(self)
+        table = _with_texts(pd.DataFrame(self), lambda text: _CONTROL.sub("�", text))
         for name in table.columns:
             if isinstance(table[name].dtype, pd.DatetimeTZDtype):
                 table[name] = table[name].dt.tz_convert("UTC").dt.tz_localize(None)
         with file_package("Excel"):
             if isinstance(excel_writer, pd.ExcelWriter):
-                table.to_excel(excel_writer, *args, **options)
-                _without_formulas(excel_writer)
+                _write_texts(table, excel_writer, *args, **options)
                 return
             engine: Any = options.pop("engine", None) or "openpyxl"
             more = options.pop("engine_kwargs", None)
             with pd.ExcelWriter(excel_writer, engine=engine, engine_kwargs=more) as writer:
-                table.to_excel(writer, *args, **options)
-                _without_formulas(writer)
+                _write_texts(table, writer, *args, **options)
 
     def to_parquet(self, path: Any = None, *args: Any, **options: Any) -> Any:
         """Write a Parquet file (see `pandas.DataFrame.to_parquet`). Raises `EngineError` without pyarrow."""
@@ -207,7 +227,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise ParameterError.plain(
             f"{path.name} is not text in UTF-8. Save it as CSV with the encoding UTF-8."
         ) from error
-    return with_dtypes(df)
+    return with_dtypes(_with_texts(df, text_of_cell))
 
 
 def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
@@ -428,12 +448,50 @@ def file_package(kind: str) -> Iterator[None]:
         raise EngineError(f"{kind} files need {package}, which is not installed. Install it: {_INSTALL}") from error
 
 
-def _without_formulas(writer: Any) -> None:
-    """Mark the formulas of every sheet as texts: the table has none, so each is a text that begins with `=`."""
+def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return a table with every text changed. A table without a changed text is returned as it is."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
+    copy = table
+    for place, dtype in enumerate(table.dtypes):
+        if pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype):
+            continue
+        column = table.iloc[:, place].astype(object)
+        texts = [changed(value) for value in column]
+        if any(new is not old and new != old for new, old in zip(texts, column, strict=True)):
+            copy = table.copy() if copy is table else copy
+            copy.isetitem(place, pd.array(texts, dtype=object))
+    for axis in (0, 1):
+        labels = copy.axes[axis]
+        if isinstance(labels, pd.RangeIndex) and labels.name is None:
+            continue
+        new = labels.map(lambda one: tuple(map(changed, one)) if isinstance(one, tuple) else changed(one))
+        names = [changed(name) for name in labels.names]
+        if list(new) != list(labels) or names != list(labels.names):
+            copy = copy.set_axis(new.set_names(names), axis=axis)
+    return copy
+
+
+def _write_texts(table: pd.DataFrame, writer: Any, *args: Any, **options: Any) -> None:
+    """Write a table into a workbook, with its texts as texts. Other formulas of the workbook stay formulas."""
+    if writer.engine == "xlsxwriter":
+        writer.book.strings_to_formulas = writer.book.strings_to_urls = False
+    table.to_excel(writer, *args, **options)
     if writer.engine != "openpyxl":
         return
-    for sheet in writer.sheets.values():
-        for row in sheet.iter_rows():
-            for cell in row:
-                if cell.data_type == "f":
-                    cell.data_type = "s"
+    seen: set[str] = set()
+
+    def see(text: str) -> str:
+        seen.add(text)
+        return text
+
+    _with_texts(table, see)
+    name = options.get("sheet_name", args[0] if args else "Sheet1")
+    for row in writer.sheets[name].iter_rows():
+        for cell in row:
+            if cell.data_type in ("f", "e") and cell.value in seen:
+                cell.data_type = "s"
+            if cell.data_type == "s" and cell.value in seen and is_formula(cell.value):
+                cell.quotePrefix = True  # it stays a text when somebody edits the cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 from lxml import etree
@@ -20,17 +20,14 @@ from ci_notebook.results.columns import ALIGNMENT, by_name
 from ci_notebook.results.dataframe import LabTable, read_frame
 from ci_notebook.wire.xml import read
 
-# Excel reads these texts as formulas: a clip named `=cmd…` must stay a name.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
 
 def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> Path:
     """Write a table as CSV, Parquet or Excel (.xlsx), by the ending of `path`, and return the path.
 
     `read_frame` reads it back. Parquet needs pyarrow and Excel openpyxl (`pip install 'ci-notebook[tables]'`): raises
     `EngineError` without. With `excel` a CSV is one for Excel: it begins with a byte-order mark, so that Excel reads
-    UTF-8; times are UTC without a time zone, so that Excel reads dates; a text that looks like a formula begins with
-    an apostrophe; columns without values are left out.
+    UTF-8; times are UTC without a time zone, so that Excel reads dates; columns without values are left out. In every
+    CSV, a text that a spreadsheet could take for a formula begins with an apostrophe, which `read_frame` removes.
     """
     path = Path(path)
     if path.suffix == ".parquet" and not excel:
@@ -38,8 +35,7 @@ def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> P
     elif path.suffix == ".xlsx":
         LabTable(df).to_excel(path, index=False)
     elif path.suffix == ".csv":
-        table = _for_excel(df) if excel else df
-        table.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
+        LabTable(_for_excel(df) if excel else df).to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
     else:
         raise ParameterError("path", str(path), f"a name ending in .csv{'' if excel else ', .parquet'} or .xlsx")
     return path
@@ -131,8 +127,4 @@ def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
     for name in table.columns:
         if isinstance(table[name].dtype, pd.DatetimeTZDtype):
             table[name] = table[name].dt.tz_localize(None).dt.floor("s")
-        elif table[name].dtype == "string":
-            table[name] = table[name].map(
-                lambda text: f"'{text}" if text.startswith(_FORMULA) else text, na_action="ignore"
-            )
     return table

@@ -18,6 +18,7 @@ from ci_notebook.model.api.queues import MediaBucketResponse, QueueRequest, Queu
 from ci_notebook.model.api.snapshot_calls import MediaInfoRequest, SnapshotRequest, SnapshotResponse
 from ci_notebook.model.api.templates import TemplateRequest, TemplateResponse
 from ci_notebook.model.declaration.node import Node
+from ci_notebook.model.errors import ParameterError
 
 HostKind = Literal["ci", "cos", "region"]
 
@@ -43,8 +44,17 @@ class Call:
     answer: type[Node] | None = None
 
     def path_for(self, **names: str) -> str:
-        """Return the decoded path with the names filled in. This path is signed."""
+        """Return the decoded path with the names filled in. This path is signed.
+
+        Raises `ParameterError` for an id that would be another path: an id may come from a reply.
+        """
+        for name, value in names.items():
+            if name != "key" and _NO_ID.search(value):
+                raise ParameterError.plain(f"{value!r:.80} is not an id: an id has no slash and no control character.")
         return re.sub(r"\{(\w+)\}", lambda name: names[name[1]], self.path)
+
+
+_NO_ID: Final = re.compile(r"[/\\\x00-\x1f\x7f]|^\.{1,2}$")
 
 
 def url_encode(text: str) -> str:

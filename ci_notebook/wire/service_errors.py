@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from lxml import etree
 
 from ci_notebook.model.errors import NotFound, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.wire.error_codes import CODE_OF_STATUS, CODES, Code
+from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import Call
-from ci_notebook.wire.xml import MalformedXML, parse
+from ci_notebook.wire.xml import MalformedXML, parse, text_for_xml
 
-__all__ = ["CODES", "actions_of", "error_body", "error_from", "retry_after_s", "service_error"]
+__all__ = ["CODES", "actions_of", "error_body", "error_from", "error_in", "retry_after_s", "service_error"]
+
+# Of an error that another program wrote. A message may quote the request.
+MAX_MESSAGE_CHARS: Final = 2000
+MAX_NODE_CHARS: Final = 300
 
 _NAME_OF_NUMBER: Final = {str(code.number): name for name, code in CODES.items() if code.number}
 
@@ -90,7 +94,7 @@ def error_body(code: str, message: str = "", *, resource: str = "", request_id: 
         ("RequestId", request_id or "-"),
     )
     for tag, text in (*nodes, ("TraceId", trace_id or request_id or "-")):
-        etree.SubElement(root, tag).text = _NOT_XML.sub("\ufffd", text)
+        etree.SubElement(root, tag).text = text_for_xml(text)  # a message may quote the request
     return etree.tostring(root, xml_declaration=True, encoding="utf-8")
 
 
@@ -109,7 +113,7 @@ def error_from(
     with the reply's `Date`, it shows how wrong the clock is.
     """
     fields = _read(body)
-    served_at = _http_date(headers.get("date"))
+    served_at = http_time_s(headers.get("date"))
     has_no_code = not fields.get("Code")
     code = fields.get("Code") or CODE_OF_STATUS.get(status, "ServiceUnavailable" if status >= 500 else str(status))
     error = service_error(
@@ -129,6 +133,19 @@ def error_from(
     return error
 
 
+def error_in(root: etree._Element, *, status: int = 0) -> ServiceError | None:
+    """Return the error that the body of a reply with status 200 states; None where it states none.
+
+    Calls that take long may fail after their status was sent. `status` is 0 for the usual one of the code.
+    """
+    if etree.QName(root).localname != "Error":
+        return None
+    fields = _texts(root)
+    message = fields.get("Message") or "The reply is an error without a message."
+    request_id = fields.get("RequestId", "")
+    return service_error(fields.get("Code") or "InternalError", message, status=status, request_id=request_id)
+
+
 def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
     """Return the seconds that `Retry-After` asks to wait; None without that header.
 
@@ -137,7 +154,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> fl
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
         return float(text)
-    until, since = _http_date(text), _http_date(headers.get("date"))
+    until, since = http_time_s(text), http_time_s(headers.get("date"))
     since = now if since is None else since
     return None if until is None or since is None else max(0.0, until - since)
 
@@ -161,17 +178,12 @@ def _read(body: bytes) -> dict[str, str]:
         root = parse(body) if body else None
     except MalformedXML:
         return {}  # for example a proxy's HTML page; the status decides
-    if root is None or root.tag != "Error":
+    if root is None or etree.QName(root).localname != "Error":
         return {}
-    return {str(child.tag): child.text or "" for child in root if len(child) == 0}
+    return _texts(root)
 
 
-def _http_date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() if text else None
-    except ValueError:
-        return None
-
-
-# A message may quote the request, which may contain characters that XML cannot.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+def _texts(error: etree._Element) -> dict[str, str]:
+    leaves = {etree.QName(child).localname: child.text or "" for child in error if len(child) == 0}
+    limits = {"Message": MAX_MESSAGE_CHARS}
+    return {tag: " ".join(text.split())[: limits.get(tag, MAX_NODE_CHARS)] for tag, text in leaves.items()}

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ci_notebook.wire.operations import HostKind, url_encode
+from ci_notebook.wire.secret import Secret, reveal
 from ci_notebook.wire.service_errors import service_error
 
 # The list of the official Python SDK. Headers that begin with x-cos- or x-ci- are signed as well.
@@ -51,7 +52,7 @@ def authorization(
     query: Mapping[str, str],
     headers: Mapping[str, str],
     secret_id: str,
-    secret_key: str,
+    secret_key: str | Secret,
     key_time: str,
 ) -> str:
     """Return the `Authorization` header for a request.
@@ -74,7 +75,7 @@ def presigned_query(
     query: Mapping[str, str],
     headers: Mapping[str, str],
     secret_id: str,
-    secret_key: str,
+    secret_key: str | Secret,
     key_time: str,
     token: str | None = None,
 ) -> dict[str, str]:
@@ -93,10 +94,10 @@ def verify(
     *,
     query: Mapping[str, str],
     headers: Mapping[str, str],
-    keys: Mapping[str, str],
+    keys: Mapping[str, str | Secret],
     now: float,
     host: HostKind = "ci",
-    tokens: Mapping[str, str] | None = None,
+    tokens: Mapping[str, str | Secret] | None = None,
 ) -> str:
     """Return the SecretId that signed a request, in its header or in its query.
 
@@ -120,7 +121,7 @@ def verify(
         )
     _check_time(fields["q-key-time"], now, at_ci=at_ci)
     token = (tokens or {}).get(secret_id)
-    if token is not None and not any(_same(token, one) for one in _tokens(lowered, query)):
+    if token is not None and not any(_same(reveal(token), one) for one in _tokens(lowered, query)):
         raise service_error(
             "AccessDenied" if at_ci else "InvalidAccessKeyId",
             "The security token is missing, or belongs to other credentials.",
@@ -147,7 +148,7 @@ class _Signable(NamedTuple):
     headers: Mapping[str, str]
 
 
-def _signed(request: _Signable, secret_id: str, secret_key: str, span: str) -> tuple[str, ...]:
+def _signed(request: _Signable, secret_id: str, secret_key: str | Secret, span: str) -> tuple[str, ...]:
     """Return the seven fields of a signature, in the order of `_FIELDS`."""
     headers, params = ";".join(sorted(request.headers)), ";".join(sorted(request.params))
     return ("sha1", secret_id, span, span, headers, params, _signature(request, secret_key, span))
@@ -157,11 +158,11 @@ def _encoded(pairs: Mapping[str, str]) -> dict[str, str]:
     return {url_encode(name).lower(): url_encode(value) for name, value in pairs.items()}
 
 
-def _signature(request: _Signable, secret_key: str, span: str) -> str:
+def _signature(request: _Signable, secret_key: str | Secret, span: str) -> str:
     """Return the signature (steps 2 to 7 of the API page on request signatures)."""
     digest = hashlib.sha1(_text(request).encode(), usedforsecurity=False).hexdigest()
     # The key of the second HMAC is the hexadecimal text of the first one, not its bytes.
-    sign_key = hmac.digest(secret_key.encode(), span.encode(), "sha1").hex()
+    sign_key = hmac.digest(reveal(secret_key).encode(), span.encode(), "sha1").hex()
     return hmac.digest(sign_key.encode(), f"sha1\n{span}\n{digest}\n".encode(), "sha1").hex()
 
 
@@ -223,7 +224,7 @@ def _tokens(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:
     return [place[name] for place in (headers, query) for name in TOKEN_NAMES if name in place]
 
 
-def _signatures(request: _Signable, secret_key: str, span: str) -> Iterator[str]:
+def _signatures(request: _Signable, secret_key: str | Secret, span: str) -> Iterator[str]:
     """Yield the expected signature for each form of the host.
 
     The official SDK signs the host without its port, but sends it with the port.

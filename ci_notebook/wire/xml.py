@@ -34,6 +34,7 @@ MAX_DEPTH = 32
 _OF_THREAD = threading.local()
 # Blanks, and characters that cannot be seen, which a copy from a page or a chat may carry along.
 _BEFORE: Final = " \t\r\n\f\v\ufeff\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\u3000"
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION: Final = re.compile(r"<\?xml[^>]*\?>\s*")
 
 
@@ -69,6 +70,15 @@ def parse_text(text: str) -> etree._Element:
     except UnicodeEncodeError as error:
         raise MalformedXML("The XML cannot be read: it contains half of a surrogate pair.") from error
     return parse(data)
+
+
+def text_for_xml(text: str) -> str:
+    r"""Return text with `\ufffd` for each character that XML cannot contain, even escaped.
+
+    >>> text_for_xml("a\x00b")
+    'a\ufffdb'
+    """
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def is_xml_text(text: str) -> bool:

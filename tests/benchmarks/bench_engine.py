@@ -65,7 +65,7 @@ def timed(work: Callable[[], object]) -> Spent:
 @contextmanager
 def engine(**options: object) -> Iterator[tuple[Engine, Client]]:
     with tempfile.TemporaryDirectory() as folder:
-        keys = {KEY.secret_id: KEY.secret_key}
+        keys = {KEY.secret_id.reveal(): KEY.secret_key}
         with (
             Engine(folder, bucket=BUCKET, region=REGION, keys=keys, workers=2, **options) as running,  # type: ignore[arg-type]
             Client(

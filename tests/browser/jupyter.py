@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -122,16 +123,23 @@ def running_server(folder: Path, front: str = "jupyterlab") -> Iterator[Server]:
 
 
 @contextmanager
-def running_app(folder: Path, clip: Path) -> Iterator[Server]:
-    """Run `ci-notebook app` with everything that it reads or writes below `folder`."""
+def running_app(folder: Path, clip: Path, *options: str) -> Iterator[Server]:
+    """Run `ci-notebook app` with everything that it reads or writes below `folder`; it opens by its printed address."""
     root, log, port = folder / "app", folder / "app.log", free_port()
     root.mkdir()
     write_settings(folder)
-    command = [sys.executable, "-m", "ci_notebook", "app", str(clip), f"--port={port}", "--no-browser"]
+    command = [sys.executable, "-m", "ci_notebook", "app", str(clip), f"--port={port}", "--no-browser", *options]
     url = f"http://127.0.0.1:{port}"
     with running(command, folder, root, log) as process:
-        wait_until_it_answers(f"{url}/voila/templates/lab/static/index.css", process, log, or_an_error=True)
-        yield Server(url, root, "/")
+        wait_until_it_answers(url, process, log, or_an_error=True)
+        yield Server(url, root, printed_address(log).removeprefix(url))
+
+
+def printed_address(log: Path) -> str:
+    """Return the address with the token that `ci-notebook app` printed."""
+    found = re.search(r"The page is at (http://127\.0\.0\.1:[0-9]+/\?token=\S+)", log.read_text("utf-8"))
+    assert found, log.read_text("utf-8")
+    return found[1]
 
 
 @contextmanager

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import dataclasses
+import inspect
 import json
 import logging
+import marshal
 import pickle
+import pprint
 import traceback
 from pathlib import Path
 
@@ -14,9 +18,11 @@ import httpx
 import pytest
 
 from ci_notebook.client.client import Client
-from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, Secret, explain, find_credentials
+from ci_notebook.client.connection.credentials import TOKEN_VARIABLES, Credentials, explain, find_credentials
 from ci_notebook.client.connection.failures import ConnectionFailed
+from ci_notebook.engine.engine import Engine
 from ci_notebook.model.errors import CIError, CredentialsError
+from ci_notebook.wire.secret import Secret
 from tests.client.fake_cloud import BUCKET, REGION, SECRET_ID, SECRET_KEY
 
 ENV = {"TENCENTCLOUD_SECRET_ID": "AKIDenv", "TENCENTCLOUD_SECRET_KEY": "envkey"}
@@ -230,6 +236,51 @@ def test_credentials_are_not_pickled_and_not_taken_apart():
         vars(KEYS)
     with pytest.raises(AttributeError):
         KEYS.token = Secret("x")
+
+
+def test_a_secret_is_no_text():
+    secret = KEYS.secret_key
+    assert not isinstance(secret, str)
+    for shows_it in (
+        lambda: json.dumps(secret), lambda: json.dumps({"key": secret}), lambda: secret + "", lambda: "" + secret,
+        lambda: "".join([secret]), lambda: list(secret), lambda: bytes(secret), lambda: secret[0], lambda: len(secret),
+        lambda: vars(secret), lambda: copyreg.__reduce_ex__(secret, 1), lambda: marshal.dumps(secret),
+        lambda: pickle.dumps(secret.reveal), secret.__getstate__, KEYS.__getstate__,
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError)) as caught:
+            shows_it()
+        assert not shows(str(caught.value))
+    assert secret == Credentials("AKIDx", "secretkeysecretkey").secret_key
+    assert secret != "secretkeysecretkey"
+    with pytest.raises(AttributeError):
+        secret.content = "x"
+
+
+def test_a_secret_shows_itself_nowhere(caplog):
+    secret = KEYS.secret_key
+    holder = dataclasses.make_dataclass("Holder", ["key"])(secret)
+    logging.getLogger("any").warning("with %s and %r", secret, holder)
+    texts = [
+        f"{secret}", f"{secret!r:>30}", "%s" % (secret,), str(secret), repr(dataclasses.asdict(holder)),  # noqa: UP031 - one of the ways
+        repr(dataclasses.astuple(holder)), pprint.pformat([holder]), json.dumps([secret], default=str), caplog.text,
+        repr(inspect.getmembers(secret)), repr(inspect.getmembers(KEYS)), repr(copy.copy(holder)),
+    ]  # fmt: skip
+    assert not shows("".join(texts))
+
+
+def test_an_engine_does_not_show_its_keys(tmp_path):
+    keys = {"AKIDengine": KEYS.secret_key, "AKIDother": "secretkeysecretkey"}
+    tokens = {"AKIDother": "tokentoken"}
+    with Engine(tmp_path, bucket="lab-1250000000", region="ap-chongqing", keys=keys, tokens=tokens) as one:
+        for held in (one, one.start()):
+            listed = vars(held) if hasattr(held, "__dict__") else {n: getattr(held, n) for n in held.__slots__}
+            assert not shows(repr(held) + repr(listed))
+
+
+@pytest.mark.parametrize("value", [1, b"AKIDbytes", ["AKID"]])
+def test_keys_that_are_no_text_are_our_error(value):
+    with pytest.raises(CredentialsError, match="must be text"):
+        Credentials(value, "key")
 
 
 def test_equal_keys_are_equal():

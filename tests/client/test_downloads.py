@@ -12,7 +12,7 @@ import pytest
 from ci_notebook.client.file_cache import ContentChanged, FileCache
 from ci_notebook.client.job import Job
 from ci_notebook.client.outputs.download import Downloads
-from ci_notebook.model.api.jobs import Md5Info, MediaResult, OutputFile
+from ci_notebook.model.api.jobs import Md5Info, MediaResult, OutputFile, output_md5
 from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import NotFound, ParameterError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
@@ -153,6 +153,29 @@ def test_a_name_from_the_service_never_leaves_the_folder(job_with, tmp_path, nam
     with pytest.raises(ParameterError, match="cannot be saved under its own name"):
         job.download(tmp_path / "into")
     assert not (tmp_path / "into").exists()
+
+
+@pytest.mark.parametrize(
+    "md5", ["../../private", "/etc/passwd", "a/b", "x" * 4000, "0" * 31, "0" * 33, "0" * 31 + "g", "٠" * 32]
+)
+def test_an_md5_from_the_service_is_32_hexadecimal_digits_or_unknown(job_with, cloud, tmp_path, md5):
+    job, cache = job_with({"a-j1.mp4": VIDEO}), FileCache(tmp_path / "home" / "cache")
+    made = cloud.jobs["j1"].operation.media_result.output_file
+    evil = dataclasses.replace(made, md5_info=(Md5Info(object_name="out/a-j1.mp4", md5=md5),))
+    result = dataclasses.replace(cloud.jobs["j1"].operation, media_result=MediaResult(output_file=evil))
+    cloud.jobs["j1"] = dataclasses.replace(cloud.jobs["j1"], operation=result)
+    assert output_md5(cloud.jobs["j1"], "out/a-j1.mp4") == ""
+    job.client.downloads = Downloads(cache=cache)
+    assert job.refresh().download(tmp_path / "home").read_bytes() == VIDEO
+    assert cache.fetch(job.client, "out/a-j1.mp4", md5=output_md5(job.detail, "out/a-j1.mp4")).parent == cache.folder
+    assert [one.name for one in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize("job_id", ["../template/t1", "j1/../../queue", "..", "j\n1", "a\\b"])
+def test_an_id_from_the_service_never_becomes_another_path(client, job_id):
+    for call in (lambda: client.job(job_id), lambda: client.cancel(job_id)):
+        with pytest.raises(ParameterError, match="is not an id"):
+            call()
 
 
 def test_a_place_that_cannot_be_written_is_our_error(job, tmp_path):

@@ -305,8 +305,8 @@ def test_hdr_is_refused_by_name_where_ten_bits_have_no_room(asked: dict[str, str
 
 
 def test_without_transcode_the_output_is_a_good_mp4() -> None:
-    words = command(VideoEnhance(), SOURCE, Paths(Path("in"), Path("out.mp4")), CAST)
-    assert words[-3:] == ("-f", "mp4", "out.mp4")
+    words = command(VideoEnhance(), SOURCE, Paths(Path("/in"), Path("/out.mp4")), CAST)
+    assert words[-3:] == ("-f", "mp4", "file:/out.mp4")
     assert {"libx264", "aac", "18", "veryfast"} <= set(words)
 
 

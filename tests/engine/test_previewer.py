@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+import ci_notebook as ci
 from ci_notebook.engine.preview import warm_ffmpeg
 from ci_notebook.engine.preview.preview_graph import unshown_leaves
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
@@ -139,6 +140,53 @@ def test_many_threads_may_ask_at_once(previewer: Previewer) -> None:
     for thread in threads:
         thread.join(20)
     assert got == wanted
+
+
+def test_after_close_a_preview_is_refused_and_starts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lab, closed = ci.connect(home=tmp_path), Previewer()
+    clip, kept = lab.upload(CLIP.path), lab.previews
+    kept.see(clip, SHARP)
+    engine = lab.engine
+    lab.close()
+    closed.close()
+
+    def started(*args: object, **kwargs: object) -> None:
+        raise AssertionError(f"a program was started: {args}")
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    for call in (
+        lambda: lab.preview(clip, SHARP), lambda: kept.see(clip, SHARP), lambda: kept.source(clip, SHARP),
+        lambda: kept.length(clip), lambda: kept.see(CLIP.path, SHARP), lambda: closed.preview(CLIP, SHARP),
+        lambda: closed.facts(CLIP), lambda: engine.preview(SHARP, np.zeros((8, 8, 3), np.uint8)),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match="closed"):
+            call()
+    kept.rest()
+    kept.close()
+
+
+@pytest.mark.slow
+def test_a_thread_that_asks_while_the_previews_are_closed_leaves_no_program() -> None:
+    with_ = Previewer()
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            for number in range(100):
+                with_.preview(CLIP, _sharp(number % 10))
+        except ParameterError as error:
+            answers.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    until(lambda: with_.waiting_process is not None, 20)
+    with_.close()
+    for thread in threads:
+        thread.join(20)
+    assert len(answers) == 3 and all("closed" in one for one in answers)
+    assert with_.waiting_process is None
+    assert not with_.folder.exists()
 
 
 def _sharp(level: int) -> VideoEnhance:

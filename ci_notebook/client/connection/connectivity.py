@@ -5,11 +5,9 @@ Invariant: the checks change nothing and cost nothing; each call is made once.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
@@ -20,6 +18,7 @@ from ci_notebook.client.connection.http import Sender
 from ci_notebook.client.connection.proxies import NetworkTransport
 from ci_notebook.client.connection.transport import Transport
 from ci_notebook.model.errors import CIError
+from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import CALL
 
 # Call → its query, for the smallest possible reply.
@@ -82,10 +81,10 @@ class _ClockRecorder(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request."""
         response = self._inner.handle_request(request)
-        date = response.headers.get("date", "")
-        with contextlib.suppress(ValueError):  # no readable date; other replies have one
+        date_s = http_time_s(response.headers.get("date"))
+        if date_s is not None:  # other replies have one
             # `Date` is truncated to whole seconds, so it lags by half a second on average.
-            self.skew_s = self._clock() - parsedate_to_datetime(date).timestamp() - 0.5
+            self.skew_s = self._clock() - date_s - 0.5
         return response
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn, Self
 from ci_notebook._folders import account_home
 from ci_notebook.model.errors import CredentialsError
 from ci_notebook.model.text_bytes import read_text, without_mark
+from ci_notebook.wire.secret import Secret, reveal
 
 ID_VARIABLE: Final = "TENCENTCLOUD_SECRET_ID"
 KEY_VARIABLE: Final = "TENCENTCLOUD_SECRET_KEY"
@@ -27,33 +28,6 @@ TOKEN_VARIABLES: Final = (
     "TENCENTCLOUD_TOKEN",
     "TENCENTCLOUD_SESSIONTOKEN",
 )
-
-
-class Secret(str):
-    """Text that never shows its content: not in a repr, a format, a pickle, or the locals of a traceback."""
-
-    __slots__ = ()
-
-    def reveal(self) -> str:
-        """Return the content, for the code that sends it."""
-        return self.encode().decode()
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("A secret cannot be pickled. Call find_credentials() where it is needed.")
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
 
 
 class Credentials:
@@ -73,13 +47,15 @@ class Credentials:
     source: str
 
     def __init__(self, secret_id: str, secret_key: str, token: str | None = None, *, source: str = "argument") -> None:
+        secret_id, secret_key = reveal(secret_id), reveal(secret_key)
+        token = None if token is None else reveal(token)
         for name, value in (("secret_id", secret_id), ("secret_key", secret_key), ("token", token or None)):
             if value is not None or name != "token":
                 _refuse_if_damaged(name, value, source)
         set_ = object.__setattr__
-        set_(self, "secret_id", Secret(secret_id.encode().decode()))
-        set_(self, "secret_key", Secret(secret_key.encode().decode()))
-        set_(self, "token", Secret(token.encode().decode()) if token else None)
+        set_(self, "secret_id", Secret(secret_id))
+        set_(self, "secret_key", Secret(secret_key))
+        set_(self, "token", Secret(token) if token else None)
         set_(self, "source", source)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -89,6 +65,9 @@ class Credentials:
         return f"Credentials(source={self.source!r})"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("Credentials cannot be pickled. Call find_credentials() where they are needed.")
+
+    def __getstate__(self) -> NoReturn:
         raise TypeError("Credentials cannot be pickled. Call find_credentials() where they are needed.")
 
     def __copy__(self) -> Self:
@@ -239,6 +218,8 @@ def _check_source(source: str, read: Callable[[], _Parts]) -> _SourceCheck:
 def _refuse_if_damaged(name: str, value: str | None, source: str) -> None:
     if not value:
         raise CredentialsError(f"{name} is missing ({source})")
+    if not isinstance(value, str):
+        raise CredentialsError(f"{name} must be text, and is of the type {type(value).__name__} ({source})")
     if any(char.isspace() or not char.isprintable() or char == "\ufeff" for char in value):
         raise CredentialsError(f"{name} has a blank or a line break in or around it ({source}); copy it again")
     if value[0] in "'\"" or value[-1] in "'\"":

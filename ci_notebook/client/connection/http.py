@@ -24,8 +24,8 @@ from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavai
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import Call, url_path, url_query
 from ci_notebook.wire.received import keep_received
-from ci_notebook.wire.service_errors import error_from
-from ci_notebook.wire.xml import NodeCache, dumps, loads
+from ci_notebook.wire.service_errors import error_from, error_in
+from ci_notebook.wire.xml import MalformedXML, NodeCache, dumps, loads, parse
 
 N = TypeVar("N", bound=Node)
 
@@ -104,7 +104,11 @@ class Sender:
         """Send a call and return the node of its reply; `cache` is that of `wire.xml.loads`."""
         content = None if body is None else RequestBody.of(dumps(body, "Request"), "application/xml")
         reply = self.send(call, names=names, query=query, body=content, once=once).content
-        node = loads(answer, reply, root="Response", cache=cache)
+        try:
+            node = loads(answer, reply, root="Response", cache=cache)
+        except MalformedXML as malformed:
+            error = _stated_error(reply)
+            raise (malformed if error is None else error) from None
         keep_received(node, reply)
         return node
 
@@ -185,6 +189,9 @@ class Sender:
                 if pause is None or (call.method == "POST" and failure.was_sent):
                     raise failure from failure.__cause__
                 wait = pause
+            except httpx.DecodingError as error:
+                text = f"The reply of the service cannot be decompressed: {error}."
+                raise ServiceError("InternalError", text, status=200) from error
             except (Throttled, ServiceUnavailable) as error:
                 was_refused = isinstance(error, Throttled) and error.status == 429
                 retry_after_s = error.retry_after_s or 0.0
@@ -245,3 +252,10 @@ class Sender:
         )
         request.url = ExactURL(self._urls[call.host], target.encode("ascii"))
         return request
+
+
+def _stated_error(reply: bytes) -> ServiceError | None:
+    try:
+        return error_in(parse(reply))
+    except MalformedXML:
+        return None

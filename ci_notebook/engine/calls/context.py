@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ci_notebook.engine.calls.exchange import Answer, Exchange
@@ -18,8 +18,9 @@ from ci_notebook.engine.storage.uploads import Uploads
 from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.rules import problems
+from ci_notebook.wire.secret import Secret
 from ci_notebook.wire.service_errors import service_error
-from ci_notebook.wire.xml import MalformedXML, dumps, loads
+from ci_notebook.wire.xml import MalformedXML, dumps, loads, text_for_xml
 
 N = TypeVar("N", bound=Node)
 
@@ -29,14 +30,17 @@ MAX_NODES: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """The parts of a running engine. `wake` makes the workers look for a waiting job."""
+    """The parts of a running engine. `wake` makes the workers look for a waiting job.
+
+    `notifies_loopback` says whether a notification may go to this machine.
+    """
 
     ledger: Ledger
     catalogue: Catalogue
     store: ObjectStore
     uploads: Uploads
-    keys: Mapping[str, str] = field(repr=False)
-    tokens: Mapping[str, str] = field(repr=False)
+    keys: Mapping[str, Secret]
+    tokens: Mapping[str, Secret]
     clock: Callable[[], float]
     new_id: Callable[[], str]
     wake: Callable[[], None]
@@ -44,6 +48,7 @@ class CallContext:
     database: Database
     outbox: Outbox
     messages: MessageQueues
+    notifies_loopback: bool = True
 
 
 Handler = Callable[[CallContext, Exchange], Answer]
@@ -118,8 +123,8 @@ def word_in_query(exchange: Exchange, name: str, default: str, words: tuple[str,
 
 
 def ids_in_query(exchange: Exchange, name: str) -> tuple[str, ...]:
-    """Return the parts of a comma-separated parameter."""
-    return tuple(part.strip() for part in exchange.query.get(name, "").split(",") if part.strip())
+    """Return the parts of a comma-separated parameter. An answer may quote them, so they are text for XML."""
+    return tuple(text_for_xml(part.strip()) for part in exchange.query.get(name, "").split(",") if part.strip())
 
 
 def argument_error(name: str, allowed: str, value: object, remedy: str = "") -> ServiceError:

@@ -173,16 +173,26 @@ def _path(environ: Mapping[str, Any]) -> str:
         except UnicodeEncodeError:
             return str(text)
     try:
-        return data.decode()
+        path = data.decode()
     except UnicodeDecodeError:
         raise service_error("InvalidURI", "The path is not UTF-8.") from None
+    _refuse_zero(path)
+    return path
 
 
 def _query(text: str) -> dict[str, str]:
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
+        query = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
     except ValueError:
         raise service_error("InvalidURI", "The query is not valid UTF-8, or it has more than 100 parameters.") from None
+    _refuse_zero("".join((*query, *query.values())))
+    return query
+
+
+def _refuse_zero(text: str) -> None:
+    """Raise `ServiceError` for a zero byte, which ends a text in many programs."""
+    if "\0" in text:
+        raise service_error("InvalidURI", "The path and the query must not contain a zero byte, %00.")
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ci_notebook.engine.calls.job_details import job_details, job_facts
 from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import part_by_tag, parts
-from ci_notebook.wire.xml import dumps, parse
+from ci_notebook.wire.xml import dumps, parse, text_for_xml
 
 __all__ = ["jobs_answer"]
 
@@ -75,7 +75,7 @@ def _operation_text(request: bytes, result: bytes | None, template_name: str | N
 def _leaf(tag: str, text: str | None) -> str:
     if not text:
         return "" if text is None else f"<{tag}/>"
-    return f"<{tag}>{escape(text, quote=False)}</{tag}>".replace("\r", "&#13;")
+    return f"<{tag}>{escape(text_for_xml(text), quote=False)}</{tag}>".replace("\r", "&#13;")
 
 
 def _raw(element: etree._Element) -> str:

@@ -35,7 +35,7 @@ def create_job(service: CallContext, exchange: Exchange) -> Answer:
     """Accept a job. A request that cannot work is refused here; an accepted job is in the ledger."""
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(Request, exchange)
-    check_callback(request)
+    check_callback(request, loopback=service.notifies_loopback)
     operation = request.operation or Operation()
     key = request.input.object if request.input and request.input.object else ""
     if service.store.head(bucket.name, key) is None:

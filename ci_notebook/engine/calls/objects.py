@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from typing import BinaryIO, Final
 
 from lxml import etree
@@ -14,8 +14,10 @@ from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, nu
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
 from ci_notebook.engine.jobs.outcome import CRC_HEADER
 from ci_notebook.engine.storage.object_store import ObjectRow
+from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
+from ci_notebook.wire.xml import text_for_xml
 
 MAX_PUT_BYTES: Final = 5 << 30
 # Headers that PUT stores and GET returns, besides all x-cos-meta-…
@@ -143,9 +145,9 @@ def add_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
 
 
 def add_leaves(element: etree._Element, texts: list[tuple[str, str]]) -> None:
-    """Add child elements with text."""
+    """Add child elements with text. A listing with `encoding-type=url` loses no character of a key."""
     for tag, text in texts:
-        etree.SubElement(element, tag).text = text
+        etree.SubElement(element, tag).text = text_for_xml(text)
 
 
 def cos_answer(root: etree._Element, headers: dict[str, str] | None = None) -> Answer:
@@ -190,7 +192,8 @@ def has_changed(headers: Mapping[str, str], stored: ObjectRow) -> bool:
     Raises `ServiceError` (PreconditionFailed).
     """
     tag = stored.etag
-    since, until = _header_time(headers, "if-modified-since"), _header_time(headers, "if-unmodified-since")
+    # RFC 9110: an invalid date is ignored.
+    since, until = http_time_s(headers.get("if-modified-since")), http_time_s(headers.get("if-unmodified-since"))
     if "if-match" in headers and not _names(headers["if-match"], tag):
         raise service_error("PreconditionFailed", f"If-Match names another ETag than {tag}.")
     if until is not None and int(stored.modified) > until and "if-match" not in headers:
@@ -202,13 +205,6 @@ def has_changed(headers: Mapping[str, str], stored: ObjectRow) -> bool:
 
 def _names(header: str, tag: str) -> bool:
     return header.strip() == "*" or tag in (part.strip().strip('"') for part in header.split(","))
-
-
-def _header_time(headers: Mapping[str, str], name: str) -> float | None:
-    try:
-        return parsedate_to_datetime(headers[name]).timestamp() if name in headers else None
-    except ValueError:
-        return None  # RFC 9110: an invalid date is ignored
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:

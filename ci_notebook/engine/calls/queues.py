@@ -60,7 +60,11 @@ def update_queue(service: CallContext, exchange: Exchange) -> Answer:
     if len(name.encode()) > 128:
         raise argument_error("Name", "at most 128 bytes of UTF-8", name)
     row = service.catalogue.update_queue(
-        bucket.name, exchange.names["id"], name=name, state=str(request.state), notify=dumps(_with_defaults(notify))
+        bucket.name,
+        exchange.names["id"],
+        name=name,
+        state=str(request.state),
+        notify=dumps(_with_defaults(service, notify)),
     )
     if row.state == "Active":
         service.wake()
@@ -82,12 +86,12 @@ def queue_of(row: QueueRow) -> Queue:
     )
 
 
-def _with_defaults(notify: NotifyConfig) -> NotifyConfig:
+def _with_defaults(service: CallContext, notify: NotifyConfig) -> NotifyConfig:
     """Return the notification settings with their defaults.
 
     Raises `ServiceError` when State is On and a needed value is missing.
     """
-    check_notify(notify)
+    check_notify(notify, loopback=service.notifies_loopback)
     if notify.state != "On":
         return notify
     needed = {"Event": notify.event, "Type": notify.type}

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ci_notebook._folders import private_file, private_folder
+
 if sys.platform != "win32":
     import fcntl
 
@@ -27,10 +29,10 @@ class Heartbeat:
     """The heartbeat of one running engine, the owner of its leases. It beats from its creation until `close`."""
 
     def __init__(self, root: Path, name: str) -> None:
-        self.name, self.folder = name, root / FOLDER / name
-        self.folder.mkdir(parents=True)
+        self.name, self.folder = name, private_folder(root / FOLDER) / name
+        private_folder(self.folder)
         self._beats = 0
-        self._lock: BinaryIO = (self.folder / "lock").open("wb")
+        self._lock: BinaryIO = private_file(self.folder / "lock").open("wb")
         if sys.platform != "win32":
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from ci_notebook._folders import private_opener
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.jobs.ledger import JobRow
 from ci_notebook.engine.jobs.outcome import FinishedFile, JobOutcome, finished_file
@@ -122,7 +123,7 @@ def link_or_copy(path: Path, opened: BinaryIO, key: str, folder: Path) -> Path:
     try:
         os.link(path, place)
     except OSError:  # this disk has no hard links, or the object was just replaced
-        with place.open("xb") as copy:
+        with open(place, "xb", opener=private_opener) as copy:
             shutil.copyfileobj(opened, copy)
     return place
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from ci_notebook._folders import private_folder
 from ci_notebook._version import __version__
 from ci_notebook.engine.faults import JobFails
 from ci_notebook.engine.jobs.heartbeat import write_atomically
@@ -183,8 +184,7 @@ def make_remote_job(job: JobRow, store: ObjectStore, folder: Path, **options: An
         if store.head(job.bucket, key) is None:
             continue  # the job fails if it needs this object
         stored, opened = store.open(job.bucket, key)
-        place = folder / "held" / str(number)
-        place.mkdir(parents=True)
+        place = private_folder(private_folder(folder / "held") / str(number))
         with opened:
             objects[key] = str(link_or_copy(store.path(stored), opened, key, place).relative_to(folder))
     return RemoteJob(job=job, folder=folder.absolute(), objects=objects, **options)

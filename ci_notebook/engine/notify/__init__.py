@@ -2,6 +2,7 @@
 
 Modules, in reading order:
 
+addresses       which addresses may be called
 notification    what a notification contains, and where it goes
 outbox          notifications that are not delivered yet, with retry and backoff
 sender          the thread that delivers them

@@ -6,7 +6,6 @@ Notifications are documented for Success and Failed. Cancel sends none, because 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import json
 import re
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from ci_notebook.engine.notify.addresses import is_allowed_host
 from ci_notebook.model.api.jobs import JobsDetail, Request, Response
 from ci_notebook.model.api.queues import NotifyConfig
 from ci_notebook.model.errors import ParameterError, ServiceError
@@ -86,47 +86,39 @@ def notification_body(detail: JobsDetail, body_format: BodyFormat) -> bytes:
     return json.dumps({**plain, "JobsDetail": [plain["JobsDetail"]]}, ensure_ascii=False).encode()
 
 
-def check_url(path: str, url: str) -> None:
+def check_url(path: str, url: str, *, loopback: bool = True) -> None:
     """Raise `ServiceError` (InvalidArgument) for a URL that no notification is sent to.
 
-    Private networks are refused, as on the cloud. Loopback is accepted: the cloud could not reach it, but
-    an engine on the same machine can.
+    Private networks are refused, as on the cloud. With `loopback` this machine is accepted: the cloud could not
+    reach it, but an engine on the same machine can.
     """
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_good = False
-    if not is_good or not re.fullmatch("[!-~]{1,2048}", url) or "@" in parts.netloc:
+    if not is_good or not re.fullmatch("[!-~]{1,2048}", url) or re.search(r"[@\\]", parts.netloc):
         raise _refused(path, url, "a URL such as https://example.com/path", "Encode characters outside ASCII.")
-    if not is_allowed_address(parts.hostname or ""):
-        raise _refused(path, url, "an address outside private networks", "Use a public address, or 127.0.0.1.")
+    if not is_allowed_host(parts.hostname or "", loopback=loopback):
+        remedy = "Use a public address, or 127.0.0.1." if loopback else "Use a public address."
+        raise _refused(path, url, "an address outside private networks, in its usual spelling", remedy)
 
 
-def is_allowed_address(host: str) -> bool:
-    """Return whether a notification may go to this IP address. A host name is allowed until it is resolved."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return True
-    return address.is_loopback or (address.is_global and not address.is_multicast)
-
-
-def check_callback(request: Request) -> None:
+def check_callback(request: Request, *, loopback: bool = True) -> None:
     """Raise `ServiceError` (InvalidArgument) when a request asks for a notification that cannot be sent."""
     if request.call_back_type == "Kafka" or request.call_back_kafka_config is not None:
         raise _refused("CallBackType", "Kafka", "Url or TDMQ", "The embedded engine does not support Kafka.")
     if request.call_back not in (None, "", NO_CALLBACK):
-        check_url("CallBack", request.call_back or "")
+        check_url("CallBack", request.call_back or "", loopback=loopback)
 
 
-def check_notify(notify: NotifyConfig) -> None:
+def check_notify(notify: NotifyConfig, *, loopback: bool = True) -> None:
     """Raise `ServiceError` (InvalidArgument) when a queue asks for notifications that cannot be sent."""
     if notify.kafka_config is not None:
         text = "The embedded engine does not support Kafka. Use Type Url or TDMQ."
         raise _refused("NotifyConfig.KafkaConfig", notify.kafka_config, "absent", text)
     if notify.url:
-        check_url("NotifyConfig.Url", notify.url)
+        check_url("NotifyConfig.Url", notify.url, loopback=loopback)
 
 
 def _refused(path: str, value: object, allowed: str, remedy: str) -> ServiceError:

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import logging
 import socket
+import ssl
 import threading
 from concurrent.futures import Future, wait
 from typing import Final
@@ -17,12 +18,12 @@ from urllib.parse import urlsplit
 from ci_notebook.engine.calls.job_details import job_details
 from ci_notebook.engine.daemon_threads import THREAD_PREFIX, DaemonThreads
 from ci_notebook.engine.jobs.ledger import JobRow, Ledger
+from ci_notebook.engine.notify.addresses import connect
 from ci_notebook.engine.notify.message_queues import MessageQueues
 from ci_notebook.engine.notify.notification import (
     CONTENT_TYPES,
     CallbackTarget,
     QueueTarget,
-    is_allowed_address,
     notification_body,
     target_of,
 )
@@ -54,7 +55,9 @@ class NotificationSender:
         catalogue: Catalogue,
         *,
         timeout_s: float = TIMEOUT_S,
+        loopback: bool = True,
     ) -> None:
+        self._loopback = loopback
         self._outbox, self._messages, self._ledger, self._catalogue = outbox, messages, ledger, catalogue
         self._threads, self._timeout_s, self._is_closed = DaemonThreads(), timeout_s, False
         self._stop, self._wake, self._lock = threading.Event(), threading.Event(), threading.Lock()
@@ -124,30 +127,34 @@ class NotificationSender:
             self._outbox.move_to_queue(self._messages, target, job.job_id, body)
             return ""
         try:
-            status = post(target.url, body, CONTENT_TYPES[target.body_format], timeout_s=self._timeout_s)
+            status = post(
+                target.url, body, CONTENT_TYPES[target.body_format], timeout_s=self._timeout_s, loopback=self._loopback
+            )
         except (OSError, http.client.HTTPException) as error:
             return f"{target.host}: {type(error).__name__}: {error}"
         return "" if 200 <= status < 300 else f"{target.host} answered {status}"
 
 
-def post(url: str, body: bytes, content_type: str, *, timeout_s: float) -> int:
+def post(url: str, body: bytes, content_type: str, *, timeout_s: float, loopback: bool = True) -> int:
     """Send a body by POST and return the status of the answer. Redirects are not followed.
 
-    Raises `OSError`, also for any address in a private network, and `http.client.HTTPException`.
+    Raises `OSError`, also for any address in a private network and, without `loopback`, of this machine; and
+    `http.client.HTTPException`.
     """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    connection = kind(parts.hostname or "", parts.port or kind.default_port, timeout=timeout_s)
     # The connection's own timeout is per read; a receiver that answers byte by byte would outlast it.
     is_late = threading.Event()
     timer = threading.Timer(timeout_s, _disconnect, (connection, is_late))
     timer.daemon = True
     try:
-        connection.connect()
-        peer = connection.sock.getpeername()[0]
-        if not is_allowed_address(peer.partition("%")[0]):
-            raise ConnectionRefusedError("the address is in a private network")
+        # The address is resolved once, so that the one that is checked is the one that is called.
+        sock = connect(connection.host, connection.port, timeout_s=timeout_s, loopback=loopback)
+        connection.sock = sock
         timer.start()
+        if parts.scheme == "https":
+            connection.sock = ssl.create_default_context().wrap_socket(sock, server_hostname=connection.host)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, body, {"Content-Type": content_type, "User-Agent": "ci-notebook"})
         status = connection.getresponse().status

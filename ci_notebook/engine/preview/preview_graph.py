@@ -28,6 +28,7 @@ from ci_notebook.engine.render.graph import (
 )
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout
 from ci_notebook.media import color_tags
+from ci_notebook.media.ffmpeg import own_input
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -53,7 +54,7 @@ class Still:
     def as_input(self) -> tuple[str, ...]:
         """Return FFmpeg's arguments for this frame as an input."""
         size = f"{self.size.width}x{self.size.height}"
-        return ("-f", "rawvideo", "-pixel_format", self.pixel_format, "-video_size", size, "-i", str(self.path))
+        return ("-pixel_format", self.pixel_format, "-video_size", size, *own_input(self.path, "rawvideo"))
 
 
 def graph_before_network(setting: VideoEnhance, still: Still) -> str | None:

@@ -39,6 +39,7 @@ from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.model.api.media_info import MediaInfo
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import Size, plan
 from ci_notebook.model.setting.watermark import Watermark
@@ -140,6 +141,7 @@ class Previewer:
     ) -> PreviewFrame:  # fmt: skip
         """Return what `preview` does, with the facts about it."""
         with self._lock:
+            self._check_open()
             still = self._still(origin, at_s)
             layout = self._watermark_layout(watermarks, plan(setting, still.source).out, fetch)
             refuse_size(setting, layout.size)
@@ -168,6 +170,7 @@ class Previewer:
     def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
         """Return the clip's facts and the analysis that AUTO is resolved from; computed once."""
         with self._lock:
+            self._check_open()
             return _cached(self._facts, origin.key, origin.facts, CACHE_CLIPS)
 
     def rest(self) -> None:
@@ -175,9 +178,16 @@ class Previewer:
         self._standby.close()
 
     def close(self) -> None:
-        """Drop all frames and end the idle FFmpeg. Closing twice is allowed."""
+        """Drop all frames and end the idle FFmpeg. A later call is refused. Closing twice is allowed.
+
+        It waits for a preview that another thread is rendering.
+        """
         with self._lock:
             self._end()
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise ParameterError.plain("The previews are closed, like their lab or engine. Call ci.connect() again.")
 
     def _still(self, origin: Origin, at_s: float) -> Still:
         def decoded() -> Still:

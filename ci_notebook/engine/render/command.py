@@ -41,7 +41,7 @@ from ci_notebook.engine.render.super_resolution import network
 from ci_notebook.engine.render.super_resolution.frame_pipe import Pipe
 from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
 from ci_notebook.media import color_tags
-from ci_notebook.media.ffmpeg import Capabilities, media_input
+from ci_notebook.media.ffmpeg import Capabilities, file_url, media_input, own_input
 from ci_notebook.media.probe import first_video, video_specifier
 from ci_notebook.media.streams.stretch import KEEP_TIMES
 from ci_notebook.model.api.media_info import MediaInfo
@@ -76,9 +76,10 @@ def command(
     """
     at = 1 if has_leading_stages(setting, source) else 0  # index of the source among the inputs
     arguments = _input(setting, source, paths.source, analysis)
-    pictures = [*(overlay.path for overlay in paths.overlays), *((paths.pattern,) if paths.pattern else ())]
-    for path in pictures:
-        arguments += ["-i", str(path)]
+    pictures = [own_input(overlay.path, "png_pipe") for overlay in paths.overlays]
+    pictures += [own_input(paths.pattern, "yuv4mpegpipe")] if paths.pattern else []
+    for words in pictures:
+        arguments += words
     for one in paths.audio_inputs:
         arguments += one.as_input()
     if video_codec(setting) is not None:
@@ -96,7 +97,7 @@ def command(
         *audio_arguments(setting, source),
         *container_arguments(setting),
     ]
-    return (*arguments, str(paths.output))
+    return (*arguments, file_url(paths.output))
 
 
 def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
@@ -236,7 +237,7 @@ def _timing_arguments(setting: VideoEnhance, analysis: Analysis) -> list[str]:
 
 
 def _input(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> list[str]:
-    return [*seek_arguments(setting, source, analysis), *map(str, media_input(path))]
+    return [*seek_arguments(setting, source, analysis), *media_input(path)]
 
 
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:

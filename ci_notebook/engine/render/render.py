@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_notebook._folders import private_folder
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.cache_lookup import CacheLookup, cached_analysis, cached_output
 from ci_notebook.engine.render.changes import changes
@@ -97,7 +98,7 @@ def render(
     if video_codec(setting) is not None:
         first_video(source, Path(source_path).name)
     refuse_missing(setting, source, capabilities())
-    out_dir.mkdir(parents=True, exist_ok=True)
+    private_folder(out_dir)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=out_dir) as temporary:
         folder = Path(temporary)
         has_video = video_codec(setting) is not None

@@ -1,20 +1,26 @@
 """One connection of the port: how waitress writes our answers, and how long it waits for a slow caller.
 
 Invariant: every caller gets an answer in the API's format or loses the connection, and a slow caller
-blocks no thread.
+blocks no thread. A connection that we end is read for a moment longer, so that the answer arrives: a
+system discards it when bytes of the caller are still unread.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import socket
 import time
+import uuid
 from typing import Final
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import BadRequest
 
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
+from ci_notebook.engine.server.request_parser import RequestParser
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
 
@@ -22,6 +28,8 @@ from ci_notebook.wire.service_errors import error_body
 REQUEST_TIMEOUT_S: Final = 30.0
 # A body that is slower on average is refused: 5 GB would take 58 days.
 SLOWEST_BYTES_A_S: Final = 1024
+# How long a caller may go on sending after the last answer of its connection.
+LINGER_S: Final = 5.0
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]  # waitress has no types
@@ -30,17 +38,31 @@ class TooSlow(BadRequest):  # type: ignore[misc]  # waitress has no types
     api_code = "RequestTimeout"
 
 
-class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """An answer whose header names keep their spelling; no answer where an injected fault says so.
+class _ExactHeaders(Task):  # type: ignore[misc]  # waitress has no types
+    """An answer whose header names keep their spelling.
 
     Waitress would write `Etag`, and the official SDK, which makes a plain dict of the headers, would not
     find `ETag`.
     """
 
+    def build_response_header(self) -> bytes:
+        """Return the head of the answer."""
+        names = {name.lower(): name for name, _ in self.response_headers}
+        first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+        pairs = (line.partition(": ") for line in lines)
+        headers = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
+        return ("\r\n".join([first, *headers]) + "\r\n\r\n").encode("latin-1")
+
+
+class AnswerTask(_ExactHeaders, WSGITask):  # type: ignore[misc]  # waitress has no types
+    """The answer of the application; none where an injected fault says so."""
+
     is_silent = False
 
     def execute(self) -> None:
         """Call the application."""
+        if self.request.connection_close:
+            self.set_close_on_finish()
         try:
             super().execute()
         except ConnectionDropped:
@@ -53,38 +75,38 @@ class AnswerTask(WSGITask):  # type: ignore[misc]  # waitress has no types
         if not self.is_silent:
             super().finish()
 
-    def build_response_header(self) -> bytes:
-        """Return the head of the answer."""
-        names = {name.lower(): name for name, _ in self.response_headers}
-        first, *lines = super().build_response_header().decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-        pairs = (line.partition(": ") for line in lines)
-        headers = [f"{names.get(name.lower(), name)}: {value}" for name, _, value in pairs if name != "Via"]
-        return ("\r\n".join([first, *headers]) + "\r\n\r\n").encode("latin-1")
 
-
-class RefusalTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
+class RefusalTask(_ExactHeaders, ErrorTask):  # type: ignore[misc]  # waitress has no types
     """The answer to a request that is not a call, such as a broken request line, in the API's format."""
 
     def execute(self) -> None:
         """Write the refusal."""
         error = self.request.error
         code = CODE_OF_STATUS.get(error.code, "InvalidRequest" if error.code < 500 else "InternalError")
-        body = error_body(getattr(error, "api_code", code), f"{error.reason}: {error.body}")
+        request_id = base64.b64encode(uuid.uuid4().hex[:24].encode()).decode()
+        body = error_body(
+            getattr(error, "api_code", code), f"{error.reason}: {error.body}.", request_id=request_id,
+            resource=self.request.path,
+        )  # fmt: skip
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.extend([("Content-Type", "application/xml"), ("Server", "tencent-ci")])
+        headers = {"Content-Type": "application/xml", "Server": "tencent-ci", "x-ci-request-id": request_id}
+        self.response_headers.extend(headers.items())
         self.set_close_on_finish()
         self.content_length = len(body)
-        self.write(body)
+        self.write(b"" if self.request.command == "HEAD" else body)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection that measures how long the current request has been arriving."""
 
+    parser_class = RequestParser
     task_class = AnswerTask
     error_task_class = RefusalTask
     began: float | None = None
     last_byte_at: float = 0.0
     received_bytes: int = 0
+    lingers_until: float | None = None
+    _is_ending = False
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the caller."""
@@ -93,6 +115,34 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self.began, self.received_bytes = self.last_byte_at, 0
         self.received_bytes += len(data)
         return bool(super().received(data))
+
+    def readable(self) -> bool:
+        """Return whether bytes of the caller are wanted."""
+        return self.lingers_until is not None or bool(super().readable())
+
+    def handle_read(self) -> None:
+        """Read what has arrived."""
+        if self.lingers_until is None:
+            super().handle_read()
+            return
+        with contextlib.suppress(OSError):
+            self.recv(self.adj.recv_bytes)
+
+    def handle_write(self) -> None:
+        """Write what can be written; end the connection after its last answer."""
+        self._is_ending = self.close_when_flushed and not self.will_close
+        super().handle_write()
+        self._is_ending = False
+
+    def handle_close(self) -> None:
+        """Close the connection; after an answer, first only our half of it."""
+        if self._is_ending and self.lingers_until is None and self.connected:
+            self._is_ending = self.will_close = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                self.lingers_until = time.monotonic() + LINGER_S
+                return
+        super().handle_close()
 
     def close(self) -> None:
         """Close the connection when the port closes, and the files that were being sent."""
@@ -103,6 +153,9 @@ def refuse_slow_requests(server: BaseWSGIServer, *, patience_s: float = REQUEST_
     """Refuse the requests that arrive too slowly. Runs in the thread that reads the sockets."""
     now = time.monotonic()
     for channel in list(server.active_channels.values()):
+        if channel.lingers_until is not None:
+            channel.will_close = channel.will_close or now > channel.lingers_until
+            continue
         if channel.requests or channel.will_close or channel.close_when_flushed:
             continue
         if channel.request is not None:

@@ -19,8 +19,10 @@ from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.limits import Limits
+from ci_notebook.engine.notify.addresses import is_loopback
 from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
+from ci_notebook.wire.secret import Secret
 
 # Each thread answers one call. Receiving bodies and sending objects block none.
 THREADS: Final = 8
@@ -35,8 +37,8 @@ def serve(
     port: int = 9000,
     bucket: str,
     region: str,
-    keys: Mapping[str, str],
-    tokens: Mapping[str, str] | None = None,
+    keys: Mapping[str, str | Secret],
+    tokens: Mapping[str, str | Secret] | None = None,
     workers: int = 2,
     executor: Executor | MakeExecutor | None = None,
     limits: Limits | None = None,
@@ -47,14 +49,15 @@ def serve(
     """Serve until SIGTERM or SIGINT, then stop: running jobs go back to their queues.
 
     `on_listening` gets the address (`http://127.0.0.1:9000`) once it accepts calls; port 0 chooses a free
-    port. `workers`, `executor`, `limits`, `cache_bytes` and `reuse` are as in `Engine`. Must run in the
-    main thread, which receives signals. Raises `EngineError` when the port is in use.
+    port. `workers`, `executor`, `limits`, `cache_bytes` and `reuse` are as in `Engine`. Notifications
+    may go to this machine only where `host` is loopback. Must run in the main thread, which receives signals.
+    Raises `EngineError` when the port is in use.
     """
     limits = limits or Limits()
     engine = Engine(
         root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers, executor=executor,
         time_limit_s=limits.time_s, disk_limit_bytes=limits.disk_bytes, min_free_bytes=limits.free_bytes,
-        cache_bytes=cache_bytes, reuse=reuse,
+        cache_bytes=cache_bytes, reuse=reuse, notify_loopback=is_loopback(host),
     )  # fmt: skip
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:

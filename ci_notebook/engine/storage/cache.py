@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from ci_notebook._folders import private_file, private_folder, private_opener
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
@@ -101,7 +102,7 @@ class RenderCache:
         if size > self._limit:
             file.unlink()
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         self._evict(size)
         os.utime(file)
         file.replace(self.folder / f"{key}.{size}")
@@ -126,7 +127,7 @@ class RenderCache:
     def put_text(self, key: str, text: str, folder: Path) -> None:
         """Add a small text to the cache. It is written in `folder` first, on the same disk."""
         file = folder / f"{key}.text"
-        file.write_bytes(text.encode())
+        private_file(file).write_bytes(text.encode())
         self.remove(key)
         self.put(key, file)
 
@@ -143,7 +144,7 @@ class RenderCache:
         """Evict entries until one of about `size` bytes fits. Return False when it never fits."""
         if size > self._limit:
             return False
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         self._evict(size)
         return self._spare_bytes() > 2 * size
 
@@ -156,7 +157,7 @@ class RenderCache:
         Yields a function that publishes the share done, 0 to 1. Whoever waits gets that share through
         `on_progress`. Raises `Cancelled` when `cancel` is set.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         path = self.folder / f"{key}{_LOCK}"
         while (lock := _try_lock(path)) is None:
             if (cancel or _NEVER).wait(_POLL_S):
@@ -215,7 +216,7 @@ def _write_progress(lock: IO[bytes], share: float) -> None:
 
 def _try_lock(path: Path) -> IO[bytes] | None:
     """Return the opened and locked file, or None while another process holds the lock."""
-    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+    lock = os.fdopen(private_opener(str(path), os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
     if sys.platform == "win32":
         return lock  # no such locks there: two may build the same entry, and the later one stays
     try:
@@ -235,7 +236,7 @@ def _link_or_copy(file: Path, link: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # this disk has no hard links
-        shutil.copyfile(file, link)
+        shutil.copyfile(file, private_file(link))
 
 
 _NEVER: Final = threading.Event()

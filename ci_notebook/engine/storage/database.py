@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._folders import private_database
 from ci_notebook.model.errors import EngineError
 
 # Step n takes a file from version n to n + 1 (PRAGMA user_version). Never change a step; add one.
@@ -86,6 +87,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        private_database(path)
         self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ci_notebook._folders import private_folder, private_opener
 from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER, FinishedFile
 from ci_notebook.engine.storage.crc64 import Crc64
 from ci_notebook.engine.storage.database import Database
@@ -59,8 +60,7 @@ class ObjectStore:
         self, root: Path, database: Database, *, clock: Callable[[], float], new_id: Callable[[], str]
     ) -> None:
         self._root, self._database, self._clock, self._new_id = root, database, clock, new_id
-        self._aside = root / ".incoming"
-        self._aside.mkdir(parents=True, exist_ok=True)
+        self._aside = private_folder(root / ".incoming")
 
     def put(
         self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
@@ -79,7 +79,7 @@ class ObjectStore:
         aside = self._aside / self._new_id()
         md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
-            with aside.open("xb") as file:
+            with open(aside, "xb", opener=private_opener) as file:
                 for chunk in chunks:
                     md5.update(chunk)
                     crc.update(chunk)
@@ -120,8 +120,7 @@ class ObjectStore:
         try:
             for one in files:
                 check_key(one.key)
-                folder = self._root / one.bucket
-                folder.mkdir(exist_ok=True)
+                folder = private_folder(self._root / one.bucket)
                 name = plain_name(one.key, self._new_id()[:12])
                 one.file.replace(folder / name)
                 moved.append((one, name))

@@ -10,7 +10,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ci_notebook.client.objects import Clip, StoredObject, clip_of
@@ -23,12 +22,13 @@ from ci_notebook.model.api.templates import Template
 from ci_notebook.model.errors import AccessDenied, NotFound, ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import Transcode
+from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.xml import dumps
 
 __all__ = ["NotAdopted", "ServiceFacts", "foreign_run", "read_facts"]
 
 # Two clocks of the service: that of the storage, and that of media processing.
-_SKEW: Final = dt.timedelta(seconds=2)
+_SKEW_S: Final = 2.0
 _THREADS: Final = 8
 
 
@@ -202,13 +202,8 @@ def _check_output(job: JobsDetail, facts: ServiceFacts) -> None:
 
 def _is_newer(stored: StoredObject, moment: dt.datetime | None) -> bool:
     """Return whether an object was stored after a moment; False where one of the times is not known."""
-    try:
-        stored_at = parsedate_to_datetime(stored.last_modified) if stored.last_modified else None
-    except ValueError:
-        return False
-    if stored_at is None or moment is None:
-        return False
-    return stored_at.replace(tzinfo=stored_at.tzinfo or dt.UTC) > moment + _SKEW
+    stored_s = http_time_s(stored.last_modified)
+    return stored_s is not None and moment is not None and stored_s > moment.timestamp() + _SKEW_S
 
 
 def _marks(operation: Operation) -> str:

@@ -188,7 +188,7 @@ class Pair:
             (self.output, self.output.read(0.0, length_s)),
             (self.source, self.source.read(self.stretch[0], limit)),
         ):
-            words += [*part.arguments, *media_input(side.path.resolve())]
+            words += [*part.arguments, *media_input(side.path)]
         return words
 
     def timed(self) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
+from ci_notebook._folders import absolute
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
 from ci_notebook.model.bounds import largest_size
@@ -32,7 +33,7 @@ class FrameReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = absolute(path)  # a reader opens it again later
         self.timeline = timeline_of(self.path)
         self._stack = ExitStack()
         self._container: Any = None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL, media_input, run
+from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL, file_url, media_input, run
 from ci_notebook.model.bounds import CODE, check_file, check_frame, current_bounds
 from ci_notebook.model.errors import EngineError
 
@@ -43,9 +43,9 @@ def open_media(path: Path) -> Iterator[Any]:
         "max_pixels": str(current_bounds().pixels),  # opening may decode the first frames
     }  # fmt: skip
     try:
-        container = av.open(str(path), options=options)
-    except FileNotFoundError:
-        raise
+        container = av.open(file_url(path), options=options)
+    except FileNotFoundError as problem:
+        raise FileNotFoundError(problem.errno, problem.strerror, str(path)) from None
     except (av.FFmpegError, ValueError) as problem:
         raise no_video(path, _reason(problem)) from problem
     with container:
@@ -85,7 +85,7 @@ def no_video(path: Path, why: str) -> EngineError:
     except EngineError as error:
         if error.code == CODE:
             return EngineError(error.message.replace("The source", path.name), code=CODE)
-    reason = why.replace(str(path), path.name)
+    reason = why.replace(file_url(path), path.name).replace(str(path), path.name)
     text = f"{path.name} cannot be read as a video: {reason.rstrip('.')}."
     return EngineError(f"{text} Use a file that a video player can play completely.", code="ResourceNotSupported")
 

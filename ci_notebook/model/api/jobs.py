@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
@@ -35,6 +36,7 @@ STAGE_TAGS: Final[dict[str, str]] = {
     "SuperResolution": "super_resolution", "SDRtoHDR": "sdr_to_hdr", "VideoProcess": "video_process",
 }  # fmt: skip
 
+_MD5: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _BEIJING = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -48,7 +50,7 @@ def time_of(text: str | None) -> dt.datetime | None:
     """Return an API time in UTC; None for `-`, an empty text or any other text that is not a time."""
     try:
         return dt.datetime.strptime(text or "-", "%Y-%m-%dT%H:%M:%S%z").astimezone(dt.UTC)
-    except (ValueError, OverflowError):  # too early or too late for a time in UTC
+    except (ValueError, OverflowError):  # Overflow: the year 1 or 9999, moved by its time zone
         return None
 
 
@@ -250,12 +252,21 @@ class JobsDetail(Node):
 
 
 def output_md5(job: JobsDetail, key: str) -> str:
-    """Return the MD5 of an output of a job as the service says it; empty where it does not."""
+    """Return the MD5 of an output of a job as the service says it, in lower case; empty where it says none."""
     result = job.operation and job.operation.media_result
     made = result.output_file if result else None
     digests = {(info.object_name or ""): (info.md5 or "") for info in made.md5_info} if made else {}
     is_only_one = len(digests) == len(job.output_keys) == 1
-    return digests.get(key, "") or (next(iter(digests.values())) if is_only_one else "")
+    return checked_md5(digests.get(key, "") or (next(iter(digests.values())) if is_only_one else ""))
+
+
+def checked_md5(text: str) -> str:
+    """Return an MD5 from a reply in lower case; empty for a text that is none, such as the ETag of an upload in parts.
+
+    >>> checked_md5("D41D8CD98F00B204E9800998ECF8427E"), checked_md5("../../private"), checked_md5("d41d8cd9-2")
+    ('d41d8cd98f00b204e9800998ecf8427e', '', '')
+    """
+    return text.lower() if _MD5.fullmatch(text) else ""
 
 
 class Response(Node):

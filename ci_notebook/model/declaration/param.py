@@ -98,6 +98,13 @@ class Part:
             return "" if value is None or isinstance(value, self.node) else f"a {self.node.__name__}"
         return "" if value is None or self.admits(value) else self.allowed()
 
+    def is_of_type(self, value: object) -> bool:
+        """Return whether `value` has the declared type, in or out of its range: it can be compared with the bounds."""
+        if isinstance(value, Auto):
+            return self.auto
+        types = {type(choice) for choice in self.choices} | ({self.kind} if self.kind else set())
+        return type(value) in types or (float in types and type(value) is int)
+
     def _complaint_about_many(self, values: object) -> str:
         most = self.param.at_most
         each = f"a {self.node.__name__}" if self.node else self.allowed()

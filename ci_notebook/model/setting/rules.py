@@ -34,7 +34,7 @@ def problems(node: Node, path: str = "") -> list[ParameterError]:
     """Return everything that is wrong with a tree of nodes. Empty when it can be sent."""
     errors: list[ParameterError] = []
     _leaf_problems(node, path, errors)
-    _rule_problems(node, path, errors)
+    _rule_problems(_comparable(node) if errors else node, path, errors)
     return errors
 
 
@@ -76,6 +76,24 @@ def _leaf_problems(node: Node, path: str, errors: list[ParameterError]) -> None:
             if one.tag in known:
                 where = _join(path, one.tag)
                 errors.append(ParameterError(where, one.text or one.children, "a single value without child nodes"))
+
+
+def _comparable(node: N) -> N:
+    """Return the node without the values that are of another type than declared: rules compare, and would fail.
+
+    A reader keeps such values (`StartTime` "soon"); each has its own problem already.
+    """
+    state = dict(node.__dict__)
+    for part in parts(type(node)):
+        values = state[part.name] if part.many else (state[part.name],)
+        if part.node is not None:
+            kept = tuple(_comparable(one) for one in values if isinstance(one, Node))
+        else:
+            kept = tuple(one for one in values if part.is_of_type(one))
+        state[part.name] = kept if part.many else kept[0] if kept else None
+    result = type(node).__new__(type(node))
+    object.__setattr__(result, "__dict__", state)
+    return result
 
 
 def _missing(part: Part, path: str) -> ParameterError:

@@ -9,6 +9,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from ci_notebook._folders import absolute, private_file, private_folder
+
 __all__ = ["SavedState"]
 
 
@@ -24,7 +26,7 @@ class SavedState:
         self._has_warned = False
         # `quote` does not escape dots, and a file name of dots only would be a folder.
         name = f"{kind}-{urllib.parse.quote(key, safe='')}.json" if key else ""
-        self._path = Path(folder) / name if folder and name else None
+        self._path = absolute(folder) / name if folder and name else None
 
     def load(self) -> dict[str, Any] | None:
         """Return the last saved values; None if there are none."""
@@ -55,11 +57,11 @@ class SavedState:
                 )
 
     def _write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         # A unique name: several kernels may save under one key. The last one wins.
         temporary = path.with_name(f".{path.stem}-{secrets.token_hex(8)}.part")
         try:
-            temporary.write_text(text, "utf-8")
+            private_file(temporary).write_text(text, "utf-8")
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -40,6 +40,7 @@ from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYL
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, media_input
 from ci_notebook.media.probe import no_video, video_index
+from ci_notebook.media.process import environment
 
 # Not secret: it separates our watermarks from noise and other programs', and every installation reads them.
 KEY: Final = b"ci_notebook DigitalWatermark V1"
@@ -221,7 +222,9 @@ def _decoded(program: Path, path: Path, filters: str, limit: int) -> Iterator[tu
     ]  # fmt: skip
     with (
         tempfile.TemporaryFile() as log,  # a file, because a pipe that nobody reads fills up and stops FFmpeg
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as process,  # noqa: S603 - no shell
+        subprocess.Popen(  # noqa: S603 - no shell
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment()
+        ) as process,
     ):
         try:
             stream: IO[bytes] = process.stdout  # type: ignore[assignment]  # it was asked for

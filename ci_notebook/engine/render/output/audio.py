@@ -49,7 +49,7 @@ class AudioInput:
     def as_input(self) -> list[str]:
         """Return FFmpeg's arguments for it as an input."""
         again = ["-stream_loop", "-1"] if self.repeats else []
-        return [*again, *map(str, media_input(self.path))]
+        return [*again, *media_input(self.path)]
 
     def filters(self, whole_s: float) -> list[str]:
         """Return the filters that give it the length and the fades it has in an output of `whole_s`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from ci_notebook.media.ffmpeg import run
+from ci_notebook.media.ffmpeg import file_url, run
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.transcode import ClipConfig, Container
 
@@ -46,6 +46,7 @@ def cut_segments(setting: VideoEnhance, whole: Path, stem: str, cancel: threadin
         arguments = ["-f", "dash", "-seg_duration", length, "-use_template", "1", "-use_timeline", "1",
                "-init_seg_name", f"{stem}-init-$RepresentationID$.m4s",
                "-media_seg_name", f"{stem}-$RepresentationID$-$Number%05d$.m4s"]  # fmt: skip
-    run(["-i", whole.name, "-map", "0", "-c", "copy", *arguments, playlist], cancel=cancel, cwd=folder)
+    source = ("-protocol_whitelist", "file", "-i", file_url(whole))
+    run([*source, "-map", "0", "-c", "copy", *arguments, playlist], cancel=cancel, cwd=folder)
     segments = sorted(set(folder.iterdir()) - before - {folder / playlist})
     return (folder / playlist, *segments)

@@ -6,7 +6,7 @@ Invariant: a leak is reported by its kind and position, never by its content.
 from __future__ import annotations
 
 import base64
-import binascii
+import codecs
 import os
 import re
 import tempfile
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from ci_notebook._folders import account_home
+from ci_notebook.cli.secret_search.disguises import decoded_base64, is_readable, packed_texts, readings
 from ci_notebook.client.connection.credentials import ID_VARIABLE, KEY_VARIABLE, TOKEN_VARIABLES, all_credentials
 
 
@@ -37,8 +38,8 @@ _REMEDY: Final = {
     "date": "It differs on every run: do not print it.",
 }
 
-# A name, then its value: `secret_key = "…"`, `"SecretKey": "…"`, `SECRET_KEY=…`, `<SecretKey>…`.
-_IS = r"""\\?["']?\]?(?:\s{0,3}(?:=>|[=:>,]|%3D)\s{0,3}|[ \t]{1,3})\\?["']?"""
+# A name, its value: `secret_key = "…"`, `"SecretKey": b"…"`, `SECRET_KEY=…`, `<SecretKey>…`, `| **SecretKey** | …`.
+_IS = r"""[\\"'`*\]]{0,5}(?:\s{0,3}(?:=>|[=:>,|]|%3D)\s{0,3}|[ \t]{1,3})[\\*`]{0,4}[rbfuRBFU]{0,2}[\\"'`*]{0,4}"""
 _SECRETS: Final = (
     ("a SecretId", re.compile(r"(?<![A-Za-z0-9])AKID[A-Za-z0-9_-]{13,}")),
     ("a SecretKey", re.compile(rf"secret_?-?(?:access_?-?)?key{_IS}((?=[^\d\s]*\d)[A-Za-z0-9+/=_-]{{16,}})", re.I)),
@@ -47,6 +48,13 @@ _SECRETS: Final = (
         re.compile(rf"(?:security|session)_?-?token{_IS}((?=[^\d\s]*\d)[A-Za-z0-9+/=_%-]{{20,}})", re.I),
     ),
     ("a token", re.compile(r"(?:Bearer|[?&]token=|\btoken=)\s{0,2}((?=[^\d\s]*\d)[A-Za-z0-9._~+/=-]{24,})")),
+    ("a token", re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")),
+    (
+        "a SecretKey",
+        re.compile(
+            r"(?:Credentials?|CosConfig)\([^()\n]{1,100},\s*[\"']((?=[^\"'\d]*\d)(?=[^\"']*[A-Z])[A-Za-z0-9]{32})[\"']"
+        ),
+    ),
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")),
 )
 _SIGNED: Final = (
@@ -97,33 +105,70 @@ class Known:
                     values.setdefault(secret.reveal(), f"the {what} of {one.source}")
         # Shorter values are not keys, and match parts of many words.
         self._values = {form: what for value, what in values.items() if len(value) >= 8 for form in _forms(value)}
+        self._half_values = {
+            half: what
+            for value, what in values.items()
+            if len(value) >= 24 and not _PLACEHOLDER.search(value)
+            for half in (value[: len(value) // 2], value[len(value) // 2 :])
+            if any(one.isdigit() for one in half) and any(one.isalpha() for one in half)
+        }
         folders = {str(home or account_home() or ""), tempfile.gettempdir(), _current_folder()}
         self._folders = {folder for folder in folders if len(Path(folder).parts) > 2}
 
     def __repr__(self) -> str:
         return f"Known({len(self._values)} forms of keys, {len(self._folders)} folders)"
 
-    def leaks(self, text: str, *, paths: bool = True, dates: bool = False) -> Iterator[Leak]:
-        """Yield the leaks in a text and in its base64 data, once per kind and position."""
-        yield from self._secrets(text)
-        for match in _DATA_URI.finditer(text):
-            inside = decoded_base64(match[1])
-            yield from (
-                Leak(rule, f"{what} in embedded data", match.start()) for rule, what, _ in self._secrets(inside)
-            )
-        if paths:
+    def leaks(self, text: str, *, is_binary: bool = False, dates: bool = False) -> Iterator[Leak]:
+        """Yield the leaks in a text, in its other readings and in its packed data, once per kind and line.
+
+        Binary data, such as a picture, is searched as it is, and for no paths.
+        """
+        found = list(self._secrets(text))
+        yield from found
+        if not is_binary:
             plain = _DATA_URI.sub(lambda match: " " * len(match[0]), text)
+            yield from self._disguised(text, plain, {(one.rule, text.count("\n", 0, one.at)) for one in found})
             yield from self._paths(plain)
             if dates:
                 yield from (Leak("date", "a date with a time", match.start()) for match in _DATE.finditer(plain))
 
-    def _secrets(self, text: str) -> Iterator[Leak]:
-        reported: set[int] = set()
+    def _disguised(self, text: str, plain: str, seen: set[tuple[str, int]]) -> Iterator[Leak]:
+        """Yield the leaks that show only in another reading, or in packed data, of a line without such a leak."""
+        others = [Leak("secret", f"half of {what}", at) for at, what in self._halves(text)]
+        for reading in readings(plain):
+            search = self._known if reading.is_free else self._secrets
+            others += (leak._replace(at=reading.places[leak.at]) for leak in search(reading.text))
+        for match in _DATA_URI.finditer(text):
+            embedded = self._secrets(decoded_base64(match[1]))
+            others += (Leak(rule, f"{what} in embedded data", match.start()) for rule, what, _ in embedded)
+        for at, inside in packed_texts(plain):
+            found = self._secrets(inside) if is_readable(inside) else self._known(inside)
+            others += (Leak(leak.rule, f"{leak.what} in encoded data", at) for leak in found)
+        for leak in others:
+            place = (leak.rule, text.count("\n", 0, leak.at))
+            if place not in seen:
+                seen.add(place)
+                yield leak
+
+    def _halves(self, text: str) -> Iterator[tuple[int, str]]:
+        """Yield where one half of a known key is, such as in a variable of its own."""
+        for half, what in self._half_values.items():
+            at = text.find(half)
+            if at >= 0:
+                yield at, what
+
+    def _known(self, text: str) -> Iterator[Leak]:
         for value, what in self._values.items():
             at = text.find(value)
-            if at >= 0 and at not in reported:
-                reported.add(at)
+            if at >= 0:
                 yield Leak("secret", what, at)
+
+    def _secrets(self, text: str) -> Iterator[Leak]:
+        reported: set[int] = set()
+        for leak in self._known(text):
+            if leak.at not in reported:
+                reported.add(leak.at)
+                yield leak
         for rule, patterns in (("secret", _SECRETS), ("signed", _SIGNED)):
             for what, pattern in patterns:
                 for match in pattern.finditer(text):
@@ -143,18 +188,15 @@ class Known:
         yield from (Leak("path", "a path of one machine", at) for at in sorted(places))
 
 
-def decoded_base64(text: str) -> str:
-    """Return the bytes of base64 as Latin-1 text; empty if the text is not base64."""
-    encoded = re.sub(r"[^A-Za-z0-9+/]", "", text.replace("\\n", ""))
-    try:
-        return base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("latin-1")
-    except binascii.Error:
-        return ""
-
-
 def _forms(value: str) -> Iterator[str]:
-    """Yield the forms of a value in a text: plain, URL-encoded, and base64 at each of the three alignments."""
+    """Yield the forms of a value in a text.
+
+    They are: plain, URL-encoded, backwards, with the other case, in ROT13, in hexadecimal, and in base64 at each of
+    the three alignments.
+    """
     yield from {value, quote(value, safe="")}
+    yield from {value[::-1], value.swapcase(), codecs.encode(value, "rot13"), value.encode().hex()} - {value}
+    yield value.encode().hex().upper()
     raw = value.encode()
     for before in range(3):
         # The characters at both ends mix with the bits of neighbours, so they are left out.
