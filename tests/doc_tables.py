@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from ci_notebook.engine.calls.cos.sub_resources import SUB_RESOURCES
 from ci_notebook.engine.render.supported import ACTED, REFUSED
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import part_by_tag
 from ci_notebook.model.declaration.paths import Leaf, leaves
 from ci_notebook.model.scores import SCORES, Score
-from ci_notebook.wire.operations import CALLS, Call
+from ci_notebook.wire.operations import CALL, CALLS, Call
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 PAGES = (REFERENCE / "parameters.md", REFERENCE / "calls.md", REFERENCE / "scores.md")
@@ -49,6 +51,19 @@ JUDGED = {
     "head_object": ("head", "head_object"),
     "delete_object": ("delete", "delete_object"),
     "head_bucket": ("", "head_bucket"),
+    "delete_objects": ("", "delete_objects"),
+    "list_versions": ("", "list_objects_versions"),
+    "get_object_acl": ("", "get_object_acl"),
+    "put_object_acl": ("", "put_object_acl"),
+    "get_object_tags": ("", "get_object_tagging"),
+    "put_object_tags": ("", "put_object_tagging"),
+    "delete_object_tags": ("", "delete_object_tagging"),
+    "get_bucket_acl": ("", "get_bucket_acl"),
+    "get_bucket_location": ("", "get_bucket_location"),
+    "get_bucket_versioning": ("", "get_bucket_versioning"),
+    "get_bucket_logging": ("", "get_bucket_logging"),
+    "put_bucket": ("", "create_bucket"),
+    "list_all_buckets": ("", "list_buckets"),
 }
 
 
@@ -77,7 +92,19 @@ def score_table() -> str:
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *map(_score_row, SCORES)])
 
 
-TABLES = {"leaves": leaf_table, "calls": call_table, "scores": score_table}
+def sub_resource_table() -> str:
+    """Return the sub-resources of COS as Markdown; those that are refused by every method share the last row."""
+    refused = [name for name, sub in SUB_RESOURCES.items() if not sub.bucket and not sub.object]
+    rows = ["| Parameter | On a bucket | On an object |", "|---|---|---|"]
+    rows += [
+        f"| `{name}` | {_answers(sub.bucket)} | {_answers(sub.object)} |"
+        for name, sub in SUB_RESOURCES.items()
+        if name not in refused
+    ]
+    return "\n".join([*rows, f"| {', '.join(f'`{name}`' for name in refused)} | – | – |"])
+
+
+TABLES = {"leaves": leaf_table, "calls": call_table, "scores": score_table, "sub_resources": sub_resource_table}
 
 
 def written(text: str) -> str:
@@ -104,11 +131,19 @@ def _score_row(score: Score) -> str:
 
 def _call_row(call: Call) -> str:
     flags = "&".join(name if value is None else f"{name}={value}" for name, value in call.flags)
-    host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket"}[call.host]
+    host = {"ci": "CI", "cos": "COS", "region": "CI, no bucket", "service": "COS, no bucket"}[call.host]
     method, judge = JUDGED[call.name]
     client = f"`client.{method}`" if method else "–"
     by = f"SDK: `{judge}`" if judge else "contract tests"
-    return f"| `{call.method} {call.path}{'?' + flags if flags else ''}` ({host}) | {client} | answered | {by} |"
+    engine = "refused: `BucketAlreadyOwnedByYou`" if call.name == "put_bucket" else "answered"
+    return f"| `{call.method} {call.path}{'?' + flags if flags else ''}` ({host}) | {client} | {engine} | {by} |"
+
+
+def _answers(answers: Mapping[str, str]) -> str:
+    if len(answers) == 5 and len(set(answers.values())) == 1:
+        return f"every method: `{next(iter(answers.values()))}`"
+    texts = [method if answer in CALL else f"{method}: `{answer}`" for method, answer in answers.items()]
+    return ", ".join(texts) or "–"
 
 
 def _row(leaf: Leaf) -> str:

@@ -132,6 +132,9 @@ def _keys() -> dict[str, Secret]:
         missing = KEY_VARIABLE if secret_id else ID_VARIABLE
         print(f"ci-notebook: {missing} is not set; set both keys, or neither to generate a pair", file=sys.stderr)
         return {}
+    if secret_id != secret_id.strip() or secret_key != secret_key.strip():
+        print("ci-notebook: TENCENTCLOUD_SECRET_ID or TENCENTCLOUD_SECRET_KEY has a blank around it", file=sys.stderr)
+        return {}
     if not secret_id:
         secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)
         print("No keys are set. This pair was generated for this run and is shown only once:")

@@ -20,7 +20,8 @@ from ci_notebook.model.api.templates import TemplateRequest, TemplateResponse
 from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError
 
-HostKind = Literal["ci", "cos", "region"]
+# `region` is CI's host without a bucket, `service` is COS's.
+HostKind = Literal["ci", "cos", "region", "service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,11 @@ _LIST_JOBS = (
     "workflowId", "inventoryTriggerJobId", "inputObject",
 )  # fmt: skip
 
+_READ = (
+    "response-content-type", "response-content-language", "response-expires", "response-cache-control",
+    "response-content-disposition", "response-content-encoding", "versionId",
+)  # fmt: skip
+
 CALLS: Final[tuple[Call, ...]] = (
     # Jobs
     Call("create_job", "POST", "ci", "/jobs", "CreateMediaJobs", body=Request, answer=Response),
@@ -120,10 +126,26 @@ CALLS: Final[tuple[Call, ...]] = (
     Call("list_objects", "GET", "cos", "/", query=("prefix", "delimiter", "marker", "max-keys", "encoding-type")),
     # With the header x-cos-copy-source it copies another object (`Client.copy`).
     Call("put_object", "PUT", "cos", "/{key}"),
-    Call("get_object", "GET", "cos", "/{key}"),
-    Call("head_object", "HEAD", "cos", "/{key}"),
-    Call("delete_object", "DELETE", "cos", "/{key}"),
+    Call("get_object", "GET", "cos", "/{key}", query=_READ),
+    Call("head_object", "HEAD", "cos", "/{key}", query=_READ),
+    Call("delete_object", "DELETE", "cos", "/{key}", query=("versionId",)),
     Call("head_bucket", "HEAD", "cos", "/"),
+    # Calls of other clients; ours has no use for them
+    Call("delete_objects", "POST", "cos", "/", flags=(("delete", None),)),
+    Call("list_versions", "GET", "cos", "/", flags=(("versions", None),),
+         query=("prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type")),
+    Call("get_object_acl", "GET", "cos", "/{key}", flags=(("acl", None),), query=("versionId",)),
+    Call("put_object_acl", "PUT", "cos", "/{key}", flags=(("acl", None),), query=("versionId",)),
+    Call("get_object_tags", "GET", "cos", "/{key}", flags=(("tagging", None),), query=("versionId",)),
+    Call("put_object_tags", "PUT", "cos", "/{key}", flags=(("tagging", None),), query=("versionId",)),
+    Call("delete_object_tags", "DELETE", "cos", "/{key}", flags=(("tagging", None),), query=("versionId",)),
+    Call("get_bucket_acl", "GET", "cos", "/", flags=(("acl", None),)),
+    Call("get_bucket_location", "GET", "cos", "/", flags=(("location", None),)),
+    Call("get_bucket_versioning", "GET", "cos", "/", flags=(("versioning", None),)),
+    Call("get_bucket_logging", "GET", "cos", "/", flags=(("logging", None),)),
+    Call("put_bucket", "PUT", "cos", "/"),
+    Call("list_all_buckets", "GET", "service", "/",
+         query=("marker", "max-keys", "region", "tagkey", "tagvalue", "create-time", "range")),
 )  # fmt: skip
 
 CALL: Final[dict[str, Call]] = {call.name: call for call in CALLS}

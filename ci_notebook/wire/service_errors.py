@@ -32,7 +32,12 @@ _COS_ACTIONS: Final = {
     "list_objects": "GetBucket", "head_bucket": "HeadBucket", "start_multipart": "InitiateMultipartUpload",
     "put_part": "UploadPart", "complete_multipart": "CompleteMultipartUpload", "list_parts": "ListParts",
     "list_multiparts": "ListMultipartUploads",
-    "abort_multipart": "AbortMultipartUpload",
+    "abort_multipart": "AbortMultipartUpload", "delete_objects": "DeleteMultipleObjects",
+    "list_versions": "GetBucketObjectVersions", "get_object_acl": "GetObjectACL", "put_object_acl": "PutObjectACL",
+    "get_object_tags": "GetObjectTagging", "put_object_tags": "PutObjectTagging",
+    "delete_object_tags": "DeleteObjectTagging", "get_bucket_acl": "GetBucketACL",
+    "get_bucket_location": "GetBucketLocation", "get_bucket_versioning": "GetBucketVersioning",
+    "get_bucket_logging": "GetBucketLogging", "put_bucket": "PutBucket", "list_all_buckets": "GetService",
 }  # fmt: skip
 
 

@@ -24,6 +24,8 @@ SIGNED_HEADERS: Final = frozenset(
     }
 )  # fmt: skip
 TOKEN_NAMES: Final = ("x-ci-security-token", "x-cos-security-token")
+# Headers of COS and CI that need no signature: a token, and what changes nothing that a presigned URL grants.
+FREE_HEADERS: Final = (*TOKEN_NAMES, "x-cos-sdk-retry", "x-cos-traffic-limit", "x-cos-forbid-overwrite")
 
 # COS refuses requests whose clock is wrong by more.
 MAX_SKEW_S: Final = 900
@@ -102,11 +104,13 @@ def verify(
     """Return the SecretId that signed a request, in its header or in its query.
 
     `path` and `query` are decoded. `keys` maps SecretId to SecretKey, and `tokens` maps the SecretId of
-    temporary credentials to their token. `host` selects the error codes of CI or COS. Raises
-    `SignatureRefused` or a subclass (`UnknownKey`, `ClockSkewed`), or `AccessDenied` for an unsigned
+    temporary credentials to their token. `host` selects the error codes of CI or COS. The signature is in
+    the header, in the parameters `q-…`, or whole in the parameter `sign`. Headers that change the call (copy
+    source, ACL, storage class, tags) must be signed: whoever holds a presigned URL could add them otherwise.
+    Raises `SignatureRefused` or a subclass (`UnknownKey`, `ClockSkewed`), or `AccessDenied` for an unsigned
     request to COS.
     """
-    at_ci = host != "cos"
+    at_ci = host not in ("cos", "service")
     lowered = {name.lower(): value for name, value in headers.items()}
     fields = _fields(lowered.get("authorization", ""), query)
     if fields is None:
@@ -136,6 +140,10 @@ def verify(
             f"Signed headers: {fields['q-header-list'] or 'none'}; "
             f"signed parameters: {fields['q-url-param-list'] or 'none'}.",
         )
+    unsigned = [name for name in lowered if _changes_the_call(name) and url_encode(name).lower() not in signed]
+    if unsigned:
+        text = f"{', '.join(sorted(unsigned))} must be signed: name it in q-header-list, or leave it out."
+        raise service_error("InvalidAuthorization" if at_ci else "SignatureDoesNotMatch", text)
     return secret_id
 
 
@@ -178,11 +186,18 @@ def _is_signed(name: str) -> bool:
     return name in SIGNED_HEADERS or name.startswith(("x-cos-", "x-ci-"))
 
 
+def _changes_the_call(name: str) -> bool:
+    is_free = name in FREE_HEADERS or name.startswith("x-cos-meta-")
+    return name == "pic-operations" or (name.startswith(("x-cos-", "x-ci-")) and not is_free)
+
+
 def _fields(header: str, query: Mapping[str, str]) -> dict[str, str] | None:
-    if header.strip():
-        pairs = (pair.partition("=") for pair in header.strip().split("&"))
-        return {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return {name: query[name] for name in _FIELDS if name in query} if "q-signature" in query else None
+    if not header.strip() and "q-signature" in query:
+        return {name: query[name] for name in _FIELDS if name in query}
+    text = header.strip() or query.get("sign", "").strip()
+    # A blank within belongs to the value: a SecretId with a blank is another SecretId.
+    pairs = (pair.partition("=") for pair in text.split("&"))
+    return {name.strip().lower(): value for name, _, value in pairs} if text else None
 
 
 def _format_problem(fields: Mapping[str, str]) -> str:
@@ -193,6 +208,8 @@ def _format_problem(fields: Mapping[str, str]) -> str:
         return f"The algorithm {fields['q-sign-algorithm']!r:.40} is not supported; use sha1."
     if _span(fields["q-key-time"]) is None:
         return "q-key-time must be two times in Unix seconds, first;last."
+    if fields["q-sign-time"] != fields["q-key-time"]:
+        return "q-sign-time must be the same as q-key-time: no signature covers a difference."
     return ""
 
 

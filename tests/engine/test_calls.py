@@ -2,6 +2,7 @@
 
 import logging
 import time
+from urllib.parse import unquote
 
 import pytest
 from lxml import etree
@@ -153,7 +154,7 @@ def test_an_input_that_is_not_there_is_refused_by_its_key(call):
     assert jobs_of(call) == ()
 
 
-@pytest.mark.parametrize("key", ["../in.mp4", "a\x7fb", "x" * 900], ids=["up", "control", "long"])
+@pytest.mark.parametrize("key", ["../in.mp4", "/a", "x" * 900], ids=["up", "slash", "long"])
 def test_an_output_key_that_no_object_has_is_refused(call_in_process, clip, key):
     call_in_process.put("in.mp4", clip.read_bytes())
     assert call_in_process("POST", "/jobs", body=job_body(output=key)).status_code == 400
@@ -279,7 +280,7 @@ def test_a_bucket_is_switched_on_before_media_calls_work(tmp_path, clip):
 
 KEYS_THAT_SURVIVE = [
     "a", "视频/a b+(1).mp4", "a%2Fb", "a//b", "a?b#c", "é", "e\u0301", "a;b&c=d", "'\"<>|*:\\", "x" * 850, "😀", "+",
-    " a ",
+    " a ", "a\tb", "a\nb",
 ]  # fmt: skip
 
 
@@ -291,7 +292,20 @@ def test_awkward_keys_survive_both_faces(call, key):
     assert [one.text for one in etree.fromstring(listed.content).iterfind("Contents/Key")] == [key]
 
 
-@pytest.mark.parametrize("path", ["//a", "/a\x00b", "/a\nb", "/" + "x" * 851], ids=["slash", "zero", "line", "long"])
+@pytest.mark.parametrize("key", ["a\x02b", "\x01/a", "a\r\nb", "\x7f", "\x1f"], ids=ascii)
+def test_keys_that_xml_cannot_carry_survive_too_and_are_listed_encoded(call, key):
+    call.put(key, key.encode())
+    assert call("GET", f"/{key}", host=COS_HOST).content == key.encode()
+    for query in ({}, {"encoding-type": "url"}, {"versions": ""}, {"delimiter": "/"}):
+        root = etree.fromstring(call("GET", "/", query, host=COS_HOST).content)
+        listed = [one.text for one in root.iter("Key")] or [root.findtext("CommonPrefixes/Prefix")]
+        expected = [key, key.partition("/")[0] + "/"]
+        assert (unquote(listed[0]) if root.findtext("EncodingType") == "url" else listed[0]) in expected
+    assert call("DELETE", f"/{key}", host=COS_HOST).status_code == 204
+    assert call("GET", f"/{key}", host=COS_HOST).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["//a", "/a\x18b", "/a\x1bb", "/" + "x" * 851], ids=["slash", "can", "esc", "long"])
 def test_keys_that_no_object_has_are_refused_on_both_faces(call, path):
     assert 400 <= call("PUT", path, body=b"data", host=COS_HOST).status_code < 500
     assert etree.fromstring(call("GET", "/", host=COS_HOST).content).find("Contents") is None

@@ -31,7 +31,12 @@ from tests.support import write_clip
 SLOW_S = 5.0
 # The suite tries one of so many combinations, a sweep all of them.
 SHARE = 40
-HOSTS = {"ci": CI_HOST, "cos": COS_HOST, "region": f"ci.{REGION}.myqcloud.com"}
+HOSTS = {
+    "ci": CI_HOST,
+    "cos": COS_HOST,
+    "region": f"ci.{REGION}.myqcloud.com",
+    "service": f"cos.{REGION}.myqcloud.com",
+}
 OUTPUT = f"<Output><Region>{REGION}</Region><Bucket>{BUCKET}</Bucket><Object>o.jpg</Object></Output>"
 OFF = "<NotifyConfig><State>Off</State></NotifyConfig>"
 TEMPLATE = "<Request><Tag>VideoEnhance</Tag><Name>n</Name><VideoEnhance><ColorEnhance/></VideoEnhance></Request>"
@@ -43,6 +48,9 @@ MINIMAL = {
     "media_info": "<Request><Input><Object>in.mp4</Object></Input></Request>",
     "store_snapshot": f"<Request><Input><Object>in.mp4</Object></Input><Time>0</Time>{OUTPUT}</Request>",
     "complete_multipart": "<CompleteMultipartUpload/>",
+    "delete_objects": "<Delete><Object><Key>new.mp4</Key></Object></Delete>",
+    "put_object_acl": "<AccessControlPolicy/>",
+    "put_object_tags": "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
 }
 
 

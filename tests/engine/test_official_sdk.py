@@ -367,3 +367,80 @@ def test_the_remarks_of_a_successful_job_are_no_error(sdk_by_proxy, tmp_path):
     done = ended(sdk_by_proxy, made["JobId"])
     assert (done["State"], done["Code"]) == ("Success", "Success")
     assert done["Message"] == "yuv420p10le becomes yuv420p: 10 bits become 8."
+
+
+def code_of(ask):
+    with pytest.raises(CosServiceError) as error:
+        ask()
+    return error.value.get_error_code(), error.value.get_status_code()
+
+
+def test_acls_and_tags_are_kept_and_the_object_stays(sdk, uploaded, clip):
+    sdk.put_object_acl(Bucket=BUCKET, Key=uploaded, ACL="public-read", GrantRead='id="7"')
+    grants = sdk.get_object_acl(Bucket=BUCKET, Key=uploaded)["AccessControlList"]["Grant"]
+    assert [one["Permission"] for one in grants] == ["FULL_CONTROL", "READ", "READ"]
+    tags = {"TagSet": {"Tag": [{"Key": "project", "Value": "film"}]}}
+    sdk.put_object_tagging(Bucket=BUCKET, Key=uploaded, Tagging=tags)
+    assert sdk.get_object_tagging(Bucket=BUCKET, Key=uploaded) == tags
+    sdk.delete_object_tagging(Bucket=BUCKET, Key=uploaded)
+    assert code_of(lambda: sdk.get_object_tagging(Bucket=BUCKET, Key=uploaded)) == ("NoSuchTagSet", 404)
+    assert sdk.get_object(Bucket=BUCKET, Key=uploaded)["Body"].get_raw_stream().read() == clip.read_bytes()
+
+
+def test_what_the_engine_does_not_do_is_refused_and_the_object_stays(sdk, uploaded, clip):
+    where = {"Bucket": BUCKET, "Key": uploaded}
+    restore, live = {"Days": 1, "CASJobParameters": {"Tier": "Standard"}}, {"Switch": "Enabled"}
+    rule = {"CORSRule": [{"AllowedOrigin": ["*"], "AllowedMethod": ["GET"]}]}
+    for ask, answer in {
+        lambda: sdk.append_object(**where, Position=0, Data="x"): ("MethodNotAllowed", 405),
+        lambda: sdk.restore_object(**where, RestoreRequest=restore): ("RestoreNonArchiveObject", 405),
+        lambda: sdk.put_live_channel(Bucket=BUCKET, ChannelName=uploaded, LiveChannelConfiguration=live): (
+            "MethodNotAllowed", 405,
+        ),
+        lambda: sdk.get_pm3u8(**where, Expires=3600): ("InvalidArgument", 400),
+        lambda: sdk.put_object(**where, Body=b"x", StorageClass="ARCHIVE"): ("NotSupportedStorageClass", 400),
+        lambda: sdk.put_object(**where, Body=b"x", PicOperations="{}"): ("InvalidArgument", 400),
+        lambda: sdk.delete_object(**where, VersionId="7"): ("NoSuchVersion", 404),
+        lambda: sdk.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=rule): ("MethodNotAllowed", 405),
+        lambda: sdk.get_bucket_cors(Bucket=BUCKET): ("NoSuchCORSConfiguration", 404),
+        lambda: sdk.get_bucket_lifecycle(Bucket=BUCKET): ("NoSuchLifecycleConfiguration", 404),
+        lambda: sdk.create_bucket(Bucket=BUCKET): ("BucketAlreadyOwnedByYou", 409),
+    }.items():  # fmt: skip
+        assert code_of(ask) == answer
+        assert sdk.get_object(**where)["Body"].get_raw_stream().read() == clip.read_bytes()
+
+
+def test_headers_that_ask_for_something_are_answered(sdk):
+    put = sdk.put_object(
+        Bucket=BUCKET, Key="k", Body=b"data", ACL="private", StorageClass="STANDARD_IA", ServerSideEncryption="AES256"
+    )
+    assert put["x-cos-server-side-encryption"] == "AES256"
+    head = sdk.head_object(Bucket=BUCKET, Key="k")
+    assert (head["x-cos-storage-class"], head["x-cos-server-side-encryption"]) == ("STANDARD_IA", "AES256")
+    assert sdk.list_objects(Bucket=BUCKET)["Contents"][0]["StorageClass"] == "STANDARD_IA"
+    sdk.change_object_storage_class(Bucket=BUCKET, Key="k", StorageClass="STANDARD")
+    assert "x-cos-storage-class" not in sdk.head_object(Bucket=BUCKET, Key="k")
+
+
+def test_bodies_of_unknown_length_are_stored(sdk, uploaded, clip, tmp_path):
+    (tmp_path / "empty").touch()
+    with (tmp_path / "empty").open("rb") as empty:
+        sdk.put_object(Bucket=BUCKET, Key="empty", Body=empty)
+    sdk.put_object(Bucket=BUCKET, Key="pieces", Body=(piece for piece in (b"abc", b"def" * 100_000)))
+    stream = sdk.get_object(Bucket=BUCKET, Key=uploaded)["Body"].get_stream(1024)
+    sdk.put_object(Bucket=BUCKET, Key="stream", Body=stream)
+    read = lambda key: sdk.get_object(Bucket=BUCKET, Key=key)["Body"].get_raw_stream().read()  # noqa: E731
+    assert (read("empty"), read("pieces"), read("stream")) == (b"", b"abc" + b"def" * 100_000, clip.read_bytes())
+
+
+def test_many_objects_are_deleted_and_buckets_and_versions_listed(sdk, sdk_by_proxy):
+    for key in ("a", "b\tc", "d"):
+        sdk.put_object(Bucket=BUCKET, Key=key, Body=key)
+    named = {"Object": [{"Key": "a"}, {"Key": "b\tc"}, {"Key": "nix"}]}
+    assert [one["Key"] for one in sdk.delete_objects(Bucket=BUCKET, Delete=named)["Deleted"]] == ["a", "b\tc", "nix"]
+    assert [one["Key"] for one in sdk.list_objects_versions(Bucket=BUCKET)["Version"]] == ["d"]
+    assert sdk.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == REGION
+    assert not sdk.get_bucket_versioning(Bucket=BUCKET).get("Status")
+    assert not sdk.get_bucket_logging(Bucket=BUCKET).get("LoggingEnabled")
+    assert sdk.get_bucket_acl(Bucket=BUCKET)["AccessControlList"]["Grant"][0]["Permission"] == "FULL_CONTROL"
+    assert [one["Name"] for one in sdk_by_proxy.list_buckets()["Buckets"]["Bucket"]] == [BUCKET]

@@ -15,4 +15,5 @@ media               facts and snapshots of a stored video
 objects             put, get, head, delete and list objects
 object_copy         copy objects and parts inside the engine
 multipart           multipart uploads
+cos                 further calls of COS that other clients make, and what is refused of it
 """

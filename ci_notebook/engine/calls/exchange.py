@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from ci_notebook.engine.calls.cos.sub_resources import refusal
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.operations import Call, HostKind, match
 from ci_notebook.wire.service_errors import service_error
@@ -27,7 +28,8 @@ class Exchange:
     """One call. `path` and `query` are decoded; names in `headers` are lower case.
 
     `host` is the kind of host that is meant. `bucket` and `region` come from the host name; `bucket` is
-    empty on the host of a region.
+    empty on the host of a region. `refusal` is why the call will be refused once its signature is verified:
+    its query asks for a sub-resource that the engine does not do.
     """
 
     method: str
@@ -40,6 +42,7 @@ class Exchange:
     body: IncomingBody
     call: Call
     names: Mapping[str, str]
+    refusal: ServiceError | None = None
 
     @property
     def key(self) -> str:
@@ -106,13 +109,16 @@ def read_exchange(environ: Mapping[str, Any]) -> Exchange:
     named, bucket, region = _host(headers.get("host", ""))
     host = effective_host(method, named, path, query)
     matched = match(method, host, path, query)
+    why = refusal(method, host, path, query, matched[0] if matched else None)
+    if matched is None and why is not None:
+        matched = Call("refused", method, host, path), {}
     if matched is None:
         known = any(match(other, host, path, query) for other in ("GET", "PUT", "POST", "DELETE", "HEAD"))
         what = f"{method} {path[:80]} is not a call of the API on a {host} host."
         raise service_error("MethodNotAllowed", what) if known else service_error("InvalidUrl", what)
     is_terminated = bool(environ.get("wsgi.input_terminated")) or "transfer-encoding" in headers
     body = IncomingBody(environ["wsgi.input"], _length(headers), is_terminated=is_terminated)
-    return Exchange(method, host, bucket, region, path, query, headers, body, *matched)
+    return Exchange(method, host, bucket, region, path, query, headers, body, *matched, refusal=why)
 
 
 def host_kind(environ: Mapping[str, Any]) -> HostKind:
@@ -146,12 +152,15 @@ _HOST = re.compile(
 
 
 def _host(text: str) -> tuple[HostKind, str, str]:
-    matched = _HOST.fullmatch(re.sub(r":[0-9]*$", "", text.strip().lower()))
-    if matched is None or (matched["kind"] == "cos" and not matched["bucket"]):
+    name = re.sub(r":[0-9]*$", "", text.strip().lower())
+    if re.fullmatch(r"service\.cos(\.[a-z0-9.-]+)?", name):
+        return "service", "", ""
+    matched = _HOST.fullmatch(name)
+    if matched is None:
         example = "<bucket>-<appid>.ci.<region>.myqcloud.com or <bucket>-<appid>.cos.<region>.myqcloud.com"
         raise service_error("InvalidHost", f"Host must be {example} (got {text[:120]!r}).")
     if not matched["bucket"]:
-        return "region", "", matched["region"]
+        return ("region" if matched["kind"] == "ci" else "service"), "", matched["region"]
     return ("ci" if matched["kind"] == "ci" else "cos"), matched["bucket"], matched["region"]
 
 

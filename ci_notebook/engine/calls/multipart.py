@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
 from lxml import etree
 
 from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.calls.cos.request_headers import ENCRYPTION, STORAGE_CLASS
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.object_copy import SOURCE, copy_part
-from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, add_leaves, add_owner, cos_answer, iso_time, object_headers
+from ci_notebook.engine.calls.objects import (
+    MAX_PUT_BYTES,
+    add_leaves,
+    add_owner,
+    body_chunks,
+    cos_answer,
+    iso_time,
+    object_headers,
+    write_condition,
+)
 from ci_notebook.engine.storage.uploads import Upload
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
@@ -20,10 +31,12 @@ from ci_notebook.wire.xml import MalformedXML, parse
 def start_multipart(service: CallContext, exchange: Exchange) -> Answer:
     """Start a multipart upload."""
     bucket = bucket_of(service, exchange)
+    write_condition(exchange)(service.store.head(bucket.name, exchange.key))
     upload = service.uploads.start(bucket.name, exchange.key, object_headers(exchange))
     root = etree.Element("InitiateMultipartUploadResult")
     add_leaves(root, [("Bucket", bucket.name), ("Key", exchange.key), ("UploadId", upload.upload_id)])
-    return cos_answer(root)
+    told = {name: value for name, value in json.loads(upload.headers).items() if name == ENCRYPTION}
+    return cos_answer(root, told)
 
 
 def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
@@ -46,7 +59,8 @@ def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
         add_leaves(root, [("NextKeyMarker", encoded(page[-1].key)), ("NextUploadIdMarker", page[-1].upload_id)])
     for upload in page:
         one = etree.SubElement(root, "Upload")
-        add_leaves(one, [("Key", encoded(upload.key)), ("UploadId", upload.upload_id), ("StorageClass", "STANDARD")])
+        add_leaves(one, [("Key", encoded(upload.key)), ("UploadId", upload.upload_id)])
+        add_leaves(one, [("StorageClass", _storage_class(upload))])
         add_owner(one, upload.bucket, "Initiator")
         add_owner(one, upload.bucket)
         add_leaves(one, [("Initiated", iso_time(upload.created))])
@@ -65,7 +79,7 @@ def put_part(service: CallContext, exchange: Exchange) -> Answer:
     if SOURCE in exchange.headers:
         return copy_part(service, exchange, upload, number)
     md5 = service.uploads.put(
-        upload, number, exchange.body.chunks(), content_md5=exchange.headers.get("content-md5", "")
+        upload, number, body_chunks(exchange), content_md5=exchange.headers.get("content-md5", "")
     )
     return Answer(headers={"ETag": f'"{md5}"'})
 
@@ -89,14 +103,18 @@ def list_parts(service: CallContext, exchange: Exchange) -> Answer:
         add_leaves(etree.SubElement(root, "Part"), [*facts, ("ETag", f'"{part.md5}"'), ("Size", str(part.size))])
     is_cut = len(parts) > limit
     add_leaves(root, [("NextPartNumberMarker", str(page[-1].number))] if is_cut else [])
-    add_leaves(root, [("StorageClass", "STANDARD"), ("MaxParts", str(limit)), ("IsTruncated", str(is_cut).lower())])
+    add_leaves(
+        root, [("StorageClass", _storage_class(upload)), ("MaxParts", str(limit)), ("IsTruncated", str(is_cut).lower())]
+    )
     return cos_answer(root)
 
 
 def complete_multipart(service: CallContext, exchange: Exchange) -> Answer:
     """Join the named parts into the object."""
     upload = _upload(service, exchange)
-    stored = service.uploads.complete(upload, _parts_named(exchange))
+    condition = write_condition(exchange)
+    condition(service.store.head(upload.bucket, upload.key))
+    stored = service.uploads.complete(upload, _parts_named(exchange), condition=condition)
     root = etree.Element("CompleteMultipartUploadResult", xmlns="http://www.qcloud.com/document/product/436/7751")
     place = f"http://{exchange.headers.get('host', '')}{url_path('/' + upload.key)}"
     add_leaves(
@@ -118,6 +136,10 @@ def _upload(service: CallContext, exchange: Exchange) -> Upload:
     if upload is None or (upload.bucket, upload.key) != (bucket.name, exchange.key):
         raise service_error("NoSuchUpload", f"There is no upload {upload_id[:80]} of {exchange.key}.")
     return upload
+
+
+def _storage_class(upload: Upload) -> str:
+    return str(json.loads(upload.headers).get(STORAGE_CLASS, "STANDARD"))
 
 
 def _parts_named(exchange: Exchange) -> list[tuple[int, str]]:

@@ -9,16 +9,18 @@ from urllib.parse import unquote
 from lxml import etree
 
 from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of
+from ci_notebook.engine.calls.cos.request_headers import TAGGING, kept_headers
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.objects import (
     FileRange,
     add_leaves,
     byte_range,
     cos_answer,
+    described_headers,
     has_changed,
     iso_time,
-    object_headers,
     put_object,
+    write_condition,
 )
 from ci_notebook.engine.storage.object_store import ObjectRow
 from ci_notebook.engine.storage.uploads import Upload
@@ -37,18 +39,33 @@ def put_or_copy(service: CallContext, exchange: Exchange) -> Answer:
 
 
 def copy_object(service: CallContext, exchange: Exchange) -> Answer:
-    """Copy an object. Its headers are copied too, unless the directive is Replaced."""
+    """Copy an object. Its headers and tags are copied too, unless a directive is Replaced.
+
+    Its ACL, storage class and encryption are not: they are what this call asks for.
+    """
     bucket = bucket_of(service, exchange)
     source = _source(service, exchange)
+    has_tags = bool(exchange.headers.get(TAGGING, "").strip())
     directive = exchange.headers.get("x-cos-metadata-directive", "") or "Copy"
     if directive not in ("Copy", "Replaced"):
         text = f"x-cos-metadata-directive must be Copy or Replaced (got {directive[:40]!r})."
         raise service_error("InvalidArgument", text)
-    if directive == "Copy" and (source.bucket, source.key) == (bucket.name, exchange.key):
+    tagging = exchange.headers.get("x-cos-tagging-directive", "") or ("Replaced" if has_tags else "Copy")
+    if tagging not in ("Copy", "Replaced") or (tagging == "Copy" and has_tags):
+        text = f"x-cos-tagging-directive must be Copy, or Replaced with {TAGGING} (got {tagging[:40]!r})."
+        raise service_error("InvalidArgument", text)
+    asked = kept_headers(exchange.headers)
+    is_same = (source.bucket, source.key) == (bucket.name, exchange.key)
+    if is_same and directive == tagging == "Copy" and not asked:
         text = "To copy an object onto itself, change its headers with x-cos-metadata-directive: Replaced."
         raise service_error("InvalidRequest", text)
-    headers = object_headers(exchange) if directive == "Replaced" else source.headers
-    stored = service.store.copy(source, bucket.name, exchange.key, headers=headers)
+    described = described_headers(exchange.headers if directive == "Replaced" else source.headers)
+    tags = {TAGGING: source.headers[TAGGING]} if tagging == "Copy" and TAGGING in source.headers else {}
+    condition = write_condition(exchange)
+    condition(service.store.head(bucket.name, exchange.key))
+    stored = service.store.copy(
+        source, bucket.name, exchange.key, headers={**described, **tags, **asked}, condition=condition
+    )
     return _copy_answer("CopyObjectResult", stored.etag, stored.modified)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import formatdate
@@ -11,9 +12,18 @@ from typing import BinaryIO, Final
 from lxml import etree
 
 from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of, number_in_query, word_in_query
+from ci_notebook.engine.calls.cos.request_headers import (
+    ENCRYPTION,
+    FORBID_OVERWRITE,
+    META,
+    SHA1,
+    STORAGE_CLASS,
+    answered_headers,
+    kept_headers,
+)
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
 from ci_notebook.engine.jobs.outcome import CRC_HEADER
-from ci_notebook.engine.storage.object_store import ObjectRow
+from ci_notebook.engine.storage.object_store import Listing, ObjectRow
 from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
@@ -32,17 +42,59 @@ def put_object(service: CallContext, exchange: Exchange) -> Answer:
     if (exchange.body.length or 0) > MAX_PUT_BYTES:
         text = f"One PUT may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length}). Use a multipart upload."
         raise service_error("EntityTooLarge", text)
+    condition = write_condition(exchange)
+    condition(service.store.head(bucket.name, exchange.key))  # before the body is written to the disk
     stored = service.store.put(
-        bucket.name, exchange.key, exchange.body.chunks(), headers=object_headers(exchange),
-        content_md5=exchange.headers.get("content-md5", ""),
+        bucket.name, exchange.key, body_chunks(exchange), headers=object_headers(exchange),
+        content_md5=exchange.headers.get("content-md5", ""), condition=condition,
     )  # fmt: skip
-    return Answer(headers={"ETag": f'"{stored.etag}"', CRC_HEADER: stored.headers[CRC_HEADER]})
+    told = {name: stored.headers[name] for name in (CRC_HEADER, ENCRYPTION) if name in stored.headers}
+    return Answer(headers={"ETag": f'"{stored.etag}"', **told})
 
 
 def object_headers(exchange: Exchange) -> dict[str, str]:
     """Return the headers of a call that are stored with the object."""
-    headers = exchange.headers.items()
-    return {name: value for name, value in headers if name in OBJECT_HEADERS or name.startswith("x-cos-meta-")}
+    return described_headers(exchange.headers) | kept_headers(exchange.headers)
+
+
+def described_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that describe an object: its type, its caching and what the caller noted."""
+    return {name: value for name, value in headers.items() if name in OBJECT_HEADERS or name.startswith(META)}
+
+
+def body_chunks(exchange: Exchange) -> Iterator[bytes]:
+    """Yield the body of a call that stores it.
+
+    Raises `ServiceError`: MissingContentLength when there is neither a length nor chunks, as for a PUT whose body
+    was forgotten, and InvalidSHA1Digest at the end of a body with another SHA-1 than the caller says.
+    """
+    if exchange.body.length is None and "transfer-encoding" not in exchange.headers:
+        raise service_error("MissingContentLength", "The request has no Content-Length. Send 0 for an empty body.")
+    expected = exchange.headers.get(SHA1, "").strip().lower()
+    digest = hashlib.sha1(usedforsecurity=False)
+    for chunk in exchange.body.chunks():
+        if expected:
+            digest.update(chunk)
+        yield chunk
+    if expected and expected != digest.hexdigest():
+        text = f"{SHA1} is {expected[:40]}, but the body's SHA-1 is {digest.hexdigest()}."
+        raise service_error("InvalidSHA1Digest", text)
+
+
+def write_condition(exchange: Exchange) -> Callable[[ObjectRow | None], None]:
+    """Return a check of the object that a call would replace: it raises when the call must not replace it."""
+    headers = exchange.headers
+    is_new = headers.get(FORBID_OVERWRITE, "").strip().lower() == "true"
+
+    def check(current: ObjectRow | None) -> None:
+        if is_new and current is not None:
+            raise service_error("FileAlreadyExists", f"There is an object {exchange.key[:80]} already.")
+        if current is not None and _names(headers.get("if-none-match", ""), current.etag):
+            raise service_error("PreconditionFailed", "If-None-Match excludes the object that is there.")
+        if "if-match" in headers and (current is None or not _names(headers["if-match"], current.etag)):
+            raise service_error("PreconditionFailed", "If-Match names another ETag than that of the object.")
+
+    return check
 
 
 def get_object(service: CallContext, exchange: Exchange) -> Answer:
@@ -111,6 +163,7 @@ def list_objects(service: CallContext, exchange: Exchange) -> Answer:
     is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
     prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
     page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
+    is_encoded = is_encoded or needs_encoding(page)
 
     def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
@@ -130,12 +183,47 @@ def list_objects(service: CallContext, exchange: Exchange) -> Answer:
     return cos_answer(root, {"x-cos-bucket-region": bucket.region})
 
 
+def list_versions(service: CallContext, exchange: Exchange) -> Answer:
+    """Return a page of a bucket's keys, each with its only version, `null`."""
+    bucket = bucket_of(service, exchange)
+    query = exchange.query
+    size = number_in_query(exchange, "max-keys", 1000, low=0, high=10**6)
+    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "key-marker"))
+    page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
+    is_encoded = is_encoded or needs_encoding(page)
+
+    def encoded(text: str) -> str:
+        return url_path(text) if is_encoded else text
+
+    root = etree.Element("ListVersionsResult")
+    add_leaves(root, [("EncodingType", "url")] if is_encoded else [])
+    add_leaves(root, [("Name", bucket.name), ("Prefix", encoded(prefix)), ("KeyMarker", encoded(marker))])
+    add_leaves(root, [("VersionIdMarker", query.get("version-id-marker", "")), ("MaxKeys", str(min(size, 1000)))])
+    add_leaves(root, [("Delimiter", encoded(delimiter))] if delimiter else [])
+    add_leaves(root, [("IsTruncated", "true" if page.next_marker else "false")])
+    add_leaves(root, [("NextKeyMarker", encoded(page.next_marker))] if page.next_marker else [])
+    for common in page.prefixes:
+        add_leaves(etree.SubElement(root, "CommonPrefixes"), [("Prefix", encoded(common))])
+    for stored in page.objects:
+        version = etree.SubElement(root, "Version")
+        add_object_entry(version, stored, encoded(stored.key), bucket.name)
+        add_leaves(version, [("VersionId", "null"), ("IsLatest", "true")])
+    return cos_answer(root, {"x-cos-bucket-region": bucket.region})
+
+
+def needs_encoding(page: Listing) -> bool:
+    """Return whether a key has a character that XML cannot carry, so that the page is percent-encoded anyway."""
+    keys = (*page.prefixes, *(stored.key for stored in page.objects))
+    return any(text_for_xml(key) != key for key in keys)
+
+
 def add_object_entry(element: etree._Element, stored: ObjectRow, key: str, bucket: str) -> None:
     """Add the facts of an object to its element in a listing."""
     facts = [("Key", key), ("LastModified", iso_time(stored.modified)), ("ETag", f'"{stored.etag}"')]
     add_leaves(element, [*facts, ("Size", str(stored.size))])
     add_owner(element, bucket)
-    add_leaves(element, [("StorageClass", "STANDARD")])
+    add_leaves(element, [("StorageClass", stored.headers.get(STORAGE_CLASS, "STANDARD"))])
 
 
 def add_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
@@ -145,7 +233,7 @@ def add_owner(element: etree._Element, bucket: str, tag: str = "Owner") -> None:
 
 
 def add_leaves(element: etree._Element, texts: list[tuple[str, str]]) -> None:
-    """Add child elements with text. A listing with `encoding-type=url` loses no character of a key."""
+    """Add child elements with text. A character that XML cannot carry becomes U+FFFD; listings encode such keys."""
     for tag, text in texts:
         etree.SubElement(element, tag).text = text_for_xml(text)
 
@@ -163,7 +251,7 @@ def iso_time(seconds: float) -> str:
 
 def _answer_parts(exchange: Exchange, stored: ObjectRow) -> tuple[int, dict[str, str], int, int]:
     """Return status and headers of the answer, and the first byte and the number of bytes to send."""
-    headers = {name: value for name, value in stored.headers.items() if name not in OBJECT_HEADERS}
+    headers = {name: value for name, value in answered_headers(stored.headers).items() if name not in OBJECT_HEADERS}
     for name in OBJECT_HEADERS:
         value = exchange.query.get(f"response-{name}") or stored.headers.get(name)
         if value:
@@ -228,5 +316,5 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
 
 HANDLERS: Final[dict[str, Handler]] = {
     "get_object": get_object, "head_object": head_object, "delete_object": delete_object, "head_bucket": head_bucket,
-    "list_objects": list_objects,
+    "list_objects": list_objects, "list_versions": list_versions,
 }  # fmt: skip

@@ -12,7 +12,7 @@ import contextlib
 import socket
 import time
 import uuid
-from typing import Final
+from typing import Any, Final
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
@@ -58,6 +58,18 @@ class AnswerTask(_ExactHeaders, WSGITask):  # type: ignore[misc]  # waitress has
     """The answer of the application; none where an injected fault says so."""
 
     is_silent = False
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return the WSGI environment, with the headers as they were signed.
+
+        Of a chunked body, waitress removes Transfer-Encoding, which the official SDK signs, and adds a
+        Content-Length that was not sent.
+        """
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.chunked:
+            environ["HTTP_TRANSFER_ENCODING"] = "chunked"
+            environ.pop("CONTENT_LENGTH", None)
+        return environ
 
     def execute(self) -> None:
         """Call the application."""

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from ci_notebook.engine.calls import buckets, jobs, media, multipart, object_copy, objects, queues, templates
 from ci_notebook.engine.calls.context import CallContext, Handler
+from ci_notebook.engine.calls.cos import acl, bucket_calls, deletion, tags
+from ci_notebook.engine.calls.cos.request_headers import check_headers
 from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
 from ci_notebook.engine.calls.objects import FileRange
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
@@ -30,7 +32,10 @@ log.addHandler(logging.NullHandler())
 HANDLERS: Final[Mapping[str, Handler]] = {
     **jobs.HANDLERS, **templates.HANDLERS, **queues.HANDLERS, **buckets.HANDLERS, **media.HANDLERS,
     **objects.HANDLERS, **multipart.HANDLERS, **object_copy.HANDLERS,
+    **acl.HANDLERS, **tags.HANDLERS, **deletion.HANDLERS, **bucket_calls.HANDLERS,
 }  # fmt: skip
+
+COS_HOSTS: Final = ("cos", "service")
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -45,11 +50,11 @@ class App:
         """Answer one call."""
         service = self._service()
         request_id = base64.b64encode(service.new_id()[:24].encode()).decode()
-        is_cos, resource = host_kind(environ) == "cos", str(environ.get("PATH_INFO", "/"))
+        is_cos, resource = host_kind(environ) in COS_HOSTS, str(environ.get("PATH_INFO", "/"))
         server = "tencent-cos" if is_cos else "tencent-ci"
         try:
             exchange = read_exchange(environ)
-            is_cos, resource = exchange.host == "cos", exchange.path
+            is_cos, resource = exchange.host in COS_HOSTS, exchange.path
             # Calls on a video through COS's host are answered by CI, with COS's kind of id.
             server = "tencent-ci" if exchange.call.action else "tencent-cos"
             answer = _answer(service, exchange)
@@ -80,6 +85,10 @@ def _answer(service: CallContext, exchange: Exchange) -> Answer:
         exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
         now=service.clock(), host=exchange.host, tokens=service.tokens,
     )  # fmt: skip
+    if exchange.refusal is not None:
+        raise exchange.refusal
+    if exchange.host in COS_HOSTS:
+        check_headers(exchange)
     fault = service.faults.of_call(exchange.call.name)
     if fault and not fault.after:
         fault.strike()

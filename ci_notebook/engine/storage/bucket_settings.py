@@ -74,6 +74,10 @@ class Catalogue:
         row = self._database.row("SELECT * FROM buckets WHERE name = ?", (name,))
         return Bucket(**dict(row)) if row else None
 
+    def buckets(self) -> list[Bucket]:
+        """Return all buckets, by name."""
+        return [Bucket(**dict(row)) for row in self._database.rows("SELECT * FROM buckets ORDER BY name")]
+
     def activated_buckets(self, region: str) -> list[Bucket]:
         """Return the buckets of a region whose media processing is on, by name."""
         sql = "SELECT * FROM buckets WHERE region = ? AND activated IS NOT NULL ORDER BY name"

@@ -24,8 +24,9 @@ def check_key(key: str) -> None:
         raise service_error("KeyTooLong", f"A key must have 1 to {MAX_KEY_BYTES} bytes of UTF-8 (got {length}).")
     if key.startswith("/"):
         raise service_error("InvalidObjectName", f"A key must not start with a slash (got {key[:80]!r}).")
-    if re.search(r"[\x00-\x1f\x7f]", key):
-        raise service_error("InvalidObjectName", f"A key must not contain control characters (got {key[:80]!r}).")
+    if re.search(r"[\x18-\x1b]", key):
+        text = f"A key must not contain the control characters CAN, EM, SUB and ESC (got {key[:80]!r})."
+        raise service_error("InvalidObjectName", text)
     if any(part in (".", "..") for part in key.split("/")):
         raise service_error("InvalidObjectName", f"A key must not have a part . or .. (got {key[:80]!r}).")
 

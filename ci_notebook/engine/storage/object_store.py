@@ -16,7 +16,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -44,6 +44,10 @@ class ObjectRow:
     headers: Mapping[str, str]
 
 
+# Gets the object that would be replaced, or None, and raises when it must stay.
+Condition = Callable[[ObjectRow | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A page of a bucket. `next_marker` is empty on the last page."""
@@ -63,7 +67,14 @@ class ObjectStore:
         self._aside = private_folder(root / ".incoming")
 
     def put(
-        self, bucket: str, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str], content_md5: str = ""
+        self,
+        bucket: str,
+        key: str,
+        chunks: Iterable[bytes],
+        *,
+        headers: Mapping[str, str],
+        content_md5: str = "",
+        condition: Condition | None = None,
     ) -> ObjectRow:
         """Store an object, replacing one with the same key, and return it.
 
@@ -71,7 +82,9 @@ class ObjectStore:
         """
         check_key(key)
         aside, size, digest, crc = self.write_aside(chunks, content_md5)
-        return self.adopt(bucket, key, aside, size=size, etag=digest, headers={**headers, CRC_HEADER: crc})
+        return self.adopt(
+            bucket, key, aside, size=size, etag=digest, headers={**headers, CRC_HEADER: crc}, condition=condition
+        )
 
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
@@ -94,12 +107,30 @@ class ObjectStore:
         return aside, size, md5.hexdigest(), str(crc)
 
     def adopt(
-        self, bucket: str, key: str, file: Path, *, size: int, etag: str, headers: Mapping[str, str]
+        self,
+        bucket: str,
+        key: str,
+        file: Path,
+        *,
+        size: int,
+        etag: str,
+        headers: Mapping[str, str],
+        condition: Condition | None = None,
     ) -> ObjectRow:
-        """Make a finished file below the root the object of a key. The file moves; do not use it afterwards."""
+        """Make a finished file below the root the object of a key. The file moves; do not use it afterwards.
+
+        `condition` gets the object that would be replaced, or None, and raises when it must stay.
+        """
+
+        def may_replace(change: sqlite3.Connection) -> bool:
+            if condition is not None:
+                row = change.execute("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
+                condition(_stored(row) if row else None)
+            return True
+
         try:
             (files,) = self.adopt_all(
-                [FinishedFile(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)]
+                [FinishedFile(bucket=bucket, key=key, file=file, size=size, etag=etag, headers=headers)], may_replace
             )
         except BaseException:
             file.unlink(missing_ok=True)
@@ -146,7 +177,15 @@ class ObjectStore:
             self._drop(bucket, gone)
         return stored
 
-    def copy(self, source: ObjectRow, bucket: str, key: str, *, headers: Mapping[str, str]) -> ObjectRow:
+    def copy(
+        self,
+        source: ObjectRow,
+        bucket: str,
+        key: str,
+        *,
+        headers: Mapping[str, str],
+        condition: Condition | None = None,
+    ) -> ObjectRow:
         """Copy an object: a second name for its file where the disk has hard links.
 
         Raises `ServiceError` (NoSuchKey, when the source was deleted meanwhile).
@@ -161,7 +200,28 @@ class ObjectStore:
             except OSError:  # this disk has no hard links, or the source was just replaced
                 aside, *_ = self.write_aside(iter(lambda: opened.read(CHUNK_BYTES), b""))
         crc_header = {name: value for name, value in current.headers.items() if name == CRC_HEADER}
-        return self.adopt(bucket, key, aside, size=current.size, etag=current.etag, headers={**headers, **crc_header})
+        return self.adopt(
+            bucket, key, aside, size=current.size, etag=current.etag, headers={**headers, **crc_header},
+            condition=condition,
+        )  # fmt: skip
+
+    def change_headers(
+        self, bucket: str, key: str, change_of: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> ObjectRow:
+        """Replace an object's headers by a function of them; its bytes, ETag and time stay.
+
+        Raises `ServiceError` (NoSuchKey).
+        """
+        with self._database.change() as change:
+            row = change.execute("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
+            if row is None:
+                raise service_error("NoSuchKey", f"Bucket {bucket} has no object {key}.")
+            stored = _stored(row)
+            stored = replace(stored, headers=dict(change_of(stored.headers)))
+            change.execute(
+                "UPDATE objects SET headers = ? WHERE bucket = ? AND key = ?", (json.dumps(stored.headers), bucket, key)
+            )
+        return stored
 
     def head(self, bucket: str, key: str) -> ObjectRow | None:
         """Return an object's facts, or None."""

@@ -13,7 +13,7 @@ from typing import Final
 from ci_notebook.engine.jobs.outcome import CHUNK_BYTES, CRC_HEADER
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_keys import check_key
-from ci_notebook.engine.storage.object_store import ObjectRow, ObjectStore
+from ci_notebook.engine.storage.object_store import Condition, ObjectRow, ObjectStore
 from ci_notebook.wire.service_errors import service_error
 
 # Minimum length of all parts except the last.
@@ -106,7 +106,9 @@ class Uploads:
             raise service_error("NoSuchUpload", f"Upload {upload.upload_id} has ended.")
         return md5
 
-    def complete(self, upload: Upload, named: Sequence[tuple[int, str]]) -> ObjectRow:
+    def complete(
+        self, upload: Upload, named: Sequence[tuple[int, str]], *, condition: Condition | None = None
+    ) -> ObjectRow:
         """Join the named parts (number, ETag) into one object, in their order.
 
         Raises `ServiceError`: InvalidPartOrder, InvalidPart, EntityTooSmall.
@@ -127,7 +129,7 @@ class Uploads:
         tags = hashlib.md5(b"".join(bytes.fromhex(part.md5) for part in parts), usedforsecurity=False)
         stored = self._store.adopt(
             upload.bucket, upload.key, file, size=size, etag=f"{tags.hexdigest()}-{len(parts)}",
-            headers={**json.loads(upload.headers), CRC_HEADER: crc},
+            headers={**json.loads(upload.headers), CRC_HEADER: crc}, condition=condition,
         )  # fmt: skip
         self.forget(upload)
         return stored
