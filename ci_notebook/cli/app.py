@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.cli.page_server.bounds import CLOSED_S, IDLE_MINUTES, MOST_PAGES
+from ci_notebook.cli.page_server.page_limits import CLOSED_S, IDLE_MINUTES, MOST_PAGES
 from ci_notebook.cli.subprocess_server import serve_until_ended
 from ci_notebook.model.errors import EngineError, ParameterError
 

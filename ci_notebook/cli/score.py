@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.errors import CIError, ParameterError
 from ci_notebook.model.score_sampling import MOST_FRAMES
-from ci_notebook.model.spreadsheet_text import inert_text
+from ci_notebook.model.spreadsheet.spreadsheet_text import inert_text
 from ci_notebook.model.vmaf_v1 import SCREENS
 
 if TYPE_CHECKING:

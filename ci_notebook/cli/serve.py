@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci_notebook._folders import absolute, private_home
 from ci_notebook.client.connection.credentials import ID_VARIABLE, KEY_VARIABLE, TOKEN_VARIABLES
-from ci_notebook.model.bounds import PIXELS, set_pixels
+from ci_notebook.model.bounds import PIXELS, set_bounds
 from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.wire.secret import Secret
 
@@ -42,6 +42,10 @@ def add_serve(verbs: Any) -> None:
         "--time-limit", type=float, metavar="S",
         help="wall time limit of a job in seconds (default: ten minutes, plus ten for each second of its clip)",
     )  # fmt: skip
+    serve.add_argument(
+        "--call-limit", type=float, default=30.0, metavar="S",
+        help="wall time limit of a media-info or snapshot call in seconds (default: 30)",
+    )  # fmt: skip
     serve.add_argument("--disk-limit", type=_bytes, metavar="GIB", help="size limit of ROOT (default: no limit)")
     serve.add_argument(
         "--min-free",
@@ -54,6 +58,12 @@ def add_serve(verbs: Any) -> None:
         "--max-pixels", type=int, metavar="N",
         help=f"most pixels of a frame or image that is decoded (default: {PIXELS}, 8K)",
     )  # fmt: skip
+    for name, kind, what, default in (
+        ("frames", int, "most frames of a file", "1,000,000"),
+        ("streams", int, "most streams of a file", "100"),
+        ("seconds", float, "greatest length of a file in seconds", "86400, a day"),
+    ):
+        serve.add_argument(f"--max-{name}", type=kind, metavar="N", help=f"{what} that is read (default: {default})")
     serve.add_argument(
         "--cache", "--kept", type=_bytes, metavar="GIB",
         help="size limit of the cache in ROOT/.cache; 0 switches it off "
@@ -76,8 +86,10 @@ def _serve(args: argparse.Namespace) -> int:
             f"The engine needs {error.name}. Install it: python -m pip install 'ci-notebook[local]'"
         ) from error
 
-    if args.max_pixels is not None:
-        set_pixels(args.max_pixels, name="--max-pixels")
+    set_bounds(
+        pixels=args.max_pixels, frames=args.max_frames, streams=args.max_streams, seconds=args.max_seconds,
+        names="--max-{}",
+    )  # fmt: skip
     limits = Limits(time_s=args.time_limit, disk_bytes=args.disk_limit, free_bytes=args.min_free)
     with contextlib.ExitStack() as stack:
         cluster = _cluster(args.dask)
@@ -103,7 +115,7 @@ def _serve(args: argparse.Namespace) -> int:
         serve(
             root, host=args.host, port=args.port, bucket=args.bucket, region=args.region, keys=keys,
             workers=args.workers, executor=cluster, limits=limits, reuse=args.reuse,
-            cache_bytes=args.cache, on_listening=listening,
+            cache_bytes=args.cache, call_limit_s=args.call_limit, on_listening=listening,
         )  # fmt: skip
     return 0
 

@@ -12,10 +12,12 @@ from typing import Final, Literal, Self
 from ci_notebook.client import multipart, objects
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.http import Sender
+from ci_notebook.client.connection.replies import PICTURE_BYTES
 from ci_notebook.client.connection.transport import Transport
 from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
 from ci_notebook.client.outputs.download import Downloads
+from ci_notebook.client.paging import follow
 from ci_notebook.client.queues import Buckets, Queues
 from ci_notebook.client.submit import Submitter
 from ci_notebook.client.templates import Templates
@@ -169,15 +171,14 @@ class Client:
             "workflowId": workflow_id,
         }
         query = {name: value for name, value in filters.items() if value is not None}
-        tokens: set[str] = set()
-        while True:
-            page = self._sender.ask(CALL["list_jobs"], Response, query=query, cache=self._operations)
-            yield from page.jobs_detail
-            # The token of the last page is not documented: it may be empty, absent, or repeated.
-            if not page.next_token or page.next_token in tokens or not page.jobs_detail:
-                return
-            tokens.add(page.next_token)
-            query["nextToken"] = page.next_token
+
+        def page(token: str) -> tuple[Iterable[JobsDetail], str]:
+            after = {"nextToken": token} if token else {}
+            reply = self._sender.ask(CALL["list_jobs"], Response, query={**query, **after}, cache=self._operations)
+            return reply.jobs_detail, reply.next_token or ""
+
+        # The token of the last page is not documented: it may be empty, absent, or repeated.
+        return follow(page, lambda job: job.job_id)
 
     def find_by_user_data(
         self, user_data: str, *, tag: str = "VideoEnhance", created_after: dt.datetime | None = None,
@@ -227,7 +228,8 @@ class Client:
         query |= {name: str(size) for name, size in (("width", width), ("height", height)) if size}
         query |= {"mode": mode} if mode != "exactframe" else {}
         query |= {"rotate": rotate} if rotate != "auto" else {}
-        return self._sender.send(CALL["snapshot"], names={"key": key}, query=query).content
+        limit_bytes = PICTURE_BYTES
+        return self._sender.send(CALL["snapshot"], names={"key": key}, query=query, limit_bytes=limit_bytes).content
 
     def store_snapshot(
         self, key: str, to: str, at_s: float = 0.0, *, width: int = 0, height: int = 0, format: SnapshotFormat = "jpg"
@@ -289,7 +291,7 @@ class Client:
         return objects.head(self._sender, key)
 
     def read(self, key: str) -> bytes:
-        """Return the bytes of an object, all in memory: for images and small files."""
+        """Return the bytes of an object, all in memory: for images and small files, 256 MiB at most."""
         return objects.read(self._sender, key)
 
     def copy(self, key: str, to: str) -> StoredObject:

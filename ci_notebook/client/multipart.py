@@ -16,6 +16,8 @@ from urllib.parse import unquote
 import httpx
 
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
+from ci_notebook.client.connection.replies import Reply
+from ci_notebook.client.paging import endless
 from ci_notebook.model.errors import NotFound, ParameterError, ServiceError, ServiceUnavailable
 from ci_notebook.wire.headers import size_of
 from ci_notebook.wire.operations import CALL
@@ -118,15 +120,18 @@ def upload(
 def open_uploads(sender: Sender, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield key and id of each unfinished upload, the newest of a key last."""
     query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
+    markers = {("", "")}
     while True:
         root = parse(sender.send(CALL["list_multiparts"], query=query).content)
         for one in root.iterfind("{*}Upload"):
             yield unquote(one.findtext("{*}Key") or ""), one.findtext("{*}UploadId") or ""
         following = unquote(root.findtext("{*}NextKeyMarker") or "")
         last = root.findtext("{*}NextUploadIdMarker") or ""
-        is_same = (query.get("key-marker"), query.get("upload-id-marker")) == (following, last)
-        if root.findtext("{*}IsTruncated") != "true" or is_same:
+        if root.findtext("{*}IsTruncated") != "true":
             return
+        if (following, last) in markers or root.find("{*}Upload") is None:
+            raise endless("unfinished uploads")
+        markers.add((following, last))
         query |= {"key-marker": following, "upload-id-marker": last}
 
 
@@ -185,7 +190,7 @@ def _open_upload(sender: Sender, key: str, parts: list[SourcePart]) -> tuple[str
 def _stored_parts(sender: Sender, key: str, upload_id: str) -> dict[int, str]:
     stored: dict[int, str] = {}
     query = {"uploadId": upload_id, "max-parts": "1000"}
-    while True:
+    while len(stored) <= MAX_PARTS:
         try:
             root = parse(sender.send(CALL["list_parts"], names={"key": key}, query=query).content)
         except NotFound:
@@ -193,10 +198,13 @@ def _stored_parts(sender: Sender, key: str, upload_id: str) -> dict[int, str]:
         for part in root.iterfind("{*}Part"):
             tag = (part.findtext("{*}ETag") or "").strip('"').lower()
             stored[size_of(part.findtext("{*}PartNumber")) or 0] = tag
-        following = root.findtext("{*}NextPartNumberMarker") or ""
-        if root.findtext("{*}IsTruncated") != "true" or following in ("", query.get("part-number-marker")):
+        if root.findtext("{*}IsTruncated") != "true":
             return stored
+        following = root.findtext("{*}NextPartNumberMarker") or ""
+        if not following.isdecimal() or int(following) <= int(query.get("part-number-marker", "0")):
+            break
         query["part-number-marker"] = following
+    raise endless("parts")
 
 
 def _start(sender: Sender, source: Source, md5: str) -> str:
@@ -244,7 +252,7 @@ def _complete(sender: Sender, source: Source, upload_id: str, parts: list[Source
     return (root.findtext("{*}ETag") or "").strip('"')
 
 
-def _retry(sender: Sender, send: Callable[[], httpx.Response]) -> httpx.Response:
+def _retry(sender: Sender, send: Callable[[], Reply]) -> Reply:
     """Send an idempotent POST, and retry it when the connection breaks."""
     for pause in BACKOFF_S:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ import httpx
 from ci_notebook._folders import absolute, reading
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
+from ci_notebook.client.connection.replies import OBJECT_BYTES, UnreadableReply
 from ci_notebook.client.file_cache import known_md5, whole_file
 from ci_notebook.client.multipart import Progress
+from ci_notebook.client.paging import endless
 from ci_notebook.model.api.jobs import checked_md5
 from ci_notebook.model.clip_summary import ClipSummary
 from ci_notebook.model.errors import NotFound, ParameterError
@@ -302,9 +305,11 @@ class _Fetch:
             skip = self._received - begins
             length = response.headers.get("content-length")
             self._total, self._etag = begins + int(length or 0), response.headers.get("etag", "")
-            arrived = 0
+            arrived, limit = 0, math.inf if length else head(self._sender, self._key).size_bytes
             for chunk in response.iter_raw(CHUNK_BYTES):
                 arrived += len(chunk)
+                if arrived > limit:
+                    raise UnreadableReply(f"The service sends more bytes of {self._key} than the object has: {limit}.")
                 rest, skip = chunk[skip:], max(0, skip - len(chunk))
                 if rest:
                     yield rest
@@ -329,9 +334,10 @@ def head(sender: Sender, key: str) -> StoredObject:
 
 
 def read(sender: Sender, key: str) -> bytes:
-    """Return the bytes of an object, all in memory: for images and small files."""
+    """Return the bytes of an object, all in memory: for images and small files, 256 MiB at most."""
     check_key(key)
-    return sender.send(CALL["get_object"], names={"key": key}).content
+    remedy = "Download a larger object into a file: lab.client.download(key, path)."
+    return sender.send(CALL["get_object"], names={"key": key}, limit_bytes=OBJECT_BYTES, remedy=remedy).content
 
 
 def delete(sender: Sender, key: str) -> None:
@@ -354,9 +360,11 @@ def listing(sender: Sender, prefix: str = "") -> Iterator[StoredObject]:
                 etag=fields.get("ETag", "").strip('"'),
                 last_modified=fields.get("LastModified", ""),
             )
-        following = unquote(root.findtext("{*}NextMarker") or "")
-        if root.findtext("{*}IsTruncated") != "true" or not following or following == marker:
+        if root.findtext("{*}IsTruncated") != "true":
             return
+        following = unquote(root.findtext("{*}NextMarker") or "")
+        if following.encode() <= marker.encode():
+            raise endless("objects")
         marker = following
 
 

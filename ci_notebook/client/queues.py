@@ -35,7 +35,7 @@ class Queues:
             answer = self._sender.ask(CALL["list_queues"], QueueResponse, query=query)
             return answer.queue_list, answer.total_count
 
-        return pages(page)
+        return pages(page, lambda queue: queue.queue_id)
 
     def get(self, queue_id: str) -> Queue:
         """Return one queue. Raises `NotFound`."""
@@ -101,4 +101,4 @@ class Buckets:
             answer = self._sender.ask(CALL["list_buckets"], MediaBucketResponse, query=query)
             return answer.media_bucket_list, answer.total_count
 
-        return pages(page)
+        return pages(page, lambda bucket: bucket.bucket_id)

@@ -14,6 +14,7 @@ import httpx
 
 from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.client.connection.http import MAX_PAUSE_S
+from ci_notebook.client.connection.replies import UnreadableReply
 from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.errors import ServiceError, ServiceUnavailable, SubmissionUnclear, Throttled
 from ci_notebook.model.lru import LRU
@@ -26,7 +27,7 @@ SEARCH_PAUSES_S: Final = (0.5, 2.0, 5.0)
 TRIES: Final = 3
 # Number of remembered submissions: a quarter of an hour at the cloud's limit of ten calls per second.
 REMEMBERED: Final = 10_000
-_UNCLEAR_ERRORS: Final = (httpx.TransportError, ServiceUnavailable, Throttled, MalformedXML)
+_UNCLEAR_ERRORS: Final = (httpx.TransportError, ServiceUnavailable, Throttled, UnreadableReply, MalformedXML)
 
 
 class SubmitCalls(Protocol):
@@ -125,7 +126,7 @@ class Submitter:
 
 def _pauses(error: Exception) -> tuple[float, ...]:
     """Return the pauses before each search for the job; empty if the error says that there is no job."""
-    if not isinstance(error, ServiceError) or error.status >= 500:
+    if not isinstance(error, ServiceError) or isinstance(error, UnreadableReply) or error.status >= 500:
         return SEARCH_PAUSES_S
     # After 429 with Retry-After, one search at that time is enough.
     retry_after_s = error.retry_after_s or 0.0

@@ -83,7 +83,7 @@ class Templates:
             answer = self._sender.ask(CALL["list_templates"], TemplateResponse, query=query)
             return answer.template_list, answer.total_count
 
-        return TemplateList(pages(page))
+        return TemplateList(pages(page, lambda template: template.template_id))
 
     def delete(self, template_id: str | Template) -> None:
         """Delete a template, named by its id or as it was returned. Its jobs keep their settings."""

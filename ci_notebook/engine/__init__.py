@@ -11,6 +11,7 @@ preview/        a setting shown on one frame, before a job
 notify/         notifications that a job ended: outbox, sender, message queues
 storage/        database, objects, uploads, bucket settings, cache
 limits          time and disk limits of a job
+read_slots      how many calls read videos at once, and for how long
 faults          faults that a test or a lesson injects into calls and jobs
 daemon_threads  executor with one daemon thread per call
 """

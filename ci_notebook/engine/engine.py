@@ -26,6 +26,7 @@ from ci_notebook.engine.limits import FREE_BYTES, Limits
 from ci_notebook.engine.notify.message_queues import Message, MessageQueues
 from ci_notebook.engine.notify.outbox import Outbox
 from ci_notebook.engine.notify.sender import NotificationSender
+from ci_notebook.engine.read_slots import CALL_LIMIT_S, ReadSlots
 from ci_notebook.engine.server.wsgi import App
 from ci_notebook.engine.storage.bucket_settings import Catalogue
 from ci_notebook.engine.storage.cache import CacheOptions, remove_old_folder
@@ -75,6 +76,7 @@ class Engine:
         reuse: Whether a job that equals an earlier one takes over its output.
         tokens: SecretId of temporary keys → the token that calls with that key must carry.
         seed: Seed of the chances in `faults`.
+        call_limit_s: Wall time limit of a call that reads a video (media info, snapshots), with its wait for a slot.
         notify_loopback: Whether a notification may go to this machine. Say no where others may submit jobs.
 
     A job that reaches a limit fails and says which one. `faults` injects errors into calls and jobs; it is
@@ -101,6 +103,7 @@ class Engine:
         reuse: bool = True,
         tokens: Mapping[str, str | Secret] | None = None,
         seed: int = 0,
+        call_limit_s: float = CALL_LIMIT_S,
         notify_loopback: bool = True,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?-[0-9]{1,20}", bucket):
@@ -121,6 +124,7 @@ class Engine:
         self._cache_options = CacheOptions.for_root(
             self.root, cache_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
         )
+        self._read_slots = ReadSlots(call_limit_s)
         self._lock = threading.Lock()
         self._context: CallContext | None = None
         self._previewer: Previewer | None = None
@@ -178,6 +182,7 @@ class Engine:
             database=database,
             outbox=outbox,
             messages=messages,
+            read_slots=self._read_slots,
             notifies_loopback=self._notify_loopback,
         )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from ci_notebook.model.bounds import current_bounds
+from ci_notebook.model.bounds import Bounds, current_bounds
 from ci_notebook.model.errors import EngineError, ParameterError
 
 TOO_LONG: Final = "TimeLimitExceeded"
@@ -45,7 +45,7 @@ class Limits:
 
     `time_s` is wall time from its start; None means ten minutes, and ten more per second of the clip.
     `disk_bytes` limits the size of the engine's folder; None means no limit. `free_bytes` stay free on its
-    disk. `pixels` is the bound on a frame, which a worker in another process takes over (see `model.bounds`).
+    disk. `bounds` are those on what is decoded, which a worker in another process takes over.
     Raises `ParameterError`.
 
     >>> Limits(time_s=0)
@@ -57,7 +57,7 @@ class Limits:
     time_s: float | None = None
     disk_bytes: int | None = None
     free_bytes: int = FREE_BYTES
-    pixels: int = field(default_factory=lambda: current_bounds().pixels)
+    bounds: Bounds = field(default_factory=current_bounds)
 
     def __post_init__(self) -> None:
         if self.time_s is not None and not self.time_s > 0:

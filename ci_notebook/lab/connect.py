@@ -20,12 +20,13 @@ from ci_notebook.client.connection.transport import AddressTransport, WSGITransp
 from ci_notebook.experiment.pricing.price import EMBEDDED_BUCKET
 from ci_notebook.lab.arguments import whole_number
 from ci_notebook.lab.lab import Lab
-from ci_notebook.model.bounds import set_pixels
+from ci_notebook.model.bounds import set_bounds
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 
 BUCKET, REGION = EMBEDDED_BUCKET, "ap-chongqing"
 _WORKERS: Final = 2
+_CALL_LIMIT_S: Final = 600.0  # nobody else waits for this process, and a long film on a slow disk takes minutes
 
 
 @checks_keywords
@@ -35,6 +36,7 @@ def connect(
     executor: Executor | Callable[[], Executor] | None = None, time_limit_s: float | None = None,
     disk_limit_bytes: int | None = None, min_free_bytes: int | None = None, cache_bytes: int | None = None,
     reuse: bool | None = None, kept_bytes: int | None = None, max_pixels: int | None = None,
+    max_frames: int | None = None, max_streams: int | None = None, max_seconds: float | None = None,
 ) -> Lab:  # fmt: skip
     """Return a lab: on the embedded engine without arguments, on the cloud with a bucket.
 
@@ -44,8 +46,11 @@ def connect(
     downloads: by default `CI_NOTEBOOK_HOME`, else a folder in the user's data directory. A relative one belongs to
     the current folder of this call; `os.chdir` does not move the lab.
 
-    `max_pixels` is how many pixels a frame or an image may have wherever this process decodes one, for jobs, previews,
-    frames and scores: 35,651,584 by default, which is 8K. Every lab of the process has the value that was set last.
+    `max_pixels` is how many pixels a frame may have wherever this process decodes one, for jobs, previews,
+    frames and scores: 35,651,584 by default, which is 8K. A file may have `max_frames` frames (1,000,000),
+    `max_streams` streams (100) and a length of `max_seconds` (86,400). Decoding belongs to the process, so each of
+    these four is that of the call that gave it last, for every lab of the process. A watermark image may have
+    4096x4096 px.
 
     The other arguments belong to the embedded engine, and are refused with a bucket. `workers` is how many jobs
     run at once: in this process, or in those of `executor`, any `concurrent.futures.Executor` or a function that
@@ -67,8 +72,7 @@ def connect(
     if kept_bytes is not None:
         warnings.warn("connect(kept_bytes=…) is now connect(cache_bytes=…).", DeprecationWarning, stacklevel=3)
         cache_bytes = kept_bytes if cache_bytes is None else cache_bytes
-    if max_pixels is not None:
-        set_pixels(max_pixels)
+    set_bounds(pixels=max_pixels, frames=max_frames, streams=max_streams, seconds=max_seconds)
     folder = lab_home(home)
     options = {
         "executor": executor, "time_limit_s": time_limit_s, "disk_limit_bytes": disk_limit_bytes,
@@ -125,7 +129,7 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
     def lab() -> Lab:
         engine = Engine(
             home / "engine", bucket=BUCKET, region=region, keys={keys.secret_id.reveal(): keys.secret_key},
-            workers=workers, **options,
+            workers=workers, call_limit_s=_CALL_LIMIT_S, **options,
         )  # fmt: skip
         engine.start()
         client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")

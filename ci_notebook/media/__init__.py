@@ -8,6 +8,7 @@ color_tags      color facts: tags, FFmpeg's names for them, the rule for clips w
 probe           facts of a file: which stream, how it is turned, how long it is
 summary         the one-line summary of a file: what only frames and timestamps say is added
 snapshot        one frame at an exact time, as RGB, JPEG or PNG
+images          image files from elsewhere, opened within bounds
 raw_frame       one frame as raw bytes, for FFmpeg's filter graph
 frames          all frames of a video by number, with a cache
 frame_sampling  a few frames, evenly spread

@@ -10,5 +10,6 @@ clip_labels   identity of clips, and a label for each
 text_bytes    text of files that other programs wrote
 bounds        upper limits on what is decoded: pixels, frames, streams, length
 file_names    readable file names for outputs
+spreadsheet/  texts that no spreadsheet takes for formulas
 html          HTML tables and pictures for notebook outputs
 """

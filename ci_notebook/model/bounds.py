@@ -12,7 +12,8 @@ from typing import Final
 from ci_notebook.model.errors import EngineError, ParameterError
 
 __all__ = [
-    "CODE", "PIXELS", "Bounds", "check_file", "check_frame", "current_bounds", "largest_size", "set_pixels",
+    "CODE", "PIXELS", "Bounds", "check_file", "check_frame", "check_samples", "current_bounds", "largest_size",
+    "restore_bounds", "set_bounds",
 ]  # fmt: skip
 
 PIXELS: Final = 8192 * 4352
@@ -20,8 +21,13 @@ PIXELS: Final = 8192 * 4352
 
 CODE: Final = "InvalidArgument"
 """The code of errors about the bounds."""
-_LEAST: Final = 1 << 16
-_MOST: Final = 1 << 30  # FFmpeg counts bytes of a frame in 32 bits
+_SAMPLES_A_FRAME: Final = 10  # sound has more packets than a video has frames, and a file several tracks
+_RANGES: Final = {
+    "pixels": (1 << 16, 1 << 30, "a whole number of pixels"),  # FFmpeg counts bytes of a frame in 32 bits
+    "frames": (1, 100_000_000, "a whole number of frames"),
+    "streams": (1, 10_000, "a whole number of streams"),
+    "seconds": (1, 10_000_000, "a number of seconds"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,7 @@ class Bounds:
     """Upper limits on files and frames that are decoded.
 
     `pixels` and `side` (px) belong to one frame, as stored and as shown. `frames`, `streams` and `seconds` belong to a
-    file. `seconds` is a day, `frames` nine hours at 30 frames per second.
+    file. `seconds` is a day, `frames` nine hours at 30 frames per second. `image_bytes` belong to an image file.
     """
 
     pixels: int = PIXELS
@@ -37,6 +43,7 @@ class Bounds:
     frames: int = 1_000_000
     streams: int = 100
     seconds: float = 86_400.0
+    image_bytes: int = 64 << 20
 
 
 class _Process:
@@ -50,17 +57,32 @@ def current_bounds() -> Bounds:
     return _Process.bounds
 
 
-def set_pixels(pixels: object, *, name: str = "max_pixels") -> None:
-    """Set how many pixels a frame may have wherever this process decodes one. Raises `ParameterError`.
+def set_bounds(
+    *, pixels: object = None, frames: object = None, streams: object = None, seconds: object = None,
+    names: str = "max_{}",
+) -> None:  # fmt: skip
+    """Set bounds for everything that this process decodes; None leaves one as it is. Raises `ParameterError`.
 
-    >>> set_pixels(0)
+    `names` makes the name of an option from that of a bound, for the error.
+
+    >>> set_bounds(pixels=0)
     Traceback (most recent call last):
     ...
     ci_notebook.model.errors.ParameterError: max_pixels must be a whole number of pixels, 65536 to 1073741824 (got 0).
     """
-    if not isinstance(pixels, int) or isinstance(pixels, bool) or not _LEAST <= pixels <= _MOST:
-        raise ParameterError(name, pixels, f"a whole number of pixels, {_LEAST} to {_MOST}")
-    _Process.bounds = replace(_Process.bounds, pixels=pixels)
+    given = {"pixels": pixels, "frames": frames, "streams": streams, "seconds": seconds}
+    changes = {name: value for name, value in given.items() if value is not None}
+    for name, value in changes.items():
+        low, high, words = _RANGES[name]
+        kinds = (int, float) if name == "seconds" else (int,)
+        if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+            raise ParameterError(names.format(name), value, f"{words}, {low} to {high}")
+    restore_bounds(replace(_Process.bounds, **changes))  # type: ignore[arg-type]  # checked above
+
+
+def restore_bounds(bounds: Bounds) -> None:
+    """Set all bounds of this process: those of `current_bounds`, of an earlier time or of another process."""
+    _Process.bounds = bounds
 
 
 def largest_size() -> str:
@@ -80,10 +102,20 @@ and 16384 px a side. Use a smaller version, or raise max_pixels in ci.connect or
     is_long = max(width, height) > _Process.bounds.side
     if width * height <= _Process.bounds.pixels and not is_long:
         return
-    more = "" if is_long else ", or raise max_pixels in ci.connect or `ci-notebook serve`"
+    more = "" if is_long else f", or {_raise('max_pixels')}"
     raise EngineError(
         f"{what} has frames of {width}x{height} px, over the bound of {largest_size()}. {remedy}{more}.", code=CODE
     )
+
+
+def check_samples(what: str, entries: int) -> None:
+    """Raise `EngineError` for a file that states more samples (frames, and packets of sound) than can be indexed."""
+    limit = _SAMPLES_A_FRAME * _Process.bounds.frames
+    if entries > limit:
+        text = (
+            f"{what} states {entries} samples, over the bound of {limit}. It is damaged, or has to be cut into parts."
+        )
+        raise EngineError(text, code=CODE)
 
 
 def check_file(what: str, *, frames: int = 0, streams: int = 0, seconds: float = 0.0) -> None:
@@ -92,16 +124,23 @@ def check_file(what: str, *, frames: int = 0, streams: int = 0, seconds: float =
     >>> check_file("many.mkv", streams=3001)
     Traceback (most recent call last):
     ...
-    ci_notebook.model.errors.EngineError: many.mkv has 3001 streams, over the bound of 100. Keep only those you need.
+    ci_notebook.model.errors.EngineError: many.mkv has 3001 streams, over the bound of 100. Keep only those you need, \
+or raise max_streams in ci.connect or `ci-notebook serve`.
     """
     bounds = _Process.bounds
     if streams > bounds.streams:
-        text = f"{what} has {streams} streams, over the bound of {bounds.streams}. Keep only those you need."
+        text = f"{what} has {streams} streams, over the bound of {bounds.streams}. "
+        text += f"Keep only those you need, or {_raise('max_streams')}."
     elif frames > bounds.frames:
-        text = f"{what} has more than {bounds.frames} frames, which is the bound. Cut it into parts."
+        text = f"{what} has more than {bounds.frames} frames, which is the bound. "
+        text += f"Cut it into parts, or {_raise('max_frames')}."
     elif seconds > bounds.seconds:
         hours = f"{seconds / 3600:.1f} h, over the bound of {bounds.seconds / 3600:g} h"
-        text = f"{what} has a length of {hours}. Cut it into parts."
+        text = f"{what} has a length of {hours}. Cut it into parts, or {_raise('max_seconds')}."
     else:
         return
     raise EngineError(text, code=CODE)
+
+
+def _raise(option: str) -> str:
+    return f"raise {option} in ci.connect or `ci-notebook serve`"

@@ -9,7 +9,7 @@ from typing import Final
 
 from ci_notebook.model.declaration.param import AUTO
 from ci_notebook.model.setting.words import AUTO_WORD, LEFT_OUT, word_of
-from ci_notebook.model.spreadsheet_text import is_formula
+from ci_notebook.model.spreadsheet.spreadsheet_text import is_formula
 
 _LEFT: Final = " style='text-align:left'"
 _RIGHT: Final = " style='text-align:right'"
@@ -83,7 +83,7 @@ def picture_html(picture: bytes, kind: str, text: str, *, width_px: int) -> str:
 
 
 def _left(text: str) -> str:
-    return _TEXT if not isinstance(text, Markup) and is_formula(text) else _LEFT
+    return _TEXT if not isinstance(text, Markup) and text != "-" and is_formula(text) else _LEFT
 
 
 def _escaped(text: str) -> str:

@@ -25,7 +25,7 @@ from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_la
 from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.spreadsheet_text import inert_text, is_formula, text_of_cell
+from ci_notebook.model.spreadsheet.spreadsheet_text import inert_text, is_formula, text_of_cell
 from ci_notebook.model.text_bytes import encoding_of
 from ci_notebook.model.vmaf_v1 import mixed_models, of_vmaf_v1
 from ci_notebook.results.columns import (

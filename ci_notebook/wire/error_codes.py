@@ -158,6 +158,7 @@ CODES: Final[dict[str, Code]] = {
     "SlowDown": Code(429, Throttled, _SLOW, 1020),
     "InternalError": Code(500, ServiceUnavailable, _RETRY, 1007),
     "InsufficientStorage": Code(507, hint="The disk of the embedded engine is full: free some space, then try again."),
+    "TimeLimitExceeded": Code(400, hint="`ci-notebook serve --call-limit S` sets the time limit of a call."),
     "NotImplemented": Code(501, hint="The service does not support this call."),
     "ServiceUnavailable": Code(503, ServiceUnavailable, _RETRY),
 }  # fmt: skip

@@ -30,6 +30,8 @@ N = TypeVar("N", bound=Node)
 # The longest documented body is a few kB; a list of 100 jobs is about 250 kB.
 MAX_REQUEST_BYTES = 1 << 20
 MAX_DEPTH = 32
+# A tree takes up to a hundred times the memory of its text. A list of 1000 objects has 10,000 tags.
+MAX_TAGS: Final = 500_000
 
 _OF_THREAD = threading.local()
 # Blanks, and characters that cannot be seen, which a copy from a page or a chat may carry along.
@@ -45,8 +47,11 @@ class MalformedXML(CIError, ValueError):
 def parse(data: bytes) -> etree._Element:
     """Return the root element. Entities, DTDs and external files are refused.
 
-    A byte-order mark and blanks before the XML are skipped. Raises `MalformedXML` with the position.
+    A byte-order mark and blanks before the XML are skipped. Raises `MalformedXML` with the position, or for more than
+    `MAX_TAGS` tags and attributes.
     """
+    if data.count(b"<") + data.count(b"=") > MAX_TAGS:
+        raise MalformedXML(f"The XML has more than {MAX_TAGS} tags and attributes, which is the bound.")
     try:
         root = etree.fromstring(data if data[:1] == b"<" else _from_its_begin(data), _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:

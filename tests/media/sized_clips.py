@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.model.bounds import current_bounds, set_pixels
+from ci_notebook.model.bounds import current_bounds, restore_bounds, set_bounds
 
 SIZES = ((1, 1), (2, 2), (16, 16), (17, 33), (8, 1000), (1000, 8), (321, 181), (8192, 16))
 FRAMES, RATE = 3, 5
@@ -39,9 +39,9 @@ def growing_clip(folder: Path, first: tuple[int, int], later: tuple[int, int], *
 @contextmanager
 def pixels_at_most(count: int) -> Iterator[None]:
     """Lower the bound on a frame's pixels."""
-    before = current_bounds().pixels
-    set_pixels(count)
+    before = current_bounds()
+    set_bounds(pixels=count)
     try:
         yield
     finally:
-        set_pixels(before)
+        restore_bounds(before)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ci_notebook.cli.score import _FORMS as SCORE_FORMS
 from ci_notebook.model.html import table_html
-from ci_notebook.model.spreadsheet_text import inert_text, is_formula, text_of_cell
+from ci_notebook.model.spreadsheet.spreadsheet_text import inert_text, is_formula, text_of_cell
 from ci_notebook.results.dataframe import read_frame, to_frame
 from ci_notebook.results.runs import Runs, read_runs
 from ci_notebook.results.table_files import write_frame

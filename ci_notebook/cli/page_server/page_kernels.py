@@ -13,10 +13,10 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.web import HTTPError
 from traitlets import Float, Integer
 
-from ci_notebook.cli.page_server.bounds import CLOSED_S, IDLE_MINUTES, MOST_PAGES
+from ci_notebook.cli.page_server.page_limits import CLOSED_S, IDLE_MINUTES, MOST_PAGES
 
-# A page that is being loaded has no connection yet. Its kernel is not ended to make room for another page.
-_LOADING_S: Final = 20.0
+# A page that is being loaded has no connection yet. Its kernel gets at least this time.
+_LOADING_S: Final = 60.0
 # A page that is reloaded ends its kernel about when it asks for a new one: the wait for that, in steps of 0.1 s.
 _RELOAD_STEPS: Final = 20
 _TOO_MANY: Final = (
@@ -39,6 +39,7 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
         self.cull_interval = max(1, min(10, int(self.closed_s / 4)))
         self._starting = 0
         self._started: set[str] = set()
+        self._opened: set[str] = set()
 
     async def start_kernel(self, *args: Any, **options: Any) -> str:
         """Start the kernel of one page. Raises `HTTPError` 503 where too many pages are open."""
@@ -58,6 +59,11 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
         finally:
             self._starting -= 1
 
+    def notify_connect(self, kernel_id: str) -> None:
+        """Note that the page of a kernel is loaded."""
+        self._opened.add(kernel_id)
+        super().notify_connect(kernel_id)
+
     async def shutdown_kernel(self, kernel_id: str, *args: Any, **options: Any) -> None:
         """End a kernel. It makes room for another page at once, although its process takes a moment to end."""
         self._started.discard(kernel_id)
@@ -66,13 +72,18 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End the kernel of a page that was closed, or that nobody has used for long."""
         model = self.kernel_model(kernel_id)
-        limit_s = self.idle_minutes * 60 if model["connections"] else self.closed_s
+        limit_s = self.idle_minutes * 60 if model["connections"] else self._patience_s(kernel_id, self.closed_s)
         if model["execution_state"] != "busy" and _quiet_s(model) > limit_s:
-            await self.shutdown_kernel(kernel_id, now=True)
+            await self.shutdown_kernel(kernel_id)
 
     def _count(self) -> int:
         self._started.intersection_update(self.list_kernel_ids())
+        self._opened.intersection_update(self._started)
         return len(self._started) + self._starting
+
+    def _patience_s(self, kernel_id: str, closed_s: float) -> float:
+        """Return how long a kernel may be without a connection: a page that is still loading gets more time."""
+        return closed_s if kernel_id in self._opened else max(closed_s, _LOADING_S)
 
     async def _end_a_closed_one(self) -> None:
         """End the kernel that has been without a page for the longest time, if there is one."""
@@ -80,11 +91,13 @@ class PageKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # traitlets
         closed = [
             one
             for one in models
-            if not one["connections"] and one["execution_state"] != "busy" and _quiet_s(one) > _LOADING_S
+            if not one["connections"]
+            and one["execution_state"] != "busy"
+            and _quiet_s(one) > self._patience_s(one["id"], 0)
         ]
         if closed:
             oldest = max(closed, key=_quiet_s)
-            await self.shutdown_kernel(oldest["id"], now=True)
+            await self.shutdown_kernel(oldest["id"])
 
 
 def _quiet_s(model: dict[str, Any]) -> float:

@@ -18,6 +18,7 @@ import httpx
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.failures import ConnectionFailed
 from ci_notebook.client.connection.proxies import NetworkTransport
+from ci_notebook.client.connection.replies import REPLY_BYTES, Reply, read_error, read_reply
 from ci_notebook.client.connection.transport import ExactURL, Transport
 from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavailable, Throttled
@@ -28,6 +29,7 @@ from ci_notebook.wire.service_errors import error_from, error_in
 from ci_notebook.wire.xml import MalformedXML, NodeCache, dumps, loads, parse
 
 N = TypeVar("N", bound=Node)
+T = TypeVar("T")
 
 # Exponential backoff: seconds before the second, third and fourth try. Random jitter adds up to half, so
 # that many clients that failed together do not retry together.
@@ -121,14 +123,18 @@ class Sender:
         headers: Mapping[str, str] | None = None,
         body: RequestBody | None = None,
         once: bool = False,
-    ) -> httpx.Response:
+        limit_bytes: int = REPLY_BYTES,
+        remedy: str = "",
+    ) -> Reply:
         """Send a call and return its complete reply. Raises `ServiceError` or `ConnectionFailed`.
 
-        With `once`, any error reply of the service is raised, and the call is not retried after it.
+        With `once`, any error reply of the service is raised, and the call is not retried after it. `limit_bytes` and
+        `remedy` are as in `read_reply`.
         """
         return self._send(
-            call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), read=True, once=once
-        )
+            call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), once=once,
+            take=lambda response: read_reply(response, limit_bytes, remedy=remedy),
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def stream(
@@ -142,7 +148,7 @@ class Sender:
     ) -> Iterator[httpx.Response]:
         """Send a call and yield its reply, to be read in the block. An error in the block is not retried."""
         response = self._send(
-            call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), read=False
+            call, lambda: self._request(call, names or {}, query or {}, headers or {}, body), take=lambda reply: reply
         )
         try:
             yield response
@@ -173,16 +179,17 @@ class Sender:
         return f"{self.scheme}://{host}{url_path(path)}?{url_query(signed)}"
 
     def _send(
-        self, call: Call, build: Callable[[], httpx.Request], *, read: bool, once: bool = False
-    ) -> httpx.Response:
+        self, call: Call, build: Callable[[], httpx.Request], *, take: Callable[[httpx.Response], T], once: bool = False
+    ) -> T:
+        """Send a call, with retries, and return what `take` makes of its reply."""
         for pause in (*BACKOFF_S, None):
             try:
                 # No httpx.Client: it adds redirects, cookies and a log of signed URLs, and takes 33 % longer.
-                response = self._transport.handle_request(build())
+                request = build()
+                response = self._transport.handle_request(request)
+                response.request = request
                 if response.is_success:
-                    if read:
-                        response.read()
-                    return response
+                    return take(response)
                 raise self._error(call, response)
             except httpx.TransportError as error:
                 failure = self._failure(error, call)
@@ -208,10 +215,7 @@ class Sender:
         return ConnectionFailed.of(error, self.hosts[call.host], proxy=proxy)
 
     def _error(self, call: Call, response: httpx.Response) -> ServiceError:
-        try:
-            body = response.read()
-        finally:
-            response.close()
+        body = read_error(response)
         return error_from(response.status_code, body, response.headers, call=call, bucket=self.bucket, now=self.clock())
 
     def _request(

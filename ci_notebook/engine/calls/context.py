@@ -11,6 +11,7 @@ from ci_notebook.engine.faults import Faults
 from ci_notebook.engine.jobs.ledger import Ledger
 from ci_notebook.engine.notify.message_queues import MessageQueues
 from ci_notebook.engine.notify.outbox import Outbox
+from ci_notebook.engine.read_slots import ReadSlots
 from ci_notebook.engine.storage.bucket_settings import Bucket, Catalogue
 from ci_notebook.engine.storage.database import Database
 from ci_notebook.engine.storage.object_store import ObjectStore
@@ -48,6 +49,7 @@ class CallContext:
     database: Database
     outbox: Outbox
     messages: MessageQueues
+    read_slots: ReadSlots
     notifies_loopback: bool = True
 
 

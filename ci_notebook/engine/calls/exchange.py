@@ -86,18 +86,23 @@ class IncomingBody:
 
     def whole(self, content_md5: str = "") -> bytes:
         """Return a small body (XML). Raises `ServiceError` over 1 MiB, or when `content_md5` differs."""
-        too_large = f"An XML body may have at most {MAX_REQUEST_BYTES} bytes"
         if self.length is not None and self.length > MAX_REQUEST_BYTES:
-            raise service_error("InvalidContent", f"{too_large} (got {self.length}).", status=413)
+            raise too_large_xml(self.length)
         data = bytearray()
         for chunk in self.chunks():
             data += chunk
             if len(data) > MAX_REQUEST_BYTES:
-                raise service_error("InvalidContent", f"{too_large}.", status=413)
+                raise too_large_xml()
         digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         if content_md5 and content_md5 != digest:
             raise service_error("InvalidContent", f"Content-MD5 is {content_md5}, but the body's MD5 is {digest}.")
         return bytes(data)
+
+
+def too_large_xml(got: int | None = None) -> ServiceError:
+    """Return the error for a body of XML that is too large."""
+    more = "" if got is None else f" (got {got})"
+    return service_error("InvalidContent", f"An XML body may have at most {MAX_REQUEST_BYTES} bytes{more}.", status=413)
 
 
 def read_exchange(environ: Mapping[str, Any]) -> Exchange:

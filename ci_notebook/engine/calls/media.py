@@ -107,7 +107,8 @@ def _readable(service: CallContext, bucket: str, key: str) -> Iterator[Path]:
     stored, opened = service.store.open(bucket, key)
     opened.close()
     try:
-        yield service.store.path(stored)
+        with service.read_slots.slot():
+            yield service.store.path(stored)
     except EngineError as error:
         if error.code == "InternalError":
             raise

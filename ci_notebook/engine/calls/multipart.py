@@ -13,10 +13,10 @@ from ci_notebook.engine.calls.cos.request_headers import ENCRYPTION, STORAGE_CLA
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.calls.object_copy import SOURCE, copy_part
 from ci_notebook.engine.calls.objects import (
-    MAX_PUT_BYTES,
     add_leaves,
     add_owner,
     body_chunks,
+    check_body,
     cos_answer,
     iso_time,
     object_headers,
@@ -69,19 +69,22 @@ def list_multiparts(service: CallContext, exchange: Exchange) -> Answer:
 
 def put_part(service: CallContext, exchange: Exchange) -> Answer:
     """Store one part. It replaces an older one with the same number."""
-    number = number_in_query(exchange, "partNumber", 0, high=10000)
-    if not number:
-        raise service_error("InvalidArgument", "partNumber must be a whole number, 1 to 10000 (it is missing).")
-    if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"A part may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length})."
-        raise service_error("EntityTooLarge", text)
-    upload = _upload(service, exchange)
+    upload, number = check_part(service, exchange)
     if SOURCE in exchange.headers:
         return copy_part(service, exchange, upload, number)
     md5 = service.uploads.put(
         upload, number, body_chunks(exchange), content_md5=exchange.headers.get("content-md5", "")
     )
     return Answer(headers={"ETag": f'"{md5}"'})
+
+
+def check_part(service: CallContext, exchange: Exchange) -> tuple[Upload, int]:
+    """Return the upload and the number of a part. Raises `ServiceError` for what the head shows."""
+    number = number_in_query(exchange, "partNumber", 0, high=10000)
+    if not number:
+        raise service_error("InvalidArgument", "partNumber must be a whole number, 1 to 10000 (it is missing).")
+    check_body(exchange)
+    return _upload(service, exchange), number
 
 
 def list_parts(service: CallContext, exchange: Exchange) -> Answer:

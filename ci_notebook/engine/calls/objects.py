@@ -23,7 +23,10 @@ from ci_notebook.engine.calls.cos.request_headers import (
 )
 from ci_notebook.engine.calls.exchange import CHUNK_BYTES, Answer, Exchange
 from ci_notebook.engine.jobs.outcome import CRC_HEADER
-from ci_notebook.engine.storage.object_store import Listing, ObjectRow
+from ci_notebook.engine.storage.bucket_settings import Bucket
+from ci_notebook.engine.storage.object_keys import check_key
+from ci_notebook.engine.storage.object_store import Listing, ObjectRow, read_digest
+from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.headers import http_time_s
 from ci_notebook.wire.operations import url_path
 from ci_notebook.wire.service_errors import service_error
@@ -38,18 +41,36 @@ OBJECT_HEADERS: Final = (
 
 def put_object(service: CallContext, exchange: Exchange) -> Answer:
     """Store an object. It replaces an older one with the same key."""
-    bucket = bucket_of(service, exchange)
-    if (exchange.body.length or 0) > MAX_PUT_BYTES:
-        text = f"One PUT may have at most {MAX_PUT_BYTES} bytes (got {exchange.body.length}). Use a multipart upload."
-        raise service_error("EntityTooLarge", text)
-    condition = write_condition(exchange)
-    condition(service.store.head(bucket.name, exchange.key))  # before the body is written to the disk
+    bucket = check_put(service, exchange)
     stored = service.store.put(
         bucket.name, exchange.key, body_chunks(exchange), headers=object_headers(exchange),
-        content_md5=exchange.headers.get("content-md5", ""), condition=condition,
+        content_md5=exchange.headers.get("content-md5", ""), condition=write_condition(exchange),
     )  # fmt: skip
     told = {name: stored.headers[name] for name in (CRC_HEADER, ENCRYPTION) if name in stored.headers}
     return Answer(headers={"ETag": f'"{stored.etag}"', **told})
+
+
+def check_put(service: CallContext, exchange: Exchange) -> Bucket:
+    """Return the bucket of a PUT. Raises `ServiceError` for what the head shows, such as its size."""
+    bucket = bucket_of(service, exchange)
+    check_body(exchange)
+    check_key(exchange.key)
+    write_condition(exchange)(service.store.head(bucket.name, exchange.key))
+    return bucket
+
+
+def check_body(exchange: Exchange) -> None:
+    """Raise `ServiceError` for a body that is larger than one PUT may be, or whose Content-MD5 is none."""
+    if (exchange.body.length or 0) > MAX_PUT_BYTES:
+        raise too_large_body(exchange.body.length)
+    read_digest(exchange.headers.get("content-md5", ""))
+
+
+def too_large_body(got: int | None = None) -> ServiceError:
+    """Return the error for an object or part that is too large for one call."""
+    more = "" if got is None else f" (got {got})"
+    text = f"One PUT may have at most {MAX_PUT_BYTES} bytes{more}. Use a multipart upload with more parts."
+    return service_error("EntityTooLarge", text)
 
 
 def object_headers(exchange: Exchange) -> dict[str, str]:

@@ -38,8 +38,9 @@ from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
+from ci_notebook.media.streams.time_limit import interruptible
 from ci_notebook.model.api.jobs import Operation, named_as_sent
-from ci_notebook.model.bounds import set_pixels
+from ci_notebook.model.bounds import restore_bounds
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.errors import CIError, EngineError, ServiceError
 from ci_notebook.wire.service_errors import service_error
@@ -142,16 +143,21 @@ def run_job(
         container = media_info(path).format
         return container.duration if container else None
 
+    def stop_if_cancelled(_: str) -> None:
+        if guard.cancel.is_set():
+            raise Cancelled("The job is not wanted any more, or came to a limit.", code="Cancelled")
+
     with LimitGuard(
         limits, folder, room_bytes=room_bytes, is_unwanted=is_unwanted, length_s=length_s, check_s=check_s
     ) as guard:
         try:
-            if guard.cancel.wait(extra_s):
-                raise Cancelled("The job is not wanted any more, or came to a limit.", code="Cancelled")
+            guard.cancel.wait(extra_s)
+            stop_if_cancelled("")
             resources = JobResources(
                 site=site, folder=folder, cancel=guard.cancel, fault=fault, cache_options=cache_options, threads=threads
             )
-            return render_job(resources, job)
+            with interruptible(stop_if_cancelled):
+                return render_job(resources, job)
         except Cancelled:
             return _failed(guard.why) if guard.why else JobOutcome(state="Submitted")
         except Exception as error:  # noqa: BLE001  the top of a worker: the job reports that it failed, the log says why
@@ -198,7 +204,7 @@ def run_remote(remote: RemoteJob) -> JobOutcome:
     if not remote.folder.is_dir():
         text = f"A worker cannot find the engine's folder {remote.folder.parents[2].name}."
         return _failed(EngineError(f"{text} Mount it on the worker's machine at the same path."), remote.job)
-    set_pixels(remote.limits.pixels)
+    restore_bounds(remote.limits.bounds)
     write_atomically(remote.progress, "0")
     attempt = Path(tempfile.mkdtemp(prefix="try-", dir=remote.folder))
     outcome = run_job(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -20,10 +19,10 @@ from ci_notebook.engine.preview.preview_graph import Still
 from ci_notebook.engine.render.analysis import Analysis, analyse
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import filter_bytes
+from ci_notebook.media.images import open_image
 from ci_notebook.media.probe import first_video, pictures_length_s
-from ci_notebook.media.snapshot import encode_picture, pillow
+from ci_notebook.media.snapshot import encode_picture
 from ci_notebook.model.api.media_info import MediaInfo, Stream, VideoStream
-from ci_notebook.model.bounds import check_frame
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.shape import Size
 
@@ -77,8 +76,7 @@ def picture_origin(picture: NDArray[np.uint8]) -> SnapshotOrigin:
 
 
 def _yuv(data: bytes) -> tuple[bytes, Size]:
-    with pillow().open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
-        check_frame(opened.width, opened.height, "The snapshot")
+    with open_image(data, "The snapshot", formats=("PNG", "JPEG"), remedy="Use a smaller version") as opened:
         picture = opened.convert("RGB")
     size = Size(*picture.size)
     arguments = [

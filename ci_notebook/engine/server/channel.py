@@ -12,15 +12,17 @@ import contextlib
 import socket
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import BadRequest
 
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
-from ci_notebook.engine.server.request_parser import RequestParser
+from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan, HeadCheckingRequest
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
 
@@ -60,7 +62,7 @@ class AnswerTask(_ExactHeaders, WSGITask):  # type: ignore[misc]  # waitress has
     is_silent = False
 
     def get_environment(self) -> dict[str, Any]:
-        """Return the WSGI environment, with the headers as they were signed.
+        """Return the WSGI environment: the headers as they were signed, and the refusal that the head got, if any.
 
         Of a chunked body, waitress removes Transfer-Encoding, which the official SDK signs, and adds a
         Content-Length that was not sent.
@@ -69,6 +71,8 @@ class AnswerTask(_ExactHeaders, WSGITask):  # type: ignore[misc]  # waitress has
         if self.request.chunked:
             environ["HTTP_TRANSFER_ENCODING"] = "chunked"
             environ.pop("CONTENT_LENGTH", None)
+        if self.request.refusal is not None:
+            environ[REFUSAL] = self.request.refusal
         return environ
 
     def execute(self) -> None:
@@ -109,9 +113,11 @@ class RefusalTask(_ExactHeaders, ErrorTask):  # type: ignore[misc]  # waitress h
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection that measures how long the current request has been arriving."""
+    """A connection that measures how long the current request has been arriving.
 
-    parser_class = RequestParser
+    `plan_body` says what to do with the body of a call, from the environment that its head gives.
+    """
+
     task_class = AnswerTask
     error_task_class = RefusalTask
     began: float | None = None
@@ -119,6 +125,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     received_bytes: int = 0
     lingers_until: float | None = None
     _is_ending = False
+
+    def __init__(self, *arguments: Any, plan_body: Callable[[Mapping[str, Any]], BodyPlan], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._plan_body = plan_body
+
+    def parser_class(self, adjustments: Adjustments) -> HeadCheckingRequest:
+        """Return the parser of a new request."""
+        return HeadCheckingRequest(adjustments, self._plan_of)
+
+    def _plan_of(self, request: HeadCheckingRequest) -> BodyPlan:
+        return self._plan_body(AnswerTask(self, request).get_environment())
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the caller."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import socket
 import threading
@@ -20,12 +21,14 @@ from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.limits import Limits
 from ci_notebook.engine.notify.addresses import is_loopback
+from ci_notebook.engine.read_slots import CALL_LIMIT_S, MAX_ENTERED
 from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse_slow_requests
 from ci_notebook.model.errors import EngineError
 from ci_notebook.wire.secret import Secret
 
-# Each thread answers one call. Receiving bodies and sending objects block none.
-THREADS: Final = 8
+# Each thread answers one call. Receiving bodies and sending objects block none, and calls that read videos never
+# take the last eight.
+THREADS: Final = MAX_ENTERED + 8
 # Further callers wait in the backlog. Each open connection costs a file descriptor.
 CONNECTIONS: Final = 500
 
@@ -44,20 +47,21 @@ def serve(
     limits: Limits | None = None,
     cache_bytes: int | None = None,
     reuse: bool = True,
+    call_limit_s: float = CALL_LIMIT_S,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop: running jobs go back to their queues.
 
     `on_listening` gets the address (`http://127.0.0.1:9000`) once it accepts calls; port 0 chooses a free
-    port. `workers`, `executor`, `limits`, `cache_bytes` and `reuse` are as in `Engine`. Notifications
-    may go to this machine only where `host` is loopback. Must run in the main thread, which receives signals.
-    Raises `EngineError` when the port is in use.
+    port. `workers`, `executor`, `limits`, `cache_bytes`, `reuse` and `call_limit_s` are as in `Engine`.
+    Notifications may go to this machine only where `host` is loopback. Must run in the main thread, which receives
+    signals. Raises `EngineError` when the port is in use.
     """
     limits = limits or Limits()
     engine = Engine(
         root, bucket=bucket, region=region, keys=keys, tokens=tokens, workers=workers, executor=executor,
         time_limit_s=limits.time_s, disk_limit_bytes=limits.disk_bytes, min_free_bytes=limits.free_bytes,
-        cache_bytes=cache_bytes, reuse=reuse, notify_loopback=is_loopback(host),
+        cache_bytes=cache_bytes, reuse=reuse, call_limit_s=call_limit_s, notify_loopback=is_loopback(host),
     )  # fmt: skip
     with engine, Listener(engine, host=host, port=port) as listener, _stopping(listener):
         if on_listening is not None:
@@ -88,7 +92,7 @@ class Listener:
             clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
             connection_limit=CONNECTIONS,
         )  # fmt: skip
-        self._server.channel_class = Channel
+        self._server.channel_class = functools.partial(Channel, plan_body=engine.app.plan_body)
         name = f"[{host}]" if ":" in host else host
         self.port = int(self._server.effective_port)
         self.address = f"http://{name}:{self.port}"

@@ -120,22 +120,22 @@ class ChunkedBody:
     error: Error | None = None
 
     def __init__(self, buffer: Any, limit_bytes: int) -> None:
-        self._buffer, self._limit_bytes = buffer, limit_bytes
+        self.buf, self._limit_bytes = buffer, limit_bytes
         self._place: Literal["length", "end", "trailer"] = "length"
         self._line = b""  # what has arrived of the line
         self._missing_bytes = 0  # of the chunk
         self._trailer_bytes = 0
 
     def __len__(self) -> int:
-        return int(self._buffer.__len__())  # len() refuses more than 2 GiB on some machines
+        return int(self.buf.__len__())  # len() refuses more than 2 GiB on some machines
 
     def getfile(self) -> Any:
         """Return the body as a file."""
-        return self._buffer.getfile()
+        return self.buf.getfile()
 
     def getbuf(self) -> Any:
         """Return the buffer."""
-        return self._buffer
+        return self.buf
 
     def received(self, data: bytes) -> int:
         """Take bytes; return how many of them belong to the body."""
@@ -143,7 +143,7 @@ class ChunkedBody:
         while rest and not self.completed and self.error is None:
             if self._missing_bytes:
                 piece, rest = rest[: self._missing_bytes], rest[self._missing_bytes :]
-                self._buffer.append(piece)
+                self.buf.append(piece)
                 self._missing_bytes -= len(piece)
                 continue
             line, found, rest = (self._line + rest).partition(b"\r\n")

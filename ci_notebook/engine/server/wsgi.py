@@ -15,16 +15,19 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ci_notebook.engine.calls import buckets, jobs, media, multipart, object_copy, objects, queues, templates
-from ci_notebook.engine.calls.context import CallContext, Handler
+from ci_notebook.engine.calls.context import CallContext, Handler, bucket_of
 from ci_notebook.engine.calls.cos import acl, bucket_calls, deletion, tags
 from ci_notebook.engine.calls.cos.request_headers import check_headers
-from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange
-from ci_notebook.engine.calls.objects import FileRange
+from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_exchange, too_large_xml
+from ci_notebook.engine.calls.object_copy import SOURCE
+from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, FileRange, too_large_body
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.engine.limits import disk_full_error
+from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import error_body, service_error
 from ci_notebook.wire.signing import verify
+from ci_notebook.wire.xml import MAX_REQUEST_BYTES
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())
@@ -36,6 +39,10 @@ HANDLERS: Final[Mapping[str, Handler]] = {
 }  # fmt: skip
 
 COS_HOSTS: Final = ("cos", "service")
+# What the head of a call shows, for calls whose bodies are large.
+HEAD_CHECKS: Final[Mapping[str, Callable[[CallContext, Exchange], object]]] = {
+    "put_object": objects.check_put, "put_part": multipart.check_part,
+}  # fmt: skip
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -46,6 +53,27 @@ class App:
     def __init__(self, service: Callable[[], CallContext]) -> None:
         self._service = service
 
+    def plan_body(self, environ: Mapping[str, Any]) -> BodyPlan:
+        """Return what to do with the body of a call whose head is `environ`. Never waits for the ledger.
+
+        A check that cannot be done now is left to the call.
+        """
+        plan = BodyPlan(limit_bytes=MAX_PUT_BYTES, over_limit=too_large_body())
+        try:
+            service, exchange = self._service(), read_exchange(environ)
+            if exchange.method not in ("PUT", "POST") or SOURCE in exchange.headers:
+                plan = BodyPlan()
+            elif exchange.call.name not in HEAD_CHECKS:
+                plan = BodyPlan(limit_bytes=MAX_REQUEST_BYTES, over_limit=too_large_xml())
+            _verify(service, exchange)
+            with service.database.without_waiting():
+                HEAD_CHECKS.get(exchange.call.name, bucket_of)(service, exchange)
+        except ServiceError as error:
+            return BodyPlan(refusal=error)
+        except Exception:  # the thread that reads all sockets goes on; the call itself will report the error
+            log.debug("the head of a call could not be checked", exc_info=True)
+        return plan
+
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
         service = self._service()
@@ -53,6 +81,8 @@ class App:
         is_cos, resource = host_kind(environ) in COS_HOSTS, str(environ.get("PATH_INFO", "/"))
         server = "tencent-cos" if is_cos else "tencent-ci"
         try:
+            if (refusal := environ.get(REFUSAL)) is not None:
+                raise refusal
             exchange = read_exchange(environ)
             is_cos, resource = exchange.host in COS_HOSTS, exchange.path
             # Calls on a video through COS's host are answered by CI, with COS's kind of id.
@@ -80,7 +110,7 @@ class App:
         return [answer.body] if isinstance(answer.body, bytes) else answer.body
 
 
-def _answer(service: CallContext, exchange: Exchange) -> Answer:
+def _verify(service: CallContext, exchange: Exchange) -> None:
     verify(
         exchange.method, exchange.path, query=exchange.query, headers=exchange.headers, keys=service.keys,
         now=service.clock(), host=exchange.host, tokens=service.tokens,
@@ -89,6 +119,10 @@ def _answer(service: CallContext, exchange: Exchange) -> Answer:
         raise exchange.refusal
     if exchange.host in COS_HOSTS:
         check_headers(exchange)
+
+
+def _answer(service: CallContext, exchange: Exchange) -> Answer:
+    _verify(service, exchange)
     fault = service.faults.of_call(exchange.call.name)
     if fault and not fault.after:
         fault.strike()

@@ -120,6 +120,16 @@ class Database:
                 raise
             self._connection.execute("COMMIT")
 
+    @contextmanager
+    def without_waiting(self, limit_s: float = 0.05) -> Iterator[None]:
+        """Keep the connection for the queries of this block. Raises `TimeoutError` if it is in use for `limit_s`."""
+        if not self._lock.acquire(timeout=limit_s):
+            raise TimeoutError("the connection is in use")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with self._lock:

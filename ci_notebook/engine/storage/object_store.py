@@ -88,7 +88,7 @@ class ObjectStore:
 
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
-        expected = _digest(content_md5)
+        expected = read_digest(content_md5)
         aside = self._aside / self._new_id()
         md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
@@ -325,7 +325,8 @@ def _base64(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _digest(content_md5: str) -> bytes | None:
+def read_digest(content_md5: str) -> bytes | None:
+    """Return the bytes of a Content-MD5, None for an empty one. Raises `ServiceError` (InvalidDigest)."""
     if not content_md5:
         return None
     try:

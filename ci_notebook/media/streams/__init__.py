@@ -3,6 +3,8 @@
 Modules, in reading order:
 
 selection     opens a file and chooses its video stream
+time_limit    a time limit for all of them
+sample_tables counts the samples that a file states, before they are indexed
 frame_times   the times of all frames, read from the packets
 frame_reader  decodes frames by number
 fields        joins the fields of interlaced video

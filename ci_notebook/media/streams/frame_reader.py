@@ -16,6 +16,7 @@ from typing import Any, Self
 from ci_notebook._folders import absolute
 from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+from ci_notebook.media.streams.time_limit import check_time
 from ci_notebook.model.bounds import largest_size
 from ci_notebook.model.errors import EngineError
 
@@ -135,6 +136,7 @@ def decoded(packets: Iterator[Any], *, skips_damage: bool = True) -> Iterator[An
             packet = None
         if packet is None:
             break
+        check_time(Path(packet.stream.container.name).name)
         stream = packet.stream if packet.size else None
         width = width or packet.stream.codec_context.width
         try:

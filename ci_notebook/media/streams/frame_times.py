@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
+from ci_notebook.media.streams.time_limit import check_time
 from ci_notebook.model.bounds import check_file
 
 __all__ = ["Extent", "Timeline", "extents_of", "timeline_of"]
@@ -104,6 +105,7 @@ class Timeline:
 
     def time_of(self, number: int) -> float:
         """Return when a frame appears, in seconds after the first frame."""
+        check_time()
         if self.is_regular:
             return float(number / self.rate)
         return float((self.ticks[number] - self.ticks[0]) * self.unit)
@@ -172,6 +174,7 @@ def _scanned(path: Path, _: int, __: int) -> tuple[Timeline, dict[int, Extent]]:
         stream = main_video(container, path)
         main, codec = stream.index, stream.codec_context.name
         for packet in container.demux():
+            check_time(path.name)
             if not packet.size or (packet.stream.index == main and _is_hidden(packet, codec)):
                 continue
             extents.setdefault(packet.stream.index, Extent()).add(packet)
@@ -209,6 +212,7 @@ def _first_pts(path: Path) -> int | None:
     av = find_pyav()
     with open_media(path) as container:
         for packet in container.demux(main_video(container, path)):
+            check_time(path.name)
             try:
                 for frame in packet.decode():
                     return None if frame.pts is None else int(frame.pts)

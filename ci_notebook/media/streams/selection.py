@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL, file_url, media_input, run
+from ci_notebook.media.streams.sample_tables import check_sample_tables
 from ci_notebook.model.bounds import CODE, check_file, check_frame, current_bounds
 from ci_notebook.model.errors import EngineError
 
@@ -42,6 +43,7 @@ def open_media(path: Path) -> Iterator[Any]:
         "format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file",
         "max_pixels": str(current_bounds().pixels),  # opening may decode the first frames
     }  # fmt: skip
+    check_sample_tables(path)
     try:
         container = av.open(file_url(path), options=options)
     except FileNotFoundError as problem:

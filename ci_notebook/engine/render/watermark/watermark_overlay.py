@@ -15,13 +15,12 @@ from typing import Any
 
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.fonts import face
-from ci_notebook.model.bounds import check_frame, largest_size
+from ci_notebook.media.images import UnreadableImage, open_image
+from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.setting.shape import LARGEST, Size
 from ci_notebook.model.setting.watermark import Image, SlideConfig, Text, Watermark
 
 Fetch = Callable[[str], Path]
-# Pillow reads dozens of others; some start programs (EPS starts Ghostscript).
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _SLIDE_SHARE = 0.04  # of a side, per second and unit of speed
 
 
@@ -109,26 +108,19 @@ def draw_text(text: Text, *, leaf: str = "Watermark") -> Any:
 
 def draw_image(image: Image, size: Size, fetch: Fetch, *, leaf: str = "Watermark") -> Any:
     """Return a watermark image as a Pillow RGBA picture, in the size that Mode asks for."""
-    from PIL import Image as Pillow  # lazy: the thin client installs without it
-    from PIL import UnidentifiedImageError
-
     what = f"{leaf}.Image.Url {image.url}"
     try:
-        with Pillow.open(fetch(image.url or ""), formats=_FORMATS) as opened:
-            check_frame(opened.width, opened.height, what, "Use a smaller image")
+        with open_image(fetch(image.url or ""), what, pixels=LARGEST * LARGEST) as opened:
             target = image_size(image, size, Size(*opened.size))
             _refuse_large(target, leaf)
             picture = opened.convert("RGBA")
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as problem:
-        text = f"{what} has more pixels than the bound of {largest_size()}. Use a smaller image."
-        raise RequestRefused(text, code="ResourceNotSupported") from problem
-    except (UnidentifiedImageError, OSError, SyntaxError) as problem:
+    except UnreadableImage as problem:
         raise RequestRefused(
             f"{what} is not an image that can be read. Use a PNG, JPEG, WebP, GIF or BMP object of the bucket.",
             code="ResourceNotSupported",
         ) from problem
     if target != Size(*picture.size):
-        picture = picture.resize((target.width, target.height), Pillow.Resampling.LANCZOS)
+        picture = picture.resize((target.width, target.height), pillow().Resampling.LANCZOS)
     if image.transparency is not None and image.transparency < 100:
         share = image.transparency / 100
         picture.putalpha(picture.getchannel("A").point(lambda value: round(value * share)))

@@ -1,4 +1,4 @@
-"""Defaults of the bounds of open pages. Alone in a module, because the help of the verb needs no Voila."""
+"""Defaults of the limits of open pages. Alone in a module, because the help of the verb needs no Voila."""
 
 from typing import Final
 
