@@ -51,6 +51,8 @@ FOREIGN: dict[str, set[str]] = {
     "cli": {"ipywidgets", "IPython", "traitlets", "tornado", "jupyter_server", "voila"},  # the page of the verb `app`
 }
 PACKAGES = set(FOREIGN)
+# Modules outside the packages, which all packages may import.
+BASE = ("_folders", "_processes", "_file_lock", "_database")
 
 
 def below(package: str) -> set[str]:
@@ -59,7 +61,7 @@ def below(package: str) -> set[str]:
     return (
         (set().union(*LEVELS[:level]) - NOT.get(package, set()))
         | ALSO.get(package, set())
-        | {package, "_version", "_folders"}
+        | {package, "_version", *BASE}
     )
 
 
@@ -106,7 +108,7 @@ def package_of(module: str) -> str:
 def test_a_module_imports_only_what_its_package_may(path):
     package = package_of(name_of(path))
     if package not in PACKAGES:
-        assert package in ("", "_version", "_folders", "__main__"), "a module outside the packages"
+        assert package in ("", "_version", *BASE, "__main__"), "a module outside the packages"
         return
     for module, _ in imports(path):
         first = module.split(".")[0]

@@ -10,24 +10,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol
 
+from ci_notebook._file_lock import FileLock
 from ci_notebook._folders import absolute, private_file, private_folder
+from ci_notebook._processes import Owner
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.lru import LRU
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())
 
 __all__ = [
     "LIMIT_BYTES",
@@ -47,6 +47,8 @@ _LOCKS: Final = 256
 _PART: Final = "part-"
 # A temporary file that old was left by a process that was killed.
 _STALE_S: Final = 24 * 3600.0
+# Whoever holds a lock and has written nothing for so long, for example because it is stopped, is not waited for.
+PATIENCE_S: Final = 30.0
 # The names of this module, and those that version 0.1 gave.
 _ENTRY: Final = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{8})?(?:-joined)?(?:\.\w+)?")
 
@@ -84,8 +86,8 @@ class Storage(Protocol):
 class FileCache:
     """The files of one folder. Safe to use from several threads and processes, and by several instances at once."""
 
-    def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
-        self.folder, self._limit_bytes = absolute(folder), limit_bytes
+    def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES, patience_s: float = PATIENCE_S) -> None:
+        self.folder, self._limit_bytes, self._patience_s = absolute(folder), limit_bytes, patience_s
 
     def path_of(self, bucket: str, key: str, content: str, *, suffix: str | None = None) -> Path:
         """Return the path of the file of an object. `content` is its MD5 or ETag, and what was done to it, if anything.
@@ -99,8 +101,9 @@ class FileCache:
     def make(self, path: Path, write: Callable[[Path], object]) -> Path:
         """Return `path`. If there is no such file, have `write` write it first, to the path that it is called with.
 
-        While one writes, others who want the same file wait for it. Whatever `write` raises is raised, and
-        leaves no file. `write` must not ask for another file of this cache: it may share the lock.
+        While one writes, others who want the same file wait for it, unless nothing was written into the folder for
+        `patience_s` seconds. Whatever `write` raises is raised, and leaves no file. `write` must not ask for another
+        file of this cache: it may share the lock.
         """
         if self.note_use(path):
             return path
@@ -159,11 +162,22 @@ class FileCache:
     def _lock(self, path: Path) -> Iterator[None]:
         locks = private_folder(self.folder / ".locks")
         number = int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % _LOCKS
-        with private_file(locks / f"{number:02x}").open("ab") as file:
-            # A file system without locks: then two may write one file, each its own copy of it.
+        began = time.time()
+        lock = FileLock(locks / f"{number:02x}")
+        # A file system without locks, or a holder that does not move: then two may write one file, each its own copy.
+        with lock:
             with contextlib.suppress(OSError):
-                _wait_for_lock(file)
+                if not lock.wait(lambda: time.time() - max(began, self._last_write()) < self._patience_s):
+                    log.warning("another process holds %s and writes nothing; it is not waited for", lock.path)
             yield
+
+    def _last_write(self) -> float:
+        """Return when a temporary file of this folder was last written, in Unix seconds."""
+        times = [0.0]
+        for path in self.folder.glob(f"{_PART}*"):
+            with contextlib.suppress(OSError):  # it is complete
+                times.append(path.stat().st_mtime)
+        return max(times)
 
     def _evict(self, *, but: Path) -> None:
         """Remove the least recently used files until the rest fits. A reader on POSIX keeps what it has open."""
@@ -188,7 +202,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `target`; rename it at the end of the block, remove it after an error."""
     # A unique name: another process may be writing the same file. It ends as the target does, for programs
     # that choose a format by that.
-    part = target.with_name(f"{_PART}{secrets.token_hex(8)}{target.suffix}")
+    part, owner = target.with_name(f"{_PART}{secrets.token_hex(8)}{target.suffix}"), Owner()
     try:
         mode = stat.S_IMODE(target.stat().st_mode)  # a file that is replaced keeps its mode
     except FileNotFoundError:
@@ -199,7 +213,8 @@ def whole_file(target: Path) -> Iterator[Path]:
             part.chmod(mode)
         part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        if owner.is_here:  # a forked child that ends here leaves its parent's file alone
+            part.unlink(missing_ok=True)
 
 
 def download_checked(storage: Storage, key: str, path: Path, md5: str) -> None:
@@ -237,15 +252,3 @@ def known_md5(path: Path, facts: os.stat_result | None = None) -> str:
 def _content(facts: StoredFacts) -> str:
     """Return what tells the content of an object from others: its MD5 where that is known, else its ETag."""
     return facts.md5.lower() or facts.etag or f"{facts.size_bytes} bytes of {facts.last_modified}"
-
-
-def _wait_for_lock(file: BinaryIO) -> None:
-    """Wait until nobody else holds the lock of a file; closing the file releases it."""
-    if sys.platform == "win32":
-        while True:
-            file.seek(0)
-            with contextlib.suppress(OSError):  # it gives up after ten seconds
-                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                return
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX)

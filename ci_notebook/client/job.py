@@ -104,7 +104,7 @@ class Job:
         `on_progress` is called with the job each time its state or progress changes; without it the job
         shows its progress bar, if it has one. `pace` decides how to pause between two polls (see
         `Receiver`). Ctrl-C ends the wait, not the job. Raises `JobFailed` for Failed and Cancel, and
-        `WaitTimedOut` after `timeout_s`; both carry the job as last read.
+        `WaitTimedOut` after `timeout_s` (24 hours unless given); both carry the job as last read.
         """
         bar = self._bar if on_progress is None else None
         with bar(self) if bar else contextlib.nullcontext(on_progress) as notify:

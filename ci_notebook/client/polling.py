@@ -12,11 +12,14 @@ from typing import Final, Protocol
 
 import httpx
 
-from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.api.jobs import JobsDetail, WaitTimedOut
 from ci_notebook.model.errors import ServiceUnavailable, Throttled
 
 # How long connection errors and 5xx replies are tolerated before a wait gives up.
 PATIENCE_S: Final = 120.0
+
+# The limit of a wait without a timeout. A job that takes longer is stuck, for example in a paused queue.
+LONGEST_S: Final = 24 * 3600.0
 
 # Errors that may be temporary.
 TEMPORARY_ERRORS: Final = (httpx.TransportError, ServiceUnavailable, Throttled)
@@ -67,13 +70,14 @@ def watch(
 ) -> Iterator[JobsDetail]:
     """Yield a job each time its state or progress changes, until all jobs are over.
 
-    The last item of each job is over (`is_over`); after `timeout_s` the iterator ends early. A failed job
-    raises nothing. Connection errors and 5xx replies are tolerated for `PATIENCE_S` seconds, then
-    raised. `pace` replaces the sleep between polls.
+    The last item of each job is over (`is_over`); after `timeout_s` the iterator ends early. Without a timeout it
+    raises `WaitTimedOut` after 24 hours. A failed job raises nothing. Connection errors and 5xx replies are tolerated
+    for `PATIENCE_S` seconds, then raised. `pace` replaces the sleep between polls.
     """
     pace = pace or Pace(client.sleep)
     waiting = dict.fromkeys(ids)
     last: dict[str, tuple[str | None, int | None]] = {}
+    details: dict[str, JobsDetail] = {}
     began = last_reply = clock()
     while waiting:
         try:
@@ -85,12 +89,16 @@ def watch(
             jobs = []
         for job in jobs:
             key = job.job_id or ""
+            details[key] = job
             if last.get(key) != (job.state, job.progress):
                 last[key] = (job.state, job.progress)
                 yield job
             if job.is_over:
                 waiting.pop(key, None)
         age = clock() - began
+        if waiting and timeout_s is None and age >= LONGEST_S:
+            stuck = next(iter(waiting))
+            raise WaitTimedOut(details.get(stuck, JobsDetail(job_id=stuck)), LONGEST_S)
         if not waiting or (timeout_s is not None and age >= timeout_s):
             return
         pause = max(pause_s(age), pace.least_s)

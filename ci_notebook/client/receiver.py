@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import queue
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from ci_notebook._processes import Owner, detach_in_children
 from ci_notebook.client.job import Bar, Job
-from ci_notebook.client.polling import Pace
+from ci_notebook.client.polling import LONGEST_S, Pace
 from ci_notebook.client.watch import Watch
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.queues import NotifyConfig
@@ -33,6 +35,8 @@ IDLE_TIMEOUT_S: Final = 10.0
 # With callbacks, jobs are polled at most this often. That is enough where no callback arrives, for example
 # from the cloud, which cannot reach this machine.
 POLL_EVERY_S: Final = 2.0
+# How long `close` waits for the thread that listens; it looks ten times a second whether to stop.
+STOP_S: Final = 10.0
 # Limit for notifications that nobody reads.
 MAX_WAITING: Final = 10_000
 
@@ -56,7 +60,7 @@ class Receiver:
         self._client, self._bar = client, bar
         self._notified: queue.Queue[JobsDetail | None] = queue.Queue(MAX_WAITING)
         self._arrival = threading.Condition()
-        self._count = 0
+        self._count, self._owner = 0, Owner()
         # The path is secret: requests to other paths are refused.
         self._path = f"/{secrets.token_urlsafe(16)}"
         self._server = _Server(("127.0.0.1", port), self._path, self._take)
@@ -75,11 +79,12 @@ class Receiver:
         return NotifyConfig(state="On", event="TaskFinish", type="Url", url=self.url, result_format=form)
 
     def get(self, timeout_s: float | None = None) -> Job:
-        """Return the next notified job. Raises `TimeoutError`, or `EOFError` once closed."""
+        """Return the next notified job. Raises `TimeoutError`, by default after 24 hours, or `EOFError` once closed."""
+        limit_s = LONGEST_S if timeout_s is None else timeout_s
         try:
-            detail = self._notified.get(timeout=timeout_s)
+            detail = self._notified.get(timeout=limit_s)
         except queue.Empty:
-            raise TimeoutError(f"No notification came within {timeout_s:g} s.") from None
+            raise TimeoutError(f"No notification came within {limit_s:g} s.") from None
         if detail is None:
             self._notified.put(None)  # for the next caller
             raise EOFError("The receiver is closed.")
@@ -113,9 +118,11 @@ class Receiver:
         return Pace(rest, POLL_EVERY_S)
 
     def close(self) -> None:
-        """Stop listening. Iterators end."""
+        """Stop listening. Iterators end. Does nothing in a forked child."""
+        if not self._owner.is_here:
+            return
         self._server.shutdown()
-        self._thread.join()
+        self._thread.join(STOP_S)
         self._server.server_close()
         self._take(())
 
@@ -153,6 +160,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], path: str, take: Callable[[tuple[JobsDetail, ...]], None]) -> None:
         self.path, self.take = path, take
         super().__init__(address, _Handler)
+        detach_in_children(self.socket)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        detach_in_children(connection)
+        return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore broken connections; the standard library would print them."""

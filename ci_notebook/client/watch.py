@@ -20,7 +20,8 @@ class Watch:
 
     Each job is yielded first in its current state, then each time its state changes; with `progress`
     also when only its progress changes. The last time it `is_over`. One call polls many jobs. A failed
-    job raises nothing; after `timeout_s` the loop ends early. Raises `NotFound` for an unknown id.
+    job raises nothing; after `timeout_s` the loop ends early. Raises `NotFound` for an unknown id, and, without a
+    timeout, `WaitTimedOut` after 24 hours.
     Leaving the loop does not affect the jobs.
 
     `jobs` are `Job`s, which are updated, or ids. `pace` decides how to pause between polls (see

@@ -7,7 +7,6 @@ import re
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ci_notebook._folders import absolute, private_home
+from ci_notebook._processes import Owner, finalize
 from ci_notebook.engine.calls.context import CallContext
 from ci_notebook.engine.daemon_threads import THREAD_PREFIX
 from ci_notebook.engine.faults import Faults
@@ -130,18 +130,23 @@ class Engine:
         self._previewer: Previewer | None = None
         self._resources = contextlib.ExitStack()
         # A notebook's kernel may end without calling `close`; FFmpeg must not outlive it.
-        self._finalizer = weakref.finalize(self, _close, self._resources)
+        self._owner, self._finalizer = Owner(), finalize(self, _close, self._resources)
         self.app = App(self.start)
 
     def __repr__(self) -> str:
         return f"Engine({str(self.root)!r}, bucket={self.bucket!r}, region={self.region!r})"
 
     def start(self) -> CallContext:
-        """Start, if the engine has not started, and return its parts. Raises `ParameterError` once closed."""
+        """Start, if the engine has not started, and return its parts.
+
+        Raises `ParameterError` once closed and in a forked child, and `EngineError` when the folder was removed.
+        """
+        self._owner.refuse_elsewhere("The embedded engine")
         with self._lock:
             self._check_open()
             if self._context is None:
                 self._context = self._start()
+            self._context.database.check()
             return self._context
 
     def _check_open(self) -> None:
@@ -217,9 +222,13 @@ class Engine:
         return self._previewer.preview(picture_origin(snapshot), setting, width_px=width_px)
 
     def close(self) -> None:
-        """Stop. Running jobs go back to their queues; unfinished files are removed. Closing twice is allowed."""
-        with self._lock:
-            self._finalizer()
+        """Stop. Running jobs go back to their queues; unfinished files are removed. Closing twice is allowed.
+
+        Calls of other threads end first, or fail with `ParameterError`. Does nothing in a forked child.
+        """
+        if self._owner.is_here:
+            with self._lock:
+                self._finalizer()
 
     def __enter__(self) -> Self:
         self.start()

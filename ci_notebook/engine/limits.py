@@ -108,7 +108,7 @@ class LimitGuard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._watcher.join()
+        self._watcher.join(5.0)  # it may measure a disk that does not answer
 
     def _watch(self) -> None:
         while not self.cancel.is_set() and not self._ended.wait(self._check_s):

@@ -14,12 +14,12 @@ The phases of a run:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import platform
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
+from ci_notebook._database import SharedConnection
 from ci_notebook._folders import absolute, private_database
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.run_record import Run
@@ -106,31 +107,18 @@ class Journal:
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
-        self.path, self._clock, self._lock = absolute(path), clock, threading.RLock()
+        self.path, self._clock = absolute(path), clock
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        private_database(self.path)
-        self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._write_ahead()
-        self._db.execute("PRAGMA synchronous = FULL")  # paid runs must survive a power failure
-        self._open()
+        self._shared = SharedConnection(self.path, _connect, name="The journal")
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
 
-    def _write_ahead(self) -> None:
-        """Switch the file to WAL, with retries: SQLite's timeout does not apply while another process opens it."""
-        until = time.monotonic() + _BUSY_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-
-    def _open(self) -> None:
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+    def _bring_up_to_date(self) -> None:
+        with self._change() as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise CIError(
                     f"{self.path} was written by a later version of ci_notebook: its version is {version}, "
@@ -139,8 +127,8 @@ class Journal:
                 )
             missing = [s for v in range(version, VERSION) for s in _MIGRATIONS[v]] if version else _NEW_FILE
             for statement in missing:
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     def lease(self) -> Lease:
         """Return a lease for sending runs; it ends with this process. Close it when done."""
@@ -149,11 +137,10 @@ class Journal:
     def begin(self, run: Run, request: Request, *, service: str, mark: str, owner: str = "") -> bool:
         """Write that `owner` is about to send a run. False when this attempt exists already."""
         values = self._values(run, request, service=service, mark=mark) | {"phase": "sending", "owner": owner}
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            if self._db.execute("SELECT 1 FROM runs WHERE key = ? AND attempt = ?", (run.key, run.attempt)).fetchone():
+        with self._change() as db:
+            if db.execute("SELECT 1 FROM runs WHERE key = ? AND attempt = ?", (run.key, run.attempt)).fetchone():
                 return False
-            self._insert_row(values)
+            _insert_row(db, values)
         return True
 
     def adopt(self, runs: Iterable[Run], *, service: str) -> list[Entry]:
@@ -162,19 +149,17 @@ class Journal:
         A job that is recorded already stays as it is. A job never hides a better one of the same run: a success
         comes after a failure. So an older attempt may get the number 0 or a negative one.
         """
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            return [self._entry_of_job(run.job) or self._insert(run, service) for run in runs if run.job]
+        with self._change() as db:
+            return [self._entry_of_job(run.job) or self._insert(db, run, service) for run in runs if run.job]
 
     def find(self, job: JobsDetail) -> Entry | None:
         """Return the run of a job: by its id, or by the mark that our request left in its `UserData`."""
-        with self._lock:
-            return self._entry_of_job(job)
+        return self._entry_of_job(job)
 
     def claim(self, entry: Entry, owner: str) -> bool:
         """Take over a run whose sender is dead. False when another process did, or it has been sent since."""
-        with self._lock:
-            cursor = self._db.execute(
+        with self._shared.use() as db:
+            cursor = db.execute(
                 "UPDATE runs SET owner = ? WHERE key = ? AND attempt = ? AND phase = 'sending' AND owner = ?",
                 (owner, entry.run.key, entry.run.attempt, entry.owner),
             )
@@ -232,14 +217,14 @@ class Journal:
 
     def votes(self, ballot: str = "") -> list[Vote]:
         """Return the answers to one ballot, or to all, oldest first."""
-        with self._lock:
+        with self._shared.use() as db:
             names = ", ".join(field.name for field in dataclasses.fields(Vote))
             sql = f"SELECT {names} FROM votes WHERE ? IN ('', ballot) ORDER BY created_at, number"  # noqa: S608 - as above
-            return [Vote(**dict(row)) for row in self._db.execute(sql, (ballot,))]
+            return [Vote(**dict(row)) for row in db.execute(sql, (ballot,))]
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, as soon as no thread uses it. The journal cannot be used any more."""
+        self._shared.close()
 
     def __enter__(self) -> Self:
         return self
@@ -250,8 +235,8 @@ class Journal:
         self.close()
 
     def __repr__(self) -> str:
-        with self._lock:
-            (count,) = self._db.execute("SELECT count(DISTINCT key) FROM runs").fetchone()
+        with self._shared.use() as db:
+            (count,) = db.execute("SELECT count(DISTINCT key) FROM runs").fetchone()
         return f"<Journal of {count} run{'' if count == 1 else 's'}>"
 
     def _entry_of_job(self, job: JobsDetail) -> Entry | None:
@@ -259,9 +244,16 @@ class Journal:
         sql = "SELECT * FROM runs WHERE job_id = ? OR (mark = ? AND job_id IS NULL) ORDER BY job_id IS NULL, rowid DESC"
         return next(self._read(sql, job.job_id, mark), None)
 
-    def _insert(self, run: Run, service: str) -> Entry:
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """Hold the only write transaction: all changes inside are committed, or none."""
+        with self._shared.use() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+
+    def _insert(self, db: sqlite3.Connection, run: Run, service: str) -> Entry:
         job = run.job or JobsDetail()
-        before = self._db.execute(
+        before = db.execute(
             "SELECT attempt, phase, state FROM runs WHERE key = ? ORDER BY attempt", (run.key,)
         ).fetchall()
         attempt = 1
@@ -275,7 +267,7 @@ class Journal:
             "phase": "over" if job.is_over and job.state != "Success" else "sent", "reply": job_text(job),
             "job_id": job.job_id, "state": job.state,
         }  # fmt: skip
-        self._insert_row(values)
+        _insert_row(db, values)
         return Entry(run, values["phase"], values["mark"], values["created_at"], "", service)
 
     def _values(self, run: Run, request: Request, *, service: str, mark: str) -> dict[str, Any]:
@@ -288,10 +280,6 @@ class Journal:
             "created_at": now, "updated_at": now,
         }  # fmt: skip
 
-    def _insert_row(self, values: Mapping[str, Any]) -> None:
-        names, marks = ", ".join(values), ", ".join("?" * len(values))
-        self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - fixed column names
-
     def _set(self, run: Run, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         self._write(
@@ -300,13 +288,40 @@ class Journal:
         )  # fmt: skip
 
     def _write(self, sql: str, *values: Any) -> None:
-        with self._lock:
-            self._db.execute(sql, values)
+        with self._shared.use() as db:
+            db.execute(sql, values)
 
     def _read(self, sql: str, *values: Any) -> Iterator[Entry]:
-        with self._lock:
-            rows = self._db.execute(sql, values).fetchall()
+        with self._shared.use() as db:
+            rows = db.execute(sql, values).fetchall()
         return map(_entry, rows)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    private_database(path)
+    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    _write_ahead(db)
+    db.execute("PRAGMA synchronous = FULL")  # paid runs must survive a power failure
+    return db
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch the file to WAL, with retries: SQLite's timeout does not apply while another process opens it."""
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def _insert_row(db: sqlite3.Connection, values: Mapping[str, Any]) -> None:
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - fixed column names
 
 
 def key_of(clip: str, setting: VideoEnhance, service: str) -> str:

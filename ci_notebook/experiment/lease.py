@@ -2,24 +2,21 @@
 
 A lease is one file, locked while the process of its holder lives. The operating system releases the
 lock when the process dies, however it dies. So no timeout is needed, and no clock has to be right.
+A forked child has no part in its parent's lease, and does not prolong it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
-from ci_notebook._folders import private_file, private_folder
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from ci_notebook._file_lock import FileLock, is_locked
+from ci_notebook._folders import private_folder
+from ci_notebook.model.errors import EngineError
 
 _STALE_S: Final = 60.0
 
@@ -31,19 +28,17 @@ class Lease:
         private_folder(folder)
         _remove_stale(folder)
         self.name = secrets.token_hex(8)
-        self._folder = folder
-        self._file: BinaryIO = private_file(folder / self.name).open("wb")
-        if not _locked(self._file):
-            raise AssertionError("a new random name cannot be locked")
+        self._folder, self._lock = folder, FileLock(folder / self.name)
+        if not self._lock.try_lock():
+            raise EngineError(f"A new file in {str(folder)!r} cannot be locked. Another program removes files there.")
 
     def is_dead(self, name: str) -> bool:
         """Return True when the holder of another lease is certainly dead. This lease itself is never dead."""
         return name != self.name and is_dead(self._folder, name)
 
     def close(self) -> None:
-        """End the lease."""
-        self._file.close()
-        (self._folder / self.name).unlink(missing_ok=True)
+        """End the lease. Does nothing in a forked child."""
+        self._lock.release(remove=True)
 
     def __enter__(self) -> Self:
         return self
@@ -56,26 +51,7 @@ class Lease:
 
 def is_dead(folder: Path, name: str) -> bool:
     """Return True when no process holds the lease of this name."""
-    if not name:
-        return True  # written by a version without leases
-    try:
-        with (folder / name).open("rb+") as file:
-            return _locked(file)
-    except FileNotFoundError:
-        return True
-    except PermissionError:
-        return False
-
-
-def _locked(file: BinaryIO) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    return not name or not is_locked(folder / name)  # versions without leases wrote no name
 
 
 def _remove_stale(folder: Path) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Event:
     """The progress of a sweep: `share` from 0 to 1, counts of runs, and a text.
 
-    `left_s` is the estimated time left, at the speed so far; None while it is unknown.
+    `left_s` is the estimated time left, at the speed so far; None while it is unknown. `elsewhere` counts the runs
+    that another process is sending.
     """
 
     share: float
@@ -19,14 +20,16 @@ class Event:
     failed: int
     running: int
     left_s: float | None = None
+    elsewhere: int = 0
 
     @property
     def note(self) -> str:
         """The counts as text."""
         failed = f", {self.failed} failed" if self.failed else ""
         running = f", {self.running} running" if self.running else ""
+        elsewhere = f", {self.elsewhere} waiting for another process" if self.elsewhere else ""
         left = f", {duration_text(self.left_s)} left" if self.left_s is not None and self.share < 1 else ""
-        return f"{self.done} of {self.total} done{failed}{running}{left}"
+        return f"{self.done} of {self.total} done{failed}{running}{elsewhere}{left}"
 
 
 class TimeLeft:

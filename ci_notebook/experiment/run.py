@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_notebook.client.objects import Clip, refuse_replaced
-from ci_notebook.client.polling import IDS_PER_CALL, PATIENCE_S, TEMPORARY_ERRORS, pause_s
+from ci_notebook.client.polling import IDS_PER_CALL, LONGEST_S, PATIENCE_S, TEMPORARY_ERRORS, pause_s
 from ci_notebook.experiment.client_port import ClientPort, RateLimit, RateLimitedClient
 from ci_notebook.experiment.journal import Entry, Journal
 from ci_notebook.experiment.lease import Lease
@@ -34,6 +34,7 @@ from ci_notebook.model.api.requests import enhance_request
 from ci_notebook.model.errors import (
     AccessDenied,
     BucketNotActivated,
+    CIError,
     NotFound,
     ParameterError,
     ServiceError,
@@ -117,7 +118,8 @@ def run_all(
 
     After Ctrl-C (raised as `Interrupted`) or `cancel`, finished work is kept, and the same call resumes.
     Raises `ParameterError` and `BudgetExceeded` before anything is sent. Also raises errors that affect
-    every further run, such as a refused signature or an unreachable service.
+    every further run, such as a refused signature or an unreachable service, and `CIError` when nothing changes
+    for 24 hours.
     """
     for name, number in (("workers", options.workers), ("every", options.every)):
         if number is not None and number < 1:
@@ -219,11 +221,16 @@ class _SweepRunner:
         """Complete every run, and return the runs in order."""
         queue = self._queue
         time_left = TimeLeft(queue.event().share, self._clock)
+        last, since = queue.event(), self._clock()
         try:
             notify(queue.event())
             while queue.is_open() and not cancel.is_set():
                 self._step()
                 event = queue.event()
+                if event != last:
+                    last, since = event, self._clock()
+                elif self._clock() - since >= LONGEST_S:
+                    raise CIError(f"Nothing has changed for 24 hours: {event.note}. The same call resumes.")
                 notify(replace(event, left_s=time_left.seconds(event.share)))
                 self._pause()
         except KeyboardInterrupt as stop:

@@ -96,7 +96,9 @@ class RunQueue:
             share += 0.9 * (job.progress or 0) / 100 if job and isinstance(job.progress, int) else 0.0
         total = len(self.runs)
         failed = sum(1 for run in over if not run.ok)
-        return Event(share / total if total else 1.0, total, len(over) - failed, failed, len(busy))
+        return Event(
+            share / total if total else 1.0, total, len(over) - failed, failed, len(busy), elsewhere=len(self.elsewhere)
+        )  # fmt: skip
 
     def _settle(self, key: str, entry: Entry | None, redo: Redo) -> None:
         run = self.runs[key]

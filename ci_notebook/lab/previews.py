@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ci_notebook._processes import call_in_children
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import holds
 from ci_notebook.client.objects import Clip
@@ -57,6 +58,7 @@ class LabPreviews:
         self._client, self._cache, self._is_local = client, cache, is_local
         self._lock = threading.Lock()
         self._previewer: Previewer | None = None
+        call_in_children(self._leave_to_parent)
         self._is_closed = False
 
     @property
@@ -115,6 +117,9 @@ class LabPreviews:
             previewer, self._previewer = self._previewer, None
         if previewer is not None:
             previewer.close()
+
+    def _leave_to_parent(self) -> None:
+        self._lock, self._previewer = threading.Lock(), None
 
     def _started(self) -> Previewer:
         with self._lock:

@@ -13,12 +13,12 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci_notebook._folders import absolute
-from ci_notebook.media.process import environment, kill, program
+from ci_notebook.media.process import environment, kill, program, wait_for_end
 from ci_notebook.model.bounds import check_frame, current_bounds
 from ci_notebook.model.errors import EngineError
 
@@ -28,6 +28,9 @@ __all__ = [
 ]  # fmt: skip
 
 Progress = Callable[[float], None]
+
+# FFmpeg reports its progress several times a second. One that is silent for so long is stuck, for example on a disk.
+SILENCE_S = 900.0
 
 INSTALL = "python -m pip install 'ci-notebook[local]'"
 
@@ -150,7 +153,7 @@ def run(
     `arguments` are those after the program's name; a `Path` names a file, as in `file_url`. `on_progress` is called
     with the completed share, 0.0 to 1.0, when the length of the output is known as `total_s`. When `cancel` is set,
     the program is killed and `Cancelled` is raised. Any failure raises `EngineError` with the command and the last
-    `log_lines` of the log.
+    `log_lines` of the log, also if FFmpeg reports no progress for 15 minutes.
     """
     command = [
         str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "warning", "-progress", "pipe:1",
@@ -158,26 +161,28 @@ def run(
     ]  # fmt: skip
     log: deque[str] = deque(maxlen=log_lines)
     sizes: deque[str] = deque(maxlen=1)
-    ended = threading.Event()
+    ended, silence = threading.Event(), Silence()
     with program(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        watch = threading.Thread(target=_kill_on_cancel, args=(process, cancel, ended), daemon=True)
+        watch = threading.Thread(target=_kill_on_cancel, args=(process, cancel, ended, silence), daemon=True)
         drain = threading.Thread(target=_collect, args=(process.stderr, log, sizes), daemon=True)
         watch.start()
         drain.start()
         try:
-            finished = _follow(process.stdout or (), total_s, on_progress)
-            code = process.wait()
+            finished = _follow(silence.broken_by(process.stdout or ()), total_s, on_progress)
+            code = wait_for_end(process)
         except BaseException:
             kill(process)
             raise
         finally:
             ended.set()
-            process.wait()
-            watch.join()
-            drain.join()
+            wait_for_end(process)
+            watch.join(1.0)
+            drain.join(10.0)  # a grandchild may hold the pipe
     text = "\n".join(log)
     if cancel is not None and cancel.is_set():
         raise Cancelled("The run was cancelled.", code="Cancelled", command=readable(command), log=text)
+    if silence.is_too_long:
+        raise EngineError(f"FFmpeg reported no progress for {SILENCE_S:g} s, and was ended.", command=readable(command))
     refuse_larger_frames("".join(sizes))  # FFmpeg leaves such frames out, and exits with 0
     if code != 0 and "No space left on device" in text:
         raise EngineError(
@@ -215,9 +220,29 @@ def readable(command: Iterable[str]) -> str:
     return " ".join(Path(word).name if word.startswith(("/", "\\\\")) else word for word in words)
 
 
-def _kill_on_cancel(process: subprocess.Popen[bytes], cancel: threading.Event | None, ended: threading.Event) -> None:
-    while cancel is not None and not ended.wait(0.05):
-        if cancel.is_set():
+class Silence:
+    """How long a program has reported nothing."""
+
+    def __init__(self) -> None:
+        self._last, self.is_too_long = time.monotonic(), False
+
+    def broken_by(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the lines; each ends the silence."""
+        for line in lines:
+            self._last = time.monotonic()
+            yield line
+
+    def check(self) -> bool:
+        """Return whether it lasts for longer than `SILENCE_S`."""
+        self.is_too_long = time.monotonic() - self._last > SILENCE_S
+        return self.is_too_long
+
+
+def _kill_on_cancel(
+    process: subprocess.Popen[bytes], cancel: threading.Event | None, ended: threading.Event, silence: Silence
+) -> None:
+    while not ended.wait(0.05):
+        if (cancel is not None and cancel.is_set()) or silence.check():
             kill(process)  # SIGTERM would make it drain its encoder first, for an output that is thrown away
             return
 

@@ -4,7 +4,8 @@ Invariant: a program that reads media from elsewhere gets no key: its environmen
 through. The files that it writes are private to this account.
 
 A parent that is killed (kill -9, a restarted kernel) cannot end its children. On POSIX a watcher shell does
-it: it waits on a pipe that only the parent has open, and kills the process group when that pipe breaks.
+it: it waits on a pipe that only the parent has open (a forked child of the parent has not), and kills the process
+group when that pipe breaks.
 Linux's PR_SET_PDEATHSIG is no alternative. It must be set between fork and exec, where Python code is not
 safe in a process with threads, and it fires when the starting thread ends, not the process.
 """
@@ -20,7 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["POSIX", "PRIVATE_UMASK", "cores", "environment", "kill", "program"]
+from ci_notebook._processes import Owner, detach_in_children
+from ci_notebook.model.errors import EngineError
+
+__all__ = ["POSIX", "PRIVATE_UMASK", "cores", "environment", "kill", "program", "wait_for_end"]
 
 POSIX = os.name == "posix"
 PRIVATE_UMASK: Final = 0o077
@@ -32,6 +36,8 @@ _VARIABLES: Final = frozenset({
     "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR",
     "COMSPEC", "PATHEXT", "USERPROFILE", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
 })  # fmt: skip
+# A program that has closed its output ends within moments; one that was killed, too.
+END_S: Final = 60.0
 _SHELL = Path("/bin/sh")
 _WATCH = 'read -r _ && exit; kill -s KILL -- "-$1"'  # a line: the work is over; end of file: the parent is dead
 
@@ -59,8 +65,10 @@ def program(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a new process group, or in the group of `group_of`; on exit, kill it and close its pipes.
 
-    The pipes carry bytes. Ctrl-C in a terminal or notebook does not reach the program.
+    The pipes carry bytes. Ctrl-C in a terminal or notebook does not reach the program. A forked child that leaves
+    the block does not touch the program.
     """
+    owner = Owner()
     process = subprocess.Popen(  # noqa: S603 - no shell
         command,
         stdin=stdin,
@@ -71,18 +79,41 @@ def program(
         umask=PRIVATE_UMASK,
         **_group(group_of),
     )
+    detach_in_children(process.stdin, process.stdout, process.stderr)
     watcher = None
     try:
         watcher = _start_watcher(process) if group_of is None and _SHELL.exists() else None
         yield process
     finally:
-        kill(process)
-        if group_of is not None:
-            process.wait()
+        if owner.is_here:
+            _end(process, watcher, is_leader=group_of is None)
+
+
+def wait_for_end(process: subprocess.Popen[bytes], limit_s: float = END_S) -> int:
+    """Return the exit code of a program that is about to end. After `limit_s` seconds it is killed.
+
+    Raises `EngineError` where even that does not end it, as when it waits for a broken disk.
+    """
+    for final in (False, True):
+        try:
+            return process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            if final:
+                break
+            kill(process)
+    raise EngineError(f"A program (process {process.pid}) does not end, although it was killed. Restart the machine.")
+
+
+def _end(process: subprocess.Popen[bytes], watcher: subprocess.Popen[bytes] | None, *, is_leader: bool) -> None:
+    kill(process)
+    try:
+        if not is_leader:
+            wait_for_end(process)
         _close(process)
-        process.wait()
+        wait_for_end(process)
+    finally:
         if watcher is not None:
-            watcher.communicate(b"\n")
+            watcher.communicate(b"\n", timeout=END_S)
 
 
 def kill(process: subprocess.Popen[bytes], how: signal.Signals | None = None) -> None:
@@ -107,10 +138,12 @@ def _group(leader: subprocess.Popen[bytes] | None) -> dict[str, Any]:
 
 
 def _start_watcher(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - a fixed script and a number
+    watcher = subprocess.Popen(  # noqa: S603 - a fixed script and a number
         [str(_SHELL), "-c", _WATCH, "sh", str(process.pid)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, process_group=0, env=environment(),
     )  # fmt: skip
+    detach_in_children(watcher.stdin)
+    return watcher
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

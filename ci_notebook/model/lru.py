@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from ci_notebook._processes import call_in_children
+
 __all__ = ["LRU"]
 
 K = TypeVar("K", bound=Hashable)
@@ -30,12 +32,16 @@ class LRU(Generic[K, V]):
         self._limit = limit
         self._entries: OrderedDict[K, V] = OrderedDict()
         self._lock = threading.Lock()
+        call_in_children(self._free)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries
+
+    def _free(self) -> None:
+        self._lock = threading.Lock()  # a thread of the parent may hold the old one for ever
 
     def get(self, key: K) -> V | None:
         """Return the value of a key and count that as a use; None where there is none."""

@@ -5,6 +5,7 @@
 First the engine: 100 jobs are accepted, then the process that works on them is killed with SIGKILL
 at 50 random moments, once with one engine on the store and once with two; at the end each job must
 have ended once, well, with all of its objects and nothing else (see `tests.engine.engine_crash_loop`). Then
+a server is killed as often while 100 jobs are sent to it (see `tests.engine.serve_crash_loop`). Then
 the other side: each round is a sweep of 30 runs, done by so many kernels at once from one journal,
 each of them killed after 10 to 1000 ms and started again until one life comes to its end.
 """
@@ -91,6 +92,16 @@ def engines_killed(jobs: int, kills: int, seed: int) -> list[str]:
     return wrong
 
 
+def server_killed(jobs: int, kills: int, seed: int) -> int:
+    """Kill a server that is being sent jobs, and return 0 if each ended once; the counts are printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.engine.serve_crash_loop", folder, "--jobs", str(jobs)]
+        return subprocess.run(
+            [*command, "--kills", str(kills), "--seed", str(seed)], cwd=ROOT, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ).returncode  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=100)
@@ -101,6 +112,8 @@ def main() -> None:
     args = parser.parse_args()
     if wrong := engines_killed(args.jobs, args.kills, args.seed):
         sys.exit(f"not as it must be: {', '.join(wrong)}")
+    if server_killed(args.jobs, args.kills, args.seed) != 0:
+        sys.exit("a job that the server accepted was lost, or ended twice")
     print(f"{'round':>5} {'killed':>7} {'well':>5} {'sent':>5} {'of':>4} {'s':>6}")
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:

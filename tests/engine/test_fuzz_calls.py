@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import zlib
 from pathlib import Path
@@ -69,12 +70,17 @@ class Service:
         self.caller.put("in.mp4", self.clip)
         listed = self.caller("GET", "/queue").content
         self.queue_id = str(etree.fromstring(listed).findtext(".//QueueId"))
-        assert self.caller("PUT", f"/queue/{self.queue_id}", body=MINIMAL["update_queue"].encode()).status_code == 200
+        self.set_queue("Paused")
         name = f"n{time.monotonic_ns()}"
         made = self.caller("POST", "/template", body=TEMPLATE.replace(">n<", f">{name}<").encode())
         self.template_id = str(etree.fromstring(made.content).findtext(".//TemplateId"))
         started = self.caller("POST", "/up.bin", {"uploads": ""}, host=COS_HOST).content
         self.upload_id = str(etree.fromstring(started).findtext("UploadId"))
+
+    def set_queue(self, state: str) -> None:
+        """Let jobs run, or let them wait."""
+        body = MINIMAL["update_queue"].replace("Paused", state).encode()
+        assert self.caller("PUT", f"/queue/{self.queue_id}", body=body).status_code == 200
 
     def path(self, call: Call) -> str:
         """Return the path of something that exists."""
@@ -228,7 +234,7 @@ def test_no_path_is_met_by_a_5xx(service, name, is_sweep):
     call = CALL[name]
     for number, odd in enumerate(ODD_PATHS):
         if chosen(name, number, is_sweep=is_sweep) or "\0" in odd:
-            path = call.path_for(key=odd, id=odd, ids=odd)
+            path = re.sub(r"\{\w+\}", "{}", call.path).format(odd)  # our own client would refuse it
             status = service.send(
                 call.method, path, query=service.query(call), host=HOSTS[call.host], what=(name, odd[:40])
             )
@@ -379,3 +385,45 @@ def test_a_time_that_is_no_number_is_refused_by_its_name(service):
     assert answer.status_code == 400
     assert "Watermark.StartTime must be" in answer.text
     assert "(got 'soon')" in answer.text
+
+
+VIDEO = ("Operation", "VideoEnhance", "Transcode", "Video")
+EXTREMES = [
+    ((*VIDEO, "Crf"), "1e-320", "Success"),
+    ((*VIDEO, "Crf"), "0.5", "Success"),
+    ((*VIDEO, "Fps"), "1e-320", "InvalidArgument"),
+]
+
+
+def run_jobs(service: Service, bodies: dict[object, bytes]) -> dict[object, tuple[str, str]]:
+    """Run jobs to their end; return code and message of each that was accepted."""
+    service.set_queue("Active")
+    answers = {what: service.caller("POST", "/jobs", body=body) for what, body in bodies.items()}
+    accepted = {what: etree.fromstring(one.content) for what, one in answers.items() if one.status_code == 200}
+    ended = {what: service.caller.ended(root.findtext(".//JobId"), timeout_s=300) for what, root in accepted.items()}
+    service.set_queue("Paused")
+    return {what: (str(job.code), str(job.message)) for what, job in ended.items()}
+
+
+@pytest.mark.slow
+def test_the_extremes_of_a_range_can_be_rendered_or_are_refused_by_name(service):
+    root = etree.fromstring(MINIMAL["create_job"])
+    codes = run_jobs(service, {(path[-1], text): with_text(root, path, text) for path, text, _ in EXTREMES})
+    assert {what: code for what, (code, _) in codes.items()} == {
+        (path[-1], text): code for path, text, code in EXTREMES
+    }
+    assert "Fps" in codes["Fps", "1e-320"][1]
+
+
+@pytest.mark.sweep
+def test_no_accepted_job_with_an_odd_value_ends_in_an_internal_error(service):
+    root = etree.fromstring(MINIMAL["create_job"])
+    bodies = {
+        (path, kind): with_text(root, path, text)
+        for path in paths_of(BODIES["create_job"])
+        for kind, text in {**ODD_TEXTS, **ODD_XML}.items()
+        if path != ("Operation", "Output", "Object")
+    }
+    codes = run_jobs(service, bodies)
+    assert len(codes) > 100
+    assert {what: found for what, found in codes.items() if found[0] == "InternalError"} == {}

@@ -105,6 +105,7 @@ REFUSED = {
     "a long head": f"{GET}X: {'a' * 400_000}\r\n\r\n{SMUGGLED}",
     "a head of 4 MB": f"{GET}X: {'a' * 4_000_000}",
     "many headers": GET + "".join(f"X{number}: a\r\n" for number in range(40_000)) + "\r\n",
+    "201 headers": GET + "".join(f"X{number}: a\r\n" for number in range(199)) + "\r\n",
     "a long path": f"GET /{'a' * 300_000} HTTP/1.1\r\n{HOST}\r\n",
     "too long and to be continued": f"{PUT}Content-Length: {'9' * 14}\r\nExpect: 100-continue\r\n\r\n",
     "a long body that is refused": f"{PUT}Content-Length: {'9' * 14}\r\n\r\n" + "a" * 4_000_000,

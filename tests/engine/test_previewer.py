@@ -169,18 +169,20 @@ def test_after_close_a_preview_is_refused_and_starts_nothing(monkeypatch: pytest
 def test_a_thread_that_asks_while_the_previews_are_closed_leaves_no_program() -> None:
     with_ = Previewer()
     answers: list[str] = []
+    rendered = threading.Event()
 
     def ask() -> None:
         try:
-            for number in range(100):
+            for number in range(10_000):
                 with_.preview(CLIP, _sharp(number % 10))
+                rendered.set()
         except ParameterError as error:
             answers.append(str(error))
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    until(lambda: with_.waiting_process is not None, 20)
+    assert rendered.wait(30)
     with_.close()
     for thread in threads:
         thread.join(20)

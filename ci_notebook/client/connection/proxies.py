@@ -12,12 +12,13 @@ import fnmatch
 import ipaddress
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.request import getproxies
 
 import httpx
 
+from ci_notebook._processes import call_in_children
 from ci_notebook.model.errors import ParameterError
 
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -84,6 +85,30 @@ def _ip(text: str) -> _IP | None:
         return None
 
 
+class OwnConnections(httpx.BaseTransport):
+    """The connections of the transport that `make` returns. A forked child makes its own, and leaves these alone."""
+
+    def __init__(self, make: Callable[[], httpx.HTTPTransport]) -> None:
+        self._make = make
+        self._transport: httpx.HTTPTransport | None = make()
+        call_in_children(self._leave_to_parent)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request."""
+        transport = self._transport
+        if transport is None:
+            transport = self._transport = self._make()
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _leave_to_parent(self) -> None:
+        self._transport = None  # which closes the child's copies of the sockets; the parent's stay open
+
+
 class NetworkTransport(httpx.BaseTransport):
     """Sends requests over the network, each host through its proxy of the environment or directly.
 
@@ -94,7 +119,7 @@ class NetworkTransport(httpx.BaseTransport):
     def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
         self._proxies = dict(getproxies() if proxies is None else proxies)
         self._verify = trusted_certificates()
-        self._transports = {"": httpx.HTTPTransport(verify=self._verify)}
+        self._transports = {"": OwnConnections(lambda: httpx.HTTPTransport(verify=self._verify))}
         for name in ("https", "http", "all"):
             if self._proxies.get(name):
                 self._through(proxy_for("", 0, name, {name: self._proxies[name]}))
@@ -117,12 +142,12 @@ class NetworkTransport(httpx.BaseTransport):
         port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
         return proxy_for(url.host, port, url.scheme, self._proxies)
 
-    def _through(self, address: str) -> httpx.HTTPTransport:
+    def _through(self, address: str) -> OwnConnections:
         if address not in self._transports:
             self._transports[address] = self._make(address)
         return self._transports[address]
 
-    def _make(self, address: str) -> httpx.HTTPTransport:
+    def _make(self, address: str) -> OwnConnections:
         variable = _variable_of(address, self._proxies)
         scheme = address.partition("://")[0].lower()
         if scheme not in _SCHEMES:
@@ -133,7 +158,8 @@ class NetworkTransport(httpx.BaseTransport):
         try:
             # Both kinds of SOCKS resolve names at the proxy here; older httpx knows only the first.
             plain = address.replace("socks5h://", "socks5://", 1)
-            return httpx.HTTPTransport(verify=self._verify, proxy=httpx.Proxy(plain))
+            proxy = httpx.Proxy(plain)
+            return OwnConnections(lambda: httpx.HTTPTransport(verify=self._verify, proxy=proxy))
         except ImportError as error:
             raise ParameterError.plain(
                 f"{variable} names a SOCKS proxy, which needs one more package. Install it: "

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpx
 
-from ci_notebook.client.connection.proxies import trusted_certificates
+from ci_notebook.client.connection.proxies import OwnConnections, trusted_certificates
 
 Transport = httpx.BaseTransport
 WSGIApp = Callable[..., Iterable[bytes]]
@@ -74,7 +74,8 @@ class AddressTransport(httpx.BaseTransport):
         parts = urlsplit(address if "//" in address else f"http://{address}")
         self._base = httpx.URL(scheme=parts.scheme, host=parts.hostname or "127.0.0.1", port=parts.port, path="/")
         # Directly: the address was given on purpose, and a proxy does not reach this machine's ports.
-        self._network = httpx.HTTPTransport(verify=trusted_certificates() if parts.scheme == "https" else False)
+        verify = trusted_certificates() if parts.scheme == "https" else False
+        self._network = OwnConnections(lambda: httpx.HTTPTransport(verify=verify))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to the address."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import secrets
 import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from typing import Any, Final
 from ci_notebook.engine.daemon_threads import THREAD_PREFIX, DaemonThreads
 from ci_notebook.engine.faults import Faults, JobFails, SlowJobs
 from ci_notebook.engine.jobs.executors import MAX_ATTEMPTS, ExecutorUnavailable, JobExecutor, MakeExecutor
-from ci_notebook.engine.jobs.heartbeat import Heartbeat, is_dead, remove_dead_folders
+from ci_notebook.engine.jobs.heartbeat import FOLDER, Heartbeat, is_dead, remove_dead_folders
 from ci_notebook.engine.jobs.ledger import JobRow, Ledger
 from ci_notebook.engine.jobs.outcome import JobOutcome, code_of, message_of
 from ci_notebook.engine.jobs.run_job import LocalSite, make_remote_job, run_job
@@ -49,6 +49,8 @@ RENEW_S: Final = 5.0
 POLL_S: Final = 0.5
 # How long `close` waits for other processes, which check several times a second whether to stop.
 SHUTDOWN_S: Final = 5.0
+# How long `close` waits for its own threads. Each kills its FFmpeg, and may be in a long step of its own.
+CLOSE_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -102,20 +104,27 @@ class JobWorker:
         """Stop: running FFmpegs are killed, and their jobs go back to their queues."""
         self._stop.set()
         self._wake.set()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            log.warning("closing the engine: its coordinating thread did not end within %g s", CLOSE_S)
         for running in self._running.values():
             running.stop()
             if running.progress is not None and not running.progress.exists():
                 running.future.cancel()  # submitted to the executor, but not started
-        wait([running.future for running in self._running.values()], timeout=SHUTDOWN_S if self._executor else None)
+        wait([running.future for running in self._running.values()], timeout=SHUTDOWN_S if self._executor else CLOSE_S)
         for running in list(self._running.values()):
             running.future.cancel()
+            if not running.future.done():
+                log.warning("closing the engine: job %s has not stopped yet; it will run again", running.row.job_id)
             try:
                 if running.future.done():
                     self._conclude(running)
-            except (OSError, sqlite3.Error):
+            except (CIError, OSError, sqlite3.Error):
                 log.exception("the end of job %s could not be written; it will run again", running.row.job_id)
-        self._ledger.release(self._heartbeat.name)
+        try:
+            self._ledger.release(self._heartbeat.name)
+        except (CIError, OSError, sqlite3.Error):
+            log.exception("the ledger cannot be written; the running jobs run again when their lease ends")
         self._heartbeat.close()
         if self._executor is not None:
             self._executor.close()
@@ -126,7 +135,7 @@ class JobWorker:
             try:
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + RENEW_S
-                    self._heartbeat.beat()
+                    self._beat()
                     self._ledger.renew(self._heartbeat.name, lease_s=LEASE_S)
                     self._stop_lost_jobs()
                     self._requeue_dead()
@@ -137,6 +146,12 @@ class JobWorker:
                 log.exception("the job worker met an error and continues")
             self._wake.wait(POLL_S)
             self._wake.clear()
+
+    def _beat(self) -> None:
+        try:
+            self._heartbeat.beat()
+        except OSError as error:  # jobs that start now fail with the reason
+            log.error("the working folder %s cannot be used: %s", self._heartbeat.folder, error)
 
     def _stop_lost_jobs(self) -> None:
         """Stop the jobs that another engine took over, because this one slept for longer than its lease."""
@@ -177,8 +192,10 @@ class JobWorker:
                 raise
 
     def _start(self, row: JobRow) -> None:
-        folder = Path(tempfile.mkdtemp(prefix=f"{row.job_id[:9]}-", dir=self._heartbeat.folder))
+        folder = self._heartbeat.folder / f"{row.job_id[:9]}-{secrets.token_hex(4)}"
         try:
+            self._heartbeat.ensure_folder()
+            folder.mkdir(mode=0o700)
             running = (
                 self._start_remote(self._executor, row, folder) if self._executor else self._start_local(row, folder)
             )
@@ -186,7 +203,7 @@ class JobWorker:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, ExecutorUnavailable):
                 raise
-            self._write_end(row, _failed(disk_full_error(error) or error))
+            self._write_end(row, _failed(disk_full_error(error) or _without_paths(error)))
             self._on_end()
             return
         self._running[folder] = running
@@ -260,7 +277,10 @@ class JobWorker:
         """Return the outcome of a job, also when its process died or never started it."""
         error = CancelledError() if running.future.cancelled() else running.future.exception()
         if error is None:
-            return running.future.result()
+            outcome = running.future.result()
+            return (
+                self._without_folder(running) if outcome.state == "Failed" and not running.folder.exists() else outcome
+            )
         if self._stop.is_set():
             return JobOutcome(state="Submitted")
         is_replaceable = self._executor is not None and self._executor.is_replaceable
@@ -273,6 +293,13 @@ class JobWorker:
         log.error("job %s was lost with the process that ran it: %r", running.row.job_id, error)
         return _process_lost(error)
 
+    def _without_folder(self, running: _RunningJob) -> JobOutcome:
+        """Return the outcome of a job whose folder was removed during the work: it runs again, a few times."""
+        if self._may_try_again(running.row):
+            return JobOutcome(state="Submitted")
+        text = f"The engine's working folder {FOLDER} was removed while the job ran, {MAX_ATTEMPTS} times."
+        return _failed(EngineError(f"{text} Stop what removes it, then submit the job again."))
+
     def _may_try_again(self, row: JobRow) -> bool:
         """Count a failed attempt; return whether another one is allowed."""
         self._attempts[row.job_id] = self._attempts.get(row.job_id, 0) + 1
@@ -282,6 +309,13 @@ class JobWorker:
 def _process_lost(error: BaseException) -> JobOutcome:
     text = f"The process that ran the job ended with {type(error).__name__}: {str(error)[:300]}"
     return JobOutcome(state="Failed", code="InternalError", message=text)
+
+
+def _without_paths(error: BaseException) -> BaseException:
+    if not isinstance(error, OSError):
+        return error
+    reason = error.strerror or type(error).__name__
+    return EngineError(f"The engine's working folder {FOLDER} cannot be used ({reason}). Check its permissions.")
 
 
 def _failed(error: BaseException) -> JobOutcome:

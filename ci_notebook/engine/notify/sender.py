@@ -41,6 +41,8 @@ log.addHandler(logging.NullHandler())
 # How long a receiver may take for one notification. Not documented for media jobs.
 TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
+# How long `close` waits for the thread, which may wait for another process's transaction.
+CLOSE_S: Final = 30.0
 MAX_SENDING: Final = 4
 
 
@@ -73,7 +75,7 @@ class NotificationSender:
         """Stop. Deliveries in progress get one second; the rest waits for the next engine on the folder."""
         self._stop.set()
         self._wake.set()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
         wait(self._sending, timeout=1.0)
         with self._lock:  # a late delivery sees this before it touches a ledger that may be closed
             self._is_closed = True

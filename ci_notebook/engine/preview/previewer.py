@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from ci_notebook._processes import Owner, finalize
 from ci_notebook.engine.preview.preview_graph import (
     PreviewCrop,
     Still,
@@ -122,7 +122,7 @@ class Previewer:
         self._layout: tuple[Hashable, WatermarkLayout] | None = None
         self._count = 0
         self._standby = WarmFFmpeg(self._folder)
-        self._end = weakref.finalize(self, _close, self._standby, self._folder)
+        self._owner, self._end = Owner(), finalize(self, _close, self._standby, self._folder)
 
     def preview(
         self, origin: Origin, setting: VideoEnhance, at_s: float = 0.0, *, width_px: int = 0,
@@ -140,8 +140,10 @@ class Previewer:
         box: Box = WHOLE, watermarks: tuple[Watermark, ...] = (), fetch: Fetch | None = None,
     ) -> PreviewFrame:  # fmt: skip
         """Return what `preview` does, with the facts about it."""
+        self._owner.refuse_elsewhere("This preview")
         with self._lock:
             self._check_open()
+            self._check_folder()
             still = self._still(origin, at_s)
             layout = self._watermark_layout(watermarks, plan(setting, still.source).out, fetch)
             refuse_size(setting, layout.size)
@@ -180,10 +182,19 @@ class Previewer:
     def close(self) -> None:
         """Drop all frames and end the idle FFmpeg. A later call is refused. Closing twice is allowed.
 
-        It waits for a preview that another thread is rendering.
+        It waits for a preview that another thread is rendering. It does nothing in a forked child.
         """
-        with self._lock:
-            self._end()
+        if self._owner.is_here:
+            with self._lock:
+                self._end()
+
+    def _check_folder(self) -> None:
+        """Make the folder again if something has removed it, as programs that clear temporary folders do."""
+        if not self._folder.is_dir():
+            self._standby.close()
+            self._stills.clear()
+            self._layout = None
+            self._folder.mkdir(mode=0o700, parents=True)
 
     def _check_open(self) -> None:
         if not self._end.alive:
@@ -207,9 +218,11 @@ class Previewer:
         return self._cache_still((origin.key, still.at_s, first), enlarged)
 
     def _cache_still(self, key: Hashable, make: Callable[[], Still]) -> Still:
+        if key in self._stills and not self._stills[key].path.exists():
+            del self._stills[key]
         still = _cached(self._stills, key, make, 1 << 16)
         while len(self._stills) > 2 and sum(one.path.stat().st_size for one in self._stills.values()) > CACHE_BYTES:
-            self._stills.popitem(last=False)[1].path.unlink()
+            self._stills.popitem(last=False)[1].path.unlink(missing_ok=True)
         return still
 
     def _place_of(self, number: int, watermark: Watermark, layout: WatermarkLayout) -> tuple[int, int, int, int] | None:

@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from ci_notebook._processes import detach_in_children
 from ci_notebook.engine.preview.preview_graph import Still
 from ci_notebook.media.ffmpeg import find_ffmpeg, readable
-from ci_notebook.media.process import environment
+from ci_notebook.media.process import environment, wait_for_end
 from ci_notebook.model.errors import EngineError
 
 IDLE_S = 60.0
@@ -106,22 +107,24 @@ class WarmFFmpeg:
             str(find_ffmpeg()), "-hide_banner", "-v", "error", *still.as_input(),
             "-/vf", "pipe:0", "-fps_mode", "passthrough", "-frames:v", "1", "-f", "rawvideo", "pipe:1",
         ]  # fmt: skip
-        return subprocess.Popen(  # noqa: S603 - no shell
+        process = subprocess.Popen(  # noqa: S603 - no shell
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self._folder,
             env=environment(), start_new_session=True,  # Ctrl-C in a notebook does not reach it
         )  # fmt: skip
+        detach_in_children(process.stdin, process.stdout, process.stderr)
+        return process
 
 
 def _end(process: Process) -> None:
     process.kill()
-    process.wait()
+    wait_for_end(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None and not pipe.closed:
             pipe.close()
 
 
 def _failed(process: Process) -> EngineError:
-    code = process.wait()
+    code = wait_for_end(process)
     log = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
     command = readable([str(one) for one in process.args]) if isinstance(process.args, list) else ""
     _end(process)

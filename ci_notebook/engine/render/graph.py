@@ -306,4 +306,5 @@ def rate_text(rate: float) -> str:
     >>> rate_text(25.0), rate_text(29.97002997), rate_text(12.5)
     ('25', '30000/1001', '25/2')
     """
-    return str(Fraction(rate).limit_denominator(1001) or Fraction(rate).limit_denominator(10**6))
+    exact = Fraction(rate)
+    return str(exact.limit_denominator(1001) or exact.limit_denominator(10**6) or Fraction(1, 10**6))  # never 0

@@ -21,6 +21,7 @@ from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import BadRequest
 
+from ci_notebook._processes import detach_in_children
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan, HeadCheckingRequest
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
@@ -126,8 +127,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     lingers_until: float | None = None
     _is_ending = False
 
-    def __init__(self, *arguments: Any, plan_body: Callable[[Mapping[str, Any]], BodyPlan], **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self,
+        server: BaseWSGIServer,
+        sock: socket.socket,
+        *arguments: Any,
+        plan_body: Callable[[Mapping[str, Any]], BodyPlan],
+        **options: Any,
+    ) -> None:
+        super().__init__(server, sock, *arguments, **options)
+        detach_in_children(sock)
         self._plan_body = plan_body
 
     def parser_class(self, adjustments: Adjustments) -> HeadCheckingRequest:

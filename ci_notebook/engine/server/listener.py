@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import signal
 import socket
 import threading
@@ -16,6 +17,7 @@ from typing import Any, Final, Self
 from waitress import wasyncore
 from waitress.server import create_server
 
+from ci_notebook._processes import Owner, detach_in_children
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.jobs.executors import MakeExecutor
@@ -26,11 +28,16 @@ from ci_notebook.engine.server.channel import REQUEST_TIMEOUT_S, Channel, refuse
 from ci_notebook.model.errors import EngineError
 from ci_notebook.wire.secret import Secret
 
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())
+
 # Each thread answers one call. Receiving bodies and sending objects block none, and calls that read videos never
 # take the last eight.
 THREADS: Final = MAX_ENTERED + 8
 # Further callers wait in the backlog. Each open connection costs a file descriptor.
 CONNECTIONS: Final = 500
+# How long `close` waits for the thread that reads the sockets; it looks once a second whether to stop.
+STOP_S: Final = 10.0
 
 
 def serve(
@@ -80,13 +87,14 @@ class Listener:
     ) -> None:
         self._patience_s = patience_s
         self._map: dict[int, Any] = {}
-        self._stop = threading.Event()
+        self._stop, self._owner = threading.Event(), Owner()
         self._thread: threading.Thread | None = None
         try:
             # Bound here, because waitress leaves threads and sockets behind when the port is in use.
             bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
             raise EngineError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port.") from error
+        detach_in_children(bound)
         self._server = create_server(
             engine.app, map=self._map, sockets=[bound], threads=THREADS, ident=None, asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True, max_request_body_size=MAX_PUT_BYTES + (1 << 20),
@@ -114,10 +122,14 @@ class Listener:
         self._server.pull_trigger()
 
     def close(self) -> None:
-        """Stop, let running calls finish (for 5 s at most), and release the port."""
+        """Stop, let running calls finish (for 5 s at most), and release the port. Does nothing in a forked child."""
+        if not self._owner.is_here:
+            return
         self.stop()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_S)
+            if self._thread.is_alive():
+                log.warning("the listener on port %s did not end within %g s", self.port, STOP_S)
         self._server.task_dispatcher.shutdown(timeout=5)
         wasyncore.close_all(self._map, ignore_all=True)
 

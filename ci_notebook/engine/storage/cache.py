@@ -11,22 +11,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import logging
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from ci_notebook._folders import private_file, private_folder, private_opener
+from ci_notebook._file_lock import POLL_S, FileLock
+from ci_notebook._folders import private_file, private_folder
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.model.errors import ParameterError
 
-if sys.platform != "win32":
-    import fcntl
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())
 
 __all__ = ["FOLDER", "LIMIT_BYTES", "VARIABLE", "CacheOptions", "RenderCache", "content_hash", "remove_old_folder"]
 
@@ -36,7 +37,8 @@ VARIABLE: Final = "CI_NOTEBOOK_CACHE_BYTES"
 # Names of version 0.1: the variable still works; the folder is deleted, because no key of it is used again.
 OLD_VARIABLE: Final = "CI_NOTEBOOK_KEPT_BYTES"
 OLD_FOLDER: Final = ".kept"
-_POLL_S: Final = 0.1  # how often a waiting process tries the lock again
+# A process that builds an entry and makes no progress for so long, for example because it is stopped, is passed by.
+PATIENCE_S: Final = 300.0
 _LOCK: Final = ".lock"
 _STALE_S: Final = 86_400.0  # a lock file that nobody touched for so long is removed
 
@@ -79,8 +81,8 @@ class CacheOptions:
 class RenderCache:
     """The cache entries of one folder. Many threads and processes may use it at once."""
 
-    def __init__(self, folder: Path, *, limit: int, free: int = 0) -> None:
-        self.folder, self._limit, self._free = folder, limit, free
+    def __init__(self, folder: Path, *, limit: int, free: int = 0, patience_s: float = PATIENCE_S) -> None:
+        self.folder, self._limit, self._free, self._patience_s = folder, limit, free, patience_s
 
     def get(self, key: str, link: Path) -> Path | None:
         """Give an entry a second name, `link`, which outlives eviction. Return None when there is no entry."""
@@ -155,25 +157,36 @@ class RenderCache:
         """Hold the lock of an entry while it is built; wait while another thread or process holds it.
 
         Yields a function that publishes the share done, 0 to 1. Whoever waits gets that share through
-        `on_progress`. Raises `Cancelled` when `cancel` is set.
+        `on_progress`. Whoever has waited for `patience_s` seconds without progress builds the entry, too: the later
+        one stays. Raises `Cancelled` when `cancel` is set.
         """
         private_folder(self.folder)
         path = self.folder / f"{key}{_LOCK}"
-        while (lock := _try_lock(path)) is None:
-            if (cancel or _NEVER).wait(_POLL_S):
-                raise Cancelled("The run was cancelled.", code="Cancelled")
-            if on_progress is not None:
-                with contextlib.suppress(OSError, ValueError):  # just removed, or still empty
-                    on_progress(int(path.read_bytes()) / 100)
+        lock = FileLock(path)
+        if not self._wait_for(lock, cancel or threading.Event(), on_progress):
+            log.warning("another process holds %s and makes no progress; the entry is built without it", path.name)
+            yield lambda share: None
+            return
         try:
-            yield functools.partial(_write_progress, lock)
+            yield functools.partial(_write_progress, path)
         finally:
-            if sys.platform == "win32":
-                lock.close()
-            # Unlinked while still locked, so that the next holder of this file's lock sees that it is gone.
-            with contextlib.suppress(OSError):
-                path.unlink()
-            lock.close()
+            lock.release(remove=True)
+
+    def _wait_for(self, lock: FileLock, cancel: threading.Event, on_progress: Callable[[float], None] | None) -> bool:
+        """Take a lock, as soon as it is free; return False when its holder makes no progress."""
+        last, since = b"", time.monotonic()
+        while not lock.try_lock():
+            if cancel.wait(POLL_S):
+                raise Cancelled("The run was cancelled.", code="Cancelled")
+            with contextlib.suppress(OSError, ValueError):  # just removed, or still empty
+                now = lock.path.read_bytes()
+                if now != last:
+                    last, since = now, time.monotonic()
+                if on_progress is not None:
+                    on_progress(int(now) / 100)
+            if time.monotonic() - since > self._patience_s:
+                return False
+        return True
 
     def _evict(self, size: int) -> None:
         """Evict entries, least recently used first, until `size` more bytes fit. Remove stale lock files."""
@@ -209,24 +222,10 @@ def remove_old_folder(root: Path) -> None:
     shutil.rmtree(root / OLD_FOLDER, ignore_errors=True)
 
 
-def _write_progress(lock: IO[bytes], share: float) -> None:
-    lock.seek(0)
-    lock.write(b"%3d" % min(100, max(0, int(100 * share))))
-
-
-def _try_lock(path: Path) -> IO[bytes] | None:
-    """Return the opened and locked file, or None while another process holds the lock."""
-    lock = os.fdopen(private_opener(str(path), os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
-    if sys.platform == "win32":
-        return lock  # no such locks there: two may build the same entry, and the later one stays
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
-            return lock
-    except OSError:  # locked by another process, or removed since it was opened
-        pass
-    lock.close()
-    return None
+def _write_progress(path: Path, share: float) -> None:
+    # The folder may be deleted at any time; and Windows lets nobody write to a locked file.
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        file.write(b"%3d" % min(100, max(0, int(100 * share))))
 
 
 def _link_or_copy(file: Path, link: Path) -> None:
@@ -237,6 +236,3 @@ def _link_or_copy(file: Path, link: Path) -> None:
         raise
     except OSError:  # this disk has no hard links
         shutil.copyfile(file, private_file(link))
-
-
-_NEVER: Final = threading.Event()

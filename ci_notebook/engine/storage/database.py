@@ -7,12 +7,12 @@ change is one `BEGIN IMMEDIATE` transaction, so processes wait for each other an
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._database import SharedConnection
 from ci_notebook._folders import private_database
 from ci_notebook.model.errors import EngineError
 
@@ -86,14 +86,12 @@ class Database:
     """One connection, shared by threads. Close it when done; the next one to open the file sees all of it."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        private_database(path)
-        self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        # With WAL, NORMAL keeps every committed row through a kill -9; only a power cut may take the last few.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._bring_up_to_date(path)
+        self._shared = SharedConnection(path, _connect, name="The engine's ledger")
+        try:
+            self._bring_up_to_date(path)
+        except BaseException:
+            self.close()
+            raise
 
     def _bring_up_to_date(self, path: Path) -> None:
         with self.change() as connection:
@@ -111,37 +109,46 @@ class Database:
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """Hold the only write transaction: all changes inside are committed, or none."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._shared.use() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                yield connection
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            connection.execute("COMMIT")
 
     @contextmanager
     def without_waiting(self, limit_s: float = 0.05) -> Iterator[None]:
         """Keep the connection for the queries of this block. Raises `TimeoutError` if it is in use for `limit_s`."""
-        if not self._lock.acquire(timeout=limit_s):
-            raise TimeoutError("the connection is in use")
-        try:
+        with self._shared.use(limit_s):
             yield
-        finally:
-            self._lock.release()
 
     def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        with self._lock:
-            return self._connection.execute(sql, values).fetchall()
+        with self._shared.use() as connection:
+            return connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
         """Return the first row of a query, if any."""
-        with self._lock:
-            row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        with self._shared.use() as connection:
+            row: sqlite3.Row | None = connection.execute(sql, values).fetchone()
             return row
 
+    def check(self) -> None:
+        """Raise `EngineError` when the file was removed or replaced."""
+        self._shared.check()
+
     def close(self) -> None:
-        """Close the connection. The file stays."""
-        with self._lock:
-            self._connection.close()
+        """Close the connection, as soon as no thread uses it. The file stays."""
+        self._shared.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    private_database(path)
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    # With WAL, NORMAL keeps every committed row through a kill -9; only a power cut may take the last few.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection

@@ -89,7 +89,7 @@ class ObjectStore:
     def write_aside(self, chunks: Iterable[bytes], content_md5: str = "") -> tuple[Path, int, str, str]:
         """Write bytes to a file that no key names yet; return it, its size, its MD5 and its CRC-64."""
         expected = read_digest(content_md5)
-        aside = self._aside / self._new_id()
+        aside = self._new_aside()
         md5, crc, size = hashlib.md5(usedforsecurity=False), Crc64(), 0
         try:
             with open(aside, "xb", opener=private_opener) as file:
@@ -105,6 +105,10 @@ class ObjectStore:
             aside.unlink(missing_ok=True)
             raise
         return aside, size, md5.hexdigest(), str(crc)
+
+    def _new_aside(self) -> Path:
+        private_folder(self._aside)  # it may have been removed since the last file
+        return self._aside / self._new_id()
 
     def adopt(
         self,
@@ -192,7 +196,7 @@ class ObjectStore:
         """
         check_key(key)
         current, opened = self.open(source.bucket, source.key)
-        aside = self._aside / self._new_id()
+        aside = self._new_aside()
         with opened:
             try:
                 os.link(self.path(current), aside)

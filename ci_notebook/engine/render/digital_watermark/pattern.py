@@ -40,7 +40,7 @@ from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYL
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, media_input
 from ci_notebook.media.probe import no_video, video_index
-from ci_notebook.media.process import environment
+from ci_notebook.media.process import environment, wait_for_end
 
 # Not secret: it separates our watermarks from noise and other programs', and every installation reads them.
 KEY: Final = b"ci_notebook DigitalWatermark V1"
@@ -230,7 +230,7 @@ def _decoded(program: Path, path: Path, filters: str, limit: int) -> Iterator[tu
             stream: IO[bytes] = process.stdout  # type: ignore[assignment]  # it was asked for
             header = stream.readline().split()
             if len(header) < 3:
-                process.wait()
+                wait_for_end(process)
                 log.seek(0)
                 raise no_video(path, log.read().decode("utf-8", "replace").strip())
             yield int(header[1][1:]), int(header[2][1:]), stream

@@ -251,7 +251,9 @@ def _quality(codec: str, video: Video, setting: VideoEnhance, source: MediaInfo)
         arguments += ["-b:v", f"{bitrate}k"]
     else:
         crf = 25 if video.crf is None else video.crf
-        arguments += ["-crf", f"{crf:g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
+        # Under 1, x264 switches to lossless coding, which the profile of players does not have.
+        least = 1 if codec == "H.264" else 0
+        arguments += ["-crf", f"{max(least, crf):g}" if codec in ("H.264", "H.265") else str(max(1, round(crf)))]
         if codec == "VP8":
             arguments += ["-b:v", "50M"]  # libvpx treats crf as a floor below a bit rate, which is 256k by default
         if codec == "VP9":

@@ -20,13 +20,14 @@ from typing import IO, Any
 
 from ci_notebook.engine.render.super_resolution.network import Enlarger, enlarge
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable, refuse_larger_frames
-from ci_notebook.media.process import kill, program
+from ci_notebook.media.process import kill, program, wait_for_end
 from ci_notebook.model.errors import EngineError
 
 if sys.platform == "linux":
     import fcntl
 
 _LOG_LINES = 20
+FINISH_S = 600.0  # an encoder may still have many frames to write when its input ends
 _PIPE_BYTES = 1 << 20  # the maximum on Linux: a whole frame at once, not pieces of 64 kB
 Words = Sequence[str | Path]
 FrameFunction = Callable[[bytes], bytes]
@@ -153,7 +154,7 @@ class _Program:
         """Close its pipe and wait for its end. Raises `EngineError` unless it exits with 0."""
         with contextlib.suppress(BrokenPipeError):  # FFmpeg ended first, and its exit code says why
             pipe.close()
-        code = self.process.wait()
+        code = wait_for_end(self.process, FINISH_S)
         self.log.seek(0)
         text = self.log.read().decode("utf-8", "replace").strip()
         refuse_larger_frames(text)
@@ -191,6 +192,6 @@ def _killed_on(cancel: threading.Event | None, *programs: _Program) -> Iterator[
         broken = problem
     finally:
         ended.set()
-        watcher.join()
+        watcher.join(1.0)
     if cancel is not None and cancel.is_set():
         raise Cancelled("The run was cancelled.", code="Cancelled", command=programs[0].command) from broken
