@@ -7,6 +7,7 @@ account from its creation, whatever the umask is: folders have the mode 0700, fi
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -16,9 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ci_notebook.model.errors import MissingFile, ParameterError
+from ci_notebook.model.errors import CIError, MissingFile, ParameterError
 
 HOME_VARIABLE: Final = "CI_NOTEBOOK_HOME"
+NAME_ERRORS: Final = (errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+_SHOWN: Final = 120  # characters of a name
 _CHOOSE: Final = f"Pass home=, or set {HOME_VARIABLE}, to a folder that you can write to."
 _POSIX: Final = os.name == "posix"  # Windows keeps a user's folders private by inherited access lists
 _FOLDER_MODE: Final = 0o700
@@ -86,6 +89,7 @@ def _temporary_home() -> Path:
 
 def absolute(path: Path | str) -> Path:
     """Return a path as seen from the root. Raises `ParameterError` where the current folder was deleted."""
+    refuse_nul(path)
     try:
         return Path(path).absolute()
     except FileNotFoundError as error:
@@ -187,14 +191,47 @@ def reading(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError as error:
+    except CIError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingFile.at(path) from error
     except IsADirectoryError as error:
         raise ParameterError.plain(f"{str(path)!r} is a folder. Pass a file in it.") from error
     except OSError as error:
-        raise ParameterError.plain(
-            f"The file {str(path)!r} cannot be read ({error.strerror or error}). Check its permissions."
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def refuse_nul(path: Path | str) -> None:
+    """Raise `ParameterError` for a name with a NUL character, which no file can have."""
+    if "\0" in str(path):
+        raise ParameterError.plain(f"{str(path)!r} cannot be the name of a file: it has a NUL character. Check it.")
+
+
+def unreadable(path: Path | str, error: OSError) -> ParameterError:
+    """Return the error for a file that the system does not let us read."""
+    remedy = "Check its name." if error.errno in NAME_ERRORS else "Check its permissions."
+    if error.errno == errno.EIO:
+        remedy = "Check the disk."
+    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}…"
+    return ParameterError.plain(f"The file {shown!r} cannot be read ({error.strerror or error}). {remedy}")
+
+
+def readable_file(path: Path | str) -> Path:
+    """Return the path of a file that can be read. Nothing of it is read.
+
+    Raises `MissingFile`, and `ParameterError` for a folder, for a pipe, socket or device, which may never end, and
+    for a file that cannot be read.
+    """
+    refuse_nul(path)
+    with reading(path):
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise ParameterError.plain(f"{str(path)!r} is a pipe, a socket or a device. Pass a file on a disk.")
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    return Path(path)
 
 
 def unusable(folder: Path, error: OSError | str) -> ParameterError:

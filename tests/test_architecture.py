@@ -52,7 +52,7 @@ FOREIGN: dict[str, set[str]] = {
 }
 PACKAGES = set(FOREIGN)
 # Modules outside the packages, which all packages may import.
-BASE = ("_folders", "_processes", "_file_lock", "_database")
+BASE = ("_folders", "_machine_errors", "_processes", "_file_lock", "_database")
 
 
 def below(package: str) -> set[str]:

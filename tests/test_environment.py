@@ -14,8 +14,8 @@ import pytest
 
 import ci_notebook as ci
 from ci_notebook._folders import account_home, lab_home, reading
+from ci_notebook._machine_errors import own_error, translates_errors
 from ci_notebook.cli.report import videos_in
-from ci_notebook.lab.machine_errors import own_error, translates_errors
 from ci_notebook.model.errors import CIError, EngineError, MissingFile, ParameterError
 from ci_notebook.widgets.shared.persistence import SavedState
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from ci_notebook._folders import readable_file
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.cli.secret_search.disguises import decoded_base64
 from ci_notebook.cli.secret_search.secret_patterns import Known, remedy
+from ci_notebook.model.errors import CIError
 from ci_notebook.model.text_bytes import read_text
 
 # A notebook with larger outputs is slow to open and hard to review.
@@ -47,9 +52,11 @@ def check_notebook(
     """
     path = Path(path)
     try:
-        notebook = json.loads(read_text(path))
+        notebook = json.loads(read_text(readable_file(path)))
         cells = list(notebook["cells"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except CIError as error:
+        return [NotebookFinding(path, 0, 1, "file", str(error).rstrip("."), "Give the path of an .ipynb file.")]
+    except (RecursionError, OSError, ValueError, KeyError, TypeError) as error:
         why = f"cannot be read as a notebook ({type(error).__name__})"
         return [NotebookFinding(path, 0, 1, "file", why, "Give the path of an .ipynb file of format 4.")]
     known = known or Known()
@@ -76,7 +83,7 @@ def strip_widget_state(path: str | Path) -> bool:
     """Remove `metadata.widgets` from a notebook without changing any other byte; return whether it was there."""
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = readable_file(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError:  # UTF-16: Jupyter does not open it either
         return False
     for name, start, _ in _members(text, text.index("{")):
@@ -90,9 +97,19 @@ def strip_widget_state(path: str | Path) -> bool:
                 # Remove the comma that follows too; for the last member, the comma before it.
                 left, right = (first, after) if after else (before or text.rindex("{", 0, first) + 1, last)
                 rest = text[right:] if after or before else text[right:].lstrip()
-                path.write_bytes((text[:left] + rest).encode("utf-8"))
+                _replace(path, (text[:left] + rest).encode("utf-8"))
                 return True
     return False
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace the content of a file, or leave it as it is: a full disk destroys no notebook."""
+    target = path.resolve()
+    with with_own_errors(path), tempfile.TemporaryDirectory(dir=target.parent, prefix=".ci-notebook-") as folder:
+        part = Path(folder) / target.name
+        part.write_bytes(content)
+        shutil.copymode(target, part)
+        part.replace(target)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -216,8 +233,8 @@ def _every_text(data: Any) -> str:
 
 def _is_notebook(path: Path) -> bool:
     try:
-        return isinstance(json.loads(read_text(path)).get("metadata", {}), dict)
-    except (OSError, ValueError, AttributeError):
+        return isinstance(json.loads(read_text(readable_file(path))).get("metadata", {}), dict)
+    except (RecursionError, OSError, ValueError, AttributeError):
         return False
 
 

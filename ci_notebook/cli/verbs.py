@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import sqlite3
 import sys
 from collections.abc import Sequence
 
+from ci_notebook._machine_errors import own_error
 from ci_notebook.cli.app import add_app
 from ci_notebook.cli.check_notebook import add_check_notebook
 from ci_notebook.cli.doctor import add_doctor
@@ -27,6 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except CIError as error:
         print(f"ci-notebook: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, sqlite3.Error) as error:
+        print(f"ci-notebook: {own_error(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

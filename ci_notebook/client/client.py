@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from ci_notebook._machine_errors import translates_errors
 from ci_notebook.client import multipart, objects
 from ci_notebook.client.connection.credentials import Credentials
 from ci_notebook.client.connection.http import Sender
@@ -41,6 +42,7 @@ from ci_notebook.wire.xml import MalformedXML, NodeCache
 KNOWN_OPERATIONS: Final = 512
 
 
+@translates_errors
 class Client:
     """Calls of one bucket. Safe to use from several threads.
 

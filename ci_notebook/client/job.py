@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ci_notebook._machine_errors import translates_errors
 from ci_notebook.client import async_bridge, polling
 from ci_notebook.client.outputs.download import no_output, save_output
 from ci_notebook.client.polling import Pace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Bar = Callable[["Job"], AbstractContextManager[Callable[["Job"], None]]]
 
 
+@translates_errors
 class Job:
     """One job, as last read. Attributes make no call; `refresh` and `wait` read the job again.
 

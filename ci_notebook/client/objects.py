@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 import httpx
 
-from ci_notebook._folders import absolute, reading
+from ci_notebook._folders import absolute, readable_file, reading
 from ci_notebook.client import multipart
 from ci_notebook.client.connection.http import BACKOFF_S, RequestBody, Sender
 from ci_notebook.client.connection.replies import OBJECT_BYTES, UnreadableReply
@@ -115,7 +115,7 @@ def upload(
         size = len(source)
     else:
         with reading(source):
-            size = Path(source).stat().st_size
+            size = readable_file(source).stat().st_size
     kind = mimetypes.guess_type(path.name if path else key)[0] or "application/octet-stream"
     if part_bytes is not None or size >= MULTIPART_FROM_BYTES:
 
@@ -175,7 +175,7 @@ def upload_clip(
     check_key(key)
     source = absolute(path)  # the clip remembers it, and `os.chdir` must not move it
     with reading(source):
-        size, md5 = source.stat().st_size, known_md5(source)
+        size, md5 = readable_file(source).stat().st_size, known_md5(source)
 
     def is_in(stored: StoredObject) -> bool:
         # An ETag of parts, or of an encrypted object, is no MD5: then the size and the CRC-64 decide.

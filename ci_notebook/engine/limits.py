@@ -21,10 +21,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from ci_notebook.model.bounds import Bounds, current_bounds
-from ci_notebook.model.errors import EngineError, ParameterError
+from ci_notebook.model.errors import CIError, EngineError, ParameterError
 
 TOO_LONG: Final = "TimeLimitExceeded"
 DISK_FULL: Final = "InsufficientStorage"
+UNAVAILABLE: Final = "ServiceUnavailable"
 # Default: ten minutes, and ten more per second of the clip. The most expensive stages together
 # (interpolation and the network at 1080p, a slow encoder) took a quarter of that on two busy cores.
 BASE_S: Final = 600.0
@@ -37,6 +38,10 @@ MEASURE_S: Final = 0.5
 FULL_MESSAGES: Final = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
 SIGXFSZ: Final[int] = getattr(signal, "SIGXFSZ", 0)
 FULL_NUMBERS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MACHINE_NUMBERS: Final = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN,
+    errno.ENOTDIR, errno.ELOOP, errno.EISDIR,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +191,28 @@ def disk_full_error(error: BaseException) -> EngineError | None:
         f"The engine's disk is full ({reason}). Free some space, then try again.", code=DISK_FULL,
         command=getattr(error, "command", ""),
     )  # fmt: skip
+
+
+def machine_error(error: BaseException) -> EngineError | None:
+    """Return the error to report when the engine's disk or database caused `error`; None for any other error.
+
+    It names no folder, because its reader may be on another machine.
+    """
+    full = disk_full_error(error)
+    if full is not None or isinstance(error, CIError):
+        return full
+    if isinstance(error, sqlite3.Error):
+        return EngineError(
+            f"The engine's ledger cannot be used ({error}). Check the disk and the permissions of the engine's folder.",
+            code=UNAVAILABLE,
+        )
+    if isinstance(error, OSError) and error.errno in MACHINE_NUMBERS:
+        return EngineError(
+            f"The engine cannot use a file or folder of its own ({error.strerror}). "
+            "Check the disk and the permissions of the engine's folder.",
+            code=UNAVAILABLE,
+        )
+    return None
 
 
 def _mib(count: int) -> str:

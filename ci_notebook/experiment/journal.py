@@ -22,6 +22,7 @@ import platform
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from ci_notebook._database import SharedConnection
 from ci_notebook._folders import absolute, private_database
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.voting.vote import Vote
@@ -103,18 +105,26 @@ class Entry:
 class Journal:
     """Every run, in a file that only its owner can read. Safe to use from several threads.
 
-    `clock` returns Unix seconds. Raises `CIError` for a file of a later version.
+    `clock` returns Unix seconds. Raises `CIError` for a file of a later version or of another program, for a
+    damaged one, and for a disk that is full or cannot be written.
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = absolute(path), clock
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._shared = SharedConnection(self.path, _connect, name="The journal")
-        try:
-            self._bring_up_to_date()
-        except BaseException:
-            self.close()
-            raise
+        with with_own_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._shared = SharedConnection(self.path, _connect, name="The journal")
+            try:
+                self._bring_up_to_date()
+            except BaseException:
+                self.close()
+                raise
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection. SQLite's errors leave as ours, with the name of the file."""
+        with with_own_errors(self.path), self._shared.use() as db:
+            yield db
 
     def _bring_up_to_date(self) -> None:
         with self._change() as db:
@@ -125,6 +135,9 @@ class Journal:
                     f"and this one reads up to {VERSION}. "
                     "Upgrade ci_notebook, or use another journal."
                 )
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if tables and not (version and "runs" in tables):
+                raise CIError(f"{self.path} is no journal but a database of another program. Use another file.")
             missing = [s for v in range(version, VERSION) for s in _MIGRATIONS[v]] if version else _NEW_FILE
             for statement in missing:
                 db.execute(statement)
@@ -154,11 +167,12 @@ class Journal:
 
     def find(self, job: JobsDetail) -> Entry | None:
         """Return the run of a job: by its id, or by the mark that our request left in its `UserData`."""
-        return self._entry_of_job(job)
+        with self._using():
+            return self._entry_of_job(job)
 
     def claim(self, entry: Entry, owner: str) -> bool:
         """Take over a run whose sender is dead. False when another process did, or it has been sent since."""
-        with self._shared.use() as db:
+        with self._using() as db:
             cursor = db.execute(
                 "UPDATE runs SET owner = ? WHERE key = ? AND attempt = ? AND phase = 'sending' AND owner = ?",
                 (owner, entry.run.key, entry.run.attempt, entry.owner),
@@ -217,7 +231,7 @@ class Journal:
 
     def votes(self, ballot: str = "") -> list[Vote]:
         """Return the answers to one ballot, or to all, oldest first."""
-        with self._shared.use() as db:
+        with self._using() as db:
             names = ", ".join(field.name for field in dataclasses.fields(Vote))
             sql = f"SELECT {names} FROM votes WHERE ? IN ('', ballot) ORDER BY created_at, number"  # noqa: S608 - as above
             return [Vote(**dict(row)) for row in db.execute(sql, (ballot,))]
@@ -235,7 +249,7 @@ class Journal:
         self.close()
 
     def __repr__(self) -> str:
-        with self._shared.use() as db:
+        with self._using() as db:
             (count,) = db.execute("SELECT count(DISTINCT key) FROM runs").fetchone()
         return f"<Journal of {count} run{'' if count == 1 else 's'}>"
 
@@ -247,7 +261,7 @@ class Journal:
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
         """Hold the only write transaction: all changes inside are committed, or none."""
-        with self._shared.use() as db, db:
+        with self._using() as db, db:
             db.execute("BEGIN IMMEDIATE")
             yield db
 
@@ -288,13 +302,22 @@ class Journal:
         )  # fmt: skip
 
     def _write(self, sql: str, *values: Any) -> None:
-        with self._shared.use() as db:
+        with self._using() as db:
             db.execute(sql, values)
 
     def _read(self, sql: str, *values: Any) -> Iterator[Entry]:
-        with self._shared.use() as db:
+        with self._using() as db:
             rows = db.execute(sql, values).fetchall()
-        return map(_entry, rows)
+        return map(self._checked, rows)
+
+    def _checked(self, row: sqlite3.Row) -> Entry:
+        try:
+            return _entry(row)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise CIError(
+                f"The journal {str(self.path)!r} is damaged: the run {row['key']!r} cannot be read. "
+                "Restore the file from a copy, or move it away to start a new one."
+            ) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

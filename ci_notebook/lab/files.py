@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ci_notebook._folders import reading
+from ci_notebook._folders import readable_file, reading
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, holds
 from ci_notebook.client.job import Job
@@ -54,7 +54,7 @@ def local_file(client: Storage, cache: Path, video: Video | Path) -> Path:
     """
     if isinstance(video, Path):
         with reading(video):
-            return video.resolve(strict=True)
+            return readable_file(video).resolve(strict=True)
     files = FileCache(cache)
     if isinstance(video, Clip):
         return _file_of_clip(client, files, video)

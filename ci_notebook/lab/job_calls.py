@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from ci_notebook._machine_errors import translates_errors
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job, JobIterator
 from ci_notebook.client.queues import Queues
@@ -23,7 +24,6 @@ from ci_notebook.lab.arguments import (
 )
 from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of
-from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import jobs_in_queue
 from ci_notebook.lab.pictures import bar
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ci_notebook._folders import absolute, private_home
+from ci_notebook._folders import absolute, private_home, readable_file
+from ci_notebook._machine_errors import translates_errors
 from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import FileCache
 from ci_notebook.client.job import Job
@@ -48,7 +49,6 @@ from ci_notebook.lab.clips.clip_uploads import check_stored, upload_clip
 from ci_notebook.lab.clips.job_changes import JobChanges
 from ci_notebook.lab.files import Video, cached_sources, frames_of, sources_of
 from ci_notebook.lab.job_calls import JobCalls
-from ci_notebook.lab.machine_errors import translates_errors
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
 from ci_notebook.lab.pictures import byte_bar, job_html, jpeg_of, lab_html, look, spoiled
@@ -138,7 +138,7 @@ class Lab(JobCalls):
         path = Path(source)
         if path.is_dir():
             raise ParameterError.plain(f"{str(path)!r} is a folder. Upload its videos one by one.")
-        return upload_clip(self.client, path, key)
+        return upload_clip(self.client, readable_file(path), key)
 
     @checks_keywords
     def spoil(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ci_notebook.media import color_tags
+from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.ffmpeg import capabilities, media_input, run
 from ci_notebook.media.probe import clip_matrix, first_video, media_info, shown_size, video_specifier
 from ci_notebook.model.api.media_info import MediaInfo, VideoStream
@@ -66,6 +67,14 @@ def write_proxy(
 
     HDR becomes SDR, pixels become square. Raises `EngineError`, and its subclass `Cancelled`.
     """
+    with explains_damage(path, cancel=cancel):
+        _write_proxy(path, target, format, cancel, on_progress)
+
+
+def _write_proxy(
+    path: Path, target: Path, format: ProxyFormat, cancel: threading.Event | None,
+    on_progress: Callable[[float], None] | None,
+) -> None:  # fmt: skip
     encoder, ending = _CODECS[format]
     if encoder not in capabilities().encoders:
         raise EngineError(f"The FFmpeg of this machine has no {encoder}, which a copy for playing needs.")

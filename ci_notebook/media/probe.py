@@ -206,6 +206,8 @@ def _video(
 
 def _audio(stream: Any) -> AudioStream:
     codec = stream.codec_context
+    if codec is None:  # a codec that FFmpeg does not know
+        return AudioStream(index=stream.index, codec_name="unknown", language=stream.language or "und")
     name, tag = _codec_name(codec), codec.codec_tag
     return AudioStream(
         index=stream.index,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_notebook.media import color_tags, ffmpeg
+from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.probe import (
     clip_matrix,
     first_video,
@@ -45,13 +46,21 @@ def spoil(
 
     Raises `ParameterError`, and `EngineError` for a file that is no video.
     """
+    with explains_damage(Path(source)):
+        return _spoil(Path(source), Path(target), shrink=shrink, crf=crf, fps=fps, cast=cast, dim=dim, noise=noise)
+
+
+def _spoil(
+    source: Path, target: Path, *, shrink: int, crf: int | None, fps: float | None, cast: str | None, dim: float,
+    noise: int,
+) -> Path:  # fmt: skip
     _check("shrink", shrink, 1, 8)
     _check("dim", dim, 0, 0.6)
     _check("noise", noise, 0, 40)
     _check("crf", 12 if crf is None else crf, 0, 51)
     if cast is not None and cast not in CASTS:
         raise ParameterError("cast", cast, f"one of {', '.join(CASTS)}", "Leave it out for none.")
-    info = media_info(Path(source))
+    info = media_info(source)
     video = first_video(info)
     shown_size(info)  # refuses what cannot be shown
     upright = upright_size(video)
@@ -60,8 +69,8 @@ def spoil(
         raise ParameterError.plain(
             f"shrink={shrink} leaves {wide}x{high}; both sides need at least {SMALLEST} px. Choose a smaller shrink."
         )
-    matrix = clip_matrix(Path(source))
-    part = stretch_of(timeline_of(Path(source)))
+    matrix = clip_matrix(source)
+    part = stretch_of(timeline_of(source))
     steps = [*part.video, *color_tags.retagged(matrix), *([f"fps={fps}"] if fps else [])]
     if (wide, high) != upright:
         steps += [f"scale={wide}:{high}:flags={'area' if shrink > 1 else 'bicubic'}"]
@@ -83,15 +92,15 @@ def spoil(
     steps += [f"noise=alls={round(noise * 1.7)}:allf=t:all_seed=7"] if noise else []
     steps += ["format=yuv420p"]
     arguments: list[str | Path] = [
-        *ffmpeg.media_input(Path(source)),
+        *ffmpeg.media_input(source),
         *("-map", video_specifier(info), "-an", "-vf", ",".join(steps)),
         *(() if fps or part.is_constant else KEEP_TIMES),
         *("-c:v", "libx264", "-preset", "medium"),
         *("-crf", str(12 if crf is None else crf), "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
-        *("-map_metadata", "-1", "-movflags", "+faststart", Path(target)),
+        *("-map_metadata", "-1", "-movflags", "+faststart", target),
     ]
     ffmpeg.run(arguments)
-    return Path(target)
+    return target
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import itertools
 import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,11 +21,13 @@ from typing import Any, Final, Protocol, cast
 import pandas as pd
 from lxml import etree
 
+from ci_notebook._folders import readable_file, reading
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels, run_clip_labels
-from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
+from ci_notebook.model.errors import CIError, EngineError, MissingFile, ParameterError
 from ci_notebook.model.scores import SCORE, score_names, suggestion, with_differences
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.spreadsheet.spreadsheet_text import inert_text, is_formula, text_of_cell
@@ -43,6 +48,7 @@ from ci_notebook.results.columns import (
 )
 from ci_notebook.results.node_columns import read_nodes
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
+from ci_notebook.wire.xml import MalformedXML
 from ci_notebook.wire.xml_stream import elements
 
 
@@ -55,6 +61,17 @@ class JobLike(Protocol):
 
 
 Row = Run | JobsDetail | JobLike | VideoEnhance | Template
+# What pandas, pyarrow and openpyxl raise for a file that is no such table, or a damaged one.
+_OF_TABLES: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _INSTALL: Final = "python -m pip install 'ci-notebook[tables]'"
 
@@ -103,12 +120,18 @@ class LabTable(pd.DataFrame):
                 return
             engine: Any = options.pop("engine", None) or "openpyxl"
             more = options.pop("engine_kwargs", None)
-            with pd.ExcelWriter(excel_writer, engine=engine, engine_kwargs=more) as writer:
+            path = Path(excel_writer) if isinstance(excel_writer, str | Path) else None
+            # Not straight into the file: on a full disk, openpyxl's archive would stay open and complain later.
+            content = io.BytesIO()
+            with pd.ExcelWriter(content if path else excel_writer, engine=engine, engine_kwargs=more) as writer:
                 _write_texts(table, writer, *args, **options)
+            if path is not None:
+                with with_own_errors(path):
+                    path.write_bytes(content.getvalue())
 
     def to_parquet(self, path: Any = None, *args: Any, **options: Any) -> Any:
         """Write a Parquet file (see `pandas.DataFrame.to_parquet`). Raises `EngineError` without pyarrow."""
-        with file_package("Parquet"):
+        with file_package("Parquet"), with_own_errors(path if isinstance(path, str | Path) else ""):
             return pd.DataFrame(self).to_parquet(path, *args, **options)
 
 
@@ -208,26 +231,38 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     """Return a table that was written as CSV, Parquet or Excel (by the ending of `path`), with its dtypes.
 
     CSV and Excel are read back as `to_csv(path, index=False)` and `to_excel(path, index=False)` wrote them. Raises
-    `EngineError` where the package for Parquet or Excel is not installed.
+    `EngineError` where the package for Parquet or Excel is not installed, `MissingFile`, and `ParameterError` for a
+    file that is no such table.
     """
-    path = Path(path)
-    if path.suffix == ".parquet":
-        with file_package("Parquet"):
-            return with_dtypes(pd.read_parquet(path))
-    if path.suffix == ".xlsx":
-        with file_package("Excel"):
-            return with_dtypes(
-                pd.read_excel(path, dtype="string", engine="openpyxl", keep_default_na=False, na_values=[""])
-            )
+    path = readable_file(path)
+    kind = {".parquet": "Parquet", ".xlsx": "Excel"}.get(path.suffix, "CSV")
     try:
-        with path.open("rb") as file:
-            encoding = encoding_of(file.read(4))
-        df = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding=encoding)
+        with reading(path):
+            return with_dtypes(_table_in(path, kind))
+    except CIError:
+        raise
     except UnicodeDecodeError as error:
         raise ParameterError.plain(
             f"{path.name} is not text in UTF-8. Save it as CSV with the encoding UTF-8."
         ) from error
-    return with_dtypes(_with_texts(df, text_of_cell))
+    except _OF_TABLES as error:
+        why = str(error).strip().partition("\n")[0][:200].rstrip(".") or type(error).__name__
+        raise ParameterError.plain(
+            f"{path.name} cannot be read as a {kind} table ({why}). Use a file that runs.save(path) wrote."
+        ) from error
+
+
+def _table_in(path: Path, kind: str) -> pd.DataFrame:
+    if kind == "Parquet":
+        with file_package(kind):
+            return pd.read_parquet(path)
+    if kind == "Excel":
+        with file_package(kind):
+            return pd.read_excel(path, dtype="string", engine="openpyxl", keep_default_na=False, na_values=[""])
+    with path.open("rb") as file:
+        encoding = encoding_of(file.read(4))
+    df = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding=encoding)
+    return _with_texts(df, text_of_cell)
 
 
 def with_dtypes(df: pd.DataFrame) -> pd.DataFrame:
@@ -427,15 +462,19 @@ def _frame(columns: dict[str, Any], count: int, extra: dict[str, list[Any]]) -> 
 
 
 def _files(name: str | Path) -> Iterator[Path]:
-    paths = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
+    with reading(name):
+        paths = sorted(glob.glob(str(name), recursive=True)) or ([str(name)] if Path(name).exists() else [])  # noqa: PTH207 - a pattern may be absolute
     if not paths:
         raise MissingFile.at(name)
     return map(Path, paths)
 
 
 def _jobs_of(path: Path) -> Iterator[etree._Element]:
-    with path.open("rb") as file:
-        yield from elements(file, "JobsDetail")
+    with reading(path), readable_file(path).open("rb") as file:
+        try:
+            yield from elements(file, "JobsDetail")
+        except MalformedXML as error:
+            raise MalformedXML(f"{path.name}: {error}") from error
 
 
 @contextlib.contextmanager

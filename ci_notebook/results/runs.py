@@ -13,6 +13,7 @@ from typing import Any, overload
 
 import pandas as pd
 
+from ci_notebook._machine_errors import translates_errors
 from ci_notebook.experiment.run_record import Run, each_once
 from ci_notebook.model.clip_labels import run_clip_labels
 from ci_notebook.model.declaration.paths import resolve, value_at
@@ -28,6 +29,7 @@ from ci_notebook.results.table_files import runs_in, write_frame
 from ci_notebook.results.verdict.verdict import Verdict
 
 
+@translates_errors
 class Runs(Sequence[Run]):
     """Runs in the order in which they were requested.
 

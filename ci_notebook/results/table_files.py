@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from lxml import etree
 
+from ci_notebook._folders import readable_file, reading
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.experiment.journal import Journal
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.model.api.jobs import JobsDetail, time_text
-from ci_notebook.model.errors import MissingFile, ParameterError
+from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.scores import score_names
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import ALIGNMENT, by_name
 from ci_notebook.results.dataframe import LabTable, read_frame
 from ci_notebook.wire.xml import read
+
+_SQLITE: Final = b"SQLite format 3\0"
 
 
 def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> Path:
@@ -31,11 +35,15 @@ def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> P
     """
     path = Path(path)
     if path.suffix == ".parquet" and not excel:
-        LabTable(df).to_parquet(path)
+        with with_own_errors(path):
+            LabTable(df).to_parquet(path)
     elif path.suffix == ".xlsx":
-        LabTable(df).to_excel(path, index=False)
+        with with_own_errors(path):
+            LabTable(df).to_excel(path, index=False)
     elif path.suffix == ".csv":
-        LabTable(_for_excel(df) if excel else df).to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
+        table = LabTable(_for_excel(df) if excel else df)
+        with with_own_errors(path):
+            table.to_csv(path, index=False, encoding="utf-8-sig" if excel else "utf-8")
     else:
         raise ParameterError("path", str(path), f"a name ending in .csv{'' if excel else ', .parquet'} or .xlsx")
     return path
@@ -43,11 +51,15 @@ def write_frame(df: pd.DataFrame, path: str | Path, *, excel: bool = False) -> P
 
 def runs_in(path: Path) -> Iterator[Run]:
     """Yield the runs of a journal, or of a table that was written as CSV, Parquet or Excel."""
-    if not path.exists():
-        raise MissingFile.at(path)
+    readable_file(path)
     if path.suffix in (".csv", ".parquet", ".xlsx"):
         yield from runs_of_table(read_frame(path))
         return
+    with reading(path), path.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            raise ParameterError.plain(
+                f"{str(path)!r} is no journal. Use a journal.sqlite, or a table that ends in .csv, .parquet or .xlsx."
+            )
     with Journal(path) as journal:
         yield from journal.runs()
 

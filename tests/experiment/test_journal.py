@@ -69,7 +69,7 @@ def test_the_last_attempt_counts(journal):
 
 def test_a_mark_is_never_used_twice(journal):
     journal.begin(RUN, REQUEST, service="s", mark="mark 1")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(CIError, match="UNIQUE"):
         journal.begin(Run(**{**RUN.__dict__, "key": "k2"}), REQUEST, service="s", mark="mark 1")
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
+from ci_notebook._folders import absolute
+from ci_notebook._machine_errors import FULL, own_error
 from ci_notebook.client.file_cache import ContentChanged, FileCache, Storage, md5_of, whole_file
 from ci_notebook.client.multipart import Progress
 from ci_notebook.model.api.jobs import JobsDetail, output_md5
@@ -91,7 +93,7 @@ def save_output(
     if not keys:
         raise no_output(job)
     name = name or name_of_output(job)
-    target = Path.cwd() if path is None else Path(path).expanduser()
+    target = Path.cwd() if path is None else absolute(Path(path).expanduser())
     is_folder = path is None or target.is_dir() or str(path).endswith(("/", os.sep))
     if len(keys) == 1:
         wanted = [(keys[0], target / name if is_folder else target)]
@@ -137,6 +139,8 @@ def _is_there(client: OutputStorage, job: JobsDetail, key: str, file: Path, over
         raise ParameterError.plain(f"{str(file)!r} is a folder. Choose another name.")
     if not file.exists():
         return False
+    if not file.is_file():
+        raise ParameterError.plain(f"{str(file)!r} is a pipe, a socket or a device. Choose another name.")
     if _is_same(client, job, key, file):
         return True
     if not overwrite:
@@ -194,6 +198,8 @@ def _our_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in FULL:
+            raise own_error(error, file) from error
         raise ParameterError.plain(
             f"Cannot write {str(file)!r}: {error.strerror or error}. Choose another place."
         ) from error

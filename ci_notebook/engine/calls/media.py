@@ -20,6 +20,7 @@ from ci_notebook.engine.calls.context import (
 )
 from ci_notebook.engine.calls.exchange import Answer, Exchange
 from ci_notebook.engine.storage.object_keys import check_key
+from ci_notebook.media.damage import CODE, explains_damage
 from ci_notebook.media.probe import media_info as facts_of
 from ci_notebook.media.snapshot import CONTENT_TYPES, encode_picture, picture
 from ci_notebook.model.api.jobs import Input, Output
@@ -106,14 +107,16 @@ def _readable(service: CallContext, bucket: str, key: str) -> Iterator[Path]:
     """Yield the file of a stored video; turn the error of a file that is no video into the service's error."""
     stored, opened = service.store.open(bucket, key)
     opened.close()
+    path = service.store.path(stored)
     try:
-        with service.read_slots.slot():
-            yield service.store.path(stored)
+        with service.read_slots.slot(), explains_damage(path):
+            yield path
     except EngineError as error:
         if error.code == "InternalError":
             raise
-        what = f"{key} is not a video that can be read." if error.code == "ResourceNotSupported" else error.message
-        raise service_error(error.code, what) from error
+        name, is_broken = key.rpartition("/")[2], error.code == CODE
+        what = f"{key} is not a video that can be read: {error.message}" if is_broken else error.message
+        raise service_error(error.code, what.replace(path.name, name)) from error
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,9 +33,10 @@ from ci_notebook.engine.jobs.heartbeat import write_atomically
 from ci_notebook.engine.jobs.ledger import JobRow, Ledger
 from ci_notebook.engine.jobs.outcome import JobOutcome, code_of
 from ci_notebook.engine.jobs.render_job import JobResources, JobSite, key_in_url, link_or_copy, render_job
-from ci_notebook.engine.limits import CHECK_S, LimitGuard, Limits, disk_full_error
+from ci_notebook.engine.limits import CHECK_S, LimitGuard, Limits, machine_error
 from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.object_store import ObjectStore
+from ci_notebook.media.damage import damage_error, damage_of
 from ci_notebook.media.ffmpeg import Cancelled
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
@@ -163,7 +165,25 @@ def run_job(
         except Exception as error:  # noqa: BLE001  the top of a worker: the job reports that it failed, the log says why
             if guard.cancel.is_set() and guard.why is None:
                 return JobOutcome(state="Submitted")  # for example, its folder was removed during the work
-            return _failed(guard.why or disk_full_error(error) or error, job)
+            try:
+                known = guard.why or machine_error(error) or _damage(error, job, site, guard.cancel)
+            except Cancelled:
+                return _failed(guard.why, job) if guard.why else JobOutcome(state="Submitted")
+            return _failed(known or error, job)
+
+
+def _damage(error: Exception, job: JobRow, site: JobSite, cancel: threading.Event) -> EngineError | None:
+    """Return the error to report if the job failed without a reason of ours, and its source is damaged."""
+    if isinstance(error, ServiceError | OSError) or (isinstance(error, CIError) and code_of(error) != "InternalError"):
+        return None
+    path, opened = site.open(job.bucket, job.input_object)
+    with opened:
+        reason = damage_of(path, cancel=cancel)
+    if not reason:
+        return None
+    log.warning("job %s failed, and its source is damaged", job.job_id, exc_info=error)
+    name = job.input_object.rpartition("/")[2]
+    return damage_error(Path(name), reason.replace(path.name, name))
 
 
 def _failed(error: BaseException, job: JobRow | None = None) -> JobOutcome:

@@ -31,7 +31,7 @@ from ci_notebook.engine.jobs.heartbeat import FOLDER, Heartbeat, is_dead, remove
 from ci_notebook.engine.jobs.ledger import JobRow, Ledger
 from ci_notebook.engine.jobs.outcome import JobOutcome, code_of, message_of
 from ci_notebook.engine.jobs.run_job import LocalSite, make_remote_job, run_job
-from ci_notebook.engine.limits import Limits, disk_full_error
+from ci_notebook.engine.limits import Limits, disk_full_error, machine_error
 from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.object_store import ObjectStore
 from ci_notebook.media.process import cores
@@ -203,7 +203,7 @@ class JobWorker:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, ExecutorUnavailable):
                 raise
-            self._write_end(row, _failed(disk_full_error(error) or _without_paths(error)))
+            self._write_end(row, _failed(machine_error(error) or _without_paths(error)))
             self._on_end()
             return
         self._running[folder] = running
@@ -262,7 +262,7 @@ class JobWorker:
                 raise  # for example, another process holds the ledger: the same end is written later
             log.warning("the files of job %s cannot be stored: %s", running.row.job_id, error)
             again = full is None and self._may_try_again(running.row)
-            running.outcome = JobOutcome(state="Submitted") if again else _failed(full or error)
+            running.outcome = JobOutcome(state="Submitted") if again else _failed(full or machine_error(error) or error)
             shutil.rmtree(running.folder, ignore_errors=True)  # which may free the space that this end needs
             self._write_end(running.row, running.outcome)
         shutil.rmtree(running.folder, ignore_errors=True)

@@ -34,6 +34,7 @@ from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
+from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import raw_frame
@@ -97,11 +98,13 @@ class FileOrigin:
 
     def facts(self) -> tuple[MediaInfo, Analysis]:
         """Probe and analyse the clip; takes about 0.3 s for a short one."""
-        return media_info(self.path), analyse(self.path)
+        with explains_damage(self.path):
+            return media_info(self.path), analyse(self.path)
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one frame."""
-        raw = raw_frame(self.path, at_s)
+        with explains_damage(self.path):
+            raw = raw_frame(self.path, at_s)
         path.write_bytes(raw.data)
         return Still(path, at_s, raw.pixel_format, Size(raw.width, raw.height), info, analysis)
 

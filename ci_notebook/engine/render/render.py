@@ -41,6 +41,7 @@ from ci_notebook.engine.render.stage_cache import LeadingStages, run_with_leadin
 from ci_notebook.engine.render.supported import refuse_unacted
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.media import color_tags
+from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.ffmpeg import capabilities, run
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.streams.frame_times import timeline_of
@@ -152,6 +153,10 @@ class _RenderWork:
         """Render the output file."""
         arguments = command(self.setting, self.source, paths, self.analysis, threads=self.threads)
         arguments = with_graph_files(arguments, paths.output.parent)
+        with explains_damage(*(one.path for one in paths.audio_inputs), cancel=self.cancel):
+            self._run(arguments, paths)
+
+    def _run(self, arguments: tuple[str, ...], paths: Paths) -> None:
         length = length_s(self.setting, self.source)
         if not has_leading_stages(self.setting, self.source):
             run(

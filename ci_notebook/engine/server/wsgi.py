@@ -22,7 +22,7 @@ from ci_notebook.engine.calls.exchange import Answer, Exchange, host_kind, read_
 from ci_notebook.engine.calls.object_copy import SOURCE
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, FileRange, too_large_body
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
-from ci_notebook.engine.limits import disk_full_error
+from ci_notebook.engine.limits import machine_error
 from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import error_body, service_error
@@ -94,8 +94,8 @@ class App:
             raise  # the server or transport turns it into a network error
         except Exception as error:  # the top of a call: the caller gets a 500, the log the full error
             log.exception("call %s failed: %s %s", request_id, environ["REQUEST_METHOD"], resource)
-            text, full = "The engine failed. Its log has the reason under this request id.", disk_full_error(error)
-            refusal = service_error(full.code, full.message) if full else service_error("InternalError", text)
+            text, known = "The engine failed. Its log has the reason under this request id.", machine_error(error)
+            refusal = service_error(known.code, known.message) if known else service_error("InternalError", text)
             answer = _refusal(refusal, resource, request_id)
         headers = {"Server": server, "Date": formatdate(service.clock(), usegmt=True)}
         headers |= _headers(answer, request_id, "cos" if is_cos else "ci")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ci_notebook._database import SharedConnection
 from ci_notebook._folders import private_database
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.model.errors import EngineError
 
 # Step n takes a file from version n to n + 1 (PRAGMA user_version). Never change a step; add one.
@@ -86,12 +87,13 @@ class Database:
     """One connection, shared by threads. Close it when done; the next one to open the file sees all of it."""
 
     def __init__(self, path: Path) -> None:
-        self._shared = SharedConnection(path, _connect, name="The engine's ledger")
-        try:
-            self._bring_up_to_date(path)
-        except BaseException:
-            self.close()
-            raise
+        with with_own_errors(path):
+            self._shared = SharedConnection(path, _connect, name="The engine's ledger")
+            try:
+                self._bring_up_to_date(path)
+            except BaseException:
+                self.close()
+                raise
 
     def _bring_up_to_date(self, path: Path) -> None:
         with self.change() as connection:

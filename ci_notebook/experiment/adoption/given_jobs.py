@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
+from ci_notebook._folders import readable_file
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.wire.notifications import read_notification
@@ -145,10 +146,13 @@ def _is_job_file(path: Path) -> bool:
 
 def _read_file(given: GivenJobs, path: Path) -> None:
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if readable_file(path).stat().st_size > _MAX_BYTES:
             given.unreadable[path.name] = f"The file is larger than {_MAX_BYTES >> 20} MiB."
             return
         body = path.read_bytes()
+    except ParameterError as error:
+        given.unreadable[path.name] = str(error)
+        return
     except OSError as error:
         given.unreadable[path.name] = f"The file cannot be read: {error.strerror or error}."
         return

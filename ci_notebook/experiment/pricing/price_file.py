@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook._folders import reading
+from ci_notebook._folders import readable_file, reading
 from ci_notebook.experiment.pricing.price import MAINLAND, Item, PriceList, Step
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.text_bytes import read_text
@@ -41,7 +41,7 @@ def read_prices(path: str | Path) -> PriceList:
     path = Path(path)
     try:
         with reading(path):
-            text = read_text(path)
+            text = read_text(readable_file(path))
         table = tomllib.loads(text)
     except UnicodeDecodeError as problem:
         raise ParameterError.plain(f"{path.name} is not text in UTF-8. Save it with the encoding UTF-8.") from problem

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ci_notebook._folders import readable_file, refuse_nul
+from ci_notebook._machine_errors import with_own_errors
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
 from ci_notebook.experiment.run_record import Run
@@ -65,9 +67,11 @@ def _video(value: Any, lab: Lab | None) -> Any:
     if isinstance(value, Clip | Job | Run):
         return value
     if isinstance(value, str | Path):
+        refuse_nul(value)
         path = Path(value).expanduser()
-        if path.is_file():
-            return path.resolve()
+        with with_own_errors(path):
+            if path.is_file():
+                return readable_file(path).resolve()
         if lab is not None and isinstance(value, str):
             return value
         key = " For an object key write ci.play(lab, key)." if isinstance(value, str) else ""

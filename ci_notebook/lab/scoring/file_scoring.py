@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ci_notebook._folders import readable_file
 from ci_notebook.lab.arguments import whole_number
 from ci_notebook.lab.pictures import measure
 from ci_notebook.lab.previews import INSTALL
-from ci_notebook.model.errors import EngineError, MissingFile, ParameterError
+from ci_notebook.model.errors import EngineError, ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.vmaf_v1 import Screen, check_screen
 from ci_notebook.results.progress_bar import Progress
@@ -94,9 +95,7 @@ def _file(name: str, value: object) -> Path:
         path = Path(value)
         if path.is_dir():
             raise ParameterError.plain(f"{str(path)!r} is a folder. Name one video file.")
-        if not path.is_file():
-            raise MissingFile.at(path)
-        with path.open("rb") as file:
+        with readable_file(path).open("rb") as file:
             file.read(1)
     except (OSError, ValueError, TypeError) as error:
         if isinstance(error, ParameterError):

@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ci_notebook.media.damage import explains_damage
 from ci_notebook.media.ffmpeg import Cancelled, Progress, run
 from ci_notebook.media.frame_sampling import sample_frame_pairs
 from ci_notebook.media.scoring import no_reference
@@ -85,7 +86,8 @@ class Scores:
 def scores(output: Path, source: Path, **more: Any) -> Scores:
     """Return the result of `compare` for an output and its source, with the measures `by_itself` of the output."""
     result = compare(output, source, **more)
-    return replace(result, pooled={**result.pooled, **by_itself(output)})
+    with explains_damage(output):
+        return replace(result, pooled={**result.pooled, **by_itself(output)})
 
 
 def compare(
@@ -121,29 +123,30 @@ def compare(
     """
     check_screen(screen)
     refuse_missing_filter()
-    known = start_s or length_s is not None or crop or rotate % 360
-    guess = None if known else assume_aligned(output, source)
-    if guess is not None and guess.length_s <= _SHORT_S:
-        result, drift, likeness = _score(guess, every, precise, on_progress, cancel, screen=screen)
-        if drift and likeness > _SURE and not any(drift.values()):
-            return result
-    pair = align(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
-    if pair != guess or guess.length_s > _SHORT_S:
-        result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
-    refuse_unlike(likeness)
-    if len(set(drift.values())) == 1 and any(drift.values()):  # the first seconds did not move
-        pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
-        result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
+    with explains_damage(output, source, cancel=cancel):
+        known = start_s or length_s is not None or crop or rotate % 360
+        guess = None if known else assume_aligned(output, source)
+        if guess is not None and guess.length_s <= _SHORT_S:
+            result, drift, likeness = _score(guess, every, precise, on_progress, cancel, screen=screen)
+            if drift and likeness > _SURE and not any(drift.values()):
+                return result
+        pair = align(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
+        if pair != guess or guess.length_s > _SHORT_S:
+            result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
         refuse_unlike(likeness)
-    if any(drift.values()):
-        changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
-        where = ", ".join(f"by {pair.offset + drift[at]:+d} frames from {at:.1f} s on" for at in changes[:4])
-        raise EngineError(
-            f"The pair cannot be scored. The output is shifted {where}: frames were lost or repeated. "
-            "Score the parts before and after these times separately.",
-            code="InvalidArgument",
-        )
-    return result
+        if len(set(drift.values())) == 1 and any(drift.values()):  # the first seconds did not move
+            pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
+            result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
+            refuse_unlike(likeness)
+        if any(drift.values()):
+            changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
+            where = ", ".join(f"by {pair.offset + drift[at]:+d} frames from {at:.1f} s on" for at in changes[:4])
+            raise EngineError(
+                f"The pair cannot be scored. The output is shifted {where}: frames were lost or repeated. "
+                "Score the parts before and after these times separately.",
+                code="InvalidArgument",
+            )
+        return result
 
 
 def sharpness(path: Path, *, pictures: int = 8) -> float:

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._folders import readable_file
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
 from ci_notebook.media.streams.time_limit import check_time
 from ci_notebook.model.bounds import check_file
@@ -161,7 +162,7 @@ def extents_of(path: Path) -> dict[int, Extent]:
 
 
 def _scan(path: Path) -> tuple[Timeline, dict[int, Extent]]:
-    stat = path.stat()
+    stat = readable_file(path).stat()
     return _scanned(path, stat.st_mtime_ns, stat.st_size)
 
 

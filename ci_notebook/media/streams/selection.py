@@ -5,15 +5,17 @@ Invariant: every reader asks here, so that no two of them take different streams
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook._folders import readable_file
 from ci_notebook.media.ffmpeg import DEMUXERS, INSTALL, file_url, media_input, run
 from ci_notebook.media.streams.sample_tables import check_sample_tables
 from ci_notebook.model.bounds import CODE, check_file, check_frame, current_bounds
-from ci_notebook.model.errors import EngineError
+from ci_notebook.model.errors import CIError, EngineError
 
 __all__ = ["find_pyav", "main_video", "no_video", "open_media", "video_index", "videos"]
 
@@ -22,6 +24,8 @@ _LOOKED_AT: Final = 50  # frames
 _DEFAULT: Final = 1 << 0
 _NO_VIDEO: Final = 1 << 10 | 1 << 11 | 1 << 20  # attached picture, timed thumbnails, still image
 _DEPENDENT: Final = 1 << 19  # an enhancement layer, which is no picture without the other stream
+# Errors that impossible numbers and words in a header lead to.
+_OF_HEADERS: Final = (ArithmeticError, LookupError, ValueError, struct.error)
 # Codecs of pictures. With another video in the file, such a stream is a thumbnail or cover art without its flag.
 _PICTURES: Final = frozenset({"mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpegxl", "ppm"})
 
@@ -37,8 +41,14 @@ def find_pyav() -> Any:
 
 @contextmanager
 def open_media(path: Path) -> Iterator[Any]:
-    """Open a file for reading with PyAV. Raises `EngineError` when it is no video or sound, or over the bounds."""
+    """Open a file for reading with PyAV.
+
+    Raises `EngineError` when it is no video or sound, or over the bounds, and `ParameterError` for a folder, a pipe
+    and a file that the system does not let us read. A damaged file may have numbers and words in its header that no
+    file should have; such an error of PyAV or of ours is that of a file that cannot be read.
+    """
     av = find_pyav()
+    readable_file(path)
     options = {
         "format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file",
         "max_pixels": str(current_bounds().pixels),  # opening may decode the first frames
@@ -51,10 +61,12 @@ def open_media(path: Path) -> Iterator[Any]:
     except (av.FFmpegError, ValueError) as problem:
         raise no_video(path, _reason(problem)) from problem
     with container:
-        _check_bounds(container, path)
         try:
+            _check_bounds(container, path)
             yield container
-        except av.FFmpegError as problem:
+        except CIError:
+            raise
+        except (av.FFmpegError, *_OF_HEADERS) as problem:
             raise no_video(path, _reason(problem)) from problem
 
 
@@ -71,9 +83,8 @@ def _check_bounds(container: Any, path: Path) -> None:
     check_file(path.name, streams=len(container.streams), seconds=seconds)
     for stream in videos(container):
         context = stream.codec_context
-        if context is not None:
-            check_frame(context.width, context.height, path.name)
-            context.options = {**context.options, "max_pixels": str(current_bounds().pixels)}
+        check_frame(context.width, context.height, path.name)
+        context.options = {**context.options, "max_pixels": str(current_bounds().pixels)}
 
 
 def no_video(path: Path, why: str) -> EngineError:
@@ -96,7 +107,8 @@ def main_video(container: Any, path: Path) -> Any:
     """Return the PyAV stream of the video: the first of `videos`. Raises `EngineError` when there is none."""
     streams = videos(container)
     if not streams:
-        raise no_video(path, "it holds no video")
+        is_unknown = any(stream.codec_context is None for stream in container.streams.video)
+        raise no_video(path, "its codec is not known" if is_unknown else "it holds no video")
     return streams[0]
 
 
@@ -104,9 +116,10 @@ def videos(container: Any) -> list[Any]:
     """Return the PyAV streams of video, the main one first, without cover art, thumbnails and layers.
 
     The main one has the `default` flag, if any has it. Among several, or without the flag, it is the first.
-    A stream without a size carries no frame and comes last.
+    A stream without a size carries no frame and comes last. One without a known codec has no frames for us.
     """
-    streams = [stream for stream in container.streams.video if not int(stream.disposition) & _NO_VIDEO]
+    streams = [one for one in container.streams.video if one.codec_context is not None]
+    streams = [stream for stream in streams if not int(stream.disposition) & _NO_VIDEO]
     streams = [stream for stream in streams if not int(stream.disposition) & _DEPENDENT] or streams
     moving = [stream for stream in streams if not _is_picture(stream)]
     streams = [stream for stream in streams if stream in moving or (not moving or stream.frames > 1)]
@@ -120,9 +133,9 @@ def video_index(path: Path) -> int:
 
 
 def _is_picture(stream: Any) -> bool:
-    return stream.codec_context is not None and stream.codec_context.name in _PICTURES
+    return stream.codec_context.name in _PICTURES
 
 
 def _rank(stream: Any) -> tuple[bool, bool, bool]:
-    has_size = stream.codec_context is not None and stream.codec_context.width > 0
+    has_size = stream.codec_context.width > 0
     return not has_size, _is_picture(stream), not int(stream.disposition) & _DEFAULT

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +18,7 @@ from ci_notebook.model.api.templates import Template, TemplateRequest, TemplateR
 from ci_notebook.model.declaration.node import AUTO, Node, Unknown, part_by_tag, parts, tag_of, walk
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.shorthand import setting_from
 from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.enhance.controls import PANEL_PARTS
@@ -30,7 +33,9 @@ from ci_notebook.wire.xml import is_xml_text, parse_text, read
 
 __all__ = ["PastedParts", "read_paste"]
 
-_ACCEPTED: Final = "XML of a request, a reply or a template, or the Python that the panel shows"
+_ACCEPTED: Final = "XML of a request, a reply or a template, the Python that the panel shows, or a dict of parameters"
+_FENCED: Final = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
+_TEMPLATE_ID: Final = re.compile("t[01]?[0-9a-f]{32}")
 
 
 class PastedParts(NamedTuple):
@@ -55,11 +60,21 @@ def read_paste(text: str, current: VideoEnhance, find_template: FindTemplate | N
     Values out of range are accepted, and the panel marks them. Raises `MalformedXML`, and `ParameterError` for
     other Python or a text without a setting or watermark.
     """
+    text = _unfenced(text)
     if is_xml_text(text):
         return _summarize(*_from_xml(text), current, find_template)
-    if not text.strip():
+    bare = text.translate(_TYPESET).strip()
+    if not bare:
         raise _rejected("it is empty")
+    if _TEMPLATE_ID.fullmatch(bare):
+        return _summarize(Operation(template_id=bare), [], current, find_template)
     return _summarize(_from_python(text), [], current, find_template)
+
+
+def _unfenced(text: str) -> str:
+    """Return the code between the fences of a chat or a Markdown page; a text without fences as it is."""
+    found = _FENCED.search(text)
+    return found[1] if found else text
 
 
 def _rejected(reason: str) -> ParameterError:
@@ -214,14 +229,34 @@ _TYPESET: Final = str.maketrans(
 
 def _from_python(text: str) -> Any:
     try:
-        body = _parsed(text)
+        body = _parsed(_as_python(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _rejected(f"it is not XML, and not valid Python ({error})") from error
     for statement in body:
         value = getattr(statement, "value", None)
         if isinstance(value, ast.Call):
             return _call(value)
+        if isinstance(value, ast.Dict):
+            return setting_from(dict(_leaves(_value(value))))
     raise _rejected("it contains no call like ci.VideoEnhance(…)")
+
+
+def _as_python(text: str) -> str:
+    """Return JSON as Python; any other text as it is."""
+    try:
+        return repr(json.loads(text.translate(_TYPESET)))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _leaves(given: dict[Any, Any], above: str = "") -> Iterator[tuple[Any, Any]]:
+    """Yield parameters and values of a dict; a dict in it is a stage: `{"MsSharpen": {"SharpenLevel": 5}}`."""
+    for name, value in given.items():
+        path = f"{above}{name}" if isinstance(name, str) else name
+        if isinstance(value, dict) and value and isinstance(path, str):
+            yield from _leaves(value, "" if path == "VideoEnhance" else f"{path}.")
+        else:
+            yield path, value
 
 
 def _parsed(text: str) -> list[ast.stmt]:
@@ -240,6 +275,9 @@ def _call(call: ast.Call) -> Any:
     if node_class is None or call.args or any(word.arg is None for word in call.keywords):
         raise _rejected(f"{_short(ast.unparse(call))} is not a call that the panel writes")
     keywords = {str(word.arg): _value(word.value) for word in call.keywords}
+    unknown = keywords.get("unknown", ())
+    if not (isinstance(unknown, tuple) and all(isinstance(one, Unknown) for one in unknown)):
+        raise _rejected(f"unknown of {name} is not a tuple of Unknown(…)")
     try:
         return node_class(**keywords)
     except TypeError as error:

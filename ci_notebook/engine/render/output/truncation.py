@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Final
 
 from ci_notebook.engine.render.output.encoders import video_codec
 from ci_notebook.engine.render.refusal import RequestRefused
-from ci_notebook.media.ffmpeg import media_input, run
+from ci_notebook.media.damage import CODE, complaint_about
 from ci_notebook.media.probe import video_specifier
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import length_s
-
-# FFmpeg's messages about a file that ends too soon or is damaged.
-BROKEN: Final = ("partial file", "prematurely", "Invalid data found", "Invalid NAL", "error while decoding", "corrupt")
 
 
 def refuse_cut_short(
@@ -29,8 +25,7 @@ def refuse_cut_short(
     expected, length = length_s(setting, source), output.format.duration if output.format else None
     if video_codec(setting) is None or expected is None or length is None or length >= 0.9 * expected - 0.5:
         return
-    log = run(["-v", "error", *media_input(path), "-map", video_specifier(source), "-f", "null", "-"], cancel=cancel)
-    complaint = next((line for line in log.splitlines() if any(word in line for word in BROKEN)), "")
+    complaint = complaint_about(path, streams=video_specifier(source), cancel=cancel)
     if complaint:
         text = f"{path.name} is broken: {expected:.2f} s were expected, and only {length:.2f} s can be read"
-        raise RequestRefused(f"{text} ({complaint.rpartition('] ')[2]}). Upload it again.", code="ResourceNotSupported")
+        raise RequestRefused(f"{text} ({complaint.rstrip('.')}). Upload it again.", code=CODE)
