@@ -70,7 +70,7 @@ JUDGED = {
 def leaf_table() -> str:
     """Return the leaves as Markdown, one row per leaf that can be sent.
 
-    The encoding beside a stage of the older kinds of jobs is that of VideoEnhance, and has one row.
+    The encoding next to a stage of the older kinds of jobs is that of VideoEnhance, and has one row.
     """
     head = "| Leaf below `Operation` | Takes | When absent | What it does | Sent | Engine |"
     rows = [head, "|---|---|---|---|---|---|"]

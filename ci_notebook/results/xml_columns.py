@@ -76,7 +76,7 @@ class Layout:
             level[tag] = LayoutEntry(self._cell(column.path), is_auto=bool(part and part.auto))
 
     def _add_older_kinds(self) -> None:
-        """Lead the stages of the older kinds of jobs, which are beside VideoEnhance, to its cells."""
+        """Lead the stages of the older kinds of jobs, which are next to VideoEnhance, to its cells."""
         operation = self.top["Operation"].below[0]
         stages = operation["VideoEnhance"].below[0]
         for tag in ("SuperResolution", "SDRtoHDR", "Transcode"):

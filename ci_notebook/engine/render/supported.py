@@ -15,7 +15,7 @@ from ci_notebook.model.declaration.node import Node, Unknown, parts
 from ci_notebook.model.declaration.paths import leaves
 from ci_notebook.model.setting.enhance import VideoEnhance, VideoProcess
 
-# The encoding, as VideoEnhance contains it, and as the older kinds of jobs have it beside their stage.
+# The encoding, as VideoEnhance contains it, and as the older kinds of jobs have it next to their stage.
 _ENCODINGS: Final = ("VideoEnhance.Transcode.", "Transcode.")
 # Leaves with only one value, or about the handling of failures: the command is the same.
 BESIDE_THE_COMMAND: Final = frozenset({

@@ -30,7 +30,7 @@ FOLLOWS: Final[dict[str, tuple[str, ...]]] = {
 }
 TERMINAL: Final = frozenset(state for state, following in FOLLOWS.items() if not following)
 
-# The older kinds of jobs: each is one stage of VideoEnhance (VideoProcess is two), with the encoding beside it.
+# The older kinds of jobs: each is one stage of VideoEnhance (VideoProcess is two), with the encoding next to it.
 # Tag → the part of `Operation` with its parameters.
 STAGE_TAGS: Final[dict[str, str]] = {
     "SuperResolution": "super_resolution", "SDRtoHDR": "sdr_to_hdr", "VideoProcess": "video_process",
