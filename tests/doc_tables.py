@@ -10,6 +10,7 @@ from pathlib import Path
 from ci_notebook.engine.calls.cos.sub_resources import SUB_RESOURCES
 from ci_notebook.engine.render.supported import ACTED, REFUSED
 from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.declaration.node import part_by_tag
 from ci_notebook.model.declaration.paths import Leaf, leaves
 from ci_notebook.model.scores import SCORES, Score
 from ci_notebook.wire.operations import CALL, CALLS, Call
@@ -67,10 +68,16 @@ JUDGED = {
 
 
 def leaf_table() -> str:
-    """Return the leaves as Markdown, one row per leaf that can be sent."""
+    """Return the leaves as Markdown, one row per leaf that can be sent.
+
+    The encoding next to a stage of the older kinds of jobs is that of VideoEnhance, and has one row.
+    """
     head = "| Leaf below `Operation` | Takes | When absent | What it does | Sent | Engine |"
     rows = [head, "|---|---|---|---|---|---|"]
-    rows += [_row(leaf) for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
+    sendable = [leaf for leaf in leaves(Operation) if not any(step.param.reply for step in leaf.steps)]
+    rows += [_row(leaf) for leaf in sendable if leaf.stage != "Transcode"]
+    encoding = part_by_tag(Operation)["Transcode"].param.help
+    rows.append(f"| `Transcode.*` | as below `VideoEnhance.Transcode` | – | {encoding} | yes | as there |")
     return "\n".join(rows)
 
 

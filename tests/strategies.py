@@ -22,13 +22,22 @@ PRINTABLE = st.characters(min_codepoint=32, max_codepoint=126)
 TAGS = st.from_regex("Novel[A-Za-z0-9]{1,6}", fullmatch=True)
 
 
-def _parent(tag: str, children: list[Unknown]) -> Unknown:
-    return Unknown(tag, "", tuple(children))
+ATTRIBUTES = st.dictionaries(TAGS, TEXT.map(lambda text: " ".join(text.split())), max_size=2).map(
+    lambda pairs: tuple(pairs.items())
+)
+# Blanks between nodes are layout, so text beside child nodes has something else in it.
+MIXED = st.just("") | TEXT.filter(str.strip)
+
+
+def _parent(
+    tag: str, text: str, children: list[Unknown], attributes: tuple[tuple[str, str], ...], tail: str
+) -> Unknown:
+    return Unknown(tag, text, tuple(children), attributes, tail)
 
 
 UNKNOWN = st.recursive(
-    st.builds(Unknown, TAGS, TEXT),
-    lambda children: st.builds(_parent, TAGS, st.lists(children, min_size=1, max_size=3)),
+    st.builds(Unknown, TAGS, TEXT, st.just(()), ATTRIBUTES, MIXED),
+    lambda children: st.builds(_parent, TAGS, MIXED, st.lists(children, min_size=1, max_size=3), ATTRIBUTES, MIXED),
     max_leaves=4,
 )
 
@@ -90,7 +99,7 @@ def requests(draw) -> Request:
     """Return requests that can be sent: every rule holds."""
     setting = draw(settings().filter(lambda setting: not problems(setting)))
     output = draw(st.builds(Output, region=st.just("ap-chongqing"), bucket=st.just("b-1250000000"), object=_KEYS))
-    user_data = draw(st.none() | st.text(PRINTABLE, max_size=30))
+    user_data = draw(st.none() | st.text(PRINTABLE, min_size=1, max_size=30))
     operation = Operation(
         video_enhance=setting,
         output=output,
@@ -139,4 +148,5 @@ def _texts(part: Part) -> st.SearchStrategy:
         return st.text(st.sampled_from(letters), min_size=1, max_size=min(most or 20, 20))
     if pattern:
         return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
-    return TEXT.map(lambda text: text[:most])
+    texts = TEXT.map(lambda text: text[:most])
+    return texts if part.param.reply else texts.filter(str.strip)  # a blank leaf of a request counts as absent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +18,9 @@ from ci_notebook.client.connection.transport import WSGITransport
 from ci_notebook.engine.engine import Engine
 from ci_notebook.engine.faults import SlowJobs
 from ci_notebook.experiment.run import Interrupted
-from ci_notebook.model.api.jobs import JobsDetail, Response
-from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.api.jobs import JobsDetail, Operation, Response
+from ci_notebook.model.api.requests import enhance_request, repeat_request
+from ci_notebook.model.setting.enhance import SwitchedMsSharpen, VideoProcess
 from ci_notebook.wire.xml import dumps
 from tests.support import until, write_clip, write_sample
 
@@ -239,6 +241,30 @@ def test_a_watermarked_job_is_adopted_with_a_note_and_a_sweep_does_not_take_it(
     runs = lab.adopt(job)
     assert runs[0].ok and "watermarks" in runs.notes[str(job.job_id)]
     assert lab.run(source, sharp(3))[0].job != runs[0].job
+
+
+@pytest.mark.slow
+def test_jobs_of_single_stages_are_listed_shown_adopted_and_repeated(
+    lab: ci.Lab, colleague: Colleague, source: str
+) -> None:
+    mp4 = ci.Transcode(container=ci.Container(format="mp4"), video=ci.Video(codec="H.264"))
+    plain = enhance_request(source, bucket=BUCKET, region=REGION)
+    process = VideoProcess(ms_sharpen=SwitchedMsSharpen(enable=True, sharpen_level=7))
+    operation = replace(plain.operation or Operation(), video_process=process, transcode=mp4)
+    request = replace(plain, tag="VideoProcess", operation=operation)
+    (detail,) = colleague.finished(colleague.client.submit(request).job_id or "")
+    (job,) = lab.jobs(tag="VideoProcess", states="Success")
+    assert job.id == detail.job_id
+    assert job.setting == ci.VideoEnhance(transcode=mp4, ms_sharpen=ci.MsSharpen(sharpen_level=7))
+    assert "<VideoProcess><MsSharpen><Enable>true</Enable>" in job.xml
+    runs = lab.adopt(job)
+    assert runs[0].ok and "VideoProcess" in runs.notes[job.id]
+    df = runs.to_frame()
+    assert df.loc[0, ["tag", "MsSharpen.SharpenLevel"]].tolist() == ["VideoProcess", 7]
+    assert df.loc[0, "vmaf_neg"] > 0 and df.loc[0, "cost_cny"] > 0
+    again = colleague.client.submit(repeat_request(job.detail, user_data="again"))
+    (second,) = colleague.finished(again.job_id or "")
+    assert (second.state, second.tag) == ("Success", "VideoProcess")
 
 
 @pytest.mark.slow

@@ -147,8 +147,8 @@ def _table(details: Iterable[JobsDetail]) -> str:
 
 def _row(detail: JobsDetail) -> tuple[str, ...]:
     operation = detail.operation
-    setting = values(operation.video_enhance) if operation and operation.video_enhance else {}
-    summary = ", ".join(f"{path}={value}" for path, value in setting.items())
+    setting = operation.setting if operation else None
+    summary = ", ".join(f"{path}={value}" for path, value in values(setting).items()) if setting else ""
     if detail.state == "Failed":
         summary = f"{detail.code}: {detail.message}"
     elif not summary and operation and operation.template_id:

@@ -17,6 +17,7 @@ from ci_notebook.model.api.snapshot_calls import SnapshotFormat
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.html import html_table
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.wire.received import job_text
 
 if TYPE_CHECKING:
     from ci_notebook.client.client import Client
@@ -65,8 +66,16 @@ class Job:
 
     @property
     def setting(self) -> VideoEnhance | None:
-        """The setting of the request; None for a job with a template."""
-        return self.detail.operation.video_enhance if self.detail.operation else None
+        """The setting of the request, also of a job of a single stage; None for a job with a template."""
+        return self.detail.operation.setting if self.detail.operation else None
+
+    @property
+    def xml(self) -> str:
+        """The XML of the job as it came, with comments, attributes and nodes that this package does not know.
+
+        Of a job that came as JSON, or was built in Python, the XML that stands for it.
+        """
+        return self.detail.xml or job_text(self.detail)
 
     @property
     def output_key(self) -> str:

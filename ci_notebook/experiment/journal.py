@@ -41,6 +41,8 @@ from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.errors import CIError
 from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.wire.notifications import read_notification
+from ci_notebook.wire.received import job_text
 from ci_notebook.wire.xml import dumps, loads
 
 N = TypeVar("N", bound=Node)
@@ -180,7 +182,7 @@ class Journal:
     def record_reply(self, run: Run) -> None:
         """Write the last reply of the service about the run's job."""
         job = run.job or JobsDetail()
-        self._set(run, phase="sent", reply=_text(job), job_id=job.job_id, state=job.state, error=run.error)
+        self._set(run, phase="sent", reply=job_text(job), job_id=job.job_id, state=job.state, error=run.error)
 
     def record_refusal(self, run: Run) -> None:
         """Write that no job was created for the run, and why (`run.error`)."""
@@ -276,7 +278,7 @@ class Journal:
         run = replace(run, attempt=attempt)
         request = repeat_request(job, user_data=(job.operation.user_data or "") if job.operation else "")
         values = self._values(run, request, service=service, mark=f"adopted {job.job_id} {run.key}") | {
-            "phase": "over" if job.is_over and job.state != "Success" else "sent", "reply": _text(job),
+            "phase": "over" if job.is_over and job.state != "Success" else "sent", "reply": job_text(job),
             "job_id": job.job_id, "state": job.state,
         }  # fmt: skip
         _insert_row(db, values)
@@ -381,7 +383,7 @@ def _entry(row: sqlite3.Row) -> Entry:
     run = Run(
         key=row["key"], attempt=row["attempt"], clip=row["clip"], clip_key=row["clip_key"], clip_md5=row["clip_md5"],
         setting=loads(VideoEnhance, row["setting"].encode()),
-        job=loads(JobsDetail, row["reply"].encode()) if row["reply"] else None,
+        job=read_notification(row["reply"].encode())[0] if row["reply"] else None,
         scores=scores, pictures={name: tuple(one) for name, one in series["pictures"].items()}, every=series["every"],
         precise=series.get("precise", False),
         score_against=row["score_against"], reference_md5=row["reference_md5"], template_id=row["template_id"],

@@ -94,7 +94,7 @@ class LabJobs:
 
     def cost(self, job: JobsDetail) -> float | None:
         """Return the list price of a job, a forecast while it has no output; None if it is not known."""
-        setting = job.operation.video_enhance if job.operation else None
+        setting = job.operation.setting if job.operation else None
         key = job.input.object if job.input else None
         if setting is None or not key:
             return None

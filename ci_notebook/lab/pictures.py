@@ -87,7 +87,7 @@ def job_html(client: Client, job: Job) -> str:
     """Return the request and the result of a job, with a frame before and after, as plain HTML."""
     detail = job.detail
     operation = detail.operation
-    setting = (operation.video_enhance if operation else None) or VideoEnhance()
+    setting = (operation.setting if operation else None) or VideoEnhance()
     if detail.state != "Success" or not detail.output_keys:
         return result_html(setting, job)
     at_s = _middle(detail)

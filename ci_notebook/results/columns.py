@@ -85,7 +85,7 @@ NOTES: Final = (
         "text",
         "Paths that are left to the service: AUTO, missing in a stage that is on, or a whole bare stage.",
     ),
-    Column("unlisted", "text", "path=text of received values that are outside their declaration."),
+    Column("unlisted", "text", "path=text of received values outside their declaration, and of contradicting times."),
 )
 TIMES: Final = (Column("took_s", "number", "From start to end of the job.", "s"),)
 SCORE_COLUMNS: Final = tuple(Column(score.name, "number", score.help, score.unit) for score in SCORES)

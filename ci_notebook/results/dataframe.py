@@ -92,7 +92,7 @@ def to_frame(shown: Row | Iterable[Row] | Response) -> pd.DataFrame:
     | user_data | string | | text that was sent with the job |
     | *a path* | declared | declared | a leaf of the setting, below `VideoEnhance`; missing when left out or AUTO |
     | auto | string | | paths that are left to the service, `; ` between them |
-    | unlisted | string | | `path=text` of received values that are outside their declaration |
+    | unlisted | string | | `path=text` of received values outside their declaration, and of contradicting times |
     | output_key, output_md5 | string | | object key of the result; its digest |
     | format | string | | container of the result |
     | duration_s | Float64 | s | length of the result |
@@ -333,7 +333,8 @@ def _job(shown: Row) -> JobsDetail:
     if isinstance(shown, VideoEnhance):
         return JobsDetail(operation=Operation(video_enhance=shown))
     if isinstance(shown, Template):
-        stored = Operation(template_id=shown.template_id, template_name=shown.name, video_enhance=shown.video_enhance)
+        content = shown.setting if isinstance(shown.setting, VideoEnhance) else None
+        stored = Operation(template_id=shown.template_id, template_name=shown.name, video_enhance=content)
         return JobsDetail(tag=shown.tag, creation_time=shown.create_time, operation=stored)
     if not isinstance(shown, Run):
         return _detail(shown)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ci_notebook.model.api.jobs import JobsDetail
-from ci_notebook.model.declaration.node import AUTO, Node, parts
+from ci_notebook.model.declaration.node import AUTO, Node, part_by_tag, parts
 from ci_notebook.results.columns import Column, columns
 from ci_notebook.results.xml_columns import (
     LAYOUT,
@@ -24,6 +24,8 @@ from ci_notebook.results.xml_columns import (
     from_rows,
     masked,
     missing,
+    note_odd_texts,
+    note_outside,
     of_values,
     times,
     value_of,
@@ -49,6 +51,7 @@ class _Step:
     cell: int
     many: bool
     below: tuple[_Plan, ...]
+    has_switch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ def _plan(cls: type[Node], level: dict[str, LayoutEntry]) -> _Plan:
         entry = level.get(part.tag)
         if entry is not None:
             below = tuple(_plan(part.node, one) for one in entry.below) if part.node is not None else ()
-            steps.append(_Step(part.name, entry.cell, part.many, below))
+            has_switch = part.node is not None and "Enable" in part_by_tag(part.node)
+            steps.append(_Step(part.name, entry.cell, part.many, below, has_switch))
     return _Plan(tuple(steps), frozenset(level))
 
 
@@ -83,11 +87,11 @@ def _fill(node: Node, plan: _Plan, row: list[Any]) -> bool:
         return False
     for step in plan.steps:
         value = values[step.name]
-        if value is None or (step.many and not value):
+        if value is None or (step.many and not value) or (step.has_switch and value.enable is not True):
             continue
         if not step.below:
             first = value[0] if step.many else value
-            row[step.cell] = "" if first is AUTO else first
+            row[step.cell] = "" if first is AUTO or (type(first) is str and first.isspace()) else first
             continue
         for child in value if step.many else (value,):
             count = row[step.cell] or 0  # as in `xml_columns`: -1 stands for one without children
@@ -117,7 +121,8 @@ def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) ->
     if column.kind == "text":
         assert column.part is not None  # noqa: S101 - every column with a path has a leaf
         text = column.part.text
-        texts = [one if type(one) is str or one is None else text(one) for one in cells]
+        texts = tuple(one if type(one) is str or one is None else text(one) for one in cells)
+        note_odd_texts(column, texts, odd)
         return pd.array([one or None for one in texts], dtype="string")
     if column.kind == "time":
         return times(column, cells, odd)
@@ -125,7 +130,9 @@ def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) ->
     kinds.discard(type(None))
     if (column.kind, kinds) in (("whole", {int}), ("number", {float}), ("truth", {bool})) and _is_plain(column, cells):
         mask = np.array([one is None for one in cells], dtype=bool)
-        return masked(column, [0 if one is None else one for one in cells], mask)
+        values = np.array([0 if one is None else one for one in cells])
+        note_outside(column, values, mask, cells, odd)
+        return masked(column, values, mask)
     return of_values(column, [_value(column, number, one, auto, odd) for number, one in enumerate(cells)])
 
 

@@ -7,6 +7,7 @@ to the column `unlisted`.
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import re
 from collections import defaultdict
@@ -19,8 +20,8 @@ import pandas as pd
 from lxml import etree
 
 from ci_notebook.model.api.jobs import time_of
-from ci_notebook.model.declaration.node import AUTO, part_by_tag
-from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.declaration.node import AUTO, part_by_tag, parts
+from ci_notebook.model.setting.enhance import SwitchedMsSharpen, VideoEnhance, VideoProcess
 from ci_notebook.results.columns import Column, columns
 
 ROWS: Final = 2048  # a block of texts is then about 10 MB
@@ -39,11 +40,14 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 class LayoutEntry:
     """The cell for the text of a tag, or the entries of its children.
 
-    The cell of a node counts its occurrences; -1 means one occurrence without children.
+    The cell of a node counts its occurrences; -1 means one occurrence without children. `is_auto` marks leaves of
+    which an empty text is a value. `has_switches` marks a node whose children are on only by their `Enable`.
     """
 
     cell: int
     below: list[dict[str, LayoutEntry]] = field(default_factory=list)
+    is_auto: bool = False
+    has_switches: bool = False
 
 
 class Layout:
@@ -55,6 +59,7 @@ class Layout:
         for column in shown_columns:
             if column.path:
                 self._add(column)
+        self._add_older_kinds()
         self.width = len(self.cells)
 
     def _add(self, column: Column) -> None:
@@ -68,7 +73,17 @@ class Layout:
             level = entry.below[int(number or 1) - 1]
         part = column.part
         for tag in (column.path[-1], *(part.param.also if part else ())):
-            level[tag] = LayoutEntry(self._cell(column.path))
+            level[tag] = LayoutEntry(self._cell(column.path), is_auto=bool(part and part.auto))
+
+    def _add_older_kinds(self) -> None:
+        """Lead the stages of the older kinds of jobs, which are next to VideoEnhance, to its cells."""
+        operation = self.top["Operation"].below[0]
+        stages = operation["VideoEnhance"].below[0]
+        for tag in ("SuperResolution", "SDRtoHDR", "Transcode"):
+            operation[tag] = stages[tag]
+        switched = {part.tag: stages[part.tag] for part in parts(VideoProcess)}
+        cell = self._cell(("Operation", "VideoProcess"))
+        operation["VideoProcess"] = LayoutEntry(cell, [switched], has_switches=True)
 
     def _cell(self, path: tuple[str, ...]) -> int:
         return self.cells.setdefault(path, len(self.cells))
@@ -80,20 +95,31 @@ class Layout:
         return row
 
 
-def _walk(element: etree._Element, level: dict[str, LayoutEntry], row: list[Any]) -> None:
+def _walk(
+    element: etree._Element, level: dict[str, LayoutEntry], row: list[Any], *, has_switches: bool = False
+) -> None:
     for child in element:
         entry = level.get(child.tag)
-        if entry is None:
+        if entry is None or (has_switches and not _is_on(child)):
             continue
         cell = entry.cell
         if not entry.below:
-            if row[cell] is None and len(child) == 0:
-                row[cell] = child.text or ""
+            if len(child) == 0 and (row[cell] is None or (row[cell] == "" and not entry.is_auto)):
+                text = child.text or ""
+                row[cell] = "" if text.isspace() else text
             continue
         seen = row[cell] or 0
         row[cell] = abs(seen) + 1 if len(child) else seen or -1
         if abs(seen) < len(entry.below):
-            _walk(child, entry.below[abs(seen)], row)
+            _walk(child, entry.below[abs(seen)], row, has_switches=entry.has_switches)
+
+
+def _is_on(stage: etree._Element) -> bool:
+    switches = (_SWITCH.parse(one.text or "") for one in stage.iterchildren("Enable") if len(one) == 0)
+    return next((value for value in switches if value is not None), None) is True
+
+
+_SWITCH: Final = part_by_tag(SwitchedMsSharpen)["Enable"]
 
 
 LAYOUT: Final = Layout(columns())
@@ -133,6 +159,7 @@ def _block(texts: list[Texts], array_of: ArrayOf) -> dict[str, Any]:
             arrays[column.name] = array_of(column, cells, count, auto, odd)
             if column.part and column.part.auto:
                 _note_auto(column, texts, auto)
+    _note_contradicting_times(arrays, texts, odd)
     for stage, cell, is_bare in _STAGES:
         for number, seen in enumerate(texts[cell]):
             if seen == -1 and is_bare:
@@ -154,6 +181,14 @@ _STAGES: Final = tuple(
 )
 
 
+def _note_contradicting_times(arrays: dict[str, Any], texts: list[Texts], odd: Notes) -> None:
+    """Note the later time of a job that ends before it starts, or starts before it was created."""
+    for first, then, tag in (("created", "started", "StartTime"), ("started", "ended", "EndTime")):
+        is_earlier = np.asarray(pd.Series(arrays[then]) < pd.Series(arrays[first]), dtype=bool)
+        for number in map(int, np.flatnonzero(is_earlier)):
+            odd[number].append(f"{tag}={texts[LAYOUT.cells[tag,]][number]}")
+
+
 def _note_auto(column: Column, texts: list[Texts], auto: Notes) -> None:
     """Note a leaf that may be AUTO when it is empty or missing in a node that is present."""
     stage = texts[LAYOUT.cells[column.path[:-1]]]
@@ -168,6 +203,7 @@ def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) ->
     if cells.count(None) == count:
         return missing(column, count)
     if column.kind == "text":
+        note_odd_texts(column, cells, odd)
         return pd.array([text or None for text in cells], dtype="string")
     if column.kind == "time":
         return times(column, cells, odd)
@@ -176,13 +212,45 @@ def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) ->
     if pattern and present and (column.part is None or not column.part.choices):
         joined = "\n".join(present)
         if "\n\n" not in joined and pattern.fullmatch(joined) and joined.count("\n") == len(present) - 1:
-            return _plain(column, cells, int if column.kind == "whole" else float)
+            return _plain(column, cells, int if column.kind == "whole" else float, odd)
     return of_values(column, [_value(column, number, text, auto, odd) for number, text in enumerate(cells)])
 
 
-def _plain(column: Column, cells: Texts, make: type) -> Any:
+def _plain(column: Column, cells: Texts, make: type, odd: Notes) -> Any:
     values: Any = np.array([make(text) if text else 0 for text in cells], dtype=_NUMPY[column.kind])
-    return masked(column, values, np.array([not text for text in cells], dtype=bool))
+    mask = np.array([not text for text in cells], dtype=bool)
+    note_outside(column, values, mask, cells, odd)
+    return masked(column, values, mask)
+
+
+def note_outside(column: Column, values: Any, mask: Any, cells: Texts, odd: Notes) -> None:
+    """Add the numbers that are outside the range of their declaration to `odd`. They stay in their column, too."""
+    if column.part is None:
+        return
+    param, outside = column.part.param, np.zeros(len(cells), dtype=bool)
+    for limit, is_outside in (
+        (param.low, np.less), (param.high, np.greater), (param.above, np.less_equal), (param.below, np.greater_equal),
+    ):  # fmt: skip
+        if limit is not None:
+            outside |= is_outside(values, limit)
+    if param.even:
+        outside |= values % 2 != 0
+    for number in map(int, np.flatnonzero(outside & ~mask)):
+        odd[number].append(f"{'.'.join(column.path)}={_text(column, cells[number])}")
+
+
+def note_odd_texts(column: Column, cells: Texts, odd: Notes) -> None:
+    """Add the texts that the pattern or the length of their declaration does not admit to `odd`."""
+    part = column.part
+    if part is None or part.kind is not str or not (part.param.pattern or part.param.max_chars):
+        return
+    for number, text in enumerate(cells):
+        if text and not part.admits(text):
+            odd[number].append(f"{'.'.join(column.path)}={text}")
+
+
+def _text(column: Column, value: Any) -> str:
+    return value if isinstance(value, str) or column.part is None else column.part.text(value)
 
 
 _NUMPY: Final = {"whole": np.int64, "number": np.float64, "truth": np.bool_}
@@ -203,7 +271,10 @@ def _value(column: Column, number: int, text: str | None, auto: Notes, odd: Note
 
 
 def value_of(column: Column, number: int, value: Any, auto: Notes, odd: Notes) -> Any:
-    """Return a value that a leaf has if its declaration admits it; what it does not admit goes to `odd`."""
+    """Return a value that a leaf has; what its declaration does not admit goes to `odd`.
+
+    A number outside its range is returned as well; a text is not one of the column's values.
+    """
     assert column.part is not None  # noqa: S101 - as above
     if column.kind == "choice":
         fits = value in column.choices
@@ -212,6 +283,8 @@ def value_of(column: Column, number: int, value: Any, auto: Notes, odd: Notes) -
     else:
         fits = isinstance(value, (int, float))
     if fits and value is not AUTO:
+        if column.kind in ("whole", "number") and not column.part.admits(value):
+            odd[number].append(f"{'.'.join(column.path)}={column.part.text(value)}")
         return value
     if column.kind in ("whole", "number") and value in column.part.choices:
         auto[number].append(column.name)  # Bitrate's word `auto` among numbers
@@ -224,6 +297,7 @@ def times(column: Column, cells: Texts, odd: Notes) -> Any:
     """Return a column of the times that texts stand for; a text that is no time goes to `odd`."""
     texts = pd.Series(cells, dtype=object)
     dates = pd.to_datetime(texts, format=_TIME, errors="coerce", utc=True).astype(dtype_of(column))
+    dates = dates.where(dates.dt.year <= dt.MAXYEAR)  # pandas has later years, and Python has not
     for number in map(int, np.flatnonzero(dates.isna().to_numpy())):
         text = cells[number]
         moment = time_of(text)

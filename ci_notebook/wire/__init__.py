@@ -9,4 +9,5 @@ secret          text that is used to sign and is never shown
 signing         creates and verifies signatures
 headers         reads dates and sizes
 notifications   reads job-completion notifications
+received        the XML of jobs as it came
 """

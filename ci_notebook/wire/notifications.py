@@ -8,6 +8,7 @@ from typing import Any
 from lxml import etree
 
 from ci_notebook.model.api.jobs import JobsDetail, Response
+from ci_notebook.wire.received import keep_received
 from ci_notebook.wire.xml import MAX_DEPTH, MalformedXML, parse, read
 
 
@@ -20,10 +21,12 @@ def read_notification(body: bytes) -> tuple[JobsDetail, ...]:
     >>> read_notification(b'{"JobsDetail": [{"JobId": "j1", "State": "Success"}]}')
     (JobsDetail(job_id='j1', state='Success'),)
     """
-    root = _element_of_json(body) if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else parse(body)
-    if root.tag == "JobsDetail":
-        return (read(JobsDetail, root),)
-    jobs = read(Response, root).jobs_detail
+    is_json = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    root = _element_of_json(body) if is_json else parse(body)
+    answer = read(JobsDetail, root) if root.tag == "JobsDetail" else read(Response, root)
+    if not is_json:
+        keep_received(answer, body)
+    jobs = answer.jobs_detail if isinstance(answer, Response) else (answer,)
     if not jobs:
         raise MalformedXML("The text contains no job.")
     return jobs

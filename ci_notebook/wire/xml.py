@@ -177,12 +177,16 @@ def _reading(cls: type[Node]) -> tuple[dict[str, _ReadRule], dict[str, Any]]:
 
 
 def _value_of(part: Part) -> Callable[[str], tuple[Any, bool]] | None:
-    if part.node is not None or (part.kind is str and not part.choices and not part.auto):
+    is_text = part.kind is str and not part.choices and not part.auto
+    if part.node is not None or (is_text and part.param.reply):
         return None
 
     def read_text(text: str) -> tuple[Any, bool]:
         value = part.parse(text)
         return value, value is not None and part.text(value) == text
+
+    if is_text:  # most texts differ, so caching them is no use
+        return lambda text: (text, True) if text and not text.isspace() else read_text(text)
 
     cached = functools.lru_cache(maxsize=128)(read_text)
     # Long text in a numeric leaf is a mistake, and not worth caching.
@@ -200,7 +204,7 @@ def read(cls: type[N], element: etree._Element, depth: int = 0, cache: NodeCache
     last, as_declared = 0, True
     for child in element:
         rule = by_tag.get(child.tag)
-        if rule is None or (not rule.many and rule.name in used) or (rule.node is None and len(child)):
+        if rule is None or (rule.name in used and _is_surplus(rule, child)) or (rule.node is None and len(child)):
             unknown.append(_unknown(child, depth + 1))
             as_declared = False
             continue
@@ -213,6 +217,9 @@ def read(cls: type[N], element: etree._Element, depth: int = 0, cache: NodeCache
         else:
             value, is_as_written = value_of(child.text or "")
             as_declared = as_declared and is_as_written
+        if value is None or (not many and name in used):  # an empty leaf, which counts as absent
+            as_declared = False
+            continue
         if many and name in used:
             values[name].append(value)
         else:
@@ -252,8 +259,16 @@ class NodeCache:
         return self._nodes.get_or_make(key, lambda: read(cls, element, depth))
 
 
+def _is_surplus(rule: _ReadRule, child: etree._Element) -> bool:
+    """Return whether one more child of a part that was read before is kept as unknown. An empty leaf is not."""
+    return not rule.many and (rule.node is not None or bool((child.text or "").strip()))
+
+
 class _AsRead(NamedTuple):
-    """One child as it was read: its tag, its part (None: kept as unknown), and its text."""
+    """One child as it was read: its tag, its part and its text. Without a part it is unknown, or an empty leaf.
+
+    An empty leaf has a text, if only blanks; unknown content has none.
+    """
 
     tag: str
     part: Part | None
@@ -265,20 +280,31 @@ def _as_read(by_tag: dict[str, _ReadRule], element: etree._Element) -> tuple[_As
     for child in element:
         tag = str(child.tag)
         rule = by_tag.get(tag)
+        text = child.text or ""
         # As in `read`: a repeated single part, or child nodes of a leaf, are kept as unknown.
-        if rule is None or (not rule.many and rule.name in used) or (rule.node is None and len(child)):
+        if rule is None or (rule.name in used and _is_surplus(rule, child)) or (rule.node is None and len(child)):
             children.append(_AsRead(tag, None, None))
+        elif rule.node is None and (rule.part.parse(text) is None or (not rule.many and rule.name in used)):
+            children.append(_AsRead(tag, None, text))
         else:
             used.add(rule.name)
-            children.append(_AsRead(tag, rule.part, None if rule.node else child.text or ""))
+            children.append(_AsRead(tag, rule.part, None if rule.node else text))
     return tuple(children)
 
 
 def _unknown(element: etree._Element, depth: int) -> Unknown:
+    """Return an element as unknown content. Blanks between its children are layout, and are not kept."""
     if depth > MAX_DEPTH:
         raise MalformedXML(f"The XML is nested more than {MAX_DEPTH} levels deep.")
     children = tuple(_unknown(child, depth + 1) for child in element)
-    return Unknown(str(element.tag), "" if children else element.text or "", children)
+    text, tail = element.text or "", element.tail or ""
+    return Unknown(
+        str(element.tag),
+        "" if children and not text.strip() else text,
+        children,
+        tuple((str(name), str(value)) for name, value in element.items()),
+        tail if tail.strip() else "",
+    )
 
 
 # Writing
@@ -316,13 +342,12 @@ def _write_as_read(node: Node, out: list[str]) -> None:
     waiting = {part.name: _listed(part, getattr(node, part.name)) for part in parts(type(node))}
     unknown = deque(node.unknown)
     for tag, part, text in node.__dict__["_as_read"]:
-        if part is None:
+        if part is not None:
+            _write_one(tag, part, waiting[part.name].popleft(), out, text)
+        elif text is None:
             _write_unknown(unknown.popleft(), out)
-        elif waiting[part.name]:
-            value = waiting[part.name].popleft()
-            _write_one(tag, part, value, out, text)
-        else:  # an empty leaf without a value
-            out.append(f"<{tag}/>")
+        else:  # an empty leaf
+            out.append(f"<{tag}>{text}</{tag}>" if text else f"<{tag}/>")
     for part in parts(type(node)):
         for value in waiting[part.name]:
             _write_one(part.tag, part, value, out)
@@ -353,7 +378,7 @@ def _write_unknown(unknown: Unknown, out: list[str]) -> None:
 
 
 def _element_of_unknown(unknown: Unknown) -> etree._Element:
-    element = etree.Element(unknown.tag)
-    element.text = unknown.text or None
+    element = etree.Element(unknown.tag, dict(unknown.attributes))
+    element.text, element.tail = unknown.text or None, unknown.tail or None
     element.extend(_element_of_unknown(one) for one in unknown.children)
     return element

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,12 +17,21 @@ from ci_notebook.experiment.run_record import Run, each_once
 from ci_notebook.model.api.jobs import Input, JobsDetail, Md5Info, MediaResult, Operation, OutputFile, Response
 from ci_notebook.model.api.templates import Template, TransTpl
 from ci_notebook.model.errors import NotFound, ParameterError
-from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
+from ci_notebook.model.setting.enhance import (
+    MsSharpen,
+    SDRtoHDR,
+    SuperResolution,
+    SwitchedColorEnhance,
+    SwitchedMsSharpen,
+    VideoEnhance,
+    VideoProcess,
+)
 from ci_notebook.model.setting.transcode import Container, Transcode, Video
 from ci_notebook.model.setting.watermark import DigitalWatermark
 from ci_notebook.wire.xml import dumps
 
 BUCKET, REGION = "lab-1250000000", "ap-chongqing"
+LARGER = SuperResolution(resolution="sdtohd")
 SHARP = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
 SOURCE = StoredObject(
     key="input/a.mp4", size_bytes=9, md5="1" * 32, etag="1" * 32, last_modified="Mon, 01 Jun 2026 00:00:00 GMT"
@@ -142,6 +152,40 @@ def test_the_template_of_an_encoding_is_the_encoding_of_the_setting() -> None:
         ms_sharpen=SHARP.ms_sharpen, transcode=Transcode(container=Container(format="mp4"))
     )
     assert run.template_id == "", "no single template holds this setting"
+
+
+@pytest.mark.parametrize(
+    ("tag", "stage", "setting"),
+    [
+        ("SuperResolution", {"super_resolution": LARGER}, VideoEnhance(super_resolution=LARGER)),
+        ("SDRtoHDR", {"sdr_to_hdr": SDRtoHDR(hdr_mode="HLG")}, VideoEnhance(sdr_to_hdr=SDRtoHDR(hdr_mode="HLG"))),
+        (
+            "VideoProcess",
+            {"video_process": VideoProcess(
+                color_enhance=SwitchedColorEnhance(contrast=9),
+                ms_sharpen=SwitchedMsSharpen(enable=True, sharpen_level=5),
+            )},
+            SHARP,
+        ),
+    ],
+)  # fmt: skip
+def test_a_job_of_a_single_stage_becomes_a_run_of_its_own(tag: str, stage: dict[str, object], setting: object) -> None:
+    mp4 = Transcode(container=Container(format="mp4"))
+    encoding = template("t2", tag="Transcode", video_enhance=None, trans_tpl=TransTpl(container=mp4.container))
+    inline = job(tag=tag, operation=operation(transcode=mp4, **stage))
+    by_template = job(tag=tag, operation=operation(transcode_template_id="t2", **stage))
+    for one in (inline, by_template):
+        run, clip, note = foreign_run(one, facts(templates={"t2": encoding}), "service")
+        assert run.setting == dataclasses.replace(setting, transcode=mp4)  # type: ignore[type-var]
+        assert run.key != run_key(clip, run.setting, "service") and tag in note
+
+
+def test_the_template_of_a_single_stage_is_its_setting() -> None:
+    stored = template(tag="SuperResolution", video_enhance=None, super_resolution=LARGER)
+    one = job(tag="SuperResolution", operation=operation(template_id="t1", transcode=Transcode(video=Video(crf=20.0))))
+    run, _, _ = foreign_run(one, facts(templates={"t1": stored}), "service")
+    assert run.setting == VideoEnhance(super_resolution=LARGER, transcode=Transcode(video=Video(crf=20.0)))
+    assert run.template_id == "", "lab.run takes templates of VideoEnhance"
 
 
 def test_a_watermarked_job_is_another_run_than_its_setting_and_a_note_says_so() -> None:

@@ -112,7 +112,7 @@ def test_no_two_parts_of_a_node_share_a_tag(cls):
         (lambda: Operation(watermark=Watermark()), "Operation.Watermark must be a tuple, each value a Watermark (got"),
         (
             lambda: Request(tag="Transcode"),
-            "Tag must be one of VideoEnhance, DigitalWatermark, ExtractDigitalWatermark",
+            "Tag must be one of VideoEnhance, SuperResolution, SDRtoHDR, VideoProcess, DigitalWatermark",
         ),
         (lambda: TemplateRequest(name="two words"), "TemplateRequest.Name must be at most 64 characters of Chinese"),
         (lambda: DigitalWatermark(message="中" * 65), "DigitalWatermark.Message must be at most 64 characters"),

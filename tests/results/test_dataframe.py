@@ -103,6 +103,51 @@ def test_values_outside_the_declarations_are_stored_in_their_own_column():
     assert (df.dtypes == to_frame([]).dtypes).all()
 
 
+def test_numbers_and_texts_outside_their_range_are_shown_and_listed():
+    odd = done(1, level=11).replace("<Progress>100<", "<Progress> 140 <").replace("<Width>1280<", "<Width>1281<", 1)
+    odd = odd.replace("<UserData>ticket 1<", "<UserData>\u7968<")
+    df = frame_of(odd, done(2))
+    assert df.loc[0, ["MsSharpen.SharpenLevel", "progress", "Transcode.Video.Width"]].tolist() == [11, 140, 1281]
+    assert sorted(df.loc[0, "unlisted"].split("; ")) == [
+        "Operation.UserData=\u7968", "Operation.VideoEnhance.MsSharpen.SharpenLevel=11",
+        "Operation.VideoEnhance.Transcode.Video.Width=1281", "Progress=140",
+    ]  # fmt: skip
+    assert pd.isna(df.loc[1, "unlisted"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+0800", "9999-12-31T23:59:59-0800", "2022-06-27 15:24:33", "2022-06-27T15:24:33", "soon",
+        "2022-06-27T15:22:33+0800", "1970-01-01T00:00:00+0000", "0", "2022-13-27T15:24:33+0800",
+    ],
+)  # fmt: skip
+def test_a_time_that_is_none_or_contradicts_the_others_is_listed(text):
+    df = frame_of(done(1).replace("2022-06-27T15:24:33+0800", text), done(2))
+    assert df.loc[0, "unlisted"] == f"EndTime={text}"
+    assert pd.isna(df.loc[1, "unlisted"])
+
+
+def test_jobs_of_single_stages_fill_the_columns_of_their_settings():
+    encoding = "<Transcode><Video><Width>640</Width></Video></Transcode>"
+    detail = f"<JobsDetail><Tag>{{}}</Tag><Operation>{{}}{encoding}</Operation></JobsDetail>"
+    df = frame_of(
+        detail.format("SuperResolution", "<SuperResolution><Resolution>sdtohd</Resolution></SuperResolution>"),
+        detail.format("SDRtoHDR", "<SDRtoHDR><HdrMode>HLG</HdrMode></SDRtoHDR>"),
+        detail.format(
+            "VideoProcess",
+            "<VideoProcess><ColorEnhance><Contrast>5</Contrast></ColorEnhance><MsSharpen><Enable>True</Enable>"
+            "<SharpenLevel> </SharpenLevel></MsSharpen></VideoProcess>",
+        ),
+    )
+    assert df["Transcode.Video.Width"].tolist() == [640, 640, 640]
+    assert df["SuperResolution.Resolution"].tolist()[:1] == ["sdtohd"]
+    assert df["SDRtoHDR.HdrMode"].tolist()[1] == "HLG"
+    assert df["ColorEnhance.Contrast"].isna().all(), "a stage without Enable is off"
+    assert df["auto"].isna().tolist() == [True, True, False]
+    assert df.loc[2, "auto"] == "MsSharpen.SharpenLevel"
+
+
 def test_times_that_are_not_reached_are_missing():
     df = frame_of("<JobsDetail><State>Submitted</State><StartTime>-</StartTime><EndTime>-</EndTime></JobsDetail>")
     assert df[["started", "ended", "took_s", "unlisted"]].isna().all(axis=None)

@@ -14,9 +14,11 @@ from ci_notebook.model.api.media_info import MediaInfo, MediaInfoReply
 from ci_notebook.model.api.queues import MediaBucketResponse, QueueRequest, QueueResponse
 from ci_notebook.model.api.snapshot_calls import SnapshotRequest
 from ci_notebook.model.api.templates import TemplateRequest, TemplateResponse
-from ci_notebook.model.declaration.node import AUTO
+from ci_notebook.model.declaration.node import AUTO, tag_of
+from ci_notebook.model.declaration.paths import leaves
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
-from ci_notebook.model.setting.rules import check
+from ci_notebook.model.setting.rules import check, problems
+from ci_notebook.model.setting.transcode import Video
 from ci_notebook.wire.xml import MalformedXML, dumps, loads
 from tests import strategies
 
@@ -190,6 +192,64 @@ def test_comments_and_instructions_are_ignored():
     assert (
         loads(MsSharpen, b"<MsSharpen><!-- x --><?y z?><SharpenLevel>5</SharpenLevel></MsSharpen>").sharpen_level == 5
     )
+
+
+@pytest.mark.parametrize("empty", ["<{0}></{0}>", "<{0}/>", "<{0}> \n </{0}>", "<{0}><!-- none --></{0}>"])
+def test_empty_leaves_count_as_absent(empty):
+    """Every leaf that a request may hold, but those for which the empty text is a value."""
+    for leaf in leaves(Request):
+        part = leaf.part
+        if part.param.reply or part.auto or "" in part.choices:
+            continue
+        owner = leaf.steps[-2].node if len(leaf.steps) > 1 else Request
+        xml = f"<{tag_of(owner)}>{empty.format(part.tag)}</{tag_of(owner)}>".encode()
+        node = loads(owner, xml)
+        if part.param.pattern and node != owner():
+            assert part.admits(getattr(node, part.name)), "text of blanks only where its pattern admits that"
+            continue
+        assert node == owner(), leaf.path
+        assert canonical(dumps(node)) == canonical(etree.tostring(etree.fromstring(xml, COMMENTLESS)))
+
+
+COMMENTLESS = etree.XMLParser(remove_comments=True)
+
+
+def test_an_empty_leaf_beside_one_with_a_value_is_not_a_second_value():
+    video = loads(Video, b"<Video><Width/><Width>640</Width><Width> </Width><Crop/><Crop>1:1:0:0</Crop></Video>")
+    assert video == Video(width=640, crop="1:1:0:0")
+    assert problems(video) == []
+    many = "<WatermarkTemplateId/><WatermarkTemplateId>t1</WatermarkTemplateId><WatermarkTemplateId/>"
+    many = f"<Operation>{many}</Operation>"
+    assert loads(Operation, many.encode()).watermark_template_id == ("t1",)
+    for xml in (b"<Video><Width/><Width>640</Width><Width> </Width></Video>", many.encode()):
+        cls = Video if b"Video" in xml else Operation
+        assert dumps(loads(cls, xml)).endswith(xml), "written as it was read"
+
+
+@pytest.mark.parametrize("text", [" 640 ", "\n640\n", "6<!-- and -->40", "<![CDATA[640]]>", "6<?and so on?>40"])
+def test_blanks_comments_and_cdata_do_not_change_a_value(text):
+    assert loads(Video, f"<Video><Width>{text}</Width></Video>".encode()) == Video(width=640)
+
+
+def test_capitals_do_not_change_a_truth_value_and_are_written_as_they_came():
+    for text, value in (("True", True), ("FALSE", False), (" true ", True)):
+        xml = f"<Video><Remove>{text}</Remove></Video>"
+        assert loads(Video, xml.encode()).remove is value
+        assert dumps(loads(Video, xml.encode())).decode().endswith(xml)
+    assert loads(Video, b"<Video><Remove>yes</Remove></Video>").remove == "yes"
+
+
+def test_attributes_and_mixed_text_of_unknown_nodes_survive():
+    grade = '<Grade by="a &amp; b" xml:lang="de">of <B x="1">seven</B> or so<C/></Grade>and more'
+    xml = f"<JobsDetail><JobId>j1</JobId>{grade}<State>Success</State></JobsDetail>"
+    job = loads(JobsDetail, xml.encode())
+    (unknown,) = job.unknown
+    assert unknown.attributes[0] == ("by", "a & b")
+    assert (unknown.text, unknown.children[0].attributes, unknown.children[0].tail) == ("of ", (("x", "1"),), " or so")
+    assert dumps(job).decode().endswith(xml)
+    changed = dataclasses.replace(job, state="Failed")
+    assert grade in dumps(changed).decode()
+    assert loads(JobsDetail, dumps(changed)) == changed
 
 
 @pytest.mark.slow

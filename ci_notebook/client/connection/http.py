@@ -24,6 +24,7 @@ from ci_notebook.model.declaration.node import Node
 from ci_notebook.model.errors import ParameterError, ServiceError, ServiceUnavailable, Throttled
 from ci_notebook.wire import signing
 from ci_notebook.wire.operations import Call, url_path, url_query
+from ci_notebook.wire.received import keep_received
 from ci_notebook.wire.service_errors import error_from, error_in
 from ci_notebook.wire.xml import MalformedXML, NodeCache, dumps, loads, parse
 
@@ -106,10 +107,12 @@ class Sender:
         content = None if body is None else RequestBody.of(dumps(body, "Request"), "application/xml")
         reply = self.send(call, names=names, query=query, body=content, once=once).content
         try:
-            return loads(answer, reply, root="Response", cache=cache)
+            node = loads(answer, reply, root="Response", cache=cache)
         except MalformedXML as malformed:
             error = _stated_error(reply)
             raise (malformed if error is None else error) from None
+        keep_received(node, reply)
+        return node
 
     def send(
         self,

@@ -49,7 +49,7 @@ class Downloads:
 def named_output(job: JobsDetail, *, clip: str = "") -> NamedOutput:
     """Return what names the output of a job. `clip` is the name of its clip, if it is known better than by its key."""
     operation = job.operation
-    setting = operation.video_enhance if operation else None
+    setting = operation.setting if operation else None
     source = (job.input.object if job.input else "") or ""
     return NamedOutput(
         clip=clip or PurePosixPath(source).name or "video",

@@ -62,10 +62,11 @@ def _operation_text(request: bytes, result: bytes | None, template_name: str | N
     texts: dict[str, list[str]] = {part.tag: [] for part in parts(Operation)}
     unknown: list[str] = []
     for child in () if requested is None else requested:
-        part = by_tag.get(str(child.tag))
-        if part is None or (texts[part.tag] and not part.many) or (part.node is None and len(child)):
-            unknown.append(_raw(child))
-        elif part.tag not in facts and (part.node is not None or child.text or part.parse("") is not None):
+        part, text = by_tag.get(str(child.tag)), child.text or ""
+        is_repeated = part is not None and bool(texts[part.tag]) and not part.many
+        if part is None or (part.node is None and len(child)) or (is_repeated and (part.node or text.strip())):
+            unknown.append(etree.tostring(child, encoding="unicode", with_tail=bool((child.tail or "").strip())))
+        elif part.tag not in facts and not is_repeated and (part.node or part.parse(text) is not None):
             texts[part.tag].append(_raw(child))
     in_order = [facts[tag] if tag in facts else "".join(written) for tag, written in texts.items()]
     return f"<Operation>{''.join((*in_order, *unknown))}</Operation>"

@@ -43,7 +43,7 @@ def create_job(service: CallContext, exchange: Exchange) -> Answer:
         raise service_error("ResourceNotFound", text)
     if operation.output is not None:
         _check_output(service, operation.output, bucket.name, bucket.region, key)
-    work, template_name = expand_templates(service.catalogue, bucket.name, operation)
+    work, template_name = expand_templates(service.catalogue, bucket.name, operation, str(request.tag))
     queues = service.catalogue.queues(bucket.name)
     job = service.ledger.add(
         JobRow(

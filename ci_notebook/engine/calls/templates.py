@@ -21,7 +21,7 @@ from ci_notebook.model.api.jobs import time_text
 from ci_notebook.model.api.templates import NonExistTID, Template, TemplateRequest, TemplateResponse, TransTpl
 from ci_notebook.wire.xml import loads
 
-# The older page's list and the SDKs' additions. Only our three kinds ever match a template.
+# The older page's list and the SDKs' additions. Only the kinds that can be created ever match a template.
 TAGS: Final = (
     "All", "VideoEnhance", "Watermark", "Transcode", "Animation", "Snapshot", "Concat", "VoiceSeparate", "VideoMontage",
     "VideoProcess", "SuperResolution", "Tts", "TranscodePro", "HighSpeedHd", "PicProcess", "SmartCover",
@@ -91,15 +91,18 @@ def template_of(row: TemplateRow) -> Template:
         container=body.container, video=body.video, audio=body.audio, trans_config=body.trans_config,
         time_interval=body.time_interval, audio_mix=body.audio_mix, audio_mix_array=body.audio_mix_array,
     )  # fmt: skip
+    tag = row.tag
     return Template(
-        tag=row.tag,
+        tag=tag,
         template_id=row.template_id,
         name=row.name,
         bucket_id=row.bucket,
         category="Custom",
         video_enhance=body.video_enhance,
+        super_resolution=body.super_resolution if tag == "SuperResolution" else None,
+        video_process=body.video_process if tag == "VideoProcess" else None,
         watermark=body.watermark,
-        trans_tpl=encoding if row.tag == "Transcode" else None,
+        trans_tpl=encoding if tag == "Transcode" else None,
         create_time=_time(row.created),
         update_time=_time(row.updated),
     )

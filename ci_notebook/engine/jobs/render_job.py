@@ -25,9 +25,10 @@ from ci_notebook.engine.render.cache_lookup import lookup_for
 from ci_notebook.engine.render.digital_watermark.pattern import extract
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.render import Rendered, render
+from ci_notebook.engine.render.supported import unknown_content
 from ci_notebook.engine.storage.cache import CacheOptions
 from ci_notebook.engine.storage.object_keys import check_key, plain_name
-from ci_notebook.model.api.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request
+from ci_notebook.model.api.jobs import Md5Info, MediaResult, Operation, Output, OutputFile, Request, named_as_sent
 from ci_notebook.model.declaration.node import Node, parts
 from ci_notebook.model.setting.watermark import DigitalWatermark, ExtractDigitalWatermark
 from ci_notebook.wire.xml import dumps, loads
@@ -88,7 +89,7 @@ def render_job(resources: JobResources, job: JobRow) -> JobOutcome:
         report(1.0)  # a short job may end before it has reported any progress
     files = _finished_files(job, work.output or Output(), rendered)
     result = Operation(media_info=rendered.media_info, media_result=_media_result(work.output or Output(), files))
-    message = " ".join(rendered.changes)
+    message = named_as_sent(job.tag, " ".join(rendered.changes))
     if rendered.digital_watermark:
         state: Literal["Success", "Failed"] = "Failed" if rendered.digital_watermark.margin_db is None else "Success"
         result, message = (
@@ -188,7 +189,7 @@ def _progress_reporter(resources: JobResources) -> Callable[[float], None]:
 
 def _refuse_unknown(node: Node, path: str) -> None:
     """Raise `RequestRefused` for a node that no declaration knows; it must not be ignored silently."""
-    for unknown in node.unknown:
+    for unknown in unknown_content(node):
         text = f"{path}{unknown.tag} is not supported by the embedded engine. Check its spelling, or leave it out."
         raise RequestRefused(text)
     for part in parts(type(node)):

@@ -41,7 +41,7 @@ from ci_notebook.media.probe import media_info
 from ci_notebook.media.process import cores
 from ci_notebook.media.streams.damage import damage_error, damage_of
 from ci_notebook.media.streams.time_limit import interruptible
-from ci_notebook.model.api.jobs import Operation
+from ci_notebook.model.api.jobs import Operation, named_as_sent
 from ci_notebook.model.bounds import restore_bounds
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.errors import CIError, EngineError, ServiceError
@@ -187,12 +187,12 @@ def _damage(error: Exception, job: JobRow, site: JobSite, cancel: threading.Even
 
 
 def _failed(error: BaseException, job: JobRow | None = None) -> JobOutcome:
-    job_id = job.job_id if job else ""
+    job_id, tag = (job.job_id, job.tag) if job else ("", "")
     if isinstance(error, ServiceError):
         return JobOutcome(state="Failed", code=error.code, message=error.message)
     if isinstance(error, CIError):
         log.info("job %s failed: %s", job_id, error)
-        return JobOutcome(state="Failed", code=code_of(error), message=str(error))
+        return JobOutcome(state="Failed", code=code_of(error), message=named_as_sent(tag, str(error)))
     log.error("job %s failed", job_id, exc_info=error)
     text = f"The engine failed with {type(error).__name__}; its log has the reason under this job's id."
     return JobOutcome(state="Failed", code="InternalError", message=text)

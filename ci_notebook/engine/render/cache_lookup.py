@@ -107,7 +107,7 @@ def cached_output(
         yield None
         return
     pixel_operation = Operation(
-        video_enhance=operation.video_enhance, watermark=operation.watermark,
+        video_enhance=operation.setting, watermark=operation.watermark,
         digital_watermark=operation.digital_watermark,
     )  # fmt: skip
     file_hashes = {

@@ -93,7 +93,7 @@ def render(
     job's Code and Message.
     """
     refuse_unacted(operation)
-    setting = operation.video_enhance or VideoEnhance()
+    setting = operation.setting or VideoEnhance()
     refuse_nothing_to_show(setting, hides=operation.digital_watermark is not None)
     source = media_info(source_path)
     if video_codec(setting) is not None:

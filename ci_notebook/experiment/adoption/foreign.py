@@ -17,7 +17,7 @@ from ci_notebook.client.polling import IDS_PER_CALL
 from ci_notebook.experiment.journal import key_of
 from ci_notebook.experiment.run_queue import run_key
 from ci_notebook.experiment.run_record import Run
-from ci_notebook.model.api.jobs import Input, JobsDetail, Operation, output_md5, time_of
+from ci_notebook.model.api.jobs import STAGE_TAGS, Input, JobsDetail, Operation, output_md5, time_of
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.errors import AccessDenied, NotFound, ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -124,15 +124,19 @@ def foreign_run(job: JobsDetail, facts: ServiceFacts, service: str) -> tuple[Run
     if job.state == "Success":
         _check_output(job, facts)
     clip = clip_of(source, bucket=facts.bucket, region=facts.region)
-    marks = _marks(job.operation or Operation())
+    marks, notes = _marks(job.operation or Operation()), list[str]()
+    if marks:
+        notes.append("It has watermarks, which lower its scores. lab.run() does not take it for the setting alone.")
+    kind = str(job.tag) if job.tag in STAGE_TAGS else ""
+    if kind:
+        notes.append(f"It is a job with Tag {kind}. lab.run() does not take it for a VideoEnhance job.")
     key = run_key(clip, setting, service)
-    if marks:  # another output than that of the setting alone, so `lab.run` must not find it
-        key = key_of(key, setting, marks)
+    if marks or kind:  # perhaps another output than that of the setting alone, so `lab.run` must not find it
+        key = key_of(key, setting, marks + kind)
     run = Run(
         key=key, clip=clip.name, clip_key=clip.key, clip_md5=clip.md5, setting=setting, template_id=template_id, job=job
     )
-    note = "It has watermarks, which lower its scores. lab.run() does not take it for the setting alone."
-    return run, clip, note if marks else ""
+    return run, clip, " ".join(notes)
 
 
 def _source_key(job: JobsDetail) -> str:
@@ -140,8 +144,9 @@ def _source_key(job: JobsDetail) -> str:
 
 
 def _check_kind(job: JobsDetail) -> None:
-    if job.tag not in (None, "", "VideoEnhance"):
-        raise NotAdopted(f"Its tag is {job.tag}; only VideoEnhance jobs become runs.")
+    if job.tag not in (None, "", "VideoEnhance", *STAGE_TAGS):
+        tags = ", ".join(("VideoEnhance", *STAGE_TAGS))
+        raise NotAdopted(f"Its tag is {job.tag}; only jobs with the tags {tags} become runs.")
 
 
 def _check_place(job: JobsDetail, facts: ServiceFacts) -> None:
@@ -160,11 +165,13 @@ def _check_place(job: JobsDetail, facts: ServiceFacts) -> None:
 def _setting(job: JobsDetail, facts: ServiceFacts) -> tuple[VideoEnhance, str]:
     """Return the setting of a job and its TemplateId. A template overrides the setting, as in the service."""
     operation = job.operation or Operation()
-    setting, template_id = operation.video_enhance, operation.template_id or ""
+    setting, template_id = operation.setting, operation.template_id or ""
     if template_id:
-        setting = _template(job, facts, template_id).video_enhance
-        if setting is None:
+        stored = _template(job, facts, template_id).setting
+        if not isinstance(stored, VideoEnhance):
             raise NotAdopted(f"Its template {template_id} is not for video enhancement.")
+        setting = dataclasses.replace(stored, transcode=operation.transcode) if job.tag in STAGE_TAGS else stored
+        template_id = "" if job.tag in STAGE_TAGS else template_id  # a run's template is one of VideoEnhance
     if operation.transcode_template_id:
         encoding = _template(job, facts, operation.transcode_template_id).setting
         if not isinstance(encoding, Transcode):

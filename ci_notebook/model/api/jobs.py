@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
-from typing import Annotated, Final, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
 
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.declaration.node import Node, Param
 from ci_notebook.model.errors import CIError
-from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.enhance import SDRtoHDR, SuperResolution, VideoEnhance, VideoProcess, switched_on
+from ci_notebook.model.setting.transcode import Transcode
 from ci_notebook.model.setting.watermark import DigitalWatermark, ExtractDigitalWatermark, Watermark
 
 State = Literal["Submitted", "Running", "Success", "Failed", "Pause", "Cancel"]
@@ -26,6 +29,12 @@ FOLLOWS: Final[dict[str, tuple[str, ...]]] = {
     "Cancel": (),
 }
 TERMINAL: Final = frozenset(state for state, following in FOLLOWS.items() if not following)
+
+# The older kinds of jobs: each is one stage of VideoEnhance (VideoProcess is two), with the encoding next to it.
+# Tag → the part of `Operation` with its parameters.
+STAGE_TAGS: Final[dict[str, str]] = {
+    "SuperResolution": "super_resolution", "SDRtoHDR": "sdr_to_hdr", "VideoProcess": "video_process",
+}  # fmt: skip
 
 _MD5: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _BEIJING = dt.timezone(dt.timedelta(hours=8))
@@ -95,10 +104,16 @@ class MediaResult(Node):
 class Operation(Node):
     """The work to do on the source; in replies also the result."""
 
-    template_id: Annotated[str | None, Param("Id of a VideoEnhance template; overrides VideoEnhance.")] = None
+    template_id: Annotated[
+        str | None, Param("Id of a template of the job's kind; overrides VideoEnhance and the like.")
+    ] = None
     template_name: Annotated[str | None, Param("The template's name.", reply=True)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting, inline.")] = None
-    transcode_template_id: Annotated[str | None, Param("Id of a Transcode template.")] = None
+    super_resolution: Annotated[SuperResolution | None, Param("The stage, inline, of Tag SuperResolution.")] = None
+    sdr_to_hdr: Annotated[SDRtoHDR | None, Param("The stage, inline, of Tag SDRtoHDR.", tag="SDRtoHDR")] = None
+    video_process: Annotated[VideoProcess | None, Param("The stages, inline, of Tag VideoProcess.")] = None
+    transcode: Annotated[Transcode | None, Param("The output's encoding, for the tags of single stages.")] = None
+    transcode_template_id: Annotated[str | None, Param("Id of a Transcode template; overrides Transcode.")] = None
     watermark_template_id: Annotated[
         tuple[str, ...], Param("Ids of Watermark templates; override Watermark.", at_most=3)
     ] = ()
@@ -119,6 +134,22 @@ class Operation(Node):
         ),
     ] = None
     job_level: Annotated[Literal[0, 1, 2] | None, Param("Priority; higher runs first.", default="0")] = None
+
+    @property
+    def setting(self) -> VideoEnhance | None:
+        """The inline setting of a job of any kind: `video_enhance`, or the same made of the older kinds' nodes.
+
+        None where the stages are in a template, or there are none.
+        """
+        has_stage = (self.super_resolution, self.sdr_to_hdr, self.video_process) != (None, None, None)
+        has_only_encoding = self.transcode is not None and not self.template_id
+        if self.video_enhance is not None or not (has_stage or has_only_encoding):
+            return self.video_enhance
+        setting = switched_on(self.video_process) if self.video_process else VideoEnhance()
+        changes: dict[str, Any] = {
+            "super_resolution": self.super_resolution, "sdr_to_hdr": self.sdr_to_hdr, "transcode": self.transcode,
+        }  # fmt: skip
+        return dataclasses.replace(setting, **changes)
 
 
 class CallBackMqConfig(Node):
@@ -141,9 +172,11 @@ class Request(Node):
     """The body of `POST /jobs`."""
 
     tag: Annotated[
-        Literal["VideoEnhance", "DigitalWatermark", "ExtractDigitalWatermark"] | None,
+        Literal[
+            "VideoEnhance", "SuperResolution", "SDRtoHDR", "VideoProcess", "DigitalWatermark", "ExtractDigitalWatermark"
+        ] | None,
         Param("Kind of job.", required=True),
-    ] = None
+    ] = None  # fmt: skip
     input: Annotated[Input | None, Param("The source.", required=True)] = None
     operation: Annotated[Operation | None, Param("What to do.", required=True)] = None
     queue_id: Annotated[str | None, Param("Queue.", default="the bucket's media queue")] = None
@@ -190,6 +223,16 @@ class JobsDetail(Node):
     workflow: Annotated[Workflow | None, Param("The workflow.", reply=True)] = None
 
     @property
+    def xml(self) -> str:
+        """The XML as it came, to the last comment and attribute. Empty where the job was not read from XML."""
+        received: Callable[[], str] | None = self.__dict__.get("_received")
+        return received() if received else ""
+
+    def keep_xml(self, received: Callable[[], str]) -> None:
+        """Keep the XML from which the job was read. A changed copy of the job does not have it."""
+        object.__setattr__(self, "_received", received)
+
+    @property
     def is_over(self) -> bool:
         """True in Success, Failed and Cancel. An unknown state is not over."""
         return self.state in TERMINAL
@@ -197,7 +240,8 @@ class JobsDetail(Node):
     @property
     def note(self) -> str:
         """Remarks of a successful job, such as what it changed or left out unasked; empty without."""
-        return "" if self.state != "Success" or self.message in (None, "done") else str(self.message)
+        message = (self.message or "").strip()
+        return "" if self.state != "Success" or message == "done" else message
 
     @property
     def output_keys(self) -> tuple[str, ...]:
@@ -233,6 +277,19 @@ class Response(Node):
     jobs_detail: Annotated[tuple[JobsDetail, ...], Param("Jobs.", reply=True)] = ()
     non_exist_job_ids: Annotated[tuple[str, ...], Param("Ids that do not exist.", reply=True)] = ()
     next_token: Annotated[str | None, Param("Token of the next page.", reply=True)] = None
+
+
+def named_as_sent(tag: str, text: str) -> str:
+    """Return a text in which the paths of parameters are those of a request with this tag.
+
+    >>> named_as_sent("SDRtoHDR", "VideoEnhance.Transcode.Video.Codec VP9 cannot hold ten bits.")
+    'Transcode.Video.Codec VP9 cannot hold ten bits.'
+    """
+    if tag not in STAGE_TAGS:
+        return text
+    within = f"{tag}." if tag == "VideoProcess" else ""
+    text = text.replace("VideoEnhance.Transcode", "Transcode")
+    return text.replace("VideoEnhance.", within)
 
 
 class JobFailed(CIError):

@@ -40,11 +40,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An XML node without a declaration, kept unchanged."""
+    """An XML node without a declaration, kept unchanged: `text` is before its children, `tail` after the node."""
 
     tag: str
     text: str = ""
     children: tuple[Unknown, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    tail: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """True where the node says nothing: no text but blanks, no attribute, and no child that says something."""
+        texts = f"{self.text}{self.tail}"
+        return not texts.strip() and not self.attributes and all(child.is_empty for child in self.children)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

@@ -96,7 +96,7 @@ class Part:
             return self._complaint_about_many(value)
         if self.node is not None:
             return "" if value is None or isinstance(value, self.node) else f"a {self.node.__name__}"
-        return "" if value is None or self._allows(value) else self.allowed()
+        return "" if value is None or self.admits(value) else self.allowed()
 
     def is_of_type(self, value: object) -> bool:
         """Return whether `value` has the declared type, in or out of its range: it can be compared with the bounds."""
@@ -108,12 +108,13 @@ class Part:
     def _complaint_about_many(self, values: object) -> str:
         most = self.param.at_most
         each = f"a {self.node.__name__}" if self.node else self.allowed()
-        allows = (lambda v: isinstance(v, self.node)) if self.node else self._allows
+        allows = (lambda v: isinstance(v, self.node)) if self.node else self.admits
         if not isinstance(values, tuple) or not all(map(allows, values)):
             return f"a tuple, each value {each}"
         return f"at most {most} values, each {each}" if most is not None and len(values) > most else ""
 
-    def _allows(self, value: object) -> bool:
+    def admits(self, value: object) -> bool:
+        """Return whether one value of the leaf is allowed: its type, range, choices and pattern."""
         if isinstance(value, Auto):
             return self.auto
         if isinstance(value, (str, int)) and not isinstance(value, bool) and value in self.choices:
@@ -145,18 +146,27 @@ class Part:
     def parse(self, text: str) -> Any:
         """Return the value of `text`; text that does not fit the type is returned as it is.
 
-        An empty leaf is AUTO if the leaf allows AUTO, and empty text if it allows text. Otherwise it
-        is None, as the API page's "leave one empty to keep aspect" says.
+        An empty leaf is AUTO if the leaf allows AUTO. Otherwise it is None, as if it were absent: clients send
+        every leaf that they know, most of them empty. Blanks alone, and blanks around anything but free text, do
+        not count. Only leaves that the service sends, and those with an empty choice, may be an empty text.
         """
-        if not text:
-            return AUTO if self.auto else "" if self.kind is str or "" in self.choices else None
+        bare = text.strip(_BLANKS)
+        if not bare and not self._is_text(text):
+            return AUTO if self.auto else "" if "" in self.choices else None
         for choice in self.choices:
-            if text == str(choice):
+            if bare == str(choice):
                 return choice
         try:
-            return _READERS[self.kind](text)
+            return text if self.kind is str else _READERS[self.kind](bare)
         except (ValueError, KeyError):
             return text
+
+    def _is_text(self, blank: str) -> bool:
+        """Return whether blanks alone are a text that the leaf admits."""
+        if self.kind is not str or self.auto or "" in self.choices:
+            return False
+        p = self.param
+        return p.reply or bool(blank and p.pattern and re.fullmatch(p.pattern, blank))
 
     def text(self, value: object) -> str:
         """Return the text of `value` in XML."""
@@ -212,8 +222,9 @@ def _decimal(text: str) -> float:
 _READERS: dict[type | None, Callable[[str], object]] = {
     int: _whole,
     float: _decimal,
-    bool: {"true": True, "false": False}.__getitem__,
-    str: str,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
 }
+# The white space of XML. A no-break space is a character like others.
+_BLANKS: Final = " \t\r\n"
 # Characters that XML 1.0 cannot contain, even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from ci_notebook.model.declaration.node import Auto, Node, Param
 from ci_notebook.model.setting.transcode import Transcode
+
+N = TypeVar("N", bound=Node)
 
 
 class SuperResolution(Node):
@@ -54,6 +56,29 @@ class FrameEnhance(Node):
     ] = None
 
 
+class SwitchedColorEnhance(Node):
+    """Colour enhancement in a VideoProcess. On when `enable` is True; the other parameters as in ColorEnhance."""
+
+    enable: Annotated[bool | None, Param("Switch the stage on.", default="false")] = None
+    contrast: Annotated[int | Auto | None, Param("Contrast.", 0, 100)] = None
+    correction: Annotated[int | Auto | None, Param("Correction of colour casts and levels.", 0, 1000)] = None
+    saturation: Annotated[int | Auto | None, Param("Saturation.", 0, 300)] = None
+
+
+class SwitchedMsSharpen(Node):
+    """Detail enhancement in a VideoProcess. On when `enable` is True; the other parameter as in MsSharpen."""
+
+    enable: Annotated[bool | None, Param("Switch the stage on.", default="false")] = None
+    sharpen_level: Annotated[int | Auto | None, Param("Strength of sharpening.", 0, 10)] = None
+
+
+class VideoProcess(Node):
+    """The stages of a job or template of the older kind VideoProcess, each with a switch."""
+
+    color_enhance: Annotated[SwitchedColorEnhance | None, Param("Colour.")] = None
+    ms_sharpen: Annotated[SwitchedMsSharpen | None, Param("Detail.")] = None
+
+
 class VideoEnhance(Node):
     """One setting: the output's encoding and the enhancement stages.
 
@@ -67,3 +92,24 @@ class VideoEnhance(Node):
     color_enhance: Annotated[ColorEnhance | None, Param("Colour.")] = None
     ms_sharpen: Annotated[MsSharpen | None, Param("Detail.")] = None
     frame_enhance: Annotated[FrameEnhance | None, Param("Motion.")] = None
+
+
+def switched_on(process: VideoProcess) -> VideoEnhance:
+    """Return the stages of a VideoProcess that are switched on, as a setting.
+
+    >>> switched_on(VideoProcess(ms_sharpen=SwitchedMsSharpen(enable=True, sharpen_level=5)))
+    VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=5))
+    """
+    color, sharpen = process.color_enhance, process.ms_sharpen
+    return VideoEnhance(
+        color_enhance=_without_switch(color, ColorEnhance) if color and color.enable is True else None,
+        ms_sharpen=_without_switch(sharpen, MsSharpen) if sharpen and sharpen.enable is True else None,
+    )
+
+
+def _without_switch(stage: Node, cls: type[N]) -> N:
+    """Return the stage without its switch. Values that were read are kept, also those that a leaf does not allow."""
+    values = {name: value for name, value in stage.__dict__.items() if name != "enable" and name[0] != "_"}
+    result = cls.__new__(cls)
+    object.__setattr__(result, "__dict__", values)
+    return result

@@ -11,11 +11,11 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from ci_notebook.model.api.jobs import Operation, Request
+from ci_notebook.model.api.jobs import STAGE_TAGS, Operation, Request
 from ci_notebook.model.api.templates import TemplateRequest
 from ci_notebook.model.declaration.node import Node, Part, cached_per_class, parts
 from ci_notebook.model.errors import ParameterError
-from ci_notebook.model.setting.enhance import VideoEnhance
+from ci_notebook.model.setting.enhance import VideoEnhance, VideoProcess
 from ci_notebook.model.setting.transcode import Audio, Transcode
 from ci_notebook.model.setting.watermark import Watermark
 
@@ -42,11 +42,14 @@ def in_force(operation: Operation) -> Operation:
     """Return the operation without the nodes that another node overrides.
 
     TemplateId overrides an inline VideoEnhance, and WatermarkTemplateId overrides inline Watermark
-    (see the API page "Submit a video enhancement job").
+    (see the API page "Submit a video enhancement job"). In the older kinds of jobs, TemplateId overrides the
+    stage and TranscodeTemplateId overrides Transcode.
     """
     changes: dict[str, object] = {}
     if operation.template_id:
-        changes["video_enhance"] = None
+        changes |= dict.fromkeys(("video_enhance", *STAGE_TAGS.values()))
+    if operation.transcode_template_id:
+        changes["transcode"] = None
     if operation.watermark_template_id:
         changes["watermark"] = ()
     return dataclasses.replace(operation, **changes) if changes else operation  # type: ignore[arg-type]
@@ -126,15 +129,18 @@ def _join(path: str, tag: str) -> str:
 def _request(request: Request, path: str) -> Problems:
     operation = request.operation or Operation()
     where = _join(path, "Operation")
-    if request.tag == "VideoEnhance":
-        if not operation.template_id and operation.video_enhance is None:
-            yield ParameterError(
-                where, operation, "a node with TemplateId or VideoEnhance", "Set a setting, or name a template."
-            )
-        if operation.output is None:
-            yield ParameterError(
-                _join(where, "Output"), None, "a node with Region, Bucket and Object", "Say where to store the result."
-            )
+    if request.tag == "VideoEnhance" and not operation.template_id and operation.video_enhance is None:
+        yield ParameterError(
+            where, operation, "a node with TemplateId or VideoEnhance", "Set a setting, or name a template."
+        )
+    if request.tag in STAGE_TAGS:
+        yield from _stage(str(request.tag), operation, where)
+    if request.tag in ("VideoEnhance", *STAGE_TAGS) and operation.output is None:
+        yield ParameterError(
+            _join(where, "Output"), None, "a node with Region, Bucket and Object", "Say where to store the result."
+        )
+    if request.tag is not None:
+        yield from _other_kinds(request.tag, operation, where)
     if request.tag == "DigitalWatermark" and operation.digital_watermark is None:
         yield ParameterError(_join(where, "DigitalWatermark"), None, "a node with Message, Type and Version")
     if request.tag == "ExtractDigitalWatermark" and operation.extract_digital_watermark is None:
@@ -150,6 +156,49 @@ def _request(request: Request, path: str) -> Problems:
         yield ParameterError(
             _join(path, "QueueType"), request.queue_type, "left out", "It is only for jobs with Tag Transcode."
         )
+
+
+def _stage(tag: str, operation: Operation, where: str) -> Problems:
+    """Rules of the older kinds of jobs: the stage or its template, and an encoding or its template."""
+    has_templates = tag != "SDRtoHDR"
+    if operation.template_id and not has_templates:
+        yield ParameterError(
+            _join(where, "TemplateId"), operation.template_id, f"left out, because {tag} has no templates",
+            f"Set {_join(where, tag)}.",
+        )  # fmt: skip
+    if getattr(operation, STAGE_TAGS[tag]) is None and not operation.template_id:
+        allowed = f"a node with TemplateId or {tag}" if has_templates else f"a node with {tag}"
+        yield ParameterError(where, operation, allowed, "Set the stage, or name a template." if has_templates else "")
+    process = operation.video_process
+    if tag == "VideoProcess" and process is not None and not operation.template_id and not _is_any_on(process):
+        remedy = "Set Enable to true in ColorEnhance or MsSharpen."
+        yield ParameterError(_join(where, tag), process, "a node with a stage that is switched on", remedy)
+    if operation.transcode is None and not operation.transcode_template_id:
+        yield ParameterError(
+            where, operation, "a node with Transcode or TranscodeTemplateId", f"Tag {tag} needs an encoding."
+        )
+
+
+def _is_any_on(process: VideoProcess) -> bool:
+    return any(stage is not None and stage.enable is True for stage in (process.color_enhance, process.ms_sharpen))
+
+
+def _other_kinds(tag: str, operation: Operation, where: str) -> Problems:
+    """Refuse the nodes of other kinds of jobs: they would be ignored without a word."""
+    own = {STAGE_TAGS[tag], "transcode"} if tag in STAGE_TAGS else {"video_enhance"}
+    for part in parts(Operation):
+        if part.name in own or part.name not in _SETTING_PARTS or getattr(operation, part.name) is None:
+            continue
+        if tag in STAGE_TAGS:
+            remedy = "Use Tag VideoEnhance for several stages in one job."
+        elif part.name in STAGE_TAGS.values():
+            remedy = f"Use Tag {part.tag}, or put it into VideoEnhance."
+        else:
+            remedy = f"Put it into VideoEnhance, or use Tag {', '.join(STAGE_TAGS)}."
+        yield ParameterError(_join(where, part.tag), getattr(operation, part.name), f"left out with Tag {tag}", remedy)
+
+
+_SETTING_PARTS = ("video_enhance", *STAGE_TAGS.values(), "transcode")
 
 
 def _transcode(transcode: Transcode, path: str) -> Problems:
@@ -257,8 +306,9 @@ def _image_size(mark: Watermark, path: str) -> Problems:
 
 
 def _setting_with_marks(operation: Operation, path: str) -> Problems:
-    setting = operation.video_enhance
-    transcode = setting.transcode if setting and not operation.template_id else None
+    setting = operation.setting
+    is_inline = operation.video_enhance is None or not operation.template_id
+    transcode = setting.transcode if setting and is_inline and not operation.transcode_template_id else None
     if transcode and transcode.video and transcode.video.codec == "H.265" and not operation.watermark_template_id:
         for number, mark in enumerate(operation.watermark, 1):
             if isinstance(mark, Watermark) and mark.slide_config and mark.slide_config.slide_mode == "ScrollFromLeft":
@@ -267,10 +317,15 @@ def _setting_with_marks(operation: Operation, path: str) -> Problems:
 
 
 def _template(request: TemplateRequest, path: str) -> Problems:
-    needed = {"VideoEnhance": request.video_enhance, "Watermark": request.watermark, "Transcode": request.container}
-    if request.tag in needed and needed[request.tag] is None:
-        tag = "Container" if request.tag == "Transcode" else str(request.tag)
-        yield ParameterError(_join(path, tag), None, f"a node {tag} when Tag is {request.tag}")
+    needed: dict[str, tuple[str, object]] = {
+        "VideoEnhance": ("VideoEnhance", request.video_enhance), "Watermark": ("Watermark", request.watermark),
+        "Transcode": ("Container", request.container), "SuperResolution": ("Resolution", request.resolution),
+        "VideoProcess": ("ColorEnhance or MsSharpen", request.color_enhance or request.ms_sharpen),
+    }  # fmt: skip
+    tag, value = needed.get(str(request.tag), ("", ""))
+    if value is None:
+        kind = "a value" if tag == "Resolution" else f"a node {tag}"
+        yield ParameterError(_join(path, tag.partition(" ")[0]), None, f"{kind} when Tag is {request.tag}")
     if request.tag == "Transcode" and request.container is not None:
         yield from _transcode(Transcode(container=request.container, video=request.video, audio=request.audio), path)
 

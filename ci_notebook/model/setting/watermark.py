@@ -74,10 +74,10 @@ class Watermark(Node):
     ] = None
     dx: Annotated[
         float | None,
-        Param("Horizontal offset; no effect at Top, Bottom, Center.", -4096, 4096, "% or px", required=True),
+        Param("Horizontal offset; no effect at Top, Bottom, Center.", -4096, 4096, "% or px", default="0"),
     ] = None
     dy: Annotated[
-        float | None, Param("Vertical offset; no effect at Left, Right, Center.", -4096, 4096, "% or px", required=True)
+        float | None, Param("Vertical offset; no effect at Left, Right, Center.", -4096, 4096, "% or px", default="0")
     ] = None
     start_time: Annotated[float | None, Param("Time at which it appears.", 0, unit="s", default="0")] = None
     end_time: Annotated[float | None, Param("Time at which it disappears.", 0, unit="s", default="end of video")] = None

@@ -266,10 +266,13 @@ def _read_leaf(part: Part, path: str, text: object, messages: dict[str, str]) ->
         return None
     if part.auto and text == AUTO_TEXT:
         return AUTO
-    if text == "" and part.kind is not str and "" not in part.choices:
+    typed = str(text)
+    value = part.parse(typed)
+    if not typed.strip() and "" not in part.choices and value in (None, AUTO):
         messages[path] = sentence(ParameterError(path, None, part.allowed()))
         return None
-    value = part.parse(str(text))
+    if typed != typed.strip() and part.kind is not str:
+        value = typed  # XML may have blanks around a number; here they are a slip, and the text stays as typed
     if complaint := part.complaint(value):
         messages[path] = sentence(ParameterError(path, value, complaint, part.param.remedy))
         return None

@@ -56,7 +56,7 @@ def state_html(detail: JobsDetail) -> str:
 def operation_html(operation: Operation, note: str = "") -> str:
     """Return the setting (or its template) and watermarks of an operation, below a note."""
     line = f"<p style='margin:8px 0 4px'>{escape(note)}</p>" if note else ""
-    return line + _setting_html(operation.video_enhance or VideoEnhance(), operation) + marks_html(operation)
+    return line + _setting_html(operation.setting or VideoEnhance(), operation) + marks_html(operation)
 
 
 def _setting_html(setting: VideoEnhance, operation: Operation | None) -> str:

@@ -206,7 +206,8 @@ def settings_of(job: JobsDetail) -> dict[str, str]:
     operation = job.operation
     if operation is None:
         return {}
-    texts = dict(_texts_of(operation.video_enhance)) if operation.video_enhance else {}
+    setting = operation.setting
+    texts = dict(_texts_of(setting)) if setting else {}
     if operation.template_id:
         texts["TemplateId"] = operation.template_id
     if operation.digital_watermark is not None:
