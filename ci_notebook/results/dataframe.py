@@ -42,8 +42,8 @@ from ci_notebook.results.columns import (
     by_name,
     settings,
 )
-from ci_notebook.results.lab_table import LabTable, file_package, with_texts
 from ci_notebook.results.node_columns import read_nodes
+from ci_notebook.results.tables.lab_table import LabTable, file_package, with_texts
 from ci_notebook.results.xml_columns import dtype_of, names, of_values, read
 from ci_notebook.wire.xml import MalformedXML
 from ci_notebook.wire.xml_stream import elements

@@ -25,7 +25,7 @@ from ci_notebook.results.outputs.run_files import RunFiles, download_runs
 from ci_notebook.results.report.before_after import Views
 from ci_notebook.results.report.html_report import Snapshot, report
 from ci_notebook.results.run_table import SETTINGS, count_text, reasons_html, skipped_text, table
-from ci_notebook.results.table_files import runs_in, write_frame
+from ci_notebook.results.tables.table_files import runs_in, write_frame
 from ci_notebook.results.verdict.verdict import Verdict
 
 

@@ -18,7 +18,7 @@ from ci_notebook.model.html import table_html
 from ci_notebook.model.spreadsheet.spreadsheet_text import inert_text, is_formula, text_of_cell
 from ci_notebook.results.dataframe import read_frame, to_frame
 from ci_notebook.results.runs import Runs, read_runs
-from ci_notebook.results.table_files import write_frame
+from ci_notebook.results.tables.table_files import write_frame
 from tests.results.sample_runs import made
 
 needs_openpyxl = pytest.mark.skipif(find_spec("openpyxl") is None, reason="the extra tables is not installed")

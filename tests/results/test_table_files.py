@@ -20,7 +20,7 @@ from ci_notebook.model.score_alignment import Alignment
 from ci_notebook.model.setting.enhance import FrameEnhance, VideoEnhance
 from ci_notebook.results.dataframe import differing, read_frame, to_frame
 from ci_notebook.results.runs import Runs, read_runs
-from ci_notebook.results.table_files import write_frame
+from ci_notebook.results.tables.table_files import write_frame
 from ci_notebook.wire.xml import loads
 from tests.results.jobs_xml import done, response
 from tests.results.sample_runs import made

@@ -15,7 +15,7 @@ from ci_notebook.results.dataframe import read_frame, to_frame
 from ci_notebook.results.report.html_report import report
 from ci_notebook.results.run_table import table
 from ci_notebook.results.runs import Runs
-from ci_notebook.results.table_files import runs_of_table, write_frame
+from ci_notebook.results.tables.table_files import runs_of_table, write_frame
 from ci_notebook.results.verdict.verdict import verdict
 from ci_notebook.widgets.compare.sides import sides_of
 from tests.results.sample_runs import level_of, made

@@ -20,7 +20,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.scores import SCORE, Better, Scale, scale_of
 from ci_notebook.results.dataframe import differing, resolve_column, setting_columns, to_frame, unit_of
 from ci_notebook.results.labels import all_words, in_words, varying, word_of
-from ci_notebook.results.table_files import runs_of_table
+from ci_notebook.results.tables.table_files import runs_of_table
 from ci_notebook.results.verdict.default_score import default_score
 from ci_notebook.results.verdict.judgement import is_judged_by_frames, judge_clips
 from ci_notebook.results.verdict.more_data import more_data

@@ -20,7 +20,7 @@ from ci_notebook.model.scores import score_names
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.results.columns import ALIGNMENT, by_name
 from ci_notebook.results.dataframe import read_frame
-from ci_notebook.results.lab_table import LabTable
+from ci_notebook.results.tables.lab_table import LabTable
 from ci_notebook.wire.xml import read
 
 _SQLITE: Final = b"SQLite format 3\0"
