@@ -88,15 +88,15 @@ def service_error(
 def error_body(code: str, message: str = "", *, resource: str = "", request_id: str = "", trace_id: str = "") -> bytes:
     """Return the body of an error.
 
-    No node is empty: if Message or Resource is missing or empty, the official SDK reports the code
+    No node is empty or blank: if Message or Resource is missing or empty, the official SDK reports the code
     `Unknown`.
     """
     root = etree.Element("Error")
     nodes = (
         ("Code", code),
-        ("Message", message or code),
-        ("Resource", resource or "/"),
-        ("RequestId", request_id or "-"),
+        ("Message", message if message.strip() else code),
+        ("Resource", resource if resource.strip() else "/"),
+        ("RequestId", request_id if request_id.strip() else "-"),
     )
     for tag, text in (*nodes, ("TraceId", trace_id or request_id or "-")):
         etree.SubElement(root, tag).text = text_for_xml(text)  # a message may quote the request

@@ -32,6 +32,8 @@ MAX_REQUEST_BYTES = 1 << 20
 MAX_DEPTH = 32
 # A tree takes up to a hundred times the memory of its text. A list of 1000 objects has 10,000 tags.
 MAX_TAGS: Final = 500_000
+# Of one element that is not declared: reading them takes time with the square of their number.
+MAX_ATTRIBUTES: Final = 1000
 
 _OF_THREAD = threading.local()
 # Blanks, and characters that cannot be seen, which a copy from a page or a chat may carry along.
@@ -296,6 +298,8 @@ def _unknown(element: etree._Element, depth: int) -> Unknown:
     """Return an element as unknown content. Blanks between its children are layout, and are not kept."""
     if depth > MAX_DEPTH:
         raise MalformedXML(f"The XML is nested more than {MAX_DEPTH} levels deep.")
+    if len(element.attrib) > MAX_ATTRIBUTES:
+        raise MalformedXML(f"An element of the XML has more than {MAX_ATTRIBUTES} attributes, which is the bound.")
     children = tuple(_unknown(child, depth + 1) for child in element)
     text, tail = element.text or "", element.tail or ""
     return Unknown(

@@ -89,7 +89,7 @@ REFUSED = {
     "a key that is not allowed": ({"method": "PUT", "path": "/a/../b.mp4"}, (400, "InvalidObjectName")),
     "a part of no upload": ({**PUT, "query": {"partNumber": "1", "uploadId": "u"}}, (404, "NoSuchUpload")),
     "a part without a number": ({**PUT, "query": {"partNumber": "x", "uploadId": "u"}}, (400, "InvalidArgument")),
-    "no call of the API": ({"method": "PUT", "path": "/", "host": COS_HOST}, (405, "MethodNotAllowed")),
+    "no call of the API": ({"method": "PATCH", "path": "/a.mp4"}, (405, "MethodNotAllowed")),
     "XML that is too large": (XML_CALL, (413, "InvalidContent")),
     "XML with a wrong signature": ({**XML_CALL, "key": "wrong"}, None),
 }

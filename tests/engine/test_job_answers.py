@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -82,7 +83,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_a_list_costs_one_query_a_page_and_each_body_is_read_once(tmp_path, work):
     with ci.connect(home=tmp_path) as lab:
-        fill(lab, lab.upload(ci.sample()), 60)
+        fill(lab, lab.upload(ci.sample(), f"{uuid.uuid4().hex}.mp4"), 60)  # no other test wrote these operations
         work.clear()
         first = [job.id for job in lab.jobs(page_size=20)]
         assert len(first) == 60
