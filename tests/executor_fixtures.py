@@ -61,6 +61,6 @@ def programs_below(folder: Path) -> list[str]:
             words = one.read_bytes().decode("utf-8", "replace").split("\0")
         except OSError:
             continue  # it ended meanwhile
-        if any(word.startswith(str(folder)) for word in words[1:]):
+        if any(word.removeprefix("file:").startswith(str(folder)) for word in words[1:]):
             found.append(" ".join(words))
     return found
