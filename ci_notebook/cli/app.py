@@ -42,7 +42,7 @@ def add_app(verbs: Any) -> None:
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     parser.add_argument(
         "--max-pages", type=_count, default=MOST_PAGES, metavar="N",
-        help=f"most pages that are open at once; each has a process of about 150 MB (default: {MOST_PAGES})",
+        help=f"limit of open pages; each has a process of about 150 MB (default: {MOST_PAGES})",
     )  # fmt: skip
     parser.add_argument(
         "--closed-seconds", type=_duration, default=CLOSED_S, metavar="S",
@@ -50,7 +50,7 @@ def add_app(verbs: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--idle-minutes", type=_duration, default=IDLE_MINUTES, metavar="M",
-        help=f"end the process of an open page that nobody has used for this time (default: {IDLE_MINUTES:g})",
+        help=f"end the process of an open page after this time without use (default: {IDLE_MINUTES:g})",
     )  # fmt: skip
     parser.set_defaults(run=_run)
 

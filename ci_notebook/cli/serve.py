@@ -56,14 +56,15 @@ def add_serve(verbs: Any) -> None:
     )
     serve.add_argument(
         "--max-pixels", type=int, metavar="N",
-        help=f"most pixels of a frame or image that is decoded (default: {PIXELS}, 8K)",
+        help=f"limit of pixels of a frame or image (default: {PIXELS}, 8K)",
     )  # fmt: skip
     for name, kind, what, default in (
-        ("frames", int, "most frames of a file", "1,000,000"),
-        ("streams", int, "most streams of a file", "100"),
-        ("seconds", float, "greatest length of a file in seconds", "86400, a day"),
+        ("frames", int, "limit of frames of a file", "1,000,000"),
+        ("streams", int, "limit of streams of a file", "100"),
+        ("seconds", float, "limit of the length of a file in seconds", "86400, a day"),
     ):
-        serve.add_argument(f"--max-{name}", type=kind, metavar="N", help=f"{what} that is read (default: {default})")
+        letter = "S" if name == "seconds" else "N"
+        serve.add_argument(f"--max-{name}", type=kind, metavar=letter, help=f"{what} (default: {default})")
     serve.add_argument(
         "--cache", "--kept", type=_bytes, metavar="GIB",
         help="size limit of the cache in ROOT/.cache; 0 switches it off "
@@ -145,7 +146,7 @@ def _keys() -> dict[str, Secret]:
         print(f"ci-notebook: {missing} is not set; set both keys, or neither to generate a pair", file=sys.stderr)
         return {}
     if secret_id != secret_id.strip() or secret_key != secret_key.strip():
-        print("ci-notebook: TENCENTCLOUD_SECRET_ID or TENCENTCLOUD_SECRET_KEY has a blank around it", file=sys.stderr)
+        print(f"ci-notebook: {ID_VARIABLE} or {KEY_VARIABLE} has a blank around it; remove the blank", file=sys.stderr)
         return {}
     if not secret_id:
         secret_id, secret_key = f"AKIDlocal{secrets.token_hex(12)}", secrets.token_hex(16)

@@ -69,16 +69,18 @@ class Gate:
         """Return what happens to a request."""
         host = seen.hosts[0].lower() if len(seen.hosts) == 1 else ""
         if not _OWN_HOST.fullmatch(host):
-            return Decision("refuse", "This page has only the addresses 127.0.0.1 and localhost.")
+            return Decision(
+                "refuse", "This page accepts only the hosts 127.0.0.1 and localhost. Use one of them in the address."
+            )
         if seen.origins and [one.lower() for one in seen.origins] != [f"http://{host}"]:
-            return Decision("refuse", "This page takes no requests from other pages.")
+            return Decision("refuse", f"This page accepts no requests from other pages. {_WITHOUT}")
         is_foreign = any(site not in ("same-origin", "none") for site in seen.sites)
         if seen.tokens:
             may_enter = seen.method == "GET" and seen.path == "/" and len(seen.tokens) == 1
             is_right = may_enter and _is_equal(seen.tokens[0], self._token)
             return Decision("enter", by_page=is_foreign) if is_right else Decision("refuse", _WITHOUT)
         if is_foreign:
-            return Decision("refuse", f"This page takes no requests from other pages. {_WITHOUT}")
+            return Decision("refuse", f"This page accepts no requests from other pages. {_WITHOUT}")
         return Decision("pass") if _is_equal(seen.cookie, self.cookie_value) else Decision("refuse", _WITHOUT)
 
 
