@@ -182,7 +182,9 @@ def run(
     if cancel is not None and cancel.is_set():
         raise Cancelled("The run was cancelled.", code="Cancelled", command=readable(command), log=text)
     if silence.is_too_long:
-        raise EngineError(f"FFmpeg reported no progress for {SILENCE_S:g} s, and was ended.", command=readable(command))
+        raise EngineError(
+            f"FFmpeg reported no progress for {SILENCE_S:g} s, and was ended. Try again.", command=readable(command)
+        )
     refuse_larger_frames("".join(sizes))  # FFmpeg leaves such frames out, and exits with 0
     if code != 0 and "No space left on device" in text:
         raise EngineError(

@@ -73,7 +73,9 @@ def _checked_header(file: BinaryIO, what: str, formats: tuple[str, ...]) -> tupl
         raise EngineError(text, code=CODE)
     header = header_of(file)
     if header is None or header[0] not in formats:
-        raise UnreadableImage(f"{what} has none of the formats {', '.join(formats)}.", code="ResourceNotSupported")
+        raise UnreadableImage(
+            f"{what} has none of the formats {', '.join(formats)}. Save it in one of them.", code="ResourceNotSupported"
+        )
     if header[0] == "JPEG":
         file.seek(0)
         scans = file.read().count(b"\xff\xda")

@@ -113,7 +113,8 @@ def check_samples(what: str, entries: int) -> None:
     limit = _SAMPLES_A_FRAME * _Process.bounds.frames
     if entries > limit:
         text = (
-            f"{what} states {entries} samples, over the bound of {limit}. It is damaged, or has to be cut into parts."
+            f"{what} states {entries} samples, over the bound of {limit}. It may be damaged. "
+            f"Cut it into parts, or {_raise('max_frames')}."
         )
         raise EngineError(text, code=CODE)
 

@@ -65,7 +65,7 @@ def read_reply(
             if len(content) > limit_bytes:
                 raise _too_long(limit_bytes, remedy)
             if clock() > until:
-                raise UnreadableReply(f"The reply of the service did not end within {REPLY_TIMEOUT_S:g} s.")
+                raise UnreadableReply(f"The reply of the service did not end within {REPLY_TIMEOUT_S:g} s. Try again.")
     finally:
         response.close()
     return Reply(response.status_code, response.headers, bytes(content))
@@ -103,7 +103,9 @@ def _plain_chunks(response: httpx.Response) -> Iterator[bytes]:
         yield from chunks
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise UnreadableReply(f"The reply is compressed with {encoding[:40]!r}, which was not asked for.")
+        raise UnreadableReply(
+            f"The reply is compressed with {encoding[:40]!r}, which was not asked for. Check any proxy."
+        )
     decoder = None
     try:
         for chunk in chunks:
@@ -116,7 +118,7 @@ def _plain_chunks(response: httpx.Response) -> Iterator[bytes]:
     except zlib.error as error:
         raise UnreadableReply(f"The reply of the service cannot be decompressed: {error}.") from error
     if decoder is not None and not decoder.eof:
-        raise UnreadableReply("The reply of the service ends inside its compressed data.")
+        raise UnreadableReply("The reply of the service ends inside its compressed data. Try again.")
 
 
 def _no_chunks(response: httpx.Response) -> Iterator[bytes]:

@@ -126,10 +126,12 @@ def foreign_run(job: JobsDetail, facts: ServiceFacts, service: str) -> tuple[Run
     clip = clip_of(source, bucket=facts.bucket, region=facts.region)
     marks, notes = _marks(job.operation or Operation()), list[str]()
     if marks:
-        notes.append("It has watermarks, which lower its scores. lab.run() does not take it for the setting alone.")
+        notes.append(
+            "It has watermarks, which lower its scores. lab.run() does not reuse it for the setting without watermarks."
+        )
     kind = str(job.tag) if job.tag in STAGE_TAGS else ""
     if kind:
-        notes.append(f"It is a job with Tag {kind}. lab.run() does not take it for a VideoEnhance job.")
+        notes.append(f"It is a job with Tag {kind}. lab.run() does not reuse it for a VideoEnhance setting.")
     key = run_key(clip, setting, service)
     if marks or kind:  # perhaps another output than that of the setting alone, so `lab.run` must not find it
         key = key_of(key, setting, marks + kind)

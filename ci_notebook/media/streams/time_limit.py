@@ -41,7 +41,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     def check(name: str) -> None:
         if time.monotonic() > until:
-            text = f"Reading {name} takes longer than {seconds:.3g} s, which is the time limit. Use a shorter video"
+            text = f"Reading {name} takes longer than the time limit of {seconds:.3g} s. Use a shorter video"
             raise EngineError(f"{text}, or one with more key frames.", code=TOO_LONG)
 
     with interruptible(check):

@@ -104,9 +104,7 @@ class MediaResult(Node):
 class Operation(Node):
     """The work to do on the source; in replies also the result."""
 
-    template_id: Annotated[
-        str | None, Param("Id of a template of the job's kind; overrides VideoEnhance and the like.")
-    ] = None
+    template_id: Annotated[str | None, Param("Id of a template of the job's kind; overrides its inline stages.")] = None
     template_name: Annotated[str | None, Param("The template's name.", reply=True)] = None
     video_enhance: Annotated[VideoEnhance | None, Param("The setting, inline.")] = None
     super_resolution: Annotated[SuperResolution | None, Param("The stage, inline, of Tag SuperResolution.")] = None

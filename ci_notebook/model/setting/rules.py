@@ -131,7 +131,7 @@ def _request(request: Request, path: str) -> Problems:
     where = _join(path, "Operation")
     if request.tag == "VideoEnhance" and not operation.template_id and operation.video_enhance is None:
         yield ParameterError(
-            where, operation, "a node with TemplateId or VideoEnhance", "Set a setting, or name a template."
+            where, operation, "a node with TemplateId or VideoEnhance", "Add VideoEnhance, or name a template."
         )
     if request.tag in STAGE_TAGS:
         yield from _stage(str(request.tag), operation, where)
@@ -168,7 +168,7 @@ def _stage(tag: str, operation: Operation, where: str) -> Problems:
         )  # fmt: skip
     if getattr(operation, STAGE_TAGS[tag]) is None and not operation.template_id:
         allowed = f"a node with TemplateId or {tag}" if has_templates else f"a node with {tag}"
-        yield ParameterError(where, operation, allowed, "Set the stage, or name a template." if has_templates else "")
+        yield ParameterError(where, operation, allowed, f"Add {tag}, or name a template." if has_templates else "")
     process = operation.video_process
     if tag == "VideoProcess" and process is not None and not operation.template_id and not _is_any_on(process):
         remedy = "Set Enable to true in ColorEnhance or MsSharpen."
