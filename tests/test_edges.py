@@ -254,7 +254,7 @@ def test_the_engine_says_which_error_of_its_machine_stopped_a_call(error, code, 
 
     monkeypatch.setattr("ci_notebook.engine.jobs.ledger.Ledger.page", fails)
     monkeypatch.setattr(embedded_lab.client, "sleep", lambda _: None)
-    with pytest.raises(ServiceError, match=r"engine's (disk|ledger)|file or folder of its own") as caught:
+    with pytest.raises(ServiceError, match=r"engine's (disk|ledger)|one of its files or folders") as caught:
         list(embedded_lab.jobs())
     assert caught.value.code == code
     assert "/secret" not in str(caught.value)

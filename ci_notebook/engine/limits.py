@@ -208,7 +208,7 @@ def machine_error(error: BaseException) -> EngineError | None:
         )
     if isinstance(error, OSError) and error.errno in MACHINE_NUMBERS:
         return EngineError(
-            f"The engine cannot use a file or folder of its own ({error.strerror}). "
+            f"The engine cannot use one of its files or folders ({error.strerror}). "
             "Check the disk and the permissions of the engine's folder.",
             code=UNAVAILABLE,
         )

@@ -138,7 +138,7 @@ CODES: Final[dict[str, Code]] = {
     "ListPartUploadIdIsEmpty": Code(400),
     "InvalidObjectState": Code(403, hint="The object is archived: restore it first."),
     "MethodNotAllowed": Code(405),
-    "RestoreNonArchiveObject": Code(405, hint="Only an archived object can be restored, and needs it."),
+    "RestoreNonArchiveObject": Code(405, hint="Only archived objects need to be restored. Read the object directly."),
     "FileAlreadyExists": Code(409, hint="Choose another key, or leave out x-cos-forbid-overwrite."),
     "PathConflict": Code(409),
     "UploadConflict": Code(409),
@@ -158,7 +158,7 @@ CODES: Final[dict[str, Code]] = {
     "SlowDown": Code(429, Throttled, _SLOW, 1020),
     "InternalError": Code(500, ServiceUnavailable, _RETRY, 1007),
     "InsufficientStorage": Code(507, hint="The disk of the embedded engine is full: free some space, then try again."),
-    "TimeLimitExceeded": Code(400, hint="`ci-notebook serve --call-limit S` sets the time limit of a call."),
+    "TimeLimitExceeded": Code(400, hint="Raise the time limit of a call: `ci-notebook serve --call-limit S`."),
     "NotImplemented": Code(501, hint="The service does not support this call."),
     "ServiceUnavailable": Code(503, ServiceUnavailable, _RETRY),
 }  # fmt: skip

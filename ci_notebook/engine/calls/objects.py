@@ -109,11 +109,11 @@ def write_condition(exchange: Exchange) -> Callable[[ObjectRow | None], None]:
 
     def check(current: ObjectRow | None) -> None:
         if is_new and current is not None:
-            raise service_error("FileAlreadyExists", f"There is an object {exchange.key[:80]} already.")
+            raise service_error("FileAlreadyExists", f"The object {exchange.key[:80]} exists already.")
         if current is not None and _names(headers.get("if-none-match", ""), current.etag):
-            raise service_error("PreconditionFailed", "If-None-Match excludes the object that is there.")
+            raise service_error("PreconditionFailed", "An object with this key exists, and If-None-Match excludes it.")
         if "if-match" in headers and (current is None or not _names(headers["if-match"], current.etag)):
-            raise service_error("PreconditionFailed", "If-Match names another ETag than that of the object.")
+            raise service_error("PreconditionFailed", "The key has no object with an ETag that If-Match names.")
 
     return check
 

@@ -53,7 +53,7 @@ class Heartbeat:
         """
         if self._lock.is_intact:
             return True
-        log.warning("the working folder %s of this engine was removed; it is made again", self.folder)
+        log.warning("the working folder %s of this engine was removed; it is created again", self.folder)
         self._lock.release()
         self._make_folder()
         return False

@@ -147,7 +147,7 @@ def run_job(
 
     def stop_if_cancelled(_: str) -> None:
         if guard.cancel.is_set():
-            raise Cancelled("The job is not wanted any more, or came to a limit.", code="Cancelled")
+            raise Cancelled("The job was cancelled, or reached a limit.", code="Cancelled")
 
     with LimitGuard(
         limits, folder, room_bytes=room_bytes, is_unwanted=is_unwanted, length_s=length_s, check_s=check_s

@@ -57,7 +57,7 @@ def _is_in_range(exchange: Exchange, bucket: Bucket) -> bool:
 def put_bucket(service: CallContext, exchange: Exchange) -> Answer:
     """Refuse to create a bucket: the engine has the one that it was started with."""
     if service.catalogue.bucket(exchange.bucket) is None:
-        text = f"This engine has the bucket that it was started with, and cannot create {exchange.bucket}."
+        text = f"This engine has only the bucket that it was started with, and cannot create {exchange.bucket}."
         raise service_error("MethodNotAllowed", text)
     raise service_error("BucketAlreadyOwnedByYou", f"Bucket {exchange.bucket} exists already, and it is yours.")
 

@@ -25,7 +25,7 @@ def delete_objects(service: CallContext, exchange: Exchange) -> Answer:
     for key, version in named:
         if not key or version not in ("", "null"):
             code = "NoSuchVersion" if key else "InvalidArgument"
-            text = f"Objects have no versions here (got {version[:40]!r})." if key else "The key is empty."
+            text = f"This engine keeps no versions of objects (got {version[:40]!r})." if key else "The key is empty."
             add_leaves(etree.SubElement(root, "Error"), [("Key", key), ("Code", code), ("Message", text)])
             continue
         service.store.delete(bucket.name, key)

@@ -70,11 +70,13 @@ def check_headers(exchange: Exchange) -> None:
             continue
         if exchange.method in ("GET", "HEAD") and ENCRYPTION not in name:
             continue  # it can change nothing
-        text = f"This engine does not do the header {name} with {exchange.method}. Leave it out; nothing was changed."
+        text = (
+            f"This engine does not support the header {name} with {exchange.method}. Leave it out; nothing was changed."
+        )
         raise service_error("InvalidArgument", text)
     limit = exchange.headers.get("x-cos-traffic-limit", exchange.query.get("x-cos-traffic-limit", ""))
     if limit and not (re.fullmatch("[0-9]{1,9}", limit) and MIN_TRAFFIC <= int(limit) <= MAX_TRAFFIC):
-        text = f"x-cos-traffic-limit must be {MIN_TRAFFIC} to {MAX_TRAFFIC} bits a second (got {limit[:40]!r})."
+        text = f"x-cos-traffic-limit must be {MIN_TRAFFIC} to {MAX_TRAFFIC} bits per second (got {limit[:40]!r})."
         raise service_error("InvalidArgument", text)
     if call in _MAKES:
         kept_headers(exchange.headers)
@@ -94,7 +96,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
         kept[STORAGE_CLASS] = storage
     encryption = headers.get(ENCRYPTION, "").strip()
     if encryption not in ("", "AES256"):
-        text = f"{ENCRYPTION} must be AES256 (got {encryption[:40]!r}); this engine has no keys."
+        text = f"{ENCRYPTION} must be AES256 (got {encryption[:40]!r}); this engine encrypts with no other keys."
         raise service_error("InvalidArgument", text)
     if encryption:
         kept[ENCRYPTION] = encryption
@@ -119,7 +121,7 @@ def grantees(name: str, text: str) -> list[str]:
     """Return the accounts that a header grants a permission: `id="1",id="2"`. Raises `ServiceError`."""
     parts = [re.fullmatch(r'\s*(?:id|uin)\s*=\s*"([^"<>&]{1,200})"\s*', part) for part in text.split(",")]
     if not text.strip() or None in parts:
-        raise service_error("InvalidArgument", f'{name} must be id="account", several joined by commas.')
+        raise service_error("InvalidArgument", f'{name} must be id="account", or several of them, joined by commas.')
     return [part[1] for part in parts if part is not None]
 
 

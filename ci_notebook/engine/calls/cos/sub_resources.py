@@ -108,7 +108,7 @@ def refusal(method: str, host: HostKind, path: str, query: Mapping[str, str], ca
         if why is not None:
             return why
     if call is not None and query.get("versionId", "") not in ("", "null"):
-        text = f"Objects have no versions here. Leave out versionId (got {query['versionId'][:40]!r})."
+        text = f"This engine keeps no versions of objects. Leave out versionId (got {query['versionId'][:40]!r})."
         return service_error("NoSuchVersion", text)
     return None
 
@@ -123,7 +123,7 @@ def _refusal_of(name: str, value: str, method: str, *, is_bucket: bool, is_known
     if name == "versionId" or name.lower().startswith(("x-cos-", "x-ci-")):
         return service_error("InvalidArgument", f"{method} takes no parameter {name[:80]}. Leave it out.")
     if is_known and not value and name:
-        text = f"?{name[:80]} is no sub-resource that this engine knows. Leave it out, or give it a value."
+        text = f"This engine does not know the sub-resource ?{name[:80]}. Leave it out, or give it a value."
         return service_error("InvalidArgument", text)
     return None
 
@@ -137,8 +137,8 @@ def _error_of(name: str, value: str, method: str, code: str, *, is_bucket: bool)
     elif code.startswith("NoSuch") or code.endswith("NotFoundError"):
         text = f"The {name} configuration was never set; this engine does not keep one."
     elif code == "RestoreNonArchiveObject":
-        text = "No object is archived here, so there is nothing to restore."
+        text = "This engine archives no objects, so there is nothing to restore."
     else:
         code = NOT_DONE
-        text = f"This engine does not do {method} ?{name} on {level}. Nothing was changed."
+        text = f"This engine does not support {method} ?{name} on {level}. Nothing was changed."
     return service_error(code, text)
