@@ -93,7 +93,8 @@ def save_output(
     if not keys:
         raise no_output(job)
     name = name or name_of_output(job)
-    target = Path.cwd() if path is None else absolute(Path(path).expanduser())
+    target = Path.cwd() if path is None else Path(path).expanduser()
+    absolute(target)  # refuses NUL and a deleted folder; a relative path stays relative, as the table shows it
     is_folder = path is None or target.is_dir() or str(path).endswith(("/", os.sep))
     if len(keys) == 1:
         wanted = [(keys[0], target / name if is_folder else target)]
