@@ -83,7 +83,7 @@ class LabTable(pd.DataFrame):
 
 
 class LabColumn(pd.Series):  # type: ignore[type-arg]  # at run time, a Series has no type argument
-    """A column or row of a LabTable, written as inertly as the table. What is counted or grouped is a LabTable again."""
+    """A column or row of a LabTable, written as inertly as the table. Groups of it are LabTables and LabColumns again."""
 
     @property
     def _constructor(self) -> Callable[..., LabColumn]:
