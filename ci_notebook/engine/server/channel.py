@@ -23,7 +23,8 @@ from waitress.utilities import BadRequest
 
 from ci_notebook._processes import detach_in_children
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
-from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan, HeadCheckingRequest
+from ci_notebook.engine.server.body_plan import REFUSAL, BodyPlan
+from ci_notebook.engine.server.head_check import HeadCheckingRequest
 from ci_notebook.wire.error_codes import CODE_OF_STATUS
 from ci_notebook.wire.service_errors import error_body
 

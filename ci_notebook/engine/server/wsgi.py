@@ -23,7 +23,7 @@ from ci_notebook.engine.calls.object_copy import SOURCE
 from ci_notebook.engine.calls.objects import MAX_PUT_BYTES, FileRange, too_large_body
 from ci_notebook.engine.faults import ConnectionDropped, NoReply
 from ci_notebook.engine.limits import machine_error
-from ci_notebook.engine.server.head_check import REFUSAL, BodyPlan
+from ci_notebook.engine.server.body_plan import REFUSAL, BodyPlan
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.wire.service_errors import error_body, service_error
 from ci_notebook.wire.signing import verify
