@@ -82,8 +82,8 @@ class LabTable(pd.DataFrame):
             return pd.DataFrame(self).to_parquet(path, *args, **options)
 
 
-class LabColumn(pd.Series):  # type: ignore[type-arg]  # at run time, a Series has no type argument
-    """A column or row of a LabTable, written as inertly as the table. Groups of it are LabTables and LabColumns again."""
+class LabColumn(pd.Series):
+    """A column or row of a LabTable, written as inertly as the table. Groups of it are again of these two types."""
 
     @property
     def _constructor(self) -> Callable[..., LabColumn]:
