@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from ci_notebook.cli import main
+from ci_notebook.cli.app import free_port
 from ci_notebook.cli.page_server.gate import Gate, Seen
 from tests.support import until
 
@@ -224,6 +225,22 @@ def test_bounds_that_bound_nothing_are_refused(option: str, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         main(["app", option])
     assert "must be a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["app", "lab", "serve"])
+@pytest.mark.parametrize("port", ["-1", "65536", "99999999999999999999", "x", "\u0663"])
+def test_what_is_no_port_is_refused(verb: str, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([verb, f"--port={port}"])
+    assert "must be a whole number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_port_0_is_a_free_port() -> None:
+    port = free_port(0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert port > 1023 and free_port(port) != port
 
 
 def test_the_help_states_the_bounds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,7 @@ def test_a_secret_or_path_is_found_by_its_shape(source: str, what: str, tmp_path
     [
         "lab = ci.connect('mybucket-1250000000', region='ap-chongqing')",
         "secret_key = os.environ['TENCENTCLOUD_SECRET_KEY']",
+        "secret_key = (os.environ['TENCENTCLOUD_SECRET_KEY_2_OF_THE_CLASS'])",
         "ci.Credentials(secret_id=my_secret_id, secret_key=my_own_secret_key_of_this_session)",
         "export TENCENTCLOUD_SECRET_ID=AKIDxxxxxxxxxxxxxxxxxxxx TENCENTCLOUD_SECRET_KEY=your-key-1-goes-here",
         "https://example.com/home/page, ~/clips/a.mp4, notebooks/tmp/a.mp4, and 1/tmp/2",
@@ -281,6 +282,9 @@ def test_a_secret_outside_the_cells_is_found(known: Known, tmp_path: Path) -> No
         (f"<td>SecretKey</td><td>{SECRET_KEY}</td>", "a SecretKey"),
         (f'print("{{\\"SecretKey\\": \\"{SECRET_KEY}\\"}}")', "a SecretKey"),
         (f'secret_key = b"{SECRET_KEY}"', "a SecretKey"),
+        (f'secret_key = ("{SECRET_KEY}")', "a SecretKey"),
+        (f"secret_key = ('{HALF}'\n    '{REST}')", "a SecretKey"),
+        (f'{{"secret_key": ["{SECRET_KEY}"]}}', "a SecretKey"),
         (f'secret_key = "{HALF}" + "{REST}"', "a SecretKey"),
         (f'ci.Credentials(my_id, "{SECRET_KEY}")', "a SecretKey"),
         (f'"{SECRET_ID[:4]}" "{SECRET_ID[4:]}"', "a SecretId"),

@@ -179,6 +179,17 @@ def test_a_damaged_journal_gives_one_sentence(clip, tmp_path):
         lab.run(video, {"SharpenLevel": 2})
 
 
+@pytest.mark.parametrize("damage", ["no database", "half of it", "a damaged page"])
+def test_a_damaged_ledger_names_its_file_and_what_to_do(damage, tmp_path):
+    ci.connect(home=tmp_path).close()
+    ledger = tmp_path / "engine" / "ledger.sqlite"
+    content = ledger.read_bytes()
+    page = content[:4096] + bytes(200) + content[4296:]
+    ledger.write_bytes({"no database": b"x" * 9000, "half of it": content[: len(content) // 2]}.get(damage, page))
+    with pytest.raises(EngineError, match=r"ledger\.sqlite.* cannot be used .*Move ledger\.sqlite away"):
+        ci.connect(home=tmp_path)
+
+
 def test_a_missing_file_is_a_mistake_of_the_caller(embedded_lab, tmp_path):
     for call in (embedded_lab.upload, embedded_lab.frames, ci.read_runs, ci.read_prices):
         with pytest.raises(ParameterError, match=r"none\.") as caught:

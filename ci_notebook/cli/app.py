@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook.cli.page_server.page_limits import CLOSED_S, IDLE_MINUTES, MOST_PAGES
-from ci_notebook.cli.subprocess_server import serve_until_ended
+from ci_notebook.cli.subprocess_server import port_number, serve_until_ended
 from ci_notebook.model.errors import EngineError, ParameterError
 
 TITLE: Final = "Video enhancement"
@@ -38,7 +38,7 @@ def add_app(verbs: Any) -> None:
         "that is new for each start. The page listens on 127.0.0.1 only.",
     )
     parser.add_argument("clip", nargs="?", type=Path, help="a video (default: the sample)")
-    parser.add_argument("--port", type=int, default=8866, help="the page's port (default: 8866)")
+    parser.add_argument("--port", type=port_number, default=8866, help="0 chooses a free port (default: 8866)")
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     parser.add_argument(
         "--max-pages", type=_count, default=MOST_PAGES, metavar="N",
@@ -60,7 +60,7 @@ def _run(args: argparse.Namespace) -> int:
         raise EngineError("The page needs Voila. Install it: python -m pip install 'ci-notebook[lab]'")
     if args.clip is not None and not args.clip.is_file():
         raise ParameterError.plain(f"There is no video file {str(args.clip)!r}. Leave CLIP out to see the sample.")
-    port = _free_port(args.port)
+    port = free_port(args.port)
     with tempfile.TemporaryDirectory(prefix="ci-notebook-app-") as folder:
         page_dir = Path(folder)
         command = [
@@ -98,8 +98,12 @@ def _duration(text: str) -> float:
     return value
 
 
-def _free_port(first: int) -> int:
-    """Return the first free port, from `first` up."""
+def free_port(first: int) -> int:
+    """Return the first free port, from `first` up; any free one for 0."""
+    if first == 0:
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            return int(chosen.getsockname()[1])
     for port in range(first, min(first + 50, 65536)):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):

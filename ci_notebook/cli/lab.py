@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from ci_notebook.cli.subprocess_server import serve_until_ended
+from ci_notebook.cli.subprocess_server import port_number, serve_until_ended
 
 QUICKSTART: Final = "01_quickstart.ipynb"
 
@@ -26,7 +26,7 @@ def add_lab(verbs: Any) -> None:
         help="folder for the tutorials (default: ci-notebook-tutorials)",
     )
     parser.add_argument(
-        "--port", type=int, default=8888, help="port of JupyterLab (default: 8888, or the next free port)"
+        "--port", type=port_number, default=8888, help="port of JupyterLab (default: 8888, or the next free port)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     parser.set_defaults(run=_run)

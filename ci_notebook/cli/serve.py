@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ci_notebook._folders import absolute, private_home
+from ci_notebook.cli.subprocess_server import port_number
 from ci_notebook.client.connection.credentials import ID_VARIABLE, KEY_VARIABLE, TOKEN_VARIABLES
 from ci_notebook.model.bounds import PIXELS, set_bounds
 from ci_notebook.model.errors import EngineError, ParameterError
@@ -27,7 +28,7 @@ def add_serve(verbs: Any) -> None:
     serve = verbs.add_parser("serve", help="run the embedded engine on a port")
     serve.add_argument("--root", type=Path, required=True, help="folder for objects and jobs; created if missing")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    serve.add_argument("--port", type=int, default=9000, help="0 chooses a free port (default: 9000)")
+    serve.add_argument("--port", type=port_number, default=9000, help="0 chooses a free port (default: 9000)")
     serve.add_argument(
         "--bucket", default="lab-1250000000", metavar="NAME-APPID", help="name of the bucket (default: lab-1250000000)"
     )

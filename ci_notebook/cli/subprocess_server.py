@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -46,3 +47,10 @@ def _interrupted(server: subprocess.Popen[bytes], patience_s: float) -> int:
         except subprocess.TimeoutExpired:
             stop()
     return server.wait()
+
+
+def port_number(text: str) -> int:
+    """Read the number of a port."""
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535 (got {text!r})")
+    return int(text)

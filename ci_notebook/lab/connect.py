@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ci_notebook._folders import lab_home, private_home, unusable
+from ci_notebook._machine_errors import own_error
 from ci_notebook.client.client import Client
 from ci_notebook.client.connection.credentials import Credentials, find_credentials
 from ci_notebook.client.connection.transport import AddressTransport, WSGITransport
@@ -139,11 +140,14 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
 
 
 def _in_folder(home: Path, make: Callable[[], Lab]) -> Lab:
-    """Return the lab that `make` builds in `home`. Raises `ParameterError` if the folder cannot be used."""
+    """Return the lab that `make` builds in `home`.
+
+    Raises `ParameterError` if the folder cannot be used, and `EngineError` if the engine's ledger is damaged.
+    """
     try:
         private_home(home)
         return make()
     except OSError as error:
         raise unusable(home, error) from error
     except sqlite3.Error as error:
-        raise unusable(home, str(error)) from error
+        raise own_error(error, home / "engine" / "ledger.sqlite") from error  # the journal names itself

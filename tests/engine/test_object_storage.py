@@ -119,6 +119,16 @@ def test_a_reader_gets_the_whole_old_object_while_it_is_replaced(store, tmp_path
     assert files_of(tmp_path) == []
 
 
+def test_an_object_whose_file_was_removed_is_not_there(store, tmp_path):
+    stored = put(store, "a")
+    store.path(stored).unlink()
+    assert store.head(BUCKET, "a") is None
+    with pytest.raises(ServiceError, match="NoSuchKey"):
+        store.open(BUCKET, "a")
+    put(store, "a", b"new")
+    assert read(store, "a") == b"new"
+
+
 def test_old_files_of_a_dead_process_are_removed_and_new_ones_stay(store, tmp_path):
     entry = store.path(put(store, "kept"))
     old, young = tmp_path / BUCKET / "old", tmp_path / ".incoming" / "young"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,6 +74,32 @@ def test_every_csv_is_inert_also_where_a_spreadsheet_splits_at_semicolons_or_tab
     rows = list(csv.DictReader(io.StringIO(plain, newline="")))
     assert {row["'=score"] for row in rows} == {"-1.5"}
     assert df["own"].iloc[0] == EVIL[0] and "=score" in df, "the table itself is not changed"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda df: df["clip"],
+        lambda df: df["clip"].head(9).copy(),
+        lambda df: df["clip"].to_frame(),
+        lambda df: df.set_index("clip")["size_bytes"],
+        lambda df: df.set_index("clip").iloc[0],
+        lambda df: df.iloc[0],
+        lambda df: df.copy().groupby("clip").size(),
+        lambda df: df.groupby("clip").mean(numeric_only=True),
+        lambda df: df.groupby("clip").agg({"size_bytes": "max"}).reset_index(),
+        lambda df: df.groupby("clip")["size_bytes"].max(),
+        lambda df: df.pivot_table(index="clip", values="size_bytes"),
+        lambda df: pd.concat([df["clip"], df["clip"]]),
+    ],
+)
+def test_columns_rows_and_groups_are_inert_too(part: Callable[[pd.DataFrame], pd.DataFrame], tmp_path: Path) -> None:
+    df = runs().to_frame()
+    df["clip"] = ["=1+1"] * len(df)
+    text = part(df).to_csv()
+    assert "'=1+1" in text and formulas(text) == []
+    part(df).to_csv(tmp_path / "a.csv")
+    assert formulas((tmp_path / "a.csv").read_text()) == []
 
 
 def test_texts_come_back_from_csv(tmp_path: Path) -> None:

@@ -39,7 +39,11 @@ _REMEDY: Final = {
 }
 
 # A name, its value: `secret_key = "…"`, `"SecretKey": b"…"`, `SECRET_KEY=…`, `<SecretKey>…`, `| **SecretKey** | …`.
-_IS = r"""[\\"'`*\]]{0,5}(?:\s{0,3}(?:=>|[=:>,|]|%3D)\s{0,3}|[ \t]{1,3})[\\*`]{0,4}[rbfuRBFU]{0,2}[\\"'`*]{0,4}"""
+_IS = (
+    r"""[\\"'`*\]]{0,5}(?:\s{0,3}(?:=>|[=:>,|]|%3D)\s{0,3}|[ \t]{1,3})"""
+    r"""(?:[(\[]\s{0,40}(?=[rbfuRBFU]{0,2}["']))?"""  # a text in parentheses, also on the next line
+    r"""[\\*`]{0,4}[rbfuRBFU]{0,2}[\\"'`*]{0,4}"""
+)
 _SECRETS: Final = (
     ("a SecretId", re.compile(r"(?<![A-Za-z0-9])AKID[A-Za-z0-9_-]{13,}")),
     ("a SecretKey", re.compile(rf"secret_?-?(?:access_?-?)?key{_IS}((?=[^\d\s]*\d)[A-Za-z0-9+/=_-]{{16,}})", re.I)),

@@ -29,6 +29,8 @@ from ci_notebook.wire.service_errors import service_error
 
 # A file that no row names was left by a process that died, unless it is being written now.
 ORPHAN_S: Final = 3600.0
+# An object may be replaced between reading its row and its file; then the row has changed too, and is read again.
+_TRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +230,14 @@ class ObjectStore:
         return stored
 
     def head(self, bucket: str, key: str) -> ObjectRow | None:
-        """Return an object's facts, or None."""
+        """Return an object's facts, or None: also when its file was removed behind the engine's back."""
+        for _ in range(_TRIES):
+            stored = self._row(bucket, key)
+            if stored is None or self.path(stored).exists():
+                return stored
+        return None
+
+    def _row(self, bucket: str, key: str) -> ObjectRow | None:
         row = self._database.row("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         return _stored(row) if row else None
 
@@ -237,8 +246,8 @@ class ObjectStore:
 
         Raises `ServiceError` (NoSuchKey).
         """
-        for _ in range(8):  # it may be replaced between reading the row and the file; then the row has changed too
-            stored = self.head(bucket, key)
+        for _ in range(_TRIES):
+            stored = self._row(bucket, key)
             if stored is None:
                 break
             with contextlib.suppress(FileNotFoundError):

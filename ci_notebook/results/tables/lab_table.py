@@ -29,6 +29,10 @@ class LabTable(pd.DataFrame):
     def _constructor(self) -> Callable[..., LabTable]:
         return LabTable
 
+    @property
+    def _constructor_sliced(self) -> Callable[..., LabColumn]:
+        return LabColumn
+
     def to_csv(self, path_or_buf: Any = None, *args: Any, **options: Any) -> Any:
         """Write CSV (see `pandas.DataFrame.to_csv`) that a spreadsheet does not run; `to_clipboard` does so too.
 
@@ -76,6 +80,29 @@ class LabTable(pd.DataFrame):
         """Write a Parquet file (see `pandas.DataFrame.to_parquet`). Raises `EngineError` without pyarrow."""
         with file_package("Parquet"), with_own_errors(path if isinstance(path, str | Path) else ""):
             return pd.DataFrame(self).to_parquet(path, *args, **options)
+
+
+class LabColumn(pd.Series):
+    """A column or row of a LabTable, written as inertly as the table. Groups of it are again of these two types."""
+
+    @property
+    def _constructor(self) -> Callable[..., LabColumn]:
+        return LabColumn
+
+    @property
+    def _constructor_expanddim(self) -> Callable[..., LabTable]:
+        return LabTable
+
+    def to_csv(self, path_or_buf: Any = None, *args: Any, **options: Any) -> Any:
+        """Write CSV as `LabTable.to_csv` does."""
+        return self._table().to_csv(path_or_buf, *args, **options)
+
+    def to_excel(self, excel_writer: Any, *args: Any, **options: Any) -> None:  # type: ignore[misc]  # final in pandas
+        """Write an Excel file as `LabTable.to_excel` does."""
+        self._table().to_excel(excel_writer, *args, **options)
+
+    def _table(self) -> LabTable:
+        return LabTable(pd.Series(self).to_frame())
 
 
 @contextlib.contextmanager
