@@ -131,7 +131,7 @@ def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) ->
     if (column.kind, kinds) in (("whole", {int}), ("number", {float}), ("truth", {bool})) and _is_plain(column, cells):
         mask = np.array([one is None for one in cells], dtype=bool)
         values = np.array([0 if one is None else one for one in cells])
-        note_outside(column, values, mask, cells, odd)
+        note_outside(column, values, mask, odd)
         return masked(column, values, mask)
     return of_values(column, [_value(column, number, one, auto, odd) for number, one in enumerate(cells)])
 

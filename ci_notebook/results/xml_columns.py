@@ -219,15 +219,15 @@ def _array(column: Column, cells: Texts, count: int, auto: Notes, odd: Notes) ->
 def _plain(column: Column, cells: Texts, make: type, odd: Notes) -> Any:
     values: Any = np.array([make(text) if text else 0 for text in cells], dtype=_NUMPY[column.kind])
     mask = np.array([not text for text in cells], dtype=bool)
-    note_outside(column, values, mask, cells, odd)
+    note_outside(column, values, mask, odd)
     return masked(column, values, mask)
 
 
-def note_outside(column: Column, values: Any, mask: Any, cells: Texts, odd: Notes) -> None:
+def note_outside(column: Column, values: Any, mask: Any, odd: Notes) -> None:
     """Add the numbers that are outside the range of their declaration to `odd`. They stay in their column, too."""
     if column.part is None:
         return
-    param, outside = column.part.param, np.zeros(len(cells), dtype=bool)
+    param, outside = column.part.param, np.zeros(len(values), dtype=bool)
     for limit, is_outside in (
         (param.low, np.less), (param.high, np.greater), (param.above, np.less_equal), (param.below, np.greater_equal),
     ):  # fmt: skip
@@ -236,7 +236,7 @@ def note_outside(column: Column, values: Any, mask: Any, cells: Texts, odd: Note
     if param.even:
         outside |= values % 2 != 0
     for number in map(int, np.flatnonzero(outside & ~mask)):
-        odd[number].append(f"{'.'.join(column.path)}={_text(column, cells[number])}")
+        odd[number].append(f"{'.'.join(column.path)}={column.part.text(values[number].item())}")
 
 
 def note_odd_texts(column: Column, cells: Texts, odd: Notes) -> None:
@@ -247,10 +247,6 @@ def note_odd_texts(column: Column, cells: Texts, odd: Notes) -> None:
     for number, text in enumerate(cells):
         if text and not part.admits(text):
             odd[number].append(f"{'.'.join(column.path)}={text}")
-
-
-def _text(column: Column, value: Any) -> str:
-    return value if isinstance(value, str) or column.part is None else column.part.text(value)
 
 
 _NUMPY: Final = {"whole": np.int64, "number": np.float64, "truth": np.bool_}
