@@ -282,7 +282,7 @@ def case_of(lab: ci.Lab, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return of
 
 
-SHARE = 12
+SHARE = 24
 
 
 def pairs() -> Iterator[object]:

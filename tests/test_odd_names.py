@@ -32,7 +32,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_clip(tmp_path_factory.mktemp("clip") / "a.mp4", seconds=0.3, size="96x64").read_bytes()
 
 
-SHARE = 5  # the suite tries one of so many names with every consumer, a sweep the others
+SHARE = 10  # the suite tries one of so many names with every consumer, a sweep the others
 
 
 @pytest.mark.parametrize(
