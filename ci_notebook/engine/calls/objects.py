@@ -176,22 +176,27 @@ def head_bucket(service: CallContext, exchange: Exchange) -> Answer:
     return Answer(headers={"x-cos-bucket-region": bucket_of(service, exchange).region})
 
 
+def _page(service: CallContext, exchange: Exchange, bucket: str, marker: str) -> tuple[int, Listing, bool]:
+    """Return the largest size of a page of keys, the page after `marker`, and whether its keys are percent-encoded."""
+    size = min(number_in_query(exchange, "max-keys", 1000, low=0, high=10**6), 1000)
+    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    prefix, delimiter = (exchange.query.get(name, "") for name in ("prefix", "delimiter"))
+    page = service.store.list(bucket, prefix=prefix, delimiter=delimiter, marker=marker, size=size)
+    return size, page, is_encoded or needs_encoding(page)
+
+
 def list_objects(service: CallContext, exchange: Exchange) -> Answer:
     """Return a page of a bucket's keys."""
-    bucket = bucket_of(service, exchange)
-    query = exchange.query
-    size = number_in_query(exchange, "max-keys", 1000, low=0, high=10**6)
-    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    bucket, query = bucket_of(service, exchange), exchange.query
     prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
-    page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
-    is_encoded = is_encoded or needs_encoding(page)
+    size, page, is_encoded = _page(service, exchange, bucket.name, marker)
 
     def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
 
     facts: list[tuple[str, str]] = [("Name", bucket.name)]
     facts += [("EncodingType", "url")] if is_encoded else []
-    facts += [("Prefix", encoded(prefix)), ("Marker", encoded(marker)), ("MaxKeys", str(min(size, 1000)))]
+    facts += [("Prefix", encoded(prefix)), ("Marker", encoded(marker)), ("MaxKeys", str(size))]
     facts += [("Delimiter", encoded(delimiter))] if delimiter else []
     facts += [("IsTruncated", "true" if page.next_marker else "false")]
     facts += [("NextMarker", encoded(page.next_marker))] if page.next_marker else []
@@ -206,13 +211,9 @@ def list_objects(service: CallContext, exchange: Exchange) -> Answer:
 
 def list_versions(service: CallContext, exchange: Exchange) -> Answer:
     """Return a page of a bucket's keys, each with its only version, `null`."""
-    bucket = bucket_of(service, exchange)
-    query = exchange.query
-    size = number_in_query(exchange, "max-keys", 1000, low=0, high=10**6)
-    is_encoded = word_in_query(exchange, "encoding-type", "", ("", "url")) == "url"
+    bucket, query = bucket_of(service, exchange), exchange.query
     prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "key-marker"))
-    page = service.store.list(bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, size=min(size, 1000))
-    is_encoded = is_encoded or needs_encoding(page)
+    size, page, is_encoded = _page(service, exchange, bucket.name, marker)
 
     def encoded(text: str) -> str:
         return url_path(text) if is_encoded else text
@@ -220,7 +221,7 @@ def list_versions(service: CallContext, exchange: Exchange) -> Answer:
     root = etree.Element("ListVersionsResult")
     add_leaves(root, [("EncodingType", "url")] if is_encoded else [])
     add_leaves(root, [("Name", bucket.name), ("Prefix", encoded(prefix)), ("KeyMarker", encoded(marker))])
-    add_leaves(root, [("VersionIdMarker", query.get("version-id-marker", "")), ("MaxKeys", str(min(size, 1000)))])
+    add_leaves(root, [("VersionIdMarker", query.get("version-id-marker", "")), ("MaxKeys", str(size))])
     add_leaves(root, [("Delimiter", encoded(delimiter))] if delimiter else [])
     add_leaves(root, [("IsTruncated", "true" if page.next_marker else "false")])
     add_leaves(root, [("NextKeyMarker", encoded(page.next_marker))] if page.next_marker else [])
