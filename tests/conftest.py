@@ -66,6 +66,14 @@ def lab(embedded_lab: Any) -> Any:
     return embedded_lab
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter that is a file's content by its argument.
+
+    Compressed bytes can hold the time. Two workers would then collect tests of other names, and refuse to run.
+    """
+    return argname if isinstance(val, (bytes, bytearray)) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out sweeps unless they are named: they repeat similar cases, and take long."""
     if "sweep" in (config.option.markexpr or "") or any("::" in one for one in config.args):
