@@ -1,4 +1,4 @@
-"""The clips that ship with the package: real, freely licensed, small. Sources: `samples/PROVENANCE.md`."""
+"""The clips that ship with the package: freely licensed, small, most of them real. Sources: `samples/PROVENANCE.md`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def samples() -> tuple[str, ...]:
     """Return the names that `sample` takes.
 
     >>> samples()
-    ('city', 'coffee', 'meadow', 'portrait', 'raccoon')
+    ('city', 'coffee', 'meadow', 'portrait', 'raccoon', 'screen', 'technician', 'telescope')
     """
     return tuple(sorted(path.stem for path in FOLDER.glob("*.mp4")))
 

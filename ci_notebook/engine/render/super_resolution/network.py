@@ -51,7 +51,7 @@ class Enlarger:
     `EngineError` with the remedy when onnxruntime is missing or does not load.
     """
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, weights: Path = WEIGHTS) -> None:
         runtime = require()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or min(2, os.cpu_count() or 1)
@@ -59,7 +59,7 @@ class Enlarger:
         # Waiting threads would burn the core that FFmpeg needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3  # errors only: warnings on standard error would clutter a notebook
-        self._session = runtime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])
+        self._session = runtime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, luma: Plane) -> Plane:
         """Return `luma`, uint8 of height x width, enlarged to uint8 of 2 height x 2 width."""
