@@ -50,7 +50,10 @@ HEAD = f"{'clip':<14} {'small side':<10} {'by':<10} {'PSNR-Y':>7} {'VMAF':>6} {'
 
 
 def original(clip: Path, target: Path, *, pictures: int, start_s: float, short_side: int) -> tuple[int, int]:
-    """Write the first pictures of a clip losslessly, no larger than asked, cut to multiples of four; return half the size."""
+    """Write the first pictures of a clip losslessly, cut to multiples of four; return half the size.
+
+    Clips higher than `short_side` are reduced to it.
+    """
     fit = f"scale=-2:'min(ih,{short_side})':flags=lanczos"
     cut = f"{fit},crop=trunc(iw/4)*4:trunc(ih/4)*4:0:0,format=yuv420p,setpts=N/25/TB"
     run(["-ss", start_s, "-i", clip, "-frames:v", pictures, "-vf", cut, "-r", FPS, *LOSSLESS, target])

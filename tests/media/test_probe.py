@@ -78,6 +78,16 @@ def test_an_unknown_sample_is_refused_with_the_names_there_are() -> None:
         sample("bikes")
 
 
+@pytest.mark.parametrize("name", ["screen", "technician", "telescope"])
+def test_a_sample_with_people_or_a_screen_is_small_and_its_source_is_named(name: str) -> None:
+    path = sample(name)
+    assert path.stat().st_size < 1_500_000
+    stream = media_info(path).stream
+    assert stream is not None
+    assert bool(stream.audio) == (name == "screen")
+    assert path.name in (path.parent / "PROVENANCE.md").read_text()
+
+
 def test_facts_are_written_as_the_service_writes_them() -> None:
     text = dumps(MediaInfoReply(media_info=media_info(sample()))).decode()
     assert "<Duration>3.000000</Duration>" in text and "<Fps>25.000000</Fps>" in text

@@ -137,9 +137,10 @@ def pictures(photo: Image.Image, move: Move) -> bytes:
 
 BT709 = "format=yuv420p,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 FROM_RGB = f"scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,{BT709}"
-EXACT = (
-    "-threads 1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact -map_metadata -1 -movflags +faststart".split()
-)
+EXACT = [
+    *("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
+    *("-map_metadata", "-1", "-movflags", "+faststart"),
+]
 
 
 def encode(

@@ -1,6 +1,7 @@
 """Strengthen the detail that the network of Enhance adds, without another training.
 
-    python tests/training/strengthen_detail.py TRAINED.onnx --out ci_notebook/engine/render/super_resolution/weights/enhance_x2.onnx
+    python tests/training/strengthen_detail.py TRAINED.onnx
+        --out ci_notebook/engine/render/super_resolution/weights/enhance_x2.onnx
 
 A network that is trained on distances adds the mean of all the details that a small picture may come from, and
 that mean is too weak. The last convolution is multiplied by `--gain`. Its answer to plain pictures, nearly a
