@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ci_notebook._folders import absolute
 from ci_notebook.media.streams.frame_times import timeline_of
@@ -30,10 +30,13 @@ Numbered = tuple[int, Any]
 class FrameReader:
     """The decoder of one clip's video. Not thread-safe. Close it after use.
 
-    `timeline` are the times of its frames, `stream` is the open PyAV stream.
+    `timeline` are the times of its frames, `stream` is the open PyAV stream. `decodes` "references" leaves
+    out the frames that no other frame needs, and does not smooth the edges of blocks: fewer frames, at half the cost.
+    "keys" decodes key frames only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, decodes: Literal["all", "references", "keys"] = "all") -> None:
+        self._decodes = decodes
         self.path = absolute(path)  # a reader opens it again later
         self.timeline = timeline_of(self.path)
         self._stack = ExitStack()
@@ -49,7 +52,7 @@ class FrameReader:
             for at, frame in self._frames_from(number):
                 latest = at
                 yield at, frame
-            if latest < len(self.timeline) - 1:
+            if latest < len(self.timeline) - 1 and self._decodes == "all":
                 raise _DamagedPacket  # threads do not report the damage at the end of a file
         except _DamagedPacket:
             if self._is_careful:
@@ -85,7 +88,13 @@ class FrameReader:
         self._container = self._stack.enter_context(open_media(self.path))
         self.stream = main_video(self._container, self.path)
         # Threads that decode several frames at once lose whole ones near a damaged one.
-        self.stream.thread_type = "SLICE" if self._is_careful else "AUTO"
+        self.stream.thread_type = "SLICE" if self._is_careful or self._decodes != "all" else "AUTO"
+        codec = self.stream.codec_context
+        if self._decodes == "keys":
+            codec.skip_frame = "NONKEY"
+        elif self._decodes == "references":
+            codec.skip_frame = "NONREF"
+            codec.options = {**codec.options, "skip_loop_filter": "all"}
 
     def _frames_at(self, place: int) -> Iterator[Numbered]:
         """Yield frames from the key frame at this place of the timeline on; none where the container cannot seek."""

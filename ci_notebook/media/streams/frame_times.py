@@ -14,13 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from ci_notebook.media import color_tags
 from ci_notebook.media.streams.file_identity import Identity, identity_of
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media
 from ci_notebook.media.streams.time_limit import check_time
 from ci_notebook.model.bounds import check_file
 from ci_notebook.model.lru import LRU
 
-__all__ = ["Extent", "Scan", "Timeline", "scan_open", "timeline_of"]
+__all__ = ["Extent", "Scan", "Timeline", "scan_of", "scan_open", "timeline_of"]
 
 _CACHED: Final = 16  # timelines
 _HALF_TICK: Final = 1e-4  # s; times come as rounded decimals
@@ -154,12 +155,16 @@ class Scan:
     """What one pass over all packets of a clip tells.
 
     `extents` are the extents of the streams by their index, which the file's header may state wrongly. `keys` is how
-    many packets of the video are key frames. `first` is the first frame that can be decoded, None in a later call.
+    many packets of the video are key frames, `codec` FFmpeg's name of its decoder. `first` is the first frame that can
+    be decoded, None in a later call. `matrix` is its YUV matrix, `has_fields` whether it consists of fields.
     """
 
     timeline: Timeline
     extents: dict[int, Extent]
     keys: int
+    codec: str
+    matrix: str
+    has_fields: bool
     first: Any = None
 
 
@@ -171,12 +176,17 @@ def timeline_of(path: Path) -> Timeline:
 
     Raises `EngineError` for a file without video.
     """
+    return scan_of(path).timeline
+
+
+def scan_of(path: Path) -> Scan:
+    """Return the scan of a file. Costs and raises what `timeline_of` does."""
     path = Path(path)
     known = _scans.get(identity_of(path))
     if known is not None:
-        return known.timeline
+        return known
     with open_media(path) as container:
-        return scan_open(container, path).timeline
+        return scan_open(container, path)
 
 
 def scan_open(container: Any, path: Path) -> Scan:
@@ -224,7 +234,10 @@ def _scanned(container: Any, path: Path) -> Scan:
     sounds = [extents[one.index].begin if one.index in extents else None for one in container.streams.audio]
     start_s = None if start is None else start / 1e6
     timeline = _timeline(container, stream, packets, start_s, shown, sounds=sounds, is_short=is_short)
-    return Scan(timeline, extents, sum(one.is_key for one in packets), first)
+    return Scan(
+        timeline, extents, sum(one.is_key for one in packets), codec,
+        color_tags.frame_matrix(first), bool(first.interlaced_frame), first,
+    )  # fmt: skip
 
 
 def _is_lost(path: Path, group: list[Any]) -> bool:
