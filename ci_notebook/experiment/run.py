@@ -80,6 +80,7 @@ class RunOptions:
 
     Failures: connection errors are tolerated for `patience_s` seconds. A request of a process that died may
     still arrive: its job is searched for `settle_s` seconds later, and only then the request is sent again.
+    `pause` pauses between two polls, and may return early, when a job has ended (None: the client's `sleep`).
 
     `on_progress` receives each `Event`. Setting `cancel` from another thread stops the sweep.
     """
@@ -105,6 +106,7 @@ class RunOptions:
     cancel: threading.Event | None = None
     patience_s: float = PATIENCE_S
     settle_s: float = SETTLE_S
+    pause: Callable[[float], object] | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -358,7 +360,7 @@ class _SweepRunner:
     def _pause(self) -> None:
         now, queue = self._clock(), self._queue
         if queue.under_way:
-            self._client.sleep(pause_s(min(now - since for _, since in queue.under_way.values())))
+            (self._options.pause or self._client.sleep)(pause_s(min(now - since for _, since in queue.under_way.values())))
         elif queue.scoring and not queue.to_send:
             futures.wait(queue.scoring, timeout=0.2, return_when=futures.FIRST_COMPLETED)
         elif queue.elsewhere or queue.to_send:

@@ -62,7 +62,7 @@ def service_terms(client: Client, *, is_local: bool) -> dict[str, Any]:
     """Return the options of `run_all` about the service: its name and its pace."""
     return {
         "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_PER_SECOND,
-        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S,
+        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S, "pause": client.pace().rest,
     }  # fmt: skip
 
 
