@@ -130,7 +130,8 @@ class Client:
         """Post a request once, and return the job. Prefer `submit`, which is safe after a broken connection."""
         # With UserData, `submit` searches for the job even after 429. Without, 429 means "not accepted": retry.
         has_key = bool(request.operation and request.operation.user_data)
-        answer = self._sender.ask(CALL["create_job"], Response, body=request, once=has_key)
+        call = CALL["create_job"]
+        answer = self._sender.ask(call, Response, body=request, once=has_key, cache=self._operations)
         if not answer.jobs_detail:
             raise MalformedXML("The reply to a submission contains no job.")
         return answer.jobs_detail[0]

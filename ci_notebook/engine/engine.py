@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -95,7 +95,7 @@ class Engine:
         workers: int = 2,
         is_activated: bool = True,
         clock: Callable[[], float] = time.time,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
         executor: Executor | MakeExecutor | None = None,
         time_limit_s: float | None = None,
         disk_limit_bytes: int | None = None,

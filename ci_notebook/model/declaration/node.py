@@ -69,8 +69,9 @@ class Node:
         dataclass(frozen=True, kw_only=True, repr=False)(cls)
 
     def __post_init__(self) -> None:
+        state = self.__dict__
         for part in parts(type(self)):
-            value = getattr(self, part.name)
+            value = state[part.name]
             if value is None if not part.many else value == () and type(value) is tuple:
                 continue  # most parts are left out, and leaving out needs no check
             value = part.coerce(value)
