@@ -49,8 +49,8 @@ class Client:
 
     `transport` replaces the network (`WSGITransport(engine.app)`). `clock` returns Unix seconds and
     `sleep` waits; tests replace them. `new_pause` returns the function with which one wait for jobs pauses between
-    polls, for a service that can end a pause early (`engine.end_signal.new_pause`). Raises `ServiceError` and its subclasses, and
-    `ConnectionFailed`.
+    polls, for a service that can end a pause early (`engine.end_signal.new_pause`). Raises `ServiceError` and its
+    subclasses, and `ConnectionFailed`.
     """
 
     def __init__(

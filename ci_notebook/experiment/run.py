@@ -360,7 +360,8 @@ class _SweepRunner:
     def _pause(self) -> None:
         now, queue = self._clock(), self._queue
         if queue.under_way:
-            (self._options.pause or self._client.sleep)(pause_s(min(now - since for _, since in queue.under_way.values())))
+            pause = self._options.pause or self._client.sleep
+            pause(pause_s(min(now - since for _, since in queue.under_way.values())))
         elif queue.scoring and not queue.to_send:
             futures.wait(queue.scoring, timeout=0.2, return_when=futures.FIRST_COMPLETED)
         elif queue.elsewhere or queue.to_send:

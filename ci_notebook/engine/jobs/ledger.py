@@ -78,9 +78,9 @@ class Ledger:
         self._database, self._clock = database, clock
 
     def add(self, job: JobRow) -> JobRow:
-        """Add a new job and return it; without a `queue_id`, to the oldest queue. In a paused one it waits in state Pause.
+        """Add a new job and return it. In a paused queue it waits in state Pause.
 
-        Raises `ServiceError` (QueueNotFound, QueueSaturated).
+        A job with an empty `queue_id` joins the oldest queue of its bucket. Raises `ServiceError` (QueueNotFound, QueueSaturated).
         """
         with self._database.change() as change:
             one = "queue_id = ?" if job.queue_id else "bucket = ? ORDER BY created, queue_id LIMIT 1"
