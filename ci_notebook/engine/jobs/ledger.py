@@ -80,7 +80,8 @@ class Ledger:
     def add(self, job: JobRow) -> JobRow:
         """Add a new job and return it. In a paused queue it waits in state Pause.
 
-        A job with an empty `queue_id` joins the oldest queue of its bucket. Raises `ServiceError` (QueueNotFound, QueueSaturated).
+        A job with an empty `queue_id` joins the oldest queue of its bucket. Raises `ServiceError` (QueueNotFound,
+        QueueSaturated).
         """
         with self._database.change() as change:
             one = "queue_id = ?" if job.queue_id else "bucket = ? ORDER BY created, queue_id LIMIT 1"
