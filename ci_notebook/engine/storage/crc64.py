@@ -54,7 +54,7 @@ def _of_lanes(data: memoryview, lanes: int) -> int:
     columns = np.frombuffer(data, np.uint8).reshape(lanes, _LANE_BYTES).T.astype(np.intp, order="C")
     state, each, length = np.zeros(lanes, np.uint64), np.empty(lanes, np.uint64), _LANE_BYTES
     for table, column in zip(_places(), columns, strict=True):
-        np.take(table, column, out=each, mode="clip")  # "raise" would copy `out`
+        table.take(column, out=each, mode="clip")  # "raise" would copy `out`
         state ^= each
     while len(state) > 1:
         state = _advanced(state[0::2], length) ^ state[1::2]

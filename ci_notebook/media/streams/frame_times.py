@@ -43,29 +43,39 @@ SEEKABLE: Final = frozenset({"mov", "matroska", "avi"})
 
 @dataclass(slots=True)
 class Extent:
-    """The packets of one stream: how many, when the first begins, and when the last one begins and ends (s)."""
+    """The packets of one stream: how many, when the first begins, and when the last one begins and ends.
 
+    Times are in ticks of `unit` seconds: a file has many packets, and fractions are slow.
+    """
+
+    unit: Fraction
     packets: int = 0
-    begin: float | None = None
-    last: float = 0.0
-    end: float = 0.0
+    first: int | None = None
+    last: int = 0
+    end: int = 0
 
     def add(self, packet: Any) -> None:
         """Count one packet."""
         self.packets += 1
-        at = packet.pts if packet.pts is not None else packet.dts
+        at = packet.pts
+        at = packet.dts if at is None else at
         if at is None:
             return
-        time = float(at * packet.time_base)
-        self.begin = time if self.begin is None else min(self.begin, time)
-        self.last = max(self.last, time)
-        self.end = max(self.end, time + float((packet.duration or 0) * packet.time_base))
+        self.first = at if self.first is None or at < self.first else self.first
+        self.last = max(self.last, at)
+        self.end = max(self.end, at + (packet.duration or 0))
+
+    @property
+    def begin_s(self) -> float | None:
+        """When the first packet begins; None where no packet has a time."""
+        return None if self.first is None else float(self.first * self.unit)
 
     def length_s(self, rate: float) -> float:
         """Return the length; where the last packet does not say how long it lasts, it lasts 1 / `rate`."""
-        if self.begin is None:
+        if self.first is None:
             return round(self.packets / rate, 6)
-        return round((self.end if self.end > self.last else self.last + 1 / rate) - self.begin, 6)
+        end = float(self.end * self.unit) if self.end > self.last else float(self.last * self.unit) + 1 / rate
+        return round(end - float(self.first * self.unit), 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +215,23 @@ def _scanned(container: Any, path: Path) -> Scan:
     packets: list[_Packet] = []
     group: list[Any] = []  # the packets from the last key frame on
     stream = main_video(container, path)
-    main, codec = stream.index, stream.codec_context.name
+    main, codec, name = stream.index, stream.codec_context.name, path.name
     first = None
     for packet in container.demux():
-        check_time(path.name)
-        is_main = packet.stream.index == main
+        check_time(name)
+        index = packet.stream.index
+        is_main = index == main
         if is_main and first is None:  # a recording may begin inside a group of frames
             with contextlib.suppress(av.FFmpegError, ValueError):
                 first = next(iter(packet.decode()), None)
         if not packet.size or (is_main and _is_hidden(packet, codec)):
             continue
-        extents.setdefault(packet.stream.index, Extent()).add(packet)
+        if index not in extents:
+            extents[index] = Extent(Fraction(packet.time_base or 1))
+        extents[index].add(packet)
         if is_main:
             packets.append(_Packet.of(packet, codec))
-            check_file(path.name, frames=len(packets))
+            check_file(name, frames=len(packets))
             if packet.is_keyframe:
                 group.clear()
             group.append(packet)
@@ -231,7 +244,7 @@ def _scanned(container: Any, path: Path) -> Scan:
         raise no_video(path, "no frame could be decoded")
     shown = None if first.pts is None else int(first.pts)
     start = container.start_time
-    sounds = [extents[one.index].begin if one.index in extents else None for one in container.streams.audio]
+    sounds = [extents[one.index].begin_s if one.index in extents else None for one in container.streams.audio]
     start_s = None if start is None else start / 1e6
     timeline = _timeline(container, stream, packets, start_s, shown, sounds=sounds, is_short=is_short)
     return Scan(
