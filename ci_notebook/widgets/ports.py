@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -269,6 +270,18 @@ class PreviewPort(Protocol):
 
     def length(self, clip: Any) -> ClipLength:
         """Return the length of a clip."""
+
+    def time_at_once(self, clip: Any, at_s: float) -> float:
+        """Return `at_s` if the frame there is soon decoded, else the time of a frame near it that is."""
+
+    def is_analysed(self, clip: Any, setting: VideoEnhance) -> bool:
+        """Return whether `see` knows all that a setting takes from the clip, such as the values of AUTO."""
+
+    def analyse(self, clip: Any, setting: VideoEnhance) -> None:
+        """Compute what a setting takes from the clip; takes seconds for a large one."""
+
+    def interruptible(self, check: Callable[[], object]) -> AbstractContextManager[None]:
+        """Call `check` again and again while frames are decoded in the block; what it raises ends that."""
 
     def see(
         self, clip: Any, setting: VideoEnhance, *, at_s: float, width_px: int, box: Box,

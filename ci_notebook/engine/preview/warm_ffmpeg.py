@@ -86,7 +86,7 @@ class WarmFFmpeg:
                 self._next = None
         if ready is None:
             return None
-        if ready[0] == still and ready[1].poll() is None:
+        if ready[0].as_input() == still.as_input() and ready[1].poll() is None:
             return ready[1]
         _end(ready[1])
         return None
