@@ -124,7 +124,10 @@ class LabPreviews:
         self._started()
         from ci_notebook.media.streams.time_limit import interruptible  # lazy, as above
 
-        with interruptible(lambda _: check()):
+        def checked(_: str) -> None:
+            check()
+
+        with interruptible(checked):
             yield
 
     def rest(self) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "ComparableRun",
     "ComparableRuns",
     "CompareLab",
+    "DurationsPort",
     "EnhanceLab",
     "FramesPort",
     "JobReply",
@@ -212,6 +213,16 @@ class SubmittedJob(JobReply, Protocol):
         """Return when the job has ended; call `on_progress` after each poll."""
 
 
+class DurationsPort(Protocol):
+    """Expected durations of jobs."""
+
+    def expected_of(self, job: JobsDetail) -> float | None:
+        """Return how many seconds a job takes; None if nothing is known."""
+
+    def learn(self, job: JobsDetail) -> None:
+        """Remember how long a job took that has ended."""
+
+
 class TemplatesPort(Protocol):
     """Templates stored by the service."""
 
@@ -318,6 +329,10 @@ class EnhanceLab(ClipFactsLab, Protocol):
     @property
     def price(self) -> Callable[..., Any] | None:
         """Estimate the cost of settings on clips; None to show no price."""
+
+    @property
+    def job_durations(self) -> DurationsPort | None:
+        """How long jobs take; None to show no time left before it can be measured."""
 
     @property
     def templates(self) -> TemplatesPort | None:
@@ -429,6 +444,9 @@ class JobsPort(Protocol):
 
     def cost(self, job: JobsDetail) -> float | None:
         """Return the price of a job; None if it is unknown."""
+
+    def expected_s(self, job: JobsDetail) -> float | None:
+        """Return how many seconds such a job takes; None for a job that has ended, and if nothing is known."""
 
     def hint(self, code: str) -> str:
         """Return what the user can do about an error code; empty if nothing is known."""

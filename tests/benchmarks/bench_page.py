@@ -15,7 +15,7 @@ CELL = """\
 import types
 import ci_notebook as ci
 from ci_notebook.wire.xml import dumps
-nothing = dict.fromkeys(("state_dir", "engine", "price", "templates", "previews", "clip_facts"))
+nothing = dict.fromkeys(("state_dir", "engine", "price", "templates", "previews", "clip_facts", "job_durations"))
 lab = types.SimpleNamespace(xml=lambda setting: dumps(setting, pretty=True).decode(), bucket="", region="", **nothing)
 panel = ci.EnhancePanel(lab, "clip.mp4", ci.VideoEnhance(color_enhance=ci.ColorEnhance(contrast=10)))
 panel"""

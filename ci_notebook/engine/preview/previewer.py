@@ -1,8 +1,8 @@
 """`Previewer`: settings applied to frames of clips, fast enough to follow a slider.
 
 Everything that a slider does not change is cached: the decoded frame, the clip's facts, its analysis where a
-setting needs one, and the network's output. The next FFmpeg is already running with the frame open and waits for its graph,
-because starting it costs as much as the work on a small frame.
+setting needs one, and the network's output. The next FFmpeg is already running with the frame open and waits
+for its graph, because starting it costs as much as the work on a small frame.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ class FileOrigin:
         if (number - key) * (video.width or 0) * (video.height or 0) <= AT_ONCE_PIXELS:
             return at_s
         keys = (timeline.time_of(key), *(timeline.time_of(one) for one in timeline.keys if one > number))
-        return round(min(keys[:2], key=lambda one: abs(one - at_s)), 6)
+        nearest: float = min(keys[:2], key=lambda one: abs(one - at_s))
+        return round(nearest, 6)
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one frame."""

@@ -30,8 +30,10 @@ function clockText(seconds) {
 }
 
 function timeText(job) {
+  if (job.state === "Submitted") return job.left ? `waits, then ${job.left.replace(/ left$/, "")}` : "waits";
   if (job.state === "Running") {
-    if (job.left_s === null || job.left_s === undefined) return "";
+    if (!job.left) return "time left not known yet";
+    if (job.left.startsWith("roughly")) return job.left; // no count of seconds: it is an expectation
     return `about ${spanText(Math.max(1, job.left_s - (performance.now() - job.leftAt) / 1000))} left`;
   }
   return job.duration_s === null ? "" : `took ${spanText(job.duration_s)}`;
