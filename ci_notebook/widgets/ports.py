@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,12 +16,11 @@ from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.preview_ports import PreviewPort
 from ci_notebook.widgets.shared.clip_lines import ClipFactsLab
 
 __all__ = [
     "BallotPort",
-    "Box",
-    "ClipLength",
     "ComparableClip",
     "ComparableJob",
     "ComparableRun",
@@ -34,8 +32,6 @@ __all__ = [
     "JobReply",
     "JobsPort",
     "MonitorLab",
-    "PreviewImage",
-    "PreviewPort",
     "RunsWithSources",
     "SubmittedJob",
     "SweepLab",
@@ -45,10 +41,6 @@ __all__ = [
     "VoteLab",
     "VotePort",
 ]
-
-Box = tuple[float, float, float, float]
-"""Left, top, width and height of a part of a frame, as shares from 0 to 1."""
-
 
 # Videos
 
@@ -234,77 +226,6 @@ class TemplatesPort(Protocol):
 
     def create(self, name: str, what: VideoEnhance) -> Template:
         """Store a setting as a new template."""
-
-
-class ClipLength(Protocol):
-    """Length of a clip."""
-
-    @property
-    def seconds(self) -> float:
-        """Duration in seconds."""
-
-    @property
-    def rate(self) -> float:
-        """Frames per second."""
-
-
-class PreviewImage(Protocol):
-    """One preview. `size` (px) is the size of the whole output; `box` is the part of it that the JPEG shows."""
-
-    @property
-    def jpeg(self) -> bytes:
-        """The image as JPEG."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the whole output in px."""
-
-    @property
-    def box(self) -> Box:
-        """The part of the output that is shown."""
-
-    @property
-    def places(self) -> tuple[tuple[int, int, int, int] | None, ...]:
-        """Left, top, width and height of each watermark in px; None for one without a fixed place."""
-
-    @property
-    def unshown(self) -> tuple[str, ...]:
-        """Paths of the leaves whose effect a single frame cannot show."""
-
-
-class PreviewPort(Protocol):
-    """Previews of a lab."""
-
-    @property
-    def note(self) -> str:
-        """Text to show next to every preview; may be empty."""
-
-    def length(self, clip: Any) -> ClipLength:
-        """Return the length of a clip."""
-
-    def time_at_once(self, clip: Any, at_s: float) -> float:
-        """Return `at_s` if the frame there is soon decoded, else the time of a frame near it that is."""
-
-    def is_analysed(self, clip: Any, setting: VideoEnhance) -> bool:
-        """Return whether `see` knows all that a setting takes from the clip, such as the values of AUTO."""
-
-    def analyse(self, clip: Any, setting: VideoEnhance) -> None:
-        """Compute what a setting takes from the clip; takes seconds for a large one."""
-
-    def interruptible(self, check: Callable[[], object]) -> AbstractContextManager[None]:
-        """Call `check` again and again while frames are decoded in the block; what it raises ends that."""
-
-    def see(
-        self, clip: Any, setting: VideoEnhance, *, at_s: float, width_px: int, box: Box,
-        watermark: tuple[Watermark, ...],
-    ) -> PreviewImage:  # fmt: skip
-        """Return one frame as a job with this setting would produce it."""
-
-    def source(self, clip: Any, setting: VideoEnhance, *, at_s: float, width_px: int, box: Box) -> PreviewImage:
-        """Return the same frame without any enhancement."""
-
-    def rest(self) -> None:
-        """Stop the warm FFmpeg process. The next preview starts it again."""
 
 
 class EnhanceLab(ClipFactsLab, Protocol):

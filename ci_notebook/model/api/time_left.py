@@ -15,7 +15,7 @@ from ci_notebook.model.api.jobs import JobsDetail
 
 __all__ = ["UNKNOWN", "RemainingTime", "TimeLeft", "combined", "duration_text", "measured_s"]
 
-UNKNOWN: Final = "time left not known yet"
+UNKNOWN: Final = "time left unknown"
 # The progress at which a measured speed counts as much as an expected one.
 _EVEN: Final = 0.1
 _STEPS_S: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000)

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypedDict
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.controls import build, operation_of
-from ci_notebook.widgets.ports import Box, ClipLength, PreviewImage, PreviewPort
+from ci_notebook.widgets.preview_ports import Box, ClipLength, PreviewImage, PreviewPort
 from ci_notebook.widgets.shared.base_view import error_text
 from ci_notebook.widgets.shared.workers import NewestWorker
 
