@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from ci_notebook.experiment.progress import Event, SweepPace
 from ci_notebook.model.api.jobs import JobsDetail, State
 from ci_notebook.model.api.time_left import RemainingTime, TimeLeft, combined, measured_s
+from ci_notebook.results import progress_bar
 
 
 class Watched:
@@ -59,3 +63,29 @@ def test_a_first_second_measures_nothing() -> None:
     assert measured_s(0.5, 0.5) is None and measured_s(5.0, 0.0) is None
     assert measured_s(5.0, 0.5) == 5.0
     assert combined(0.0, None, None) is None
+
+
+def test_a_sweep_expects_first_and_measures_later() -> None:
+    now = [0.0]
+    pace = SweepPace(0.0, lambda: now[0])
+    assert pace.left(0.0, 40.0) == TimeLeft(40.0, is_rough=True)
+    assert pace.left(0.0) is None
+    now[0] = 30.0
+    assert pace.left(0.5) == TimeLeft(30.0, is_rough=False)
+    event = Event(0.5, 4, 2, 0, 1, left_s=30.0)
+    assert event.note == "2 of 4 done, 1 running, about 30 s left"
+    assert replace(event, is_rough=True).note.endswith(", roughly 30 s left")
+    assert event.counts == replace(event, share=1.0).note == "2 of 4 done, 1 running"
+
+
+def test_a_bar_shows_the_time_left_that_it_is_given_and_else_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(progress_bar, "_output", lambda: lambda html, text, last: shown.append(text))
+    now = [0.0]
+    with progress_bar.Progress("Job", total=100, clock=lambda: now[0]) as progress:
+        now[0] = 1.0
+        progress.update(0, "Running", left=TimeLeft(12.0, is_rough=True))
+        now[0] = 20.0
+        progress.update(50, "Running")
+    assert shown[1] == "Job: 0 % · Running · 1 s, roughly 10 s left"
+    assert shown[2] == "Job: 50 % · Running · 20 s, about 20 s left"
