@@ -6,7 +6,7 @@ The floor is FFmpeg's own start; the peer is one fresh FFmpeg a move with the sa
 picture piped in and a JPEG out. Targets: 40 ms at 640 px, 100 ms at 1080p, without motion and networks;
 80 ms from a slider's step to the frame in the page at 640 px on a quiet machine, 100 ms with one core busy. Of a 4K
 clip with a key frame every 10 s: 1.5 s to the first frame, 1 s to a frame after a jump. That one may be the nearest
-key frame, which says so, and the exact frame follows. CPU times are those of all processes.
+key frame, which says so, and the exact frame follows. CPU times are those of all processes that have ended.
 
 Run: python -m tests.benchmarks.bench_preview [stages|large|page]
 """
@@ -168,7 +168,7 @@ def report_large(folder: Path) -> None:
                 answers = pane.ask(sharp, at_s)
                 jumps.setdefault(at_s, []).append((*answers[0][:2], *answers[-1][:2]))
             pane.close()
-    print("3840x2160, H.264, a key frame every 10 s: least of 3, wall and CPU of all processes")
+    print("3840x2160, H.264, a key frame every 10 s: least of 3, wall and CPU of processes that have ended")
     print(f"  first frame {min(first)[0]:6.0f} ms, {min(cpu for _, cpu in first):5.0f} ms CPU; target 1500 ms")
     for at_s, rows in jumps.items():
         shown, shown_cpu, exact, exact_cpu = (min(column) for column in zip(*rows, strict=True))
