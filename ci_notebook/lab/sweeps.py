@@ -73,7 +73,7 @@ def _progress(label: str, on_progress: Callable[[Event], None] | None) -> Iterat
         yield on_progress
         return
     with Progress(label, total=1) as progress:
-        yield lambda event: progress.update(event.share, event.note)
+        yield lambda event: progress.update(event.share, event.counts, left=event.left)
 
 
 def run_sweep(
@@ -115,7 +115,9 @@ def run_search(
 
         def on_progress(event: Event) -> None:
             share = event.share * min(batch, trials - len(finished))
-            progress.update(min(len(finished) + share, trials), f"{len(finished)} of {trials} tried; now {event.note}")
+            progress.update(
+                min(len(finished) + share, trials), f"{len(finished)} of {trials} tried; now {event.counts}"
+            )
 
         search = optimize(
             client, clips, base,

@@ -23,6 +23,8 @@ from ci_notebook.model.errors import EngineError
 __all__ = ["FrameReader", "decoded", "first_frame"]
 
 _MANY_LOST = 3  # one frame in a row may be damaged; more of them are really larger
+# Codecs that mark frames to which no other frame refers. HEVC does, too, where it has one temporal layer.
+_MARKING = frozenset({"h264", "mpeg2video", "mpeg4"})
 Numbered = tuple[int, Any]
 """The number of a frame, and the PyAV frame."""
 
@@ -42,12 +44,18 @@ class FrameReader:
         self._stack = ExitStack()
         self._container: Any = None
         self._is_careful = False
+        self._skipped_until: int | None = None
         self.stream: Any = None
         self._open()
 
-    def frames_from(self, number: int) -> Iterator[Numbered]:
-        """Yield decoded frames with their numbers, from a frame at or before `number` on."""
+    def frames_from(self, number: int, *, skips: bool = False) -> Iterator[Numbered]:
+        """Yield decoded frames with their numbers, from a frame at or before `number` on.
+
+        With `skips`, earlier frames that nobody refers to are left out: half the work where there are B-frames.
+        """
         latest = -1
+        can_skip = skips and not self.timeline.is_counted and not self._is_careful
+        self._skipped_until = self.timeline.ticks[number] if can_skip else None
         try:
             for at, frame in self._frames_from(number):
                 latest = at
@@ -57,7 +65,7 @@ class FrameReader:
         except _DamagedPacket:
             if self._is_careful:
                 return
-            self._is_careful = True
+            self._is_careful, self._skipped_until = True, None
             self._open()
             yield from (one for one in self._frames_from(max(number, latest + 1)) if one[0] > latest)
 
@@ -112,7 +120,17 @@ class FrameReader:
         return self._numbered(self._decoded(chain([first], packets)), number)
 
     def _decoded(self, packets: Iterator[Any]) -> Iterator[Any]:
+        self.stream.codec_context.skip_frame = "DEFAULT"
+        if self._skipped_until is not None and _marks_unreferenced(self.stream.codec_context):
+            packets = self._skipping(packets, self._skipped_until)
         return decoded(packets, skips_damage=self._is_careful)
+
+    def _skipping(self, packets: Iterator[Any], until: int) -> Iterator[Any]:
+        """Yield packets, while the decoder skips frames that end before `until` and that nobody refers to."""
+        for packet in packets:
+            is_early = packet.pts is not None and packet.pts < until
+            self.stream.codec_context.skip_frame = "NONREF" if is_early else "DEFAULT"
+            yield packet
 
     def _numbered(self, frames: Iterator[Any], number: int) -> Iterator[Numbered]:
         ticks = self.timeline.ticks
@@ -125,6 +143,13 @@ class FrameReader:
                 number += 1
             elif frame.pts is not None and frame.pts >= ticks[0]:
                 yield bisect_right(ticks, frame.pts) - 1, frame
+
+
+def _marks_unreferenced(codec: Any) -> bool:
+    """Return whether a decoder knows to which frames no other frame refers."""
+    setup = codec.extradata or b""
+    is_one_layer = codec.name == "hevc" and len(setup) > 22 and setup[0] == 1 and setup[21] >> 3 & 7 == 1
+    return codec.name in _MARKING or is_one_layer
 
 
 class _DamagedPacket(Exception):
