@@ -38,6 +38,7 @@ _SAME_SHAPE = 0.02
 _SAME_S: Final = 0.15
 _SAME_FRAMES: Final = 6
 _PROBES: Final = 3
+_TRIED: Final = 4  # places that are tried over time
 _SPEED: Final = 0.004  # a smaller difference is one of rounding
 _RATE_OF_MOMENTS: Final = 5  # per second, of the source's frames that are searched where no place is known
 _OTHER_MOTION: Final = 0.3  # agreement below which two motions differ
@@ -100,15 +101,24 @@ def align(
         raise refusals.refusal(f"The output shows the source turned by {rotate:g}°, which changes every pixel.")
     known = _known_fit(crop) if crop or rotate % 360 else None
     turn = round(rotate) % 360
-    match = None if _has_other_length(pair) else _quick_match(pair, known, turn, cancel)
-    if match is None:
+    look, match = None, None
+    if not _has_other_length(pair):
+        look = _look(pair, LOOK_S, cancel)
+        match = _quick_match(look, pair, known, turn)
+    if look is None or match is None:
         look = _look(pair, LONG_LOOK_S, cancel)
         match = _search(look, pair, known, turn, reach=round(REACH_S * look.rate))
         _refuse_wrong_time(pair, look, match)
     pair = replace(pair, offset=match.frames)
     if known is not None:
         return replace(pair, place=Place(source=crop, turn=turn))
-    return _placed(pair, match, cancel)
+    fit, place = _placed(pair, match, cancel)
+    # Under the exact place the changes decide more exactly between neighbors in time.
+    lag, _ = _tried(look, match.turn, fit, reach=_SAME_FRAMES, likely=(match.frames,), around=match.frames)
+    if lag.frames is not None and lag.frames != match.frames:
+        pair = replace(pair, offset=lag.frames)
+        fit, place = _placed(pair, replace(match, fit=fit), cancel)
+    return replace(pair, place=place)
 
 
 def assume_aligned(output: Path, source: Path) -> Pair | None:
@@ -150,9 +160,8 @@ def _tolerance(pair: Pair) -> float:
     return max(_SAME_S, _SAME_FRAMES / float(pair.rate))
 
 
-def _quick_match(pair: Pair, known: Fit | None, turn: int, cancel: threading.Event | None) -> _Match | None:
+def _quick_match(look: _Look, pair: Pair, known: Fit | None, turn: int) -> _Match | None:
     """Return what the first seconds show; None where they do not decide."""
-    look = _look(pair, LOOK_S, cancel)
     match = _search(look, pair, known, turn, reach=_SAME_FRAMES - 1)
     return match if _is_certain(match, look) else None
 
@@ -181,11 +190,14 @@ def _search(look: _Look, pair: Pair, known: Fit | None, turn: int, *, reach: int
     return best
 
 
-def _tried(look: _Look, turn: int, fit: Fit, *, reach: int, likely: tuple[int, ...]) -> tuple[Lag, float]:
+def _tried(
+    look: _Look, turn: int, fit: Fit, *, reach: int, likely: tuple[int, ...], around: int = 0
+) -> tuple[Lag, float]:
+    """Return the shift under a place, up to `reach` frames from `around`, and the likeness of the frames."""
     ours, theirs = look.small(turn, fit)
     if not len(ours) or not len(theirs):
         return Lag(None, 0.0, 0.0), -1.0
-    lag = lag_of(ours, theirs, look.rate, reach=reach, likely=likely)
+    lag = lag_of(ours, theirs, look.rate, reach=reach, likely=likely, around=around)
     return lag, likeness_of(ours, theirs, lag.frames or 0)
 
 
@@ -263,17 +275,21 @@ def _free_places(look: _Look, likely: tuple[int, ...], reach: int) -> Iterator[F
     inner = inside_bars(look.output)
     details = look.output.reshape(len(look.output), -1)[:, ::7].std(axis=1)
     probes = sorted({int(len(details) * share) for share in (0.5, 0.2, 0.8)}, key=lambda at: -details[at])[:_PROBES]
-    fits: list[Fit] = []
+    fits: list[tuple[Fit, int, int]] = []
     for at in probes:
         for shift in sorted(set(likely), key=abs):
             if 0 <= at + shift < len(look.source):
-                fits += registration.coarse_fits(look.output[at], look.source[at + shift], look.ratio, inner=inner)
-    if reach and max((fit.likeness for fit in fits), default=0.0) < _SURE:
+                one, other = look.output[at], look.source[at + shift]
+                fits += [(fit, at, at + shift) for fit in registration.coarse_fits(one, other, look.ratio, inner=inner)]
+    if reach and max((fit.likeness for fit, _, _ in fits), default=0.0) < _SURE:
         step = max(1, round(look.rate / _RATE_OF_MOMENTS))
         at = probes[0]
-        for other in range(max(0, at - reach), min(len(look.source), at + reach + 1), step):
-            fits += registration.coarse_fits(look.output[at], look.source[other], look.ratio, inner=inner, most=1)
-    yield from sorted(fits, key=lambda one: -one.likeness)[:4]
+        for moment in range(max(0, at - reach), min(len(look.source), at + reach + 1), step):
+            one, other = look.output[at], look.source[moment]
+            found = registration.coarse_fits(one, other, look.ratio, inner=inner, most=1)
+            fits += [(fit, at, moment) for fit in found]
+    for fit, at, moment in sorted(fits, key=lambda one: -one[0].likeness)[:_TRIED]:
+        yield registration.refine([look.output[at]], [look.source[moment]], fit)
 
 
 def _refuse_wrong_time(pair: Pair, look: _Look, match: _Match) -> None:
@@ -310,8 +326,8 @@ def _refuse_speed(look: _Look, turn: int, fit: Fit, *, longest: float | None) ->
     raise refusals.other_speed(clock.speed)
 
 
-def _placed(pair: Pair, match: _Match, cancel: threading.Event | None) -> Pair:
-    """Return the pair with the edges of its place exact to the pixel, from a few frames in full size."""
+def _placed(pair: Pair, match: _Match, cancel: threading.Event | None) -> tuple[Fit, Place]:
+    """Return the place with its edges exact to the pixel, from a few frames in full size."""
     turned = replace(pair, place=Place(turn=match.turn))
     ours, theirs = _pictures(turned, cancel)
     theirs = [np.ascontiguousarray(np.rot90(one, -match.turn // 90)) for one in theirs]
@@ -324,7 +340,7 @@ def _placed(pair: Pair, match: _Match, cancel: threading.Event | None) -> Pair:
         fit = registration.IDENTITY
     bars = registration.bars_under(ours, theirs, fit)
     place = registration.place_of(fit, size, (theirs[0].shape[1], theirs[0].shape[0]), bars)
-    return replace(pair, place=Place(_unturned(place.source, match.turn), place.output, match.turn))
+    return fit, Place(_unturned(place.source, match.turn), place.output, match.turn)
 
 
 def _unturned(box: Box | None, turn: int) -> Box | None:

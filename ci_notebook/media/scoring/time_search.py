@@ -76,17 +76,19 @@ def continues(frames: Grey) -> bool:
     return len(rows) > 2 and energy / a.size > 0.003 and float((a * b).sum()) / energy > 0.5
 
 
-def lag_of(output: Grey, source: Grey, rate: float, *, reach: int, likely: Sequence[int] = (0,)) -> Lag:
+def lag_of(
+    output: Grey, source: Grey, rate: float, *, reach: int, likely: Sequence[int] = (0,), around: int = 0
+) -> Lag:
     """Return the shift between the grey frames (n, height, width) of an output and of its source.
 
-    All shifts up to `reach` frames are searched at once, by FFT. Where several fit alike, as in a loop, the first of
-    the `likely` ones is taken, then the smallest.
+    All shifts up to `reach` frames from `around` are searched at once, by FFT. Where several fit alike, as in a loop,
+    the first of the `likely` ones is taken, then the smallest.
     """
     span = max(1, round(_SPAN_S * rate))
     ours, theirs = (_changes(frames, span) for frames in (output, source))
     if not len(ours) or not len(theirs):
         return Lag(None, 0.0, 0.0)
-    values = _correlations(ours, theirs, reach)
+    values = _correlations(ours, theirs, around - reach, around + reach)
     if not values:
         return Lag(None, 0.0, 0.0)
     unshifted = values.get(0, 0.0)
@@ -104,7 +106,7 @@ def _changes(frames: Grey, span: int) -> Rows:
     return np.asarray(rows[span:] - rows[:-span])
 
 
-def _correlations(ours: Rows, theirs: Rows, reach: int) -> dict[int, float]:
+def _correlations(ours: Rows, theirs: Rows, first_shift: int, last_shift: int) -> dict[int, float]:
     """Return shift → correlation, for shifts that leave a quarter of the shorter one, and some frames, in common."""
     count, other = len(ours), len(theirs)
     size = 1 << (count + other - 1).bit_length()
@@ -120,7 +122,7 @@ def _correlations(ours: Rows, theirs: Rows, reach: int) -> dict[int, float]:
     whole = [float(one[-1]) for one in energy]
     least = max(4, min(count, other) // 4)
     values = {}
-    for k in range(-min(reach, count - 1), min(reach, other - 1) + 1):
+    for k in range(max(first_shift, 1 - count), min(last_shift, other - 1) + 1):
         first, last = max(0, -k), min(count, other - k)
         if last - first < least:
             continue
