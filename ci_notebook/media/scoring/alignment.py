@@ -26,10 +26,19 @@ from ci_notebook.media.scoring.time_search import Lag, clock_of, continues, froz
 from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.score_alignment import Box
 
-__all__ = ["LEAST_STEP", "align", "assume_aligned", "explain_drift", "likeness_of", "looks_aligned"]
+__all__ = [
+    "FRAMES_AS_THEY_COME",
+    "LEAST_STEP",
+    "align",
+    "assume_aligned",
+    "explain_drift",
+    "likeness_of",
+    "looks_aligned",
+]
 
 LOOK_S, LONG_LOOK_S = 1.2, 24.0  # the longer one where the first does not decide
 REACH_S: Final = 10.5  # the longest offset that is searched
+FRAMES_AS_THEY_COME: Final = ("-fps_mode", "passthrough")  # FFmpeg would fill the gaps between selected frames
 LEAST_STEP: Final = 0.6  # px of the larger pixels, by which frames must be displaced to count
 _WIDE = 320  # px, longer side of the frames that are read
 _COMPARED = 64  # px, longer side of the frames that are compared
@@ -387,7 +396,11 @@ def _read_grey(
 ) -> tuple[Grey, Grey]:  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as name:
         folder, files = Path(name), ("output.gray", "source.gray")
-        ends = [word for i, file in enumerate(files) for word in ("-map", f"[g{i}]", "-f", "rawvideo", file)]
+        ends = [
+            word
+            for i, file in enumerate(files)
+            for word in ("-map", f"[g{i}]", *FRAMES_AS_THEY_COME, "-f", "rawvideo", file)
+        ]
         run([*pair.inputs(seconds), "-filter_complex", chains, *ends], cwd=folder, cancel=cancel)
         ours, theirs = (
             np.fromfile(folder / file, np.uint8).reshape(-1, size[1], size[0])

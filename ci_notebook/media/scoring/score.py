@@ -28,7 +28,14 @@ from ci_notebook.media.ffmpeg import Cancelled, Progress, run
 from ci_notebook.media.frame_sampling import sample_frame_pairs
 from ci_notebook.media.scoring import no_reference, pair_checks, refusals
 from ci_notebook.media.scoring.aggregate import pool
-from ci_notebook.media.scoring.alignment import align, assume_aligned, explain_drift, likeness_of, looks_aligned
+from ci_notebook.media.scoring.alignment import (
+    FRAMES_AS_THEY_COME,
+    align,
+    assume_aligned,
+    explain_drift,
+    likeness_of,
+    looks_aligned,
+)
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
@@ -282,7 +289,7 @@ def _measure(
             [
                 *pair.inputs(), "-filter_complex", _graph(pair, models, every, (color, check), period),
                 "-map", "[p]", "-map", "[v]", "-f", "null", "-",
-                *(word for one in _RAW for word in ("-map", f"[{one}]", "-f", "rawvideo", one)),
+                *(word for one in _RAW for word in ("-map", f"[{one}]", *FRAMES_AS_THEY_COME, "-f", "rawvideo", one)),
             ],
             total_s=pair.length_s, on_progress=on_progress, cancel=cancel, cwd=folder,
         )  # fmt: skip
@@ -291,6 +298,7 @@ def _measure(
         note = color_note(folder / "vmaf.json", messages) if has_v1 else ""
         ours, theirs = (_planes(folder / one, check) for one in ("g0", "g1"))
         drift, likeness, has_other_motion, frozen = _drift(ours, theirs, float(pair.rate), period)
+
         large = [_planes(folder / one, (width, height)) for one in ("f0", "f1")]
         count = min(map(len, large))
         whole = list(large[0][:count]), list(large[1][:count])

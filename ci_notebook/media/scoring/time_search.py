@@ -127,7 +127,7 @@ def _correlations(ours: Rows, theirs: Rows, first_shift: int, last_shift: int) -
         if last - first < least:
             continue
         own, its = energy[0][last] - energy[0][first], energy[1][last + k] - energy[1][first + k]
-        if own < 0.1 * whole[0] or its < 0.02 * whole[1] or own * its <= 1e-6:
+        if own < 0.1 * whole[0] or its < 5e-4 * whole[1] or own * its <= 1e-6:
             continue  # hardly anything moves in what both show
         values[k] = float(sums[k % size]) / float(np.sqrt(own * its))
     return values
