@@ -147,7 +147,7 @@ def looks_aligned(pair: Pair, cancel: threading.Event | None = None) -> bool:
 def explain_drift(pair: Pair, cancel: threading.Event | None = None) -> None:
     """Raise `EngineError` where another speed is the reason for shifts that grow."""
     look = _look(pair, LONG_LOOK_S, cancel)
-    _refuse_speed(look, 0, registration.IDENTITY, longest=None)
+    _refuse_speed(look, 0, registration.IDENTITY)
 
 
 def _pair(output: Path, source: Path, start_s: float, length_s: float | None) -> Pair:
@@ -190,6 +190,14 @@ def _search(look: _Look, pair: Pair, known: Fit | None, turn: int, *, reach: int
             best = match
         if best.likeness > 0.97:
             return best
+    if best.likeness >= ALIKE:
+        for shift in sorted({0, best.frames}):
+            fit = _refined(look, best.turn, best.fit, shift)
+            lag, likeness = _tried(look, best.turn, fit, reach=reach, likely=likely)
+            if likeness > best.likeness:
+                best = _Match(likeness, best.turn, fit, lag, lag.frames or 0)
+        if best.likeness > 0.97:
+            return best
     for fit in _free_places(look, (0, *likely), reach if reach > look.rate else 0):
         lag, likeness = _tried(look, 0, fit, reach=reach, likely=likely)
         if likeness > best.likeness + 0.01:
@@ -197,6 +205,16 @@ def _search(look: _Look, pair: Pair, known: Fit | None, turn: int, *, reach: int
         if likeness > 0.97:
             break
     return best
+
+
+def _refined(look: _Look, turn: int, fit: Fit, shift: int) -> Fit:
+    """Return a place that fits a few frames under a shift best."""
+    ours, theirs = look.output[max(0, -shift) :], _turned(look.source, turn)[max(0, shift) :]
+    count = min(len(ours), len(theirs))
+    if not count:
+        return fit
+    numbers = sorted({int(count * share) for share in (0.2, 0.5, 0.8)})
+    return registration.refine([ours[at] for at in numbers], [theirs[at] for at in numbers], fit)
 
 
 def _tried(
@@ -303,15 +321,16 @@ def _free_places(look: _Look, likely: tuple[int, ...], reach: int) -> Iterator[F
 
 def _refuse_wrong_time(pair: Pair, look: _Look, match: _Match) -> None:
     """Raise `EngineError` where no single shift makes the frames of an output those of its source."""
-    ours, theirs = look.small(match.turn, match.fit)
     step = 1 / look.rate
-    if match.likeness >= ALIKE and not _has_other_length(pair):
-        frozen = frozen_part(ours[max(0, -match.frames) :], theirs[max(0, match.frames) :], look.rate)
-        if frozen is not None:
-            raise refusals.frozen(frozen[0] * step, frozen[1] * step)
-    is_sure = match.lag.frames is not None and match.lag.agreement > 0.8
-    if not is_sure and len(ours):
-        _refuse_speed(look, match.turn, match.fit, longest=pair.output.duration_s / pair.stretch[1])
+    is_alike = match.likeness >= ALIKE
+    # Where nothing fits, the most likely place tells most of the time.
+    turn, fit = (match.turn, match.fit) if is_alike else next(_places(look, pair))
+    ours, theirs = look.small(turn, fit)
+    if not _has_other_length(pair):
+        shift = match.frames if is_alike else 0
+        _refuse_frozen(ours[max(0, -shift) :], theirs[max(0, shift) :], look.rate)
+    if not (is_alike and match.lag.frames is not None and match.lag.agreement > 0.8):
+        _refuse_speed(look, turn, fit)
     refusals.refuse_unlike(match.likeness)
     offset = match.frames * step
     if match.lag.frames is not None:
@@ -325,14 +344,27 @@ def _refuse_wrong_time(pair: Pair, look: _Look, match: _Match) -> None:
         raise refusals.other_motion(REACH_S)
 
 
-def _refuse_speed(look: _Look, turn: int, fit: Fit, *, longest: float | None) -> None:
+def _refuse_frozen(ours: Grey, theirs: Grey, rate: float) -> None:
+    frozen = frozen_part(ours, theirs, rate)
+    if frozen is None:
+        return
+    first, last = frozen
+    if first < 2 or likeness_of(ours[:first], theirs[:first], 0) >= ALIKE:
+        raise refusals.frozen(first / rate, last / rate)
+
+
+def _refuse_speed(look: _Look, turn: int, fit: Fit) -> None:
+    """Raise `EngineError` where the output plays at another speed, or frames were lost or repeated at one place."""
     ours, theirs = look.small(turn, fit)
     clock = clock_of(ours, theirs)
-    if clock is None or clock.agreement < 0.5 or abs(clock.speed - 1) < _SPEED:
+    if clock is None:
         return
-    if 1 - clock.agreement > 0.8 * (1 - clock.at_speed_1):
-        return
-    raise refusals.other_speed(clock.speed)
+    is_line = 1 - clock.agreement < 0.8 * (1 - clock.at_speed_1)
+    if clock.agreement >= 0.5 and abs(clock.speed - 1) >= _SPEED and is_line:
+        raise refusals.other_speed(clock.speed)
+    if clock.leap is not None and clock.at_speed_1 >= 0.5:
+        leap = clock.leap
+        raise refusals.drifts(0, {0.0: leap.before, leap.at / look.rate: leap.after})
 
 
 def _placed(pair: Pair, match: _Match, cancel: threading.Event | None) -> tuple[Fit, Place]:

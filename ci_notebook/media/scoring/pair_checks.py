@@ -18,6 +18,7 @@ Grey = NDArray[np.uint8]
 LEAST_PX: Final = 0.6
 _PICTURES: Final = 4
 _IMPROVES: Final = 0.8  # share of the rest of the likeness that a displacement must get below
+_DARKER, _BRIGHTER = 11, 241  # luma codes clearly outside of limited range
 FULL_RANGE_LINE: Final = (255 / 219, -16 * 255 / 219)  # codes of full range over those of limited range
 _SLOPE: Final = 0.035
 _FIT: Final = 0.998  # correlation of the codes of one and the same picture
@@ -78,8 +79,18 @@ def full_range_note(ours: Sequence[Grey], theirs: Sequence[Grey]) -> str:
         is_line = abs(slope - FULL_RANGE_LINE[0]) < _SLOPE and abs(start - FULL_RANGE_LINE[1]) < 4
         if is_line and np.corrcoef(x, y)[0, 1] > _FIT and _share_beyond(full) > _BEYOND:
             return _note(name)
-    beyond = [_share_beyond(side) > 0.01 and side.min() < 6 and side.max() > 245 for side in (one, other)]
-    return _note("source and the output" if all(beyond) else "source") if beyond[1] else ""
+    whole = [_uses_all_codes(side) for side in (ours, theirs)]
+    return _note("source and of the output") if all(whole) else ""
+
+
+def _uses_all_codes(frames: Sequence[Grey]) -> bool:
+    """Return whether areas of 4 × 4 px are darker than black and others brighter than white; noise cancels out."""
+    shares = []
+    for frame in frames:
+        high, wide = (length - length % 4 for length in frame.shape)
+        areas = frame[:high, :wide].reshape(high // 4, 4, wide // 4, 4).mean(axis=(1, 3))
+        shares.append((float((areas < _DARKER).mean()), float((areas > _BRIGHTER).mean())))
+    return bool(shares) and min(np.max(shares, axis=0)) > _BEYOND
 
 
 def _share_beyond(codes: NDArray[np.float64]) -> float:

@@ -71,7 +71,7 @@ def frozen(begin_s: float, end_s: float) -> EngineError:
     """Return the error for an output that stands still while its source moves."""
     return refusal(
         f"The output stands still from {begin_s:.2f} s to {end_s:.2f} s while the source moves: frames were lost. "
-        f"Render it again, or score the part before with length_s={begin_s:.2f}."
+        "Render it again, or cut the output and the source to the part before, and score that."
     )
 
 
@@ -99,10 +99,10 @@ def displacement_note(across: float, down: float) -> str:
     )
 
 
-def drifts(pair: Pair, drift: Mapping[float, int]) -> EngineError:
-    """Return the error for frames that are shifted by different numbers of frames; `drift` maps times in s to them."""
+def drifts(offset: int, drift: Mapping[float, int]) -> EngineError:
+    """Return the error for frames whose shift changes: `drift` maps times in s to frames, counted from `offset`."""
     changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
-    where = ", ".join(f"by {pair.offset + drift[at]:+d} frames from {at:.1f} s on" for at in changes[:4])
+    where = ", ".join(f"by {offset + drift[at]:+d} frames from {at:.1f} s on" for at in changes[:4])
     return refusal(
         f"The output is shifted {where}: frames were lost or repeated. "
         "Score the parts before and after these times separately."

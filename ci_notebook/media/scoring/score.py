@@ -148,6 +148,8 @@ def compare(
         pair = align(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
         if pair != guess:
             result, found = _score(pair, every, precise, on_progress, cancel, screen=screen)
+        if found.frozen is not None:
+            raise refusals.frozen(*found.frozen)
         refusals.refuse_unlike(found.likeness)
         drift = found.drift
         if len(set(drift.values())) == 1 and any(drift.values()):  # the first seconds did not move
@@ -155,11 +157,9 @@ def compare(
             result, found = _score(pair, every, precise, on_progress, cancel, screen=screen)
             refusals.refuse_unlike(found.likeness)
             drift = found.drift
-        if found.frozen is not None:
-            raise refusals.frozen(*found.frozen)
         if any(drift.values()):
             explain_drift(pair, cancel)
-            raise refusals.drifts(pair, drift)
+            raise refusals.drifts(pair.offset, drift)
         if found.displaced is not None and not known:
             if max(found.displaced) > _SMALL_PX * max(1.0, *_enlargement(pair)):
                 raise refusals.displaced(*found.displaced)

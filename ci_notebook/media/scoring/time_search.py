@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Clock", "Lag", "clock_of", "continues", "frozen_part", "lag_of", "normalized"]
+__all__ = ["Clock", "Lag", "Leap", "clock_of", "continues", "frozen_part", "lag_of", "normalized"]
 
 Grey = NDArray[np.uint8]
 Rows = NDArray[np.float32]
@@ -45,17 +45,27 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class Leap:
+    """Where frames were lost or repeated: the frame of the output, and the shifts in frames before and after it."""
+
+    at: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """The straight line through the matches: frame n of an output is frame `speed` * n + `start` of its source.
 
     `agreement` is the mean correlation of the matched frames' details, and `at_speed_1` that of the best line at the
-    source's speed, which may have one leap where frames were lost or repeated.
+    source's speed, which may have one `leap` where frames were lost or repeated.
     """
 
     speed: float
     start: float
     agreement: float
     at_speed_1: float
+    leap: Leap | None
 
 
 def normalized(frames: Grey) -> Rows:
@@ -153,11 +163,12 @@ def clock_of(output: Grey, source: Grey) -> Clock | None:
         number = int(means.argmax())
         if means[number] > best[0]:
             best = float(means[number]), speed, float(starts[number])
-    return Clock(best[1], best[2], best[0], _with_leap(likeness))
+    agreement, leap = _with_leap(likeness)
+    return Clock(best[1], best[2], best[0], agreement, leap)
 
 
-def _with_leap(likeness: Rows) -> float:
-    """Return the mean correlation along the best line of speed 1, which may have one leap."""
+def _with_leap(likeness: Rows) -> tuple[float, Leap | None]:
+    """Return the mean correlation along the best line of speed 1, which may have one leap, and the leap."""
     count, other = likeness.shape
     at = np.arange(count)
     numbers = at[None, :] + np.arange(-count + 1, other)[:, None]
@@ -165,10 +176,15 @@ def _with_leap(likeness: Rows) -> float:
     values = np.where(inside, likeness[at[None, :], np.clip(numbers, 0, other - 1)], np.float32(0))
     sums = np.cumsum(values, axis=1, dtype=np.float64)
     counts = np.cumsum(inside, axis=1)
-    before = sums.max(axis=0)
-    after = (sums[:, -1:] - sums).max(axis=0)
+    after = sums[:, -1:] - sums
+    whole = sums.max(axis=0) + after.max(axis=0)
     shown = max(count // 3, min(count, int(counts[:, -1].max())))
-    return float((before + after).max()) / shown
+    place = int(whole.argmax())
+    shifts = int(sums[:, place].argmax()) - count + 1, int(after[:, place].argmax()) - count + 1
+    best, without = float(whole[place]) / shown, float(sums[:, -1].max()) / shown
+    is_leap = shifts[0] != shifts[1] and count // 10 < place < count - count // 10
+    is_better = 1 - best < _BETTER * (1 - without)
+    return best, Leap(place + 1, *shifts) if is_leap and is_better else None
 
 
 def _details(rows: Rows) -> Rows:
