@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ci_notebook.media.probe import media_info
+from ci_notebook.media.probe import first_video, media_info, upright_size
 from ci_notebook.media.scoring.score import compare
 from ci_notebook.model.errors import EngineError
 from ci_notebook.model.score_alignment import Box as Shares
@@ -24,8 +24,8 @@ def pixels(box: Shares | None, path: Path) -> Box | None:
     """Return a part of a clip's frames in px."""
     if box is None:
         return None
-    (video,) = media_info(path).stream.video
-    left, top, wide, high = (round(one * size) for one, size in zip(box, (video.width, video.height) * 2, strict=True))
+    width, height = upright_size(first_video(media_info(path)))
+    left, top, wide, high = (round(one * size) for one, size in zip(box, (width, height, width, height), strict=True))
     return left, top, wide, high
 
 

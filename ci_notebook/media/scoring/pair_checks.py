@@ -63,7 +63,7 @@ def displacement(pair: Pair, ours: Sequence[Grey], theirs: Sequence[Grey]) -> tu
 def full_range_note(ours: Sequence[Grey], theirs: Sequence[Grey]) -> str:
     """Return a sentence where one of the two holds luma of full range without a tag that says so, else nothing."""
     pairs = [
-        (one[::2, ::2].ravel(), other[::2, ::2].ravel())
+        (one[::4, ::4].ravel(), other[::4, ::4].ravel())
         for one, other in zip(ours, theirs, strict=True)
         if registration.has_detail(one) and registration.has_detail(other)
     ]

@@ -35,6 +35,7 @@ _SCALES: Final = tuple(float(one) for one in np.geomspace(0.3, 1.6, 29))
 _NEEDLE: Final = 0.5  # the middle part of an output's frame that is searched in the source
 _BLACK: Final = 16  # luma code of black
 _SEEN: Final = 8  # codes above black: what shows something
+_SPARSE: Final = 4  # of so many px of a row, one is looked at
 _SHADE: Final = 0.35  # share of the source's light that is left in the rows of a bar
 
 
@@ -116,7 +117,8 @@ def refine(outputs: Sequence[Grey], sources: Sequence[Grey], start: Fit = IDENTI
     edges = np.stack([rows[:, 1], rows[:, 0] + rows[:, 1], rows[:, 3], rows[:, 2] + rows[:, 3]], axis=1)
     doubt = float(np.median(np.abs(edges - np.median(edges, axis=0)), axis=0).max()) if len(fits) > 1 else 0.0
     likeness = float(np.median([one.likeness for one in fits]))
-    return Fit(*map(float, middle), likeness=likeness, doubt=doubt)
+    wide, left, high, top = (float(value) for value in middle)
+    return Fit(wide, left, high, top, likeness, doubt)
 
 
 def _descend(output: Grey, source: Grey, start: Fit, size: int) -> Fit | None:
@@ -170,8 +172,8 @@ def _unit(frame: Floats) -> Floats:
 def _gauss_newton(one: Floats, other: Floats) -> tuple[float, float, float, float]:
     """Return shift and stretch across, and the same down, of the second frame that make it like the first."""
     a, b = _unit(one), _unit(other)
-    down, across = (gradient[1:-1, 1:-1] for gradient in np.gradient((a + b) / 2))
-    a, b = a[1:-1, 1:-1], b[1:-1, 1:-1]
+    down, across = (np.asarray(gradient)[1:-1, 1:-1] for gradient in np.gradient((a + b) / 2))
+    a, b = np.asarray(a)[1:-1, 1:-1], np.asarray(b)[1:-1, 1:-1]
     high, wide = one.shape
     across, down = across * np.float32(wide), down * np.float32(high)
     x = ((np.arange(1, wide - 1) + 0.5) / wide - 0.5).astype(np.float32)
@@ -268,7 +270,13 @@ def _bars(outputs: Sequence[Grey], sources: Sequence[Any]) -> tuple[int, int, in
             np.mean([one.mean(axis=axis, dtype=np.float64) for one in frames], axis=0) - _BLACK
             for frames in zip(*pairs, strict=True)
         )
-        darkest = np.max([np.percentile(one, 95, axis=axis) for one, _ in pairs], axis=0) <= _BLACK + _SEEN
+        darkest = (
+            np.max(
+                [np.percentile(one[::_SPARSE] if axis == 0 else one[:, ::_SPARSE], 95, axis=axis) for one, _ in pairs],
+                axis=0,
+            )
+            <= _BLACK + _SEEN
+        )
         share = light / np.maximum(seen, 1e-9)
         counts.append([_bar(*one) for one in ((share, seen, darkest), (share[::-1], seen[::-1], darkest[::-1]))])
     (left, right), (top, bottom) = counts
