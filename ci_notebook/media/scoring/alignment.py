@@ -327,8 +327,11 @@ def _refuse_wrong_time(pair: Pair, look: _Look, match: _Match) -> None:
     turn, fit = (match.turn, match.fit) if is_alike else next(_places(look, pair))
     ours, theirs = look.small(turn, fit)
     if not _has_other_length(pair):
+        # A freeze can make a wrong shift or place look likely.
+        first = look.small(*next(_places(look, pair)))  # whole frames, mostly
         shift = match.frames if is_alike else 0
-        _refuse_frozen(ours[max(0, -shift) :], theirs[max(0, shift) :], look.rate)
+        _refuse_frozen(*first, look.rate, from_start=False)
+        _refuse_frozen(ours[max(0, -shift) :], theirs[max(0, shift) :], look.rate, from_start=True)
     if not (is_alike and match.lag.frames is not None and match.lag.agreement > 0.8):
         _refuse_speed(look, turn, fit)
     refusals.refuse_unlike(match.likeness)
@@ -344,12 +347,13 @@ def _refuse_wrong_time(pair: Pair, look: _Look, match: _Match) -> None:
         raise refusals.other_motion(REACH_S)
 
 
-def _refuse_frozen(ours: Grey, theirs: Grey, rate: float) -> None:
+def _refuse_frozen(ours: Grey, theirs: Grey, rate: float, *, from_start: bool) -> None:
+    """Raise `EngineError` for a freeze: after a part that is alike, or also one from the start."""
     frozen = frozen_part(ours, theirs, rate)
     if frozen is None:
         return
     first, last = frozen
-    if first < 2 or likeness_of(ours[:first], theirs[:first], 0) >= ALIKE:
+    if (from_start and first < 2) or (first >= 2 and likeness_of(ours[:first], theirs[:first], 0) >= ALIKE):
         raise refusals.frozen(first / rate, last / rate)
 
 
