@@ -26,9 +26,16 @@ from numpy.typing import NDArray
 
 from ci_notebook.media.ffmpeg import Cancelled, Progress, run
 from ci_notebook.media.frame_sampling import sample_frame_pairs
-from ci_notebook.media.scoring import no_reference
+from ci_notebook.media.scoring import no_reference, pair_checks, refusals
 from ci_notebook.media.scoring.aggregate import pool
-from ci_notebook.media.scoring.alignment import SEARCH, Grey, align, assume_aligned, refuse_unlike, shift_of
+from ci_notebook.media.scoring.alignment import (
+    FRAMES_AS_THEY_COME,
+    align,
+    assume_aligned,
+    explain_drift,
+    likeness_of,
+    looks_aligned,
+)
 from ci_notebook.media.scoring.ciede2000 import delta_e, lab_of
 from ci_notebook.media.scoring.flicker import flicker
 from ci_notebook.media.scoring.frame_pairs import WHOLE, Pair, Place
@@ -40,6 +47,7 @@ from ci_notebook.media.scoring.libvmaf import (
     refuse_small,
     vmaf_v1_model,
 )
+from ci_notebook.media.scoring.time_search import continues, frozen_part, lag_of
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.media.streams.damage import explains_damage
 from ci_notebook.model.errors import EngineError
@@ -52,8 +60,13 @@ PSNR_MOST = 100.0  # dB, reported for equal frames, whose PSNR is infinite
 _COLOR_WIDE, _CHECK_WIDE = 96, 128  # px
 _CHECKED, _STRETCHES = 25, 40  # drift is searched in so many frames of so many stretches
 # Up to this length it is cheaper to score the most common alignment first, and to search only where that fails.
-_SHORT_S, _SURE = 20.0, 0.97
+_SHORT_S = 20.0
+_SEARCH = 5  # frames before and after, in each stretch
+_OTHER_MOTION = 0.3  # agreement below which two motions differ
+_SMALL_PX = 2.0  # a displacement that costs little, as scalers leave it
+_RAW = ("c0", "c1", "g0", "g1", "f0", "f1")  # frames of both: colors, small grey ones, luma in full size
 Size: TypeAlias = tuple[int, int]
+Grey: TypeAlias = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +139,41 @@ def compare(
     with explains_damage(output, source, cancel=cancel):
         known = start_s or length_s is not None or crop or rotate % 360
         guess = None if known else assume_aligned(output, source)
-        if guess is not None and guess.length_s <= _SHORT_S:
-            result, drift, likeness = _score(guess, every, precise, on_progress, cancel, screen=screen)
-            if drift and likeness > _SURE and not any(drift.values()):
+        if guess is not None and guess.length_s > _SHORT_S and not looks_aligned(guess, cancel):
+            guess = None
+        if guess is not None:
+            result, found = _score(guess, every, precise, on_progress, cancel, screen=screen)
+            if found.is_aligned:
                 return result
         pair = align(output, source, start_s=start_s, length_s=length_s, crop=crop, rotate=rotate, cancel=cancel)
-        if pair != guess or guess.length_s > _SHORT_S:
-            result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
-        refuse_unlike(likeness)
+        if pair != guess:
+            result, found = _score(pair, every, precise, on_progress, cancel, screen=screen)
+        if found.frozen is not None:
+            raise refusals.frozen(*found.frozen)
+        refusals.refuse_unlike(found.likeness)
+        drift = found.drift
         if len(set(drift.values())) == 1 and any(drift.values()):  # the first seconds did not move
             pair = replace(pair, offset=pair.offset + next(iter(drift.values())))
-            result, drift, likeness = _score(pair, every, precise, on_progress, cancel, screen=screen)
-            refuse_unlike(likeness)
+            result, found = _score(pair, every, precise, on_progress, cancel, screen=screen)
+            refusals.refuse_unlike(found.likeness)
+            drift = found.drift
         if any(drift.values()):
-            changes = [at for at, before in zip(drift, [None, *drift.values()], strict=False) if drift[at] != before]
-            where = ", ".join(f"by {pair.offset + drift[at]:+d} frames from {at:.1f} s on" for at in changes[:4])
-            raise EngineError(
-                f"The pair cannot be scored. The output is shifted {where}: frames were lost or repeated. "
-                "Score the parts before and after these times separately.",
-                code="InvalidArgument",
-            )
+            explain_drift(pair, cancel)
+            raise refusals.drifts(pair.offset, drift)
+        if found.displaced is not None and not known:
+            if max(found.displaced) > _SMALL_PX * max(1.0, *_enlargement(pair)):
+                raise refusals.displaced(*found.displaced)
+            result = replace(result, note=_joined(result.note, refusals.displacement_note(*found.displaced)))
         return result
+
+
+def _enlargement(pair: Pair) -> tuple[float, float]:
+    used = pair.alignment
+    return used.scale_x, used.scale_y
+
+
+def _joined(*notes: str) -> str:
+    return " ".join(note for note in notes if note)
 
 
 def sharpness(path: Path, *, pictures: int = 8) -> float:
@@ -192,21 +219,21 @@ def _score(
     cancel: threading.Event | None,
     *,
     screen: Screen | None,
-) -> tuple[Scores, dict[float, int], float]:
-    """Return the scores, the shifts between the frames (time in s → frames), and the likeness of the frames."""
+) -> tuple[Scores, _Measured]:
+    """Return the scores, and what the scored frames show of the alignment."""
     refuse_small(pair)
     every_nth = pair.default_every if every is None else every
     model, note = vmaf_v1_model(pair, screen)
 
-    def scored(v1: str, note: str) -> tuple[Scores, dict[float, int], float]:
+    def scored(v1: str, note: str) -> tuple[Scores, _Measured]:
         models = models_of(pair, precise=precise, vmaf_v1=v1)
         found = _measure(pair, models, every_nth, on_progress, cancel)
         pooled = pool(found.pictures) | ({} if found.flicker is None else {"flicker": found.flicker})
         result = Scores(
             pooled, found.pictures, every_nth, pair.offset, pair.place, precise, pair.alignment,
-            screen=screen or TV, vmaf_v1_model=v1, note=note or found.note,
+            screen=screen or TV, vmaf_v1_model=v1, note=_joined(note or found.note, found.range_note),
         )  # fmt: skip
-        return result, found.drift, found.likeness
+        return result, found
 
     try:
         return scored(model, note)
@@ -222,13 +249,32 @@ def _score(
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """The scores per frame, the flicker, what VMAF v1 did not see, and the shifts between the frames."""
+    """The scores per frame, the flicker, what VMAF v1 did not see, and what shows whether the frames correspond.
+
+    `drift` maps times in s to shifts in frames, `likeness` is the median correlation of the frames. `has_other_motion`
+    says that some stretch moves otherwise, `frozen` from when to when (s) only the source moves, and `displaced` by
+    how many pixels edges are apart across and down. `range_note` warns of untagged full range.
+    """
 
     pictures: dict[str, tuple[float, ...]]
     flicker: float | None
     note: str
     drift: dict[float, int]
     likeness: float
+    has_other_motion: bool
+    frozen: tuple[float, float] | None
+    displaced: tuple[float, float] | None
+    range_note: str
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether nothing contradicts that the frames correspond."""
+        return (
+            self.likeness >= refusals.ALIKE
+            and not (any(self.drift.values()) or self.has_other_motion)
+            and self.frozen is None
+            and self.displaced is None
+        )
 
 
 def _measure(
@@ -243,7 +289,7 @@ def _measure(
             [
                 *pair.inputs(), "-filter_complex", _graph(pair, models, every, (color, check), period),
                 "-map", "[p]", "-map", "[v]", "-f", "null", "-",
-                *(word for one in ("c0", "c1", "g0", "g1") for word in ("-map", f"[{one}]", "-f", "rawvideo", one)),
+                *(word for one in _RAW for word in ("-map", f"[{one}]", *FRAMES_AS_THEY_COME, "-f", "rawvideo", one)),
             ],
             total_s=pair.length_s, on_progress=on_progress, cancel=cancel, cwd=folder,
         )  # fmt: skip
@@ -251,8 +297,17 @@ def _measure(
         pictures = _read(folder, every, color, has_v1=has_v1)
         note = color_note(folder / "vmaf.json", messages) if has_v1 else ""
         ours, theirs = (_planes(folder / one, check) for one in ("g0", "g1"))
-        drift, likeness = _drift(ours, theirs, float(pair.rate), period)
-    return _Measured(pictures, flicker(ours, theirs, stretch=_CHECKED), note, drift, likeness)
+        drift, likeness, has_other_motion, frozen = _drift(ours, theirs, float(pair.rate), period)
+
+        large = [_planes(folder / one, (width, height)) for one in ("f0", "f1")]
+        count = min(map(len, large))
+        whole = list(large[0][:count]), list(large[1][:count])
+        displaced = None if any(drift.values()) else pair_checks.displacement(pair, *whole)
+        range_note = "" if displaced or any(drift.values()) else pair_checks.full_range_note(*whole)
+    return _Measured(
+        pictures, flicker(ours, theirs, stretch=_CHECKED), note, drift, likeness, has_other_motion, frozen, displaced,
+        range_note,
+    )  # fmt: skip
 
 
 def _small(width: int, height: int, wide: int) -> tuple[int, int]:
@@ -267,9 +322,11 @@ def _graph(pair: Pair, models: str, every: int, small: tuple[Size, Size], period
     pick = f"select=not(mod(n\\,{every}))"
     checked = f"select=lt(mod(n\\,{period})\\,{_CHECKED})"
     area = "flags=area+accurate_rnd+full_chroma_int+full_chroma_inp"
+    numbers = "+".join(f"eq(n\\,{n})" for n in pair_checks.picture_numbers(pair))
     lines = []
     for i, (timed, placed) in enumerate(zip(pair.timed(), pair.placed(), strict=True)):
-        lines.append(f"{timed},{placed},split=4[x{i}][s{i}][d{i}][e{i}]")
+        lines.append(f"{timed},{placed},split=5[x{i}][s{i}][d{i}][e{i}][k{i}]")
+        lines.append(f"[k{i}]select={numbers},format=yuv420p,extractplanes=y[f{i}]")
         lines.append(f"[s{i}]{pick},split=2[t{i}][u{i}]")
         lines.append(f"[d{i}]{checked},scale={check[0]}:{check[1]}:flags=area:out_range=pc,format=gray[g{i}]")
         lines.append(f"[u{i}]scale={color[0]}:{color[1]}:{area}:{pair.rgb()},format=rgb24[c{i}]")
@@ -303,14 +360,27 @@ def _planes(path: Path, size: tuple[int, int], depth: int = 1) -> NDArray[np.uin
     return np.fromfile(path, np.uint8).reshape(shape)
 
 
-def _drift(ours: Grey, theirs: Grey, rate: float, period: int) -> tuple[dict[float, int], float]:
-    """Return the shifts of those stretches where motion shows one (time in s → frames), and the median likeness."""
+def _drift(
+    ours: Grey, theirs: Grey, rate: float, period: int
+) -> tuple[dict[float, int], float, bool, tuple[float, float] | None]:
+    """Return the shifts of those stretches where motion shows one (time in s → frames), and the median likeness.
+
+    Also whether a stretch moves otherwise than the source, and from when to when only the source moves, in s.
+    """
     shifts, likenesses = {}, []
+    has_other_motion, frozen = False, None
     for number, start in enumerate(range(0, min(len(ours), len(theirs)), _CHECKED)):
-        stretch = slice(start, start + _CHECKED)
-        if len(ours[stretch]) > 2 * SEARCH:
-            shift = shift_of(ours[stretch], theirs[stretch])
-            likenesses.append(shift.likeness)
-            if shift.frames is not None:
-                shifts[number * period / rate] = shift.frames
-    return shifts, statistics.median(likenesses) if likenesses else 1.0
+        stretch, at = slice(start, start + _CHECKED), number * period / rate
+        if len(ours[stretch]) <= 2 * _SEARCH:
+            continue
+        lag = lag_of(ours[stretch], theirs[stretch], rate, reach=_SEARCH)
+        likenesses.append(likeness_of(ours[stretch], theirs[stretch], lag.frames or 0))
+        if lag.frames is not None:
+            shifts[at] = lag.frames
+        elif lag.agreement < _OTHER_MOTION and continues(ours[stretch]) and continues(theirs[stretch]):
+            has_other_motion = True
+        part = frozen_part(ours[stretch], theirs[stretch], rate)
+        if part is not None:
+            begin, end = at + part[0] / rate, at + part[1] / rate
+            frozen = (begin if frozen is None else frozen[0], end)
+    return shifts, statistics.median(likenesses) if likenesses else 1.0, has_other_motion, frozen
