@@ -153,9 +153,9 @@ def measure(kind: str, name: str, clip: Path, setting: VideoEnhance, *, count: i
     )  # fmt: skip
 
 
-def write(target: Path, source: Path | str, filters: str, *, count: int, start: float = 0.0) -> Path:
+def write(target: Path, source: Path | str, filters: str, *, count: int) -> Path:
     """Write a clip of BT.709 frames, from a file or from a source of FFmpeg."""
-    given = ["-ss", start, "-i", source] if isinstance(source, Path) else ["-f", "lavfi", "-i", source]
+    given = ["-i", source] if isinstance(source, Path) else ["-f", "lavfi", "-i", source]
     back = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p"
     tags = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
     run([*given, "-frames:v", count, "-vf", f"{filters},{back},{tags}", "-c:v", "libx264", "-crf", "10", target])

@@ -14,7 +14,7 @@ from ci_notebook.engine.render.filters.correction import share_of
 __all__ = ["contrast_for", "correction_for", "saturation_for", "sharpen_level_for"]
 
 Levels = tuple[float, float, float]
-_MOST = 850  # of Correction
+_MOST, _MOST_CAST = 850, 400  # of Correction; colored scenes without white look like a cast
 
 
 class ClipLevels(Protocol):
@@ -40,9 +40,9 @@ class ClipLevels(Protocol):
 
 
 def correction_for(clip: ClipLevels) -> int:
-    """Return Correction, 0 to 850: for levels that miss black or white, and for a cast."""
+    """Return Correction, 0 to 850: for levels that miss black or white, and up to 400 for a cast."""
     cast = 1 - min(clip.high) / max(clip.high)
-    return round(_MOST * _detail(clip) * max(_spoiled(clip), _ramp(cast, 0.09, 0.2)))
+    return round(_detail(clip) * max(_MOST * _spoiled(clip), _MOST_CAST * _ramp(cast, 0.06, 0.15)))
 
 
 def contrast_for(clip: ClipLevels) -> int:
@@ -69,8 +69,8 @@ def _missed(clip: ClipLevels) -> float:
 
 
 def _spoiled(clip: ClipLevels) -> float:
-    """Return how surely the levels are wrong, 0 to 1: few good clips leave more than a sixth of the range free."""
-    return _ramp(_missed(clip), 0.15, 0.32)
+    """Return how surely the levels are wrong, 0 to 1: few good clips leave more than a fifth of the range free."""
+    return _ramp(_missed(clip), 0.2, 0.34)
 
 
 def _detail(clip: ClipLevels) -> float:

@@ -17,8 +17,8 @@ __all__ = ["ClipFacts", "FrameMeasures", "clip_facts", "measured"]
 _TAIL = 0.04
 _LONG_TAIL = 0.3
 _TINT = 0.1  # of the range; black of a colored scene has channels that differ as much
+_HUE = 0.05  # of the lightest level; the lightest parts of a scene without white differ as much
 _LINES = 180  # of a frame are looked at, at least
-_DARK_MOST, _LIGHT_LEAST = 0.28, 0.32  # beyond this, a scene without black or white is not stretched further
 Levels = tuple[float, float, float]
 
 
@@ -68,11 +68,13 @@ def clip_facts(frames: Sequence[FrameMeasures]) -> ClipFacts:
     """Return the facts of a clip from one or more frames.
 
     The levels are the darkest and the lightest of all frames: a single dim scene must not be stretched. `low` is
-    the same for all channels, except for what differs by more than a tenth of the range.
+    the same for all channels, except for what differs by more than a tenth of the range; so is `high`, except for
+    more than a twentieth of it.
     """
     low = np.min([frame.low for frame in frames], axis=0)
-    low = np.minimum(low.min() + np.maximum(0, low - low.min() - _TINT), _DARK_MOST)
-    high = np.maximum(np.max([frame.high for frame in frames], axis=0), _LIGHT_LEAST)
+    high = np.max([frame.high for frame in frames], axis=0)
+    low = low.min() + np.maximum(0, low - low.min() - _TINT)
+    high = high.max() * np.minimum(1, high / max(high.max(), 1 / 255) + _HUE)
     rows = [(frame.mean, frame.spread, frame.colourfulness, frame.sharpness, frame.noise) for frame in frames]
     means = (round(float(value), 6) for value in np.mean(rows, axis=0))
     return ClipFacts(_three(low), _three(high), *means)

@@ -14,7 +14,9 @@ __all__ = ["correction", "share_of"]
 _MOST = 0.85  # of the way at level 1000: a full stretch would grey out scenes that are colored for a reason
 _BEND = 350  # the levels in which most of the change happens
 _KNEE = 0.12  # of the range, at each end of the curve
-_LEAST_MISSED = 0.015  # of the range at the light end, so that each step has an effect on clips that fill the range
+# Of the range, at the dark end (at level 1000) and at the light end: each step has an effect on good clips too.
+_LEAST_DARK, _LEAST_LIGHT = 0.02, 0.03
+_DARK_MOST, _LIGHT_LEAST = 0.28, 0.32  # beyond this, a scene without black or white is not stretched further
 _FLAGS = "accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
@@ -36,26 +38,32 @@ def correction(
     `low` and `high` are the levels of R, G and B, 0 to 1, that go towards black and white. `matrix` is the
     YUV matrix in swscale's words; `output_format` decides how the color is subsampled.
     """
+    share = share_of(level)
     tables = [
-        f"{channel}='{table(_curve(share_of(level), begin, end))}'"
-        for channel, begin, end in zip("rgb", low, high, strict=True)
+        f"{channel}='{table(_curve(share * dark, 1 - share * light))}'"
+        for channel, dark, light in zip(
+            "rgb",
+            (max(min(value, _DARK_MOST), _LEAST_DARK * level / 1000) for value in low),
+            (max(1 - max(value, _LIGHT_LEAST), _LEAST_LIGHT) for value in high),
+            strict=True,
+        )
     ]
+    # `neighbor` and `area` repeat and average samples of color, which loses nothing; other kernels blur them.
     # The matrix is given both ways; by default FFmpeg would use another one on the way back.
     return (
-        f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags={_FLAGS}",
+        f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=neighbor+{_FLAGS}",
         "format=gbrp10le",
         f"lutrgb={':'.join(tables)}",
-        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags={_FLAGS}",
+        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags=area+{_FLAGS}",
         f"format={working_format(output_format)}",
     )
 
 
-def _curve(share: float, low: float, high: float) -> str:
-    """Return a rising curve: a straight line between the levels, and a bend that ends in black and in white.
+def _curve(begin: float, end: float) -> str:
+    """Return a rising curve: a straight line that takes `begin` to 0 and `end` to 1, and a bend at either end.
 
     Each bend is `knee * (1 - (1 - u/U)^(U/knee))`: it begins with the slope of the line, and ends at U.
     """
-    begin, end = share * low, 1 - share * max(1 - high, _LEAST_MISSED)
     gain = 1 / (end - begin)
     above, below = (1 - begin) * gain - 1 + _KNEE, begin * gain + _KNEE
     t = f"((val/maxval-{begin:.6f})*{gain:.6f})"
