@@ -1,6 +1,6 @@
 """Print what AUTO of ColorEnhance does to clips that need nothing, to night scenes, and to spoiled clips.
 
-    python tests/benchmarks/bench_color_enhance.py [--frames 12] [--with-sharpening] [CLIP ...]
+    python tests/benchmarks/bench_color_enhance.py [--frames 12] [--with-sharpening] [--knobs 10] [CLIP ...]
 
 Each clip is decoded, analysed and filtered as in a job, without an encoder. Columns:
 
@@ -11,6 +11,9 @@ Each clip is decoded, analysed and filtered as in a job, without an encoder. Col
     unsteady  % of the mean luma; the largest change between two frames that the source does not have
     values    Contrast, Correction, Saturation that AUTO chose
 
+`--knobs N` prints instead, for N places in the range of each knob, whether two neighbouring values make the same
+frame, and at each tenth of the range whether the knob's measure rises.
+
 The clips are the samples, surfaces and lamps that FFmpeg draws, and the files that are named. A named file
 counts as one that needs nothing, and is spoiled too. The last rows are the means of each kind.
 """
@@ -18,8 +21,9 @@ counts as one that needs nothing, and is spoiled too. The last rows are the mean
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +36,7 @@ from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.samples import sample, samples
+from ci_notebook.media.scoring import no_reference
 from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.setting.enhance import ColorEnhance, MsSharpen, VideoEnhance
 
@@ -182,10 +187,54 @@ def rows(clips: list[Path], folder: Path, setting: VideoEnhance, *, count: int) 
         yield measure("night", name, clip, setting, count=count)
     for name, drawn in SURFACES.items():
         head, _, tail = drawn.partition(",")
-        size = f"{head}{'' if head.startswith('gradients') else ':'}{':' if head.startswith('gradients') else ''}s=480x270"
-        source = f"{size},format=gbrp,noise=alls=4:allf=t:all_seed=3{',' + tail if tail else ''},trim=end_frame={count}"
+        source = f"{head}:s=480x270,format=gbrp,noise=alls=4:allf=t:all_seed=3"
+        source += f"{',' + tail if tail else ''},trim=end_frame={count}"
         clip = write(folder / f"{name}.mp4".replace(" ", "_"), source, "null", count=count)
         yield measure("surface", name, clip, setting, count=count)
+
+
+KNOBS: dict[str, tuple[int, Callable[[int], VideoEnhance], Callable[[Rgb], float]]] = {
+    "Contrast": (100, lambda value: _color(contrast=value), lambda rgb: no_reference.contrast(no_reference.luma_of(rgb))),
+    "Correction": (1000, lambda value: _color(correction=value), lambda rgb: -_ends_missed(rgb)),
+    "Saturation": (300, lambda value: _color(saturation=value), no_reference.colourfulness),
+    "SharpenLevel": (
+        10, lambda value: VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=value)),
+        lambda rgb: no_reference.laplacian_variance(no_reference.luma_of(rgb)),
+    ),
+}  # fmt: skip
+
+
+def _color(**values: int) -> VideoEnhance:
+    return VideoEnhance(color_enhance=ColorEnhance(**{"contrast": 0, "correction": 0, "saturation": 0, **values}))
+
+
+def _ends_missed(rgb: Rgb) -> float:
+    """Return how far the darkest and the lightest 2 % of each channel are from black and white, in levels."""
+    ordered = np.sort(rgb.reshape(-1, 3), axis=0).astype(float)
+    tail = len(ordered) // 50
+    return float(ordered[:tail].mean() + 255 - ordered[-tail:].mean())
+
+
+def print_knobs(clips: list[Path], *, pairs: int) -> None:
+    """Print for each knob how many neighbouring values make the same frame, and how many steps go the wrong way."""
+    print(f"{'knob':<14} {'clip':<12} {'pairs':>6} {'same':>6}   {'tenths':>6} {'wrong':>6}  measure at each tenth")
+    for knob, (most, setting, measured_by) in KNOBS.items():
+        for clip in clips:
+            analysis = analyse(clip)
+
+            def shown(
+                value: int, clip: Path = clip, setting: Callable[[int], VideoEnhance] = setting,
+                analysis: Analysis = analysis,
+            ) -> Rgb:  # fmt: skip
+                frame: Rgb = enhanced(clip, setting(value), count=1, analysis=analysis)[0]
+                return frame
+
+            starts = sorted({round(place) for place in np.linspace(0, most - 1, pairs)})
+            same = sum(np.array_equal(shown(value), shown(value + 1)) for value in starts)
+            values = [measured_by(shown(round(most * tenth / 10))) for tenth in range(11)]
+            wrong = sum(after <= before for before, after in itertools.pairwise(values))
+            row = " ".join(f"{value:.4g}" for value in values)
+            print(f"{knob:<14} {clip.stem:<12} {len(starts):>6} {same:>6}   {10:>6} {wrong:>6}  {row}", flush=True)
 
 
 def main() -> None:
@@ -193,7 +242,13 @@ def main() -> None:
     parser.add_argument("clips", nargs="*", type=Path)
     parser.add_argument("--frames", type=int, default=12, help="frames of each clip")
     parser.add_argument("--with-sharpening", action="store_true", help="AUTO of MsSharpen too")
+    parser.add_argument(
+        "--knobs", type=int, default=0, metavar="N", help="try N pairs of neighbours of each knob instead"
+    )
     asked = parser.parse_args()
+    if asked.knobs:
+        print_knobs([sample(one) for one in samples()] + asked.clips, pairs=asked.knobs)
+        return
     setting = VideoEnhance(
         color_enhance=COLOR, ms_sharpen=MsSharpen(sharpen_level=AUTO) if asked.with_sharpening else None
     )

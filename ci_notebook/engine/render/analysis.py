@@ -50,17 +50,17 @@ class Analysis:
 
     @property
     def auto_contrast(self) -> int:
-        """Contrast for AUTO, 5 to 30."""
+        """Contrast for AUTO, 0 to 25."""
         return auto_values.contrast_for(self)
 
     @property
     def auto_correction(self) -> int:
-        """Correction for AUTO, 0 to 650."""
+        """Correction for AUTO, 0 to 700."""
         return auto_values.correction_for(self)
 
     @property
     def auto_saturation(self) -> int:
-        """Saturation for AUTO, 8 to 98."""
+        """Saturation for AUTO, 0 to 80."""
         return auto_values.saturation_for(self)
 
     @property

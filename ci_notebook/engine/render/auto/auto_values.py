@@ -14,7 +14,7 @@ from ci_notebook.engine.render.filters.correction import share_of
 __all__ = ["contrast_for", "correction_for", "saturation_for", "sharpen_level_for"]
 
 Levels = tuple[float, float, float]
-_MOST, _MOST_CAST = 850, 400  # of Correction; colored scenes without white look like a cast
+_MOST, _MOST_CAST = 700, 400  # of Correction; colored scenes without white look like a cast
 
 
 class ClipLevels(Protocol):
@@ -40,7 +40,7 @@ class ClipLevels(Protocol):
 
 
 def correction_for(clip: ClipLevels) -> int:
-    """Return Correction, 0 to 850: for levels that miss black or white, and up to 400 for a cast."""
+    """Return Correction, 0 to 700: for levels that miss black or white, and up to 400 for a cast."""
     cast = 1 - min(clip.high) / max(clip.high)
     return round(_detail(clip) * max(_MOST * _spoiled(clip), _MOST_CAST * _ramp(cast, 0.06, 0.15)))
 

@@ -16,7 +16,7 @@ __all__ = ["ClipFacts", "FrameMeasures", "clip_facts", "measured"]
 # pixels proves that the clip reaches white, and that its white has no cast.
 _TAIL = 0.04
 _LONG_TAIL = 0.3
-_TINT = 0.1  # of the range; black of a colored scene has channels that differ as much
+_TINT = 0.06  # of the range; black of a colored scene has channels that differ as much
 _HUE = 0.05  # of the lightest level; the lightest parts of a scene without white differ as much
 _LINES = 180  # of a frame are looked at, at least
 Levels = tuple[float, float, float]
@@ -68,8 +68,8 @@ def clip_facts(frames: Sequence[FrameMeasures]) -> ClipFacts:
     """Return the facts of a clip from one or more frames.
 
     The levels are the darkest and the lightest of all frames: a single dim scene must not be stretched. `low` is
-    the same for all channels, except for what differs by more than a tenth of the range; so is `high`, except for
-    more than a twentieth of it.
+    the same for all channels, except for what differs by more than 6 % of the range; so is `high`, except for
+    more than 5 % of it.
     """
     low = np.min([frame.low for frame in frames], axis=0)
     high = np.max([frame.high for frame in frames], axis=0)

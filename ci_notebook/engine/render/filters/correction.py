@@ -14,8 +14,8 @@ __all__ = ["correction", "share_of"]
 _MOST = 0.85  # of the way at level 1000: a full stretch would grey out scenes that are colored for a reason
 _BEND = 350  # the levels in which most of the change happens
 _KNEE = 0.12  # of the range, at each end of the curve
-# Of the range, at the dark end (at level 1000) and at the light end: each step has an effect on good clips too.
-_LEAST_DARK, _LEAST_LIGHT = 0.02, 0.03
+# Of the range, at level 1000, at the dark and at the light end: each step has an effect on good clips too.
+_LEAST_DARK, _LEAST_LIGHT = 0.012, 0.045
 _DARK_MOST, _LIGHT_LEAST = 0.28, 0.32  # beyond this, a scene without black or white is not stretched further
 _FLAGS = "accurate_rnd+full_chroma_int+full_chroma_inp"
 
@@ -44,7 +44,7 @@ def correction(
         for channel, dark, light in zip(
             "rgb",
             (max(min(value, _DARK_MOST), _LEAST_DARK * level / 1000) for value in low),
-            (max(1 - max(value, _LIGHT_LEAST), _LEAST_LIGHT) for value in high),
+            (max(1 - max(value, _LIGHT_LEAST), _LEAST_LIGHT * level / 1000) for value in high),
             strict=True,
         )
     ]

@@ -19,9 +19,7 @@ _WHITE = 65535
 _RED, _GREEN, _BLUE, _LUMA, _TONED, _BEFORE, _AFTER, _FACTOR = range(8)  # variables of FFmpeg's expressions
 
 
-def tone(
-    contrast: int, saturation: int, mean: float, *, matrix: str, output_format: str
-) -> tuple[str, ...]:
+def tone(contrast: int, saturation: int, mean: float, *, matrix: str, output_format: str) -> tuple[str, ...]:
     """Return the filters for Contrast, 0 to 100, and Saturation, 0 to 300; none where both are 0.
 
     `mean` is the mean luma of the clip, 0 to 1, around which contrast turns. `matrix` is the YUV matrix in
