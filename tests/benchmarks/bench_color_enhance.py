@@ -121,13 +121,13 @@ def ciede2000(one: Rgb, other: Rgb) -> NDArray[np.float64]:
     dh = (h2 - h1 + 180) % 360 - 180
     dh = np.where(c1 * c2 == 0, 0, dh)
     dl, dc, big = l2 - l1, c2 - c1, 2 * np.sqrt(c1 * c2) * np.sin(np.radians(dh) / 2)
-    l, c = (l1 + l2) / 2, (c1 + c2) / 2
+    light, c = (l1 + l2) / 2, (c1 + c2) / 2
     h = np.where(c1 * c2 == 0, h1 + h2, (h1 + dh / 2) % 360)
     t = (
         1 - 0.17 * np.cos(np.radians(h - 30)) + 0.24 * np.cos(np.radians(2 * h))
         + 0.32 * np.cos(np.radians(3 * h + 6)) - 0.2 * np.cos(np.radians(4 * h - 63))
     )  # fmt: skip
-    sl = 1 + 0.015 * (l - 50) ** 2 / np.sqrt(20 + (l - 50) ** 2)
+    sl = 1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2)
     sc, sh = 1 + 0.045 * c, 1 + 0.015 * c * t
     rt = -2 * np.sqrt(c**7 / (c**7 + 25.0**7)) * np.sin(np.radians(60 * np.exp(-(((h - 275) / 25) ** 2))))
     total: NDArray[np.float64] = np.sqrt(
@@ -194,7 +194,9 @@ def rows(clips: list[Path], folder: Path, setting: VideoEnhance, *, count: int) 
 
 
 KNOBS: dict[str, tuple[int, Callable[[int], VideoEnhance], Callable[[Rgb], float]]] = {
-    "Contrast": (100, lambda value: _color(contrast=value), lambda rgb: no_reference.contrast(no_reference.luma_of(rgb))),
+    "Contrast": (
+        100, lambda value: _color(contrast=value), lambda rgb: no_reference.contrast(no_reference.luma_of(rgb)),
+    ),
     "Correction": (1000, lambda value: _color(correction=value), lambda rgb: -_ends_missed(rgb)),
     "Saturation": (300, lambda value: _color(saturation=value), no_reference.colourfulness),
     "SharpenLevel": (

@@ -14,7 +14,7 @@ from ci_notebook.engine.render.filters.tone import tone
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
 from ci_notebook.model.setting.enhance import ColorEnhance, VideoEnhance
-from tests.benchmarks.bench_color_enhance import COLOR, SPOILS, SURFACES, LAMPS, enhanced, frames_of, measure, write
+from tests.benchmarks.bench_color_enhance import COLOR, LAMPS, SPOILS, SURFACES, enhanced, frames_of, measure, write
 
 GBRP = "scale=in_color_matrix=bt709:in_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp,format=gbrp"
 AUTO_COLOR = VideoEnhance(color_enhance=COLOR)

@@ -93,7 +93,7 @@ def _levels(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.flo
     whole = [part for part in parts if part.shape == grid.shape]
     tails = [
         np.percentile(of.reshape(-1, 3), [tail, 100 - tail], axis=0) / 255
-        for of, tail in ((sum(whole) / len(whole), _TAIL), (grid, _LONG_TAIL))
+        for of, tail in ((np.stack(whole).mean(axis=0), _TAIL), (grid, _LONG_TAIL))
     ]
     return np.minimum(tails[0][0], tails[1][0]), np.maximum(tails[0][1], tails[1][1])
 

@@ -3,8 +3,6 @@
 Each pixel moves away from the mean of its neighbors. Between the darkest and the lightest neighbor it moves all
 the way, which makes edges steeper. Beyond them it moves half as far, so a step of any height overshoots by at
 most 15 % of it up to level 5, and 30 % at level 10.
-
-Costs, for one frame of 1920x1080 on one core: see docs/engine.md.
 """
 
 from __future__ import annotations
