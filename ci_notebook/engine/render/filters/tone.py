@@ -39,8 +39,10 @@ def tone(contrast: int, saturation: int, mean: float, *, matrix: str, output_for
         "[tone_rgb][tone_table]haldclut=clut=first,"
         f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags={_FLAGS},"
         "format=yuv444p10le,extractplanes=u+v[tone_u][tone_v];"
-        f"[tone_all]{luma}extractplanes=y[tone_y];"
-        f"[tone_y][tone_u][tone_v]mergeplanes=map0s=0:map0p=0:map1s=1:map1p=0:map2s=2:map2p=0:format={deep}",
+        f"[tone_all]{luma}split[tone_main][tone_gray];[tone_gray]extractplanes=y[tone_y];"
+        f"[tone_y][tone_u][tone_v]mergeplanes=map0s=0:map0p=0:map1s=1:map1p=0:map2s=2:map2p=0:format={deep}[tone_merged];"
+        # mergeplanes loses the tags and metadata of light of its frames; blend keeps those of the first input.
+        "[tone_main][tone_merged]blend=c0_opacity=1:c1_opacity=0:c2_opacity=0",
     )
 
 
