@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ci_notebook.engine.render.auto import auto_values
-from ci_notebook.engine.render.auto.frame_measures import clip_facts, measured
+from ci_notebook.engine.render.auto.frame_measures import clip_measures, measured
 from ci_notebook.media import color_tags
 from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.snapshot import to_rgb
@@ -80,7 +80,7 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     if needs == "coding":
         return Analysis(matrix=matrix, interlaced=interlaced)
     frames = [measured(to_rgb(frame), levels_only=needs == "levels") for frame in sample_frames(path, pictures)]
-    facts = clip_facts(frames)
+    facts = clip_measures(frames)
     analysis = Analysis(low=facts.low, high=facts.high, mean=facts.mean, matrix=matrix, interlaced=interlaced)
     if needs == "levels":
         return analysis

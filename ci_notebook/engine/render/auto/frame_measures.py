@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ci_notebook.media.scoring import no_reference
 
-__all__ = ["ClipFacts", "FrameMeasures", "clip_facts", "measured"]
+__all__ = ["ClipMeasures", "FrameMeasures", "clip_measures", "measured"]
 
 # Percent of pixels outside the levels at either end. So few, because a sun, a lamp or a reflection of some
 # pixels proves that the clip reaches white, and that its white has no cast.
@@ -39,7 +39,7 @@ class FrameMeasures:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipFacts:
+class ClipMeasures:
     """The facts of a clip that follow from its frames; the fields of `Analysis` with the same names."""
 
     low: Levels
@@ -64,7 +64,7 @@ def measured(rgb: NDArray[np.uint8], *, levels_only: bool) -> FrameMeasures:
     )  # fmt: skip
 
 
-def clip_facts(frames: Sequence[FrameMeasures]) -> ClipFacts:
+def clip_measures(frames: Sequence[FrameMeasures]) -> ClipMeasures:
     """Return the facts of a clip from one or more frames.
 
     The levels are the darkest and the lightest of all frames: a single dim scene must not be stretched. `low` is
@@ -77,7 +77,7 @@ def clip_facts(frames: Sequence[FrameMeasures]) -> ClipFacts:
     high = high.max() * np.minimum(1, high / max(high.max(), 1 / 255) + _HUE)
     rows = [(frame.mean, frame.spread, frame.colourfulness, frame.sharpness, frame.noise) for frame in frames]
     means = (round(float(value), 6) for value in np.mean(rows, axis=0))
-    return ClipFacts(_three(low), _three(high), *means)
+    return ClipMeasures(_three(low), _three(high), *means)
 
 
 def _levels(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
