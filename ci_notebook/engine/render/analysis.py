@@ -13,13 +13,12 @@ from typing import Literal
 from ci_notebook.engine.render.auto import auto_values
 from ci_notebook.engine.render.auto.frame_measures import clip_measures, measured
 from ci_notebook.media import color_tags
-from ci_notebook.media.frame_sampling import key_frames, sample_frames
+from ci_notebook.media.frame_sampling import coding_of, spread_frames
 from ci_notebook.media.snapshot import to_rgb
 from ci_notebook.media.streams.frame_times import Timeline
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
-_KEY_FRAMES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +75,10 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     `high` and `mean`) or `all`; the rest keeps its default. For the latter two the clip is decoded: 0.2 s
     for a short one of 640x360, 0.5 s at 1280x720.
     """
-    matrix, interlaced = _coding(path)
+    matrix, interlaced = coding_of(path)
     if needs == "coding":
         return Analysis(matrix=matrix, interlaced=interlaced)
-    frames = [measured(to_rgb(frame), levels_only=needs == "levels") for frame in sample_frames(path, pictures)]
+    frames = [measured(to_rgb(frame), levels_only=needs == "levels") for frame in spread_frames(path, pictures)]
     facts = clip_measures(frames)
     analysis = Analysis(low=facts.low, high=facts.high, mean=facts.mean, matrix=matrix, interlaced=interlaced)
     if needs == "levels":
@@ -87,12 +86,3 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     return replace(
         analysis, spread=facts.spread, colourfulness=facts.colourfulness, sharpness=facts.sharpness, noise=facts.noise
     )
-
-
-def _coding(path: Path) -> tuple[str, bool]:
-    """Return the matrix and whether there are fields anywhere, from key frames of the whole clip."""
-    matrix, interlaced = "", False
-    for frame in key_frames(path, most=_KEY_FRAMES):
-        matrix = matrix or color_tags.frame_matrix(frame)
-        interlaced = interlaced or bool(frame.interlaced_frame)
-    return matrix, interlaced
