@@ -36,9 +36,10 @@ def colour(**values: int) -> VideoEnhance:
 
 
 def levels_missed(rgb: Rgb) -> float:
-    """Return how far the channels' levels are from black and white: what a cast and a flat picture have in common."""
-    low, high = np.percentile(rgb.reshape(-1, 3), [0.3, 99.7], axis=0)
-    return float(low.mean() + (255 - high).mean())
+    """Return how far the channels' ends are from black and white: what a cast and a flat picture have in common."""
+    ordered = np.sort(rgb.reshape(-1, 3), axis=0).astype(float)
+    tail = len(ordered) // 50
+    return float(ordered[:tail].mean() + 255 - ordered[-tail:].mean())
 
 
 KNOBS: dict[str, tuple[range, Callable[[int], VideoEnhance], Callable[[Rgb], float], int]] = {

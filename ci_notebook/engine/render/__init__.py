@@ -4,7 +4,9 @@ Modules, in reading order:
 
 render              the whole way: probe, analyse, run FFmpeg, check the output
 analysis            what AUTO is resolved from
+auto/               what is measured on frames, and the values that AUTO stands for
 graph               from a setting to FFmpeg's video filters
+filters/            correction, tone and sharpening in FFmpeg's filters
 command             from an operation to FFmpeg's command line
 changes             what a job changes or leaves out without being asked
 interval            the part of the source that a job works on

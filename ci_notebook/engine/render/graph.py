@@ -26,6 +26,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ci_notebook.engine.render import hdr
+from ci_notebook.engine.render.filters.correction import correction
+from ci_notebook.engine.render.filters.sharpening import sharpening
+from ci_notebook.engine.render.filters.tone import tone
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
@@ -72,7 +75,7 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
         "motion": _motion(setting, source, analysis),
         "enlarge": _enlarge(setting, sizes),
         "correct": _correct(setting, source, analysis),
-        "tone": _tone(setting, analysis),
+        "tone": _tone(setting, source, analysis),
         "sharpen": _sharpen(setting, analysis),
         "faster": (f"fps={rate_text(out)}",) if out > doubled or doubled not in (out, here) else (),
         "range": _range(setting, source, analysis),
@@ -223,66 +226,21 @@ def _scale(sizes: OutputPlan, kernel: str) -> str:
 
 
 def _correct(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
-    """Stretch each channel from its own levels towards black and white, by a share that grows with Correction.
-
-    One table for the whole clip. The share ends at 0.85: a full stretch would grey out scenes that are
-    colored for a reason.
-    """
     level = resolved_levels(setting, analysis).get("ColorEnhance.Correction", 0)
-    if level == 0:
-        return ()
-    share = 0.85 * (1 - math.exp(-level / 350)) / (1 - math.exp(-1000 / 350))
-    tables = []
-    for channel, low, high in zip("rgb", analysis.low, analysis.high, strict=True):
-        begin, end = share * low, 1 - share * (1 - high)
-        tables.append(f"{channel}='{_table(f'clip((val/maxval-{begin:.5f})/{end - begin:.5f},0,1)*maxval')}'")
-    deep, matrix = depth_suffix(source), color_tags.scale_matrix(analysis.matrix)
-    # The matrix is given both ways; by default FFmpeg would use another one on the way back.
-    return (
-        f"scale=in_color_matrix={matrix}:in_range=tv:out_range=pc:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
-        f"format=gbrp{deep}",
-        f"lutrgb={':'.join(tables)}",
-        f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp",
-        f"format=yuv444p{deep}",
-    )
+    matrix, output = color_tags.scale_matrix(analysis.matrix), pixel_format(setting, source)
+    return correction(level, analysis.low, analysis.high, matrix=matrix, output_format=output) if level else ()
 
 
-def _tone(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
+def _tone(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     values = resolved_levels(setting, analysis)
     contrast, saturation = values.get("ColorEnhance.Contrast", 0), values.get("ColorEnhance.Saturation", 0)
-    tables = []
-    if contrast:
-        tables.append(f"y='{_table(_contrast(contrast, analysis.mean))}'")
-    if saturation:
-        gain = 1 + saturation / 200
-        table = _table(f"clip((val-(maxval+minval)/2)*{gain:.4f}+(maxval+minval)/2,minval,maxval)")
-        tables += [f"u='{table}'", f"v='{table}'"]
-    return (f"lutyuv={':'.join(tables)}",) if tables else ()
-
-
-def _table(expression: str) -> str:
-    """Return an expression that is evaluated only for values that occur.
-
-    FFmpeg fills tables of 65,536 entries at any depth, which took 30 ms for eight bits.
-    """
-    return f"if(lte(val,2*maxval),{expression})"
-
-
-def _contrast(level: int, mean: float) -> str:
-    """Return an S-curve around the clip's own mean: steeper there, without clipping at either end.
-
-    A straight line around mid-grey would darken dark clips and burn out light ones.
-    """
-    power, pivot = 1 + level / 100, min(0.75, max(0.25, mean))
-    x = "clip((val-minval)/(maxval-minval),0,1)"
-    below = f"{pivot:.4f}*pow({x}/{pivot:.4f},{power:.4f})"
-    above = f"1-{1 - pivot:.4f}*pow((1-{x})/{1 - pivot:.4f},{power:.4f})"
-    return f"minval+(maxval-minval)*if(lt({x},{pivot:.4f}),{below},{above})"
+    matrix, output = color_tags.scale_matrix(analysis.matrix), pixel_format(setting, source)
+    return tone(contrast, saturation, analysis.mean, matrix=matrix, output_format=output)
 
 
 def _sharpen(setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
     level = resolved_levels(setting, analysis).get("MsSharpen.SharpenLevel", 0)
-    return (f"unsharp=5:5:{0.18 * level:.2f}:5:5:0",) if level else ()
+    return sharpening(level) if level else ()
 
 
 def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
