@@ -123,7 +123,7 @@ def _filters(path: Path, info: MediaInfo) -> str:
     size = ":".join(str(max(2, round(side * shrink / 2) * 2)) for side in (shown.width, shown.height))
     retag = color_tags.retagged(matrix)
     if color_tags.is_hdr(transfer):
-        convert = [color_tags.hdr_to_sdr(transfer, matrix_in=matrix)]
+        convert = [color_tags.hdr_to_sdr(color_tags.HdrCoding.of(transfer, matrix, first_video(info).color_primaries))]
         out = color_tags.SDR
     else:
         convert, out = [], color_tags.filter_matrix(matrix)

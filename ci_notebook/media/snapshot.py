@@ -181,10 +181,9 @@ def to_rgb(frame: Any, *, crop: tuple[int, int, int, int] | None = None, width: 
 
 
 def _hdr_to_rgb(frame: Any) -> Picture:
-    transfer = color_tags.frame_transfer(frame) or ""
     raw = frame.reformat(format="yuv420p10le").to_ndarray().tobytes()
     size = f"{frame.width}x{frame.height}"
-    inverse = color_tags.hdr_to_sdr(transfer, matrix_in=color_tags.frame_matrix(frame))
+    inverse = color_tags.hdr_to_sdr(color_tags.frame_coding(frame))
     data = filter_bytes(
         [
             "-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", size, "-i", "pipe:0", "-vf",

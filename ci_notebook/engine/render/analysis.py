@@ -7,9 +7,10 @@ values that AUTO stands for are ours: the service does not document its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from ci_notebook.media import color_tags
 from ci_notebook.media.frame_sampling import key_frames, sample_frames
 from ci_notebook.media.scoring import no_reference
-from ci_notebook.media.snapshot import to_rgb
+from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.media.streams.frame_times import Timeline
+from ci_notebook.media.streams.light import Light, light_of
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
@@ -33,7 +35,8 @@ class Analysis:
 
     `low` and `high` are the levels that contain a channel except for 0.3 % at either end; `spread` is the
     RMS contrast of luma. `colourfulness`, `sharpness` and `noise` are those of
-    `media.scoring.no_reference`. `matrix` is the clip's YUV matrix, `interlaced` whether it has fields.
+    `media.scoring.no_reference`. `matrix` is the clip's YUV matrix, `interlaced` whether it has fields, `light` that of
+    HDR, None for SDR. HDR is analysed as SDR-referred light.
     `timeline` are the times of its frames, which a job needs and a preview does not.
     """
 
@@ -46,6 +49,7 @@ class Analysis:
     noise: float = 1.0
     matrix: str = color_tags.SDR
     interlaced: bool = False
+    light: Light | None = None
     timeline: Timeline | None = field(default=None, repr=False)
 
     @property
@@ -83,12 +87,12 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     `high` and `mean`) or `all`; the rest keeps its default. For the latter two the clip is decoded: 0.2 s
     for a short one of 640x360, 0.5 s at 1280x720.
     """
-    matrix, interlaced = _coding(path)
+    matrix, interlaced, light = _coding(path)
     if needs == "coding":
-        return Analysis(matrix=matrix, interlaced=interlaced)
+        return Analysis(matrix=matrix, interlaced=interlaced, light=light)
     lows, highs, rows = [], [], []
     for frame in sample_frames(path, pictures):
-        rgb = to_rgb(frame)
+        rgb = to_sdr_rgb(frame)
         luma = no_reference.luma_of(rgb)
         low, high = np.percentile(rgb[::2, ::2].reshape(-1, 3), [_TAIL, 100 - _TAIL], axis=0) / 255
         lows.append(low)
@@ -98,7 +102,9 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     low = np.minimum(np.min(lows, axis=0), _DARK_MOST)
     high = np.maximum(np.max(highs, axis=0), _LIGHT_LEAST)
     mean, *measures = (round(float(value), 6) for value in np.mean(rows, axis=0))
-    analysis = Analysis(low=_three(low), high=_three(high), mean=mean, matrix=matrix, interlaced=interlaced)
+    analysis = Analysis(
+        low=_three(low), high=_three(high), mean=mean, matrix=matrix, interlaced=interlaced, light=light
+    )
     if needs == "levels":
         return analysis
     contrast, colour, sharpness, noise = measures
@@ -114,13 +120,21 @@ def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, 
     )
 
 
-def _coding(path: Path) -> tuple[str, bool]:
-    """Return the matrix and whether there are fields anywhere, from key frames of the whole clip."""
+def _coding(path: Path) -> tuple[str, bool, Light | None]:
+    """Return the matrix, whether there are fields anywhere, and the light of HDR, from key frames of the whole clip."""
     matrix, interlaced = "", False
-    for frame in key_frames(path, most=_KEY_FRAMES):
-        matrix = matrix or color_tags.frame_matrix(frame)
-        interlaced = interlaced or bool(frame.interlaced_frame)
-    return matrix, interlaced
+
+    def noted() -> Iterator[Any]:
+        nonlocal matrix, interlaced
+        for frame in key_frames(path, most=_KEY_FRAMES):
+            matrix = matrix or color_tags.frame_matrix(frame)
+            interlaced = interlaced or bool(frame.interlaced_frame)
+            yield frame
+
+    light = light_of(frames := noted())
+    for _ in frames:  # the rest of SDR, whose light is not looked at
+        pass
+    return matrix, interlaced, light
 
 
 def _three(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float, float]:

@@ -30,7 +30,7 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
     unreadable_error,
     write_pattern,
 )
-from ci_notebook.engine.render.graph import converts_to_sdr
+from ci_notebook.engine.render.hdr import converts_to_sdr
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, refuse_size, video_codec

@@ -240,8 +240,7 @@ class Pair:
             return rate + cut
         other = self.source if side is self.output else self.output
         inverse = color_tags.hdr_to_sdr(
-            side.video.color_transfer or "",
-            matrix_in=side.matrix,
+            color_tags.HdrCoding.of(side.video.color_transfer, side.matrix, side.video.color_primaries),
             matrix=self._matrix(side),
             primaries=None if other.is_hdr else other.video.color_primaries,
         )

@@ -3,7 +3,7 @@
 Decisions where the API says too little: an offset counts inwards from the anchored edges; a percentage
 refers to the output's width or height; a Text's box is the box of its ink; a slide speed of n is 4n
 percent of the width (or height) per second. Watermarks are overlaid before SDRtoHDR, so that their white
-is the video's white.
+is the video's white. On a source that is HDR they are coded as HDR, with diffuse white.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.fonts import face
+from ci_notebook.media import color_tags
+from ci_notebook.media.color_tags import HdrCoding
 from ci_notebook.media.images import UnreadableImage, open_image
 from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.setting.shape import LARGEST, Size
@@ -33,13 +35,21 @@ class Overlay:
     y: str
     enable: str = ""
 
-    def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool) -> list[str]:
-        """Return the lines of the filter graph that overlay this picture on the stream `below`."""
+    def lines(
+        self, below: str, picture: str, out: str, *, matrix: str, deep: bool, light: HdrCoding | None = None
+    ) -> list[str]:
+        """Return the lines of the filter graph that overlay this picture on the stream `below`.
+
+        `light` is how that stream is coded if it is HDR; the picture's white becomes diffuse white then.
+        """
         enable = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
+        coded = f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv"
+        if light is not None:
+            coded = f"format=gbrap,{color_tags.sdr_rgb_to_hdr(light, primaries=color_tags.SDR)}"
         return [
-            f"[{picture}]scale=out_color_matrix={matrix}:in_range=pc:out_range=tv,format={alpha}[{ready}]",
+            f"[{picture}]{coded},format={alpha}[{ready}]",
             f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable}[{out}]",
         ]
 
