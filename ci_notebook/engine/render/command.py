@@ -125,11 +125,12 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
     here, doubled, out = rates(setting, source)
     rate = rate_text(out if filters_by_stage["slower"] else doubled if filters_by_stage["motion"] else here)
     size = plan(setting, source).cut
-    network = needs_network(setting, source)
+    network, light = needs_network(setting, source), hdr.coding_of(setting, source, analysis)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
     pipe = Pipe(
         size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
         chroma=full[1] if full and not network and not hdr.converts_to_sdr(setting, source) else "420",
+        transfer=light.transfer if light else "",
     )  # fmt: skip
     filters = [
         *trim_filters(setting, source, analysis),

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ci_notebook.media import color_tags
 
-__all__ = ["Light", "MasteringDisplay", "light_from", "light_of"]
+__all__ = ["Light", "MasteringDisplay", "light_from", "light_of", "light_of_code"]
 
 _DISPLAY: Final = "MASTERING_DISPLAY_METADATA"
 _LEVELS: Final = "CONTENT_LIGHT_LEVEL"
@@ -65,7 +65,7 @@ def light_of(frames: Iterable[Any]) -> Light | None:
         codes.append(_brightest_code(frame))
     if light is None:
         return None
-    return replace(light, peak=round(_light_of_code(max(codes), light.coding.transfer), 1))
+    return replace(light, peak=round(light_of_code(max(codes), light.coding.transfer), 1))
 
 
 def light_from(values: Mapping[str, Any]) -> Light:
@@ -108,7 +108,7 @@ def _brightest_code(frame: Any) -> float:
     return max(float(np.percentile(plane, 100 - _STRAY)) for plane in planes) / 1023
 
 
-def _light_of_code(code: float, transfer: str) -> float:
+def light_of_code(code: float, transfer: str) -> float:
     """Return the light in cd/m² of a grey with this code, by ITU-R BT.2100."""
     if transfer == "smpte2084":
         power = code ** (1 / 78.84375)
