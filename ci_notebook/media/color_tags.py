@@ -12,10 +12,11 @@ from typing import Any, Final, Self
 
 __all__ = [
     "DIFFUSE_WHITE", "DIFFUSE_WHITE_CODES", "EXACT_FLAGS", "HDR_MATRIX", "HDR_PRIMARIES", "HDR_TRANSFERS",
-    "MATRICES", "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "UNCHANGED_SHARE", "HdrCoding", "filter_matrix",
-    "frame_coding", "frame_matrix", "frame_primaries", "frame_transfer", "hdr_to_sdr", "hdr_to_sdr_rgb",
-    "is_full_range", "is_hdr", "matrix_name", "retagged", "scale_matrix", "sdr_primaries", "sdr_rgb_to_hdr",
-    "sdr_rgb_to_yuv", "sdr_to_hdr", "sdr_yuv_to_rgb", "tone_mapped", "untagged_matrix",
+    "MATRICES", "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "UNCHANGED_SHARE", "WIDE_PRIMARIES", "HdrCoding",
+    "filter_matrix", "frame_coding", "frame_matrix", "frame_primaries", "frame_transfer", "hdr_to_sdr",
+    "hdr_to_sdr_rgb", "is_full_range", "is_hdr", "is_wide", "matrix_name", "picture_to_wide", "retagged",
+    "scale_matrix", "sdr_primaries", "sdr_rgb_to_hdr",
+    "sdr_rgb_to_yuv", "sdr_to_hdr", "sdr_yuv_to_rgb", "tone_mapped", "untagged_matrix", "wide_to_sdr",
 ]  # fmt: skip
 
 # ISO/IEC 23091-2 (ITU-T H.273) numbers, and the names that FFmpeg's `setparams` and `zscale` give them.
@@ -47,6 +48,9 @@ _WHITE: Final = f"npl={DIFFUSE_WHITE}"
 
 # swscale's default rounding makes every channel up to one step too dark.
 EXACT_FLAGS: Final = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+# Primaries whose colors look pale where they are taken for BT.709. Those of SD are nearly the same as BT.709.
+WIDE_PRIMARIES: Final = frozenset({"bt2020", "smpte428", "smpte431", "smpte432"})
 
 _HD_LINES: Final = 720
 # Names for swscale, where they differ.
@@ -170,9 +174,9 @@ class HdrCoding:
         """
         return f"{_WHITE}:agamma={int(self.transfer != 'arib-std-b67')}"
 
-    def as_input(self) -> str:
+    def as_input(self, *, range_: str = "tv") -> str:
         """Return zscale's options for frames of this coding that come in."""
-        return f"tin={self.transfer}:min={self.matrix}:pin={self.primaries}:rin=tv"
+        return f"tin={self.transfer}:min={self.matrix}:pin={self.primaries}:rin={range_}"
 
     def as_tags(self) -> str:
         """Return the filter that tags frames with this coding."""
@@ -192,13 +196,32 @@ def sdr_to_hdr(hdr: HdrCoding, *, matrix: str, primaries: str | None) -> str:
     return f"zscale={source}:{hdr.as_output()}:{hdr.scale}"
 
 
-def hdr_to_sdr(hdr: HdrCoding, *, matrix: str = SDR, primaries: str | None = SDR) -> str:
+def hdr_to_sdr(hdr: HdrCoding, *, matrix: str = SDR, primaries: str | None = SDR, range_: str = "tv") -> str:
     """Return the FFmpeg filter that is the exact inverse of `sdr_to_hdr`: a tone map would change every frame.
 
-    `matrix` and `primaries` are those of the SDR result.
+    `matrix` and `primaries` are those of the SDR result, `range_` that of the HDR.
     """
     target = f"t={SDR}:m={filter_matrix(matrix)}:p={sdr_primaries(primaries)}:r=tv"
-    return f"zscale={hdr.as_input()}:{target}:{hdr.scale}"
+    return f"zscale={hdr.as_input(range_=range_)}:{target}:{hdr.scale}"
+
+
+def is_wide(transfer: str | None, primaries: str | None) -> bool:
+    """Return whether frames are SDR in primaries that have to be converted before they are shown as BT.709."""
+    return not is_hdr(transfer) and primaries in WIDE_PRIMARIES
+
+
+def wide_to_sdr(
+    *, matrix_in: str, primaries_in: str | None, range_: str = "tv", matrix: str = SDR, primaries: str | None = SDR
+) -> str:
+    """Return the FFmpeg filter that converts SDR with `primaries_in` to `primaries`, by default to BT.709."""
+    source = f"tin={SDR}:min={filter_matrix(matrix_in)}:pin={sdr_primaries(primaries_in)}:rin={range_}"
+    return f"zscale={source}:t={SDR}:m={filter_matrix(matrix)}:p={sdr_primaries(primaries)}:r=tv"
+
+
+def picture_to_wide(*, matrix: str, primaries: str | None) -> str:
+    """Return the FFmpeg filter that codes an R'G'B' picture in BT.709 as SDR in other primaries."""
+    target = f"t={SDR}:m={filter_matrix(matrix)}:p={sdr_primaries(primaries)}:r=tv"
+    return f"zscale=tin={SDR}:min=gbr:pin={SDR}:rin=pc:{target}"
 
 
 def hdr_to_sdr_rgb(hdr: HdrCoding) -> str:

@@ -125,6 +125,12 @@ def _filters(path: Path, info: MediaInfo) -> str:
     if color_tags.is_hdr(transfer):
         convert = [color_tags.hdr_to_sdr(color_tags.HdrCoding.of(transfer, matrix, first_video(info).color_primaries))]
         out = color_tags.SDR
+    elif color_tags.is_wide(transfer, first_video(info).color_primaries):
+        range_ = "pc" if first_video(info).color_range == "pc" else "tv"
+        convert = [
+            color_tags.wide_to_sdr(matrix_in=matrix, primaries_in=first_video(info).color_primaries, range_=range_)
+        ]
+        out = color_tags.SDR
     else:
         convert, out = [], color_tags.filter_matrix(matrix)
     name = color_tags.scale_matrix(out)

@@ -118,7 +118,7 @@ def picture_graph(
         lines.append(f"movie=filename={overlay.path.name}[m{number}]")
         scaled, overlaid = overlay.lines(
             f"v{number - 1}", f"m{number}", "", matrix=color_tags.scale_matrix(matrix), deep=deep,
-            light=hdr.coding_of(setting, still.source, still.analysis),
+            coding=hdr.picture_filter(setting, still.source, still.analysis),
         )  # fmt: skip
         lines += [scaled, overlaid.removesuffix("[]")]
     last = [*_stage_filters(setting, still, AFTER_WATERMARKS), f"format={pixel_format(setting, still.source)}"]
@@ -179,7 +179,13 @@ def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Ite
     coding = made or hdr.coding_of(setting, still.source, still.analysis)
     if coding is not None:
         yield color_tags.hdr_to_sdr(coding)
-        yield "format=yuv444p"
+        yield "format=yuv444p10le"
+        matrix = color_tags.SDR
+    elif not hdr.converts_to_sdr(setting, still.source) and color_tags.is_wide(
+        first_video(still.source).color_transfer, first_video(still.source).color_primaries
+    ):
+        yield color_tags.wide_to_sdr(matrix_in=matrix, primaries_in=first_video(still.source).color_primaries)
+        yield "format=yuv444p10le"
         matrix = color_tags.SDR
     coded = f"in_color_matrix={color_tags.scale_matrix(matrix)}:in_range=tv"
     yield f"scale={size.width}:{size.height}:flags={color_tags.EXACT_FLAGS}:{coded}"

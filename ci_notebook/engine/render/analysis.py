@@ -92,7 +92,7 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
         return Analysis(matrix=matrix, interlaced=interlaced, light=light)
     lows, highs, rows = [], [], []
     for frame in sample_frames(path, pictures):
-        rgb = to_sdr_rgb(frame)
+        rgb = to_sdr_rgb(frame, own_primaries=True)
         luma = no_reference.luma_of(rgb)
         low, high = np.percentile(rgb[::2, ::2].reshape(-1, 3), [_TAIL, 100 - _TAIL], axis=0) / 255
         lows.append(low)

@@ -202,7 +202,7 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
             f"v{number}",
             matrix=matrix,
             deep=bool(depth_suffix(source)),
-            light=hdr.coding_of(setting, source, analysis),
+            coding=hdr.picture_filter(setting, source, analysis),
         )
     lines.append(f"[v{len(overlays)}]{','.join(last)}[{end}]")
     if paths.pattern:

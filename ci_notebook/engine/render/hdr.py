@@ -79,6 +79,19 @@ def coding_of(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> c
     return light_of(source, analysis).coding if keeps_hdr(setting, source) else None
 
 
+def picture_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
+    """Return the filter that codes an R'G'B' picture in BT.709 like the frames in the stages.
+
+    It is empty where only the matrix counts: for SDR in usual primaries. White becomes diffuse white.
+    """
+    coding, video = coding_of(setting, source, analysis), first_video(source)
+    if coding is not None:
+        return color_tags.sdr_rgb_to_hdr(coding, primaries=color_tags.SDR)
+    if not converts_to_sdr(setting, source) and color_tags.is_wide(video.color_transfer, video.color_primaries):
+        return color_tags.picture_to_wide(matrix=analysis.matrix, primaries=video.color_primaries)
+    return ""
+
+
 def to_sdr(light: Light) -> list[str]:
     """Return the filters that make SDR: the exact inverse of SDRtoHDR where no light is above white, else a curve.
 

@@ -35,7 +35,8 @@ def enlarge_hdr(picture: bytes, width: int, height: int, *, enlarger: Enlarger, 
     )
     left = Image.fromarray(luma - to_hdr[seen]).resize((2 * width, 2 * height), Image.Resampling.BILINEAR)
     made = to_hdr[np.minimum(data[: 4 * pixels], _BLACK + _RANGE)].reshape(2 * height, 2 * width) + np.asarray(left)
-    return np.clip(np.rint(made), 0, 1023).astype("<u2").tobytes() + data[4 * pixels :].tobytes()
+    enlarged: bytes = np.clip(np.rint(made), 0, 1023).astype("<u2").tobytes()
+    return enlarged + data[4 * pixels :].tobytes()
 
 
 @functools.cache

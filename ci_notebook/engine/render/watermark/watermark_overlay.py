@@ -15,8 +15,6 @@ from typing import Any
 
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.watermark.fonts import face
-from ci_notebook.media import color_tags
-from ci_notebook.media.color_tags import HdrCoding
 from ci_notebook.media.images import UnreadableImage, open_image
 from ci_notebook.media.snapshot import pillow
 from ci_notebook.model.setting.shape import LARGEST, Size
@@ -35,19 +33,16 @@ class Overlay:
     y: str
     enable: str = ""
 
-    def lines(
-        self, below: str, picture: str, out: str, *, matrix: str, deep: bool, light: HdrCoding | None = None
-    ) -> list[str]:
+    def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool, coding: str = "") -> list[str]:
         """Return the lines of the filter graph that overlay this picture on the stream `below`.
 
-        `light` is how that stream is coded if it is HDR; the picture's white becomes diffuse white then.
+        `coding` is the filter that codes R'G'B' like that stream, for HDR and wide primaries.
         """
         enable = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
-        coded = f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv"
-        if light is not None:
-            coded = f"format=gbrap,{color_tags.sdr_rgb_to_hdr(light, primaries=color_tags.SDR)}"
+        plain = f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv"
+        coded = f"format=gbrap,{coding}" if coding else plain
         return [
             f"[{picture}]{coded},format={alpha}[{ready}]",
             f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable}[{out}]",
