@@ -19,8 +19,8 @@ from ci_notebook.media.streams.frame_reader import FrameReader
 from ci_notebook.model.errors import EngineError
 
 __all__ = [
-    "CONTENT_TYPES", "LARGEST", "Picture", "as_shown", "encode_picture", "frame_at", "is_converted", "picture", "pillow",
-    "resized", "to_rgb", "to_sdr_rgb", "turned",
+    "CONTENT_TYPES", "LARGEST", "Picture", "as_shown", "encode_picture", "frame_at", "is_converted", "picture",
+    "pillow", "resized", "to_rgb", "to_sdr_rgb", "turned",
 ]  # fmt: skip
 
 Picture = NDArray[np.uint8]
