@@ -267,3 +267,14 @@ def test_the_preview_of_hdr_shows_what_the_job_makes(stage: str, ramps: dict[str
     seen = shown(previewer.preview(FileOrigin(ramps[PQ]), wanted))
     previewer.close()
     assert np.abs(seen - patches(picture(output))).max() < 0.03
+
+
+def test_max_fall_is_measured_where_a_stage_changes_the_mean_light(tmp_path: Path) -> None:
+    greys = np.linspace(0.3, 0.9, 16)[:, None] * np.ones(3)
+    clip = hdr_clip(tmp_path / "clip.mp4", PQ, bt2100.bt1886(greys), metadata=f"hdr10=1:{DISPLAY}:max-cll=180,60")
+    output = made(clip, tmp_path, setting(**STAGES["contrast"]))
+    mean = bt2100.read_light(output).max(axis=1).mean()
+    assert mean < 58 or mean > 62
+    assert metadata(output)["levels"][1] == pytest.approx(mean, rel=0.04)
+    kept = made(clip, tmp_path / "kept", setting(**STAGES["sharpen"]))
+    assert metadata(kept)["levels"][1] == 60

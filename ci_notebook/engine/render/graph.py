@@ -28,7 +28,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ci_notebook.engine.render import hdr, sdr_referred
+from ci_notebook.engine.render import hdr
+from ci_notebook.engine.render.hdr_source import sdr_referred
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags

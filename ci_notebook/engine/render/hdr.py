@@ -107,7 +107,7 @@ def output_light(setting: VideoEnhance, source: MediaInfo, analysis: Analysis, *
     """Return the light in the metadata of the output; None where it has none.
 
     `is_changed` says that stages or watermarks change the frames. They make nothing brighter than diffuse
-    white or than it was, but a frame may become brighter on average, up to that limit.
+    white or than it was. How bright a frame is on average was measured where a stage changes it.
     """
     white = color_tags.DIFFUSE_WHITE
     if mode_of(setting) == "HDR10":
@@ -119,8 +119,9 @@ def output_light(setting: VideoEnhance, source: MediaInfo, analysis: Analysis, *
         return None
     if not is_changed:
         return light
-    cll = light.max_cll and max(light.max_cll, white)
-    return replace(light, max_cll=cll, max_fall=light.max_fall and cll and min(cll, light.max_fall + white))
+    return replace(
+        light, max_cll=light.max_cll and max(light.max_cll, white), max_fall=light.made_fall or light.max_fall
+    )
 
 
 def without_metadata(setting: VideoEnhance, source: MediaInfo, codec: str) -> tuple[str, ...]:

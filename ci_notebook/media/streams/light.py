@@ -40,7 +40,8 @@ class Light:
     """The coding of an HDR clip and its light in cd/m².
 
     `max_cll`, `max_fall` and `display` are metadata, None where the file has none. `peak` is the light of the
-    brightest pixel that was measured in a few frames, stray pixels aside.
+    brightest pixel that was measured in a few frames, stray pixels aside. `made_fall` is the `max_fall` of what a job
+    makes of the clip, None where it is that of the clip.
     """
 
     coding: color_tags.HdrCoding
@@ -48,6 +49,7 @@ class Light:
     max_fall: int | None = None
     display: MasteringDisplay | None = None
     peak: float | None = None
+    made_fall: int | None = None
 
     @property
     def brightest(self) -> float:
