@@ -7,16 +7,16 @@ clip has the same colors everywhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 __all__ = [
     "DIFFUSE_WHITE", "DIFFUSE_WHITE_CODES", "EXACT_FLAGS", "HDR_MATRIX", "HDR_PRIMARIES", "HDR_TRANSFERS",
     "MATRICES", "PRIMARIES", "RANGES", "SDR", "TRANSFERS", "UNCHANGED_SHARE", "WIDE_PRIMARIES", "HdrCoding",
     "filter_matrix", "frame_coding", "frame_matrix", "frame_primaries", "frame_transfer", "hdr_to_sdr",
-    "hdr_to_sdr_rgb", "is_full_range", "is_hdr", "is_wide", "matrix_name", "picture_to_wide", "retagged",
-    "scale_matrix", "sdr_primaries", "sdr_rgb_to_hdr",
-    "sdr_rgb_to_yuv", "sdr_to_hdr", "sdr_yuv_to_rgb", "tone_mapped", "untagged_matrix", "wide_to_sdr",
+    "hdr_to_sdr_rgb", "is_full_range", "is_hdr", "is_wide", "limited", "matrix_name", "picture_to_wide",
+    "retag", "retagged", "scale_matrix", "sdr_primaries", "sdr_rgb_to_hdr", "sdr_rgb_to_yuv", "sdr_to_hdr",
+    "sdr_yuv_to_rgb", "tone_mapped", "untagged_matrix", "wide_to_sdr",
 ]  # fmt: skip
 
 # ISO/IEC 23091-2 (ITU-T H.273) numbers, and the names that FFmpeg's `setparams` and `zscale` give them.
@@ -97,6 +97,12 @@ def frame_primaries(frame: Any) -> str | None:
 def frame_coding(frame: Any) -> HdrCoding:
     """Return how a PyAV frame of HDR is coded."""
     return HdrCoding.of(frame_transfer(frame), frame_matrix(frame), frame_primaries(frame))
+
+
+def retag(frame: Any) -> None:
+    """Tag a PyAV frame of constant luminance as non-constant luminance, which FFmpeg's scaler does not refuse."""
+    if MATRICES.get(int(frame.colorspace)) == "bt2020c":
+        frame.colorspace = next(number for number, name in MATRICES.items() if name == HDR_MATRIX)
 
 
 def is_full_range(frame: Any) -> bool:
@@ -222,6 +228,12 @@ def picture_to_wide(*, matrix: str, primaries: str | None) -> str:
     """Return the FFmpeg filter that codes an R'G'B' picture in BT.709 as SDR in other primaries."""
     target = f"t={SDR}:m={filter_matrix(matrix)}:p={sdr_primaries(primaries)}:r=tv"
     return f"zscale=tin={SDR}:min=gbr:pin={SDR}:rin=pc:{target}"
+
+
+def limited(hdr: HdrCoding, *, is_rgb: bool) -> str:
+    """Return the filter that brings frames of full range, or R'G'B', into the YUV of limited range that `hdr` says."""
+    source = replace(hdr, matrix="gbr") if is_rgb else hdr
+    return f"zscale={source.as_input(range_='pc')}:{hdr.as_output()}"
 
 
 def hdr_to_sdr_rgb(hdr: HdrCoding) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from ci_notebook.model.errors import EngineError
 
 __all__ = [
     "CONTENT_TYPES", "LARGEST", "Picture", "as_shown", "encode_picture", "frame_at", "is_converted", "picture",
-    "pillow", "resized", "to_rgb", "to_sdr_rgb", "turned",
+    "pillow", "plane_bytes", "resized", "to_rgb", "to_sdr_rgb", "turned",
 ]  # fmt: skip
 
 Picture = NDArray[np.uint8]
@@ -195,7 +195,8 @@ def _converted_rgb(frame: Any, primaries: str | None) -> Picture:
         matrix, kind = "gbr", "gbrp16le"
     else:
         matrix, kind = color_tags.frame_matrix(frame), _ten_bits(frame.format.name)
-    raw = frame.reformat(format=kind).to_ndarray(channel_last=False).tobytes()
+    color_tags.retag(frame)
+    raw = b"".join(plane_bytes(frame.reformat(format=kind)))
     range_ = "pc" if color_tags.is_full_range(frame) else "tv"
     transfer, own = color_tags.frame_transfer(frame), color_tags.frame_primaries(frame)
     if color_tags.is_hdr(transfer):
@@ -214,6 +215,16 @@ def _converted_rgb(frame: Any, primaries: str | None) -> Picture:
         raw,
     )  # fmt: skip
     return np.frombuffer(data, np.uint8).reshape(frame.height, frame.width, 3)
+
+
+def plane_bytes(frame: Any) -> Iterator[bytes]:
+    """Yield the rows of each plane, without the padding that the decoder left between them."""
+    layout = frame.format
+    for number, plane in enumerate(frame.planes):
+        is_packed = len(frame.planes) == 1
+        bits = layout.padded_bits_per_pixel if is_packed else 8 * ((layout.components[number].bits + 7) // 8)
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        yield rows[:, : plane.width * bits // 8].tobytes()
 
 
 def _ten_bits(name: str) -> str:

@@ -148,12 +148,14 @@ def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis
     filters = []
     if not has_square_pixels(video):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
-    is_hdr = color_tags.is_hdr(video.color_transfer)
-    if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
-        is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
-        matrix = hdr.light_of(source, analysis).coding.matrix if is_hdr else analysis.matrix
-        out = f":out_color_matrix={color_tags.scale_matrix(matrix)}" if is_rgb else ""
+    # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
+    is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
+    if color_tags.is_hdr(video.color_transfer) and (video.color_range == "pc" or is_rgb):
+        coding = hdr.light_of(source, analysis).coding
+        filters += ["format=gbrp16le"] if is_rgb else []
+        filters += [color_tags.limited(coding, is_rgb=bool(is_rgb)), f"format=yuv420p{depth_suffix(source)}"]
+    elif video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
+        out = f":out_color_matrix={color_tags.scale_matrix(analysis.matrix)}" if is_rgb else ""
         filters += [f"scale=out_range=tv{out}", f"format=yuv420p{depth_suffix(source)}"]
     if hdr.converts_to_sdr(setting, source):
         filters += hdr.to_sdr(hdr.light_of(source, analysis))

@@ -103,6 +103,7 @@ def _brightest_code(frame: Any) -> float:
     """Return the brightest of the channels of a frame as R'G'B', 0 to 1."""
     import numpy as np  # lazy: the thin client installs without it
 
+    color_tags.retag(frame)
     rgb = frame.reformat(
         width=max(2, frame.width // 2), height=max(2, frame.height // 2), format="gbrp10le", interpolation="POINT"
     )
