@@ -20,7 +20,10 @@ _DISPLAY: Final = "MASTERING_DISPLAY_METADATA"
 _LEVELS: Final = "CONTENT_LIGHT_LEVEL"
 _NUMBERS: Final = 10  # fractions: x and y of red, green, blue and white, then the darkest and the lightest light
 _USUAL_PEAK: Final = 1000.0  # cd/m²
-_STRAY: Final = 0.02  # percent of pixels that noise of an encoder makes brighter than the picture
+# Percent of pixels that an encoder may make brighter than the picture was: few in luma, more in a color channel,
+# where samples of chroma that are shared by four pixels do so at edges.
+_STRAY_LUMA: Final = 0.02
+_STRAY_COLOR: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +103,27 @@ def _display(data: bytes) -> MasteringDisplay | None:
 
 
 def _brightest_code(frame: Any) -> float:
-    """Return the brightest of the channels of a frame as R'G'B', 0 to 1."""
+    """Return the brightest code of a frame as R'G'B', 0 to 1: of luma, or of a color channel."""
     import numpy as np  # lazy: the thin client installs without it
 
     color_tags.retag(frame)
-    rgb = frame.reformat(
-        width=max(2, frame.width // 2), height=max(2, frame.height // 2), format="gbrp10le", interpolation="POINT"
-    )
-    planes = (np.frombuffer(plane, "<u2").reshape(plane.height, -1)[:, : plane.width] for plane in rgb.planes)
-    return max(float(np.percentile(plane, 100 - _STRAY)) for plane in planes) / 1023
+    half = {"width": max(2, frame.width // 2), "height": max(2, frame.height // 2), "interpolation": "POINT"}
+    red, green, blue = (_samples(plane) for plane in _gbr(frame.reformat(format="gbrp10le", **half)))
+    luma = 0.2627 * red + 0.678 * green + 0.0593 * blue
+    found = [np.percentile(luma, 100 - _STRAY_LUMA)]
+    found += [np.percentile(one, 100 - _STRAY_COLOR) for one in (red, green, blue)]
+    return float(max(found)) / 1023
+
+
+def _gbr(frame: Any) -> tuple[Any, Any, Any]:
+    green, blue, red = frame.planes
+    return red, green, blue
+
+
+def _samples(plane: Any) -> Any:
+    import numpy as np  # lazy, as above
+
+    return np.frombuffer(plane, "<u2").reshape(plane.height, -1)[:, : plane.width].astype(np.float32)
 
 
 def light_of_code(code: float, transfer: str) -> float:
