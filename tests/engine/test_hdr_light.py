@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.render import render
+from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.probe import first_video
 from ci_notebook.media.scoring.score import compare
 from ci_notebook.media.snapshot import picture
@@ -278,3 +279,27 @@ def test_max_fall_is_measured_where_a_stage_changes_the_mean_light(tmp_path: Pat
     assert metadata(output)["levels"][1] == pytest.approx(mean, rel=0.04)
     kept = made(clip, tmp_path / "kept", setting(**STAGES["sharpen"]))
     assert metadata(kept)["levels"][1] == 60
+
+
+CODINGS = {
+    "full range": ["-vf", "zscale=r=pc,format=yuv420p10le", "-color_range", "pc"],
+    "P3": ["-vf", "zscale=p=smpte432,format=yuv420p10le"],
+    "4:4:4": ["-pix_fmt", "yuv444p10le"],
+    "RGB": ["-vf", "zscale=m=gbr:r=pc,format=gbrp10le"],
+    "constant luminance tag": ["-vf", "setparams=colorspace=bt2020c"],
+    "no matrix tag": ["-vf", "setparams=colorspace=unknown"],
+    "eight bits": ["-vf", "scale,format=yuv420p"],
+}
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+def test_hdr_in_other_codings_keeps_its_light(kind: str, ramps: dict[str, Path], tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mkv"
+    run(["-i", ramps[PQ], *CODINGS[kind], "-c:v", "ffv1", clip])
+    seen = bt2100.inverse_bt1886(bt2100.RAMP).clip(0, 1)
+    assert np.abs(patches(picture(clip)) - seen).max() < 0.02
+    output = made(clip, tmp_path / "hdr", setting(**STAGES["sharpen"]))
+    assert bt2100.delta_e_itp(bt2100.read_light(output), bt2100.RAMP).max() < 1.5
+    back = bt2100.read_patches(made(clip, tmp_path / "sdr", setting(to_sdr=True)))
+    kept = bt2100.RAMP[:, 0] <= 140
+    assert np.abs(back - bt2100.inverse_bt1886(bt2100.RAMP))[kept].max() < 0.015
