@@ -32,6 +32,7 @@ from ci_notebook.experiment.scoring import Measure, ScoringPool, refuse_unfit_sc
 from ci_notebook.experiment.settings import Setting, resolved
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.api.requests import enhance_request
+from ci_notebook.model.clip_summary import summary_of
 from ci_notebook.model.errors import (
     AccessDenied,
     BucketNotActivated,
@@ -42,6 +43,7 @@ from ci_notebook.model.errors import (
     SignatureRefused,
     SubmissionUnclear,
 )
+from ci_notebook.model.setting.source_rules import hdr_in_line, refuse_hdr_source
 from ci_notebook.model.vmaf_v1 import check_screen
 
 # Errors that affect every run: the next one would be refused for the same reason.
@@ -151,6 +153,7 @@ def run_all(
             for setting in setting_list:
                 queue.add(clip, setting)
         _refuse_replaced(limited, queue)
+        _refuse_hdr_sources(limited, queue)
         if (budget is not None or options.on_price is not None) and queue.to_send:
             cost = _estimate(queue, limited, options.prices, options.forecast)
             refuse_over(budget, [quote.price for quote in cost.quotes])
@@ -201,6 +204,19 @@ def _refuse_replaced(client: RateLimitedClient, queue: RunQueue) -> None:
             for (of_key, _), clip in same_key.items():
                 if of_key == key:
                     refuse_replaced(clip, stored)
+
+
+def _refuse_hdr_sources(client: RateLimitedClient, queue: RunQueue) -> None:
+    """Raise `ParameterError` if SDRtoHDR is to be sent for a clip that is HDR already: its job would fail."""
+    kinds = dict[str, str]()
+    for key in queue.to_send:
+        run, clip = queue.runs[key], queue.clips[key]
+        if run.setting.sdr_to_hdr is None:
+            continue
+        if run.clip_key not in kinds:
+            summary = clip.summary or summary_of(client.video_info(run.clip_key))
+            kinds[run.clip_key] = hdr_in_line(summary.dynamic_range)
+        refuse_hdr_source(run.setting, kinds[run.clip_key], run.clip)
 
 
 def _estimate(queue: RunQueue, client: RateLimitedClient, prices: PriceList, forecast: Forecast | None) -> Estimate:

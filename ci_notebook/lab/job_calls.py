@@ -5,6 +5,7 @@ Invariant: the caller's mistakes raise `ParameterError` before anything is sent.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ci_notebook._machine_errors import translates_errors
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job, JobIterator
+from ci_notebook.client.objects import Clip
 from ci_notebook.client.queues import Queues
 from ci_notebook.client.receiver import Receiver
 from ci_notebook.client.templates import Templates
@@ -23,15 +25,19 @@ from ci_notebook.lab.arguments import (
     video_from,
     whole_number,
 )
+from ci_notebook.lab.clips.clip_facts import name_of
 from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.lab.monitor_jobs import jobs_in_queue
 from ci_notebook.lab.pictures import bar, durations_of
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
-from ci_notebook.model.errors import ParameterError
+from ci_notebook.model.clip_summary import summary_of
+from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.keywords import checks_keywords
+from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shorthand import SettingLike
+from ci_notebook.model.setting.source_rules import hdr_in_line, refuse_hdr_source
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.wire.xml import dumps
 
@@ -129,6 +135,8 @@ class JobCalls:
         given = None if setting is None else setting_argument(setting, "submit")
         video = video_from(self._client, clip, "submit")
         check_stored(self._client, video)
+        if given is not None:
+            self._refuse_hdr_source(video, given)
         request = self.request(
             video, given, output_key=output_key, watermark=watermark, digital_watermark=digital_watermark,
             template_id=template_id, watermark_template_id=watermark_template_id,
@@ -138,6 +146,17 @@ class JobCalls:
             call_back_kafka_config=call_back_kafka_config,
         )  # fmt: skip
         return self._job(self.client.submit(request))
+
+    def _refuse_hdr_source(self, video: Video, setting: VideoEnhance) -> None:
+        """Raise `ParameterError` for SDRtoHDR on a clip that is known to be HDR. Only the embedded engine is asked."""
+        if setting.sdr_to_hdr is None:
+            return
+        summary = video.summary if isinstance(video, Clip) else None
+        if summary is None and self.engine is not None:
+            with contextlib.suppress(ServiceError):  # the job says so
+                summary = summary_of(self._client.video_info(key_of(video)))
+        if summary is not None:
+            refuse_hdr_source(setting, hdr_in_line(summary.dynamic_range), name_of(video))
 
     def extract_digital_watermark(self, video: Video) -> Job:
         """Send the job that reads a digital watermark. After the job, `job.hidden_text` is the text, or None."""

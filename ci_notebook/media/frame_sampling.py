@@ -11,9 +11,10 @@ from ci_notebook.media.probe import main_video, no_video, open_media
 from ci_notebook.media.streams.file_identity import Identity, identity_of
 from ci_notebook.media.streams.frame_reader import FrameReader, decoded
 from ci_notebook.media.streams.frame_times import Timeline, scan_of, timeline_of
+from ci_notebook.media.streams.light import Light, light_of
 from ci_notebook.model.lru import LRU
 
-__all__ = ["coding_of", "key_frames", "sample_frame_pairs", "sample_frames", "spread_frames"]
+__all__ = ["coding_of", "key_frames", "light_of_clip", "sample_frame_pairs", "sample_frames", "spread_frames"]
 
 _SHORT: Final = 400  # frames; up to here decoding all is cheaper than seeking, and exact
 _FEW: Final = 50  # frames; so few are all decoded
@@ -22,6 +23,7 @@ _KEY_FRAMES: Final = 40
 _CACHED: Final = 64  # clips
 _WITHOUT_FIELDS: Final = frozenset({"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "gif", "png"})
 _codings: Final = LRU[Identity, tuple[str, bool]](_CACHED)
+_lights: Final = LRU[Identity, Light | None](_CACHED)
 
 
 def sample_frames(path: Path, count: int) -> Iterator[Any]:
@@ -74,6 +76,14 @@ def coding_of(path: Path) -> tuple[str, bool]:
     """
     path = Path(path)
     return _codings.get_or_make(identity_of(path), lambda: _read_coding(path))
+
+
+def light_of_clip(path: Path) -> Light | None:
+    """Return the light of an HDR clip, None for SDR. Decodes up to 40 key frames, once while the file is the same."""
+    path = Path(path)
+    if not scan_of(path).is_hdr:
+        return None
+    return _lights.get_or_make(identity_of(path), lambda: light_of(key_frames(path, most=_KEY_FRAMES)))
 
 
 def _read_coding(path: Path) -> tuple[str, bool]:

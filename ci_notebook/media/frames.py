@@ -18,7 +18,7 @@ import numpy as np
 
 from ci_notebook.media import color_tags
 from ci_notebook.media.probe import geometry_of, no_video
-from ci_notebook.media.snapshot import Picture, as_shown, encode_picture, resized, to_rgb, to_sdr_rgb
+from ci_notebook.media.snapshot import Picture, as_shown, encode_picture, is_converted, resized, to_rgb, to_sdr_rgb
 from ci_notebook.media.streams.frame_reader import FrameReader
 from ci_notebook.model.errors import ParameterError
 
@@ -63,6 +63,7 @@ class Frames:
         self._max_cached = max(_MIN_CACHED, keep_bytes // max(1, frame_bytes))
         self.size: tuple[int, int] = self._geometry.shown
         self._hdr = color_tags.HDR_TRANSFERS.get(color_tags.frame_transfer(first) or "", "")
+        self._is_converted = is_converted(first)
 
     def __len__(self) -> int:
         return len(self._timeline)
@@ -117,7 +118,7 @@ class Frames:
             pad = shape is not None and abs(shape[0] * self.size[1] / (shape[1] * self.size[0]) - 1) > _SAME_SHAPE
             is_plain = not self._geometry.filters and self._geometry.stored == self._geometry.shown
             is_plain = is_plain and (frame.width, frame.height) == self._geometry.stored  # sizes may change
-            if is_plain and not self._hdr and not pad:
+            if is_plain and not self._is_converted and not pad:
                 return _part(frame, box, width)
             rgb = to_sdr_rgb(frame)
         rgb = as_shown(rgb, self._geometry)

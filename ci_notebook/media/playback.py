@@ -123,7 +123,13 @@ def _filters(path: Path, info: MediaInfo) -> str:
     size = ":".join(str(max(2, round(side * shrink / 2) * 2)) for side in (shown.width, shown.height))
     retag = color_tags.retagged(matrix)
     if color_tags.is_hdr(transfer):
-        convert = [color_tags.hdr_to_sdr(transfer, matrix_in=matrix)]
+        convert = [color_tags.hdr_to_sdr(color_tags.HdrCoding.of(transfer, matrix, first_video(info).color_primaries))]
+        out = color_tags.SDR
+    elif color_tags.is_wide(transfer, first_video(info).color_primaries):
+        range_ = "pc" if first_video(info).color_range == "pc" else "tv"
+        convert = [
+            color_tags.wide_to_sdr(matrix_in=matrix, primaries_in=first_video(info).color_primaries, range_=range_)
+        ]
         out = color_tags.SDR
     else:
         convert, out = [], color_tags.filter_matrix(matrix)

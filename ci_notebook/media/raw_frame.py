@@ -12,9 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ci_notebook.media.snapshot import frame_at
+from ci_notebook.media.snapshot import frame_at, plane_bytes
 from ci_notebook.media.streams.fields import DEINTERLACER, are_joinable
 
 __all__ = ["RawFrame", "raw_frame"]
@@ -50,7 +48,7 @@ def raw_frame(path: Path, at_s: float) -> RawFrame:
         frame = next(_filtered([frame], [*geometry.filters, "copy"], frame.time_base))
     if planar := _PLANAR.get(frame.format.name):
         frame = frame.reformat(format=planar)
-    return RawFrame(b"".join(_planes(frame)), frame.format.name, frame.width, frame.height)
+    return RawFrame(b"".join(plane_bytes(frame)), frame.format.name, frame.width, frame.height)
 
 
 def _deinterlaced(frames: Iterable[Any], time_base: Fraction) -> Iterator[Any]:
@@ -76,16 +74,6 @@ def _filtered(frames: Iterable[Any], filters: Sequence[str], time_base: Fraction
     if graph is not None:
         graph.push(None)
         yield from _pulled(graph)
-
-
-def _planes(frame: Any) -> Iterator[bytes]:
-    """Yield the rows of each plane, without the padding that the decoder left between them."""
-    layout = frame.format
-    for number, plane in enumerate(frame.planes):
-        is_packed = len(frame.planes) == 1
-        bits = layout.padded_bits_per_pixel if is_packed else 8 * ((layout.components[number].bits + 7) // 8)
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        yield rows[:, : plane.width * bits // 8].tobytes()
 
 
 def _pulled(graph: Any) -> Iterator[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +19,8 @@ from ci_notebook.media.streams.frame_reader import FrameReader
 from ci_notebook.model.errors import EngineError
 
 __all__ = [
-    "CONTENT_TYPES", "LARGEST", "Picture", "as_shown", "encode_picture", "frame_at", "picture", "pillow", "resized",
-    "to_rgb", "to_sdr_rgb", "turned",
+    "CONTENT_TYPES", "LARGEST", "Picture", "as_shown", "encode_picture", "frame_at", "is_converted", "picture",
+    "pillow", "plane_bytes", "resized", "to_rgb", "to_sdr_rgb", "turned",
 ]  # fmt: skip
 
 Picture = NDArray[np.uint8]
@@ -150,9 +151,17 @@ def frame_at(
         return latest, geometry_of(reader.stream, latest)
 
 
-def to_sdr_rgb(frame: Any) -> Picture:
-    """Return a PyAV frame as RGB, HDR as SDR."""
-    return _hdr_to_rgb(frame) if color_tags.is_hdr(color_tags.frame_transfer(frame)) else to_rgb(frame)
+def to_sdr_rgb(frame: Any, *, own_primaries: bool = False) -> Picture:
+    """Return a PyAV frame as RGB in BT.709, HDR as SDR; with `own_primaries` in those of the frame."""
+    if is_converted(frame) and not (own_primaries and not color_tags.is_hdr(color_tags.frame_transfer(frame))):
+        return _converted_rgb(frame, color_tags.frame_primaries(frame) if own_primaries else color_tags.SDR)
+    return to_rgb(frame)
+
+
+def is_converted(frame: Any) -> bool:
+    """Return whether the colors of a PyAV frame are converted before it is shown: HDR, and wide primaries."""
+    transfer = color_tags.frame_transfer(frame)
+    return color_tags.is_hdr(transfer) or color_tags.is_wide(transfer, color_tags.frame_primaries(frame))
 
 
 def to_rgb(frame: Any, *, crop: tuple[int, int, int, int] | None = None, width: int = 0, height: int = 0) -> Picture:
@@ -180,17 +189,45 @@ def to_rgb(frame: Any, *, crop: tuple[int, int, int, int] | None = None, width: 
     return np.asarray(graph.pull().to_ndarray(), np.uint8)
 
 
-def _hdr_to_rgb(frame: Any) -> Picture:
-    transfer = color_tags.frame_transfer(frame) or ""
-    raw = frame.reformat(format="yuv420p10le").to_ndarray().tobytes()
-    size = f"{frame.width}x{frame.height}"
-    inverse = color_tags.hdr_to_sdr(transfer, matrix_in=color_tags.frame_matrix(frame))
+def _converted_rgb(frame: Any, primaries: str | None) -> Picture:
+    """Return a frame of HDR, or of SDR in wide primaries, as RGB of SDR in `primaries`."""
+    if frame.format.is_rgb:
+        matrix, kind = "gbr", "gbrp16le"
+    else:
+        matrix, kind = color_tags.frame_matrix(frame), _ten_bits(frame.format.name)
+    color_tags.retag(frame)
+    raw = b"".join(plane_bytes(frame.reformat(format=kind)))
+    range_ = "pc" if color_tags.is_full_range(frame) else "tv"
+    transfer, own = color_tags.frame_transfer(frame), color_tags.frame_primaries(frame)
+    if color_tags.is_hdr(transfer):
+        coding = color_tags.HdrCoding.of(transfer, matrix, own)
+        wanted = coding.primaries if primaries != color_tags.SDR else primaries
+        inverse = color_tags.hdr_to_sdr(coding, primaries=wanted, range_=range_)
+    else:
+        inverse = color_tags.wide_to_sdr(matrix_in=matrix, primaries_in=own, range_=range_)
     data = filter_bytes(
         [
-            "-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", size, "-i", "pipe:0", "-vf",
-            f"{inverse},format=yuv444p,scale=in_color_matrix={color_tags.scale_matrix(color_tags.SDR)},format=rgb24",
+            "-f", "rawvideo", "-pix_fmt", kind, "-s", f"{frame.width}x{frame.height}", "-i", "pipe:0", "-vf",
+            f"{inverse},format=yuv444p10le,scale=in_color_matrix={color_tags.scale_matrix(color_tags.SDR)}"
+            f":flags={color_tags.EXACT_FLAGS},format=rgb24",
             "-f", "rawvideo", "pipe:1",
         ],
         raw,
     )  # fmt: skip
     return np.frombuffer(data, np.uint8).reshape(frame.height, frame.width, 3)
+
+
+def plane_bytes(frame: Any) -> Iterator[bytes]:
+    """Yield the rows of each plane, without the padding that the decoder left between them."""
+    layout = frame.format
+    for number, plane in enumerate(frame.planes):
+        is_packed = len(frame.planes) == 1
+        bits = layout.padded_bits_per_pixel if is_packed else 8 * ((layout.components[number].bits + 7) // 8)
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        yield rows[:, : plane.width * bits // 8].tobytes()
+
+
+def _ten_bits(name: str) -> str:
+    """Return the format of ten bits that has at least the color samples of a format."""
+    chroma = "444" if "444" in name else "422" if re.search("422|yuyv|uyvy|[py]210", name) else "420"
+    return f"yuv{chroma}p10le"

@@ -120,7 +120,7 @@ def test_a_stretch_of_the_source_is_compared(source: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize(("transfer", "codec"), [("smpte2084", "libx265"), ("arib-std-b67", "libx265")])
 def test_hdr_is_scored_as_the_sdr_it_was_made_from(source: Path, tmp_path: Path, transfer: str, codec: str) -> None:
-    into = f"zscale=tin=bt709:min=bt709:pin=bt709:rin=tv:t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203"
+    into = f"zscale=tin=bt709:min=bt709:pin=bt709:rin=tv:t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203:agamma=0"
     hdr = tmp_path / "hdr.mp4"
     tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc", "-color_range", "tv")
     run(

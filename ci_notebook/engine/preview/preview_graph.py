@@ -19,9 +19,7 @@ from ci_notebook.engine.render.graph import (
     BEFORE_NETWORK,
     MOTION,
     STAGES,
-    converts_to_sdr,
     depth_suffix,
-    is_hdr,
     needs_network,
     pixel_format,
     stages,
@@ -119,8 +117,9 @@ def picture_graph(
         lines[-1] += f"[v{number - 1}]"
         lines.append(f"movie=filename={overlay.path.name}[m{number}]")
         scaled, overlaid = overlay.lines(
-            f"v{number - 1}", f"m{number}", "", matrix=color_tags.scale_matrix(matrix), deep=deep
-        )
+            f"v{number - 1}", f"m{number}", "", matrix=color_tags.scale_matrix(matrix), deep=deep,
+            coding=hdr.picture_filter(setting, still.source, still.analysis),
+        )  # fmt: skip
         lines += [scaled, overlaid.removesuffix("[]")]
     last = [*_stage_filters(setting, still, AFTER_WATERMARKS), f"format={pixel_format(setting, still.source)}"]
     if crop.size != layout.size:
@@ -159,7 +158,7 @@ def _head(setting: VideoEnhance, still: Still, skipped: tuple[str, ...]) -> Iter
     at_s = still.at_s - ((stretch.start or 0.0) if stretch else 0.0)
     yield f"settb=1/1000000,setpts={round(max(0.0, at_s) * 1e6)}"
     video, shaped = first_video(still.source), "shape" in skipped
-    flat = shaped and converts_to_sdr(setting, still.source)
+    flat = shaped and hdr.converts_to_sdr(setting, still.source)
     tags = {
         "range": "pc" if video.color_range == "pc" and not shaped else "tv",
         "colorspace": color_tags.SDR if flat else color_tags.filter_matrix(still.analysis.matrix),
@@ -171,15 +170,22 @@ def _head(setting: VideoEnhance, still: Still, skipped: tuple[str, ...]) -> Iter
 
 def _matrix(setting: VideoEnhance, still: Still) -> str:
     """Return the YUV matrix in which the filters work: HDR that is converted to SDR is BT.709 from there on."""
-    return color_tags.SDR if converts_to_sdr(setting, still.source) else still.analysis.matrix
+    return color_tags.SDR if hdr.converts_to_sdr(setting, still.source) else still.analysis.matrix
 
 
 def _to_rgb(setting: VideoEnhance, still: Still, matrix: str, size: Size) -> Iterator[str]:
-    mode, source = hdr.mode_of(setting), still.source
-    transfer = hdr.TRANSFERS[mode] if mode else first_video(source).color_transfer if is_hdr(source) else None
-    if transfer is not None and not converts_to_sdr(setting, source):
-        yield color_tags.hdr_to_sdr(transfer, matrix_in=color_tags.HDR_MATRIX if mode else matrix)
-        yield "format=yuv444p"
+    mode = hdr.mode_of(setting)
+    made = color_tags.HdrCoding(hdr.TRANSFERS[mode]) if mode else None
+    coding = made or hdr.coding_of(setting, still.source, still.analysis)
+    if coding is not None:
+        yield color_tags.hdr_to_sdr(coding)
+        yield "format=yuv444p10le"
+        matrix = color_tags.SDR
+    elif not hdr.converts_to_sdr(setting, still.source) and color_tags.is_wide(
+        first_video(still.source).color_transfer, first_video(still.source).color_primaries
+    ):
+        yield color_tags.wide_to_sdr(matrix_in=matrix, primaries_in=first_video(still.source).color_primaries)
+        yield "format=yuv444p10le"
         matrix = color_tags.SDR
     coded = f"in_color_matrix={color_tags.scale_matrix(matrix)}:in_range=tv"
     yield f"scale={size.width}:{size.height}:flags={color_tags.EXACT_FLAGS}:{coded}"

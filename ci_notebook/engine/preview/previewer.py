@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -30,8 +31,10 @@ from ci_notebook.engine.preview.preview_graph import (
 from ci_notebook.engine.preview.warm_ffmpeg import Process, WarmFFmpeg
 from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
 from ci_notebook.engine.render.cache_lookup import needs_of
+from ci_notebook.engine.render.hdr import coding_of
 from ci_notebook.engine.render.output.encoders import refuse_size
 from ci_notebook.engine.render.refusal import RequestRefused
+from ci_notebook.engine.render.super_resolution.hdr_frames import enlarge_hdr
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
@@ -264,7 +267,9 @@ class Previewer:
             size, deep = plan(setting, still.source).cut, "p10" in first.rpartition(",")[2]
             data = self._standby.run(still, first, frame_bytes(size.width, size.height, deep=deep))
             path = self._new_file()
-            path.write_bytes(enlarge(data, size.width, size.height, enlarger=loaded(), deep=deep))
+            coding = coding_of(setting, still.source, still.analysis)
+            double = partial(enlarge, deep=deep) if coding is None else partial(enlarge_hdr, transfer=coding.transfer)
+            path.write_bytes(double(data, size.width, size.height, enlarger=loaded()))
             size, form = Size(2 * size.width, 2 * size.height), "yuv420p10le" if deep else "yuv420p"
             return dataclasses.replace(still, path=path, size=size, pixel_format=form)
 

@@ -13,9 +13,10 @@ from typing import Literal
 from ci_notebook.engine.render.auto import auto_values
 from ci_notebook.engine.render.auto.frame_measures import clip_measures, measured
 from ci_notebook.media import color_tags
-from ci_notebook.media.frame_sampling import coding_of, spread_frames
-from ci_notebook.media.snapshot import to_rgb
+from ci_notebook.media.frame_sampling import coding_of, light_of_clip, spread_frames
+from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.media.streams.frame_times import Timeline
+from ci_notebook.media.streams.light import Light
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
@@ -27,7 +28,8 @@ class Analysis:
 
     `low` and `high` are the levels that contain a channel except for 0.02 % at either end; `spread` is the
     RMS contrast of luma. `colourfulness`, `sharpness` and `noise` are those of
-    `media.scoring.no_reference`. `matrix` is the clip's YUV matrix, `interlaced` whether it has fields.
+    `media.scoring.no_reference`. `matrix` is the clip's YUV matrix, `interlaced` whether it has fields, `light` that of
+    HDR, None for SDR. HDR is analysed as SDR-referred light.
     `timeline` are the times of its frames, which a job needs and a preview does not.
     """
 
@@ -40,6 +42,7 @@ class Analysis:
     noise: float = 1.0
     matrix: str = color_tags.SDR
     interlaced: bool = False
+    light: Light | None = None
     timeline: Timeline | None = field(default=None, repr=False)
 
     @property
@@ -76,11 +79,14 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     for a short one of 640x360, 0.5 s at 1280x720.
     """
     matrix, interlaced = coding_of(path)
+    light = light_of_clip(path)
     if needs == "coding":
-        return Analysis(matrix=matrix, interlaced=interlaced)
-    frames = [measured(to_rgb(frame), levels_only=needs == "levels") for frame in spread_frames(path, pictures)]
-    facts = clip_measures(frames)
-    analysis = Analysis(low=facts.low, high=facts.high, mean=facts.mean, matrix=matrix, interlaced=interlaced)
+        return Analysis(matrix=matrix, interlaced=interlaced, light=light)
+    shown = (to_sdr_rgb(frame, own_primaries=True) for frame in spread_frames(path, pictures))
+    facts = clip_measures([measured(rgb, levels_only=needs == "levels") for rgb in shown])
+    analysis = Analysis(
+        low=facts.low, high=facts.high, mean=facts.mean, matrix=matrix, interlaced=interlaced, light=light
+    )
     if needs == "levels":
         return analysis
     return replace(

@@ -18,6 +18,7 @@ from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
 from ci_notebook.engine.render.digital_watermark.embedding import DigitalWatermarkResult
 from ci_notebook.engine.render.pixel_version import cache_key
 from ci_notebook.engine.storage.cache import CacheOptions, RenderCache, content_hash
+from ci_notebook.media.streams.light import light_from
 from ci_notebook.model.api.jobs import Operation
 from ci_notebook.model.declaration.node import walk
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -59,7 +60,8 @@ def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | Non
         )
         return analysis
     facts: dict[str, Any] = json.loads(text)
-    return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"])})
+    light = None if facts["light"] is None else light_from(facts["light"])
+    return Analysis(**facts | {"low": tuple(facts["low"]), "high": tuple(facts["high"]), "light": light})
 
 
 def needs_of(setting: VideoEnhance) -> Needs:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ci_notebook.engine.render.graph import converts_to_sdr, depth_suffix, may_have_fields, pixel_format
+from ci_notebook.engine.render.graph import depth_suffix, may_have_fields, pixel_format
+from ci_notebook.engine.render.hdr import converts_to_sdr
 from ci_notebook.engine.render.interval import is_cut
 from ci_notebook.engine.render.output.encoders import (
     audio_codec,

@@ -13,9 +13,7 @@ from ci_notebook.engine.render.graph import (
     AFTER_WATERMARKS,
     BEFORE_NETWORK,
     STAGES,
-    converts_to_sdr,
     depth_suffix,
-    is_hdr,
     needs_network,
     pixel_format,
     rate_text,
@@ -43,6 +41,7 @@ from ci_notebook.engine.render.watermark.watermark_overlay import Overlay
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import Capabilities, file_url, media_input, own_input
 from ci_notebook.media.probe import first_video, video_specifier
+from ci_notebook.media.streams.light import Light
 from ci_notebook.media.streams.stretch import KEEP_TIMES
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import EngineError
@@ -92,7 +91,7 @@ def command(
     arguments += [
         "-map_chapters",
         str(at) if keeps_chapters(setting) else "-1",
-        *video_arguments(setting, source, threads),
+        *video_arguments(setting, source, threads, _light(setting, source, paths, analysis)),
         *_timing_arguments(setting, analysis),
         *audio_arguments(setting, source),
         *container_arguments(setting),
@@ -114,7 +113,7 @@ def has_leading_stages(setting: VideoEnhance, source: MediaInfo) -> bool:
     if video_codec(setting) is None:
         return False
     here, doubled, _ = rates(setting, source)
-    return needs_network(setting, source) or (doubled != here and not is_hdr(source))
+    return needs_network(setting, source) or (doubled != here and not hdr.is_hdr(source))
 
 
 def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
@@ -126,11 +125,12 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
     here, doubled, out = rates(setting, source)
     rate = rate_text(out if filters_by_stage["slower"] else doubled if filters_by_stage["motion"] else here)
     size = plan(setting, source).cut
-    network = needs_network(setting, source)
+    network, light = needs_network(setting, source), hdr.coding_of(setting, source, analysis)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
     pipe = Pipe(
         size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
-        chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
+        chroma=full[1] if full and not network and not hdr.converts_to_sdr(setting, source) else "420",
+        transfer=light.transfer if light else "",
     )  # fmt: skip
     filters = [
         *trim_filters(setting, source, analysis),
@@ -191,12 +191,18 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
     if video is not None and (video.pixfmt or "").startswith("yuvj"):
         last.append(f"scale=in_range=tv:out_range=pc:in_color_matrix={matrix}:out_color_matrix={matrix}")
     last.append(f"format={pixel_format(setting, source)}")
+    last += hdr.without_metadata(setting, source, video_codec(setting) or "")
     stream = "0:v" if is_led else _stream(setting, source)
     overlays, end = paths.overlays, "shown" if paths.pattern else "out"
     lines = [f"[{stream}]{','.join(first or ['null'])}[v0]"]
     for number, overlay in enumerate(overlays, 1):
         lines += overlay.lines(
-            f"v{number - 1}", f"{number + is_led}:v", f"v{number}", matrix=matrix, deep=bool(depth_suffix(source))
+            f"v{number - 1}",
+            f"{number + is_led}:v",
+            f"v{number}",
+            matrix=matrix,
+            deep=bool(depth_suffix(source)),
+            coding=hdr.picture_filter(setting, source, analysis),
         )
     lines.append(f"[v{len(overlays)}]{','.join(last)}[{end}]")
     if paths.pattern:
@@ -207,6 +213,14 @@ def _graph(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Ana
         lines.append(f"[{len(overlays) + 1 + is_led}:v]{tags}[pattern]")
         lines.append(blend_filter(end, "pattern", "out", pixel_format=pixel_format(setting, source)))
     return ";".join(lines)
+
+
+def _light(setting: VideoEnhance, source: MediaInfo, paths: Paths, analysis: Analysis) -> Light | None:
+    if video_codec(setting) is None:
+        return None
+    filters_by_stage = stages(setting, source, analysis)
+    is_changed = bool(paths.overlays or paths.padding or filters_by_stage["to_hdr"] or needs_network(setting, source))
+    return hdr.output_light(setting, source, analysis, is_changed=is_changed)
 
 
 def _stream(setting: VideoEnhance, source: MediaInfo) -> str:
@@ -243,7 +257,9 @@ def _input(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analy
 def _color_tags_filter(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> str:
     """Return the filter that tags raw frames with the coding of their light and color."""
     video = first_video(source)
-    light = (color_tags.SDR,) * 2 if converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
+    light = (
+        (color_tags.SDR,) * 2 if hdr.converts_to_sdr(setting, source) else (video.color_primaries, video.color_transfer)
+    )
     matrix = color_tags.filter_matrix(analysis.matrix)
     tags = {"range": "tv", "colorspace": matrix, "color_primaries": light[0], "color_trc": light[1]}
     return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items() if value not in (None, "unknown"))

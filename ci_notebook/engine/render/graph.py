@@ -6,12 +6,14 @@ fields   first: every other filter expects whole frames.
 shape    rotate, square the pixels, crop: no work on parts that are cut off.
 slower   a lower Fps drops frames before any expensive stage.
 motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames.
+to_sdr   where the source stays HDR, the stages up to to_hdr work on SDR-referred light (see `sdr_referred`).
 enlarge  before every stage that makes edges steeper. The network of Enhance works at its start.
 correct  casts and levels first, so that contrast turns around a true middle.
 tone     contrast and saturation, in one table.
 sharpen  last of the enhancing stages: on final pixels, so that a level means the same at every size.
+to_hdr   their change is added to the HDR original.
 faster   a higher Fps only repeats frames.
-range    after the watermarks: light is coded for HDR when all other work is done in SDR.
+range    after the watermarks: SDR is coded as HDR when all other work is done.
 
 So the expensive stages, motion and the network, come before the cheap ones that users vary, and their
 frames can be cached and shared (see `stage_cache`). Sharpening first would give motion search halos to
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -29,6 +32,7 @@ from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.filters.correction import correction
 from ci_notebook.engine.render.filters.sharpening import sharpening
 from ci_notebook.engine.render.filters.tone import tone
+from ci_notebook.engine.render.hdr_source import sdr_referred
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
@@ -43,9 +47,10 @@ if TYPE_CHECKING:  # it needs numpy, which a thin client installs without
     from ci_notebook.engine.render.analysis import Analysis
 
 STAGES = (
-    "fields", "shape", "slower", "motion", "enlarge", "correct", "tone", "sharpen", "faster", "range",
+    "fields", "shape", "slower", "motion", "to_sdr", "enlarge", "correct", "tone", "sharpen", "to_hdr", "faster",
+    "range",
 )  # fmt: skip
-BEFORE_NETWORK = STAGES[: STAGES.index("enlarge")]
+BEFORE_NETWORK = STAGES[: STAGES.index("to_sdr")]
 MOTION = frozenset({"slower", "motion", "faster"})  # stages that need several frames
 AFTER_WATERMARKS = frozenset({"range"})
 LEAST_MOTION = 32  # px; the motion search of minterpolate takes no smaller frames
@@ -65,6 +70,12 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
     """Return the filters of each stage; none for a stage that has nothing to do."""
     sizes = plan(setting, source)
     here, doubled, out = rates(setting, source)
+    enhancing = {
+        "enlarge": _enlarge(setting, sizes),
+        "correct": _correct(setting, source, analysis),
+        "tone": _tone(setting, source, analysis),
+        "sharpen": _sharpen(setting, analysis),
+    }
     return {
         "fields": (
             *color_tags.retagged(analysis.matrix),
@@ -73,10 +84,8 @@ def stages(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> dict
         "shape": _shape(sizes, source, setting, analysis),
         "slower": (f"fps={rate_text(out)}",) if out < here and doubled == here else (),
         "motion": _motion(setting, source, analysis),
-        "enlarge": _enlarge(setting, sizes),
-        "correct": _correct(setting, source, analysis),
-        "tone": _tone(setting, source, analysis),
-        "sharpen": _sharpen(setting, analysis),
+        **enhancing,
+        **_sdr_referred(setting, source, analysis, enhancing),
         "faster": (f"fps={rate_text(out)}",) if out > doubled or doubled not in (out, here) else (),
         "range": _range(setting, source, analysis),
     }
@@ -113,7 +122,7 @@ def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
 
 
 def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
-    """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and source have them."""
+    """Return the output's pixel format: Pixfmt, else 4:2:0, ten bits for HDR or where codec and source have them."""
     if setting.sdr_to_hdr is not None:
         return hdr.PIXEL_FORMAT
     video = setting.transcode.video if setting.transcode else None
@@ -125,23 +134,16 @@ def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
             return own
     elif video and video.pixfmt:
         return video.pixfmt.replace("yuvj", "yuv")
+    if hdr.keeps_hdr(setting, source):
+        return hdr.PIXEL_FORMAT if hdr.holds_ten_bits(setting) else "yuv420p"
     return "yuv420p10le" if depth_suffix(source) and codec in ("H.265", "AV1") else "yuv420p"
 
 
-def is_hdr(source: MediaInfo) -> bool:
-    """Return whether the source is HDR10 or HLG."""
-    return color_tags.is_hdr(first_video(source).color_transfer)
-
-
-def converts_to_sdr(setting: VideoEnhance, source: MediaInfo) -> bool:
-    """Return whether HDR is converted to SDR, before all other stages."""
-    config = setting.transcode.trans_config if setting.transcode else None
-    return bool(config and config.is_hdr2_sdr and is_hdr(source))
-
-
 def depth_suffix(source: MediaInfo) -> str:
-    """Return the suffix of pixel formats for the source's bit depth: empty for eight bits."""
-    return "10le" if re.search("p1[0246]", first_video(source).pix_format or "") else ""
+    """Return the suffix of the pixel formats that the stages work in: empty for eight bits. HDR has ten."""
+    video = first_video(source)
+    is_deep = re.search("p1[0246]", video.pix_format or "") or color_tags.is_hdr(video.color_transfer)
+    return "10le" if is_deep else ""
 
 
 def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis: Analysis) -> tuple[str, ...]:
@@ -149,13 +151,17 @@ def _shape(sizes: OutputPlan, source: MediaInfo, setting: VideoEnhance, analysis
     filters = []
     if not has_square_pixels(video):
         filters += [f"scale={sizes.shown.width}:{sizes.shown.height}:flags=lanczos", "setsar=1"]
-    if converts_to_sdr(setting, source):
-        filters += color_tags.tone_mapped()
-    if video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
-        # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
-        is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
+    # RGB has no matrix: swscale would use BT.601 even where the output is tagged with another one.
+    is_rgb = re.match("gbr|rgb|bgr|argb|abgr|pal", video.pix_format or "")
+    if color_tags.is_hdr(video.color_transfer) and (video.color_range == "pc" or is_rgb):
+        coding = hdr.light_of(source, analysis).coding
+        filters += ["format=gbrp16le"] if is_rgb else []
+        filters += [color_tags.limited(coding, is_rgb=bool(is_rgb)), f"format=yuv420p{depth_suffix(source)}"]
+    elif video.color_range == "pc" or not (video.pix_format or "").startswith("yuv"):
         out = f":out_color_matrix={color_tags.scale_matrix(analysis.matrix)}" if is_rgb else ""
         filters += [f"scale=out_range=tv{out}", f"format=yuv420p{depth_suffix(source)}"]
+    if hdr.converts_to_sdr(setting, source):
+        filters += hdr.to_sdr(hdr.light_of(source, analysis))
     if sizes.crop:
         filters.append("crop={}:{}:{}:{}".format(*sizes.crop))
     if sizes.rotate:
@@ -198,20 +204,40 @@ def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
     )
 
 
+def _sdr_referred(
+    setting: VideoEnhance, source: MediaInfo, analysis: Analysis, enhancing: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return the filters around the stages that make an HDR source SDR-referred; none where all stages rest."""
+    if not hdr.keeps_hdr(setting, source) or not any(enhancing.values()):
+        return {"to_sdr": (), "to_hdr": ()}
+    coding = hdr.light_of(source, analysis).coding
+    full = re.match("yuv(4[24][24])p", pixel_format(setting, source))
+    kind = f"yuv{full[1] if full else '420'}p10le"
+    moved = _resize(setting, plan(setting, source), "bilinear")
+    return {
+        "to_sdr": (sdr_referred.to_sdr_referred(coding, kind),),
+        "to_hdr": (sdr_referred.add_to_hdr(coding, kind, moved),),
+    }
+
+
 def _enlarge(setting: VideoEnhance, sizes: OutputPlan) -> tuple[str, ...]:
     """Enlarge: Base with Lanczos alone; Enhance after the network has doubled the frames.
 
     Where the size stays, only the clean-up remains: light sharpening, more of it for Enhance.
     """
     stage = setting.super_resolution
-    enhance = stage is not None and stage.version == "Enhance"
-    times = 2 if enhance and sizes.enlarges else 1
-    filters = []
-    if (times * sizes.cut.width, times * sizes.cut.height) != (sizes.out.width, sizes.out.height):
-        filters.append(_scale(sizes, "lanczos"))
+    filters = list(_resize(setting, sizes, "lanczos"))
     if stage is not None and not sizes.enlarges:
-        filters.append("unsharp=5:5:0.4:5:5:0" if enhance else "unsharp=3:3:0.2:3:3:0")
+        filters.append("unsharp=5:5:0.4:5:5:0" if stage.version == "Enhance" else "unsharp=3:3:0.2:3:3:0")
     return tuple(filters)
+
+
+def _resize(setting: VideoEnhance, sizes: OutputPlan, kernel: str) -> tuple[str, ...]:
+    stage = setting.super_resolution
+    times = 2 if stage is not None and stage.version == "Enhance" and sizes.enlarges else 1
+    if (times * sizes.cut.width, times * sizes.cut.height) == (sizes.out.width, sizes.out.height):
+        return ()
+    return (_scale(sizes, kernel),)
 
 
 def _scale(sizes: OutputPlan, kernel: str) -> str:
@@ -247,11 +273,11 @@ def _range(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tupl
     mode = hdr.mode_of(setting)
     if mode is None:
         # Tagged, because players guess BT.601 or BT.709 from the height, which may change here.
-        return () if is_hdr(source) else (f"setparams=colorspace={color_tags.filter_matrix(analysis.matrix)}:range=tv",)
-    if is_hdr(source):
-        raise RequestRefused(f"VideoEnhance.SDRtoHDR.HdrMode {mode}: the source is HDR already. Leave SDRtoHDR out.")
+        return (f"setparams=colorspace={color_tags.filter_matrix(analysis.matrix)}:range=tv",)
+    hdr.refuse_hdr_source(setting, source)
     primaries = first_video(source).color_primaries
-    return (color_tags.sdr_to_hdr(hdr.TRANSFERS[mode], matrix=analysis.matrix, primaries=primaries),)
+    coding = color_tags.HdrCoding(hdr.TRANSFERS[mode])
+    return (color_tags.sdr_to_hdr(coding, matrix=analysis.matrix, primaries=primaries),)
 
 
 def _value(value: int | Auto | None, auto: int) -> int:

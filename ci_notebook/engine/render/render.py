@@ -30,7 +30,8 @@ from ci_notebook.engine.render.digital_watermark.embedding import (
     unreadable_error,
     write_pattern,
 )
-from ci_notebook.engine.render.graph import converts_to_sdr
+from ci_notebook.engine.render.hdr import converts_to_sdr
+from ci_notebook.engine.render.hdr_source.made_light import with_made_light
 from ci_notebook.engine.render.interval import job_stretch
 from ci_notebook.engine.render.output.audio import audio_inputs
 from ci_notebook.engine.render.output.encoders import container_of, extension, refuse_size, video_codec
@@ -124,6 +125,9 @@ def render(
         with cached_output(operation, lookup, fetch, cancel) as entry:
             is_cached, result = entry.load(output) if entry else (False, None)
             if not is_cached:
+                if has_video:
+                    lit = with_made_light(setting, source, analysis, paths.source, folder=folder, cancel=cancel)
+                    work = dataclasses.replace(work, analysis=lit)
                 result = _render_with_watermark(work, paths, operation.digital_watermark, layout.size)
             info = _check_output(output, setting, source)
             if not is_cached:

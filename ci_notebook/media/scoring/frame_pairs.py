@@ -226,8 +226,14 @@ class Pair:
     def _matrix(self, side: AlignedSide) -> str:
         other = self.source if side is self.output else self.output
         if not side.is_hdr:
-            return side.matrix
+            return other.matrix if self._takes_primaries(side) else side.matrix
         return color_tags.SDR if other.is_hdr else other.matrix
+
+    def _takes_primaries(self, side: AlignedSide) -> bool:
+        """Return whether a side is converted to the primaries of the other: the source, where one is wide SDR."""
+        ours, theirs = (color_tags.sdr_primaries(one.video.color_primaries) for one in (self.output, self.source))
+        is_sdr = not (self.output.is_hdr or self.source.is_hdr)
+        return side is self.source and is_sdr and ours != theirs and bool({ours, theirs} & color_tags.WIDE_PRIMARIES)
 
     def _timing(self, side: AlignedSide, part: Stretch, skip: int) -> str:
         # Frames that correspond by number get even times first: by a rounded time the rate could skip one.
@@ -236,12 +242,17 @@ class Pair:
         before = (*color_tags.retagged(side.matrix), *part.video, *joined)
         rate = ",".join([*before, f"settb=AVTB,setpts={times},fps={self.rate}"])
         cut = f",trim=start_frame={skip},setpts=PTS-STARTPTS" if skip > 0 else ""
+        other = self.source if side is self.output else self.output
+        if self._takes_primaries(side):
+            moved = color_tags.wide_to_sdr(
+                matrix_in=side.matrix, primaries_in=side.video.color_primaries, matrix=other.matrix,
+                primaries=other.video.color_primaries, range_=side.video.color_range or "tv",
+            )  # fmt: skip
+            return f"{rate}{cut},{moved},format={self.pixel_format}"
         if not side.is_hdr:
             return rate + cut
-        other = self.source if side is self.output else self.output
         inverse = color_tags.hdr_to_sdr(
-            side.video.color_transfer or "",
-            matrix_in=side.matrix,
+            color_tags.HdrCoding.of(side.video.color_transfer, side.matrix, side.video.color_primaries),
             matrix=self._matrix(side),
             primaries=None if other.is_hdr else other.video.color_primaries,
         )

@@ -166,7 +166,8 @@ class Scan:
 
     `extents` are the extents of the streams by their index, which the file's header may state wrongly. `keys` is how
     many packets of the video are key frames, `codec` FFmpeg's name of its decoder. `first` is the first frame that can
-    be decoded, None in a later call. `matrix` is its YUV matrix, `has_fields` whether it consists of fields.
+    be decoded, None in a later call. `matrix` is its YUV matrix, `has_fields` whether it consists of fields, `is_hdr`
+    whether its transfer is that of HDR10 or HLG.
     """
 
     timeline: Timeline
@@ -175,6 +176,7 @@ class Scan:
     codec: str
     matrix: str
     has_fields: bool
+    is_hdr: bool
     first: Any = None
 
 
@@ -249,7 +251,8 @@ def _scanned(container: Any, path: Path) -> Scan:
     timeline = _timeline(container, stream, packets, start_s, shown, sounds=sounds, is_short=is_short)
     return Scan(
         timeline, extents, sum(one.is_key for one in packets), codec,
-        color_tags.frame_matrix(first), bool(first.interlaced_frame), first,
+        color_tags.frame_matrix(first), bool(first.interlaced_frame),
+        color_tags.is_hdr(color_tags.frame_transfer(first)), first,
     )  # fmt: skip
 
 

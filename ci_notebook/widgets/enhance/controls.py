@@ -19,6 +19,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.advice import Advice, advice
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import problems
+from ci_notebook.model.setting.source_rules import hdr_problem
 
 __all__ = [
     "AUTO_TEXT",
@@ -83,10 +84,10 @@ def state_of(content: Operation | VideoEnhance) -> ControlState:
     return state
 
 
-def build(previous: Operation, texts: Mapping[str, object], active: Collection[str]) -> BuildResult:
+def build(previous: Operation, texts: Mapping[str, object], active: Collection[str], *, hdr: str = "") -> BuildResult:
     """Read all controls; return the operation, or path → message for each invalid text.
 
-    Unknown nodes of `previous` are kept.
+    Unknown nodes of `previous` are kept. `hdr` is the HDR of the clip, which cannot be converted from SDR.
 
     >>> result = build(operation_of(VideoEnhance()), {"MsSharpen.SharpenLevel": "11"}, ["MsSharpen"])
     >>> list(result.problems)
@@ -103,6 +104,8 @@ def build(previous: Operation, texts: Mapping[str, object], active: Collection[s
     for problem in map(_in_panel, problems(operation)):
         if messages.setdefault(problem.path, text := sentence(problem)) is text and problem.fix:
             remedies[problem.path] = problem.fix
+    if text := hdr_problem(setting, hdr):
+        messages["SDRtoHDR.HdrMode"], remedies["SDRtoHDR.HdrMode"] = text, {"SDRtoHDR": None}
     if messages:
         return BuildResult(None, messages, {}, remedies)
     notes: list[Advice] = advice(setting)

@@ -19,6 +19,7 @@ from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.keywords import checks_keywords
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.rules import check
+from ci_notebook.model.setting.source_rules import hdr_in_line, refuse_hdr_source
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
 from ci_notebook.widgets.clip_titles import title_of
 from ci_notebook.widgets.enhance.controls import json_of, operation_of, setting_of_json
@@ -76,6 +77,7 @@ class EnhancePanel(PanelTraits):
         self._lab, self._clip = lab, clip
         self._clip_lines = ClipLines(lab.clip_facts, [clip], self._show_clip_line)
         self.on_close(self._clip_lines.close)
+        self._hdr = hdr_in_line(self._clip_lines.known[0])
         self._saved = SavedControls(lab.state_dir, key, operation_text(start))
         self._templates = (
             TemplatesList(lab.templates, show=self._show_templates, report=self._show_message)
@@ -83,7 +85,7 @@ class EnhancePanel(PanelTraits):
             else None
         )
         find = self._templates.find if self._templates is not None else None
-        self._state = PanelState(start, *(self._saved.read() or ()), find_template=find)
+        self._state = PanelState(start, *(self._saved.read() or ()), find_template=find, hdr=self._hdr)
         self._submission = Submission(
             lab, clip, on_status=self._show_status, on_error=self._mark, on_result=self._add_result
         )
@@ -253,7 +255,16 @@ class EnhancePanel(PanelTraits):
     def _take(self, value: SettingLike) -> None:
         if value is None:
             raise ParameterError.plain("The value cannot be None. Assign ci.VideoEnhance() to leave everything out.")
-        self._replace(video_enhance=setting_from(value))
+        setting = setting_from(value)
+        refuse_hdr_source(setting, self._hdr, title_of(self._clip))
+        self._replace(video_enhance=setting)
+
+    def _show_clip_line(self, lines: list[str]) -> None:
+        super()._show_clip_line(lines)
+        if hdr := hdr_in_line(lines[0]):
+            self._hdr = hdr
+            self._state.set_hdr(hdr)
+            self._show()
 
     def _replace(self, **named: Any) -> None:
         self._state.replace(**named)

@@ -62,13 +62,14 @@ def _controls(pair: Any) -> ControlState:
 class PanelState:
     """State of one panel. `operation` is the last valid operation, `valid` the controls that describe it.
 
-    `find_template` reads a template of the service; None where there are none.
+    `find_template` reads a template of the service; None where there are none. `hdr` names the HDR of the clip.
     """
 
     def __init__(
         self, start: Operation, controls: ControlState | None = None, valid: ControlState | None = None, *,
-        find_template: FindTemplate | None = None,
+        find_template: FindTemplate | None = None, hdr: str = "",
     ) -> None:  # fmt: skip
+        self._hdr = hdr
         self._find_template = find_template
         self._stored: StoredSetting | None = None
         self._is_by_template = False
@@ -133,6 +134,12 @@ class PanelState:
         ids = ", ".join(stored.ids.values()) if stored else ""
         return {"id": ids, "name": stored.name, "on": self._is_by_template} if stored else {}
 
+    def set_hdr(self, hdr: str) -> None:
+        """Say which HDR the clip is, "" for SDR, and check the controls again."""
+        if hdr != self._hdr:
+            self._hdr = hdr
+            self._build()
+
     def set_controls(self, controls: ControlState, *, by_user: bool = False) -> None:
         """Replace the controls. Quick edits of one control by the user are one step to undo."""
         self.controls = controls
@@ -169,7 +176,7 @@ class PanelState:
         self._result = self._result._replace(problems={**self.problems, below(path): message})
 
     def _build(self) -> None:
-        self._result = build(self._previous, *self.controls)
+        self._result = build(self._previous, *self.controls, hdr=self._hdr)
         if self._result.operation is not None:
             if self._result.operation != self.operation:
                 self.operation = self._result.operation

@@ -11,12 +11,15 @@ change an encoder's bytes are fixed (`THREADS`); `threads`, which may differ per
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.interval import is_cut
 from ci_notebook.engine.render.output.segments import key_frames
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.media.streams.frame_times import Timeline
+from ci_notebook.media.streams.light import Light
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.shape import Size
@@ -111,13 +114,23 @@ def keeps_chapters(setting: VideoEnhance) -> bool:
     return container_of(setting) in CHAPTERED and not is_cut(setting)
 
 
-def video_arguments(setting: VideoEnhance, source: MediaInfo, threads: int | None = None) -> list[str]:
-    """Return FFmpeg's arguments for the video encoder; `threads` applies where it changes no byte."""
+def video_arguments(
+    setting: VideoEnhance, source: MediaInfo, threads: int | None = None, light: Light | None = None
+) -> list[str]:
+    """Return FFmpeg's arguments for the video encoder; `threads` applies where it changes no byte.
+
+    `light` is the light in the metadata of the output.
+    """
     codec = video_codec(setting)
     video = transcode_of(setting).video
     if codec is None or video is None:
         return ["-vn"]
-    arguments = ["-c:v", VIDEO_ENCODERS[codec], *_CODECS[codec](video, setting, threads), *hdr.tags(setting)]
+    arguments = [
+        "-c:v",
+        VIDEO_ENCODERS[codec],
+        *_CODECS[codec](video, _Coding(setting, source, light, threads)),
+        *hdr.tags(setting),
+    ]
     if codec in THREADS:
         arguments += ["-threads", str(THREADS[codec])]
     if video.gop is not None:
@@ -190,22 +203,36 @@ def container_arguments(setting: VideoEnhance) -> list[str]:
     return [*arguments, "-f", MUXERS[kind][1]]
 
 
-def _h264(video: Video, setting: VideoEnhance, _: int | None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Coding:
+    """What an encoder's arguments depend on, besides Video."""
+
+    setting: VideoEnhance
+    source: MediaInfo
+    light: Light | None
+    threads: int | None
+
+    @property
+    def is_hdr(self) -> bool:
+        return self.setting.sdr_to_hdr is not None or hdr.keeps_hdr(self.setting, self.source)
+
+
+def _h264(video: Video, coding: _Coding) -> list[str]:
     arguments = ["-preset", str(video.preset or "medium")]
-    profile = _h264_profile(video, setting)
+    profile = _h264_profile(video, is_hdr=coding.is_hdr)
     if profile != "auto":
         arguments += ["-profile:v", profile]
     if (video.pixfmt or "").startswith("yuvj"):
         arguments += ["-color_range", "pc"]
-    params = list(hdr.params("H.264", setting))
+    params = list(hdr.params("H.264", coding.light))
     if video.interlaced:
         params.append("tff=1")
     arguments += ["-flags:v", "+ilme+ildct+bitexact" if video.interlaced else "+bitexact"]
     return [*arguments, "-x264-params", ":".join(params)] if params else arguments
 
 
-def _h264_profile(video: Video, setting: VideoEnhance) -> str:
-    if video.pixfmt == "auto" or setting.sdr_to_hdr is not None:
+def _h264_profile(video: Video, *, is_hdr: bool) -> str:
+    if video.pixfmt == "auto" or (is_hdr and video.pixfmt is None and video.profile is None):
         return "auto"  # the first is documented, the second means High 10
     if (video.pixfmt or "yuv420p") in ("yuv420p", "yuvj420p"):
         return video.profile or "high"
@@ -217,27 +244,28 @@ def _h264_profile(video: Video, setting: VideoEnhance) -> str:
     return "auto"
 
 
-def _h265(_: Video, setting: VideoEnhance, threads: int | None) -> list[str]:
+def _h265(_: Video, coding: _Coding) -> list[str]:
     # No preset is documented for H.265. fast takes a third of medium's time.
-    params = ["log-level=error", "info=0", "frame-threads=2", *((f"pools={threads}",) if threads else ())]
+    params = ["log-level=error", "info=0", "frame-threads=2", *((f"pools={coding.threads}",) if coding.threads else ())]
     arguments = ["-preset", "fast"]
-    if setting.sdr_to_hdr is not None:
+    if coding.setting.sdr_to_hdr is not None:
         arguments += ["-profile:v", "main10"]
-        params += ["repeat-headers=1", *hdr.params("H.265", setting)]
+    if coding.is_hdr:
+        params += ["repeat-headers=1", *hdr.params("H.265", coding.light)]
     return [*arguments, "-x265-params", ":".join(params)]
 
 
-def _vp8(video: Video, _: VideoEnhance, __: int | None) -> list[str]:
+def _vp8(video: Video, _: _Coding) -> list[str]:
     realtime = video.preset == "realtime"
     return ["-deadline", "realtime" if realtime else "good", "-cpu-used", "6" if realtime else "4"]
 
 
-def _vp9(_: Video, __: VideoEnhance, ___: int | None) -> list[str]:
+def _vp9(_: Video, __: _Coding) -> list[str]:
     return ["-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
 
 
-def _av1(video: Video, setting: VideoEnhance, threads: int | None) -> list[str]:
-    params = (*hdr.params("AV1", setting), *((f"lp={threads}",) if threads else ()))
+def _av1(video: Video, coding: _Coding) -> list[str]:
+    params = (*hdr.params("AV1", coding.light), *((f"lp={coding.threads}",) if coding.threads else ()))
     return ["-preset", str(video.preset or 5), *(("-svtav1-params", ":".join(params)) if params else ())]
 
 

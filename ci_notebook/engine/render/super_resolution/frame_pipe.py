@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from ci_notebook.engine.render.super_resolution.hdr_frames import enlarge_hdr
 from ci_notebook.engine.render.super_resolution.network import Enlarger, enlarge
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable, refuse_larger_frames
 from ci_notebook.media.process import kill, program, wait_for_end
@@ -38,7 +39,7 @@ class Pipe:
     """Format of the decoder's output: frames of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
 
     `deep` means ten bits instead of eight, `chroma` the subsampling. Frames that reach the encoder are
-    `times` as wide and high.
+    `times` as wide and high. `transfer` is that of HDR, empty for SDR.
     """
 
     width: int
@@ -47,6 +48,7 @@ class Pipe:
     deep: bool = False
     chroma: str = "420"
     times: int = 2
+    transfer: str = ""
 
     @property
     def pixel_format(self) -> str:
@@ -79,6 +81,10 @@ class Pipe:
 
 def enlarging(pipe: Pipe, enlarger: Enlarger) -> FrameFunction:
     """Return a function that doubles one frame of a pipe with the network."""
+    if pipe.transfer:
+        return functools.partial(
+            enlarge_hdr, width=pipe.width, height=pipe.height, enlarger=enlarger, transfer=pipe.transfer
+        )
     return functools.partial(enlarge, width=pipe.width, height=pipe.height, enlarger=enlarger, deep=pipe.deep)
 
 

@@ -3,7 +3,7 @@
 Decisions where the API says too little: an offset counts inwards from the anchored edges; a percentage
 refers to the output's width or height; a Text's box is the box of its ink; a slide speed of n is 4n
 percent of the width (or height) per second. Watermarks are overlaid before SDRtoHDR, so that their white
-is the video's white.
+is the video's white. On a source that is HDR they are coded as HDR, with diffuse white.
 """
 
 from __future__ import annotations
@@ -33,13 +33,18 @@ class Overlay:
     y: str
     enable: str = ""
 
-    def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool) -> list[str]:
-        """Return the lines of the filter graph that overlay this picture on the stream `below`."""
+    def lines(self, below: str, picture: str, out: str, *, matrix: str, deep: bool, coding: str = "") -> list[str]:
+        """Return the lines of the filter graph that overlay this picture on the stream `below`.
+
+        `coding` is the filter that codes R'G'B' like that stream, for HDR and wide primaries.
+        """
         enable = f":enable='{self.enable}'" if self.enable else ""
         kind, alpha = ("yuv420p10", "yuva420p10le") if deep else ("yuv420", "yuva420p")
         ready = f"{picture.replace(':', '_')}m"
+        plain = f"scale=out_color_matrix={matrix}:in_range=pc:out_range=tv"
+        coded = f"format=gbrap,{coding}" if coding else plain
         return [
-            f"[{picture}]scale=out_color_matrix={matrix}:in_range=pc:out_range=tv,format={alpha}[{ready}]",
+            f"[{picture}]{coded},format={alpha}[{ready}]",
             f"[{below}][{ready}]overlay=x='{self.x}':y='{self.y}':format={kind}{enable}[{out}]",
         ]
 
