@@ -15,6 +15,7 @@ from ci_notebook.engine.render.graph import (
     STAGES,
     converts_to_sdr,
     depth_suffix,
+    doubles_by_flow,
     is_hdr,
     needs_network,
     pixel_format,
@@ -124,12 +125,13 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
     """
     filters_by_stage = stages(setting, source, analysis)
     here, doubled, out = rates(setting, source)
-    rate = rate_text(out if filters_by_stage["slower"] else doubled if filters_by_stage["motion"] else here)
+    rate = rate_text(out if filters_by_stage["slower"] else doubled if doubled != here else here)
     size = plan(setting, source).cut
     network = needs_network(setting, source)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
     pipe = Pipe(
         size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
+        doubles=doubles_by_flow(setting, source),
         chroma=full[1] if full and not network and not converts_to_sdr(setting, source) else "420",
     )  # fmt: skip
     filters = [

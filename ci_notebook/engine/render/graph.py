@@ -5,7 +5,8 @@ The order of `STAGES` is not that of the XML. Each place has a reason:
 fields   first: every other filter expects whole frames.
 shape    rotate, square the pixels, crop: no work on parts that are cut off.
 slower   a lower Fps drops frames before any expensive stage.
-motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames.
+motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames. With OpenCV it is
+         no filter, but a program between two FFmpegs (see `motion`).
 enlarge  before every stage that makes edges steeper. The network of Enhance works at its start.
 correct  casts and levels first, so that contrast turns around a true middle.
 tone     contrast and saturation, in one table.
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.interval import job_stretch
+from ci_notebook.engine.render.motion import frame_doubler
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video, has_square_pixels
@@ -109,6 +111,16 @@ def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
     return stage is not None and stage.version == "Enhance" and plan(setting, source).enlarges
 
 
+def doubles_by_flow(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Return whether optical flow doubles the frames, not FFmpeg's minterpolate: where OpenCV is installed.
+
+    Not for HDR alone: the light levels in its metadata would not come through the pipe.
+    """
+    here, doubled, _ = rates(setting, source)
+    is_piped = not is_hdr(source) or needs_network(setting, source)
+    return doubled != here and is_piped and frame_doubler.available()
+
+
 def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
     """Return the output's pixel format: Pixfmt, else 4:2:0, in ten bits where codec and source have them."""
     if setting.sdr_to_hdr is not None:
@@ -172,8 +184,8 @@ def _rotate(sizes: OutputPlan) -> str:
 def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     """Double the number of frames by motion search: each new one is half way between two, at uneven times too.
 
-    Frames go in evenly spaced and get their times back afterwards. minterpolate drops the last frames; two
-    repetitions of the last one prevent that. It supports eight bits only, so deeper video loses two.
+    No filter where OpenCV does it. Frames go in evenly spaced and get their times back afterwards. minterpolate drops
+    the last frames; two repetitions of the last one prevent that. It supports eight bits only, so deeper video loses two.
     """
     here, doubled, _ = rates(setting, source)
     if doubled == here:
@@ -184,6 +196,8 @@ def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
             f"VideoEnhance.FrameEnhance.FrameDoubling needs frames of {LEAST_MOTION}x{LEAST_MOTION} px or more, "
             f"and these have {size.width}x{size.height}. Leave it out, or use a larger source."
         )
+    if doubles_by_flow(setting, source):
+        return ()
     stretch = job_stretch(setting, source, analysis)
     count = () if stretch is None else (f"trim=end_frame={2 * len(stretch.times)}",)
     return (
