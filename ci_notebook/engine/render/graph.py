@@ -184,8 +184,9 @@ def _rotate(sizes: OutputPlan) -> str:
 def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     """Double the number of frames by motion search: each new one is half way between two, at uneven times too.
 
-    No filter where OpenCV does it. Frames go in evenly spaced and get their times back afterwards. minterpolate drops
-    the last frames; two repetitions of the last one prevent that. It supports eight bits only, so deeper video loses two.
+    No filter where OpenCV does it. Frames go in evenly spaced and get their times back afterwards. minterpolate
+    drops the last frames; two repetitions of the last one prevent that. It supports eight bits only, so deeper video
+    loses two.
     """
     here, doubled, _ = rates(setting, source)
     if doubled == here:

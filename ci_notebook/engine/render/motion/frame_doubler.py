@@ -1,8 +1,7 @@
 """Whether frames can be doubled by optical flow here, and the program that does it.
 
-The flow comes from OpenCV, of the extra `motion`. It runs in a process of its own, for three reasons. OpenCV's number of
-threads is global, so a job would change it for a notebook that uses OpenCV too. Frames of several pairs are computed at
-once. And a cancelled job ends at once.
+The flow comes from OpenCV, of the extra `motion`. It runs in another process, for two reasons. OpenCV's number of
+threads is global, so a job would change it for a notebook that uses OpenCV too. And a cancelled job ends at once.
 
 Imports nothing that a thin client lacks: the sentences on a job's changes need `available`.
 """
@@ -17,7 +16,7 @@ from typing import Final
 __all__ = ["INSTALL", "available", "doubling_program"]
 
 INSTALL: Final = "python -m pip install 'ci-notebook[motion]'"
-# A path of modules like this process's own, which the environment of a child program does not carry over.
+# Modules are found where this process finds them: child programs do not inherit PYTHONPATH.
 _BEGIN: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
     "from ci_notebook.engine.render.motion.worker import main; main(sys.argv[1:])"
