@@ -7,7 +7,7 @@ neighbors, and a copy of the earlier one. Scores are luma PSNR in dB, the mean o
 CPU time per made frame of the whole way, decoding and lossless encoding included, and the wall time of the same work;
 both programs are measured in turn, `--rounds` times, and the median counts.
 
-Without clips, our samples, text that scrolls and a film with cuts are measured. The method was tuned on the samples;
+Without clips, our samples, text that scrolls and a fractal that grows are measured. The method was tuned on the samples;
 to judge it, pass clips of your own.
 """
 
@@ -110,7 +110,9 @@ def measure(clip: list[str | Path], folder: Path, *, frames: int, threads: int |
     found["copy"] = psnr(true[:-1:2], true[1::2])
     found["blend"] = psnr(np.floor((true[:-1:2] + true[2::2] + 1) / 2), true[1::2])
     median = statistics.median
-    row = Row(found, {way: median(all_) for way, all_ in cpu.items()}, {way: median(all_) for way, all_ in wall.items()})
+    row = Row(
+        found, {way: median(all_) for way, all_ in cpu.items()}, {way: median(all_) for way, all_ in wall.items()}
+    )
     return row, f"{width}x{height}"
 
 
@@ -158,9 +160,7 @@ def main() -> None:
     gains, shares = [], []
     for name, words in inputs.items():
         with tempfile.TemporaryDirectory() as folder:
-            row, size = measure(
-                words, Path(folder), frames=asked.frames, threads=asked.threads, rounds=asked.rounds
-            )
+            row, size = measure(words, Path(folder), frames=asked.frames, threads=asked.threads, rounds=asked.rounds)
         gains.append(show(name, size, row))
         shares.append(row.cpu_ms["flow"] / row.cpu_ms["minterpolate"])
     print(

@@ -10,13 +10,15 @@ Where the flows contradict each other nearly everywhere there is a cut. The new 
 
 from __future__ import annotations
 
+import importlib
 import threading
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+cv2: Any = importlib.import_module("cv2")  # not by name: its stubs are wrong for half of what is used here
 
 __all__ = ["FrameFormat", "Interpolator"]
 
@@ -107,8 +109,10 @@ class Interpolator:
     def _rounded(self, plane: Floats) -> Plane:
         """Return a plane in the depth of the frames."""
         if self._layout.deep:
-            return np.minimum(cv2.add(plane, 0.0, dtype=cv2.CV_16U), 1023).astype("<u2")
-        return cv2.add(plane, 0.0, dtype=cv2.CV_8U)
+            deep: Plane = np.minimum(cv2.add(plane, 0.0, dtype=cv2.CV_16U), 1023).astype("<u2")
+            return deep
+        plain: Plane = cv2.add(plane, 0.0, dtype=cv2.CV_8U)
+        return plain
 
     def _motions(self, ahead: _Motion, behind: _Motion) -> list[_Motion]:
         """Return the motions that compete: the flows at the middle of the way, shared ones, none."""
@@ -124,7 +128,7 @@ class Interpolator:
 
     def _halved(self, luma: Plane) -> Plane:
         """Return luma at half the size in eight bits, as the flow wants it."""
-        small = cv2.resize(luma, (self._half.width, self._half.height), interpolation=cv2.INTER_AREA)
+        small: Plane = cv2.resize(luma, (self._half.width, self._half.height), interpolation=cv2.INTER_AREA)
         return np.minimum((small + 2) >> 2, 255).astype(np.uint8) if self._layout.deep else small
 
     def _flow(self) -> Any:
@@ -226,7 +230,7 @@ def _best_layers(grid: _Grid, before: Floats, after: Floats, motions: list[_Moti
     share = (least + _NOISE) / (more + _NOISE)
     share *= share
     share *= share
-    weight = 1 / (1 + share)
+    weight: Any = 1 / (1 + share)
     return [_Layer(first, weight), _Layer(second, 1 - weight)]
 
 

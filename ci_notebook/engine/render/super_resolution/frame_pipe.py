@@ -192,8 +192,8 @@ def _doubled(decoder: _Program, pipe: Pipe, threads: int) -> Iterator[_Program]:
     assert out is not None  # noqa: S101 - for the type checker: it was asked for
     _enlarge_buffers(out)
     command = doubling_program(pipe.width, pipe.height, chroma=pipe.chroma, deep=pipe.deep, threads=threads)
-    ours = {"beside": decoder.process, "name": "The program that doubles frames"}
-    with _started(command, stdin=out, stdout=subprocess.PIPE, **ours) as doubler:
+    name = "The program that doubles frames"
+    with _started(command, beside=decoder.process, name=name, stdin=out, stdout=subprocess.PIPE) as doubler:
         out.close()  # only the doubler reads it: when that ends early, the decoder must notice
         yield doubler
 
