@@ -7,8 +7,8 @@ neighbors, and a copy of the earlier one. Scores are luma PSNR in dB, the mean o
 CPU time per made frame of the whole way, decoding and lossless encoding included, and the wall time of the same work;
 both programs are measured in turn, `--rounds` times, and the median counts.
 
-Without clips, our samples, text that scrolls and a fractal that grows are measured. The method was tuned on the samples;
-to judge it, pass clips of your own.
+Without clips, our samples, text that scrolls and a fractal that grows are measured. The method was tuned on the
+samples; to judge it, pass clips of your own.
 """
 
 from __future__ import annotations

@@ -29,7 +29,6 @@ _SHARED: Final = 3  # motions of large parts
 _SHARED_LEAST: Final = 0.01  # of the pixels, for a motion that counts as shared
 _STEPS: Final = 4  # per pixel, in which shared motions are counted
 _BOX: Final = 7  # px of half-size frames: the neighborhood in which a motion must fit
-_POWER: Final = 4  # of the fit; higher prefers the best motion
 _NOISE: Final = 1.0  # of 255; differences below do not tell motions apart
 _NEVER: Final = np.float32(1e6)  # a cost
 _SAME: Final = 0.5  # px of half-size frames: motions that differ by less count as one
