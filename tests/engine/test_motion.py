@@ -24,8 +24,8 @@ from ci_notebook.model.setting.transcode import Audio, Container, Transcode, Vid
 if importlib.util.find_spec("cv2") is None:
     pytest.skip("OpenCV is not installed (the extra `motion`)", allow_module_level=True)
 
+from ci_notebook.engine.render.motion.doubling_filter import doubled
 from ci_notebook.engine.render.motion.interpolation import FrameFormat, Interpolator
-from ci_notebook.engine.render.motion.worker import doubled
 
 Plane = np.ndarray
 WIDTH, HEIGHT = 160, 96

@@ -19,7 +19,7 @@ INSTALL: Final = "python -m pip install 'ci-notebook[motion]'"
 # Modules are found where this process finds them: child programs do not inherit PYTHONPATH.
 _BEGIN: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
-    "from ci_notebook.engine.render.motion.worker import main; main(sys.argv[1:])"
+    "from ci_notebook.engine.render.motion.doubling_filter import main; main(sys.argv[1:])"
 )
 
 
