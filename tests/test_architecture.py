@@ -40,7 +40,7 @@ FOREIGN: dict[str, set[str]] = {
     "wire": {"lxml"},
     "client": {"httpx"},
     "media": {"imageio_ffmpeg", "av", "numpy", "PIL"},
-    "engine": {"waitress", "numpy", "lxml", "PIL", "onnxruntime", "distributed"},
+    "engine": {"waitress", "numpy", "lxml", "PIL", "onnxruntime", "cv2", "distributed"},
     "experiment": {"optuna"},
     "results": {"pandas", "matplotlib", "numpy", "scipy", "lxml", "IPython", "ipywidgets"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "IPython"},

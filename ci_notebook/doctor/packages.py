@@ -22,6 +22,7 @@ NAME: Final = "ci-notebook"
 EXTRAS: Final = {
     "local": "the embedded engine, live previews and scores",
     "enhance": "the network behind SuperResolution's version Enhance",
+    "motion": "optical flow for FrameDoubling; without it FFmpeg's minterpolate makes the new frames",
     "fonts": "Chinese in visible watermarks",
     "tables": "Parquet and Excel files",
     "lab": "JupyterLab and the dashboard",

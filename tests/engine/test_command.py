@@ -11,6 +11,7 @@ import pytest
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.command import Paths, command, decoding, refuse_nothing_to_show
 from ci_notebook.engine.render.digital_watermark.embedding import write_pattern
+from ci_notebook.engine.render.motion import frame_doubler
 from ci_notebook.engine.render.output.audio import AudioInput
 from ci_notebook.engine.render.output.encoders import mixes_of
 from ci_notebook.engine.render.supported import (
@@ -320,10 +321,13 @@ def test_crf_beats_bitrate() -> None:
     assert "-crf" in words and "-b:v" not in words
 
 
-def test_a_doubled_rate_with_fps_ends_at_fps() -> None:
+@pytest.mark.parametrize("has_flow", [True, False])
+def test_a_doubled_rate_with_fps_ends_at_fps(has_flow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_doubler, "available", lambda: has_flow)
     both = dataclasses.replace(setting(fps=30.0), frame_enhance=FrameEnhance(frame_doubling=True))
     first, pipe = decoding(both, SOURCE, Path("in"), CAST)
-    assert "minterpolate=fps=50" in " ".join(first)
+    assert ("minterpolate=fps=50" in " ".join(first)) is not has_flow
+    assert pipe.doubles is has_flow
     assert pipe.fps == "50"
     assert "fps=30" in " ".join(command(both, SOURCE, Paths(Path("in"), Path("out.mp4")), CAST))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ci_notebook.engine.render.cache_lookup import CacheLookup
+from ci_notebook.engine.render.motion import frame_doubler
 from ci_notebook.engine.render.render import render
 from ci_notebook.engine.storage.cache import RenderCache
 from ci_notebook.media.ffmpeg import Cancelled, run
@@ -87,7 +88,8 @@ def test_the_bytes_are_the_same_with_and_without_the_cache(setting, about, tiny,
     assert (lookup.cache.folder / kept).stat().st_mtime > 1, "the kept copy was used"
 
 
-def test_the_cached_frames_are_exact(tiny, lookup, tmp_path):
+def test_the_cached_frames_are_exact(tiny, lookup, tmp_path, monkeypatch):
+    monkeypatch.setattr(frame_doubler, "available", lambda: False)
     made(sharpened(DOUBLED, 0), tiny(), tmp_path, lookup)
     copy = lookup.cache.folder / entries(lookup)[0]
     whole = tmp_path / "whole"

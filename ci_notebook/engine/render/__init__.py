@@ -14,6 +14,7 @@ hdr                 how SDRtoHDR is coded
 output/             encoders, audio, segments, check of the length
 watermark/          visible watermarks
 digital_watermark/  invisible watermarks
+motion/             FrameDoubling by optical flow
 super_resolution/   the network that doubles the size of frames
 supported           which leaves the engine acts on, and which it refuses
 refusal             the error for a request that cannot be rendered

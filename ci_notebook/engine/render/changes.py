@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ci_notebook.engine.render.graph import depth_suffix, may_have_fields, pixel_format
+from ci_notebook.engine.render.graph import depth_suffix, doubles_by_flow, may_have_fields, pixel_format
 from ci_notebook.engine.render.hdr import converts_to_sdr
 from ci_notebook.engine.render.interval import is_cut
+from ci_notebook.engine.render.motion import frame_doubler
 from ci_notebook.engine.render.output.encoders import (
     audio_codec,
     container_of,
@@ -95,8 +96,8 @@ def _pixels(setting: VideoEnhance, source: MediaInfo) -> list[str]:
         found.append(f"{own} becomes {made}: {before} bits become {after}.")
     elif own.startswith(_MORE_SAMPLES) and made.startswith("yuv420"):
         found.append(f"{own} becomes {made}: the color has fewer samples.")
-    if depth_suffix(source) and doubled != here:
-        found.append("FrameDoubling works in 8 bits.")
+    if doubled != here and not doubles_by_flow(setting, source):
+        found.append(_plain_doubling(source))
     if own.startswith(_ALPHA):
         found.append("Transparency is left out.")
     if is_hdr(video.color_transfer) and converts_to_sdr(setting, source):
@@ -104,6 +105,15 @@ def _pixels(setting: VideoEnhance, source: MediaInfo) -> list[str]:
     if _is_limited(setting, video):
         found.append("Full range becomes limited range.")
     return found
+
+
+def _plain_doubling(source: MediaInfo) -> str:
+    """Return why FFmpeg's minterpolate doubles the frames, and what that loses."""
+    bits = ", in 8 bits" if depth_suffix(source) else ""
+    return (
+        f"FrameDoubling uses FFmpeg's minterpolate{bits}, because OpenCV is not installed. "
+        f"For better frames: {frame_doubler.INSTALL}"
+    )
 
 
 def _is_limited(setting: VideoEnhance, video: VideoStream) -> bool:

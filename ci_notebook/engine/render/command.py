@@ -14,6 +14,7 @@ from ci_notebook.engine.render.graph import (
     BEFORE_NETWORK,
     STAGES,
     depth_suffix,
+    doubles_by_flow,
     needs_network,
     pixel_format,
     rate_text,
@@ -107,13 +108,12 @@ def uses_network(setting: VideoEnhance, source: MediaInfo) -> bool:
 def has_leading_stages(setting: VideoEnhance, source: MediaInfo) -> bool:
     """Return whether expensive stages run first: motion search or the super-resolution network.
 
-    They get their own FFmpeg, so that their frames can be cached. Motion search of HDR alone does not: its
-    light levels would not come through the pipe.
+    They get their own FFmpeg, so that their frames can be cached.
     """
     if video_codec(setting) is None:
         return False
     here, doubled, _ = rates(setting, source)
-    return needs_network(setting, source) or (doubled != here and not hdr.is_hdr(source))
+    return doubled != here or needs_network(setting, source)
 
 
 def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Analysis) -> tuple[tuple[str, ...], Pipe]:
@@ -123,14 +123,14 @@ def decoding(setting: VideoEnhance, source: MediaInfo, path: Path, analysis: Ana
     """
     filters_by_stage = stages(setting, source, analysis)
     here, doubled, out = rates(setting, source)
-    rate = rate_text(out if filters_by_stage["slower"] else doubled if filters_by_stage["motion"] else here)
+    rate = rate_text(out if filters_by_stage["slower"] else doubled if doubled != here else here)
     size = plan(setting, source).cut
     network, light = needs_network(setting, source), hdr.coding_of(setting, source, analysis)
     full = re.match("yuv(4[24][24])p", first_video(source).pix_format or "")
     pipe = Pipe(
         size.width, size.height, rate, deep=bool(depth_suffix(source)), times=2 if network else 1,
         chroma=full[1] if full and not network and not hdr.converts_to_sdr(setting, source) else "420",
-        transfer=light.transfer if light else "",
+        doubles=doubles_by_flow(setting, source), transfer=light.transfer if light else "",
     )  # fmt: skip
     filters = [
         *trim_filters(setting, source, analysis),

@@ -5,7 +5,8 @@ The order of `STAGES` is not that of the XML. Each place has a reason:
 fields   first: every other filter expects whole frames.
 shape    rotate, square the pixels, crop: no work on parts that are cut off.
 slower   a lower Fps drops frames before any expensive stage.
-motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames.
+motion   before enlargement: motion search costs a quarter there, and works on unsharpened frames. With OpenCV it is
+         no filter, but a program between two FFmpegs (see `motion`).
 to_sdr   where the source stays HDR, the stages up to to_hdr work on SDR-referred light (see `sdr_referred`).
 enlarge  before every stage that makes edges steeper. The network of Enhance works at its start.
 correct  casts and levels first, so that contrast turns around a true middle.
@@ -34,6 +35,7 @@ from ci_notebook.engine.render.filters.sharpening import sharpening
 from ci_notebook.engine.render.filters.tone import tone
 from ci_notebook.engine.render.hdr_source import sdr_referred
 from ci_notebook.engine.render.interval import job_stretch
+from ci_notebook.engine.render.motion import frame_doubler
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media import color_tags
 from ci_notebook.media.probe import first_video, has_square_pixels
@@ -121,6 +123,12 @@ def needs_network(setting: VideoEnhance, source: MediaInfo) -> bool:
     return stage is not None and stage.version == "Enhance" and plan(setting, source).enlarges
 
 
+def doubles_by_flow(setting: VideoEnhance, source: MediaInfo) -> bool:
+    """Return whether optical flow doubles the frames, not FFmpeg's minterpolate: where OpenCV is installed."""
+    here, doubled, _ = rates(setting, source)
+    return doubled != here and frame_doubler.available()
+
+
 def pixel_format(setting: VideoEnhance, source: MediaInfo) -> str:
     """Return the output's pixel format: Pixfmt, else 4:2:0, ten bits for HDR or where codec and source have them."""
     if setting.sdr_to_hdr is not None:
@@ -181,8 +189,9 @@ def _rotate(sizes: OutputPlan) -> str:
 def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tuple[str, ...]:
     """Double the number of frames by motion search: each new one is half way between two, at uneven times too.
 
-    Frames go in evenly spaced and get their times back afterwards. minterpolate drops the last frames; two
-    repetitions of the last one prevent that. It supports eight bits only, so deeper video loses two.
+    No filter where OpenCV does it. Frames go in evenly spaced and get their times back afterwards. minterpolate
+    drops the last frames; two repetitions of the last one prevent that. It supports eight bits only, so deeper video
+    loses two.
     """
     here, doubled, _ = rates(setting, source)
     if doubled == here:
@@ -193,6 +202,8 @@ def _motion(setting: VideoEnhance, source: MediaInfo, analysis: Analysis) -> tup
             f"VideoEnhance.FrameEnhance.FrameDoubling needs frames of {LEAST_MOTION}x{LEAST_MOTION} px or more, "
             f"and these have {size.width}x{size.height}. Leave it out, or use a larger source."
         )
+    if doubles_by_flow(setting, source):
+        return ()
     stretch = job_stretch(setting, source, analysis)
     count = () if stretch is None else (f"trim=end_frame={2 * len(stretch.times)}",)
     return (

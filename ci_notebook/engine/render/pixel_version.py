@@ -22,8 +22,11 @@ __all__ = ["PIXEL_VERSION", "cache_key", "pixel_version"]
 
 # Raise it when the same job may give other bytes than before.
 PIXEL_VERSION: Final = 6
-# Packages that draw or compute pixels; onnxruntime comes with an extra.
-_PACKAGES: Final = ("onnxruntime", "pillow")
+# Packages that draw or compute pixels; onnxruntime and OpenCV, which has several names, come with extras.
+_PACKAGES: Final = (
+    "onnxruntime", "pillow", "opencv-python-headless", "opencv-python", "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)  # fmt: skip
 
 
 def cache_key(*facts: object) -> str:

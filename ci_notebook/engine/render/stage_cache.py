@@ -131,7 +131,9 @@ def _render(stages: LeadingStages, encode: Words, **callbacks: Any) -> None:
     total = stages.length_s * float(Fraction(stages.pipe.fps)) if stages.length_s else None
     each = enlarging(stages.pipe, loaded(stages.threads)) if stages.pipe.times == 2 else None
     before = thread_arguments(stages.threads)
-    pass_through(stages.decode, encode, stages.pipe, each=each, total=total, before=before, **callbacks)
+    pass_through(
+        stages.decode, encode, stages.pipe, each=each, total=total, before=before, threads=stages.threads, **callbacks
+    )
 
 
 def _copy_arguments(stages: LeadingStages, cache: RenderCache) -> list[str]:

@@ -1,5 +1,7 @@
 """A clip through two FFmpegs: the first decodes, a Python function changes each frame, the second encodes.
 
+A program between them may double the number of frames first.
+
 The frames travel as raw bytes at one frame rate, so a clip with a variable rate gets its mean rate. Both
 programs and the function end together, in success and in failure.
 """
@@ -18,10 +20,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from ci_notebook.engine.render.motion.frame_doubler import doubling_program
 from ci_notebook.engine.render.super_resolution.hdr_frames import enlarge_hdr
 from ci_notebook.engine.render.super_resolution.network import Enlarger, enlarge
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, readable, refuse_larger_frames
-from ci_notebook.media.process import kill, program, wait_for_end
+from ci_notebook.media.process import cores, kill, program, wait_for_end
 from ci_notebook.model.errors import EngineError
 
 if sys.platform == "linux":
@@ -36,10 +39,11 @@ FrameFunction = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """Format of the decoder's output: frames of `width` x `height` at `fps` (an FFmpeg rate, 30000/1001).
+    """Format of the decoder's output: frames of `width` x `height`.
 
     `deep` means ten bits instead of eight, `chroma` the subsampling. Frames that reach the encoder are
-    `times` as wide and high. `transfer` is that of HDR, empty for SDR.
+    `times` as wide and high, and come at `fps` (an FFmpeg rate, 30000/1001). `doubles` means that a program
+    between the two makes twice as many frames. `transfer` is that of HDR, empty for SDR.
     """
 
     width: int
@@ -48,6 +52,7 @@ class Pipe:
     deep: bool = False
     chroma: str = "420"
     times: int = 2
+    doubles: bool = False
     transfer: str = ""
 
     @property
@@ -65,7 +70,7 @@ class Pipe:
     @property
     def output(self) -> Pipe:
         """The format of the encoder's input, as a pipe that changes nothing."""
-        return replace(self, width=self.times * self.width, height=self.times * self.height, times=1)
+        return replace(self, width=self.times * self.width, height=self.times * self.height, times=1, doubles=False)
 
     def as_output(self) -> tuple[str, ...]:
         """Return FFmpeg's arguments for the output of the decoder."""
@@ -98,6 +103,7 @@ def pass_through(
     on_progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
     before: Words = (),
+    threads: int | None = None,
 ) -> int:
     """Run FFmpeg, `each` on every frame, and FFmpeg again, all at once; return the number of frames.
 
@@ -105,13 +111,15 @@ def pass_through(
     input, which is the frames; further inputs may follow, such as the source for its audio. `on_progress`
     gets the share done when `total`, in frames, is known. When `cancel` is set, both are killed and
     `Cancelled` is raised. A failure may leave half a file, so let `encode` write to a temporary folder.
-    `before` is placed before both programs' arguments. Raises `EngineError` with the log's last lines.
+    `before` is placed before both programs' arguments. `threads` bounds the cores of the program that doubles
+    frames. Raises `EngineError` with the log's last lines.
     """
     words = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-y", "-v", "error", *map(str, before)]
     with (
-        _started([*words, *map(str, decode), *pipe.as_output()], stdout=subprocess.PIPE) as source,
-        _started([*words, *pipe.as_input(), *map(str, encode)], stdin=subprocess.PIPE, beside=source.process) as sink,
-        _killed_on(cancel, source, sink),
+        _started([*words, *map(str, decode), *pipe.as_output()], stdout=subprocess.PIPE) as decoder,
+        _doubled(decoder, pipe, threads or cores()) as source,
+        _started([*words, *pipe.as_input(), *map(str, encode)], stdin=subprocess.PIPE, beside=decoder.process) as sink,
+        _killed_on(cancel, decoder, source, sink),
     ):
         count, out, into = 0, source.process.stdout, sink.process.stdin
         assert out is not None and into is not None  # noqa: S101 - for the type checker: they were asked for
@@ -126,9 +134,10 @@ def pass_through(
                 on_progress(min(1.0, count / total))
         else:
             source.end(out)  # before the sink's input closes: half a source must not look complete
+            decoder.end()
         sink.end(into)
         if count == 0:
-            raise EngineError("The source has no frame.", command=source.command)
+            raise EngineError("The source has no frame.", command=decoder.command)
     return count
 
 
@@ -150,29 +159,49 @@ def _enlarge_buffers(*pipes: IO[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A running FFmpeg. Its log goes to a file, so that it never blocks on the log."""
+    """A running program. Its log goes to a file, so that it never blocks on the log."""
 
     process: subprocess.Popen[bytes]
     command: str
     log: IO[bytes]
+    name: str = "FFmpeg"
 
-    def end(self, pipe: IO[bytes]) -> None:
-        """Close its pipe and wait for its end. Raises `EngineError` unless it exits with 0."""
-        with contextlib.suppress(BrokenPipeError):  # FFmpeg ended first, and its exit code says why
-            pipe.close()
+    def end(self, pipe: IO[bytes] | None = None) -> None:
+        """Close its pipe, if there is one, and wait for its end. Raises `EngineError` unless it exits with 0."""
+        with contextlib.suppress(BrokenPipeError):  # it ended first, and its exit code says why
+            if pipe is not None:
+                pipe.close()
         code = wait_for_end(self.process, FINISH_S)
         self.log.seek(0)
         text = self.log.read().decode("utf-8", "replace").strip()
         refuse_larger_frames(text)
         if code != 0:
             lines = text.splitlines()[-_LOG_LINES:]
-            raise EngineError(f"FFmpeg ended with {code}.", command=self.command, log="\n".join(lines))
+            raise EngineError(f"{self.name} ended with {code}.", command=self.command, log="\n".join(lines))
 
 
 @contextmanager
-def _started(command: list[str], *, beside: subprocess.Popen[bytes] | None = None, **pipes: Any) -> Iterator[_Program]:
+def _started(
+    command: Sequence[str], *, beside: subprocess.Popen[bytes] | None = None, name: str = "FFmpeg", **pipes: Any
+) -> Iterator[_Program]:
     with tempfile.TemporaryFile() as log, program(command, group_of=beside, stderr=log, **pipes) as process:
-        yield _Program(process, readable(command), log)
+        yield _Program(process, readable(command), log, name)
+
+
+@contextmanager
+def _doubled(decoder: _Program, pipe: Pipe, threads: int) -> Iterator[_Program]:
+    """Yield the program whose output is read: the decoder itself, or the one that doubles its frames."""
+    if not pipe.doubles:
+        yield decoder
+        return
+    out = decoder.process.stdout
+    assert out is not None  # noqa: S101 - for the type checker: it was asked for
+    _enlarge_buffers(out)
+    command = doubling_program(pipe.width, pipe.height, chroma=pipe.chroma, deep=pipe.deep, threads=threads)
+    name = "The program that doubles frames"
+    with _started(command, beside=decoder.process, name=name, stdin=out, stdout=subprocess.PIPE) as doubler:
+        out.close()  # only the doubler reads it: when that ends early, the decoder must notice
+        yield doubler
 
 
 @contextmanager
