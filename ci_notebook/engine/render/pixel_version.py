@@ -21,7 +21,7 @@ from ci_notebook.media.ffmpeg import capabilities
 __all__ = ["PIXEL_VERSION", "cache_key", "pixel_version"]
 
 # Raise it when the same job may give other bytes than before.
-PIXEL_VERSION: Final = 6
+PIXEL_VERSION: Final = 7
 # Packages that draw or compute pixels; onnxruntime and OpenCV, which has several names, come with extras.
 _PACKAGES: Final = (
     "onnxruntime", "pillow", "opencv-python-headless", "opencv-python", "opencv-contrib-python-headless",
