@@ -67,7 +67,9 @@ def test_the_facts_of_clips_are_bounded(monkeypatch):
 def test_the_sources_of_watched_jobs_are_bounded(monkeypatch):
     monkeypatch.setattr(monitor_jobs, "KNOWN_CLIPS", 3)
     client = Informed()
-    jobs = monitor_jobs.LabJobs(client, cache=SimpleNamespace(), costs_money=False, result_html=str)
+    jobs = monitor_jobs.LabJobs(
+        client, cache=SimpleNamespace(), costs_money=False, result_html=str, durations=SimpleNamespace()
+    )
     for number in [0, 1, 2, 3, 4, 4, 3, 2, 0]:
         jobs.cost(JobsDetail(input=Input(object=f"{number}.mp4"), operation=Operation(video_enhance=SHARP)))
     assert client.asked == [f"{number}.mp4" for number in [0, 1, 2, 3, 4, 0]]

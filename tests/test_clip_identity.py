@@ -216,6 +216,8 @@ def test_the_list_of_jobs_calls_clips_of_one_name_by_more_of_their_keys() -> Non
 
         def cost(self, _: JobsDetail) -> None: ...
 
+        def expected_s(self, _: JobsDetail) -> None: ...
+
     reported: list[Any] = []
     port: Any = Jobs()
     port.found = port.found[:2]

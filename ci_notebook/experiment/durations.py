@@ -87,7 +87,7 @@ class JobDurations:
             for job in earlier():
                 self.learn(job)
         except CIError:
-            return  # whoever waits for a job sees the same error
+            return  # each wait for the job raises the same error
 
     def _work_of(self, key: str, setting: VideoEnhance) -> float | None:
         try:

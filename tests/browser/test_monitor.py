@@ -17,7 +17,7 @@ setting = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=5))"""
 # A lab whose jobs cost money, as far as its monitor knows.
 COSTLY = """\
 from ci_notebook.lab.monitor_jobs import LabJobs
-more = {"cache": lab.cache_dir, "result_html": lab.result_html}
+more = {"cache": lab.cache_dir, "result_html": lab.result_html, "durations": lab.job_durations}
 type(lab).job_desk = property(lambda lab: LabJobs(lab.client, costs_money=True, **more))"""
 MONITOR = "monitor = ci.Monitor(lab)\nmonitor"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 560, "height": 900}

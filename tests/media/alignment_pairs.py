@@ -184,10 +184,10 @@ TIME = (
         "frozen from the middle",
         "tour",
         "trim=end=7,tpad=stop_duration=7:stop_mode=clone",
-        refused="stands still from (6.9|7.0)",
+        refused="is frozen from (6.9|7.0)",
     ),
     MadePair(
-        "frozen from the middle", "raccoon", "trim=end=1,tpad=stop_duration=1:stop_mode=clone", refused="stands still"
+        "frozen from the middle", "raccoon", "trim=end=1,tpad=stop_duration=1:stop_mode=clone", refused="is frozen"
     ),
     MadePair(
         "frozen throughout", "tour", "select=eq(n\\,0),loop=-1:1,setpts=N/25/TB,trim=end=14", refused="cannot be scored"
@@ -198,7 +198,7 @@ TIME = (
         "select=not(between(n\\,126\\,127)),setpts=N/25/TB",
         refused="frames were lost or repeated",
     ),
-    MadePair("12 frames repeated", "tour", "loop=12:1:150,setpts=N/25/TB", refused="(lost or repeated|stands still)"),
+    MadePair("12 frames repeated", "tour", "loop=12:1:150,setpts=N/25/TB", refused="(lost or repeated|is frozen)"),
     MadePair("half of the rate", "tour", "fps=12.5"),
     MadePair("every second frame repeated", "raccoon", "fps=12.5,fps=25", psnr=None),
 )

@@ -90,8 +90,10 @@ FEW = {"numbers": tuple(range(5)), "times": EVEN[:5]}
 _TURN, _BACK = ("-display_rotation", "90"), ("-display_rotation", "270")
 _BT2020 = "color_primaries=bt2020:color_trc=bt2020-10"
 _P3 = "color_primaries=smpte432:color_trc=bt709"
-_HDR = f"{HD},{color_tags.sdr_to_hdr('smpte2084', matrix='bt709', primaries='bt709')},format=yuv420p10le"
-_HLG = _HDR.replace("t=smpte2084", "t=arib-std-b67")
+_HDR, _HLG = (
+    f"{HD},{color_tags.sdr_to_hdr(color_tags.HdrCoding(one), matrix='bt709', primaries='bt709')},format=yuv420p10le"
+    for one in ("smpte2084", "arib-std-b67")
+)
 
 ODD_FILES: dict[str, OddFile] = {
     # containers

@@ -38,11 +38,11 @@ SHARP = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=3))
 _SAYS_SIZE = re.compile(r"\d+x\d+")
 
 
-def preview(path: Path, setting: ci.VideoEnhance = SHARP, **more: Any) -> Size:
+def preview(path: Path, setting: ci.VideoEnhance = SHARP, *, at_s: float = 0.2, **more: Any) -> Size:
     """Return the output's size that a preview shows."""
     previewer = Previewer()
     try:
-        return previewer.show(FileOrigin(path), setting, 0.2, width_px=160, **more).size
+        return previewer.show(FileOrigin(path), setting, at_s, width_px=160, **more).size
     finally:
         previewer.close()
 
@@ -85,7 +85,8 @@ def _last_frame(path: Path) -> object:
 @pytest.mark.parametrize("reader", ["last frame", "preview", "job", "spoil", "score", "proxy"])
 def test_frames_that_become_larger_than_the_bound_are_never_left_out_silently(reader: str, tmp_path: Path) -> None:
     path = growing_clip(tmp_path, (160, 90), (640, 360))
-    read = _last_frame if reader == "last frame" else READERS[reader]
+    at_the_end = {"last frame": _last_frame, "preview": lambda path: preview(path, at_s=0.45)}
+    read = at_the_end.get(reader, READERS.get(reader))
     with pixels_at_most(1 << 16), pytest.raises(EngineError, match=r"over the bound of 0\.1 million pixels"):
         read(path)
 

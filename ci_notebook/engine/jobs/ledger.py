@@ -92,7 +92,9 @@ class Ledger:
             if _is_full(change, queue):
                 raise service_error("QueueSaturated", f"Queue {job.queue_id} already holds {queue['max_size']} jobs.")
             facts: dict[str, Any] = {name: getattr(job, name) for name in _COLUMNS}
-            facts["queue_id"], facts["state"] = queue["queue_id"], _STATES_BY_QUEUE.get(queue["state"], "Submitted")
+            facts["queue_id"] = queue["queue_id"]
+            if job.state in ("Submitted", "Pause"):
+                facts["state"] = _STATES_BY_QUEUE.get(queue["state"], "Submitted")
             number = change.execute(_INSERT, list(facts.values())).lastrowid
         return JobRow(number=number or 0, **facts)
 

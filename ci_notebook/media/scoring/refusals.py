@@ -68,15 +68,15 @@ def other_speed(speed: float) -> EngineError:
 
 
 def frozen(begin_s: float, end_s: float) -> EngineError:
-    """Return the error for an output that stands still while its source moves."""
+    """Return the error for an output that is frozen while its source moves."""
     return refusal(
-        f"The output stands still from {begin_s:.2f} s to {end_s:.2f} s while the source moves: frames were lost. "
+        f"The output is frozen from {begin_s:.2f} s to {end_s:.2f} s while the source moves: frames were lost. "
         "Render it again, or cut the output and the source to the part before, and score that."
     )
 
 
 def other_motion(reach_s: float) -> EngineError:
-    """Return the error for frames that are alike in everything that stands still."""
+    """Return the error for frames that are alike in everything that does not move."""
     return refusal(
         f"The output shows another motion than the source, also up to {reach_s:.0f} s earlier and later, so they show "
         "different moments. Pass the time in the source where the output begins as start_s."

@@ -193,7 +193,7 @@ def _details(rows: Rows) -> Rows:
 
 
 def frozen_part(output: Grey, source: Grey, rate: float) -> tuple[int, int] | None:
-    """Return the first and the last frame of a freeze: the output stands still for half a second, the source moves."""
+    """Return the first and the last frame of a freeze: half a second without a change, of the output alone."""
     span = min(20, max(3, round(_FREEZE_S * rate)))
     count = min(len(output), len(source))
     if count <= span:

@@ -24,7 +24,7 @@ def share_of(level: int) -> float:
     """Return how far towards black and white a level of Correction stretches, 0 to 0.85.
 
     >>> [round(share_of(level), 2) for level in (0, 250, 500, 1000)]
-    [0.0, 0.39, 0.61, 0.85]
+    [0.0, 0.41, 0.63, 0.85]
     """
     bent = (1 - math.exp(-level / _BEND)) / (1 - math.exp(-1000 / _BEND))
     return _MOST * (0.8 * bent + 0.2 * level / 1000)
