@@ -206,7 +206,7 @@ def _render_with_watermark(
         work.run(paths)
         return None
     result = None
-    for level in levels(watermark, work.setting, work.source, size):
+    for level in levels(watermark, work.setting, work.source, size, paths.source, work.cancel):
         path = paths.output.parent / "hidden.y4m"
         still = write_pattern(watermark, work.setting, work.source, size, path, level=level)
         work.run(dataclasses.replace(paths, pattern=still))

@@ -3,6 +3,7 @@
 Modules, in reading order:
 
 embedding   a digital watermark in a job: embed, read back, embed more strongly
+strength    the amplitude that a clip needs, measured on two seconds
 pattern     from a text to one still pattern, and back from a video
 payload     from a text to few bits
 polar_code  error correction

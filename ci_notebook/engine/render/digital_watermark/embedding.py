@@ -15,15 +15,16 @@ from typing import Final
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
+from ci_notebook.engine.render.digital_watermark.strength import middle, needed_share
 from ci_notebook.engine.render.graph import pixel_format
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.shape import Size
+from ci_notebook.model.setting.shape import Size, length_s
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
-STRONGER: Final = 1.5  # factor of the second attempt's amplitude: 3.5 dB
+STRONGER: Final = 1.5  # the second attempt's amplitude, as a multiple of the full one: 3.5 dB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +47,17 @@ class DigitalWatermarkResult:
         )
 
 
-def levels(watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
-    """Yield the amplitudes to try, the weakest first."""
-    first = amplitude(size.width, size.height, watermark.message or "", transfer=_transfer(setting, source))
-    yield from (first, STRONGER * first)
+def levels(
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path,
+    cancel: threading.Event | None = None,
+) -> Iterator[float]:  # fmt: skip
+    """Yield the amplitudes to try, the weakest first; `path` is the source, of which two seconds are measured."""
+    message = watermark.message or ""
+    full = amplitude(size.width, size.height, message, transfer=_transfer(setting, source))
+    interval = setting.transcode.time_interval if setting.transcode else None
+    stretch = middle((interval.start if interval else None) or 0.0, length_s(setting, source))
+    yield full * needed_share(path, message, size, full, stretch=stretch, cancel=cancel)
+    yield STRONGER * full
 
 
 def write_pattern(

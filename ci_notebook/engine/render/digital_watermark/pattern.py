@@ -154,19 +154,38 @@ def extract(
     extracted = Extracted(message=None, pictures=0)
     for aside in (0, 1) if near_another_grid(*size) else (0,):
         cells = fine_grid(*size, aside)
-        fine, pictures = np.zeros(cells[::-1], np.float32), 0
-        coarse = pooled(fine)
-        for picture in _pictures(program, path, cells, limit=max_pictures, cancel=cancel):
-            fine += residual(picture)
-            coarse += residual(pooled(picture))
-            pictures += 1
-        if pictures == 0:
-            raise no_video(path, "it holds no picture")
-        for total in (fine, coarse):
+        totals, pictures = _totals(program, path, cells, limit=max_pictures, cancel=cancel)
+        for total in totals:
             extracted = _read(gather(flattened(total), key), pictures)
             if extracted.message is not None:
                 return extracted
     return extracted
+
+
+def known_margin_db(path: Path, message: str, *, key: bytes = KEY, cancel: threading.Event | None = None) -> float:
+    """Return the margin in dB of a message that is known to be in a video; below 0 it could not be read.
+
+    A message that is not there at all gives less than -10 dB. Costs and errors are those of `extract`.
+    """
+    program, bits = find_ffmpeg(), to_bits(message)
+    totals, _ = _totals(program, path, fine_grid(*_size(program, path)), limit=_ALL, cancel=cancel)
+    word = encode(bits)
+    return max(_margin_db(gather(flattened(total), key) * (1 - 2 * word), len(bits)) for total in totals)
+
+
+def _totals(
+    program: Path, path: Path, cells: tuple[int, int], *, limit: int, cancel: threading.Event | None
+) -> tuple[tuple[Floats, Floats], int]:
+    """Return the sums of the frames' residuals on the fine and the coarse grid, and the number of frames."""
+    fine, pictures = np.zeros(cells[::-1], np.float32), 0
+    coarse = pooled(fine)
+    for picture in _pictures(program, path, cells, limit=limit, cancel=cancel):
+        fine += residual(picture)
+        coarse += residual(pooled(picture))
+        pictures += 1
+    if pictures == 0:
+        raise no_video(path, "it holds no picture")
+    return (fine, coarse), pictures
 
 
 def _read(evidence: Floats, pictures: int) -> Extracted:
@@ -176,11 +195,16 @@ def _read(evidence: Floats, pictures: int) -> Extracted:
             message = to_message(bits)
             if message is not None:
                 agreed = evidence * (1 - 2 * word)
-                signal, noise = float(agreed.mean()) ** 2, float(agreed.var())
-                had_db = 10 * math.log10(signal / noise * LENGTH / (2 * count))
                 wrong = float((agreed < 0).mean())
-                return Extracted(message=message, margin_db=had_db - NEEDED_DB, bit_error=wrong, pictures=pictures)
+                margin = _margin_db(agreed, count)
+                return Extracted(message=message, margin_db=margin, bit_error=wrong, pictures=pictures)
     return Extracted(message=None, pictures=pictures)
+
+
+def _margin_db(agreed: Floats, count: int) -> float:
+    """Return the margin of evidence whose right sign is positive, for a message of `count` bits."""
+    signal, noise = max(float(agreed.mean()), 1e-9) ** 2, max(float(agreed.var()), 1e-18)
+    return 10 * math.log10(signal / noise * LENGTH / (2 * count)) - NEEDED_DB
 
 
 def _size(program: Path, path: Path) -> tuple[int, int]:
