@@ -7,5 +7,6 @@ strength    the amplitude that a clip needs, measured on two seconds
 pattern     from a text to one still pattern, and back from a video
 payload     from a text to few bits
 polar_code  error correction
+motion_prediction  what the content hides under a moving camera
 carrier     the signal: where the bits go in a frame, and how they are read
 """

@@ -15,7 +15,7 @@ from typing import Final
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
-from ci_notebook.engine.render.digital_watermark.strength import middle, needed_share
+from ci_notebook.engine.render.digital_watermark.strength import Strength, middle, needed_strength
 from ci_notebook.engine.render.graph import pixel_format
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
@@ -47,39 +47,43 @@ class DigitalWatermarkResult:
         )
 
 
-def levels(
-    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path,
+def strengths(
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *,
     cancel: threading.Event | None = None,
-) -> Iterator[float]:  # fmt: skip
-    """Yield the amplitudes to try, the weakest first; `path` is the source, of which two seconds are measured."""
+) -> Iterator[Strength]:  # fmt: skip
+    """Yield the strengths to try, the weakest first; `path` is the source, of which two seconds are measured."""
     message = watermark.message or ""
     full = amplitude(size.width, size.height, message, transfer=_transfer(setting, source))
     interval = setting.transcode.time_interval if setting.transcode else None
     stretch = middle((interval.start if interval else None) or 0.0, length_s(setting, source))
-    yield full * needed_share(path, message, size, full, stretch=stretch, cancel=cancel)
-    yield STRONGER * full
+    first = needed_strength(path, message, size, full, stretch=stretch, cancel=cancel)
+    yield first
+    yield Strength(STRONGER * full, coarse=first.coarse)
 
 
 def write_pattern(
-    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, strength: Strength
 ) -> Path:
     """Write the pattern that embeds the text in an output of this setting and size; return its path."""
     kind = pixel_format(setting, source)
     video = setting.transcode.video if setting.transcode else None
     full = bool(video and (video.pixfmt or "").startswith("yuvj"))
     deep = kind.endswith("10le")
-    data = pattern(watermark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
+    data = pattern(
+        watermark.message or "", size.width, size.height, amplitude=strength.level, coarse=strength.coarse,
+        ten_bits=deep, full_range=full,
+    )  # fmt: skip
     path.write_bytes(data)
     return path
 
 
 def read_back(
-    path: Path, watermark: DigitalWatermark, level: float, cancel: threading.Event | None
+    path: Path, watermark: DigitalWatermark, strength: Strength, cancel: threading.Event | None
 ) -> DigitalWatermarkResult:
     """Read the text from a finished file."""
     extracted = extract(path, cancel=cancel)
     margin = extracted.margin_db if extracted.message == watermark.message else None
-    return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(level))
+    return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(strength.level))
 
 
 def unreadable_error(watermark: DigitalWatermark, size: Size) -> RequestRefused:

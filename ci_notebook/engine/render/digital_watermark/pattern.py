@@ -26,6 +26,7 @@ from typing import IO, Final
 import numpy as np
 
 from ci_notebook.engine.render.digital_watermark.carrier import (
+    coarse_grid,
     draw,
     embedding_grid,
     fine_grid,
@@ -36,6 +37,7 @@ from ci_notebook.engine.render.digital_watermark.carrier import (
     residual,
     spread,
 )
+from ci_notebook.engine.render.digital_watermark.motion_prediction import unpredicted
 from ci_notebook.engine.render.digital_watermark.payload import CHECK_BITS, PAYLOADS, to_bits, to_message
 from ci_notebook.engine.render.digital_watermark.polar_code import LENGTH, Floats, decode, encode
 from ci_notebook.media.ffmpeg import Cancelled, find_ffmpeg, media_input
@@ -51,6 +53,8 @@ NEEDED_DB: Final = 0.5
 # so half a minute is covered at the cost of ten seconds.
 _ALL: Final = 100
 _EVERY: Final = 4
+_ALONG_MOTION: Final = 60  # frames that are predicted along the motion, where all frames alone were not enough
+_CANCELLED: Final = "Reading the digital watermark was cancelled."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +104,17 @@ def psnr(level: float) -> float:
 
 def pattern(
     message: str, width: int, height: int, *, amplitude: float, key: bytes = KEY, ten_bits: bool = False,
-    full_range: bool = False,
+    full_range: bool = False, coarse: bool = False,
 ) -> bytes:  # fmt: skip
     """Return a Y4M file of one picture that embeds `message`, as FFmpeg's second input.
 
     `amplitude` is the root mean square in 8-bit levels. `ten_bits` is for a 10-bit output, with four times
-    the code values; `full_range` for the `yuvj` formats. A pattern of the other range would be converted,
+    the code values; `full_range` for the `yuvj` formats; `coarse` takes the coarse grid where `embedding_grid` would
+    take the fine one. A pattern of the other range would be converted,
     and every frame would change its brightness. Raises `ParameterError` for a message outside the API's rules.
     """
-    carrier = spread(encode(to_bits(message)), *embedding_grid(width, height), key)
+    grid = coarse_grid(width, height) if coarse else embedding_grid(width, height)
+    carrier = spread(encode(to_bits(message)), *grid, key)
     luma = draw(carrier, width, height) * amplitude
     scale, middle, kind = (4, 512, "<u2") if ten_bits else (1, 128, "u1")
     planes = np.full(width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2), middle, kind)
@@ -152,13 +158,19 @@ def extract(
     program = ffmpeg or find_ffmpeg()
     size = _size(program, path)
     extracted = Extracted(message=None, pictures=0)
+    sums = []
     for aside in (0, 1) if near_another_grid(*size) else (0,):
-        cells = fine_grid(*size, aside)
-        totals, pictures = _totals(program, path, cells, limit=max_pictures, cancel=cancel)
-        for total in totals:
-            extracted = _read(gather(flattened(total), key), pictures)
+        sums.append(_Sums.over(_pictures(program, path, fine_grid(*size, aside), limit=max_pictures, cancel=cancel)))
+        if sums[-1].pictures == 0:
+            raise no_video(path, "it holds no picture")
+        for evidence in sums[-1].evidence(key):
+            extracted = _read(evidence, sums[-1].pictures)
             if extracted.message is not None:
                 return extracted
+    for evidence in sums[0].evidence_along_motion(key, cancel):
+        extracted = _read(evidence, sums[0].pictures)
+        if extracted.message is not None:
+            return extracted
     return extracted
 
 
@@ -168,24 +180,49 @@ def known_margin_db(path: Path, message: str, *, key: bytes = KEY, cancel: threa
     A message that is not there at all gives less than -10 dB. Costs and errors are those of `extract`.
     """
     program, bits = find_ffmpeg(), to_bits(message)
-    totals, _ = _totals(program, path, fine_grid(*_size(program, path)), limit=_ALL, cancel=cancel)
-    word = encode(bits)
-    return max(_margin_db(gather(flattened(total), key) * (1 - 2 * word), len(bits)) for total in totals)
-
-
-def _totals(
-    program: Path, path: Path, cells: tuple[int, int], *, limit: int, cancel: threading.Event | None
-) -> tuple[tuple[Floats, Floats], int]:
-    """Return the sums of the frames' residuals on the fine and the coarse grid, and the number of frames."""
-    fine, pictures = np.zeros(cells[::-1], np.float32), 0
-    coarse = pooled(fine)
-    for picture in _pictures(program, path, cells, limit=limit, cancel=cancel):
-        fine += residual(picture)
-        coarse += residual(pooled(picture))
-        pictures += 1
-    if pictures == 0:
+    sums = _Sums.over(_pictures(program, path, fine_grid(*_size(program, path)), limit=_ALL, cancel=cancel))
+    if sums.pictures == 0:
         raise no_video(path, "it holds no picture")
-    return (fine, coarse), pictures
+    signs = 1 - 2 * encode(bits)
+    evidence = (*sums.evidence(key), *sums.evidence_along_motion(key, cancel))
+    return max(_margin_db(one * signs, len(bits)) for one in evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The residuals of a video's frames, added up on the fine and on the coarse grid, and the first frames."""
+
+    fine: Floats
+    coarse: Floats
+    pictures: int
+    first: list[Floats]
+
+    @classmethod
+    def over(cls, pictures: Iterator[Floats]) -> _Sums:
+        fine = coarse = np.zeros((0, 0), np.float32)
+        first: list[Floats] = []
+        number = 0
+        for number, picture in enumerate(pictures, 1):
+            one, other = residual(picture), residual(pooled(picture))
+            fine, coarse = (one, other) if number == 1 else (fine + one, coarse + other)
+            if number <= _ALONG_MOTION:
+                first.append(picture)
+        return cls(fine, coarse, number, first)
+
+    def evidence(self, key: bytes) -> tuple[Floats, Floats]:
+        """Return the evidence for each code bit on the fine and on the coarse grid."""
+        return gather(flattened(self.fine), key), gather(flattened(self.coarse), key)
+
+    def evidence_along_motion(self, key: bytes, cancel: threading.Event | None) -> Iterator[Floats]:
+        """Yield the evidence once more on both grids, with the content predicted along its motion and removed."""
+        for frames, before in ((self.first, self.fine), ([pooled(one) for one in self.first], self.coarse)):
+            total = np.zeros_like(before)
+            for frame in unpredicted(frames):
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled(_CANCELLED, code="Cancelled")
+                total += residual(frame)
+            still, moving = (gather(flattened(one), key) for one in (before, total))
+            yield still / (still.std() + np.float32(1e-9)) + 2 * moving / (moving.std() + np.float32(1e-9))
 
 
 def _read(evidence: Floats, pictures: int) -> Extracted:
@@ -225,7 +262,7 @@ def _pictures(
     with _decoded(program, path, chosen, limit) as (_, _, stream):
         while stream.readline().startswith(b"FRAME"):
             if cancel is not None and cancel.is_set():
-                raise Cancelled("Reading the digital watermark was cancelled.", code="Cancelled")
+                raise Cancelled(_CANCELLED, code="Cancelled")
             data = stream.read(2 * across * down)
             if len(data) == 2 * across * down:  # the last may be cut off
                 yield np.frombuffer(data, "<u2").reshape(down, across).astype(np.float32) / np.float32(257)
