@@ -215,14 +215,15 @@ class _Sums:
 
     def evidence_along_motion(self, key: bytes, cancel: threading.Event | None) -> Iterator[Floats]:
         """Yield the evidence once more on both grids, with the content predicted along its motion and removed."""
-        for frames, before in ((self.first, self.fine), ([pooled(one) for one in self.first], self.coarse)):
-            total = np.zeros_like(before)
-            for frame in unpredicted(frames):
-                if cancel is not None and cancel.is_set():
-                    raise Cancelled(_CANCELLED, code="Cancelled")
-                total += residual(frame)
-            still, moving = (gather(flattened(one), key) for one in (before, total))
-            yield still / (still.std() + np.float32(1e-9)) + 2 * moving / (moving.std() + np.float32(1e-9))
+        fine, coarse = np.zeros_like(self.fine), np.zeros_like(self.coarse)
+        for frame in unpredicted(self.first):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(_CANCELLED, code="Cancelled")
+            fine += residual(frame)
+            coarse += residual(pooled(frame))
+        for still, moving in zip(self.evidence(key), (fine, coarse), strict=True):
+            along = gather(flattened(moving), key)
+            yield still / (still.std() + np.float32(1e-9)) + 2 * along / (along.std() + np.float32(1e-9))
 
 
 def _read(evidence: Floats, pictures: int) -> Extracted:
