@@ -26,12 +26,16 @@ MOVING = (1, 1)  # cells down and across in each frame
 
 
 def moving_frames(mark: np.ndarray, step: tuple[int, int]) -> list[np.ndarray]:
-    """Return 20 frames of a texture that moves under a mark that stands still."""
-    down, across = mark.shape
-    texture = np.random.default_rng(3).standard_normal((down + 200, across + 200)).cumsum(0).cumsum(1)
-    texture = 30 * (texture - texture.mean()) / texture.std() + np.random.default_rng(4).normal(0, 4, texture.shape)
+    """Return 20 frames of a texture with a natural spectrum that moves under a mark that stands still."""
+    (down, across), random = mark.shape, np.random.default_rng(3)
+    tall, wide = down + 40, across + 40
+    frequencies = np.hypot(np.fft.fftfreq(tall)[:, None], np.fft.fftfreq(wide)[None, :]) + 0.01
+    texture = np.real(np.fft.ifft2(np.fft.fft2(random.standard_normal((tall, wide))) / frequencies))
+    texture *= 30 / texture.std()
     places = [(step[0] * at, step[1] * at) for at in range(20)]
-    return [(texture[y : y + down, x : x + across] + mark).astype(np.float32) for y, x in places]
+    noise = [random.normal(0, 0.5, mark.shape) for _ in places]
+    shown = [texture[y : y + down, x : x + across] + mark for y, x in places]
+    return [(one + grain).astype(np.float32) for one, grain in zip(shown, noise, strict=True)]
 
 
 def likeness(frames: list[np.ndarray], mark: np.ndarray) -> float:
