@@ -258,14 +258,14 @@ def _collect(pipe: Iterable[bytes] | None, log: deque[str], sizes: deque[str]) -
 
 def _follow(lines: Iterable[bytes], total_s: float | None, on_progress: Progress | None) -> bool:
     """Read the progress blocks to the end; True when the last one says `end`."""
-    finished, last, last_call = False, -1.0, 0.0
+    finished, share, last, last_call = False, 0.0, -1.0, 0.0
     for line in lines:
         key, _, value = line.decode("ascii", "replace").strip().partition("=")
-        if key == "out_time_us" and value.lstrip("-").isdigit() and total_s and on_progress:
+        if key == "out_time_us" and value.lstrip("-").isdigit() and total_s:
             share = min(1.0, max(0.0, int(value) / 1e6 / total_s))
-            if share > last and time.monotonic() - last_call > 0.1:  # never backwards, at most ten per second
-                on_progress(share)
-                last, last_call = share, time.monotonic()
-        elif key == "progress":
+        elif key == "progress":  # the last line of a block
             finished = value == "end"
+            if on_progress and share > last and (finished or time.monotonic() - last_call > 0.1):
+                on_progress(share)  # never backwards, at most ten a second, and the last block always
+                last, last_call = share, time.monotonic()
     return finished
