@@ -106,7 +106,7 @@ def times(folder: Path, *, rounds: int = 5, pictures: int = 48) -> None:
     plain, marked = [], []
     for _ in range(rounds):
         plain.append(processor_s([*source, *sink]))
-        inputs = [*source, "-i", folder / "hd.y4m"]
+        inputs: list[str | Path] = [*source, "-i", folder / "hd.y4m"]
         marked.append(processor_s([*inputs, "-filter_complex", graph, "-map", "[out]", *sink]))
     added = (statistics.median(marked) - statistics.median(plain)) / pictures
     run([*source, "-frames:v", str(pictures), "-c:v", "libx264", "-preset", "ultrafast", folder / "hd.mp4"])

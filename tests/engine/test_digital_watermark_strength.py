@@ -39,7 +39,7 @@ def moving_frames(mark: np.ndarray, step: tuple[int, int]) -> list[np.ndarray]:
 
 
 def likeness(frames: list[np.ndarray], mark: np.ndarray) -> float:
-    return float(np.corrcoef(sum(residual(one) for one in frames).ravel(), residual(mark).ravel())[0, 1])
+    return float(np.corrcoef(np.sum([residual(one) for one in frames], axis=0).ravel(), residual(mark).ravel())[0, 1])
 
 
 def test_under_a_moving_camera_the_prediction_removes_the_content_and_leaves_the_mark() -> None:
@@ -69,7 +69,7 @@ def test_a_busy_clip_gets_less_than_the_full_amplitude_and_survives_half_size(tm
     still = pattern(TEXT, 640, 360, amplitude=strength.level, coarse=strength.coarse)
     (tmp_path / "still.y4m").write_bytes(still)
     graph = blend_filter("0:v", "1:v", "out", pixel_format="yuv420p")
-    inputs = ["-i", sample("city"), "-i", tmp_path / "still.y4m"]
+    inputs: list[str | Path] = ["-i", sample("city"), "-i", tmp_path / "still.y4m"]
     run([*inputs, "-filter_complex", graph, "-map", "[out]", "-c:v", "libx264", "-crf", "23", tmp_path / "marked.mp4"])
     half = ["-vf", "scale=320:180", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23"]
     run(["-i", tmp_path / "marked.mp4", *half, tmp_path / "half.mp4"])

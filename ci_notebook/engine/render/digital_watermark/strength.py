@@ -109,7 +109,7 @@ class _Excerpt:
             scaled = f"[{video}]scale={width}:{height}:in_range=full:out_range=full,setsar=1[shown];"
             graph = scaled + blend_filter("shown", "1:v", "out", pixel_format="yuv420p")
             begin, length = (f"{number:.3f}" for number in self.stretch)
-            inputs = ["-ss", begin, "-t", length, *media_input(self.source), "-i", still]
+            inputs: list[str | Path] = ["-ss", begin, "-t", length, *media_input(self.source), "-i", still]
             chosen = ["-filter_complex", graph, "-map", "[out]", "-frames:v", str(_FRAMES)]
             run([*inputs, *chosen, *_X264, "-preset", "medium", marked], cancel=self.cancel)
             half = f"scale={max(2, width // 4 * 2)}:{max(2, height // 4 * 2)}"
