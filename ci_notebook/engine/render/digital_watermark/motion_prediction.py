@@ -5,7 +5,7 @@ after it, shifted block by block to where the content went, and the prediction i
 goes, and the watermark stays. Where nothing moves the watermark would go too, so such blocks stay as they are.
 
 Shifts are found by phase correlation of overlapping blocks, to a fraction of a cell, and applied to their
-spectra, which blurs nothing. Measured on moving clips at equal amplitude, this was worth 1 to 4 dB.
+spectra, which blurs nothing. On the moving samples at equal amplitude, this was worth 0.3 to 5 dB.
 """
 
 from __future__ import annotations
