@@ -31,7 +31,7 @@ class SharedConnection:
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection], *, name: str) -> None:
         self._path, self._connect, self._name = path, connect, name
-        self._lock, self._is_closed = threading.RLock(), False
+        self._lock, self._is_closed, self._depth = threading.RLock(), False, 0
         self._connection: sqlite3.Connection | None = connect(path)
         self._file = self._identity()
         self._forking_thread = 0
@@ -48,15 +48,18 @@ class SharedConnection:
         lock = self._lock
         if not lock.acquire(timeout=limit_s):
             raise TimeoutError(f"{self._name} has been in use by another thread for {limit_s:g} s")
+        self._depth += 1  # only the thread that holds the lock counts
         try:
             if self._is_closed:
                 raise ParameterError.plain(f"{self._name} is closed. Open the lab again: ci.connect().")
             if self._connection is None:
                 self._connection = self._connect(self._path)
                 self._file = self._identity()
-            self.check()
+            if self._depth <= 1:  # a block inside another one of this thread need not look again
+                self.check()
             yield self._connection
         finally:
+            self._depth -= 1
             lock.release()
 
     def check(self) -> None:
@@ -98,7 +101,7 @@ class SharedConnection:
             self._lock.release()
 
     def _leave_to_parent(self) -> None:
-        self._forking_thread = 0
+        self._forking_thread, self._depth = 0, 0
         self._lock = threading.RLock()  # a thread of the parent may hold the old one
         if self._connection is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))  # never freed: that would close it

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import filelock
-
 from ci_notebook._processes import Owner
 
 __all__ = ["POLL_S", "FileLock", "is_locked"]
@@ -30,12 +28,16 @@ class FileLock:
     """
 
     def __init__(self, path: Path) -> None:
+        import filelock  # lazy: takes 15 ms, and a client that only submits takes no lock
+
         self.path, self._owner = path, Owner()
         self._lock = filelock.FileLock(path, thread_local=False, mode=0o600)
         self._file: tuple[int, int] | None = None
 
     def try_lock(self) -> bool:
         """Take the lock; return False when another one has it. Raises `OSError` where the file cannot be locked."""
+        import filelock  # lazy, as above
+
         try:
             self._lock.acquire(blocking=False)
         except filelock.Timeout:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ci_notebook.model.api.jobs import JobFailed, JobsDetail, Response, WaitTimedOut, time_of
+from ci_notebook.model.api.time_left import UNKNOWN, RemainingTime
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.errors import CIError, ParameterError
 
@@ -92,8 +93,11 @@ def _is_cancelled(lab: Lab, job_id: str) -> bool:
 
 def _wait(lab: Lab, ids: Sequence[str], timeout_s: float | None) -> tuple[list[JobsDetail], bool]:
     failed = False
+    remaining = RemainingTime()
     for job in lab.watch(ids, timeout_s=timeout_s):
-        print(f"{job.id} {job.state} {job.progress} %", file=sys.stderr, flush=True)
+        left = remaining.of(job.detail, lab.job_durations.expected_of(job.detail))
+        words = f" {left or UNKNOWN}" if job.state == "Running" else ""
+        print(f"{job.id} {job.state} {job.progress} %{words}", file=sys.stderr, flush=True)
     for one in (details := lab.client.job(*ids)):
         if not one.is_over:
             print(f"ci-notebook: {WaitTimedOut(one, timeout_s or 0)}", file=sys.stderr)

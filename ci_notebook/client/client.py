@@ -19,6 +19,7 @@ from ci_notebook.client.multipart import Progress
 from ci_notebook.client.objects import Clip, StoredObject
 from ci_notebook.client.outputs.download import Downloads
 from ci_notebook.client.paging import follow
+from ci_notebook.client.polling import Pace
 from ci_notebook.client.queues import Buckets, Queues
 from ci_notebook.client.submit import Submitter
 from ci_notebook.client.templates import Templates
@@ -47,8 +48,9 @@ class Client:
     """Calls of one bucket. Safe to use from several threads.
 
     `transport` replaces the network (`WSGITransport(engine.app)`). `clock` returns Unix seconds and
-    `sleep` waits; tests replace them. Raises `ServiceError` and its subclasses, and
-    `ConnectionFailed`.
+    `sleep` waits; tests replace them. `new_pause` returns the function with which one wait for jobs pauses between
+    polls, for a service that can end a pause early (`engine.end_signal.new_pause`). Raises `ServiceError` and its
+    subclasses, and `ConnectionFailed`.
     """
 
     def __init__(
@@ -62,8 +64,9 @@ class Client:
         timeout_s: float = 30.0,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        new_pause: Callable[[], Callable[[float], None]] | None = None,
     ) -> None:
-        self.sleep = sleep
+        self.sleep, self._new_pause = sleep, new_pause
         self._sender = Sender(
             bucket, region=region, credentials=credentials, transport=transport, scheme=scheme,
             timeout_s=timeout_s, clock=clock, sleep=sleep,
@@ -101,6 +104,10 @@ class Client:
     ) -> None:
         self.close()
 
+    def pace(self) -> Pace:
+        """Return how one wait for jobs pauses between two polls."""
+        return Pace(self._new_pause() if self._new_pause else self.sleep)
+
     def close(self) -> None:
         """Close the connections."""
         self._sender.close()
@@ -123,7 +130,8 @@ class Client:
         """Post a request once, and return the job. Prefer `submit`, which is safe after a broken connection."""
         # With UserData, `submit` searches for the job even after 429. Without, 429 means "not accepted": retry.
         has_key = bool(request.operation and request.operation.user_data)
-        answer = self._sender.ask(CALL["create_job"], Response, body=request, once=has_key)
+        call = CALL["create_job"]
+        answer = self._sender.ask(call, Response, body=request, once=has_key, cache=self._operations)
         if not answer.jobs_detail:
             raise MalformedXML("The reply to a submission contains no job.")
         return answer.jobs_detail[0]

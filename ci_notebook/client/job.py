@@ -110,7 +110,7 @@ class Job:
         """
         bar = self._bar if on_progress is None else None
         with bar(self) if bar else contextlib.nullcontext(on_progress) as notify:
-            for detail in polling.watch(self._client, [self.id], timeout_s=timeout_s, pace=pace):
+            for detail in polling.watch(self._client, [self.id], timeout_s=timeout_s, pace=pace or self._client.pace()):
                 self.detail = detail
                 if notify is not None:
                     notify(self)
@@ -121,7 +121,7 @@ class Job:
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return async_bridge.result(lambda rest: self.wait(pace=Pace(rest)), self._client.sleep).__await__()
+        return async_bridge.result(lambda rest: self.wait(pace=Pace(rest)), self._client.pace().rest).__await__()
 
     def cancel(self) -> Self:
         """Cancel the job, which is possible only before it runs, and read it again."""

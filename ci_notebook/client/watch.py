@@ -39,7 +39,7 @@ class Watch:
         bar: Bar | None = None,
     ) -> None:
         self._client, self._timeout_s, self._progress = client, timeout_s, progress
-        self._pace = pace or Pace(client.sleep)
+        self._pace = pace or client.pace()
         watched = (Job(client, JobsDetail(job_id=one), bar=bar) if isinstance(one, str) else one for one in jobs)
         self._jobs = {job.id: job for job in watched}
 

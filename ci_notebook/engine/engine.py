@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -18,6 +18,7 @@ from ci_notebook._processes import Owner, finalize
 from ci_notebook.engine.calls.context import CallContext
 from ci_notebook.engine.daemon_threads import THREAD_PREFIX
 from ci_notebook.engine.faults import Faults
+from ci_notebook.engine.jobs.end_signal import EndSignal
 from ci_notebook.engine.jobs.executors import MakeExecutor
 from ci_notebook.engine.jobs.heartbeat import remove_dead_folders
 from ci_notebook.engine.jobs.ledger import Ledger
@@ -94,7 +95,7 @@ class Engine:
         workers: int = 2,
         is_activated: bool = True,
         clock: Callable[[], float] = time.time,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
         executor: Executor | MakeExecutor | None = None,
         time_limit_s: float | None = None,
         disk_limit_bytes: int | None = None,
@@ -125,6 +126,7 @@ class Engine:
             self.root, cache_bytes, free_bytes=min_free_bytes, reuse=reuse, bounded=disk_limit_bytes is not None
         )
         self._read_slots = ReadSlots(call_limit_s)
+        self.end_signal = EndSignal()
         self._lock = threading.Lock()
         self._context: CallContext | None = None
         self._previewer: Previewer | None = None
@@ -168,9 +170,14 @@ class Engine:
         outbox, messages = Outbox(database, clock=clock), MessageQueues(database, clock=clock)
         sender = NotificationSender(outbox, messages, ledger, catalogue, loopback=self._notify_loopback)
         self._resources.callback(sender.close)
+
+        def on_end() -> None:
+            sender.wake()
+            self.end_signal.send()
+
         worker = JobWorker(
             self.root, ledger, store, slots=self._workers, new_id=new_id, executor=self._executor,
-            limits=self._limits, cache_options=self._cache_options, faults=self.faults, on_end=sender.wake,
+            limits=self._limits, cache_options=self._cache_options, faults=self.faults, on_end=on_end,
         )  # fmt: skip
         self._resources.callback(worker.close)
         return CallContext(

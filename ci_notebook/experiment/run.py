@@ -20,11 +20,12 @@ from pathlib import Path
 from ci_notebook.client.objects import Clip, refuse_replaced
 from ci_notebook.client.polling import IDS_PER_CALL, LONGEST_S, PATIENCE_S, TEMPORARY_ERRORS, pause_s
 from ci_notebook.experiment.client_port import ClientPort, RateLimit, RateLimitedClient
+from ci_notebook.experiment.durations import JobDurations
 from ci_notebook.experiment.journal import Entry, Journal
 from ci_notebook.experiment.lease import Lease
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, checked_budget, refuse_over
 from ci_notebook.experiment.pricing.quote import Estimate, Forecast, estimate
-from ci_notebook.experiment.progress import Event, TimeLeft
+from ci_notebook.experiment.progress import Event, SweepPace
 from ci_notebook.experiment.run_queue import Redo, RunQueue
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.experiment.scoring import Measure, ScoringPool, refuse_unfit_screen
@@ -80,8 +81,10 @@ class RunOptions:
 
     Failures: connection errors are tolerated for `patience_s` seconds. A request of a process that died may
     still arrive: its job is searched for `settle_s` seconds later, and only then the request is sent again.
+    `pause` pauses between two polls, and may return early, when a job has ended (None: the client's `sleep`).
 
-    `on_progress` receives each `Event`. Setting `cancel` from another thread stops the sweep.
+    `on_progress` receives each `Event`, whose time left comes from `durations` until it can be measured. Setting
+    `cancel` from another thread stops the sweep.
     """
 
     journal: Journal
@@ -103,8 +106,10 @@ class RunOptions:
     on_price: Callable[[Estimate], None] | None = None
     on_progress: Callable[[Event], None] | None = None
     cancel: threading.Event | None = None
+    durations: JobDurations | None = None
     patience_s: float = PATIENCE_S
     settle_s: float = SETTLE_S
+    pause: Callable[[float], object] | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -220,7 +225,7 @@ class _SweepRunner:
     def run(self, notify: Callable[[Event], None], cancel: threading.Event) -> list[Run]:
         """Complete every run, and return the runs in order."""
         queue = self._queue
-        time_left = TimeLeft(queue.event().share, self._clock)
+        pace = SweepPace(queue.event().share, self._clock)
         last, since = queue.event(), self._clock()
         try:
             notify(queue.event())
@@ -231,7 +236,8 @@ class _SweepRunner:
                     last, since = event, self._clock()
                 elif self._clock() - since >= LONGEST_S:
                     raise CIError(f"Nothing has changed for 24 hours: {event.note}. The same call resumes.")
-                notify(replace(event, left_s=time_left.seconds(event.share)))
+                left = pace.left(event.share, self._expected_s())
+                notify(replace(event, left_s=left.seconds, is_rough=left.is_rough) if left else event)
                 self._pause()
         except KeyboardInterrupt as stop:
             raise Interrupted(
@@ -243,6 +249,21 @@ class _SweepRunner:
                 self._pool.stop()
             self._collect()
         return list(queue.runs.values())
+
+    def _expected_s(self) -> float | None:
+        """Return the seconds that the open jobs will take, as far as earlier jobs tell; None if they do not."""
+        queue, durations, seconds, running = self._queue, self._options.durations, 0.0, 0
+        if durations is None:
+            return None
+        for key in (*queue.to_send, *(key for key, _ in queue.under_way.values())):
+            run = queue.runs[key]
+            expected = durations.expected_s(run.clip_key, run.setting)
+            if expected is None:
+                return None
+            percent = run.job.progress if run.job and isinstance(run.job.progress, int) else 0
+            seconds += expected * (1 - percent / 100)
+            running += run.state == "Running"
+        return seconds / max(1, running) if seconds else None
 
     def _step(self) -> None:
         queue = self._queue
@@ -342,6 +363,8 @@ class _SweepRunner:
             return
         del queue.under_way[job.job_id or ""]
         if job.state == "Success":
+            if self._options.durations is not None:
+                self._options.durations.learn(job)
             queue.to_score.append(key)
         else:
             self._journal.record_result(run)
@@ -358,7 +381,8 @@ class _SweepRunner:
     def _pause(self) -> None:
         now, queue = self._clock(), self._queue
         if queue.under_way:
-            self._client.sleep(pause_s(min(now - since for _, since in queue.under_way.values())))
+            pause = self._options.pause or self._client.sleep
+            pause(pause_s(min(now - since for _, since in queue.under_way.values())))
         elif queue.scoring and not queue.to_send:
             futures.wait(queue.scoring, timeout=0.2, return_when=futures.FIRST_COMPLETED)
         elif queue.elsewhere or queue.to_send:

@@ -133,7 +133,10 @@ def _embedded(home: Path, region: str, workers: int, options: dict[str, Any]) ->
             workers=workers, call_limit_s=_CALL_LIMIT_S, **options,
         )  # fmt: skip
         engine.start()
-        client = Client(BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http")
+        client = Client(
+            BUCKET, region=region, credentials=keys, transport=WSGITransport(engine.app), scheme="http",
+            new_pause=engine.end_signal.new_pause,
+        )  # fmt: skip
         return Lab(client, home=home, engine=engine)
 
     return _in_folder(home, lab)

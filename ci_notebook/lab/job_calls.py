@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ci_notebook._machine_errors import translates_errors
@@ -25,7 +26,7 @@ from ci_notebook.lab.arguments import (
 from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.lab.monitor_jobs import jobs_in_queue
-from ci_notebook.lab.pictures import bar
+from ci_notebook.lab.pictures import bar, durations_of
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
 from ci_notebook.model.errors import ParameterError
@@ -45,6 +46,8 @@ class JobCalls:
     def __init__(self, client: Client, engine: Engine | None) -> None:
         self._client, self.engine = client, engine
         self._is_closed = False
+        self.job_durations = durations_of(client, is_local=engine is not None)
+        self._bar = partial(bar, self.job_durations)
 
     @property
     def client(self) -> Client:
@@ -170,7 +173,7 @@ class JobCalls:
     def watch(self, jobs: Job | str | Iterable[Job | str], *, timeout_s: float | None = None) -> Watch:
         """Return an iterator over jobs as they change: `for job in lab.watch(jobs)`, or `async for` in async code."""
         listed = [jobs] if isinstance(jobs, Job | str) else jobs
-        return Watch(self.client, listed, timeout_s=timeout_s, bar=bar)
+        return Watch(self.client, listed, timeout_s=timeout_s, bar=self._bar)
 
     def callbacks(self, *, port: int = 0) -> Receiver:
         """Return a receiver on loopback. Pass its `url` as `call_back` to be notified instead of polling.
@@ -178,7 +181,7 @@ class JobCalls:
         The embedded engine reaches it; the cloud does not reach your machine. Close it after use, or use it as a
         context manager.
         """
-        return Receiver(self.client, port=port, bar=bar)
+        return Receiver(self.client, port=port, bar=self._bar)
 
     def messages(self, name: str, *, region: str = "", reader: str = "notebook") -> list[JobsDetail]:
         """Return the jobs in the message queue `name` that `reader` has not read yet (CallBackType TDMQ).
@@ -193,4 +196,4 @@ class JobCalls:
             raise ParameterError.plain("This lab is closed. Call ci.connect() again.")
 
     def _job(self, detail: JobsDetail) -> Job:
-        return Job(self._client, detail, bar=bar)
+        return Job(self._client, detail, bar=self._bar)

@@ -106,7 +106,7 @@ class Lab(JobCalls):
     def job_desk(self) -> LabJobs:
         """The bucket's jobs for a `Monitor`."""
         return LabJobs(self.client, cache=self.cache_dir, costs_money=self.engine is None,
-                       result_html=self.result_html, prices=self.prices)  # fmt: skip
+                       result_html=self.result_html, durations=self.job_durations, prices=self.prices)  # fmt: skip
 
     @property
     def sweep_desk(self) -> LabSweeps:
@@ -377,6 +377,6 @@ class Lab(JobCalls):
         """Return the keywords of `run_all` that belong to the lab, not to one call."""
         return {
             "journal": self.journal, "cache": self.cache_dir, "prices": self.prices,
-            "reference": references_from(self.client, reference, clips),
+            "reference": references_from(self.client, reference, clips), "durations": self.job_durations,
             **service_terms(self.client, is_local=self.engine is not None),
         }  # fmt: skip

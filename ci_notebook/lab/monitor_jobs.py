@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ci_notebook.client.client import Client
 from ci_notebook.client.job import Job
 from ci_notebook.client.polling import IDS_PER_CALL
+from ci_notebook.experiment.durations import JobDurations
 from ci_notebook.experiment.pricing.price import MAINLAND, PriceList, Shape, forecast, price
 from ci_notebook.lab.clips.clip_facts import KNOWN_CLIPS
 from ci_notebook.lab.files import local_file
@@ -41,9 +42,10 @@ class LabJobs:
 
     def __init__(
         self, client: Client, *, cache: Path, costs_money: bool, result_html: Callable[[Job], str],
-        prices: PriceList = MAINLAND,
+        durations: JobDurations, prices: PriceList = MAINLAND,
     ) -> None:  # fmt: skip
         self._client, self._cache, self._prices, self.costs_money = client, cache, prices, costs_money
+        self._durations = durations
         self._result_html = result_html
         self._sources = LRU[str, MediaInfo | None](KNOWN_CLIPS)
 
@@ -107,6 +109,13 @@ class LabJobs:
                 quote = price(setting, source, output, prices=self._prices)
                 return quote.total if quote.is_complete else None
         return None
+
+    def expected_s(self, job: JobsDetail) -> float | None:
+        """Return how many seconds such a job takes; learn it from a job that has ended, and return None for that."""
+        if job.is_over:
+            self._durations.learn(job)
+            return None
+        return self._durations.expected_of(job)
 
     def _source(self, key: str) -> MediaInfo | None:
         def read() -> MediaInfo | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,10 +13,12 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import FileCache, md5_of
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
+from ci_notebook.experiment.durations import JobDurations
 from ci_notebook.experiment.pricing.price import PriceList
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
+from ci_notebook.model.api.time_left import RemainingTime
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.html import html_table
@@ -29,11 +32,32 @@ if TYPE_CHECKING:
     from ci_notebook.media.scoring.score import Scores
 
 
+_EARLIER: Final = 50  # jobs that the expected durations are learned from
+
+
+def durations_of(client: Client, *, is_local: bool) -> JobDurations:
+    """Return the expected durations of a client's jobs, learned from its latest ones when they are first needed."""
+    return JobDurations(
+        client.video_info, lambda: itertools.islice(client.jobs(states="Success", page_size=_EARLIER), _EARLIER),
+        is_declared=is_local,
+    )  # fmt: skip
+
+
 @contextlib.contextmanager
-def bar(job: Job) -> Iterator[Callable[[Job], None]]:
+def bar(durations: JobDurations, job: Job) -> Iterator[Callable[[Job], None]]:
     """Show a progress bar while a job is waited for; yield the function to call with each new state of the job."""
+    remaining = RemainingTime()
     with Progress("Job", total=100) as progress:
-        yield lambda job: progress.update(100 if job.is_over else job.progress, job.state)
+
+        def update(job: Job) -> None:
+            if job.is_over:
+                durations.learn(job.detail)
+                progress.update(100, job.state)
+                return
+            left = remaining.of(job.detail, durations.expected_of(job.detail))
+            progress.update(job.progress, job.state, left=left)
+
+        yield update
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -97,11 +97,38 @@ class LabPreviews:
 
     def length(self, clip: Video | Path) -> ClipTiming:
         """Return the length of a clip."""
-        info, _ = self._started().facts(self._origin(clip))
+        info, _ = self._started().facts(self._origin(clip), "coding")
         video = info.stream.video[0] if info.stream and info.stream.video else None
         seconds = (info.format.duration if info.format else None) or (video.duration if video else None) or 0.0
         size = (video.width or 0, video.height or 0) if video else (0, 0)
         return ClipTiming(seconds=seconds, rate=(video.fps if video else None) or 25.0, size=size)
+
+    def time_at_once(self, clip: Video | Path, at_s: float) -> float:
+        """Return `at_s` if the frame there is soon decoded, else the time of a key frame near it.
+
+        In a large clip with few key frames it is one of them; `see` takes seconds for another frame.
+        """
+        return self._started().time_at_once(self._origin(clip), at_s)
+
+    def is_analysed(self, clip: Video | Path, setting: VideoEnhance) -> bool:
+        """Return whether `see` knows all that a setting takes from the clip, such as the values of AUTO."""
+        return self._started().is_analysed(self._origin(clip), setting)
+
+    def analyse(self, clip: Video | Path, setting: VideoEnhance) -> None:
+        """Compute what a setting takes from the clip; takes seconds for a large one."""
+        self._started().analyse(self._origin(clip), setting)
+
+    @contextlib.contextmanager
+    def interruptible(self, check: Callable[[], object]) -> Iterator[None]:
+        """Have `check` called again and again while frames are decoded in the block; what it raises ends that."""
+        self._started()
+        from ci_notebook.media.streams.time_limit import interruptible  # lazy, as above
+
+        def checked(_: str) -> None:
+            check()
+
+        with interruptible(checked):
+            yield
 
     def rest(self) -> None:
         """End the FFmpeg process that waits for the next preview. The next preview starts it again."""

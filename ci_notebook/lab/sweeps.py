@@ -62,7 +62,7 @@ def service_terms(client: Client, *, is_local: bool) -> dict[str, Any]:
     """Return the options of `run_all` about the service: its name and its pace."""
     return {
         "service": service_of(client, is_local=is_local), "rate_per_s": None if is_local else CALLS_PER_SECOND,
-        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S,
+        "settle_s": SETTLE_S if is_local else CLOUD_SETTLE_S, "pause": client.pace().rest,
     }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def _progress(label: str, on_progress: Callable[[Event], None] | None) -> Iterat
         yield on_progress
         return
     with Progress(label, total=1) as progress:
-        yield lambda event: progress.update(event.share, event.note)
+        yield lambda event: progress.update(event.share, event.counts, left=event.left)
 
 
 def run_sweep(
@@ -115,7 +115,9 @@ def run_search(
 
         def on_progress(event: Event) -> None:
             share = event.share * min(batch, trials - len(finished))
-            progress.update(min(len(finished) + share, trials), f"{len(finished)} of {trials} tried; now {event.note}")
+            progress.update(
+                min(len(finished) + share, trials), f"{len(finished)} of {trials} tried; now {event.counts}"
+            )
 
         search = optimize(
             client, clips, base,

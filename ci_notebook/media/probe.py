@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ci_notebook.media import color_tags
+from ci_notebook.media.streams.file_identity import Identity, identity_of
 from ci_notebook.media.streams.frame_reader import decoded, first_frame
-from ci_notebook.media.streams.frame_times import Extent, Timeline, extents_of, timeline_of
+from ci_notebook.media.streams.frame_times import Extent, Scan, scan_open
 from ci_notebook.media.streams.selection import find_pyav, main_video, no_video, open_media, video_index, videos
 from ci_notebook.model.api.media_info import AudioStream, Format, MediaInfo, Stream, SubtitleStream, VideoStream
+from ci_notebook.model.bounds import Bounds, current_bounds
+from ci_notebook.model.lru import LRU
 from ci_notebook.model.setting.shape import first_video, shown_size
 
 __all__ = [
@@ -30,6 +33,10 @@ _LONG_NAMES = {
     "opus": "Opus (Opus Interactive Audio Codec)",
     "vorbis": "Vorbis", "mp3": "MP3 (MPEG audio layer 3)",
 }  # fmt: skip
+
+
+_CACHED = 64  # clips
+_infos = LRU[tuple[Identity, Bounds], MediaInfo](_CACHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,8 @@ def media_info(path: Path) -> MediaInfo:
     """Return the facts of a video or sound file; bit rates in kbps, times in seconds.
 
     Costs one decoded frame, and reading all packets once (0.2 s for 250 MB): headers often state the number
-    of frames, the length or the rate wrongly. Raises `EngineError` with code `ResourceNotSupported` for any
-    other file.
+    of frames, the length or the rate wrongly. The facts are cached as long as the file is the same. Raises
+    `EngineError` with code `ResourceNotSupported` for any other file.
 
     >>> from ci_notebook.media.samples import sample
     >>> video = media_info(sample("city")).stream.video[0]
@@ -95,14 +102,17 @@ def media_info(path: Path) -> MediaInfo:
     ('h264', 640, 360, 25.0)
     """
     path = Path(path)
+    return _infos.get_or_make((identity_of(path), current_bounds()), lambda: _read_info(path))
+
+
+def _read_info(path: Path) -> MediaInfo:
     with open_media(path) as container:
         if not container.streams.video and not container.streams.audio:
             raise no_video(path, "it holds neither video nor sound")
         pictures = videos(container)
-        timeline = timeline_of(path) if pictures else None
-        extents = extents_of(path) if pictures else {}
-        length = _seconds(container.duration, 1e-6) or _longest(container, extents)
-        facts = (_video(container, stream, length, extents, timeline) for stream in pictures)
+        scan = scan_open(container, path) if pictures else None
+        length = _seconds(container.duration, 1e-6) or _longest(container, scan.extents if scan else {})
+        facts = (_video(container, stream, length, scan) for stream in pictures) if scan else ()
         found = tuple(one for one in facts if one is not None)
         audios = tuple(_audio(stream) for stream in container.streams.audio)
         subtitles = tuple(
@@ -154,24 +164,23 @@ def _orientation(frame: Any) -> tuple[str, ...]:
     return ("vflip",) if matrix[4] < 0 else ()
 
 
-def _video(
-    container: Any, stream: Any, length: float | None, extents: dict[int, Extent], timeline: Timeline | None
-) -> VideoStream | None:
+def _video(container: Any, stream: Any, length: float | None, scan: Scan) -> VideoStream | None:
     """Return the facts of a video stream; None for a second one that has no frames."""
-    codec = stream.codec_context
-    is_main = timeline is not None and stream.index == timeline.index
+    codec, timeline = stream.codec_context, scan.timeline
+    is_main = stream.index == timeline.index
+    frame = scan.first if is_main else None
     if not is_main:  # FLV without an index cannot seek, and need not for its only video
         container.seek(0)
-    frame = next(decoded(container.demux(stream)), None)
+    frame = frame or next(decoded(container.demux(stream)), None)
     if frame is None and is_main:
         raise no_video(Path(container.name), "no frame could be decoded")
     if frame is None:
         return None
     name, tag = _codec_name(codec), codec.codec_tag
-    fps = timeline.rate if timeline and is_main else stream.average_rate or stream.guessed_rate
-    extent = extents.get(stream.index)
+    fps = timeline.rate if is_main else stream.average_rate or stream.guessed_rate
+    extent = scan.extents.get(stream.index)
     count, seconds = stream.frames or (extent.packets if extent else 0), _seconds(stream.duration, stream.time_base)
-    if timeline and is_main:
+    if is_main:
         count, seconds = len(timeline), round(timeline.length_s, 6)
     return VideoStream(
         index=stream.index,

@@ -135,7 +135,7 @@ def frame_at(
         if mode == "keyframe":
             number = timeline.key_before(number)
         limit = float(timeline.ticks[number] * timeline.unit) + _HALF_TICK
-        numbered = reader.frames_from(number)
+        numbered = reader.frames_from(number, skips=through is None)
         frames = (frame for _, frame in numbered)
         latest = None
         for frame in through(frames, timeline.unit) if through else frames:

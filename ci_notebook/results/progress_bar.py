@@ -14,6 +14,8 @@ from html import escape
 from types import TracebackType
 from typing import Any, Self
 
+from ci_notebook.model.api.time_left import TimeLeft, combined, measured_s
+
 _PAUSE_S = 0.1
 
 
@@ -27,6 +29,7 @@ class Progress:
     def __init__(self, label: str, *, total: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._label, self._total, self._clock = label, total, clock
         self._done, self._note = 0.0, ""
+        self._left: TimeLeft | None = None
         self._started = self._shown = clock()
         self._show = _output()
 
@@ -41,9 +44,12 @@ class Progress:
             self._note = "interrupted" if kind is KeyboardInterrupt else "stopped"
         self._show(self._html(), self._text(), True)
 
-    def update(self, done: float, note: str = "") -> None:
-        """Set how much is done, in the unit of `total`, and a note to show."""
-        self._done, self._note = done, note
+    def update(self, done: float, note: str = "", *, left: TimeLeft | None = None) -> None:
+        """Set how much is done, in the unit of `total`, and a note to show.
+
+        `left` is the time left; without it, it is estimated from the speed so far.
+        """
+        self._done, self._note, self._left = done, note, left
         now = self._clock()
         if now - self._shown >= _PAUSE_S or done >= self._total:
             self._shown = now
@@ -55,9 +61,9 @@ class Progress:
     def _words(self) -> str:
         seconds = self._clock() - self._started
         share = self._share()
-        left = f", about {seconds / share - seconds:.0f} s left" if 0.02 < share < 1 and seconds > 2 else ""
+        left = self._left or combined(share, measured_s(seconds, share), None)
         note = f" · {self._note}" if self._note else ""
-        return f"{100 * share:.0f} %{note} · {seconds:.0f} s{left}"
+        return f"{100 * share:.0f} %{note} · {seconds:.0f} s{f', {left}' if left and share < 1 else ''}"
 
     def _text(self) -> str:
         return f"{self._label}: {self._words()}"

@@ -16,24 +16,22 @@ from ci_notebook.model.api.jobs import JobsDetail, Request
 from ci_notebook.model.api.templates import Template
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark, Watermark
+from ci_notebook.widgets.preview_ports import PreviewPort
 from ci_notebook.widgets.shared.clip_lines import ClipFactsLab
 
 __all__ = [
     "BallotPort",
-    "Box",
-    "ClipLength",
     "ComparableClip",
     "ComparableJob",
     "ComparableRun",
     "ComparableRuns",
     "CompareLab",
+    "DurationsPort",
     "EnhanceLab",
     "FramesPort",
     "JobReply",
     "JobsPort",
     "MonitorLab",
-    "PreviewImage",
-    "PreviewPort",
     "RunsWithSources",
     "SubmittedJob",
     "SweepLab",
@@ -43,10 +41,6 @@ __all__ = [
     "VoteLab",
     "VotePort",
 ]
-
-Box = tuple[float, float, float, float]
-"""Left, top, width and height of a part of a frame, as shares from 0 to 1."""
-
 
 # Videos
 
@@ -211,6 +205,16 @@ class SubmittedJob(JobReply, Protocol):
         """Return when the job has ended; call `on_progress` after each poll."""
 
 
+class DurationsPort(Protocol):
+    """Expected durations of jobs."""
+
+    def expected_of(self, job: JobsDetail) -> float | None:
+        """Return how many seconds a job takes; None if nothing is known."""
+
+    def learn(self, job: JobsDetail) -> None:
+        """Remember how long a job took that has ended."""
+
+
 class TemplatesPort(Protocol):
     """Templates stored by the service."""
 
@@ -222,65 +226,6 @@ class TemplatesPort(Protocol):
 
     def create(self, name: str, what: VideoEnhance) -> Template:
         """Store a setting as a new template."""
-
-
-class ClipLength(Protocol):
-    """Length of a clip."""
-
-    @property
-    def seconds(self) -> float:
-        """Duration in seconds."""
-
-    @property
-    def rate(self) -> float:
-        """Frames per second."""
-
-
-class PreviewImage(Protocol):
-    """One preview. `size` (px) is the size of the whole output; `box` is the part of it that the JPEG shows."""
-
-    @property
-    def jpeg(self) -> bytes:
-        """The image as JPEG."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the whole output in px."""
-
-    @property
-    def box(self) -> Box:
-        """The part of the output that is shown."""
-
-    @property
-    def places(self) -> tuple[tuple[int, int, int, int] | None, ...]:
-        """Left, top, width and height of each watermark in px; None for one without a fixed place."""
-
-    @property
-    def unshown(self) -> tuple[str, ...]:
-        """Paths of the leaves whose effect a single frame cannot show."""
-
-
-class PreviewPort(Protocol):
-    """Previews of a lab."""
-
-    @property
-    def note(self) -> str:
-        """Text to show next to every preview; may be empty."""
-
-    def length(self, clip: Any) -> ClipLength:
-        """Return the length of a clip."""
-
-    def see(
-        self, clip: Any, setting: VideoEnhance, *, at_s: float, width_px: int, box: Box,
-        watermark: tuple[Watermark, ...],
-    ) -> PreviewImage:  # fmt: skip
-        """Return one frame as a job with this setting would produce it."""
-
-    def source(self, clip: Any, setting: VideoEnhance, *, at_s: float, width_px: int, box: Box) -> PreviewImage:
-        """Return the same frame without any enhancement."""
-
-    def rest(self) -> None:
-        """Stop the warm FFmpeg process. The next preview starts it again."""
 
 
 class EnhanceLab(ClipFactsLab, Protocol):
@@ -305,6 +250,10 @@ class EnhanceLab(ClipFactsLab, Protocol):
     @property
     def price(self) -> Callable[..., Any] | None:
         """Estimate the cost of settings on clips; None to show no price."""
+
+    @property
+    def job_durations(self) -> DurationsPort | None:
+        """How long jobs take; None to show no time left before it can be measured."""
 
     @property
     def templates(self) -> TemplatesPort | None:
@@ -416,6 +365,9 @@ class JobsPort(Protocol):
 
     def cost(self, job: JobsDetail) -> float | None:
         """Return the price of a job; None if it is unknown."""
+
+    def expected_s(self, job: JobsDetail) -> float | None:
+        """Return how many seconds such a job takes; None for a job that has ended, and if nothing is known."""
 
     def hint(self, code: str) -> str:
         """Return what the user can do about an error code; empty if nothing is known."""

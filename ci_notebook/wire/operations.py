@@ -6,6 +6,7 @@ identify a call.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,12 +56,19 @@ class Call:
         return re.sub(r"\{(\w+)\}", lambda name: names[name[1]], self.path)
 
 
+_SHORT: Final = 80
 _NO_ID: Final = re.compile(r"[/\\\x00-\x1f\x7f]|^\.{1,2}$")
+
+
+@functools.lru_cache(maxsize=512)
+def _encoded(text: str) -> str:
+    return quote(text, safe="-_.~")
 
 
 def url_encode(text: str) -> str:
     """Percent-encode as the signature requires: everything except `A-Za-z0-9-_.~`, also `/`."""
-    return quote(text, safe="-_.~")
+    # A call encodes some twenty short words, most of them those of the call before.
+    return _encoded(text) if len(text) <= _SHORT else quote(text, safe="-_.~")
 
 
 def url_path(path: str) -> str:

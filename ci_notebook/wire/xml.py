@@ -38,7 +38,7 @@ MAX_ATTRIBUTES: Final = 1000
 _OF_THREAD = threading.local()
 # Blanks, and characters that cannot be seen, which a copy from a page or a chat may carry along.
 _BEFORE: Final = " \t\r\n\f\v\ufeff\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\u3000"
-_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # the complement takes 6 ms
 _DECLARATION: Final = re.compile(r"<\?xml[^>]*\?>\s*")
 
 

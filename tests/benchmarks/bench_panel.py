@@ -30,7 +30,8 @@ ROUNDS = 20
 LAB = types.SimpleNamespace(
     xml=lambda setting: dumps(setting, pretty=True).decode(),
     request=lambda clip, setting, **marks: enhance_request("a.mp4", setting, bucket="b", region="r", **marks),
-    **dict.fromkeys(("state_dir", "engine", "price", "templates", "previews", "clip_facts")), bucket="", region="",
+    **dict.fromkeys(("state_dir", "engine", "price", "templates", "previews", "clip_facts", "job_durations")),
+    bucket="", region="",
 )  # fmt: skip
 WORDS = Text(text="demo", font_size=20, font_type="arial.ttf", font_color="0xFFFFFF", transparency=80)
 MARK = Watermark(type="Text", pos="TopRight", loc_mode="Absolute", dx=4, dy=4, text=WORDS)

@@ -19,9 +19,12 @@ import ci_notebook as ci
 from ci_notebook.engine.preview import warm_ffmpeg
 from ci_notebook.engine.preview.preview_graph import unshown_leaves
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.engine.render.analysis import Analysis, analyse
+from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
+from ci_notebook.model.declaration.node import AUTO
 from ci_notebook.model.errors import EngineError, ParameterError
-from ci_notebook.model.setting.enhance import FrameEnhance, MsSharpen, VideoEnhance
+from ci_notebook.model.setting.enhance import ColorEnhance, FrameEnhance, MsSharpen, VideoEnhance
 from ci_notebook.model.setting.transcode import TimeInterval, Transcode, Video
 from ci_notebook.model.setting.watermark import Image, Watermark
 from tests.support import until
@@ -125,6 +128,56 @@ def test_the_idle_program_ends_with_its_time_and_with_its_owner(monkeypatch: pyt
     assert waiting.poll() is None
     with_.close()
     assert waiting.poll() is not None
+
+
+@pytest.fixture(scope="module")
+def few_keys(tmp_path_factory: pytest.TempPathFactory) -> FileOrigin:
+    """A clip of 75 frames with key frames 0, 30 and 60."""
+    path = tmp_path_factory.mktemp("clips") / "few.mp4"
+    keys = ["-g", "30", "-keyint_min", "30", "-sc_threshold", "0"]
+    run(["-i", sample(), "-vf", "scale=320:180", "-c:v", "libx264", *keys, "-an", path])
+    return FileOrigin(path)
+
+
+def test_a_frame_far_from_a_key_frame_of_a_large_clip_has_a_nearer_one_to_show(
+    few_keys: FileOrigin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_ = Previewer()
+    assert with_.time_at_once(few_keys, 1.0) == 1.0, "a small clip is decoded at once"
+    monkeypatch.setattr("ci_notebook.engine.preview.previewer.AT_ONCE_PIXELS", 320 * 180 * 5)
+    times = {at_s: with_.time_at_once(few_keys, at_s) for at_s in (0.0, 0.2, 0.48, 0.8, 1.2, 1.36, 2.2, 2.96)}
+    assert times == {0.0: 0.0, 0.2: 0.2, 0.48: 0.0, 0.8: 1.2, 1.2: 1.2, 1.36: 1.36, 2.2: 2.4, 2.96: 2.4}
+    with_.preview(few_keys, VideoEnhance(), 0.8)
+    assert with_.time_at_once(few_keys, 0.8) == 0.8, "it is decoded now"
+    with_.close()
+
+
+def test_the_clip_is_analysed_for_settings_that_use_its_levels(
+    few_keys: FileOrigin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysed: list[str] = []
+
+    def noted(path: Path, *, needs: str) -> Analysis:
+        analysed.append(needs)
+        return analyse(path, needs=needs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ci_notebook.engine.preview.previewer.analyse", noted)
+    automatic = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=AUTO))
+    toned = VideoEnhance(color_enhance=ColorEnhance(contrast=30, correction=0, saturation=0))
+    with_ = Previewer()
+    for setting in (VideoEnhance(), SHARP):
+        assert with_.is_analysed(few_keys, setting)
+        with_.preview(few_keys, setting, 1.0)
+    assert analysed == []
+    assert not with_.is_analysed(few_keys, automatic) and not with_.is_analysed(few_keys, toned)
+    with_.analyse(few_keys, automatic)
+    assert with_.is_analysed(few_keys, automatic) and with_.is_analysed(few_keys, toned)
+    shown = with_.preview(few_keys, automatic, 1.0)
+    assert analysed == ["all"], "and all of it serves settings that need less"
+    fresh = Previewer()
+    assert fresh.preview(few_keys, automatic, 1.0) == shown, "the frame was decoded before the analysis was there"
+    fresh.close()
+    with_.close()
 
 
 @pytest.mark.slow

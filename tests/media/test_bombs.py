@@ -141,7 +141,7 @@ def test_a_snapshot_from_a_service_is_bounded_and_a_broken_one_is_our_error() ->
     info = MediaInfo(stream=Stream(video=(VideoStream(width=320, height=240, fps=25.0, duration=1.0),)))
     for data in (png(20000, 20000), b"no picture", saved("GIF"), png(900, 900)[:-40]):
         with pytest.raises(EngineError, match="The snapshot "):
-            SnapshotOrigin("name", lambda: info, lambda _, data=data: data).facts()
+            SnapshotOrigin("name", lambda: info, lambda _, data=data: data).facts("all")
 
 
 @pytest.fixture(scope="module")

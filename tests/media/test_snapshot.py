@@ -12,6 +12,7 @@ from PIL import Image
 from ci_notebook.media.ffmpeg import run
 from ci_notebook.media.samples import sample
 from ci_notebook.media.snapshot import encode_picture, picture
+from ci_notebook.media.streams.frame_reader import FrameReader
 from ci_notebook.model.errors import EngineError
 
 
@@ -27,6 +28,32 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("at_s", "number"), [(0, 0), (0.05, 0), (0.1, 1), (0.55, 5), (0.9, 9), (3.0, 9)])
 def test_the_picture_at_a_time_is_the_one_that_is_shown_then(counted: Path, at_s: float, number: int) -> None:
     assert picture(counted, at_s).mean() == pytest.approx(20 * number, abs=4)
+
+
+CODED = {
+    "H.264": ["-c:v", "libx264", "-bf", "3"],
+    "HEVC": ["-c:v", "libx265", "-preset", "ultrafast", "-bf", "3", "-x265-params", "log-level=error"],
+    "HEVC in layers": ["-c:v", "libx265", "-bf", "3", "-x265-params", "log-level=error:temporal-layers=2"],
+    "MPEG-2": ["-c:v", "mpeg2video", "-bf", "2"],
+    "MPEG-4": ["-c:v", "mpeg4", "-bf", "2"],
+    "VP9": ["-c:v", "libvpx-vp9", "-deadline", "realtime"],
+}
+
+
+@pytest.mark.parametrize("codec", CODED)
+def test_a_frame_is_the_same_whether_earlier_ones_were_skipped_or_decoded(codec: str, tmp_path: Path) -> None:
+    path = tmp_path / ("clip.mkv" if codec == "VP9" else "clip.mp4")
+    run(["-i", sample(), "-t", "1.2", "-vf", "scale=320:180", *CODED[codec], "-g", "100", "-an", path])
+    with FrameReader(path) as reader:
+        every = dict(reader.frames_from(0))
+    for number in (1, 2, 7, 18, 23, 29):
+        with FrameReader(path) as reader:
+            skipped = dict(reader.frames_from(number, skips=True))
+        for later in range(number, len(every)):
+            assert np.array_equal(skipped[later].to_ndarray(), every[later].to_ndarray())
+    with FrameReader(path) as reader:  # the same reader decodes every frame again afterwards
+        next(iter(reader.frames_from(20, skips=True)))
+        assert [number for number, _ in reader.frames_from(0)] == list(every)
 
 
 def test_a_keyframe_is_the_key_picture_before(counted: Path) -> None:

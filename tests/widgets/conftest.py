@@ -34,7 +34,7 @@ class HandLab:
     """The part of a lab that a panel uses; `may_end` holds jobs back, `refusal` is raised by submit."""
 
     bucket, region = "b-1250000000", "ap-chongqing"
-    engine = price = templates = previews = clip_facts = None
+    engine = price = templates = previews = clip_facts = job_durations = None
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir

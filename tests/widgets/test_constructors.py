@@ -46,7 +46,7 @@ class RefusingLab:
 
     state_dir = None
     job_desk = sweep_desk = property(raising)
-    price = templates = previews = engine = clip_facts = None
+    price = templates = previews = engine = clip_facts = job_durations = None
     bucket = region = ""
     vote_desk = frames = request = xml = raising
 

@@ -13,7 +13,7 @@ from ci_notebook.model.api.requests import repeat_request
 from ci_notebook.model.errors import ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.model.setting.watermark import DigitalWatermark
-from ci_notebook.widgets.monitor.job_list import JobList, RemainingTime, difference, row_of, varied
+from ci_notebook.widgets.monitor.job_list import JobList, difference, row_of, varied
 from ci_notebook.widgets.monitor.monitor_view import Monitor
 from tests.ledger_jobs import fill
 from tests.support import send_to_widget, until
@@ -211,19 +211,6 @@ def test_many_waiting_jobs_are_read_a_part_at_a_time(lab, clip_of, monitor):
     assert queue.state == "Paused"
 
 
-def test_time_left_comes_from_how_it_went_so_far():
-    now = [0.0]
-    pace = RemainingTime(lambda: now[0])
-
-    def at(seconds, percent, state="Running"):
-        now[0] = seconds
-        return pace.left_s(JobsDetail(job_id="j", state=state, progress=percent))
-
-    assert at(0, 20) is None and at(10, 40) == 30 and at(20, 60) == 20
-    assert at(21, 5) is None, "another worker started over"
-    assert at(31, 24) == 40 and at(32, 100, "Success") is None
-
-
 def test_only_differing_values_are_shown():
     def row(level):
         setting = VideoEnhance(ms_sharpen=MsSharpen(sharpen_level=level))
@@ -262,6 +249,9 @@ def test_a_job_that_is_not_listed_any_more_is_forgotten():
 
         def hint(self, code):
             return ""
+
+        def expected_s(self, job):
+            return None
 
     def running(number, percent, at=0):
         time_text = f"2026-01-01T00:{number + at:02}:00+0800"

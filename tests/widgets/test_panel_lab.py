@@ -154,7 +154,7 @@ def test_python_goes_into_a_new_cell_where_there_is_a_notebook(lab, monkeypatch)
 
 
 def test_a_lab_that_can_less_is_offered_less():
-    nothing = dict.fromkeys(("state_dir", "engine", "price", "templates", "previews", "clip_facts"))
+    nothing = dict.fromkeys(("state_dir", "engine", "price", "templates", "previews", "clip_facts", "job_durations"))
     lab = types.SimpleNamespace(xml=lambda setting: "<VideoEnhance/>", bucket="", region="", **nothing)
     panel = EnhancePanel(lab, "clip.mp4")
     assert panel.features == [] and panel.price == {} and panel.title == "clip.mp4"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,18 @@ class Length:
 
 
 class Previews:
-    """Previews by hand: what was asked is noted, `may_end` holds answers back, `refusal` is raised."""
+    """Previews by hand: what was asked is noted, `may_end` holds answers back, `refusal` is raised.
+
+    Frames between the times `soon` take long to decode; a setting in `unanalysed` needs an analysis first.
+    """
 
     note = "an approximation"
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.soon: tuple[float, ...] = ()
+        self.unanalysed: list[ci.VideoEnhance] = []
+        self.check: Callable[[], object] = lambda: None
         self.may_end = threading.Event()
         self.may_end.set()
         self.refusal: Exception | None = None
@@ -56,9 +63,26 @@ class Previews:
     def length(self, clip: Any) -> Length:
         return Length()
 
+    def time_at_once(self, clip: Any, at_s: float) -> float:
+        return min(self.soon or (at_s,), key=lambda one: abs(one - at_s))
+
+    def is_analysed(self, clip: Any, setting: ci.VideoEnhance) -> bool:
+        return setting not in self.unanalysed
+
+    def analyse(self, clip: Any, setting: ci.VideoEnhance) -> None:
+        self.asked.append(("analyse", setting))
+        self.unanalysed.remove(setting)
+
+    @contextlib.contextmanager
+    def interruptible(self, check: Callable[[], object]) -> Iterator[None]:
+        self.check = check
+        yield
+        self.check = lambda: None
+
     def see(self, clip: Any, setting: ci.VideoEnhance, *, watermark: Any, **how: Any) -> Picture:
         self.asked.append((setting, watermark, how))
-        assert self.may_end.wait(10)
+        while not self.may_end.wait(0.01):
+            self.check()
         if self.refusal:
             raise self.refusal
         return Picture(b"after")
@@ -135,7 +159,62 @@ def test_the_newest_question_wins(sight: PreviewPane, previews: Previews, answer
         sight.receive(question(number))
     previews.may_end.set()
     until(lambda: any(told["number"] == 8 for told, _ in answers))
-    assert [told["number"] for told, _ in answers] == [1, 8]
+    assert [told["number"] for told, _ in answers] in ([8], [1, 8])
+
+
+def test_a_frame_that_takes_long_is_preceded_by_one_that_says_its_own_time(
+    sight: PreviewPane, previews: Previews, answers: Answers
+) -> None:
+    previews.soon = (0.0, 2.0)
+    sight.receive(question(1, at_s=1.4))
+    answers.wait(2)
+    (first, pictures), (second, _) = answers
+    assert (first["at_s"], first["shows"], pictures) == (2.0, ["after", "before"], [b"after", b"before"])
+    assert first["stage"] == "Decoding 1.40 s… Until then, 2.00 s is shown."
+    assert (second["at_s"], second["shows"], second.get("stage")) == (1.4, ["after", "before"], None)
+    assert first["number"] == second["number"] == 1
+
+
+def test_the_first_frame_is_one_that_is_soon_decoded(sight: PreviewPane, previews: Previews, answers: Answers) -> None:
+    previews.soon = (0.0, 2.0)
+    sight.receive(question(1, at_s=None))
+    answers.wait()
+    assert [told["at_s"] for told, _ in answers] == [2.0]
+
+
+def test_a_setting_that_needs_an_analysis_shows_the_source_until_then(
+    sight: PreviewPane, previews: Previews, answers: Answers
+) -> None:
+    setting = ci.VideoEnhance(ms_sharpen=ci.MsSharpen(sharpen_level=ci.AUTO))
+    previews.unanalysed.append(setting)
+    sight.receive(question(1, setting, at_s=1.0))
+    answers.wait(2)
+    (first, pictures), (second, _) = answers
+    assert (first["shows"], pictures) == (["before"], [b"before"])
+    assert first["stage"] == "Measuring the clip for this setting…"
+    assert (second["shows"], second.get("stage")) == (["after", "before"], None)
+    assert ("analyse", setting) in previews.asked
+
+
+def test_a_newer_question_ends_the_decoding_for_an_older_one_of_its_view(
+    sight: PreviewPane, previews: Previews, answers: Answers
+) -> None:
+    previews.may_end.clear()
+    sight.receive(question(1))
+    until(lambda: len(previews.asked) == 1)
+    sight.receive({**question(1), "view": "other"})
+    sight.receive(question(2))
+    until(lambda: len(previews.asked) >= 2)
+    previews.may_end.set()
+    answers.wait(2)
+    assert sorted((told["view"], told["number"]) for told, _ in answers) == [("other", 1), ("v", 2)]
+
+
+def test_nothing_is_rendered_twice_for_a_setting_that_changes_nothing(
+    sight: PreviewPane, previews: Previews, answers: Answers
+) -> None:
+    sight.receive(question(1, ci.VideoEnhance(), at_s=1.0))
+    assert answers.wait()[1] == [b"after", b"after"]
 
 
 def test_taking_a_question_waits_for_nothing(sight: PreviewPane, previews: Previews) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 
 from ci_notebook.model.api.jobs import JobsDetail
 from ci_notebook.model.errors import ParameterError, ServiceError
 from ci_notebook.model.setting.enhance import MsSharpen, VideoEnhance
 from ci_notebook.widgets.enhance.enhance_panel import EnhancePanel
-from tests.support import send_to_widget
+from tests.support import send_to_widget, until
 from tests.widgets.panel_messages import CLIP, SHARPEN, do, edit, edited, press
 
 
@@ -120,3 +122,24 @@ def test_a_message_that_makes_no_sense_is_shown_and_not_raised(lab):
     panel = EnhancePanel(lab, CLIP)
     send_to_widget(panel, {"do": "submit", "edit": 7})
     assert panel.status["error"]
+
+
+def test_a_running_job_shows_the_time_left_that_earlier_jobs_let_expect(lab):
+    learned = []
+    lab.job_durations = types.SimpleNamespace(expected_of=lambda job: 60.0, learn=learned.append)
+    panel = EnhancePanel(lab, "clip.mp4", {"SharpenLevel": 3})
+    lab.may_end.clear()
+    panel.submit()
+    until(lambda: panel.status["state"] == "Running")
+    assert panel.status["text"] == "Running 40 %, roughly 30 s left"
+    lab.may_end.set()
+    assert panel.wait(10)
+    assert [job.state for job in learned] == ["Success"]
+    lab.job_durations = None
+    other = EnhancePanel(lab, "clip.mp4", {"SharpenLevel": 3})
+    lab.may_end.clear()
+    other.submit()
+    until(lambda: other.status["state"] == "Running")
+    assert other.status["text"] == "Running 40 %, time left unknown"
+    lab.may_end.set()
+    assert other.wait(10)

@@ -22,6 +22,7 @@ from ci_notebook.engine.calls.job_xml import jobs_answer
 from ci_notebook.engine.calls.template_expansion import expand_templates
 from ci_notebook.engine.jobs.ledger import JobQuery, JobRow
 from ci_notebook.engine.notify.notification import check_callback
+from ci_notebook.engine.storage.bucket_settings import Bucket
 from ci_notebook.engine.storage.object_keys import check_key
 from ci_notebook.model.api.jobs import FOLLOWS, Operation, Output, Request, Response, time_of
 from ci_notebook.wire.service_errors import service_error
@@ -36,20 +37,28 @@ def create_job(service: CallContext, exchange: Exchange) -> Answer:
     bucket = bucket_of(service, exchange, is_activated=True)
     request, body = body_of(Request, exchange)
     check_callback(request, loopback=service.notifies_loopback)
+    with service.database.held():
+        job = _accepted(service, bucket, request, body)
+    if job.state == "Submitted":
+        service.wake()
+    return xml_answer(Response(jobs_detail=(job_details(job, bucket.region, request),)))
+
+
+def _accepted(service: CallContext, bucket: Bucket, request: Request, body: bytes) -> JobRow:
+    """Check a request against what is stored, and return the job, which the ledger has then."""
     operation = request.operation or Operation()
     key = request.input.object if request.input and request.input.object else ""
     if service.store.head(bucket.name, key) is None:
         text = f"Bucket {bucket.name} has no object {key!r} (Input.Object). Upload it first."
         raise service_error("ResourceNotFound", text)
     if operation.output is not None:
-        _check_output(service, operation.output, bucket.name, bucket.region, key)
+        _check_output(service, operation.output, bucket, key)
     work, template_name = expand_templates(service.catalogue, bucket.name, operation, str(request.tag))
-    queues = service.catalogue.queues(bucket.name)
-    job = service.ledger.add(
+    return service.ledger.add(
         JobRow(
             job_id=f"j{service.new_id()}",
             bucket=bucket.name,
-            queue_id=request.queue_id or queues[0].queue_id,
+            queue_id=request.queue_id or "",
             tag=str(request.tag),
             level=operation.job_level or 0,
             input_object=key,
@@ -59,17 +68,15 @@ def create_job(service: CallContext, exchange: Exchange) -> Answer:
             work=dumps(work),
         )
     )
-    service.wake()
-    return xml_answer(Response(jobs_detail=(job_details(job, bucket.region, request),)))
 
 
-def _check_output(service: CallContext, output: Output, bucket: str, region: str, source: str) -> None:
-    target = service.catalogue.bucket(output.bucket or "")
+def _check_output(service: CallContext, output: Output, bucket: Bucket, source: str) -> None:
+    target = bucket if output.bucket == bucket.name else service.catalogue.bucket(output.bucket or "")
     if target is None or target.region != output.region:
-        text = f"Operation.Output must name a bucket and its region, such as {bucket} in {region} (got {output.bucket} in {output.region})."  # noqa: E501
+        text = f"Operation.Output must name a bucket and its region, such as {bucket.name} in {bucket.region} (got {output.bucket} in {output.region})."  # noqa: E501
         raise service_error("WriteTargetBucketDenied", text)
     check_key(output.object or "")
-    if (output.bucket, output.object) == (bucket, source):
+    if (output.bucket, output.object) == (bucket.name, source):
         raise argument_error("Operation.Output.Object", "different from Input.Object", source, "Choose another key.")
 
 

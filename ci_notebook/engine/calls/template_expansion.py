@@ -28,6 +28,10 @@ def expand_templates(
     are moved into VideoEnhance. Raises `ServiceError`: TemplateNotFound, or InvalidArgument when the combined nodes
     contradict each other.
     """
+    if operation.template_id is operation.transcode_template_id is None and not operation.watermark_template_id:
+        inline = (operation.super_resolution, operation.sdr_to_hdr, operation.video_process, operation.transcode)
+        if not any(part is not None for part in inline):
+            return operation, None  # as it was sent: the usual case
     work, name = in_force(operation), None
     setting = work.setting
     if work.template_id:

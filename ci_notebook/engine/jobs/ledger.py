@@ -80,23 +80,21 @@ class Ledger:
     def add(self, job: JobRow) -> JobRow:
         """Add a new job and return it. In a paused queue it waits in state Pause.
 
-        Raises `ServiceError` (QueueNotFound, QueueSaturated).
+        A job with an empty `queue_id` joins the oldest queue of its bucket. Raises `ServiceError` (QueueNotFound,
+        QueueSaturated).
         """
         with self._database.change() as change:
-            queue = change.execute("SELECT * FROM queues WHERE queue_id = ?", (job.queue_id,)).fetchone()
+            one = "queue_id = ?" if job.queue_id else "bucket = ? ORDER BY created, queue_id LIMIT 1"
+            sql = f"SELECT * FROM queues WHERE {one}"  # noqa: S608  one of the two above
+            queue = change.execute(sql, (job.queue_id or job.bucket,)).fetchone()
             if queue is None or queue["bucket"] != job.bucket:
                 raise service_error("QueueNotFound", f"Bucket {job.bucket} has no queue {job.queue_id}.")
-            waiting = "SELECT count(*) FROM jobs WHERE queue_id = ? AND state IN ('Submitted', 'Pause')"
-            if change.execute(waiting, (job.queue_id,)).fetchone()[0] >= queue["max_size"]:
+            if _is_full(change, queue):
                 raise service_error("QueueSaturated", f"Queue {job.queue_id} already holds {queue['max_size']} jobs.")
-            columns = [name for name in JobRow.__dataclass_fields__ if name != "number"]
-            places = ", ".join("?" * len(columns))
-            change.execute(
-                f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  our own column names
-                [getattr(job, name) for name in columns],
-            )
-            apply_queue_state(change, job.queue_id)
-            return _job_row(change.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone())
+            facts: dict[str, Any] = {name: getattr(job, name) for name in _COLUMNS}
+            facts["queue_id"], facts["state"] = queue["queue_id"], _STATES_BY_QUEUE.get(queue["state"], "Submitted")
+            number = change.execute(_INSERT, list(facts.values())).lastrowid
+        return JobRow(number=number or 0, **facts)
 
     def get(self, bucket: str, ids: Sequence[str]) -> list[JobRow]:
         """Return the jobs of a bucket that have one of these ids, in the order of the ids."""
@@ -227,6 +225,20 @@ class Ledger:
         for owner in gone:
             self.release(owner)
         return gone
+
+
+_COLUMNS: Final = tuple(name for name in JobRow.__dataclass_fields__ if name != "number")
+_STATES_BY_QUEUE: Final = {"Paused": "Pause"}  # of a job that waits; in any other queue it is Submitted
+_INSERT: Final = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+
+
+def _is_full(change: sqlite3.Connection, queue: sqlite3.Row) -> bool:
+    """Return whether a queue takes no more jobs. They are counted only where there have been so many."""
+    latest = change.execute("SELECT max(number) FROM jobs").fetchone()[0] or 0
+    if latest < queue["max_size"]:
+        return False
+    waiting = "SELECT count(*) FROM jobs WHERE queue_id = ? AND state IN ('Submitted', 'Pause')"
+    return int(change.execute(waiting, (queue["queue_id"],)).fetchone()[0]) >= int(queue["max_size"])
 
 
 def _move(change: sqlite3.Connection, to: str, where: str, values: Iterable[Any], **facts: Any) -> list[JobRow]:

@@ -97,8 +97,9 @@ class JobWorker:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look for a waiting job now."""
-        self._wake.set()
+        """Look for a waiting job now. Without a free slot this does nothing: the next end of a job looks, too."""
+        if self._executor is not None or len(self._running) < self._slots:
+            self._wake.set()
 
     def close(self) -> None:
         """Stop: running FFmpegs are killed, and their jobs go back to their queues."""

@@ -1,8 +1,8 @@
 """`Previewer`: settings applied to frames of clips, fast enough to follow a slider.
 
-Everything that a slider does not change is cached: the decoded frame, the clip's facts and analysis, and
-the network's output. The next FFmpeg is already running with the frame open and waits for its graph,
-because starting it costs as much as the work on a small frame.
+Everything that a slider does not change is cached: the decoded frame, the clip's facts, its analysis where a
+setting needs one, and the network's output. The next FFmpeg is already running with the frame open and waits
+for its graph, because starting it costs as much as the work on a small frame.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -28,17 +28,21 @@ from ci_notebook.engine.preview.preview_graph import (
     preview_crop,
 )
 from ci_notebook.engine.preview.warm_ffmpeg import Process, WarmFFmpeg
-from ci_notebook.engine.render.analysis import Analysis, analyse
+from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
+from ci_notebook.engine.render.cache_lookup import needs_of
 from ci_notebook.engine.render.output.encoders import refuse_size
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
-from ci_notebook.media.probe import media_info
+from ci_notebook.media import color_tags
+from ci_notebook.media.frame_sampling import key_frames
+from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.media.streams.damage import explains_damage
+from ci_notebook.media.streams.frame_times import timeline_of
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -47,7 +51,9 @@ from ci_notebook.model.setting.watermark import Watermark
 
 CACHE_BYTES = 192 << 20  # decoded frames on the disk
 CACHE_CLIPS = 32
+AT_ONCE_PIXELS = 1 << 27  # of the frames that are decoded on the way to one: 16 of 4K, about 0.5 s on two cores
 QUALITY = 90  # of the JPEG
+_ORDER: Final[tuple[Needs, ...]] = ("coding", "levels", "all")  # each includes those before
 _NAME = "ci-notebook-preview-"  # prefix of its temporary folders; the process id follows
 
 Box = tuple[float, float, float, float]
@@ -77,8 +83,11 @@ class Origin(Protocol):
     def key(self) -> Hashable:
         """Cache key: equal as long as the clip's frames are."""
 
-    def facts(self) -> tuple[MediaInfo, Analysis]:
-        """Return the facts and the analysis of the clip."""
+    def facts(self, needs: Needs) -> tuple[MediaInfo, Analysis]:
+        """Return the facts and the analysis of the clip, as much of it as is needed."""
+
+    def time_at_once(self, at_s: float, info: MediaInfo) -> float:
+        """Return `at_s`, or the time of a frame near it if the one at `at_s` takes long to decode."""
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Write the frame at `at_s` seconds into the file `path`."""
@@ -96,10 +105,25 @@ class FileOrigin:
         stat = self.path.stat()
         return str(self.path), stat.st_mtime_ns, stat.st_size
 
-    def facts(self) -> tuple[MediaInfo, Analysis]:
-        """Probe and analyse the clip; takes about 0.3 s for a short one."""
+    def facts(self, needs: Needs) -> tuple[MediaInfo, Analysis]:
+        """Probe the clip, and analyse it if its levels are needed; takes about 0.3 s for a short one."""
         with explains_damage(self.path):
-            return media_info(self.path), analyse(self.path)
+            info = media_info(self.path)
+            if needs != "coding":
+                return info, analyse(self.path, needs=needs)
+            first = next(key_frames(self.path, most=1))  # each frame says by itself whether it has fields
+            return info, Analysis(matrix=color_tags.frame_matrix(first))
+
+    def time_at_once(self, at_s: float, info: MediaInfo) -> float:
+        """Return `at_s`, or the time of the nearest key frame if many large frames lie between it and `at_s`."""
+        timeline, video = timeline_of(self.path), first_video(info)
+        number = timeline.number_at(at_s)
+        key = timeline.key_before(number)
+        if (number - key) * (video.width or 0) * (video.height or 0) <= AT_ONCE_PIXELS:
+            return at_s
+        keys = (timeline.time_of(key), *(timeline.time_of(one) for one in timeline.keys if one > number))
+        nearest: float = min(keys[:2], key=lambda one: abs(one - at_s))
+        return round(nearest, 6)
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Decode one frame."""
@@ -120,7 +144,7 @@ class Previewer:
         _remove_leftovers()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-"))
         self._lock = threading.RLock()
-        self._facts: OrderedDict[Hashable, tuple[MediaInfo, Analysis]] = OrderedDict()
+        self._facts: OrderedDict[Hashable, tuple[Needs, MediaInfo, Analysis]] = OrderedDict()
         self._stills: OrderedDict[Hashable, Still] = OrderedDict()
         self._layout: tuple[Hashable, WatermarkLayout] | None = None
         self._count = 0
@@ -147,7 +171,7 @@ class Previewer:
         with self._lock:
             self._check_open()
             self._check_folder()
-            still = self._still(origin, at_s)
+            still = self._still(origin, at_s, needs_of(setting))
             layout = self._watermark_layout(watermarks, plan(setting, still.source).out, fetch)
             refuse_size(setting, layout.size)
             crop = preview_crop(layout.size, width_px=width_px, box=box)
@@ -172,11 +196,30 @@ class Previewer:
         """The FFmpeg process that waits for the next preview; None while there is none."""
         return self._standby.waiting
 
-    def facts(self, origin: Origin) -> tuple[MediaInfo, Analysis]:
-        """Return the clip's facts and the analysis that AUTO is resolved from; computed once."""
+    def facts(self, origin: Origin, needs: Needs = "all") -> tuple[MediaInfo, Analysis]:
+        """Return the clip's facts and the analysis that AUTO is resolved from, or as much of it as is needed."""
         with self._lock:
             self._check_open()
-            return _cached(self._facts, origin.key, origin.facts, CACHE_CLIPS)
+            if not self._has_facts(origin, needs):
+                self._facts.pop(origin.key, None)
+            _, info, analysis = _cached(self._facts, origin.key, lambda: (needs, *origin.facts(needs)), CACHE_CLIPS)
+            return info, analysis
+
+    def is_analysed(self, origin: Origin, setting: VideoEnhance) -> bool:
+        """Return whether the analysis that a setting needs is there. It takes seconds for a large clip."""
+        with self._lock:
+            self._check_open()
+            return needs_of(setting) == "coding" or self._has_facts(origin, needs_of(setting))
+
+    def analyse(self, origin: Origin, setting: VideoEnhance) -> None:
+        """Compute the analysis that a setting needs, unless it is there."""
+        self.facts(origin, needs_of(setting))
+
+    def time_at_once(self, origin: Origin, at_s: float) -> float:
+        """Return `at_s` if the frame there is cached or soon decoded, else the time of a key frame near it."""
+        with self._lock:
+            info, _ = self.facts(origin, "coding")
+            return at_s if (origin.key, at_s) in self._stills else origin.time_at_once(at_s, info)
 
     def rest(self) -> None:
         """End the idle FFmpeg, and keep the frames."""
@@ -203,11 +246,18 @@ class Previewer:
         if not self._end.alive:
             raise ParameterError.plain("The previews are closed, like their lab or engine. Call ci.connect() again.")
 
-    def _still(self, origin: Origin, at_s: float) -> Still:
-        def decoded() -> Still:
-            return origin.still(at_s, self._new_file(), *self.facts(origin))
+    def _has_facts(self, origin: Origin, needs: Needs) -> bool:
+        known = self._facts.get(origin.key)
+        return known is not None and _ORDER.index(known[0]) >= _ORDER.index(needs)
 
-        return self._cache_still((origin.key, at_s), decoded)
+    def _still(self, origin: Origin, at_s: float, needs: Needs) -> Still:
+        facts = self.facts(origin, needs)
+
+        def decoded() -> Still:
+            return origin.still(at_s, self._new_file(), *facts)
+
+        # A frame outlives the analysis: a later setting may need more of it.
+        return dataclasses.replace(self._cache_still((origin.key, at_s), decoded), analysis=facts[1])
 
     def _network_still(self, origin: Origin, setting: VideoEnhance, still: Still, first: str) -> Still:
         def enlarged() -> Still:

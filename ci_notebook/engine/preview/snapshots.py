@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci_notebook.engine.preview.preview_graph import Still
-from ci_notebook.engine.render.analysis import Analysis, analyse
+from ci_notebook.engine.render.analysis import Analysis, Needs, analyse
 from ci_notebook.media import color_tags
 from ci_notebook.media.ffmpeg import filter_bytes
 from ci_notebook.media.images import open_image
@@ -33,7 +33,7 @@ SAMPLE_POSITIONS = (0.2, 0.5, 0.8)  # what AUTO is resolved from, as shares of t
 class SnapshotOrigin:
     """A clip known by its facts and snapshots. `snapshot` returns a picture file for a time in seconds.
 
-    The facts cost four calls once; every new time costs one more.
+    The facts cost two calls, and four where a setting needs the analysis; every new time costs one more.
     """
 
     name: Hashable
@@ -45,18 +45,25 @@ class SnapshotOrigin:
         """The name given."""
         return self.name
 
-    def facts(self) -> tuple[MediaInfo, Analysis]:
-        """Request the facts, and analyse three snapshots."""
+    def facts(self, needs: Needs) -> tuple[MediaInfo, Analysis]:
+        """Request the facts, and analyse three snapshots if the levels are needed."""
         info = self.info()
         length = pictures_length_s(info) or 0.0
+        if needs == "coding":
+            _, size = _yuv(self.snapshot(round(length * SAMPLE_POSITIONS[1], 3)))
+            return _as_snapshots(info, size), Analysis(matrix=_matrix(size))
         pictures = [_yuv(self.snapshot(round(length * share, 3))) for share in SAMPLE_POSITIONS]
         size = pictures[0][1]
         with tempfile.TemporaryDirectory(prefix="ci-notebook-look-") as folder:
             path = Path(folder) / "looks.y4m"
             head = f"YUV4MPEG2 W{size.width} H{size.height} F25:1 Ip C420mpeg2\n".encode()
             path.write_bytes(head + b"".join(b"FRAME\n" + data for data, one in pictures if one == size))
-            analysis = analyse(path)
+            analysis = analyse(path, needs=needs)
         return _as_snapshots(info, size), dataclasses.replace(analysis, matrix=_matrix(size), interlaced=False)
+
+    def time_at_once(self, at_s: float, info: MediaInfo) -> float:
+        """Return `at_s`: the service decodes."""
+        return at_s
 
     def still(self, at_s: float, path: Path, info: MediaInfo, analysis: Analysis) -> Still:
         """Request one snapshot."""

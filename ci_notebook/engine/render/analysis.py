@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci_notebook.media import color_tags
-from ci_notebook.media.frame_sampling import key_frames, sample_frames
+from ci_notebook.media.frame_sampling import coding_of, spread_frames
 from ci_notebook.media.scoring import no_reference
 from ci_notebook.media.snapshot import to_rgb
 from ci_notebook.media.streams.frame_times import Timeline
 
 Needs = Literal["coding", "levels", "all"]
 PICTURES = 12
-_KEY_FRAMES = 40
 _TAIL = 0.3  # percent of pixels outside the levels at either end: a few stray lights must not decide
 _DARK_MOST, _LIGHT_LEAST = 72 / 255, 150 / 255  # beyond this, a scene without black or white is not corrected
 
@@ -83,14 +82,14 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     `high` and `mean`) or `all`; the rest keeps its default. For the latter two the clip is decoded: 0.2 s
     for a short one of 640x360, 0.5 s at 1280x720.
     """
-    matrix, interlaced = _coding(path)
+    matrix, interlaced = coding_of(path)
     if needs == "coding":
         return Analysis(matrix=matrix, interlaced=interlaced)
     lows, highs, rows = [], [], []
-    for frame in sample_frames(path, pictures):
+    for frame in spread_frames(path, pictures):
         rgb = to_rgb(frame)
         luma = no_reference.luma_of(rgb)
-        low, high = np.percentile(rgb[::2, ::2].reshape(-1, 3), [_TAIL, 100 - _TAIL], axis=0) / 255
+        low, high = np.transpose([_ends(rgb[::2, ::2, channel]) for channel in range(3)]) / 255
         lows.append(low)
         highs.append(high)
         rows.append([luma.mean() / 255, *(_measures(rgb, luma) if needs == "all" else ())])
@@ -105,6 +104,17 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     return replace(analysis, spread=contrast, colourfulness=colour, sharpness=sharpness, noise=noise)
 
 
+def _ends(values: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the percentiles `_TAIL` and 100 - `_TAIL`. Counting the 256 values is ten times as fast as sorting."""
+    below = np.cumsum(np.bincount(values.ravel(), minlength=256))
+    ends = []
+    for share in (_TAIL / 100, 1 - _TAIL / 100):
+        place = share * (values.size - 1)
+        here, after = np.searchsorted(below, [int(place), min(int(place) + 1, values.size - 1)], side="right")
+        ends.append(float(here + (after - here) * (place - int(place))))
+    return ends[0], ends[1]
+
+
 def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, float, float, float]:
     return (
         no_reference.contrast(luma),
@@ -112,15 +122,6 @@ def _measures(rgb: NDArray[np.uint8], luma: no_reference.Plane) -> tuple[float, 
         no_reference.laplacian_variance(luma),
         no_reference.noise(luma),
     )
-
-
-def _coding(path: Path) -> tuple[str, bool]:
-    """Return the matrix and whether there are fields anywhere, from key frames of the whole clip."""
-    matrix, interlaced = "", False
-    for frame in key_frames(path, most=_KEY_FRAMES):
-        matrix = matrix or color_tags.frame_matrix(frame)
-        interlaced = interlaced or bool(frame.interlaced_frame)
-    return matrix, interlaced
 
 
 def _three(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float, float]:

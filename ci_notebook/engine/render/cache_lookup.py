@@ -63,13 +63,16 @@ def cached_analysis(path: Path, setting: VideoEnhance, lookup: CacheLookup | Non
 
 
 def needs_of(setting: VideoEnhance) -> Needs:
-    """Return how much of the analysis a setting needs: "all" when a leaf is AUTO or absent in a stage that is on."""
+    """Return how much of the analysis a setting needs: "all" when a leaf is AUTO or absent in a stage that is on.
+
+    With values throughout, only Contrast and Correction depend on the levels of the clip.
+    """
     colour, detail = setting.color_enhance, setting.ms_sharpen
     values = [] if colour is None else [colour.contrast, colour.correction, colour.saturation]
     values += [] if detail is None else [detail.sharpen_level]
     if not all(isinstance(value, int) for value in values):
         return "all"
-    return "coding" if colour is None else "levels"
+    return "levels" if colour is not None and (colour.contrast or colour.correction) else "coding"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """CRC-64 as COS returns it with objects (`x-cos-hash-crc64ecma`): ECMA-182, reflected, inverted in and out.
 
-Plain Python does a few MB a second. The sum is linear, so numpy computes a chunk as many lanes in
-parallel, one byte of each at a time, and merges the lanes in pairs at the end. The package `fastcrc` (`crc64.xz`)
+Plain Python does a few MB a second. The sum is linear, so numpy cuts a chunk into lanes, adds up what each byte of
+a lane stands for by its place, and merges the lanes in pairs at the end. The package `fastcrc` (`crc64.xz`)
 gives the same sum much faster, at the price of a compiled dependency.
 """
 
@@ -17,9 +17,9 @@ Words = npt.NDArray[np.uint64]
 
 _POLYNOMIAL: Final = 0xC96C5795D7870F42
 _ALL: Final = (1 << 64) - 1
-_LANES: Final = 1024
-# Bytes per lane: few lengths, because each needs its own tables, which take milliseconds to build.
-_LENGTHS: Final = (256, 16, 1)
+# Numbers of lanes: a power of two each, of which the largest that fits is taken.
+_LANES: Final = (2048, 128, 8)
+_LANE_BYTES: Final = 128
 
 
 class Crc64:
@@ -36,10 +36,10 @@ class Crc64:
     def update(self, data: bytes) -> None:
         """Add bytes."""
         rest = memoryview(data)
-        for length in _LENGTHS:
-            size = length * _LANES
+        for lanes in _LANES:
+            size = lanes * _LANE_BYTES
             while len(rest) >= size:
-                self._state = _advanced(self._state, size) ^ _of_lanes(rest[:size], length)
+                self._state = _advanced(self._state, size) ^ _of_lanes(rest[:size], lanes)
                 rest = rest[size:]
         table = _table_of_ints()
         for byte in rest:
@@ -49,25 +49,35 @@ class Crc64:
         return str(self._state ^ _ALL)
 
 
-def _of_lanes(data: memoryview, length: int) -> int:
-    """Return the sum of `_LANES` lanes of `length` bytes each, started at 0."""
-    columns = np.frombuffer(data, np.uint8).reshape(_LANES, length).T.astype(np.uint64, order="C")
-    table, state = _table(), np.zeros(_LANES, np.uint64)
-    low, eight = np.uint64(0xFF), np.uint64(8)
-    for column in columns:
-        state = table[(state ^ column) & low] ^ (state >> eight)
+def _of_lanes(data: memoryview, lanes: int) -> int:
+    """Return the sum of so many lanes, started at 0."""
+    columns = np.frombuffer(data, np.uint8).reshape(lanes, _LANE_BYTES).T.astype(np.intp, order="C")
+    state, each, length = np.zeros(lanes, np.uint64), np.empty(lanes, np.uint64), _LANE_BYTES
+    for table, column in zip(_places(), columns, strict=True):
+        table.take(column, out=each, mode="clip")  # "raise" would copy `out`
+        state ^= each
     while len(state) > 1:
         state = _advanced(state[0::2], length) ^ state[1::2]
         length *= 2
     return int(state[0])
 
 
+@functools.cache
+def _places() -> tuple[Words, ...]:
+    """Return the sum of each byte at each place of a lane."""
+    low, eight = np.uint64(0xFF), np.uint64(8)
+    places = [_table()]
+    while len(places) < _LANE_BYTES:
+        places.append(_table()[places[-1] & low] ^ (places[-1] >> eight))
+    return tuple(reversed(places))
+
+
 def _advanced(state: Any, length: int) -> Any:
     """Return a sum (or each of many) after `length` more zero bytes."""
-    words = np.atleast_1d(np.asarray(state, np.uint64))
-    tables, low, result = _zeros(length), np.uint64(0xFF), np.zeros_like(words)
-    for place in range(8):
-        result ^= tables[place][(words >> np.uint64(8 * place)) & low]
+    words = np.ascontiguousarray(state, "<u8").reshape(-1)
+    tables, result = _zeros(length), np.zeros(words.shape, np.uint64)
+    for table, byte in zip(tables, words.view(np.uint8).reshape(-1, 8).T, strict=True):
+        result ^= table[byte]
     return result if isinstance(state, np.ndarray) else int(result[0])
 
 

@@ -121,6 +121,12 @@ class Database:
             connection.execute("COMMIT")
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the connection for the calls of this block, which is cheaper than to take it for each of them."""
+        with self._shared.use():
+            yield
+
+    @contextmanager
     def without_waiting(self, limit_s: float = 0.05) -> Iterator[None]:
         """Keep the connection for the queries of this block. Raises `TimeoutError` if it is in use for `limit_s`."""
         with self._shared.use(limit_s):

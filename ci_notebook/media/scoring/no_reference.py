@@ -49,10 +49,18 @@ def noise(luma: Plane) -> float:
 
 def colourfulness(rgb: NDArray[np.uint8]) -> float:
     """Return Hasler and Süsstrunk's colourfulness: 0 grey, 33 moderate, 82 and more highly colourful."""
-    r, g, b = (rgb[..., i].astype(np.float32) for i in range(3))
-    rg, yb = r - g, (r + g) / 2 - b
-    spread = np.hypot(rg.std(dtype=np.float64), yb.std(dtype=np.float64))
-    return float(spread + 0.3 * np.hypot(rg.mean(dtype=np.float64), yb.mean(dtype=np.float64)))
+    r, g, b = (rgb[..., i].astype(np.int16) for i in range(3))
+    (rg, rg_spread), (yb, yb_spread) = _moments(r - g), _moments(r + g - 2 * b)
+    return float(np.hypot(rg_spread, yb_spread / 2) + 0.3 * np.hypot(rg, yb / 2))
+
+
+def _moments(values: NDArray[np.int16]) -> tuple[float, float]:
+    """Return mean and standard deviation of small whole numbers, exactly, by counting them."""
+    least = int(values.min())
+    counts = np.bincount((values - least).ravel())
+    numbers = np.arange(least, least + len(counts))
+    mean = float(counts @ numbers / values.size)
+    return mean, float(np.sqrt(counts @ (numbers - mean) ** 2 / values.size))
 
 
 def blockiness(luma: Plane) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ci_notebook._folders import absolute
 from ci_notebook.media.streams.frame_times import timeline_of
@@ -23,6 +23,8 @@ from ci_notebook.model.errors import EngineError
 __all__ = ["FrameReader", "decoded", "first_frame"]
 
 _MANY_LOST = 3  # one frame in a row may be damaged; more of them are really larger
+# Codecs that mark frames to which no other frame refers. HEVC does, too, where it has one temporal layer.
+_MARKING = frozenset({"h264", "mpeg2video", "mpeg4"})
 Numbered = tuple[int, Any]
 """The number of a frame, and the PyAV frame."""
 
@@ -30,31 +32,40 @@ Numbered = tuple[int, Any]
 class FrameReader:
     """The decoder of one clip's video. Not thread-safe. Close it after use.
 
-    `timeline` are the times of its frames, `stream` is the open PyAV stream.
+    `timeline` are the times of its frames, `stream` is the open PyAV stream. `decodes` "references" leaves
+    out the frames that no other frame needs, and does not smooth the edges of blocks: fewer frames, at half the cost.
+    "keys" decodes key frames only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, decodes: Literal["all", "references", "keys"] = "all") -> None:
+        self._decodes = decodes
         self.path = absolute(path)  # a reader opens it again later
         self.timeline = timeline_of(self.path)
         self._stack = ExitStack()
         self._container: Any = None
         self._is_careful = False
+        self._skipped_until: int | None = None
         self.stream: Any = None
         self._open()
 
-    def frames_from(self, number: int) -> Iterator[Numbered]:
-        """Yield decoded frames with their numbers, from a frame at or before `number` on."""
+    def frames_from(self, number: int, *, skips: bool = False) -> Iterator[Numbered]:
+        """Yield decoded frames with their numbers, from a frame at or before `number` on.
+
+        With `skips`, earlier frames that nobody refers to are left out: half the work where there are B-frames.
+        """
         latest = -1
+        can_skip = skips and not self.timeline.is_counted and not self._is_careful
+        self._skipped_until = self.timeline.ticks[number] if can_skip else None
         try:
             for at, frame in self._frames_from(number):
                 latest = at
                 yield at, frame
-            if latest < len(self.timeline) - 1:
+            if latest < len(self.timeline) - 1 and self._decodes == "all":
                 raise _DamagedPacket  # threads do not report the damage at the end of a file
         except _DamagedPacket:
             if self._is_careful:
                 return
-            self._is_careful = True
+            self._is_careful, self._skipped_until = True, None
             self._open()
             yield from (one for one in self._frames_from(max(number, latest + 1)) if one[0] > latest)
 
@@ -85,7 +96,13 @@ class FrameReader:
         self._container = self._stack.enter_context(open_media(self.path))
         self.stream = main_video(self._container, self.path)
         # Threads that decode several frames at once lose whole ones near a damaged one.
-        self.stream.thread_type = "SLICE" if self._is_careful else "AUTO"
+        self.stream.thread_type = "SLICE" if self._is_careful or self._decodes != "all" else "AUTO"
+        codec = self.stream.codec_context
+        if self._decodes == "keys":
+            codec.skip_frame = "NONKEY"
+        elif self._decodes == "references":
+            codec.skip_frame = "NONREF"
+            codec.options = {**codec.options, "skip_loop_filter": "all"}
 
     def _frames_at(self, place: int) -> Iterator[Numbered]:
         """Yield frames from the key frame at this place of the timeline on; none where the container cannot seek."""
@@ -103,7 +120,17 @@ class FrameReader:
         return self._numbered(self._decoded(chain([first], packets)), number)
 
     def _decoded(self, packets: Iterator[Any]) -> Iterator[Any]:
+        self.stream.codec_context.skip_frame = "DEFAULT"
+        if self._skipped_until is not None and _marks_unreferenced(self.stream.codec_context):
+            packets = self._skipping(packets, self._skipped_until)
         return decoded(packets, skips_damage=self._is_careful)
+
+    def _skipping(self, packets: Iterator[Any], until: int) -> Iterator[Any]:
+        """Yield packets, while the decoder skips frames that end before `until` and that nobody refers to."""
+        for packet in packets:
+            is_early = packet.pts is not None and packet.pts < until
+            self.stream.codec_context.skip_frame = "NONREF" if is_early else "DEFAULT"
+            yield packet
 
     def _numbered(self, frames: Iterator[Any], number: int) -> Iterator[Numbered]:
         ticks = self.timeline.ticks
@@ -116,6 +143,13 @@ class FrameReader:
                 number += 1
             elif frame.pts is not None and frame.pts >= ticks[0]:
                 yield bisect_right(ticks, frame.pts) - 1, frame
+
+
+def _marks_unreferenced(codec: Any) -> bool:
+    """Return whether a decoder knows to which frames no other frame refers."""
+    setup = codec.extradata or b""
+    is_one_layer = codec.name == "hevc" and len(setup) > 22 and setup[0] == 1 and setup[21] >> 3 & 7 == 1
+    return codec.name in _MARKING or is_one_layer
 
 
 class _DamagedPacket(Exception):

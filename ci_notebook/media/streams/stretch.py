@@ -8,6 +8,7 @@ and the frames before that are dropped by the times, or the numbers, that `frame
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -61,6 +62,7 @@ class Stretch:
         return retimed(self.doubled_times if doubled else self.times)
 
 
+@functools.lru_cache(maxsize=8)  # a job asks for the same one for its filters, its sound and its checks
 def stretch_of(timeline: Timeline, start_s: float = 0.0, length_s: float | None = None) -> Stretch:
     """Return how a stretch is read; its start is counted from the begin of the file, as players do.
 

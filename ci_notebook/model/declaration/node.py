@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, dataclass_transform
+from dataclasses import FrozenInstanceError, dataclass, fields
+from typing import Any, Literal, TypeVar, cast, dataclass_transform
 
 from ci_notebook.model.declaration.param import AUTO, Auto, Param, Part
 from ci_notebook.model.errors import ParameterError
@@ -55,6 +56,22 @@ class Unknown:
         return not texts.strip() and not self.attributes and all(child.is_empty for child in self.children)
 
 
+class _SignatureOfFields:
+    """The keywords of a node class, for completers and `inspect.signature`; computed when somebody asks."""
+
+    def __get__(self, node: object, cls: type[Node]) -> inspect.Signature:
+        only, hints = inspect.Parameter.KEYWORD_ONLY, cls.__annotations__
+        keywords = [
+            inspect.Parameter(name, only, default=default, annotation=hints.get(name, inspect.Parameter.empty))
+            for name, default in _DEFAULTS.get(cls, {}).items()
+        ]
+        return inspect.Signature(keywords, return_annotation=None)
+
+
+_VALUES: dict[type, Callable[[object], object]] = {}
+_DEFAULTS: dict[type, dict[str, object]] = {}
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Node:
     """Base class of nodes. A subclass becomes a frozen, keyword-only, checked dataclass.
@@ -63,14 +80,27 @@ class Node:
     """
 
     unknown: tuple[Unknown, ...] = ()
+    __signature__ = _SignatureOfFields()
 
     def __init_subclass__(cls) -> None:
         cls.__annotations__ = {**inspect.get_annotations(cls), "unknown": tuple[Unknown, ...]}
-        dataclass(frozen=True, kw_only=True, repr=False)(cls)
+        # The methods below serve all nodes. Compiling them for each class would double the time to a first client.
+        dataclass(kw_only=True, init=False, repr=False, eq=False)(cls)
+        names = [field.name for field in fields(cast(Any, cls))]
+        _VALUES[cls], _DEFAULTS[cls] = operator.attrgetter(*names), {name: getattr(cls, name) for name in names}
+
+    def __init__(self, **values: object) -> None:
+        defaults = _DEFAULTS[type(self)]
+        if not defaults.keys() >= values.keys():
+            name = next(name for name in values if name not in defaults)
+            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
+        self.__dict__.update(defaults, **values)
+        self.__post_init__()
 
     def __post_init__(self) -> None:
+        state = self.__dict__
         for part in parts(type(self)):
-            value = getattr(self, part.name)
+            value = state[part.name]
             if value is None if not part.many else value == () and type(value) is tuple:
                 continue  # most parts are left out, and leaving out needs no check
             value = part.coerce(value)
@@ -78,6 +108,21 @@ class Node:
             refusal = part.complaint(value)
             if refusal:
                 raise ParameterError(f"{tag_of(type(self))}.{part.tag}", value, refusal, part.param.remedy)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        values = _VALUES[type(self)]
+        return bool(values(self) == values(other))
+
+    def __hash__(self) -> int:
+        return hash(_VALUES[type(self)](self))
 
     def __repr__(self) -> str:
         is_set = {name: value for name, value in self.__dict__.items() if name[0] != "_" and value not in (None, ())}

@@ -227,4 +227,4 @@ _READERS: dict[type | None, Callable[[str], object]] = {
 # The white space of XML. A no-break space is a character like others.
 _BLANKS: Final = " \t\r\n"
 # Characters that XML 1.0 cannot contain, even escaped.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # the complement takes 6 ms to compile

@@ -56,8 +56,9 @@ def in_force(operation: Operation) -> Operation:
 
 
 def _leaf_problems(node: Node, path: str, errors: list[ParameterError]) -> None:
+    state = node.__dict__
     for part in parts(type(node)):
-        value, param = getattr(node, part.name), part.param
+        value, param = state[part.name], part.param
         if value is None or (part.many and not value):
             if param.required:
                 errors.append(_missing(part, _join(path, part.tag)))
@@ -65,7 +66,7 @@ def _leaf_problems(node: Node, path: str, errors: list[ParameterError]) -> None:
             where = _join(path, part.tag)
             errors.append(ParameterError(where, value, "left out, because only the service sends it"))
         elif part.node is not None and (not part.many or not part.complaint(value)):
-            where = _join(path, part.tag)
+            where = f"{path}.{part.tag}" if path else part.tag
             for number, child in enumerate(value if part.many else (value,), 1):
                 _leaf_problems(child, f"{where}.{number}" if part.many else where, errors)
         elif refusal := part.complaint(value):
@@ -112,9 +113,10 @@ def _children(cls: type[Node]) -> tuple[Part, ...]:
 def _rule_problems(node: Node, path: str, errors: list[ParameterError]) -> None:
     for rule in RULES.get(type(node), ()):
         errors.extend(rule(node, path))
+    state = node.__dict__
     for part in _children(type(node)):
-        value = getattr(node, part.name)
-        if value is None:
+        value = state[part.name]
+        if value is None or value == ():
             continue
         for number, child in enumerate(value if part.many else (value,), 1):
             if isinstance(child, Node):

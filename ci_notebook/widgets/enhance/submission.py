@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ci_notebook.model.api.jobs import JobsDetail, Operation
+from ci_notebook.model.api.time_left import UNKNOWN, RemainingTime
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.widgets.enhance.export import marks_of
 from ci_notebook.widgets.enhance.result import operation_html, state_html
@@ -36,6 +37,7 @@ class Submission:
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._last_token, self._is_busy = "", False
         self._thread: threading.Thread | None = None
+        self._durations, self._remaining = lab.job_durations, RemainingTime()
         self.output = ResultOutput()
         self.job: SubmittedJob | None = None
         self.error: Exception | None = None
@@ -75,6 +77,8 @@ class Submission:
             self.output.put(entry, state_html(job.detail) + operation_html(operation))
             job.wait(on_progress=lambda *_: self._report(job.detail))
             self.output.put(entry, self._lab.result_html(job))
+            if self._durations is not None:
+                self._durations.learn(job.detail)
             self._on_result(job)
             self._report(job.detail, busy=False)
         except Exception as error:  # noqa: BLE001  top of a thread: the error is shown, not lost
@@ -83,8 +87,12 @@ class Submission:
 
     def _report(self, job: JobsDetail, *, busy: bool = True) -> None:
         has_progress = job.state == "Running" and job.progress is not None
-        text = f"{job.state} {job.progress} %" if has_progress else str(job.state)
+        text = f"{job.state} {job.progress} %, {self._left(job)}" if has_progress else str(job.state)
         self._set_status(busy=busy, state=job.state, percent=job.progress, text=text)
+
+    def _left(self, job: JobsDetail) -> str:
+        expected_s = self._durations.expected_of(job) if self._durations is not None else None
+        return str(self._remaining.of(job, expected_s) or UNKNOWN)
 
     def _set_status(self, **changes: Any) -> None:
         # The token makes a second answer with the same text a change, so that it is sent.

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ci_notebook.model.api.jobs import JobsDetail, time_of
+from ci_notebook.model.api.time_left import RemainingTime, TimeLeft
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.node import AUTO, Node, parts
 from ci_notebook.model.html import Markup, bold, table_html
@@ -23,7 +23,6 @@ __all__ = [
     "MAX_ROWS",
     "MAX_UPDATES",
     "JobList",
-    "RemainingTime",
     "Row",
     "counts",
     "difference",
@@ -40,33 +39,6 @@ MAX_ROWS: Final = 50
 _PAGE: Final = 100
 Row = dict[str, Any]
 Report = Callable[[dict[str, Any]], None]
-
-
-class RemainingTime:
-    """Estimates the remaining seconds of a job from its progress since it was first seen running."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._first: dict[str, tuple[float, int]] = {}
-
-    def forget(self, job_id: str) -> None:
-        """Forget a job that is not listed any more."""
-        self._first.pop(job_id, None)
-
-    def left_s(self, job: JobsDetail) -> int | None:
-        """Return whole seconds; None for a job that does not run, or has made no progress yet."""
-        job_id, percent = job.job_id or "", job.progress
-        if job.state != "Running" or not isinstance(percent, int):
-            self._first.pop(job_id, None)
-            return None
-        now = self._clock()
-        since, first_percent = self._first.setdefault(job_id, (now, percent))
-        if percent < first_percent:  # its worker died, and another one has started it again
-            self._first[job_id] = (now, percent)
-            return None
-        if percent == first_percent:
-            return None
-        return round((now - since) * (100 - percent) / (percent - first_percent))
 
 
 class JobList:
@@ -171,13 +143,17 @@ class JobList:
         if cached is None or cached[0] != job.state:
             cached = self._costs[job_id] = (job.state, self._port.cost(job))
         hint = self._port.hint(job.code or "") if job.state == "Failed" else ""
-        return row_of(job, left_s=self._remaining.left_s(job), cost=cached[1], hint=hint)
+        expected_s = self._port.expected_s(job)
+        left = self._remaining.of(job, expected_s)
+        if job.state == "Submitted" and expected_s is not None:
+            left = TimeLeft(expected_s, is_rough=True)
+        return row_of(job, left=left, cost=cached[1], hint=hint)
 
     def _order(self) -> list[str]:
         return sorted(self._rows, key=lambda job_id: -(self._rows[job_id]["created"] or 0.0))
 
 
-def row_of(job: JobsDetail, *, left_s: int | None = None, cost: float | None = None, hint: str = "") -> Row:
+def row_of(job: JobsDetail, *, left: TimeLeft | None = None, cost: float | None = None, hint: str = "") -> Row:
     """Return the row of a job: plain JSON, times as Unix seconds, None for unknown values."""
     created, started, ended = (time_of(text) for text in (job.creation_time, job.start_time, job.end_time))
     has_failed = job.state == "Failed"
@@ -192,7 +168,8 @@ def row_of(job: JobsDetail, *, left_s: int | None = None, cost: float | None = N
         "percent": 100 if job.state == "Success" else job.progress if isinstance(job.progress, int) else None,
         "created": created.timestamp() if created else None,
         "duration_s": (ended - started).total_seconds() if started and ended else None,
-        "left_s": left_s,
+        "left_s": None if left is None else round(left.seconds, 1),
+        "left": "" if left is None else str(left),
         "cost": None if cost is None else round(cost, 6),
         "code": (job.code or "") if has_failed else "",
         "reason": (job.message or "") if has_failed else "",

@@ -30,8 +30,10 @@ function clockText(seconds) {
 }
 
 function timeText(job) {
+  if (job.state === "Submitted") return job.left ? `waits, then ${job.left.replace(/ left$/, "")}` : "waits";
   if (job.state === "Running") {
-    if (job.left_s === null || job.left_s === undefined) return "";
+    if (!job.left) return "time left unknown";
+    if (job.left.startsWith("roughly")) return job.left; // no count of seconds: it is an expectation
     return `about ${spanText(Math.max(1, job.left_s - (performance.now() - job.leftAt) / 1000))} left`;
   }
   return job.duration_s === null ? "" : `took ${spanText(job.duration_s)}`;
@@ -113,7 +115,7 @@ function makeJobRow(name, act, select) {
     settings: el("span", { class: "ci-jsettings" }),
     sign: el("span", { class: "ci-jsign", "aria-hidden": "true" }), state: el("span"),
     bar: el("progress", { max: "100" }), reason: el("span", { class: "ci-jsub ci-jreason" }),
-    time: el("span"), created: el("span", { class: "ci-jsub" }), cost: el("span", { class: "ci-jcost" }),
+    time: el("span", { class: "ci-jtime" }), created: el("span", { class: "ci-jsub" }), cost: el("span", { class: "ci-jcost" }),
     button: el("button", { type: "button", class: "ci-plain", tabindex: "-1", onclick: (event) => event.detail < 2 && act(parts.button.dataset.do, job) }),
   };
   const cell = (kind, ...inside) => el("div", { role: "gridcell", class: `ci-j-${kind}` }, ...inside);
@@ -151,6 +153,7 @@ function makeJobRow(name, act, select) {
       put(parts.reason, job.code);
       parts.reason.title = [job.reason, job.hint].filter(Boolean).join("\n");
       put(parts.time, timeText(job));
+      parts.time.title = parts.time.textContent;
       put(parts.created, clockText(job.created));
       put(parts.cost, !hasCost(job) ? "" : `${OVER.includes(job.state) ? "" : "≈ "}${job.cost.toFixed(4)}`);
       const action = WAITS.includes(job.state) ? "cancel" : job.state === "Success" ? "open" : OVER.includes(job.state) ? "retry" : "";

@@ -1,5 +1,6 @@
 // The preview pane: one frame of the clip before and after, at any time, updated while the user moves a slider.
 // One request runs at a time, with the newest state of the controls: so no edit is lost, and no request queues up.
+// An answer with a `stage` is a first step that says what it shows; a new request may follow it, and ends the rest.
 
 const PREVIEW_TIMEOUT_MS = 20000; // a kernel that is busy with a cell answers late
 
@@ -8,6 +9,8 @@ function makePreview(model, view) {
   const id = view.id();
   const pane = wipePane({ names: ["Before", "After"], label: "Preview" });
   pane.root.style.setProperty("--wp-most", "52vh");
+  const stage = el("div", { class: "ci-preview-stage", role: "status" });
+  pane.root.append(stage);
   const error = el("div", { class: "ci-error", role: "alert" });
   const note = el("p", { class: "ci-help", role: "status" });
   const scrub = el("input", {
@@ -24,8 +27,8 @@ function makePreview(model, view) {
     note, error,
   );
 
-  let controls = { values: {}, nodes: [] }, lastState = "", rate = 25, atS = null, sourceKey = null, size = null;
-  let number = 0, running = 0, isDue = false, isVisible = false, timer = 0;
+  let controls = { values: {}, nodes: [] }, lastState = "", rate = 25, atS = null, drawnAtS = null, sourceKey = null, size = null;
+  let number = 0, steps = 0, running = 0, isDue = false, isVisible = false, timer = 0;
 
   const showTime = () => {
     const frame = Number(scrub.value);
@@ -41,21 +44,25 @@ function makePreview(model, view) {
     const width = Math.round((pane.root.clientWidth || 320) * Math.min(2, window.devicePixelRatio || 1));
     model.send({ do: "preview", view: id, number, ...controls, at_s: atS, width, box: isWhole ? null : at.box, has: sourceKey });
     pane.busy(true);
+    if (atS === null || drawnAtS === null || Math.abs(atS - drawnAtS) > 1e-3) setText(stage, "Decoding…");
     timer = setTimeout(() => { running = 0; if (isDue) request(); }, PREVIEW_TIMEOUT_MS);
   };
   const receive = async (message, buffers) => {
     if (message.do !== "preview" || message.view !== id || message.number !== number) return; // the newest, however late
     clearTimeout(timer);
+    const step = ++steps;
     setText(error, message.error ?? "");
+    setText(stage, message.stage ?? "");
     if (buffers?.length) await draw(message, buffers);
-    if (number !== message.number) return; // it was late, and a newer request runs
+    if (number !== message.number || step !== steps) return; // it was late, and a newer request or step runs
     running = 0;
-    pane.busy(isDue);
+    pane.busy(isDue || Boolean(message.stage));
     if (isDue) request();
   };
   const draw = async (message, buffers) => {
-    const [after, before] = buffers.map((one) => new Blob([one], { type: "image/jpeg" }));
+    const { before, after } = Object.fromEntries(message.shows.map((name, at) => [name, new Blob([buffers[at]], { type: "image/jpeg" })]));
     ({ rate } = message);
+    drawnAtS = message.stage ? null : message.at_s;
     sourceKey = message.key;
     scrub.max = Math.max(0, Math.round(message.seconds * rate) - 1);
     if (atS === null) {
@@ -65,11 +72,13 @@ function makePreview(model, view) {
     }
     if (`${size}` !== `${message.size}`) pane.setSize(...(size = message.size));
     const box = message.box.join() === "0,0,1,1" ? null : message.box;
-    await Promise.all([before && pane.show(0, before, box), pane.show(1, after, box)]);
+    await Promise.all([before && pane.show(0, before, box), pane.show(1, after ?? null, box)]);
+    if (message.stage && !after) return;
     marks.show(message.places, message.number);
     const unshown = message.unshown.length ? `A single frame cannot show ${message.unshown.join(" and ")}.` : "";
     setText(note, [message.note, unshown].filter(Boolean).join(" "));
-    node.dataset.shown = message.number;
+    if (message.stage) node.dataset.step = message.number;
+    else node.dataset.shown = message.number;
   };
   const marks = makeWatermarks(pane, view, () => controls.values, () => size, () => number, (text) => setText(note, text));
 
