@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ci_notebook.engine.render.digital_watermark import embedding
-from ci_notebook.engine.render.digital_watermark.pattern import extract
+from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract
 from ci_notebook.engine.render.render import Rendered, render
 from ci_notebook.engine.render.super_resolution.network import available
 from ci_notebook.media.samples import sample
@@ -95,7 +95,8 @@ def test_a_lost_digital_watermark_is_embedded_stronger_once_and_then_fails_the_j
         marked(tmp_path, **hopeless)  # type: ignore[arg-type]
     assert caught.value.code == "ResourceNotSupported"
     assert list(tmp_path.iterdir()) == []
-    assert tried == [tried[0], pytest.approx(embedding.STRONGER * tried[0])]
+    full = amplitude(640, 360, MESSAGE)
+    assert tried == [pytest.approx(full), pytest.approx(embedding.STRONGER * full)]
     lost = marked(tmp_path, mark=dataclasses.replace(MARK, ignore_error=True), **hopeless)  # type: ignore[arg-type]
     assert lost.digital_watermark is not None and lost.digital_watermark.margin_db is None and lost.files[0].exists()
 

@@ -25,8 +25,8 @@ from ci_notebook.engine.render.command import (
 )
 from ci_notebook.engine.render.digital_watermark.embedding import (
     DigitalWatermarkResult,
-    levels,
     read_back,
+    strengths,
     unreadable_error,
     write_pattern,
 )
@@ -210,11 +210,11 @@ def _render_with_watermark(
         work.run(paths)
         return None
     result = None
-    for level in levels(watermark, work.setting, work.source, size):
+    for strength in strengths(watermark, work.setting, work.source, size, paths.source, cancel=work.cancel):
         path = paths.output.parent / "hidden.y4m"
-        still = write_pattern(watermark, work.setting, work.source, size, path, level=level)
+        still = write_pattern(watermark, work.setting, work.source, size, path, strength=strength)
         work.run(dataclasses.replace(paths, pattern=still))
-        result = read_back(paths.output, watermark, level, work.cancel)
+        result = read_back(paths.output, watermark, strength, work.cancel)
         if result.margin_db is not None:
             return result
     if not watermark.ignore_error:

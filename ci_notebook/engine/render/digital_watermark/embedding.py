@@ -15,15 +15,16 @@ from typing import Final
 
 from ci_notebook.engine.render import hdr
 from ci_notebook.engine.render.digital_watermark.pattern import amplitude, extract, pattern, psnr
+from ci_notebook.engine.render.digital_watermark.strength import Strength, middle, needed_strength
 from ci_notebook.engine.render.graph import pixel_format
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.media.probe import first_video
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.setting.enhance import VideoEnhance
-from ci_notebook.model.setting.shape import Size
+from ci_notebook.model.setting.shape import Size, length_s
 from ci_notebook.model.setting.watermark import DigitalWatermark
 
-STRONGER: Final = 1.5  # factor of the second attempt's amplitude: 3.5 dB
+STRONGER: Final = 1.5  # the second attempt's amplitude, as a multiple of the full one: 3.5 dB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +47,43 @@ class DigitalWatermarkResult:
         )
 
 
-def levels(watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size) -> Iterator[float]:
-    """Yield the amplitudes to try, the weakest first."""
-    first = amplitude(size.width, size.height, watermark.message or "", transfer=_transfer(setting, source))
-    yield from (first, STRONGER * first)
+def strengths(
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *,
+    cancel: threading.Event | None = None,
+) -> Iterator[Strength]:  # fmt: skip
+    """Yield the strengths to try, the weakest first; `path` is the source, of which two seconds are measured."""
+    message = watermark.message or ""
+    full = amplitude(size.width, size.height, message, transfer=_transfer(setting, source))
+    interval = setting.transcode.time_interval if setting.transcode else None
+    stretch = middle((interval.start if interval else None) or 0.0, length_s(setting, source))
+    first = needed_strength(path, message, size, full, stretch=stretch, cancel=cancel)
+    yield first
+    yield Strength(STRONGER * full, coarse=first.coarse)
 
 
 def write_pattern(
-    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, level: float
+    watermark: DigitalWatermark, setting: VideoEnhance, source: MediaInfo, size: Size, path: Path, *, strength: Strength
 ) -> Path:
     """Write the pattern that embeds the text in an output of this setting and size; return its path."""
     kind = pixel_format(setting, source)
     video = setting.transcode.video if setting.transcode else None
     full = bool(video and (video.pixfmt or "").startswith("yuvj"))
     deep = kind.endswith("10le")
-    data = pattern(watermark.message or "", size.width, size.height, amplitude=level, ten_bits=deep, full_range=full)
+    data = pattern(
+        watermark.message or "", size.width, size.height, amplitude=strength.level, coarse=strength.coarse,
+        ten_bits=deep, full_range=full,
+    )  # fmt: skip
     path.write_bytes(data)
     return path
 
 
 def read_back(
-    path: Path, watermark: DigitalWatermark, level: float, cancel: threading.Event | None
+    path: Path, watermark: DigitalWatermark, strength: Strength, cancel: threading.Event | None
 ) -> DigitalWatermarkResult:
     """Read the text from a finished file."""
     extracted = extract(path, cancel=cancel)
     margin = extracted.margin_db if extracted.message == watermark.message else None
-    return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(level))
+    return DigitalWatermarkResult(message=watermark.message or "", margin_db=margin, psnr_db=psnr(strength.level))
 
 
 def unreadable_error(watermark: DigitalWatermark, size: Size) -> RequestRefused:
