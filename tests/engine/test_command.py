@@ -11,6 +11,7 @@ import pytest
 from ci_notebook.engine.render.analysis import Analysis
 from ci_notebook.engine.render.command import Paths, command, decoding, refuse_nothing_to_show
 from ci_notebook.engine.render.digital_watermark.embedding import write_pattern
+from ci_notebook.engine.render.digital_watermark.strength import Strength
 from ci_notebook.engine.render.motion import frame_doubler
 from ci_notebook.engine.render.output.audio import AudioInput
 from ci_notebook.engine.render.output.encoders import mixes_of
@@ -216,7 +217,8 @@ def outcome(operation: Operation, source: MediaInfo, folder: Path) -> object:
         drawn = [mark.path.read_bytes() for mark in laid.overlays]
         hidden = None
         if operation.digital_watermark:
-            hidden = write_pattern(operation.digital_watermark, asked, source, size, folder / "hidden.y4m", level=2.0)
+            still = folder / "hidden.y4m"
+            hidden = write_pattern(operation.digital_watermark, asked, source, size, still, strength=Strength(2.0))
             drawn.append(hidden.read_bytes())
         sounds = tuple(AudioInput(Path(mix.audio_source or "none"), mix, 1.5) for mix in mixes_of(asked))
         return command(
