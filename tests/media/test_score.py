@@ -72,10 +72,13 @@ def test_every_picture_can_be_scored(short: Path) -> None:
 
 @pytest.mark.slow
 def test_a_stretch_is_compared_from_where_it_begins(tmp_path: Path) -> None:
-    part = _made(tmp_path / "part.mp4", "null", "-ss", "2")
-    assert compare(part, sample(), start_s=2.0).pooled["psnr"] > 35
-    with pytest.raises(EngineError, match=r"1\.00 s long, but the source is 3\.00 s long"):
-        compare(part, sample())
+    end = _made(tmp_path / "end.mp4", "null", "-ss", "2")
+    told, found = compare(end, sample(), start_s=2.0), compare(end, sample())
+    assert told.pooled["psnr"] > 35
+    assert found.pooled["psnr"] == pytest.approx(told.pooled["psnr"], abs=0.01)
+    middle = _made(tmp_path / "middle.mp4", "null", "-ss", "1", "-t", "1")
+    with pytest.raises(EngineError, match=r"1\.00 s long, but the source is 3\.00 s long\..* pass start_s=1\.00"):
+        compare(middle, sample())
 
 
 @pytest.mark.slow
