@@ -121,7 +121,8 @@ def peer_of(previewer: Previewer, origin: FileOrigin, setting: VideoEnhance, wid
     size = plan(setting, still.source).out
     graph = picture_graph(setting, still, WatermarkLayout((), size), preview_crop(size, width_px=width_px))
     data = still.path.read_bytes()
-    given = [*still.as_input()[:-1], "pipe:0", "-vf", f"{graph},format=yuvj444p"]
+    read = ["pipe" if word == "file" else word for word in still.as_input()[:-1]]  # the protocol that is allowed
+    given = [*read, "pipe:0", "-vf", f"{graph},format=yuvj444p"]
     return lambda: filter_bytes([*given, "-frames:v", "1", "-q:v", "2", "-f", "mjpeg", "pipe:1"], data)
 
 
