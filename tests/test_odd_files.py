@@ -102,7 +102,7 @@ def assert_shows(case: Case, shown: Pixels, number: int | None, *, more: float =
     """Assert that pixels are the coded frame of that number, upright and in its colors."""
     assert number_of(shown) == number
     if not case.odd.is_vague:
-        assert patch_error(shown) <= case.odd.color_error + more
+        assert patch_error(shown, case.odd.primaries) <= case.odd.color_error + more
 
 
 def decoded(jpeg: bytes) -> Pixels:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ci_notebook.engine.preview.previewer import FileOrigin, Previewer
+from ci_notebook.engine.render.analysis import analyse
 from ci_notebook.engine.render.refusal import RequestRefused
 from ci_notebook.engine.render.render import render
 from ci_notebook.media.ffmpeg import run
@@ -303,3 +304,11 @@ def test_hdr_in_other_codings_keeps_its_light(kind: str, ramps: dict[str, Path],
     back = bt2100.read_patches(made(clip, tmp_path / "sdr", setting(to_sdr=True)))
     kept = bt2100.RAMP[:, 0] <= 140
     assert np.abs(back - bt2100.inverse_bt1886(bt2100.RAMP))[kept].max() < 0.015
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_preview_knows_the_light_that_the_job_knows(mode: str, tmp_path: Path) -> None:
+    source = bt2100.write_patches(tmp_path / "sdr.mp4", np.full((16, 3), 0.5), **MAKES["bt709"])
+    path = made(source, tmp_path / "hdr", setting(sdr_to_hdr=SDRtoHDR(hdr_mode=mode)))  # type: ignore[arg-type]
+    light = FileOrigin(path).facts("coding")[1].light
+    assert light is not None and light == analyse(path, needs="coding").light

@@ -18,6 +18,7 @@ from PIL import Image
 
 from ci_notebook.media.ffmpeg import find_ffmpeg, run
 from ci_notebook.media.samples import sample
+from tests.bt2100 import WHITE, bt1886, in_primaries, inverse_bt1886
 
 FRAMES, RATE = 25, 25.0
 WIDE, HIGH = 320, 180
@@ -63,12 +64,17 @@ def number_of(picture: Picture) -> int | None:
     return sum(bit << at for at, bit in enumerate(bits[:-1]))
 
 
-def patch_error(picture: Picture) -> float:
-    """Return by how much the patches of a frame of any size differ from their colors: the largest, of 255."""
+def patch_error(picture: Picture, primaries: str = "bt709") -> float:
+    """Return by how much the patches of a frame of any size differ from their colors: the largest, of 255.
+
+    `primaries` are those in which the clip states the colors. The frame is in BT.709, where colors outside are cut.
+    """
+    light = in_primaries(bt1886(np.array(PATCHES) / 255), primaries, "bt709")
+    colors = 255 * inverse_bt1886(np.clip(light, 0, WHITE))
     high, wide = picture.shape[:2]
     top, bottom = round(high * (1 - 0.6 * STRIP / HIGH)), round(high * (1 - 0.35 * STRIP / HIGH))
     errors = []
-    for at, color in enumerate(PATCHES):
+    for at, color in enumerate(colors):
         left, right = (round(wide * (at + share) / len(PATCHES)) for share in (0.3, 0.7))
         errors.append(abs(picture[top:bottom, left:right].reshape(-1, 3).mean(axis=0) - color).max())
     return float(max(errors))

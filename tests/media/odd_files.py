@@ -64,6 +64,7 @@ class OddFile:
     `color_error` what its coding may cost, of 255. `sound_s` is when a tone begins, after the begin of the
     file; None without any. `is_vague` says that the file is damaged: its times, and the frames that are lost,
     are not known beforehand, but every consumer has to agree on them. Without `has_one_clock` no part can be cut.
+    `primaries` are those in which the colors are stated, by the names of `tests.bt2100`.
     """
 
     kind: Kind
@@ -77,6 +78,7 @@ class OddFile:
     sound_s: float | None = None
     is_vague: bool = False
     has_one_clock: bool = True
+    primaries: str = "bt709"
 
     @property
     def length_s(self) -> float:
@@ -206,8 +208,10 @@ ODD_FILES: dict[str, OddFile] = {
     "full range": OddFile("color", tagged("c.mp4", "bt709", range_="pc")),
     "full range of a phone": OddFile("color", tagged("c.mov", "smpte170m", *X265, range_="pc", pixels="yuvj420p")),
     "ten bit": OddFile("color", tagged("c.mp4", "bt709", *X265, pixels="yuv420p10le")),
-    "bt2020": OddFile("color", tagged("c.mp4", "bt2020nc", *X265, tags=_BT2020, pixels="yuv420p10le")),
-    "p3": OddFile("color", tagged("c.mov", "bt709", tags=_P3)),
+    "bt2020": OddFile(
+        "color", tagged("c.mp4", "bt2020nc", *X265, tags=_BT2020, pixels="yuv420p10le"), primaries="bt2020"
+    ),
+    "p3": OddFile("color", tagged("c.mov", "bt709", tags=_P3), primaries="smpte432"),
     "4:2:2": OddFile("color", tagged("c.mkv", "bt709", pixels="yuv422p10le")),
     "4:4:4": OddFile("color", tagged("c.mp4", "bt709", pixels="yuv444p")),
     "rgb": OddFile("color", coded("c.mkv", "-c:v", "libx264rgb", "-crf", "4", filters="format=rgb24")),

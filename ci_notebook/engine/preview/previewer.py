@@ -38,14 +38,13 @@ from ci_notebook.engine.render.super_resolution.hdr_frames import enlarge_hdr
 from ci_notebook.engine.render.super_resolution.network import enlarge, frame_bytes, loaded
 from ci_notebook.engine.render.watermark.background_image import WatermarkLayout, layout_watermarks
 from ci_notebook.engine.render.watermark.watermark_overlay import Fetch, overlay_position
-from ci_notebook.media import color_tags
-from ci_notebook.media.frame_sampling import key_frames
+from ci_notebook.media.frame_sampling import light_of_clip
 from ci_notebook.media.probe import first_video, media_info
 from ci_notebook.media.process import POSIX
 from ci_notebook.media.raw_frame import raw_frame
 from ci_notebook.media.snapshot import encode_picture, pillow
 from ci_notebook.media.streams.damage import explains_damage
-from ci_notebook.media.streams.frame_times import timeline_of
+from ci_notebook.media.streams.frame_times import scan_of, timeline_of
 from ci_notebook.model.api.media_info import MediaInfo
 from ci_notebook.model.errors import ParameterError
 from ci_notebook.model.setting.enhance import VideoEnhance
@@ -114,8 +113,8 @@ class FileOrigin:
             info = media_info(self.path)
             if needs != "coding":
                 return info, analyse(self.path, needs=needs)
-            first = next(key_frames(self.path, most=1))  # each frame says by itself whether it has fields
-            return info, Analysis(matrix=color_tags.frame_matrix(first))
+            # Each frame says by itself whether it has fields.
+            return info, Analysis(matrix=scan_of(self.path).matrix, light=light_of_clip(self.path))
 
     def time_at_once(self, at_s: float, info: MediaInfo) -> float:
         """Return `at_s`, or the time of the nearest key frame if many large frames lie between it and `at_s`."""
