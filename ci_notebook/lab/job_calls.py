@@ -29,7 +29,7 @@ from ci_notebook.lab.clips.clip_facts import name_of
 from ci_notebook.lab.clips.clip_uploads import check_stored
 from ci_notebook.lab.files import Video, key_of
 from ci_notebook.lab.monitor_jobs import jobs_in_queue
-from ci_notebook.lab.pictures import bar, durations_of
+from ci_notebook.lab.progress_bars import durations_of, job_bar
 from ci_notebook.model.api.jobs import CallBackKafkaConfig, CallBackMqConfig, JobsDetail, Request
 from ci_notebook.model.api.requests import enhance_request, extract_request
 from ci_notebook.model.clip_summary import summary_of
@@ -53,7 +53,7 @@ class JobCalls:
         self._client, self.engine = client, engine
         self._is_closed = False
         self.job_durations = durations_of(client, is_local=engine is not None)
-        self._bar = partial(bar, self.job_durations)
+        self._bar = partial(job_bar, self.job_durations)
 
     @property
     def client(self) -> Client:

@@ -51,9 +51,10 @@ from ci_notebook.lab.files import Video, cached_sources, frames_of, sources_of
 from ci_notebook.lab.job_calls import JobCalls
 from ci_notebook.lab.monitor_jobs import LabJobs
 from ci_notebook.lab.panel_sweeps import LabSweeps
-from ci_notebook.lab.pictures import byte_bar, job_html, jpeg_of, lab_html, look, spoiled
+from ci_notebook.lab.pictures import job_html, jpeg_of, lab_html, look, spoiled
 from ci_notebook.lab.playing.video_files import LabVideoFiles
 from ci_notebook.lab.previews import LabPreviews
+from ci_notebook.lab.progress_bars import byte_bar
 from ci_notebook.lab.sweeps import plan_sweep, run_adoption, run_search, run_sweep, service_of, service_terms
 from ci_notebook.lab.vote_ballots import LabVotes
 from ci_notebook.model.errors import ParameterError

@@ -1,11 +1,9 @@
-"""Frames of videos with captions, a job's result as HTML, the progress bar of a job, and spoiled clips."""
+"""Frames of videos with captions, a job's result as HTML, and spoiled clips."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,62 +11,20 @@ from ci_notebook.client.client import Client
 from ci_notebook.client.file_cache import FileCache, md5_of
 from ci_notebook.client.job import Job
 from ci_notebook.client.objects import Clip
-from ci_notebook.experiment.durations import JobDurations
 from ci_notebook.experiment.pricing.price import PriceList
 from ci_notebook.experiment.run_record import Run
 from ci_notebook.lab.files import Video, key_of, local_file
 from ci_notebook.model.api.jobs import JobsDetail
-from ci_notebook.model.api.time_left import RemainingTime
 from ci_notebook.model.clip_labels import ClipIdentity, clip_labels
 from ci_notebook.model.declaration.paths import values
 from ci_notebook.model.html import html_table
 from ci_notebook.model.setting.enhance import VideoEnhance
 from ci_notebook.model.setting.words import settings_in_words
 from ci_notebook.results.inline_pictures import Picture, Pictures
-from ci_notebook.results.progress_bar import Progress
 from ci_notebook.widgets.enhance.result import result_html
 
 if TYPE_CHECKING:
     from ci_notebook.media.scoring.score import Scores
-
-
-_EARLIER: Final = 50  # jobs that the expected durations are learned from
-
-
-def durations_of(client: Client, *, is_local: bool) -> JobDurations:
-    """Return the expected durations of a client's jobs, learned from its latest ones when they are first needed."""
-    return JobDurations(
-        client.video_info, lambda: itertools.islice(client.jobs(states="Success", page_size=_EARLIER), _EARLIER),
-        is_declared=is_local,
-    )  # fmt: skip
-
-
-@contextlib.contextmanager
-def bar(durations: JobDurations, job: Job) -> Iterator[Callable[[Job], None]]:
-    """Show a progress bar while a job is waited for; yield the function to call with each new state of the job."""
-    remaining = RemainingTime()
-    with Progress("Job", total=100) as progress:
-
-        def update(job: Job) -> None:
-            if job.is_over:
-                durations.learn(job.detail)
-                progress.update(100, job.state)
-                return
-            left = remaining.of(job.detail, durations.expected_of(job.detail))
-            progress.update(job.progress, job.state, left=left)
-
-        yield update
-
-
-@contextlib.contextmanager
-def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show the progress of a download; yield the function to call with the bytes so far and the size."""
-    with Progress(label, total=1) as progress:
-
-        def update(received: int, size: int) -> None:
-            progress.update(received / size if size else 1.0, f"{received / 1e6:.1f} of {size / 1e6:.1f} MB")
-
-        yield update
 
 
 def look(client: Client, videos: Sequence[Video], times: Iterable[float], width_px: int) -> Pictures:

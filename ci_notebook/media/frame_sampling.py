@@ -14,7 +14,14 @@ from ci_notebook.media.streams.frame_times import Timeline, scan_of, timeline_of
 from ci_notebook.media.streams.light import Light, light_of
 from ci_notebook.model.lru import LRU
 
-__all__ = ["coding_of", "key_frames", "light_of_clip", "sample_frame_pairs", "sample_frames", "spread_frames"]
+__all__ = [
+    "key_frames",
+    "light_of_clip",
+    "matrix_and_fields_of",
+    "sample_frame_pairs",
+    "sample_frames",
+    "spread_frames",
+]
 
 _SHORT: Final = 400  # frames; up to here decoding all is cheaper than seeking, and exact
 _FEW: Final = 50  # frames; so few are all decoded
@@ -22,7 +29,7 @@ _ENOUGH: Final = 6  # different key frames near the wanted times: no other frame
 _KEY_FRAMES: Final = 40
 _CACHED: Final = 64  # clips
 _WITHOUT_FIELDS: Final = frozenset({"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "gif", "png"})
-_codings: Final = LRU[Identity, tuple[str, bool]](_CACHED)
+_matrices_and_fields: Final = LRU[Identity, tuple[str, bool]](_CACHED)
 _lights: Final = LRU[Identity, Light | None](_CACHED)
 
 
@@ -69,13 +76,13 @@ def spread_frames(path: Path, count: int) -> Iterator[Any]:
         raise no_video(path, "no frame could be decoded")
 
 
-def coding_of(path: Path) -> tuple[str, bool]:
+def matrix_and_fields_of(path: Path) -> tuple[str, bool]:
     """Return a clip's YUV matrix, and whether any of its key frames consists of fields.
 
     Decodes up to 40 key frames, once as long as the file is the same; none where its first frame tells it.
     """
     path = Path(path)
-    return _codings.get_or_make(identity_of(path), lambda: _read_coding(path))
+    return _matrices_and_fields.get_or_make(identity_of(path), lambda: _read_matrix_and_fields(path))
 
 
 def light_of_clip(path: Path) -> Light | None:
@@ -86,7 +93,7 @@ def light_of_clip(path: Path) -> Light | None:
     return _lights.get_or_make(identity_of(path), lambda: light_of(key_frames(path, most=_KEY_FRAMES)))
 
 
-def _read_coding(path: Path) -> tuple[str, bool]:
+def _read_matrix_and_fields(path: Path) -> tuple[str, bool]:
     scan = scan_of(path)
     if scan.keys <= 1 or scan.codec in _WITHOUT_FIELDS or scan.has_fields:
         return scan.matrix, scan.has_fields

@@ -13,7 +13,7 @@ import pytest
 
 from ci_notebook.engine.render.analysis import analyse
 from ci_notebook.media.ffmpeg import run
-from ci_notebook.media.frame_sampling import coding_of, sample_frames, spread_frames
+from ci_notebook.media.frame_sampling import matrix_and_fields_of, sample_frames, spread_frames
 from ci_notebook.media.probe import media_info
 from ci_notebook.media.streams.frame_times import timeline_of
 
@@ -50,11 +50,11 @@ def test_the_facts_times_and_coding_of_a_clip_take_one_opening_and_its_other_nam
     tmp_path: Path, opened: Callable[[], int]
 ) -> None:
     path = write_video(tmp_path / "a.mp4", seconds=1)
-    info, timeline, coding = media_info(path), timeline_of(path), coding_of(path)
+    info, timeline, coding = media_info(path), timeline_of(path), matrix_and_fields_of(path)
     assert opened() == 1
     os.link(path, tmp_path / "b.mp4")
     other = tmp_path / "b.mp4"
-    assert (media_info(other), timeline_of(other), coding_of(other)) == (info, timeline, coding)
+    assert (media_info(other), timeline_of(other), matrix_and_fields_of(other)) == (info, timeline, coding)
     assert opened() == 0
 
 
@@ -71,8 +71,8 @@ def test_fields_are_found_in_a_later_key_frame(tmp_path: Path) -> None:
         write_video(tmp_path / f"{name}.ts", seconds=1, group=5, more=more)
     both = tmp_path / "both.ts"
     both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
-    assert coding_of(tmp_path / "a.ts")[1] is False
-    assert coding_of(both)[1] is True
+    assert matrix_and_fields_of(tmp_path / "a.ts")[1] is False
+    assert matrix_and_fields_of(both)[1] is True
 
 
 @pytest.mark.parametrize(("group", "only_keys"), [(250, False), (5, True), (1, True)])

@@ -13,7 +13,7 @@ from typing import Literal
 from ci_notebook.engine.render.auto import auto_values
 from ci_notebook.engine.render.auto.frame_measures import clip_measures, measured
 from ci_notebook.media import color_tags
-from ci_notebook.media.frame_sampling import coding_of, light_of_clip, spread_frames
+from ci_notebook.media.frame_sampling import light_of_clip, matrix_and_fields_of, spread_frames
 from ci_notebook.media.snapshot import to_sdr_rgb
 from ci_notebook.media.streams.frame_times import Timeline
 from ci_notebook.media.streams.light import Light
@@ -78,7 +78,7 @@ def analyse(path: Path, *, pictures: int = PICTURES, needs: Needs = "all") -> An
     `high` and `mean`) or `all`; the rest keeps its default. For the latter two the clip is decoded: 0.2 s
     for a short one of 640x360, 0.5 s at 1280x720.
     """
-    matrix, interlaced = coding_of(path)
+    matrix, interlaced = matrix_and_fields_of(path)
     light = light_of_clip(path)
     if needs == "coding":
         return Analysis(matrix=matrix, interlaced=interlaced, light=light)
